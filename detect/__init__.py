@@ -1,0 +1,39 @@
+"""Object detection for TensorFlow and Keras: from a folder of pictures to a trained detector.
+
+    import detect
+
+    model = detect.load("runs/bccd")
+    for result in model.predict("pictures/"):
+        print(result.image_path, result.names, result.boxes)
+
+`train`, `evaluate`, `load` and `open_dataset` are imported on first use, so that `import detect` itself is instant.
+"""
+
+import importlib
+import os
+from typing import Any
+
+__version__ = "0.1.0"
+
+# albumentations asks the package index for its newest version when imported, and waits when there is no network.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# TensorFlow's start-up notices about CPU features and missing GPUs say nothing that a user can act on.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+_PUBLIC = {
+    "train": "detect.training.run",
+    "evaluate": "detect.evaluation.run",
+    "load": "detect.inference.predictor",
+    "open_dataset": "detect.data.description",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'detect' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

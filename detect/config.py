@@ -1,0 +1,91 @@
+"""Settings: frozen typed objects, owned by the code that reads them, and their ways in and out of JSON.
+
+Every settings class of the project derives from `Settings`. A value comes from the class's default, then from a
+JSON file of an earlier run, then from dotted overrides (`optimizer.learning_rate=0.01`); a name that no class knows
+is an error that gives the nearest known one.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+from detect.errors import BadInput, did_you_mean
+
+
+class Settings(pydantic.BaseModel):
+    """A frozen group of named, typed values. Unknown names are refused, values are checked against their types."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def to_json(settings: Settings) -> str:
+    """All values, indented, as `from_json` reads them back."""
+    return settings.model_dump_json(indent=2) + "\n"
+
+
+def from_json(kind: type[S], text: str, where: str) -> S:
+    """The settings that `to_json` wrote. `where` names the file in errors."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{where} is not JSON: {error}. Restore the file or remove it.") from None
+    return build(kind, values, where)
+
+
+def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
+    """A copy with `key=value` texts applied; keys are dotted, values are read as YAML (`true`, `0.1`, `[1, 2]`)."""
+    values = settings.model_dump()
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise BadInput(f"{where}: expected key=value, got {assignment!r}.")
+        _assign(type(settings), values, key.strip(), _parse(text, key, where), where)
+    return build(type(settings), values, where)
+
+
+def build(kind: type[S], values: dict[str, Any], where: str) -> S:
+    """`kind` from plain values; every value that does not fit is named in one error."""
+    try:
+        return kind.model_validate(values)
+    except pydantic.ValidationError as error:
+        lines = [_explain(kind, problem) for problem in error.errors()]
+        raise BadInput(f"{where}: " + "; ".join(lines)) from None
+
+
+def _parse(text: str, key: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {text!r}.") from None
+
+
+def _assign(kind: type[Settings], values: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *groups, name = key.split(".")
+    for depth, group in enumerate(groups):
+        kind = _group(kind, group, ".".join(groups[: depth + 1]), where)
+        values = values[group]
+    if name not in kind.model_fields:
+        raise BadInput(f"{where}: unknown setting {key!r}. {did_you_mean(name, kind.model_fields)}")
+    values[name] = value
+
+
+def _group(kind: type[Settings], name: str, path: str, where: str) -> type[Settings]:
+    if name not in kind.model_fields:
+        raise BadInput(f"{where}: unknown group of settings {path!r}. {did_you_mean(name, kind.model_fields)}")
+    inner = kind.model_fields[name].annotation
+    if not (isinstance(inner, type) and issubclass(inner, Settings)):
+        raise BadInput(f"{where}: {path!r} is a single value, not a group of settings.")
+    return inner
+
+
+def _explain(kind: type[Settings], problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {key!r}. {did_you_mean(key.rsplit('.', 1)[-1], kind.model_fields)}"
+    return f"{key} = {problem['input']!r}: {problem['msg']}"

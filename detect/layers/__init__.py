@@ -1,0 +1,1 @@
+"""Keras layers that two models or more use: backbones, pyramids, heads."""

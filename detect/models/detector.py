@@ -1,0 +1,115 @@
+"""The contract of every detector: images in, outputs, a loss of named parts, and boxes out.
+
+A model is one file beside this one. It defines a `Config`, a table `VARIANTS` of `Variant` rows, and one final class
+that derives from `Detector`; `detect.models.create("file-row", classes)` finds it by those names, so a new model edits
+no other file.
+"""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from detect.config import Settings
+from detect.structures import Batch, Detections, Targets
+
+
+class DetectorConfig(Settings):
+    """Settings that every model has; a model's own Config adds to them."""
+
+    confidence: float = 0.05  # detections below this score are dropped when decoding, for scoring
+    iou: float = 0.5  # non-maximum suppression: boxes of one class that overlap more are one object
+    max_detections: int = 100  # D
+    candidates: int = 1000  # boxes an image that enter non-maximum suppression
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of a model's table: the settings that a name such as `yolox-s` stands for."""
+
+    config: DetectorConfig
+    image_size: int  # side of the square that it is trained and run at by default, pixels
+    published_ap: float | None = None  # COCO val AP of the authors, per cent
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # training settings of the authors, dotted names
+
+
+class Detector(keras.Model, abc.ABC):
+    """Images to boxes. Final classes give `call`, `loss` and `decode`; `Detector` gives Keras' `compile` and `fit`.
+
+    Attributes:
+        config: the model's settings.
+        classes: K, the number of classes.
+        size_divisor: heights and widths must be multiples of this.
+    """
+
+    size_divisor = 32
+
+    def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
+        super().__init__(name=name)
+        self.config = config
+        self.classes = classes
+
+    @abc.abstractmethod
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw outputs for uint8 RGB images [B, H, W, 3]; every tensor is float32, whatever the compute precision.
+
+        `targets` is for models whose forward pass uses the truth in training (sampling, denoising); others ignore it.
+        """
+
+    @abc.abstractmethod
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Named scalars whose sum is what this replica adds to the loss of the whole batch.
+
+        Normalisers, such as the number of positives, are summed over all replicas (`sum_over_replicas`), so that the
+        sum of the gradients of all replicas is the gradient of one large batch.
+        """
+
+    @abc.abstractmethod
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """The best detections in pixels of the input, after non-maximum suppression.
+
+        `confidence` and `iou`, floats or scalar tensors, replace the values of `config`.
+        """
+
+    def compile(self, optimizer="rmsprop", **options) -> None:
+        """As Keras' `compile`; the loss is the model's own."""
+        super().compile(optimizer=optimizer, **options)
+        del self.loss  # Keras stores its own, empty `loss`, which would hide the method
+
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """One update, for Keras' `fit` on one device."""
+        losses, gradients = losses_and_gradients(self, data.images, data.targets)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return _with_total(losses)
+
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """The loss of one batch, for Keras' `evaluate` and `fit(validation_data=...)`."""
+        return _with_total(self.loss(self(data.images, training=False), data.targets))
+
+    def predict_step(self, data) -> Detections:
+        """Detections of one batch, for Keras' `predict`."""
+        images = data.images if isinstance(data, Batch) else data
+        return self.decode(self(images, training=False))
+
+
+def losses_and_gradients(detector: Detector, images: tf.Tensor, targets: Targets):
+    """The named losses of a batch and the gradient of their sum for every trainable variable."""
+    with tf.GradientTape() as tape:
+        losses = detector.loss(detector(images, targets=targets, training=True), targets)
+        total = tf.add_n(list(losses.values()))
+    return losses, tape.gradient(total, detector.trainable_variables)
+
+
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """`value` added up over all replicas of the running `tf.distribute` strategy; `value` itself where there is one."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return value
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _with_total(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {"loss": tf.add_n(list(losses.values())), **losses}

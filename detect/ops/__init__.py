@@ -1,0 +1,1 @@
+"""Compiled TensorFlow functions: tensors in, tensors out, no settings objects, no state."""

@@ -1,0 +1,1 @@
+"""Training: settings, schedules, checkpoints, distribution, and the loop."""
