@@ -6,6 +6,7 @@ is an error that gives the nearest known one.
 """
 
 import json
+import typing
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -65,27 +66,42 @@ def _parse(text: str, key: str, where: str) -> Any:
         raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {text!r}.") from None
 
 
-def _assign(kind: type[Settings], values: dict[str, Any], key: str, value: Any, where: str) -> None:
+def _assign(kind: type[Settings] | None, values: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set the dotted `key` in nested `values`. Inside a free mapping (kind None) every name is allowed."""
     *groups, name = key.split(".")
-    for depth, group in enumerate(groups):
-        kind = _group(kind, group, ".".join(groups[: depth + 1]), where)
+    for depth, group in enumerate(groups, 1):
+        _check_known(kind, group, ".".join(groups[:depth]), where)
+        kind = kind and _settings_of(kind, group)
+        if values.get(group) is None:  # an optional group that gets its first value
+            values[group] = {}
         values = values[group]
-    if name not in kind.model_fields:
-        raise BadInput(f"{where}: unknown setting {key!r}. {did_you_mean(name, kind.model_fields)}")
+        if not isinstance(values, dict):
+            raise BadInput(f"{where}: {'.'.join(groups[:depth])!r} is a single value, not a group of settings.")
+    _check_known(kind, name, key, where)
     values[name] = value
 
 
-def _group(kind: type[Settings], name: str, path: str, where: str) -> type[Settings]:
-    if name not in kind.model_fields:
-        raise BadInput(f"{where}: unknown group of settings {path!r}. {did_you_mean(name, kind.model_fields)}")
-    inner = kind.model_fields[name].annotation
-    if not (isinstance(inner, type) and issubclass(inner, Settings)):
-        raise BadInput(f"{where}: {path!r} is a single value, not a group of settings.")
-    return inner
+def _check_known(kind: type[Settings] | None, name: str, key: str, where: str) -> None:
+    if kind and name not in kind.model_fields:
+        raise BadInput(f"{where}: unknown setting {key!r}. {did_you_mean(name, kind.model_fields)}")
+
+
+def _settings_of(kind: type[Settings], name: str) -> type[Settings] | None:
+    """The settings class of field `name`, also where the field may be None; None where it is of another type."""
+    annotation = kind.model_fields[name].annotation
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, Settings):
+            return candidate
+    return None
 
 
 def _explain(kind: type[Settings], problem: Any) -> str:
+    if not problem["loc"]:
+        return f"expected named values, got {problem['input']!r}"
     key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting {key!r}. {did_you_mean(key.rsplit('.', 1)[-1], kind.model_fields)}"
-    return f"{key} = {problem['input']!r}: {problem['msg']}"
+    if problem["type"] != "extra_forbidden":
+        return f"{key} = {problem['input']!r}: {problem['msg']}"
+    *groups, name = problem["loc"]
+    for group in groups:
+        kind = _settings_of(kind, group) or kind
+    return f"unknown setting {key!r}. {did_you_mean(str(name), kind.model_fields)}"

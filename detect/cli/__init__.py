@@ -1,1 +1,1 @@
-"""The `detect` command: parse, call, print."""
+"""The `detect` command: parse, call, print. One file a command; heavy modules are imported inside the commands."""

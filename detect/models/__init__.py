@@ -1,0 +1,61 @@
+"""The detectors, one a file. A name is a module and a row of its table: `yolox-s` is `yolox.py`, row `s`."""
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import tensorflow as tf
+
+from detect.config import build
+from detect.errors import BadInput, did_you_mean
+from detect.models.detector import Detector, Variant
+
+
+def names() -> list[str]:
+    """The names of all models, module by module, in the order of their tables."""
+    return [f"{name}-{row}" for name, module in _modules().items() for row in module.VARIANTS]
+
+
+def variant(name: str) -> Variant:
+    """The row that `name` stands for; BadInput with the nearest known name otherwise."""
+    return _find(name)[1]
+
+
+def create(name: str, classes: int, **config_overrides: Any) -> Detector:
+    """A detector with random weights, all of them made.
+
+    Args:
+        name: one of `names()`.
+        classes: K.
+        config_overrides: settings of the model's `Config` that replace those of the row.
+    """
+    module, row = _find(name)
+    if classes < 1:
+        raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
+    values = {**row.config.model_dump(), **config_overrides}
+    detector = _detector_class(module)(build(type(row.config), values, f"settings of model {name!r}"), classes)
+    side = 2 * detector.size_divisor
+    detector(tf.zeros([1, side, side, 3], tf.uint8))
+    return detector
+
+
+def _modules() -> dict[str, ModuleType]:
+    """The modules of this folder that hold a table of variants, by name."""
+    found = {name: importlib.import_module(f"{__name__}.{name}") for _, name, _ in pkgutil.iter_modules(__path__)}
+    return {name: module for name, module in found.items() if hasattr(module, "VARIANTS")}
+
+
+def _find(name: str) -> tuple[ModuleType, Variant]:
+    stem, _, row = name.partition("-")
+    module = _modules().get(stem)
+    if module is None or row not in module.VARIANTS:
+        raise BadInput(f"Unknown model {name!r}. {did_you_mean(name, names())}")
+    return module, module.VARIANTS[row]
+
+
+def _detector_class(module: ModuleType) -> type[Detector]:
+    own = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    (detector,) = (kind for kind in own if issubclass(kind, Detector))
+    return detector

@@ -48,9 +48,12 @@ class Detector(keras.Model, abc.ABC):
     size_divisor = 32
 
     def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
-        super().__init__(name=name)
+        super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
         self.config = config
         self.classes = classes
+
+    def build(self, input_shape) -> None:
+        """Layers make their weights when first called; without this, Keras would trace `call` twice to find them."""
 
     @abc.abstractmethod
     def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""`detect evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detect.cli.printing import progress_bar, say
+from detect.cli.scores import show_scores
+from detect.errors import BadInput
+
+
+def evaluate(
+    data: Annotated[str, typer.Option(help="Dataset, as for `detect train`.")],
+    model: Annotated[str | None, typer.Argument(help="Run folder or model folder.", show_default=False)] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Score this COCO results file instead of a model; pictures are not needed.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
+    json: Annotated[Path | None, typer.Option(help="Write every number, at full precision, to this file.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Least score of a detection; low by default.")] = None,
+    iou: Annotated[float | None, typer.Option(help="Overlap from which two boxes are one object.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
+) -> None:
+    """Score a model, or a file of predictions, as COCO does."""
+    if (model is None) == (predictions is None):
+        raise BadInput("Give either a MODEL or --predictions FILE to score.")
+    if predictions is not None:
+        from detect.evaluation.run import evaluate_predictions
+
+        scores = evaluate_predictions(predictions, data, split)
+    else:
+        import detect
+
+        with progress_bar("images") as progress:
+            scores = detect.evaluate(
+                model, data, split, confidence=confidence, iou=iou, batch_size=batch_size, progress=progress
+            )
+    show_scores(scores)
+    if json is not None:
+        scores.save(json)
+        say(f"Written: {json}")

@@ -1,0 +1,77 @@
+"""`detect predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detect.cli.printing import fail, progress_bar, say
+
+if TYPE_CHECKING:
+    from detect.inference.run import Summary
+
+MOST_NAMED = 10  # skipped or written files that are listed
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
+    source: Annotated[
+        list[str],
+        typer.Argument(help="Images, folders, globs, videos, URLs, a camera's number, an RTSP address.",
+                       show_default=False),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for annotated pictures and videos.")] = Path("predictions"),
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detection.")] = 0.25,
+    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap from which two boxes are one object.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
+    save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,
+    save_csv: Annotated[Path | None, typer.Option(help="Write a table of all boxes.")] = None,
+    save_yolo: Annotated[bool, typer.Option("--save-yolo", help="Write YOLO text files to OUT/labels.")] = False,
+    save_crops: Annotated[bool, typer.Option("--save-crops", help="Write every object to OUT/crops.")] = False,
+) -> None:
+    """Find objects in images and videos."""
+    from detect.inference.predictor import load
+    from detect.inference.run import predict_to_folder
+
+    try:
+        with progress_bar("frames") as progress:
+            summary = predict_to_folder(
+                load(model),
+                source,
+                out,
+                confidence=confidence,
+                iou=iou,
+                batch_size=batch_size,
+                pictures=pictures,
+                save_json=save_json,
+                save_csv=save_csv,
+                save_yolo=save_yolo,
+                save_crops=save_crops,
+                progress=lambda state: progress(state.done, state.total, f"{state.rate:.1f}/s"),
+            )
+    except KeyboardInterrupt:
+        fail(f"Interrupted. What was finished before is in {out}.")
+        raise
+    show_summary(summary, out)
+
+
+def show_summary(summary: "Summary", out: Path) -> None:
+    """What was looked at, found, skipped and written."""
+    for sentence in summary.skipped[:MOST_NAMED]:
+        say(f"Skipped: {sentence}")
+    if len(summary.skipped) > MOST_NAMED:
+        say(f"Skipped {len(summary.skipped) - MOST_NAMED} more.")
+    looked_at = [_count(summary.images, "image"), _count(summary.videos, "video")]
+    frames = f" ({_count(summary.frames, 'frame')})" if summary.videos else ""
+    say(f"Looked at {' and '.join(filter(None, looked_at))}{frames}, {summary.rate:.1f} frames/s.")
+    counts = ", ".join(f"{name} {count}" for name, count in summary.counts.items())
+    say(f"Found {_count(summary.detections, 'object') or 'nothing'}{': ' + counts if counts else ''}.")
+    for path in summary.outputs[:MOST_NAMED]:
+        say(f"Written: {path}")
+    if len(summary.outputs) > MOST_NAMED:
+        say(f"Written: {len(summary.outputs) - MOST_NAMED} more files under {out}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""

@@ -1,0 +1,77 @@
+"""How commands speak: results on standard output, failures on standard error, colours on terminals only."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH_OF_FILES = 140  # columns of tables when the output is not a terminal
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def say(text: str, style: str = "") -> None:
+    """A line of the result, as it is: nothing in it is markup, and no line is broken on the way to a file."""
+    _console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+
+def fail(text: str) -> None:
+    """The one message of a command that failed, on standard error."""
+    from rich.text import Text
+
+    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """A table whose first column is left-aligned and whose others are numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=position > 0)
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table, markup=False, highlight=False)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """Gives a function that is told how far the work is: done, in all (None where nobody knows), and a remark.
+
+    On a terminal it moves a bar; elsewhere it prints a line now and then.
+    """
+    console = _console()
+    if not console.is_terminal:
+        yield _line_printer(label)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total, remark="": bar.update(
+            task, completed=done, total=total, description=f"{label} {remark}"
+        )
+
+
+def _line_printer(label: str) -> Callable[[int, int | None, str], None]:
+    last = time.monotonic()
+
+    def show(done: int, total: int | None, remark: str = "") -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(f"{label} {done}{f' of {total}' if total else ''} {remark}".rstrip())
+
+    return show
+
+
+def _console(stderr: bool = False) -> "Console":
+    """A console for the standard stream of the moment; importing rich takes 0.1 s, which `--help` need not wait for."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=WIDTH_OF_FILES)

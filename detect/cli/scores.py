@@ -1,0 +1,31 @@
+"""Scores as tables."""
+
+import math
+from typing import TYPE_CHECKING
+
+from detect.cli.printing import say, show_table
+
+if TYPE_CHECKING:
+    from detect.evaluation.coco import Scores
+
+CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
+
+
+def show_scores(scores: "Scores") -> None:
+    """The twelve numbers of COCO, the classes where there are several, and what was left out."""
+    from detect.evaluation.coco import METRICS
+
+    for note in scores.notes:
+        say(f"Note: {note}")
+    for metrics in (METRICS[:6], METRICS[6:]):
+        show_table(metrics, [[_number(getattr(scores, name)) for name in metrics]])
+    if len(scores.per_class) > 1:
+        rows = [
+            [name, *(_number(row[column]) for column in CLASS_COLUMNS), str(row["images"]), str(row["boxes"])]
+            for name, row in scores.per_class.items()
+        ]
+        show_table(["class", *CLASS_COLUMNS, "images", "boxes"], rows)
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,59 @@
+"""`detect train`."""
+
+from typing import Annotated
+
+import typer
+
+from detect.cli.printing import fail, say
+from detect.cli.scores import show_scores
+
+
+def train(
+    data: Annotated[
+        str, typer.Option(help="Dataset: YAML, COCO JSON, or a Roboflow, Pascal VOC, Ultralytics or darknet dataset.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Name of a model; `detect models` lists them.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training images.")] = None,
+    max_time: Annotated[
+        str | None, typer.Option(help="Time for the whole run, such as 90s, 30m or 1.5h; instead of --epochs.")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the square images, pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step and device.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Where to start: auto, imagenet, none, a run or model folder, a weights file.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Any other setting, such as optimizer.learning_rate=0.01; repeatable."),
+    ] = None,
+) -> None:
+    """Train a detector on a dataset.
+
+    The run folder, under runs/, gets the best and the last model, the scores, a report and everything that --resume
+    needs.
+    """
+    import detect
+
+    options = {"model": model} if model else {}
+    try:
+        run = detect.train(
+            data,
+            **options,
+            epochs=epochs,
+            max_time=max_time,
+            image_size=image_size,
+            batch_size=batch_size,
+            weights=weights,
+            name=name,
+            resume=resume,
+            set=set or (),
+        )
+    except KeyboardInterrupt:
+        fail("Interrupted. The run folder keeps its last checkpoint: the same command with --resume goes on from it.")
+        raise
+    if run.scores:
+        show_scores(run.scores)
+    say(f"Run folder: {run.folder}", style="bold")
+    say(f"  detect predict {run.folder} PICTURES_OR_VIDEO")

@@ -1,0 +1,102 @@
+"""`Dataset`, what every reader gives: classes, splits, and all that was found wrong or decided on the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from detect.data.checking import Annotations, check
+from detect.data.problems import Problems
+from detect.data.records import Records
+from detect.errors import BadInput, did_you_mean
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Annotated images by split, ready to use."""
+
+    source: Path  # what the user gave
+    format: str  # in words, such as "COCO JSON"
+    classes: tuple[str, ...]  # K names, by label
+    category_ids: tuple[int, ...]  # K ids, by label: what COCO results of this data set write
+    splits: Mapping[str, Records]  # by "train", "val", "test": those that can be used
+    problems: Mapping[str, Problems]  # by split
+    notes: tuple[str, ...]  # mappings and decisions that the user should see
+    refused: Mapping[str, str] = field(default_factory=dict)  # splits that exist but cannot be used, and why
+
+
+def assemble(
+    source: Path,
+    format: str,
+    classes: tuple[str, ...],
+    category_ids: tuple[int, ...],
+    splits: Mapping[str, Annotations | BadInput],
+    notes: list[str],
+) -> Dataset:
+    """Checks what a reader found. A split given as an error, or left without images, is refused with its reason.
+
+    Raises:
+        BadInput: no split is left.
+    """
+    records, problems, refused = {}, {}, {}
+    for name, annotations in splits.items():
+        if isinstance(annotations, BadInput):
+            refused[name] = str(annotations)
+            continue
+        checked = check(annotations)
+        problems[name] = annotations.problems
+        if len(checked):
+            records[name] = checked
+        else:
+            refused[name] = _nothing_left(annotations)
+    if not records:
+        raise BadInput(" ".join(refused.values()) or f"{source}: no split was found.")
+    notes = notes + [f"split {name!r} is left out. {reason}" for name, reason in refused.items()]
+    return Dataset(source, format, classes, category_ids, records, problems, tuple(notes), refused)
+
+
+def split(dataset: Dataset, name: str) -> Records:
+    """The records of one split; BadInput where the data set does not have it."""
+    if name in dataset.splits:
+        return dataset.splits[name]
+    if name in dataset.refused:
+        raise BadInput(f"The split {name!r} of {dataset.source} cannot be used. {dataset.refused[name]}")
+    raise BadInput(f"{dataset.source} has no split {name!r}. {did_you_mean(name, dataset.splits)}")
+
+
+def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
+    """Stops before a split is used of which more than `max_lost` (0-1) of the images or of the boxes are lost."""
+    problems = dataset.problems.get(split)
+    if problems is None or problems.lost_share() <= max_lost:
+        return
+    images = _share(problems.lost_images, problems.images_total, "images")
+    boxes = _share(problems.lost_boxes, problems.boxes_total, "boxes")
+    reasons = "\n  ".join(problems.summary(examples=3))
+    raise BadInput(
+        f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
+        f"lost:\n  {reasons}\nMend what is named here (`detect data check` lists all), or allow a larger share."
+    )
+
+
+def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dataset:
+    """The data set as it is where it has a split "val"; else with `share` of "train" held out as one, and a note."""
+    if "val" in dataset.splits:
+        return dataset
+    train = split(dataset, "train")
+    if len(train) < 2:
+        raise BadInput(f"{dataset.source}: no validation split, and {len(train)} training image cannot be divided.")
+    held_out = min(max(round(share * len(train)), 1), len(train) - 1)
+    order = np.random.default_rng(seed).permutation(len(train))
+    parts = {"train": train.select(np.sort(order[held_out:])), "val": train.select(np.sort(order[:held_out]))}
+    note = f"no split 'val': {held_out} of the {len(train)} images of 'train' are held out for it (seed {seed})"
+    return replace(dataset, splits={**dataset.splits, **parts}, notes=(*dataset.notes, note))
+
+
+def _nothing_left(annotations: Annotations) -> str:
+    reasons = " ".join(annotations.problems.summary())
+    return f"{annotations.source}: none of its {annotations.problems.images_total} images can be used. {reasons}"
+
+
+def _share(lost: int, total: int, what: str) -> str:
+    return f"{lost} of {total} {what} ({lost / total:.1%})" if total else f"none of 0 {what}"

@@ -1,0 +1,100 @@
+"""Finds the files that a data set names, although it may name them as another machine knew them.
+
+Lists are written on Windows with backslashes and drive letters, in a container with absolute paths, or relative to
+the folder in which a training program happened to be started.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from detect.errors import BadInput
+
+_SPLIT_WORDS = {
+    **dict.fromkeys(["train", "training"], "train"),
+    **dict.fromkeys(["val", "valid", "validation"], "val"),
+    **dict.fromkeys(["test", "testing"], "test"),
+}
+
+
+def split_named(name: str) -> str | None:
+    """The split that a file or folder name speaks of: `instances_val2017` gives "val"; None where it names none."""
+    for word in re.findall("[a-z]+", name.lower()):
+        if word in _SPLIT_WORDS:
+            return _SPLIT_WORDS[word]
+    return None
+
+
+def locate(stated: str, folder: Path) -> Path | None:
+    """The file or folder that `stated` means to a file in `folder`; None where there is no such thing.
+
+    Tried in this order: as it stands, relative to `folder`, relative to its parents (three levels up at most), then
+    its longest ending that exists in one of these.
+    """
+    parts = _parts(stated)
+    found = _search(stated, parts, folder)
+    return _join(found[0], parts[found[1] :]) if found else None
+
+
+def locate_all(stated: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
+    """`locate` for a long list: what it took to find one path is tried first for the next.
+
+    A path that is found nowhere is given where the one before it was found, to be reported as missing.
+
+    Returns:
+        The paths, and a sentence for each way, other than relative to `folder`, in which they were found.
+    """
+    base, dropped = folder, 0
+    paths, ways = [], {}
+    for text in stated:
+        parts = _parts(text)
+        path = _join(base, parts[dropped:])
+        if not path.exists() and (found := _search(text, parts, folder)):
+            base, dropped = found
+            path = _join(base, parts[dropped:])
+            if found != (folder, 0):
+                beginning = f", without their beginning {'/'.join(parts[:dropped])!r}" if dropped else ""
+                ways[found] = f"paths such as {text!r} are taken relative to {base}{beginning}"
+        paths.append(str(path))
+    return paths, list(ways.values())
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, stripped; a byte order mark and Windows line ends are no part of them."""
+    return [line.strip() for line in read_text(path).splitlines()]
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file; BadInput where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8 text, byte {error.start} is not. Save it as UTF-8.") from None
+
+
+def _parts(stated: str) -> list[str]:
+    """The names in a path of any system, without drive, root and leading dots."""
+    names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]
+    if names and re.fullmatch("[A-Za-z]:", names[0]):
+        names = names[1:]
+    return names
+
+
+def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | None:
+    """A folder, and how many leading names of `parts` to drop, such that the rest exists in it."""
+    plain = Path(stated)
+    if plain.is_absolute() and plain.exists():
+        return Path(plain.anchor), 0
+    parents = list(folder.absolute().parents)[:3]
+    for dropped in range(len(parts)):
+        for base in (folder, *parents):
+            if _join(base, parts[dropped:]).exists():
+                return base, dropped
+    return None
+
+
+def _join(base: Path, parts: list[str]) -> Path:
+    return Path(os.path.normpath(base.joinpath(*parts)))

@@ -1,0 +1,206 @@
+"""Records -> tf.data.Dataset of `Batch`, for training and for evaluation.
+
+An endless stream of numbers goes through one parallel `map` that makes the samples in Python (OpenCV works outside the
+interpreter's lock), then is batched and prefetched. The order of the results does not depend on the workers.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydantic
+import tensorflow as tf
+
+from detect.config import Settings
+from detect.data.augmentation import Augmentation, weakened
+from detect.data.padding import Overflow, enough_boxes, pad
+from detect.data.pictures import GIGABYTE, Pictures, default_budget
+from detect.data.records import Records
+from detect.data.resizing import letterbox
+from detect.data.samples import Samples, side_of_batch
+from detect.data.user_transform import UserTransform, load_transform
+from detect.data.warping import blank
+from detect.errors import BadInput
+from detect.structures import Batch, Example, Targets
+
+PREFETCHED_BATCHES = 2
+
+
+class PipelineSettings(Settings):
+    """How samples are made, and with which resources. Only `augmentation` and `max_boxes` change the result."""
+
+    augmentation: Augmentation = Augmentation()
+    max_boxes: int | None = pydantic.Field(None, ge=1)  # N; None: enough for nearly every sample of the data
+    workers: int | None = pydantic.Field(None, ge=1)  # samples made at a time; None: as many as CPU cores
+    cache_gigabytes: float | None = pydantic.Field(None, ge=0)  # None: a quarter of the free memory, at most 2
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A dataset of `Batch`, and what only Python knows about the making of it.
+
+    Iterate over it, or give `dataset` to a `tf.distribute` strategy or to Keras' `fit`. TensorFlow hides an error that
+    a sample raised behind one of its own, with a stack dump for a message; inside `explained` the first one comes out.
+    """
+
+    dataset: tf.data.Dataset
+    overflow: Overflow
+    image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each row, the images it is made of
+    failures: list[Exception]
+
+    def __iter__(self) -> Iterator[Batch]:
+        with self.explained():
+            yield from self.dataset
+
+    @contextmanager
+    def explained(self):
+        """Where TensorFlow reports that a sample could not be made, raise the sample's own error instead."""
+        try:
+            yield
+        except tf.errors.OpError:
+            if self.failures:
+                raise self.failures[0] from None
+            raise
+
+
+def training_pictures(records: Records, settings: PipelineSettings, sizes: tuple[int, ...]) -> Pictures:
+    """The decoded pictures of a run, to be given to every `training_batches` of it, so that each is decoded once."""
+    gigabytes = settings.cache_gigabytes
+    budget = default_budget() if gigabytes is None else int(gigabytes * GIGABYTE)
+    return Pictures(records, max(sizes), settings.augmentation.largest_scale(), budget)
+
+
+def training_batches(
+    records: Records,
+    settings: PipelineSettings,
+    *,
+    sizes: tuple[int, ...],
+    batch_size: int,
+    seed: int,
+    first_batch: int = 0,
+    strong: bool = True,
+    shard: tuple[int, int] = (0, 1),
+    transform=None,
+    pictures: Pictures | None = None,
+) -> Batches:
+    """Endless augmented batches; the same for the same arguments, and from any `first_batch` on as if from the start.
+
+    Args:
+        sizes: sides of the square images; where there are several, one is drawn for every ten batches.
+        batch_size: images of a batch of this shard.
+        strong: False leaves out all but flips and colours, for the last epochs.
+        shard: (number of this process, number of processes); together they see every record once an epoch.
+        transform: an albumentations transform, in place of the file that the settings may name.
+        pictures: what `training_pictures` gave, to share decoded pictures between calls.
+    """
+    if not len(records):
+        raise BadInput("The training split has no images.")
+    augmentation = settings.augmentation if strong else weakened(settings.augmentation)
+    pictures = pictures or training_pictures(records, settings, sizes)
+    samples = Samples(pictures, augmentation, seed, _user_transform(settings.augmentation, transform))
+    process, processes = shard
+
+    def position(number: int) -> int:
+        batch, row = divmod(number, batch_size)
+        return (batch * processes + process) * batch_size + row
+
+    def make(number: int) -> tuple[Example, int]:
+        side = side_of_batch(sizes, seed, number // batch_size)
+        return samples.sample(position(number), side), samples.record_index(position(number))
+
+    def image_paths(batch: int) -> list[tuple[Path, ...]]:
+        numbers = range(batch * batch_size, (batch + 1) * batch_size)
+        return [samples.image_paths(position(number)) for number in numbers]
+
+    side = sizes[0] if len(sizes) == 1 else None
+    max_boxes = settings.max_boxes or enough_boxes(records, settings.augmentation)
+    numbers = tf.data.Dataset.counter(first_batch * batch_size)
+    return _batches(numbers, make, image_paths, (side, side), batch_size, max_boxes, settings.workers)
+
+
+def evaluation_batches(
+    records: Records, size: int | tuple[int, int], batch_size: int, settings: PipelineSettings | None = None
+) -> Batches:
+    """Letterboxed images in the order of the records, once; `size` is a side or (height, width).
+
+    The last batch is filled up with grey images without boxes, whose index is -1. The boxes are for the loss:
+    scoring takes the truth from the records.
+    """
+    settings = settings or PipelineSettings()
+    height, width = (size, size) if isinstance(size, int) else size
+    pictures = Pictures(records, max(height, width))
+
+    def make(number: int) -> tuple[Example, int]:
+        if number >= len(records):
+            return _nothing(height, width), -1
+        example = pictures.example(number)
+        image, scale = letterbox(example.image, (height, width))
+        return Example(image, example.boxes * np.float32(scale), example.labels, example.ignore), number
+
+    def image_paths(batch: int) -> list[tuple[Path, ...]]:
+        numbers = range(batch * batch_size, min((batch + 1) * batch_size, len(records)))
+        return [(records.image_path(number),) for number in numbers]
+
+    still = Augmentation(mosaic=0, mixup=0)
+    max_boxes = settings.max_boxes or enough_boxes(records, still)
+    numbers = tf.data.Dataset.range(-(-len(records) // batch_size) * batch_size)
+    return _batches(numbers, make, image_paths, (height, width), batch_size, max_boxes, settings.workers)
+
+
+def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
+    if transform is None and settings.transform is not None:
+        transform = load_transform(settings.transform)
+    return None if transform is None else UserTransform(transform)
+
+
+def _nothing(height: int, width: int) -> Example:
+    return Example(blank(height, width), np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool))
+
+
+def _batches(
+    numbers: tf.data.Dataset,
+    make: Callable[[int], tuple[Example, int]],
+    image_paths: Callable[[int], list[tuple[Path, ...]]],
+    size: tuple[int | None, int | None],
+    batch_size: int,
+    max_boxes: int,
+    workers: int | None,
+) -> Batches:
+    overflow, failures = Overflow(max_boxes), []
+
+    def sample(number: np.ndarray):
+        try:
+            example, index = make(int(number))
+        except Exception as error:
+            failures.append(error)  # raised again by `Batches.explained`
+            raise
+        return example.image, *pad(example, max_boxes, overflow, seed=int(number)), np.int64(index)
+
+    def mapped(number: tf.Tensor) -> Batch:
+        kinds = [tf.uint8, tf.float32, tf.int32, tf.bool, tf.int64]
+        image, boxes, labels, ignore, index = tf.numpy_function(sample, [number], kinds)
+        image.set_shape([*size, 3])
+        boxes.set_shape([max_boxes, 4])
+        labels.set_shape([max_boxes])
+        ignore.set_shape([max_boxes])
+        index.set_shape([])
+        return Batch(image, Targets(boxes, labels, ignore), index)
+
+    cv2.setNumThreads(0)  # samples are made in parallel: threads within one would only get in each other's way
+    workers = workers or os.cpu_count() or 1
+    dataset = numbers.map(mapped, num_parallel_calls=workers, deterministic=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(PREFETCHED_BATCHES)
+    return Batches(dataset.with_options(_options(workers)), overflow, image_paths, failures)
+
+
+def _options(workers: int) -> tf.data.Options:
+    options = tf.data.Options()
+    # Samples wait for files and for Python's lock; in TensorFlow's own pool they would hold up the training step.
+    options.threading.private_threadpool_size = workers
+    # Each process already makes its own shard.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return options

@@ -1,0 +1,69 @@
+"""What is wrong with a data set: every problem is counted, named with its place, and says what was done about it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+TEXTS_A_KIND = 1000  # a file with a million bad lines is as clear after the first thousand
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad file, line or box."""
+
+    kind: str  # singular, such as "missing image"; problems are counted by it
+    where: str  # the file, and the line or annotation id in it
+    what: str  # what was found
+    action: str  # what was done about it
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.action}"
+
+
+@dataclass
+class Problems:
+    """The problems of one split, with what it had before and what it lost to them."""
+
+    images_total: int = 0  # images that the annotations name
+    boxes_total: int = 0  # boxes that they state
+    lost_images: int = 0
+    lost_boxes: int = 0  # those of lost images included
+    counts: Counter[str] = field(default_factory=Counter)  # by kind
+    _texts: dict[str, list[Problem]] = field(default_factory=dict)
+
+    def add(self, kind: str, where: str, what: str, action: str, *, images: int = 0, boxes: int = 0) -> None:
+        """Notes one problem, by which `images` images and `boxes` boxes are lost."""
+        self.add_many(kind, [0], lambda _: (where, what), action)
+        self.lost_images += images
+        self.lost_boxes += boxes
+
+    def add_many(self, kind: str, rows: Sequence[int], describe: Callable[[int], tuple[str, str]], action: str) -> None:
+        """Notes one problem for each of `rows`; `describe(row)` gives where and what, and is asked for the first only."""
+        if not len(rows):
+            return
+        self.counts[kind] += len(rows)
+        texts = self._texts.setdefault(kind, [])
+        for row in rows[: TEXTS_A_KIND - len(texts)]:
+            texts.append(Problem(kind, *describe(row), action))
+
+    def __iter__(self) -> Iterator[Problem]:
+        """The problems, kind by kind, at most `TEXTS_A_KIND` of each."""
+        return (problem for texts in self._texts.values() for problem in texts)
+
+    def __len__(self) -> int:
+        """How many there are, those that are only counted included."""
+        return self.counts.total()
+
+    def lost_share(self) -> float:
+        """The larger of the shares of images and of boxes that are lost, 0 to 1."""
+        images = self.lost_images / self.images_total if self.images_total else 0.0
+        boxes = self.lost_boxes / self.boxes_total if self.boxes_total else 0.0
+        return max(images, boxes)
+
+    def summary(self, examples: int = 2) -> list[str]:
+        """One line a kind: how many, what was done, and the first `examples` of them."""
+        lines = []
+        for kind, texts in self._texts.items():
+            first = " | ".join(f"{problem.where}: {problem.what}" for problem in texts[:examples])
+            lines.append(f"{kind}: {self.counts[kind]} ({texts[0].action}). {first}")
+        return lines

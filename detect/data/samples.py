@@ -1,0 +1,96 @@
+"""Training samples as a function of their position in an endless stream.
+
+A position tells epoch and record, by a permutation of the records that depends on seed and epoch; and (seed, epoch,
+record) tells everything else that is random. So any sample can be made at any time, by any worker, with one result.
+"""
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from detect.data.augmentation import Augmentation, jitter_colours, random_view
+from detect.data.mixing import MOSAIC_PICTURES, mix_up, mosaic
+from detect.data.pictures import Pictures
+from detect.data.user_transform import UserTransform
+from detect.structures import Example
+
+# First word of every seed, so that no two uses share a sequence.
+ORDER, SAMPLE, SIDE = 1, 2, 3
+
+BATCHES_OF_ONE_SIDE = 10  # YOLOX changes the size of its input every 10 iterations
+
+
+class Sources(NamedTuple):
+    """Which records make a sample."""
+
+    pictures: tuple[int, ...]  # one, or the four of a mosaic; the first is the record that the sample is counted for
+    partner: int | None  # the record mixed into it
+
+
+class Samples:
+    """Makes the samples of a training run."""
+
+    def __init__(self, pictures: Pictures, settings: Augmentation, seed: int, transform: UserTransform | None = None):
+        self.pictures = pictures
+        self.settings = settings
+        self.seed = seed
+        self.transform = transform
+
+    def sample(self, position: int, side: int) -> Example:
+        """The augmented example [side, side, 3] at a position of the stream, counted from 0."""
+        rng = self._generator(position)
+        sources = self._draw_sources(rng, self.record_index(position))
+        examples = [self._example(index, rng) for index in sources.pictures]
+        if len(examples) == 1:
+            example = random_view(examples[0], self.settings, rng, side)
+        else:
+            example = mosaic(examples, self.settings, rng, side)
+        if sources.partner is not None:
+            example = mix_up(example, self._example(sources.partner, rng), self.settings, rng)
+        jitter_colours(example.image, self.settings, rng)
+        return example
+
+    def sources(self, position: int) -> Sources:
+        """The records that make the sample at a position."""
+        return self._draw_sources(self._generator(position), self.record_index(position))
+
+    def image_paths(self, position: int) -> tuple[Path, ...]:
+        """The images that make the sample at a position."""
+        sources = self.sources(position)
+        partner = () if sources.partner is None else (sources.partner,)
+        return tuple(self.pictures.records.image_path(index) for index in (*sources.pictures, *partner))
+
+    def record_index(self, position: int) -> int:
+        """The record that the sample at a position is counted for: each one once an epoch."""
+        count = len(self.pictures.records)
+        epoch, place = divmod(position, count)
+        return int(_permutation(self.seed, epoch, count)[place])
+
+    def _generator(self, position: int) -> np.random.Generator:
+        epoch = position // len(self.pictures.records)
+        return np.random.default_rng([SAMPLE, self.seed, epoch, self.record_index(position)])
+
+    def _draw_sources(self, rng: np.random.Generator, index: int) -> Sources:
+        in_mosaic, in_mixup = rng.random(2) < (self.settings.mosaic, self.settings.mixup)
+        *others, partner = rng.integers(len(self.pictures.records), size=MOSAIC_PICTURES).tolist()
+        return Sources((index, *others) if in_mosaic else (index,), partner if in_mixup else None)
+
+    def _example(self, index: int, rng: np.random.Generator) -> Example:
+        example = self.pictures.example(index)
+        if self.transform is None:
+            return example
+        return self.transform(example, rng, where=self.pictures.records.image_path(index))
+
+
+def side_of_batch(sides: tuple[int, ...], seed: int, batch: int) -> int:
+    """The side of the images of a batch: one of `sides`, drawn anew for every group of ten batches."""
+    if len(sides) == 1:
+        return sides[0]
+    return sides[np.random.default_rng([SIDE, seed, batch // BATCHES_OF_ONE_SIDE]).integers(len(sides))]
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng([ORDER, seed, epoch]).permutation(count)

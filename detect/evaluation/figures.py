@@ -1,0 +1,116 @@
+"""The figures of the report, each as the text of an SVG picture."""
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from detect.evaluation.coco import Curves
+from detect.evaluation.confusion import Confusion
+
+INK = "#334155"
+FAINT = "#cbd5e1"
+COLOURS = ("#2563eb", "#f97316", "#16a34a", "#db2777", "#0891b2", "#ca8a04", "#7c3aed", "#dc2626", "#65a30d", "#475569")
+STYLE = {
+    "axes.edgecolor": FAINT,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "grid.color": "#e2e8f0",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "svg.hashsalt": "detect",  # the same numbers give the same file
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+MOST_POINTS = 600  # of a line: more cannot be told apart on a screen
+MOST_COLOURED = len(COLOURS)  # classes with a line of their own colour
+MOST_NUMBERED = 20  # classes up to which the cells of the confusion matrix carry their counts
+
+
+def line_chart(rows: Sequence[dict[str, Any]], names: Sequence[str], label: str, logarithmic: bool = False) -> str:
+    """The values `names` of metrics rows against the epoch, one line each."""
+    with rc_context(STYLE):
+        figure, axes = _figure(4.6, 2.9)
+        for name, colour in zip(names, _cycle(len(names)), strict=True):
+            points = [(row["epoch"], row[name]) for row in rows if _is_finite(row.get(name))]
+            points = points[:: math.ceil(len(points) / MOST_POINTS) or 1]
+            marker = "o" if len(points) <= 40 else None
+            axes.plot(*zip(*points, strict=True), color=colour, label=name, marker=marker, markersize=2.5)
+        axes.set(xlabel="epoch", ylabel=label, yscale="log" if logarithmic else "linear")
+        if not logarithmic:
+            axes.set_ylim(bottom=0)
+        if len(names) > 1:
+            axes.legend(ncols=2, fontsize=8)
+        return _svg(figure)
+
+
+def precision_recall_chart(curves: Curves) -> str:
+    """Precision against recall at IoU 0.5: the mean of the classes, and each class where there are few."""
+    with rc_context(STYLE):
+        figure, axes = _figure(4.6, 3.6)
+        few = len(curves.precisions) <= MOST_COLOURED
+        for (name, precision), colour in zip(curves.precisions.items(), _cycle(len(curves.precisions)), strict=True):
+            style = {"color": colour, "label": name} if few else {"color": FAINT, "linewidth": 0.8}
+            axes.plot(curves.recalls, precision, **style)
+        if len(curves.precisions) > 1:
+            mean = np.mean(list(curves.precisions.values()), axis=0)
+            axes.plot(curves.recalls, mean, color="#0f172a", linewidth=2.4, label="mean of classes")
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.005), ylim=(0, 1.02))
+        axes.legend(fontsize=8, loc="lower left")
+        return _svg(figure)
+
+
+def confusion_chart(confusion: Confusion) -> str:
+    """True class down, predicted class across; numbers are counts, colours their shares of a class."""
+    names = [*confusion.names, "nothing"]
+    totals = confusion.counts.sum(axis=1, keepdims=True)
+    totals[-1] = totals.sum()  # a few detections of nothing are few beside all objects
+    shares = confusion.counts / np.maximum(totals, 1)
+    side = min(3.0 + 0.32 * len(names), 12.0)
+    with rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure, axes = _figure(side, side * 0.85)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 6 else 0)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="found as", ylabel="true class")
+        axes.tick_params(length=0, labelsize=8 if len(names) <= MOST_NUMBERED else 5)
+        if len(names) <= MOST_NUMBERED + 1:
+            _write_counts(axes, confusion.counts, shares)
+        return _svg(figure)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Inches. A `Figure` of its own, not pyplot's, needs no screen and no clean-up."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[position % len(COLOURS)] for position in range(count)]
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

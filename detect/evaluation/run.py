@@ -1,0 +1,176 @@
+"""Running a detector over annotated images and scoring what it finds: `detect.evaluate`."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from detect.data import description
+from detect.data.description import Dataset
+from detect.data.pipeline import evaluation_batches
+from detect.data.records import Records
+from detect.data.resizing import fit_scale, to_source
+from detect.errors import BadInput
+from detect.evaluation.coco import Scores, read_detections, score
+from detect.evaluation.truth import truth_from_file, truth_from_records
+from detect.inference.predictor import Model, load
+from detect.structures import Detections
+
+DetectFunction = Callable[[tf.Tensor], Detections]
+Progress = Callable[[int, int], None]
+
+
+def evaluate(
+    model: str | Path | Model,
+    data: str | Path,
+    split: str = "val",
+    *,
+    confidence: float | None = None,
+    iou: float | None = None,
+    batch_size: int = 8,
+    progress: Progress | None = None,
+) -> Scores:
+    """The COCO scores of a trained model on a split of a dataset; the words are those of `detect evaluate`.
+
+    Args:
+        model: what `detect.load` takes, or gives.
+        data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
+        split: `train`, `val`, `test`, or whatever the dataset calls its parts.
+        confidence: least score of a detection; by default the model's setting for scoring, which is low.
+        iou: overlap from which two boxes of a class are one object; by default the model's setting.
+        batch_size: images at once; the scores do not depend on it.
+        progress: called with the number of images done and of all images.
+
+    Raises:
+        BadInput: the model or the data cannot be used, or have no class in common.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    dataset = description.open_dataset(data)
+    if split == "val" and split not in dataset.splits:
+        dataset = description.with_validation(dataset)
+    records = description.split(dataset, split)
+    labels, notes = match_classes(model.classes, dataset.classes)
+    confidence = model.detector.config.confidence if confidence is None else confidence
+
+    def detect(images: tf.Tensor) -> Detections:
+        found = model.detect(images, confidence=confidence, iou=iou)
+        return found._replace(labels=labels[found.labels])
+
+    scores = score_batches(
+        detect, records, model.image_size, dataset.classes, dataset.category_ids, batch_size, progress
+    )
+    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *notes, *scores.notes))
+
+
+def evaluate_predictions(predictions: str | Path, data: str | Path, split: str = "val") -> Scores:
+    """The COCO scores of a results file, from any program. `data` may be a COCO file whose pictures are not there.
+
+    Raises:
+        BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
+    """
+    found = read_detections(predictions)
+    if Path(data).suffix.lower() == ".json":
+        return score(truth_from_file(data), found, str(predictions))
+    dataset = description.open_dataset(data)
+    truth = truth_from_records(description.split(dataset, split), dataset.classes, dataset.category_ids)
+    scores = score(truth, found, str(predictions))
+    return dataclasses.replace(scores, notes=_notes(dataset, split))
+
+
+def score_batches(
+    detect_function: DetectFunction,
+    records: Records,
+    image_size: int,
+    classes: Sequence[str],
+    category_ids: Sequence[int],
+    batch_size: int,
+    progress: Progress | None = None,
+) -> Scores:
+    """Scores a detector that is in memory against `records`.
+
+    Args:
+        detect_function: uint8 RGB images [B, S, S, 3] -> Detections in pixels of these, at a low confidence.
+        image_size: S, the side of the square that every image is fitted into, pixels.
+        classes, category_ids: name and COCO id of each label.
+        batch_size: B; every batch has it, the last one is padded.
+        progress: called with the number of images done and of all images.
+
+    The truth comes from the records, so a box that the batch had no room for still counts.
+    """
+    found = find(detect_function, records, image_size, category_ids, batch_size, progress)
+    return score(truth_from_records(records, classes, category_ids), list(found))
+
+
+def find(
+    detect_function: DetectFunction,
+    records: Records,
+    image_size: int,
+    category_ids: Sequence[int],
+    batch_size: int,
+    progress: Progress | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What the detector finds in `records`, as entries of a COCO results file, in pixels of the source images."""
+    done = 0
+    for batch in evaluation_batches(records, image_size, batch_size):
+        boxes, scores, labels = (np.asarray(part) for part in detect_function(batch.images))
+        for row, index in enumerate(np.asarray(batch.indices)):
+            if index >= 0:
+                kept = labels[row] >= 0
+                corners = _to_source(boxes[row][kept], records, index, image_size)
+                categories = np.asarray(category_ids)[labels[row][kept]]
+                yield from _entries(int(records.image_ids[index]), corners, scores[row][kept], categories)
+                done += 1
+        if progress:
+            progress(done, len(records))
+
+
+def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """How labels of a model become labels of a dataset, by the names of the classes.
+
+    Returns:
+        int32 [K + 1]: the dataset's label of each of the model's, -1 where the dataset has no such class; the last
+        entry, -1, is for the label -1 of padding. And a sentence for every difference.
+
+    Raises:
+        BadInput: no name is in both.
+    """
+    positions = {name: position for position, name in enumerate(theirs)}
+    labels = np.array([*(positions.get(name, -1) for name in ours), -1], np.int32)
+    if (labels < 0).all():
+        raise BadInput(
+            f"The model and the data have no class in common: the model finds {_list(ours)}; the data has "
+            f"{_list(theirs)}. Classes are matched by name: rename those of the data, or train on it."
+        )
+    extra, missing = [name for name in ours if name not in positions], [name for name in theirs if name not in ours]
+    notes = []
+    if extra:
+        notes.append(f"Left out of the score, because the data does not have them: the model's {_list(extra)}.")
+    if missing:
+        notes.append(f"Counted as never found, because the model does not know them: {_list(missing)}.")
+    return labels, notes
+
+
+def _to_source(boxes: np.ndarray, records: Records, index: int, image_size: int) -> np.ndarray:
+    width, height = (int(side) for side in records.sizes[index])
+    return to_source(boxes, fit_scale(height, width, (image_size, image_size)), width, height)
+
+
+def _entries(
+    image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    corners = corners.astype(np.float64)
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height
+    for box, confidence, category in zip(boxes.tolist(), scores.tolist(), categories.tolist(), strict=True):
+        yield {"image_id": image_id, "category_id": category, "bbox": box, "score": confidence}
+
+
+def _notes(dataset: Dataset, split: str) -> tuple[str, ...]:
+    problems = dataset.problems.get(split)
+    return (*dataset.notes, *(problems.summary() if problems else ()))
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,106 @@
+"""Work done ahead in a thread, so that decoding, inference and encoding overlap.
+
+A stage of the prediction pipeline is an ordinary generator; `ahead(stage, depth)` is the same generator, run by a
+thread that stays at most `depth` items ahead of whoever consumes it. OpenCV, FFmpeg and TensorFlow release Python's
+lock while they work, so stages truly run side by side.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Iterator[T]:
+    """The same items, produced in a thread that waits while `depth` of them are not yet consumed.
+
+    An exception in the thread is raised here, after the items that came before it. Closing this generator, as leaving
+    a `for` loop over it does, ends the thread and closes `items`, and waits for both.
+
+    Args:
+        newest_only: never wait; the oldest item that was not consumed is dropped. For cameras: a model that is too slow
+            then sees fewer pictures instead of older and older ones.
+    """
+    channel: _Channel[T] = _Channel(depth, newest_only)
+    thread = threading.Thread(target=_produce, args=(items, channel), name="detect-ahead", daemon=True)
+    thread.start()
+    try:
+        while channel.wait_for_item():
+            yield channel.take()
+        if channel.failure:
+            raise channel.failure
+    finally:
+        channel.close()
+        thread.join()
+
+
+def _produce(items: Iterator[T], channel: "_Channel[T]") -> None:
+    try:
+        for item in items:
+            if not channel.put(item):
+                break
+            del item  # the last one must not live until the next is there
+    except BaseException as error:  # whatever it is, it belongs to the consumer
+        channel.failure = error
+    finally:
+        _close(items, channel)
+        channel.finish()
+
+
+def _close(items: Iterator[T], channel: "_Channel[T]") -> None:
+    close = getattr(items, "close", None)
+    try:
+        if close:
+            close()
+    except BaseException as error:
+        channel.failure = channel.failure or error
+
+
+class _Channel(Generic[T]):
+    """A bounded queue of one producer and one consumer, either of which may stop."""
+
+    def __init__(self, depth: int, newest_only: bool):
+        self.failure: BaseException | None = None
+        self._items: deque[T] = deque()
+        self._depth = depth
+        self._newest_only = newest_only
+        self._finished = self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: T) -> bool:
+        """Add an item, once there is room; False when nobody will consume it."""
+        with self._changed:
+            if self._newest_only and len(self._items) == self._depth:
+                self._items.popleft()
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
+            if not self._closed:
+                self._items.append(item)
+                self._changed.notify_all()
+            return not self._closed
+
+    def wait_for_item(self) -> bool:
+        """Wait until there is an item to take; False when there will be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._finished or len(self._items) > 0)
+            return len(self._items) > 0
+
+    def take(self) -> T:
+        with self._changed:
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def finish(self) -> None:
+        """The producer has no more items."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The consumer wants no more items."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()

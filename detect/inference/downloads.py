@@ -1,0 +1,54 @@
+"""Pictures and videos behind http addresses."""
+
+import http.client
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+from detect.errors import BadInput
+
+TIMEOUT = 20  # seconds without an answer, or between two parts of it
+LARGEST_IMAGE = 200 * 2**20  # bytes
+_FAILURES = (OSError, http.client.HTTPException, ValueError)
+
+
+def content_type(address: str) -> str:
+    """What a server says that an address holds, such as `image/jpeg`; BadInput where it does not answer."""
+    try:
+        with _open(address) as answer:
+            return answer.headers.get_content_type()
+    except _FAILURES as error:
+        raise BadInput(_explain(address, error)) from None
+
+
+def download_image(address: str) -> bytes:
+    """The bytes of a picture; BadInput where they cannot be had or are too many."""
+    try:
+        with _open(address) as answer:
+            content = answer.read(LARGEST_IMAGE + 1)
+    except _FAILURES as error:
+        raise BadInput(_explain(address, error)) from None
+    if len(content) > LARGEST_IMAGE:
+        raise BadInput(f"{shown(address)}: larger than {LARGEST_IMAGE >> 20} MB. Download it and name the file instead.")
+    return content
+
+
+def shown(address: str) -> str:
+    """`address` without the user's name and password that it may hold."""
+    parts = urlsplit(address)
+    if "@" not in parts.netloc:
+        return address
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _open(address: str):
+    request = urllib.request.Request(address, headers={"User-Agent": "detect"})  # some servers refuse Python's own
+    return urllib.request.urlopen(request, timeout=TIMEOUT)
+
+
+def _explain(address: str, error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        reason = f"the server answers {error.code} {error.reason}"
+    else:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+    return f"{shown(address)} cannot be read: {reason}. Check the address and the network."

@@ -1,0 +1,129 @@
+"""CSPDarknet, the backbone of YOLOX (arXiv 2107.08430; cross-stage partial networks: arXiv 1911.11929).
+
+Structure as in the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/darknet.py` and
+`network_blocks.py`, Apache-2.0).
+"""
+
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.convolution import ConvolutionBlock, spatial_block
+
+
+class CspDarknet(Composite):
+    """uint8 RGB images [B, H, W, 3] -> features at strides 8, 16 and 32, of 4, 8 and 16 times `filters` channels.
+
+    H and W must be multiples of 32.
+
+    Args:
+        filters: channels of the stem, at stride 2.
+        depth: bottlenecks of the first stage; the two in the middle have three times as many.
+        separable: depthwise separable convolutions in place of dense ones.
+    """
+
+    def __init__(self, filters: int, depth: int, separable: bool = False, name: str | None = None):
+        super().__init__(name=name)
+        self.focus = Focus(filters)
+        self.stage2 = Stage(2 * filters, depth, separable=separable)
+        self.stage3 = Stage(4 * filters, 3 * depth, separable=separable)
+        self.stage4 = Stage(8 * filters, 3 * depth, separable=separable)
+        self.stage5 = Stage(16 * filters, depth, pooling=True, shortcut=False, separable=separable)
+
+    def call(self, images: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        stride4 = self.stage2(self.focus(images, training=training), training=training)
+        stride8 = self.stage3(stride4, training=training)
+        stride16 = self.stage4(stride8, training=training)
+        stride32 = self.stage5(stride16, training=training)
+        return [stride8, stride16, stride32]
+
+
+class Focus(Composite):
+    """The stem: each 2 x 2 pixels become the channels of one position, then a 3 x 3 convolution.
+
+    Takes uint8 RGB, and hands the convolution what the published weights were trained on: BGR, 0 to 255, unnormalised.
+    """
+
+    def __init__(self, filters: int, name: str | None = None):
+        super().__init__(name=name)
+        self.block = ConvolutionBlock(filters, 3)
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        pixels = tf.cast(pixels_to_channels(tf.reverse(images, [-1])), self.compute_dtype)
+        return self.block(pixels, training=training)
+
+
+def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, 3] -> [B, H / 2, W / 2, 12]: top left, bottom left, top right, bottom right, each with its 3 channels.
+
+    Down, then right: the order of the authors' code, so that their weights fit. `tf.nn.space_to_depth` goes right first.
+    """
+    batch, height, width = tf.unstack(tf.shape(images)[:3])
+    patches = tf.reshape(images, [batch, height // 2, 2, width // 2, 2, 3])
+    patches = tf.transpose(patches, [0, 1, 3, 4, 2, 5])  # [B, H / 2, W / 2, right, down, 3]
+    return tf.reshape(patches, [batch, height // 2, width // 2, 12])
+
+
+class Stage(Composite):
+    """Halves the size: a strided convolution, then `depth` bottlenecks: [B, H, W, C] -> [B, H / 2, W / 2, filters]."""
+
+    def __init__(self, filters, depth, pooling=False, shortcut=True, separable=False, name=None):
+        super().__init__(name=name)
+        self.downsample = spatial_block(filters, 3, stride=2, separable=separable)
+        self.pooling = SpatialPyramidPooling(filters) if pooling else None
+        self.partial = CrossStagePartial(filters, depth, shortcut=shortcut, separable=separable)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = self.downsample(inputs, training=training)
+        if self.pooling is not None:
+            features = self.pooling(features, training=training)
+        return self.partial(features, training=training)
+
+
+class CrossStagePartial(Composite):
+    """Half of the channels pass `depth` bottlenecks, half go around them: [B, H, W, C] -> [B, H, W, filters]."""
+
+    def __init__(self, filters, depth, shortcut=True, separable=False, name=None):
+        super().__init__(name=name)
+        self.through = ConvolutionBlock(filters // 2)
+        self.around = ConvolutionBlock(filters // 2)
+        self.merge = ConvolutionBlock(filters)
+        self.bottlenecks = [Bottleneck(filters // 2, shortcut, separable) for _ in range(depth)]
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = self.through(inputs, training=training)
+        for bottleneck in self.bottlenecks:
+            features = bottleneck(features, training=training)
+        around = self.around(inputs, training=training)
+        return self.merge(tf.concat([features, around], axis=-1), training=training)
+
+
+class Bottleneck(Composite):
+    """1 x 1, then 3 x 3 convolution, added to the input when `shortcut`: [B, H, W, filters] -> the same."""
+
+    def __init__(self, filters: int, shortcut: bool, separable: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.shortcut = shortcut
+        self.pointwise = ConvolutionBlock(filters)
+        self.spatial = spatial_block(filters, 3, separable=separable)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = self.spatial(self.pointwise(inputs, training=training), training=training)
+        return features + inputs if self.shortcut else features
+
+
+class SpatialPyramidPooling(Composite):
+    """Maxima over 5, 9 and 13 pixels beside the features themselves: [B, H, W, C] -> [B, H, W, filters].
+
+    Two maxima over 5 are one over 9, three are one over 13: the same result at less than half of the time.
+    """
+
+    def __init__(self, filters: int, name: str | None = None):
+        super().__init__(name=name)
+        self.reduce = ConvolutionBlock(filters // 2)
+        self.merge = ConvolutionBlock(filters)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        pooled = [self.reduce(inputs, training=training)]
+        for _ in range(3):
+            pooled.append(tf.nn.max_pool2d(pooled[-1], 5, 1, "SAME"))
+        return self.merge(tf.concat(pooled, axis=-1), training=training)

@@ -1,0 +1,53 @@
+"""Path aggregation pyramid, the neck of YOLOX (arXiv 2107.08430; path aggregation networks: arXiv 1803.01534).
+
+Structure as in the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/yolo_pafpn.py`,
+Apache-2.0): features are joined by concatenation, and a cross-stage partial block follows each joint.
+"""
+
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.convolution import ConvolutionBlock, spatial_block
+from detect.layers.csp_darknet import CrossStagePartial
+
+
+class PathAggregationPyramid(Composite):
+    """Features at strides 8, 16 and 32 -> the same sizes and channels, each level informed by all three.
+
+    Args:
+        filters: channels of the three levels, which are those of the input.
+        depth: bottlenecks of each joint.
+        separable: depthwise separable convolutions in place of dense ones.
+    """
+
+    def __init__(self, filters: tuple[int, int, int], depth: int, separable: bool = False, name: str | None = None):
+        super().__init__(name=name)
+        low, middle, high = filters
+        options = {"depth": depth, "shortcut": False, "separable": separable}
+        self.lateral32 = ConvolutionBlock(middle)
+        self.down16 = CrossStagePartial(middle, **options)
+        self.lateral16 = ConvolutionBlock(low)
+        self.down8 = CrossStagePartial(low, **options)
+        self.stride8to16 = spatial_block(low, 3, stride=2, separable=separable)
+        self.up16 = CrossStagePartial(middle, **options)
+        self.stride16to32 = spatial_block(middle, 3, stride=2, separable=separable)
+        self.up32 = CrossStagePartial(high, **options)
+
+    def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+        stride8, stride16, stride32 = features
+        lateral32 = self.lateral32(stride32, training=training)
+        inner16 = self.down16(tf.concat([enlarge(lateral32), stride16], axis=-1), training=training)
+        lateral16 = self.lateral16(inner16, training=training)
+        outer8 = self.down8(tf.concat([enlarge(lateral16), stride8], axis=-1), training=training)
+
+        raised16 = self.stride8to16(outer8, training=training)
+        outer16 = self.up16(tf.concat([raised16, lateral16], axis=-1), training=training)
+        raised32 = self.stride16to32(outer16, training=training)
+        outer32 = self.up32(tf.concat([raised32, lateral32], axis=-1), training=training)
+        return [outer8, outer16, outer32]
+
+
+def enlarge(features: tf.Tensor) -> tf.Tensor:
+    """Twice the height and width, each value repeated in 2 x 2: [B, H, W, C] -> [B, 2 H, 2 W, C]."""
+    height, width = tf.unstack(tf.shape(features)[1:3])
+    return tf.image.resize(features, [2 * height, 2 * width], "nearest")

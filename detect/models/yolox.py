@@ -1,0 +1,204 @@
+"""YOLOX: an anchor-free detector of one stage, with a decoupled head and dynamic label assignment (SimOTA).
+
+Paper: Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv 2107.08430.
+Code of the authors: https://github.com/Megvii-BaseDetection/YOLOX (Apache-2.0), `yolox/models/`, `yolox/exp/`.
+What differs: padded and ignored boxes, which theirs does not know, take no part; a loss of an image without boxes is
+its objectness alone, as theirs.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bias, spatial_block
+from detect.layers.csp_darknet import CspDarknet
+from detect.layers.path_aggregation import PathAggregationPyramid
+from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.ops.anchors import points
+from detect.ops.assignment import sim_ota
+from detect.ops.boxes import clip
+from detect.ops.coding import decode_yolox, encode_yolox
+from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss
+from detect.ops.matching import gather_rows
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Detections, Targets
+
+STRIDES = (8, 16, 32)
+
+
+class Config(DetectorConfig):
+    """Size and loss of the network."""
+
+    depth: float = 1.0  # factor on the number of bottlenecks
+    width: float = 1.0  # factor on the number of channels
+    separable: bool = False  # depthwise separable convolutions in place of dense ones
+    prior: float = 0.01  # score that every class and the objectness start at
+    box_weight: float = 5.0  # of the IoU loss, beside 1 for the others
+    confidence: float = 0.01
+    iou: float = 0.65
+
+
+# `yolox/exp/yolox_base.py`; scales of images in a mosaic, of the picture mixed in, degrees, share of the side.
+_RECIPE: dict[str, Any] = {
+    "epochs": 300,
+    "batch_size": 64,
+    "sizes": tuple(range(480, 801, 32)),
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.01,  # at 64 images a step
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 5e-4,
+    "schedule.warmup_epochs": 5,
+    "schedule.warmup_power": 2,
+    "schedule.final": 0.05,
+    "schedule.closing_epochs": 15,
+    "average.decay": 0.9998,
+    "average.ramp": 2000,
+    "augmentation.mosaic": 1.0,
+    "augmentation.mixup": 1.0,
+    "augmentation.scale": (0.1, 2.0),
+    "augmentation.mixup_scale": (0.5, 1.5),
+    "augmentation.rotate": 10.0,
+    "augmentation.translate": 0.1,
+    "augmentation.shear": 2.0,
+    "augmentation.flip": 0.5,
+    "augmentation.hsv": (5, 30, 30),
+}
+# `exps/default/yolox_tiny.py` and `yolox_nano.py`
+_TINY_RECIPE = {
+    **_RECIPE,
+    "sizes": tuple(range(320, 641, 32)),
+    "augmentation.mixup": 0.0,
+    "augmentation.scale": (0.5, 1.5),
+}
+_NANO_RECIPE = {**_TINY_RECIPE, "augmentation.mosaic": 0.5}
+
+VARIANTS = {
+    # Ours, for training on a CPU, where dense 3 x 3 convolutions of this width outrun nano's depthwise ones.
+    "micro": Variant(Config(depth=0.33, width=0.25), 416, None, _NANO_RECIPE),
+    "nano": Variant(Config(depth=0.33, width=0.25, separable=True), 416, 25.8, _NANO_RECIPE),
+    "tiny": Variant(Config(depth=0.33, width=0.375), 416, 32.8, _TINY_RECIPE),
+    "s": Variant(Config(depth=0.33, width=0.5), 640, 40.5, _RECIPE),
+    "m": Variant(Config(depth=0.67, width=0.75), 640, 46.9, _RECIPE),
+    "l": Variant(Config(depth=1.0, width=1.0), 640, 49.7, _RECIPE),
+    "x": Variant(Config(depth=1.33, width=1.25), 640, 51.1, _RECIPE),
+}
+
+
+class HeadLevel(Composite):
+    """The decoupled head of one level: features [B, h, w, C] -> offsets, objectness and class logits of its h * w cells.
+
+    One branch for the class, one for box and objectness. Predictions are float32 whatever the compute precision.
+    """
+
+    def __init__(self, filters: int, classes: int, prior: float, separable: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.classes = classes
+        self.stem = ConvolutionBlock(filters)
+        self.class_blocks = [spatial_block(filters, 3, separable=separable) for _ in range(2)]
+        self.box_blocks = [spatial_block(filters, 3, separable=separable) for _ in range(2)]
+        limit = filters**-0.5
+        self.class_logits = prediction(classes, prior_bias(prior))
+        self.offsets = prediction(4, keras.initializers.RandomUniform(-limit, limit))
+        self.objectness = prediction(1, prior_bias(prior))
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        stem = class_features = box_features = self.stem(features, training=training)
+        for block in self.class_blocks:
+            class_features = block(class_features, training=training)
+        for block in self.box_blocks:
+            box_features = block(box_features, training=training)
+        batch, cells = tf.shape(stem)[0], tf.shape(stem)[1] * tf.shape(stem)[2]
+        return (
+            tf.reshape(self.offsets(box_features), [batch, cells, 4]),
+            tf.reshape(self.objectness(box_features), [batch, cells]),
+            tf.reshape(self.class_logits(class_features), [batch, cells, self.classes]),
+        )
+
+
+def prediction(filters: int, bias: keras.initializers.Initializer) -> keras.layers.Conv2D:
+    """A 1 x 1 convolution to the final values."""
+    return keras.layers.Conv2D(
+        filters, 1, kernel_initializer=fan_in_uniform(), bias_initializer=bias, dtype="float32"
+    )
+
+
+class YOLOX(Detector):
+    """The detector. A cell predicts the box around it, whether there is one (objectness), and its class.
+
+    Attributes:
+        l1_weight: a variable, 0 at first; `close` sets it to 1.
+    """
+
+    def __init__(self, config: Config, classes: int, name: str | None = None):
+        super().__init__(config, classes, name=name)
+        depth = round(3 * config.depth)
+        channels = [int(level * config.width) for level in (256, 512, 1024)]
+        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable)
+        self.neck = PathAggregationPyramid(channels, depth, config.separable)
+        self.head = [HeadLevel(channels[0], classes, config.prior, config.separable) for _ in STRIDES]
+        self.l1_weight = tf.Variable(0.0, trainable=False)
+
+    def close(self) -> None:
+        """Add the L1 loss, as the authors do for the last epochs, when mosaic and mix-up are off."""
+        self.l1_weight.assign(1.0)
+
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw predictions, float32, for every cell of all levels.
+
+        Returns:
+            offsets: [B, A, 4], as `decode_yolox` reads them. objectness: [B, A], logits. class_logits: [B, A, K].
+            size: height and width of the images, pixels.
+        """
+        levels = self.neck(self.backbone(images, training=training), training=training)
+        predictions = [head(level, training=training) for head, level in zip(self.head, levels, strict=True)]
+        offsets, objectness, class_logits = (tf.concat(part, axis=1) for part in zip(*predictions, strict=True))
+        size = (images.shape[1], images.shape[2])
+        return {"offsets": offsets, "objectness": objectness, "class_logits": class_logits, "size": size}
+
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
+        corners, strides = points(*outputs["size"], STRIDES, offset=0.0)
+        boxes = decode_yolox(outputs["offsets"], corners, strides)
+        assigned = self._assign(outputs, boxes, targets)
+        true_boxes = gather_rows(targets.boxes, assigned.indices)
+        foreground = tf.cast(assigned.foreground, tf.float32)
+
+        box = squared_iou_loss(boxes, true_boxes)
+        objectness = binary_cross_entropy(outputs["objectness"], foreground)
+        offsets = tf.reduce_sum(l1(outputs["offsets"], encode_yolox(true_boxes, corners, strides)), axis=-1)
+        labels = gather_rows(targets.labels, assigned.indices)
+        certainty = tf.one_hot(labels, self.classes) * assigned.ious[..., None]
+        classes = tf.reduce_sum(binary_cross_entropy(outputs["class_logits"], certainty), axis=-1)
+
+        count = tf.maximum(sum_over_replicas(tf.reduce_sum(foreground)), 1)
+        return {
+            "box": self.config.box_weight * _sum_where(assigned.foreground, box) / count,
+            "objectness": _sum_where(~assigned.ignored, objectness) / count,
+            "class": _sum_where(assigned.foreground, classes) / count,
+            "l1": self.l1_weight * _sum_where(assigned.foreground, offsets) / count,
+        }
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """A box scores objectness times class probability; suppression is per class."""
+        height, width = outputs["size"]
+        boxes = decode_yolox(outputs["offsets"], *points(height, width, STRIDES, offset=0.0))
+        scores = tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"])
+        return non_maximum_suppression(
+            clip(boxes, height, width),
+            scores,
+            iou=self.config.iou if iou is None else iou,
+            confidence=self.config.confidence if confidence is None else confidence,
+            max_detections=self.config.max_detections,
+            candidates=self.config.candidates,
+        )
+
+    def _assign(self, outputs, boxes, targets):
+        return sim_ota(
+            boxes, outputs["class_logits"], outputs["objectness"], *points(*outputs["size"], STRIDES), *targets
+        )
+
+
+def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.where(mask, values, 0))

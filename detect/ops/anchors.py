@@ -1,0 +1,68 @@
+"""Where a dense head looks: anchor boxes and points, all levels of a pyramid one after the other.
+
+The size of an image is known when a step is traced, so these are NumPy constants, computed once for each size.
+A level of stride s has ceil(height / s) rows of ceil(width / s) cells, which is what convolutions of stride 2 leave;
+cells come row by row. Two conventions place an anchor in its cell: the cell's top-left corner (torchvision,
+detectron2: offset 0) or its centre (TensorFlow: offset 0.5).
+"""
+
+import functools
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=64)
+def anchor_boxes(
+    height: int,
+    width: int,
+    strides: tuple[int, ...],
+    sizes: tuple[tuple[float, ...], ...],
+    ratios: tuple[float, ...],
+    *,
+    offset: float = 0.0,
+    rounded: bool = True,
+) -> np.ndarray:
+    """Anchors [A, 4] of an image of `height` x `width` pixels; `sizes` holds one tuple for each stride.
+
+    A cell has an anchor for every ratio and, within it, for every size: area size * size, height / width = ratio.
+    `rounded` rounds the anchors of a cell to whole pixels, as torchvision does. Where a side of the image is no
+    multiple of a stride, torchvision spreads the cells over the image; here they keep the stride.
+    """
+    levels = []
+    for stride, level_sizes in zip(strides, sizes, strict=True):
+        shifts = np.tile(_corners(height, width, stride) + offset * stride, 2)  # [cells, 4]
+        levels.append((shifts[:, None] + _cell_anchors(level_sizes, ratios, rounded)).reshape(-1, 4))
+    return _constant(np.concatenate(levels))
+
+
+@functools.lru_cache(maxsize=64)
+def points(
+    height: int, width: int, strides: tuple[int, ...], offset: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """One point for each cell: `x, y` [A, 2] in pixels, and the stride [A] of its level.
+
+    With `offset` 0.5 they are the centres of the cells, with 0 the top-left corners.
+    """
+    corners = [_corners(height, width, stride) + offset * stride for stride in strides]
+    lengths = [len(level) for level in corners]
+    return _constant(np.concatenate(corners)), _constant(np.repeat(np.asarray(strides), lengths))
+
+
+def _corners(height: int, width: int, stride: int) -> np.ndarray:
+    """Top-left corners `x, y` [cells, 2] of a level's cells, row by row."""
+    y, x = np.meshgrid(np.arange(-(-height // stride)), np.arange(-(-width // stride)), indexing="ij")
+    return np.stack([x.ravel(), y.ravel()], axis=-1) * float(stride)
+
+
+def _cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...], rounded: bool) -> np.ndarray:
+    """Anchors [len(ratios) * len(sizes), 4] around the origin."""
+    root = np.sqrt(np.asarray(ratios, np.float64))[:, None]
+    half = np.stack([(np.asarray(sizes) / root).ravel(), (np.asarray(sizes) * root).ravel()], axis=-1) / 2
+    anchors = np.concatenate([-half, half], axis=-1)
+    return anchors.round() if rounded else anchors
+
+
+def _constant(values: np.ndarray) -> np.ndarray:
+    values = values.astype(np.float32)
+    values.flags.writeable = False  # one array serves every caller
+    return values

@@ -1,0 +1,91 @@
+"""Losses of predictions, element by element or row by row. Summing, masking and normalising is the caller's.
+
+Values and gradients are finite for every finite input, so a caller may compute all rows and mask afterwards with
+`tf.where(mask, loss, 0)`.
+"""
+
+import tensorflow as tf
+
+from detect.ops.boxes import ciou, diou, giou, paired_iou
+from detect.ops.compiling import compiled, dimension
+
+
+@compiled
+def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tf.Tensor:
+    """Focal loss [...] of logits [..., K], summed over the classes (Lin et al. 2017, eq. 5).
+
+    `labels` [...] are integers, -1 for background. Each class is a yes-or-no question with probability p_t of the
+    right answer and costs `-alpha_t * (1 - p_t) ** gamma * log(p_t)`, with alpha_t = alpha for yes, 1 - alpha for no.
+    """
+    yes = labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)  # [..., K]
+
+    @tf.custom_gradient
+    def focal(logits):
+        wrong = tf.where(yes, -logits, logits)  # logit of the wrong answer
+        share = tf.sigmoid(wrong)  # 1 - p_t
+        surprise = tf.nn.softplus(wrong)  # -log(p_t)
+        weighted = tf.where(yes, tf.cast(alpha, logits.dtype), tf.cast(1 - alpha, logits.dtype)) * share**gamma
+
+        def gradient(upstream):
+            slope = weighted * (gamma * (1 - share) * surprise + share)  # by `wrong`
+            return tf.where(yes, -slope, slope) * upstream[..., None]
+
+        return tf.reduce_sum(weighted * surprise, axis=-1), gradient
+
+    return focal(logits)
+
+
+@compiled
+def binary_cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """`-targets * log(p) - (1 - targets) * log(1 - p)` for p = sigmoid(logits), element by element; targets in 0..1."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(targets, logits.dtype), logits=logits)
+
+
+@compiled
+def squared_iou_loss(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """`1 - IoU ** 2` [...] of boxes [..., 4], row by row (Megvii YOLOX, `losses.py`)."""
+    return 1 - tf.square(paired_iou(predicted, true))
+
+
+@compiled
+def giou_loss(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """`1 - GIoU` [...] in 0..2 of boxes [..., 4], row by row (Rezatofighi et al. 2019)."""
+    return 1 - giou(predicted, true)
+
+
+@compiled
+def diou_loss(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """`1 - DIoU` [...] in 0..2 of boxes [..., 4], row by row (Zheng et al. 2020, eq. 7)."""
+    return 1 - diou(predicted, true)
+
+
+@compiled
+def ciou_loss(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """`1 - CIoU` [...] of boxes [..., 4], row by row (Zheng et al. 2020, eq. 10)."""
+    return 1 - ciou(predicted, true)
+
+
+@compiled
+def l1(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """Absolute differences, element by element."""
+    return tf.abs(predicted - true)
+
+
+@compiled
+def smooth_l1(predicted: tf.Tensor, true: tf.Tensor, beta: float = 1 / 9) -> tf.Tensor:
+    """Quadratic up to a difference of `beta`, then linear of slope 1, element by element (Girshick 2015, eq. 3).
+
+    The paper has beta 1; 1/9 is what RPN and RetinaNet code uses.
+    """
+    return huber(predicted, true, beta) / beta
+
+
+@compiled
+def huber(predicted: tf.Tensor, true: tf.Tensor, delta: float = 0.1) -> tf.Tensor:
+    """Half the squared difference up to `delta`, then linear of slope `delta`, element by element (Huber 1964).
+
+    The default is EfficientDet's.
+    """
+    difference = tf.abs(predicted - true)
+    inner = tf.minimum(difference, delta)
+    return inner * (difference - 0.5 * inner)

@@ -1,0 +1,67 @@
+"""The state of an interrupted run, in one file that is replaced whole or not at all."""
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from detect.errors import BadInput
+
+
+@dataclass
+class Position:
+    """How far a run has come."""
+
+    step: int = 0  # updates made
+    seconds: float = 0.0  # spent so far
+    progress: float = 0.0  # 0..1
+    best: float = -1.0  # best AP of a validation
+    best_step: int = 0
+    stale: int = 0  # validations since the best
+    validations: int = 0  # made so far
+    saved_step: int = 0  # at the last checkpoint
+    saved_seconds: float = 0.0
+
+
+def save_checkpoint(path: Path, position: Position, variables: list[tf.Variable]) -> None:
+    """Write position and variables to `path`, through a temporary file beside it."""
+    arrays = {f"variable_{index}": np.asarray(variable) for index, variable in enumerate(variables)}
+    names = [variable.name for variable in variables]
+    header = json.dumps({"position": asdict(position), "names": names})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    with temporary.open("wb") as file:
+        np.savez(file, header=np.array(header), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path, variables: list[tf.Variable]) -> Position:
+    """Fill `variables` from `path` and return the position saved with them.
+
+    Raises:
+        BadInput: the file is damaged, or was written for other variables.
+    """
+    try:
+        with np.load(path) as archive:
+            header = json.loads(str(archive["header"]))
+            arrays = [archive[f"variable_{index}"] for index in range(len(header["names"]))]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadInput(f"The checkpoint {path} cannot be read: {error}. Start anew under another --name.") from None
+    _check_same(path, header["names"], arrays, variables)
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return Position(**header["position"])
+
+
+def _check_same(path: Path, names: list[str], arrays: list[np.ndarray], variables: list[tf.Variable]) -> None:
+    if len(names) != len(variables):
+        raise BadInput(f"The checkpoint {path} holds {len(names)} variables, the run has {len(variables)}.")
+    for name, array, variable in zip(names, arrays, variables, strict=True):
+        if array.shape != tuple(variable.shape):
+            raise BadInput(f"{path}: {name} has shape {array.shape}, the run's {variable.name} {tuple(variable.shape)}.")

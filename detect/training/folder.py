@@ -1,0 +1,112 @@
+"""The folder of a run: where everything that it leaves is found.
+
+    config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
+    best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from detect.config import from_json, to_json
+from detect.errors import BadInput
+from detect.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of a run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def classes(self) -> Path:
+        return self.path / "classes.txt"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "last"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    def settings(self) -> TrainingSettings:
+        """The settings that the run was started with."""
+        return from_json(TrainingSettings, self.config.read_text(encoding="utf-8"), str(self.config))
+
+
+def new_folder(settings: TrainingSettings) -> RunFolder:
+    """Create the folder for a run that starts. A name that is taken is an error; without a name a free one is chosen.
+
+    Raises:
+        BadInput: the name is taken, or cannot be a folder's.
+    """
+    root = Path(settings.runs)
+    if settings.name is None:
+        return _create(next(path for path in _free_names(root, settings.model) if not path.exists()))
+    path = root / settings.name
+    if path.exists():
+        raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
+    return _create(path)
+
+
+def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
+    """The folder of the run to continue, or nothing where there is none yet.
+
+    Raises:
+        BadInput: the run was started with other settings.
+    """
+    path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), settings.model)
+    folder = RunFolder(path) if path else None
+    if folder is None or not folder.config.exists():
+        return None
+    given, saved = settings.model_dump(exclude={"name"}), folder.settings().model_dump(exclude={"name"})
+    changed = [f"{key} was {saved[key]!r}, is {given[key]!r}" for key in given if given[key] != saved[key]]
+    if changed:
+        raise BadInput(
+            f"--resume continues {path} with the settings that it was started with, but {'; '.join(changed)}. "
+            "Give the same command again, or start anew under another --name."
+        )
+    return folder
+
+
+def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
+    """Leave the settings and the class names."""
+    folder.config.write_text(to_json(settings), encoding="utf-8")
+    folder.classes.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+
+
+def _create(path: Path) -> RunFolder:
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise BadInput(f"The run folder {path} cannot be created: {error.strerror}.") from None
+    return RunFolder(path)
+
+
+def _free_names(root: Path, model: str):
+    number = 1
+    while True:
+        yield root / (model if number == 1 else f"{model}-{number}")
+        number += 1
+
+
+def _latest(root: Path, model: str) -> Path | None:
+    runs = [path.parent for path in root.glob(f"{model}*/config.json")]
+    return max(runs, key=lambda path: (path / "config.json").stat().st_mtime, default=None)

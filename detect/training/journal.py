@@ -1,0 +1,43 @@
+"""What a run leaves to read: `metrics.jsonl`, one JSON object a line, and TensorBoard events of the same numbers."""
+
+import json
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+
+class Journal:
+    """Appends rows of numbers under the run folder."""
+
+    def __init__(self, folder: Path):
+        self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
+
+    def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
+        """One row; `kind` is `train` or `val`."""
+        row = {"step": step, "epoch": round(epoch, 4), "time": round(time.time(), 3), "kind": kind, **values}
+        self.file.write(json.dumps(row) + "\n")
+        self.file.flush()
+        with self.events.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{kind}/{name}", value)
+
+    def close(self) -> None:
+        self.file.close()
+        self.events.close()
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Drop the rows past `step`, which a resumed run will write again, and a last line cut short by a crash."""
+    if not path.exists():
+        return
+    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _step(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):
+        return float("inf")

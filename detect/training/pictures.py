@@ -1,0 +1,44 @@
+"""Pictures to look at: what the model is fed, and what it finds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from detect.data.pipeline import evaluation_batches
+from detect.data.records import Records
+from detect.inference.drawing import Picture, draw_grid
+from detect.inference.image_files import write_image
+from detect.structures import Batch, Detections
+
+PICTURES = 8  # in a grid
+CONFIDENCE = 0.25  # of the boxes that are drawn
+
+
+def save_batch(path: Path, batch: Batch, records: Records, classes: tuple[str, ...]) -> None:
+    """The first images of a training batch with their boxes, as the model gets them."""
+    images, indices = batch.images.numpy(), batch.indices.numpy()
+    boxes, labels, ignore = (tensor.numpy() for tensor in batch.targets)
+    pictures = [
+        Picture(images[row], boxes[row], labels[row], ignore=ignore[row], title=records.image_path(int(index)).name)
+        for row, index in enumerate(indices[:PICTURES])
+    ]
+    write_image(path, draw_grid(pictures, classes))
+
+
+def save_predictions(
+    path: Path,
+    detect: Callable[..., Detections],
+    records: Records,
+    classes: tuple[str, ...],
+    image_size: int,
+) -> None:
+    """Images spread over a split with what the model finds in them."""
+    chosen = records.select(np.linspace(0, len(records) - 1, min(PICTURES, len(records))).astype(int))
+    batch = next(iter(evaluation_batches(chosen, image_size, len(chosen))))
+    boxes, scores, labels = (np.asarray(tensor) for tensor in detect(batch.images))
+    pictures = [
+        Picture(image, boxes[row], np.where(scores[row] >= CONFIDENCE, labels[row], -1), scores[row], title=record.image_path.name)
+        for row, (image, record) in enumerate(zip(batch.images.numpy(), chosen, strict=True))
+    ]
+    write_image(path, draw_grid(pictures, classes))

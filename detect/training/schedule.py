@@ -1,0 +1,67 @@
+"""How far a run has come, and what follows from it: the learning rate and the phase.
+
+Everything is a function of the progress, a number from 0 to 1. With a number of epochs it counts steps; with a time
+limit it is the share of the time that has passed, so the schedule always fits the time, however fast the machine.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+from detect.training.settings import AverageSettings, ScheduleSettings
+
+
+@dataclass
+class StepBudget:
+    """A run of a fixed number of steps."""
+
+    steps: int
+
+    def progress(self, step: int) -> float:
+        return min(1.0, step / self.steps)
+
+
+@dataclass
+class TimeBudget:
+    """A run of a fixed time, what happens after the last step included.
+
+    Attributes:
+        seconds: the whole time.
+        spent: seconds that earlier parts of a resumed run took.
+        reserve: seconds to keep for the end: the last validation and saving.
+        started: clock reading when this part of the run began, seconds.
+    """
+
+    seconds: float
+    spent: float = 0.0
+    reserve: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def elapsed(self) -> float:
+        return self.spent + time.monotonic() - self.started
+
+    def progress(self, step: int) -> float:
+        return min(1.0, self.elapsed() / max(self.seconds - self.reserve, 1e-6))
+
+
+def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> float:
+    """The rate at `progress`: warm-up from 0, a cosine to `final * peak`, then constant while held.
+
+    Loshchilov and Hutter, SGDR (arXiv 1608.03983), eq. 5 without restarts; the constant end is that of
+    YOLOX's published code (yolox/utils/lr_scheduler.py).
+    """
+    if progress < settings.warmup:
+        return peak * max(progress / settings.warmup, 1e-3) ** settings.warmup_power
+    falling = max(1 - settings.warmup - settings.hold, 1e-9)
+    share = min(1.0, (progress - settings.warmup) / falling)
+    return peak * (settings.final + (1 - settings.final) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def average_decay(step: int, settings: AverageSettings) -> float:
+    """The decay of the moving average after `step` updates: small at first, so that early weights are forgotten."""
+    return settings.decay * (1 - math.exp(-(step + 1) / settings.ramp))
+
+
+def is_closing(progress: float, settings: ScheduleSettings) -> bool:
+    """Whether mosaic and mix-up are off, so that the model ends on pictures as they are."""
+    return progress >= 1 - settings.closing

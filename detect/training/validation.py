@@ -1,0 +1,94 @@
+"""Scoring and saving a model in the middle of its training, with the averaged weights."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from detect.data.records import Records
+from detect.evaluation.coco import METRICS, Scores
+from detect.evaluation.run import score_batches
+from detect.models import saving
+from detect.models.detector import Detector
+from detect.structures import Detections
+from detect.training.average import WeightAverage
+from detect.training.checkpoints import Position, save_checkpoint
+from detect.training.display import Display
+from detect.training.folder import RunFolder
+from detect.training.journal import Journal
+from detect.training.schedule import TimeBudget
+from detect.training.settings import TrainingSettings
+
+
+@dataclass
+class Validation:
+    """Called by the loop with a position: scores the model, keeps the best and the last, writes the checkpoint."""
+
+    detector: Detector
+    card: saving.ModelCard
+    average: WeightAverage
+    variables: list[tf.Variable]
+    records: Records
+    settings: TrainingSettings
+    folder: RunFolder
+    journal: Journal
+    display: Display
+    budget: object
+    epoch_of: Callable[[int], float]
+    chief: bool
+    scores: Scores | None = None  # of the best model so far
+
+    def __post_init__(self):
+        self.detect = compiled_detection(self.detector, self.card.image_size)
+
+    def __call__(self, position: Position) -> bool:
+        """Whether to stop early."""
+        started = time.monotonic()
+        position.validations = math.floor(position.progress * self.settings.validations + 1e-9)
+        if self.chief:
+            with self.average.applied():
+                self._score_and_save(position)
+            self.save(position)
+        if isinstance(self.budget, TimeBudget):
+            self.budget.reserve = max(self.budget.reserve, 1.3 * (time.monotonic() - started) + 3.0)
+        return self.settings.patience is not None and position.stale >= self.settings.patience
+
+    def save(self, position: Position) -> None:
+        """Write the checkpoint to resume from."""
+        if self.chief:
+            position.saved_step, position.saved_seconds = position.step, position.seconds
+            save_checkpoint(self.folder.checkpoint, position, self.variables)
+
+    def _score_and_save(self, position: Position) -> None:
+        card = self.card
+        scores = score_batches(
+            self.detect, self.records, card.image_size, card.classes, card.category_ids, self.settings.batch_size
+        )
+        better = np.nan_to_num(scores.AP) > position.best
+        position.stale = 0 if better else position.stale + 1
+        metrics = {name: getattr(scores, name) for name in METRICS if math.isfinite(getattr(scores, name))}
+        card = card.model_copy(update={"metrics": metrics})
+        saving.save(self.detector, card, self.folder.last)
+        if better:
+            position.best, position.best_step, self.scores = float(np.nan_to_num(scores.AP)), position.step, scores
+            saving.save(self.detector, card, self.folder.best)
+            scores.save(self.folder.evaluation)
+        epoch = self.epoch_of(position.step)
+        self.journal.write("val", position.step, epoch, metrics)
+        self.display.say(
+            f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}"
+            + ("  best so far" if better else "")
+        )
+
+
+def compiled_detection(detector: Detector, image_size: int):
+    """The detector as one compiled function: uint8 [B, S, S, 3] -> Detections, S being `image_size`."""
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.uint8)])
+    def detect(images: tf.Tensor) -> Detections:
+        return detector.decode(detector(images, training=False))
+
+    return detect

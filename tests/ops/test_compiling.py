@@ -1,0 +1,56 @@
+"""How operations are compiled: eager, in a graph, with NumPy arrays, with changing shapes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.ops.compiling import compiled, dimension
+
+
+@compiled
+def double(values):
+    """Twice the values."""
+    assert not tf.executing_eagerly()
+    return values * 2
+
+
+def test_keeps_name_and_docstring():
+    assert double.__name__ == "double"
+    assert double.__doc__ == "Twice the values."
+
+
+@pytest.mark.parametrize("values", [np.array([1.0, 2.0], np.float32), tf.constant([1.0, 2.0])])
+def test_takes_arrays_and_tensors_eagerly_and_in_a_graph(values):
+    for function in (double, tf.function(double), lambda values: tf.function(lambda: double(values))()):
+        np.testing.assert_array_equal(function(values), [2.0, 4.0])
+
+
+def test_static_shapes_survive_in_a_graph_after_calls_with_other_shapes():
+    for length in (1, 2, 3, 4):
+        double(tf.zeros([length]))
+    graph = tf.function(double).get_concrete_function(tf.TensorSpec([5]))
+    assert graph.output_shapes == [5]
+
+
+def test_traces_once_for_all_lengths_after_the_second():
+    traces = []
+
+    @compiled
+    def count(values):
+        traces.append(values.shape)
+        return values + 1
+
+    for length in range(1, 9):
+        count(tf.zeros([length]))
+    assert len(traces) == 2
+
+
+def test_dimension_is_an_integer_where_it_is_known():
+    assert dimension(tf.zeros([2, 3]), -1) == 3
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+    def length(values):
+        assert dimension(values, 1) == 3
+        return dimension(values, 0)
+
+    assert length(tf.zeros([7, 3])) == 7

@@ -1,0 +1,23 @@
+"""Messages and exit codes of the two kinds of failure."""
+
+from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
+
+
+def test_bad_input_exits_with_2_and_a_failed_run_with_1():
+    assert BadInput("x").exit_code == 2
+    assert RunFailure("x").exit_code == 1
+    assert issubclass(BadInput, DetectError)
+    assert issubclass(RunFailure, DetectError)
+
+
+def test_the_closest_name_comes_first_then_all_names_in_order():
+    hint = did_you_mean("yolox-smal", ["yolox-tiny", "yolox-small", "retinanet-r50"])
+    assert hint == "Did you mean 'yolox-small'? Known: retinanet-r50, yolox-small, yolox-tiny."
+
+
+def test_nothing_close_gives_only_what_is_known():
+    assert did_you_mean("zebra", ["train", "val"]) == "Known: train, val."
+
+
+def test_nothing_known_gives_nothing():
+    assert did_you_mean("zebra", []) == ""

@@ -1,0 +1,27 @@
+"""`import detect` is instant, and its public names are found when they are first used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import detect
+
+SLOW_IMPORTS = ("tensorflow", "keras", "albumentations", "cv2", "matplotlib", "pycocotools", "av", "pydantic", "numpy")
+
+
+def test_importing_the_package_imports_nothing_slow():
+    code = f"import sys, detect; print([name for name in {SLOW_IMPORTS!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_exists():
+    for name in detect.__all__:
+        assert getattr(detect, name) is not None
+    assert set(detect.__all__) <= set(dir(detect))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'detect' has no attribute 'trian'"):
+        detect.trian  # noqa: B018

@@ -1,0 +1,48 @@
+"""Saving and restoring the state of a run."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.errors import BadInput
+from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
+
+
+def test_round_trip_keeps_every_bit(tmp_path):
+    values = [np.float32([0.1, np.pi]), np.int64(7)]
+    save_checkpoint(tmp_path / "last.npz", Position(step=5, best=0.25), [tf.Variable(value) for value in values])
+    variables = [tf.Variable(np.zeros_like(value)) for value in values]
+    position = load_checkpoint(tmp_path / "last.npz", variables)
+    assert position == Position(step=5, best=0.25)
+    for variable, value in zip(variables, values, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path, variable = tmp_path / "last.npz", tf.Variable([1.0])
+    save_checkpoint(path, Position(step=1), [variable])
+
+    def crash(*_args, **_values):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", crash)
+    with pytest.raises(OSError, match="space"):
+        save_checkpoint(path, Position(step=2), [variable])
+    assert load_checkpoint(path, [variable]).step == 1
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    path = tmp_path / "last.npz"
+    save_checkpoint(path, Position(), [tf.Variable([1.0])])
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(BadInput, match=r"last\.npz cannot be read"):
+        load_checkpoint(path, [tf.Variable([1.0])])
+
+
+def test_variables_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "last.npz"
+    save_checkpoint(path, Position(), [tf.Variable([1.0, 2.0])])
+    with pytest.raises(BadInput, match=r"\(2,\).*\(3,\)"):
+        load_checkpoint(path, [tf.Variable([1.0, 2.0, 3.0])])
+    with pytest.raises(BadInput, match="1 variables, the run has 0"):
+        load_checkpoint(path, [])

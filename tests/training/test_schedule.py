@@ -1,0 +1,64 @@
+"""Progress, learning rate, decay: numbers that can be worked out by hand."""
+
+import math
+
+import pytest
+
+from detect.training import schedule
+from detect.training.schedule import StepBudget, TimeBudget, average_decay, is_closing, learning_rate
+from detect.training.settings import AverageSettings, ScheduleSettings
+
+PLAIN = ScheduleSettings(warmup=0.1, warmup_power=1, final=0.1, hold=0.2, closing=0.25)
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (0.0, 0.002),  # a thousandth, not zero: the first step must move
+        (0.05, 1.0),  # half of the warm-up
+        (0.1, 2.0),  # full
+        (0.45, 0.2 + 1.8 * 0.5),  # half of the cosine: the mean of 2.0 and 0.2
+        (0.8, 0.2),  # its end
+        (0.9, 0.2),  # held
+        (1.0, 0.2),
+    ],
+)
+def test_learning_rate_at_landmarks(progress, expected):
+    assert learning_rate(2.0, progress, PLAIN) == pytest.approx(expected)
+
+
+def test_quadratic_warmup():
+    settings = PLAIN.model_copy(update={"warmup_power": 2.0})
+    assert learning_rate(2.0, 0.05, settings) == pytest.approx(2.0 * 0.25)
+
+
+def test_cosine_never_rises_after_the_warmup():
+    rates = [learning_rate(1.0, 0.1 + 0.9 * share / 50, PLAIN) for share in range(51)]
+    assert all(later <= earlier for earlier, later in zip(rates, rates[1:], strict=False))
+
+
+def test_step_budget_counts_steps():
+    assert [StepBudget(4).progress(step) for step in (0, 1, 4, 5)] == [0, 0.25, 1, 1]
+
+
+def test_time_budget_keeps_a_reserve_and_remembers_time_spent(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: now)
+    budget = TimeBudget(seconds=60, spent=10, reserve=20, started=now)
+    assert budget.progress(0) == pytest.approx(10 / 40)
+    now = 120.0
+    assert budget.elapsed() == 30
+    assert budget.progress(0) == pytest.approx(30 / 40)
+    now = 140.0
+    assert budget.progress(0) == 1
+
+
+def test_average_forgets_early_weights_and_remembers_late_ones():
+    settings = AverageSettings(decay=0.9998, ramp=2000)
+    assert average_decay(0, settings) == pytest.approx(0.9998 * (1 - math.exp(-1 / 2000)))
+    assert average_decay(1999, settings) == pytest.approx(0.9998 * (1 - math.exp(-1)))
+    assert average_decay(10**6, settings) == pytest.approx(0.9998)
+
+
+def test_closing_is_the_last_share():
+    assert [is_closing(progress, PLAIN) for progress in (0.0, 0.74, 0.75, 1.0)] == [False, False, True, True]
