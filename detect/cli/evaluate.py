@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.printing import progress_bar, say
 from detect.cli.scores import show_scores
+from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 
 
@@ -18,13 +19,16 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Write every number, at full precision, to this file.")] = None,
-    confidence: Annotated[float | None, typer.Option(help="Least score of a detection; low by default.")] = None,
-    iou: Annotated[float | None, typer.Option(help="Overlap from which two boxes are one object.")] = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least score of a detection; low by default.")
+    ] = None,
+    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
 ) -> None:
     """Score a model, or a file of predictions, as COCO does."""
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
+    start_tensorflow()
     if predictions is not None:
         from detect.evaluation.run import evaluate_predictions
 

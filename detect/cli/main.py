@@ -12,6 +12,7 @@ import typer
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
+from detect.cli.missing_library import missing_library
 from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
@@ -76,7 +77,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        fail(f"{describe(error)}\nThis was not expected. Run again with --debug for the traceback.")
+        unexpected = f"{describe(error)}\nThis was not expected. Run again with --debug for the traceback."
+        fail(missing_library(error) or unexpected)
         return 1
     return 0
 

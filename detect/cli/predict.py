@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect.cli.printing import fail, progress_bar, say
+from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from detect.inference.run import Summary
@@ -17,12 +18,13 @@ def predict(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
     source: Annotated[
         list[str],
-        typer.Argument(help="Images, folders, globs, videos, URLs, a camera's number, an RTSP address.",
-                       show_default=False),
+        typer.Argument(
+            help="Images, folders, globs, videos, URLs, a camera's number, an RTSP address.", show_default=False
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for annotated pictures and videos.")] = Path("predictions"),
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detection.")] = 0.25,
-    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap from which two boxes are one object.")] = None,
+    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
     save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,
@@ -31,6 +33,7 @@ def predict(
     save_crops: Annotated[bool, typer.Option("--save-crops", help="Write every object to OUT/crops.")] = False,
 ) -> None:
     """Find objects in images and videos."""
+    start_tensorflow()
     from detect.inference.predictor import load
     from detect.inference.run import predict_to_folder
 

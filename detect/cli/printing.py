@@ -38,7 +38,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int | None, str], None]]:
+def progress_bar(label: str) -> Iterator[Callable[..., None]]:
     """Gives a function that is told how far the work is: done, in all (None where nobody knows), and a remark.
 
     On a terminal it moves a bar; elsewhere it prints a line now and then.
@@ -52,12 +52,14 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int | None, str], None]]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total, remark="": bar.update(
-            task, completed=done, total=total, description=f"{label} {remark}"
-        )
+
+        def show(done: int, total: int | None, remark: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=f"{label} {remark}")
+
+        yield show
 
 
-def _line_printer(label: str) -> Callable[[int, int | None, str], None]:
+def _line_printer(label: str) -> Callable[..., None]:
     last = time.monotonic()
 
     def show(done: int, total: int | None, remark: str = "") -> None:

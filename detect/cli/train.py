@@ -6,6 +6,7 @@ import typer
 
 from detect.cli.printing import fail, say
 from detect.cli.scores import show_scores
+from detect.cli.starting import start_tensorflow
 
 
 def train(
@@ -31,9 +32,9 @@ def train(
 ) -> None:
     """Train a detector on a dataset.
 
-    The run folder, under runs/, gets the best and the last model, the scores, a report and everything that --resume
-    needs.
+    The run folder under runs/ gets the best and the last model, scores and a report.
     """
+    start_tensorflow()
     import detect
 
     options = {"model": model} if model else {}

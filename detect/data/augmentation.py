@@ -1,6 +1,6 @@
 """Augmentation of one example: a random view of it by one warp, then a shift of its colours.
 
-Every random choice is drawn from the generator given, in a fixed order, so a sample is repeatable from its seed.
+Every random choice is drawn from the generator given, in a fixed order, so a sample can be repeated from its seed.
 """
 
 from typing import Annotated
@@ -59,15 +59,6 @@ def weakened(settings: Augmentation) -> Augmentation:
     return settings.model_copy(update={"mosaic": 0.0, "mixup": 0.0, **still})
 
 
-def augment(example: Example, settings: Augmentation, rng: np.random.Generator, side: int, user_transform=None):
-    """A random view [side, side, 3] of one example, as an `Example`; `user_transform` is applied first, if given."""
-    if user_transform is not None:
-        example = user_transform(example, rng)
-    example = random_view(example, settings, rng, side)
-    jitter_colours(example.image, settings, rng)
-    return example
-
-
 def random_view(example: Example, settings: Augmentation, rng: np.random.Generator, side: int) -> Example:
     """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted."""
     linear = random_linear(settings, rng)
@@ -75,8 +66,18 @@ def random_view(example: Example, settings: Augmentation, rng: np.random.Generat
     return zoomed_view(example, linear, shift, settings, rng, side)
 
 
-def zoomed_view(example: Example, linear: np.ndarray, shift, settings, rng: np.random.Generator, side: int) -> Example:
-    """The picture fitted into a square, flipped at random, then `linear` applied about a random point of it."""
+def zoomed_view(
+    example: Example,
+    linear: np.ndarray,
+    shift: np.ndarray,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    side: int,
+) -> Example:
+    """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
+
+    Zoomed in, it still covers all that it covered before; zoomed out, it stays within that.
+    """
     fitted, width, height = random_fit(example, settings, rng, side)
     point = rng.random(2) * (width, height)
     about_point = translation(*(point + shift)) @ linear @ translation(*-point)
@@ -104,4 +105,4 @@ def jitter_colours(image: np.ndarray, settings: Augmentation, rng: np.random.Gen
     """Shift hue, saturation and value of a uint8 RGB picture in place, each one every second time on average."""
     limits = (settings.hue, settings.saturation, settings.value)
     amounts = rng.uniform(-1, 1, 3) * limits * rng.integers(0, 2, 3)
-    shift_colours(image, *(int(round(amount)) for amount in amounts))
+    shift_colours(image, *np.rint(amounts).astype(int).tolist())

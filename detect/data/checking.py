@@ -100,7 +100,7 @@ def _read_headers(annotations: Annotations, first: np.ndarray) -> _Images:
     kept = first == np.arange(len(first))
     sizes = np.zeros((len(first), 2), np.int64)
     orientations = np.ones(len(first), np.int64)
-    for row in np.flatnonzero(kept):
+    for row in np.flatnonzero(kept).tolist():
         header = _read_header(annotations, row)
         if header is None:
             kept[row] = False
@@ -141,14 +141,15 @@ def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annota
 def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
     """Drops boxes that are no boxes wherever the frame is."""
     table = _drop(table, ~np.isfinite(table["box"]).all(axis=1), "box that is not a number", annotations)
-    table = _drop(table, (table["box"][:, 2:] < table["box"][:, :2]).any(axis=1), "inverted box", annotations)
+    inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
+    table = _drop(table, inverted, "inverted box", annotations)
     return _drop(table, _empty(table["box"]), "zero-area box", annotations)
 
 
 def _empty(boxes: np.ndarray) -> np.ndarray:
     """Which boxes have no width or no height in the precision that records keep."""
     boxes = boxes.astype(np.float32)
-    return (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
 
 
 def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
@@ -158,7 +159,7 @@ def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
     was annotated: upright is assumed, as all current tools draw it so.
     """
     stated = np.array(annotations.sizes, np.int64).reshape(-1, 2)
-    differing = images.kept & stated.any(axis=1) & (stated != images.sizes).any(axis=1)
+    differing = images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
     sideways = differing & (images.orientations >= 5) & (stated[:, ::-1] == images.sizes).all(axis=1)
 
     def describe(row: int) -> tuple[str, str]:

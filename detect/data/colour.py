@@ -14,7 +14,6 @@ def shift_colours(image: np.ndarray, hue: int, saturation: int, value: int) -> N
         return
     levels = np.arange(256)
     tables = np.stack([(levels + hue) % 180, levels + saturation, levels + value], axis=-1)
-    tables = np.clip(tables, 0, 255).astype(np.uint8)[None]  # [1, 256, 3], a table a channel
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    cv2.LUT(hsv, tables, dst=hsv)
+    cv2.LUT(hsv, np.clip(tables, 0, 255).astype(np.uint8)[None], dst=hsv)  # [1, 256, 3], a table a channel
     cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=image)

@@ -1,6 +1,7 @@
 """`Dataset`, what every reader gives: classes, splits, and all that was found wrong or decided on the way."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +25,14 @@ class Dataset:
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see
     refused: Mapping[str, str] = field(default_factory=dict)  # splits that exist but cannot be used, and why
+
+
+def attempt(read: Callable[[], Annotations]) -> Annotations | BadInput:
+    """A split, or the reason why it cannot be used: one bad split is no reason to refuse the others."""
+    try:
+        return read()
+    except BadInput as error:
+        return error
 
 
 def assemble(
@@ -52,7 +61,7 @@ def assemble(
             refused[name] = _nothing_left(annotations)
     if not records:
         raise BadInput(" ".join(refused.values()) or f"{source}: no split was found.")
-    notes = notes + [f"split {name!r} is left out. {reason}" for name, reason in refused.items()]
+    notes = notes + _same_images(records) + [f"split {name!r} is left out. {why}" for name, why in refused.items()]
     return Dataset(source, format, classes, category_ids, records, problems, tuple(notes), refused)
 
 
@@ -90,7 +99,18 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
     order = np.random.default_rng(seed).permutation(len(train))
     parts = {"train": train.select(np.sort(order[held_out:])), "val": train.select(np.sort(order[:held_out]))}
     note = f"no split 'val': {held_out} of the {len(train)} images of 'train' are held out for it (seed {seed})"
-    return replace(dataset, splits={**dataset.splits, **parts}, notes=(*dataset.notes, note))
+    problems = {**dataset.problems, "val": Problems(len(parts["val"]), len(parts["val"].boxes))}
+    splits = {**dataset.splits, **parts}
+    return replace(dataset, splits=splits, problems=problems, notes=(*dataset.notes, note))
+
+
+def _same_images(records: Mapping[str, Records]) -> list[str]:
+    pairs = itertools.combinations(records, 2)
+    return [
+        f"splits {first!r} and {second!r} are the same images: scores on one say nothing of images new to the other"
+        for first, second in pairs
+        if records[first].paths == records[second].paths
+    ]
 
 
 def _nothing_left(annotations: Annotations) -> str:

@@ -19,13 +19,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from detect.data.headers import SUFFIXES, Header, parse_header, read_header
+from detect.data.headers import SUFFIXES, is_complete_jpeg, parse_header, read_header
 from detect.errors import BadInput
 
 __all__ = ["SUFFIXES", "decode_image", "image_size", "read_image", "turn_upright"]
 
 _OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-_END_OF_IMAGE = b"\xff\xd9"
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -36,7 +35,7 @@ def read_image(path: str | Path) -> np.ndarray:
 def decode_image(data: bytes, where: str) -> np.ndarray:
     """The upright picture in an encoded image, uint8 [H, W, 3] RGB; `where` names it in errors."""
     header = parse_header(io.BytesIO(data), where)
-    if header.components in (1, 3) and _is_complete(data, header):
+    if header.components in (1, 3) and is_complete_jpeg(data, header):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _OPENCV)
         if image is not None:
             return turn_upright(image, header.orientation)
@@ -67,11 +66,6 @@ def _read(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
-
-
-def _is_complete(data: bytes, header: Header) -> bool:
-    """Whether a JPEG has its end marker: scans escape these two bytes, a thumbnail's lie before the first scan."""
-    return data.rfind(_END_OF_IMAGE, header.scan_start) >= 0
 
 
 def _decode_with_pillow(data: bytes, where: str) -> np.ndarray:

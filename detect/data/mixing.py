@@ -13,11 +13,10 @@ MOSAIC_PICTURES = 4
 def mosaic(examples: list[Example], settings: Augmentation, rng: np.random.Generator, side: int) -> Example:
     """Four pictures around a random point, seen through one random affine view [side, side, 3].
 
-    The layout is that of a canvas of twice the side whose pictures, fitted into a square of `side` each, meet at a point
-    of its middle half; the view looks at the middle of it. Each picture goes straight from its source to the
-    output, so the large canvas is never made, and what YOLOX cuts off at the canvas' border stays visible here.
-    Differs from YOLOX also in this: each picture is flipped on its own, and the view zooms about the middle of the
-    canvas, not about its corner.
+    The layout is a canvas of twice the side. The pictures, each fitted into a square of `side`, meet at a point of its
+    middle half; the view looks at its middle. Each picture goes straight from its source to the output, so the large
+    canvas is never made. Differences from YOLOX: what it cuts off at the border of the canvas stays visible, each
+    picture is flipped on its own, and the view zooms about the middle of the canvas, not about its corner.
     """
     meeting_x, meeting_y = rng.uniform(0.5, 1.5, 2) * side
     shift_x, shift_y = rng.uniform(-1, 1, 2) * settings.translate * side

@@ -33,8 +33,8 @@ class Overflow:
         if not self.samples:
             return ""
         return (
-            f"{self.samples} samples had more than {self.max_boxes} boxes; {self.boxes} of their boxes, drawn at random, "
-            "were left out. Raise max_boxes to keep them."
+            f"{self.samples} samples had more than {self.max_boxes} boxes; {self.boxes} of their boxes, "
+            "drawn at random, were left out. Raise max_boxes to keep them."
         )
 
 
@@ -61,7 +61,7 @@ def enough_boxes(records: Records, settings: Augmentation) -> int:
     """A number of rows that nearly every sample of this data fits into, a multiple of 8 up to `MOST_BOXES`.
 
     A mosaic shows its canvas of twice the side, scaled by s, through a window of 1/(2s) of its sides: its boxes are
-    estimated from random fours of records, with a third added for those that the border cuts.
+    estimated from random fours of records, with a tenth added for those that the border cuts.
     """
     counts = np.diff(records.box_ends, prepend=0)
     need = float(counts.max(initial=1))
@@ -69,6 +69,6 @@ def enough_boxes(records: Records, settings: Augmentation) -> int:
         rng = np.random.default_rng(0)
         drawn = counts[rng.integers(len(counts), size=(10_000, MOSAIC_PICTURES + 1))]
         shown = np.minimum(1, 0.5 / rng.uniform(*settings.scale, len(drawn))) ** 2
-        mixed = np.maximum(drawn[:, 0], 1.33 * shown * drawn[:, 1:].sum(axis=1) if settings.mosaic else 0)
+        mixed = np.maximum(drawn[:, 0], 1.1 * shown * drawn[:, 1:].sum(axis=1) if settings.mosaic else 0)
         need = max(need, float(np.quantile(mixed + drawn[:, 0] * (settings.mixup > 0), 0.999)))
     return min(MOST_BOXES, 8 * int(np.ceil(need / 8)))

@@ -24,8 +24,14 @@ class Pictures:
     What does not fit is decoded each time, again with the same result.
     """
 
-    def __init__(self, records: Records, side: int, largest_scale: float = 1.0, budget: int = 0):
-        """`side`: of the largest output square; `largest_scale`: times the fitting scale; `budget`: bytes to keep."""
+    def __init__(self, records: Records, side: int, largest_scale: float | None, budget: int):
+        """
+        Args:
+            side: of the largest output square, pixels.
+            largest_scale: the largest factor, times the one that fits a picture into that square, at which a sample may
+                show it; None where that is unknown, and pictures have to stay as they are.
+            budget: bytes to keep.
+        """
         self.records = records
         self._side = side
         self._largest_scale = largest_scale
@@ -45,6 +51,8 @@ class Pictures:
         return Example(image, record.boxes * np.float32(0.5**times), record.labels, record.ignore)
 
     def _halvings(self, record: Record) -> int:
+        if self._largest_scale is None:
+            return 0
         scale = fit_scale(record.height, record.width, (self._side, self._side)) * self._largest_scale
         return halvings(record.height, record.width, scale)
 

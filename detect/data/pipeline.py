@@ -18,7 +18,7 @@ import tensorflow as tf
 from detect.config import Settings
 from detect.data.augmentation import Augmentation, weakened
 from detect.data.padding import Overflow, enough_boxes, pad
-from detect.data.pictures import GIGABYTE, Pictures, default_budget
+from detect.data.pictures import GIGABYTE, Pictures, default_budget, read_checked
 from detect.data.records import Records
 from detect.data.resizing import letterbox
 from detect.data.samples import Samples, side_of_batch
@@ -67,11 +67,13 @@ class Batches:
             raise
 
 
-def training_pictures(records: Records, settings: PipelineSettings, sizes: tuple[int, ...]) -> Pictures:
+def training_pictures(records: Records, settings: PipelineSettings, sizes: tuple[int, ...], transform=None) -> Pictures:
     """The decoded pictures of a run, to be given to every `training_batches` of it, so that each is decoded once."""
     gigabytes = settings.cache_gigabytes
     budget = default_budget() if gigabytes is None else int(gigabytes * GIGABYTE)
-    return Pictures(records, max(sizes), settings.augmentation.largest_scale(), budget)
+    # A user's crop counts in pixels of the file, and may be enlarged by any factor.
+    foreseeable = transform is None and settings.augmentation.transform is None
+    return Pictures(records, max(sizes), settings.augmentation.largest_scale() if foreseeable else None, budget)
 
 
 def training_batches(
@@ -95,12 +97,12 @@ def training_batches(
         strong: False leaves out all but flips and colours, for the last epochs.
         shard: (number of this process, number of processes); together they see every record once an epoch.
         transform: an albumentations transform, in place of the file that the settings may name.
-        pictures: what `training_pictures` gave, to share decoded pictures between calls.
+        pictures: what `training_pictures` gave for the same arguments, to share decoded pictures between calls.
     """
     if not len(records):
         raise BadInput("The training split has no images.")
     augmentation = settings.augmentation if strong else weakened(settings.augmentation)
-    pictures = pictures or training_pictures(records, settings, sizes)
+    pictures = pictures or training_pictures(records, settings, sizes, transform)
     samples = Samples(pictures, augmentation, seed, _user_transform(settings.augmentation, transform))
     process, processes = shard
 
@@ -132,14 +134,13 @@ def evaluation_batches(
     """
     settings = settings or PipelineSettings()
     height, width = (size, size) if isinstance(size, int) else size
-    pictures = Pictures(records, max(height, width))
 
     def make(number: int) -> tuple[Example, int]:
         if number >= len(records):
             return _nothing(height, width), -1
-        example = pictures.example(number)
-        image, scale = letterbox(example.image, (height, width))
-        return Example(image, example.boxes * np.float32(scale), example.labels, example.ignore), number
+        record = records[number]
+        image, scale = letterbox(read_checked(record), (height, width))
+        return Example(image, record.boxes * np.float32(scale), record.labels, record.ignore), number
 
     def image_paths(batch: int) -> list[tuple[Path, ...]]:
         numbers = range(batch * batch_size, min((batch + 1) * batch_size, len(records)))

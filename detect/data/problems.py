@@ -4,6 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+Rows = Sequence[int] | np.ndarray
+
 TEXTS_A_KIND = 1000  # a file with a million bad lines is as clear after the first thousand
 
 
@@ -37,14 +41,18 @@ class Problems:
         self.lost_images += images
         self.lost_boxes += boxes
 
-    def add_many(self, kind: str, rows: Sequence[int], describe: Callable[[int], tuple[str, str]], action: str) -> None:
-        """Notes one problem for each of `rows`; `describe(row)` gives where and what, and is asked for the first only."""
+    def add_many(self, kind: str, rows: Rows, describe: Callable[[int], tuple[str, str]], action: str) -> None:
+        """Notes one problem for each of `rows`; `describe(row)` gives where and what, and is asked for the first only.
+
+        Nothing is counted as lost.
+        """
         if not len(rows):
             return
         self.counts[kind] += len(rows)
         texts = self._texts.setdefault(kind, [])
         for row in rows[: TEXTS_A_KIND - len(texts)]:
-            texts.append(Problem(kind, *describe(row), action))
+            where, what = describe(int(row))
+            texts.append(Problem(kind, where, what, action))
 
     def __iter__(self) -> Iterator[Problem]:
         """The problems, kind by kind, at most `TEXTS_A_KIND` of each."""

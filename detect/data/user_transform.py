@@ -7,6 +7,7 @@ written by `albumentations.save`. Whatever box format it was written for, here i
 import copy
 import json
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import yaml
 
 from detect.errors import BadInput, RunFailure
 from detect.structures import Example
+
+SURVIVAL_RULES = ("min_area", "min_visibility", "min_width", "min_height", "max_accept_ratio")
 
 
 def load_transform(path: str | Path):
@@ -46,12 +49,13 @@ class UserTransform:
         """The transformed example; `where` names its image in errors."""
         compose = self._copy()
         compose.set_random_seed(int(rng.integers(2**31)))
-        rows = np.arange(len(example.boxes))
+        # A copy, since the picture may be kept for the next epoch and a transform may write into its input.
+        arguments = {"image": example.image.copy(), "bboxes": example.boxes, "rows": np.arange(len(example.boxes))}
         try:
-            # A copy, since the picture may be kept for the next epoch and a transform may write into its input.
-            result = compose(image=example.image.copy(), bboxes=example.boxes, rows=rows)
-        except Exception as error:  # anything may come out of a user's code; only here is the image known
-            raise RunFailure(f"{where}: the augmentation of this image failed: {type(error).__name__}: {error}") from error
+            result = compose(**arguments)
+        except Exception as error:  # anything may come out of a user's code, and only here is the image known
+            cause = f"{type(error).__name__}: {error}"
+            raise RunFailure(f"{where}: your augmentation failed on this image: {cause}") from error
         _check(result["image"], where)
         rows = np.asarray(result["rows"]).astype(int)
         boxes = np.asarray(result["bboxes"], np.float32).reshape(-1, 4)
@@ -69,21 +73,22 @@ def _with_boxes_in_pixels(transform):
 
     if not isinstance(transform, albumentations.BaseCompose | albumentations.BasicTransform):
         raise BadInput(f"An augmentation must be an albumentations transform, got {type(transform).__name__}.")
-    survival = {}
+    transforms, probability, survival = [transform], 1.0, {}
     if isinstance(transform, albumentations.Compose):
+        transforms, probability = transform.transforms, transform.p
         if "bboxes" in transform.processors:
-            theirs = transform.processors["bboxes"].params
-            survival = {key: getattr(theirs, key) for key in ("min_area", "min_visibility", "min_width", "min_height")}
-        transform = albumentations.Compose(copy.deepcopy(transform.transforms), p=transform.p)
+            survival = {name: getattr(transform.processors["bboxes"].params, name) for name in SURVIVAL_RULES}
     boxes = albumentations.BboxParams("pascal_voc", ["rows"], clip=True, filter_invalid_bboxes=True, **survival)
-    inner = transform if isinstance(transform, list) else [transform]
-    return albumentations.Compose(inner, bbox_params=boxes)
+    with warnings.catch_warnings():
+        # A transform of colours alone leaves boxes as they are, which is no reason for a warning.
+        warnings.filterwarnings("ignore", "Got processor for bboxes, but no transform to process it")
+        return albumentations.Compose(copy.deepcopy(transforms), bbox_params=boxes, p=probability)
 
 
 def _check(image, where) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         form = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
         raise BadInput(
-            f"{where}: the augmentation must return a uint8 picture [H, W, 3], it returned {form}. "
+            f"{where}: your augmentation must return a uint8 picture [H, W, 3], it returned {form}. "
             "Leave out normalisation and conversion to tensors: the model does both."
         )

@@ -62,10 +62,10 @@ def paint(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> None:
     Interpolation is linear. A picture that shrinks to half or less is first halved by averaging until it does not:
     linear interpolation alone would skip source pixels, and small objects would flicker in and out.
     """
-    image, matrix = _halve_to_scale(image, matrix)
     left, top, right, bottom = _reach(image, matrix, canvas)
     if right <= left or bottom <= top:
         return
+    image, matrix = _halve_to_scale(image, matrix)
     # OpenCV's coordinates are indices: the centre of the first pixel is 0, not 0.5.
     indices = translation(-left - 0.5, -top - 0.5) @ matrix @ translation(0.5, 0.5)
     # A rotated picture covers its reach in part. OpenCV fades its rim into what the canvas holds.
@@ -108,7 +108,10 @@ def halvings(height: int, width: int, scale: float) -> int:
 
 
 def halve(image: np.ndarray, times: int) -> np.ndarray:
-    """The picture at 1/2, 1/4, ... of its size by averaging; an odd last row or column is left out."""
+    """The picture at 1/2, 1/4, ... of its size by averaging; an odd last row or column is left out.
+
+    `paint` fills what is then missing of the last output pixel with its neighbour.
+    """
     for _ in range(times):
         height, width = image.shape[0] // 2, image.shape[1] // 2
         image = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
@@ -117,7 +120,7 @@ def halve(image: np.ndarray, times: int) -> np.ndarray:
 
 def _halve_to_scale(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    times = halvings(*image.shape[:2], scale)
+    times = halvings(image.shape[0], image.shape[1], scale)
     return halve(image, times), matrix @ scaling(2**times, 2**times)
 
 

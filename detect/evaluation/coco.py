@@ -84,7 +84,9 @@ def score(truth: Truth, detections: Sequence[dict[str, Any]], where: str = "dete
     """
     check_detections(truth, detections, where)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress with print
-        evaluation = COCOeval(_index(truth, truth.annotations), _index(truth, _areas(detections)), iouType="bbox")
+        evaluation = COCOeval(
+            _index(truth, _copies(truth.annotations)), _index(truth, _results(detections)), iouType="bbox"
+        )
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -106,9 +108,10 @@ def read_detections(path: str | Path) -> list[dict[str, Any]]:
     except ValueError as error:
         raise BadInput(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, list):
-        hint = " It looks like an annotation file: pass it as --data." if "annotations" in content else ""
-        raise BadInput(f"{path}: expected a COCO results file, a list of "
-                       f"{{image_id, category_id, bbox, score}}, got {_kind(content)}.{hint}")
+        raise BadInput(
+            f"{path}: expected a COCO results file, a list of {{image_id, category_id, bbox, score}}, "
+            f"got {_kind(content)}."
+        )
     return content
 
 
@@ -141,8 +144,10 @@ def _unknown(value: Any, known: Any, key: str) -> str | None:
         return None
     if len(known) <= 20:
         return f"has {key} {value!r}, which the annotations do not have. {did_you_mean(str(value), map(str, known))}"
-    return (f"has {key} {value!r}, which is not one of the {len(known)} in the annotations "
-            f"({', '.join(map(str, sorted(known)[:3]))}, ...). Are these predictions of another dataset or split?")
+    return (
+        f"has {key} {value!r}, which is not one of the {len(known)} in the annotations "
+        f"({', '.join(map(str, sorted(known)[:3]))}, ...). Are these predictions of another dataset or split?"
+    )
 
 
 def _index(truth: Truth, annotations: list[dict[str, Any]]) -> COCO:
@@ -157,8 +162,13 @@ def _index(truth: Truth, annotations: list[dict[str, Any]]) -> COCO:
     return index
 
 
-def _areas(detections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Copies of the detections with the fields that COCOeval wants of a detection."""
+def _copies(annotations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """COCOeval adds fields to what it is given."""
+    return [dict(entry) for entry in annotations]
+
+
+def _results(detections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Copies with the fields that COCOeval wants of a detection."""
     return [
         {**entry, "id": row + 1, "area": entry["bbox"][2] * entry["bbox"][3], "iscrowd": 0}
         for row, entry in enumerate(detections)
@@ -213,5 +223,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
-    return names.get(type(value), "null" if value is None else type(value).__name__)
+    """What JSON calls a value of this type."""
+    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)

@@ -47,11 +47,11 @@ def evaluate(
     Raises:
         BadInput: the model or the data cannot be used, or have no class in common.
     """
-    model = model if isinstance(model, Model) else load(model)
     dataset = description.open_dataset(data)
     if split == "val" and split not in dataset.splits:
         dataset = description.with_validation(dataset)
     records = description.split(dataset, split)
+    model = model if isinstance(model, Model) else load(model)
     labels, notes = match_classes(model.classes, dataset.classes)
     confidence = model.detector.config.confidence if confidence is None else confidence
 

@@ -51,8 +51,8 @@ def truth_from_file(path: str | Path) -> Truth:
     content = _read_object(Path(path))
     image_ids = tuple(_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(content["images"]))
     categories = _unique_names(content["categories"], path)
-    known_images, left_out = set(image_ids), Counter()
-    annotations = []
+    known_images, left_out = set(image_ids), Counter[str]()
+    annotations: list[dict[str, Any]] = []
     for row, entry in enumerate(content["annotations"]):
         where = f"{path}: annotations[{row}]"
         image_id, category_id = _field(entry, "image_id", where), _field(entry, "category_id", where)
@@ -64,19 +64,10 @@ def truth_from_file(path: str | Path) -> Truth:
             box = _box(entry, where)
             area = float(entry.get("area", box[2] * box[3]))
             annotations.append(_annotation(len(annotations), image_id, category_id, box, area, entry.get("iscrowd", 0)))
-    notes = tuple(f"{count} boxes of {what} that {path} does not list were left out" for what, count in left_out.items())
+    notes = tuple(
+        f"{path}: {count} boxes of {what} that it does not list were left out" for what, count in left_out.items()
+    )
     return Truth(tuple(dict.fromkeys(image_ids)), categories, annotations, notes)
-
-
-def is_coco_file(path: str | Path) -> bool:
-    """Whether `path` looks like a COCO annotation file: a JSON object with lists of images and annotations."""
-    if Path(path).suffix.lower() != ".json" or not Path(path).is_file():
-        return False
-    try:
-        content = json.loads(Path(path).read_text("utf-8"))
-    except ValueError:
-        return False
-    return isinstance(content, dict) and {"images", "annotations"} <= content.keys()
 
 
 def _annotation(position: int, image_id: int, category_id: int, box: list[float], area: float, crowd) -> dict[str, Any]:
@@ -100,8 +91,10 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is not JSON: {error}.") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise BadInput(f"{path}: expected a COCO annotation file with lists 'images', 'annotations' and "
-                           f"'categories'; {key!r} is missing.")
+            raise BadInput(
+                f"{path}: expected a COCO annotation file with lists 'images', 'annotations' and "
+                f"'categories'; {key!r} is missing."
+            )
     if not content["images"]:
         raise BadInput(f"{path} lists no images: there is nothing to score.")
     return content
@@ -120,8 +113,9 @@ def _box(entry: dict[str, Any], where: str) -> list[float]:
     except (TypeError, ValueError):
         numbers = []
     if len(numbers) != 4 or not np.isfinite(numbers).all():
-        raise BadInput(f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], "
-                       f"got {_shorten(box)}.")
+        raise BadInput(
+            f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got {_shorten(box)}."
+        )
     return numbers
 
 

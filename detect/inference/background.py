@@ -7,13 +7,13 @@ lock while they work, so stages truly run side by side.
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Generator[T, None, None]:
     """The same items, produced in a thread that waits while `depth` of them are not yet consumed.
 
     An exception in the thread is raised here, after the items that came before it. Closing this generator, as leaving

@@ -29,7 +29,7 @@ def download_image(address: str) -> bytes:
     except _FAILURES as error:
         raise BadInput(_explain(address, error)) from None
     if len(content) > LARGEST_IMAGE:
-        raise BadInput(f"{shown(address)}: larger than {LARGEST_IMAGE >> 20} MB. Download it and name the file instead.")
+        raise BadInput(f"{shown(address)}: larger than {LARGEST_IMAGE >> 20} MB. Download it and name the file.")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Anything a user can name -> sources -> frames: images, folders, globs, addresses, videos, cameras.
+"""Anything a user can give -> sources -> frames: images, folders, globs, addresses, videos, cameras, arrays.
 
 Folders are searched with their subfolders, in natural order (`2.jpg` before `10.jpg`), hidden ones left out. A file
 that cannot be read is skipped and reported, so that one bad file among a thousand does not end a run; where it is the
@@ -8,42 +8,47 @@ only source, it is an error.
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import numpy as np
 
 from detect.data.images import SUFFIXES as IMAGE_SUFFIXES
 from detect.data.images import decode_image, read_image
 from detect.errors import BadInput
 from detect.inference.downloads import content_type, download_image, shown
 from detect.inference.frames import Frame, Kind, Source
+from detect.inference.in_memory import rgb_array
 from detect.inference.video_reader import read_camera, read_video
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .ogv .h264 .h265 .hevc".split()
+    {".mp4", ".m4v", ".mov", ".3gp", ".avi", ".wmv", ".flv", ".mkv", ".webm", ".ogv"}
+    | {".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".h264", ".h265", ".hevc"}
 )
-_LIVE_SCHEMES = frozenset("rtsp rtsps rtmp rtmps rtp udp tcp srt".split())
+_LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"))
 
 
-def find_sources(given: str | Path | Iterable[str | Path], leave_out: str | Path | None = None) -> list[Source]:
+def find_sources(given: Any, leave_out: str | Path | None = None) -> list[Source]:
     """The sources that `given` stands for, in order.
 
     Args:
         given: a file, a folder, a glob (`**` goes through subfolders), an http, rtsp, rtmp, udp or srt address, the
-            index of a camera ("0"), or several of these.
+            index of a camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, or several of these.
         leave_out: a folder that is not searched: where outputs of earlier runs lie.
     Raises:
-        BadInput: nothing of that name, nothing in it, or a file of another type.
+        BadInput: nothing of that name, nothing in it, or something of another type.
     """
-    items = [given] if isinstance(given, (str, Path)) else list(given)
+    items = list(given) if _is_several(given) else [given]
     if not items:
         raise BadInput("No source was given. Expected images, videos, folders, globs, addresses or a camera's index.")
     without = Path(leave_out).resolve() if leave_out is not None else None
-    return _with_unique_names([source for item in items for source in _expand(str(item), without)])
+    return _with_unique_names([source for item in items for source in _expand(item, without)])
 
 
-def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Iterator[Frame]:
+def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:
     """The frames of all sources, one after the other, each read when it is asked for.
 
     Args:
@@ -78,13 +83,24 @@ def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
         yield Frame(source, image, width=image.shape[1], height=image.shape[0])
 
 
-def _image_of(source: Source):
+def _image_of(source: Source) -> np.ndarray:
+    if source.picture is not None:
+        return source.picture
     if "://" in source.address:
         return decode_image(download_image(source.address), source.shown)
     return read_image(Path(source.address))
 
 
-def _expand(text: str, leave_out: Path | None) -> list[Source]:
+def _is_several(given: Any) -> bool:
+    if isinstance(given, np.ndarray):
+        return given.ndim == 4
+    return isinstance(given, Iterable) and not isinstance(given, (str, Path))
+
+
+def _expand(item: Any, leave_out: Path | None) -> list[Source]:
+    if not isinstance(item, (str, Path)):
+        return [Source("", "image", "image", "image in memory", rgb_array(item))]
+    text = str(item)
     if "://" in text:
         return [_address(text)]
     path = Path(text).expanduser()
@@ -103,7 +119,7 @@ def _named_file(path: Path) -> Source:
     kind = _kind_of_name(path.name)
     if kind is None:
         known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
-        raise BadInput(f"{path}: {path.suffix or 'a file without suffix'} is not a type that can be read. Known: {known}.")
+        raise BadInput(f"{path}: {path.suffix or 'a file without suffix'} is no type that can be read. Known: {known}.")
     return _file(path, kind, Path(path.name))
 
 

@@ -42,7 +42,7 @@ class VideoWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(self.partial_path), "w", options={"movflags": "faststart"})
             self._stream = _add_stream(self._container, video, width + width % 2, height + height % 2)
-            self._sound = SoundCopy(video, self._container) if video.sound else None
+            self._sound = SoundCopy(video.sound, video, self._container) if video.sound else None
 
     def write(self, image: np.ndarray, timestamp: Fraction) -> None:
         """Add the uint8 RGB picture [H, W, 3], shown from `timestamp` on, in seconds; timestamps must rise."""
@@ -74,10 +74,10 @@ class VideoWriter:
             self._sound.copy_until((self._last + self._usual_duration) * self._video.time_base)
 
     def _finish(self) -> None:
+        if self._sound:
+            self._sound.close()
         with self._explained(), self._container:
             self._container.mux(self._stream.encode())
-            if self._sound:
-                self._sound.close()
 
     @contextlib.contextmanager
     def _explained(self):

@@ -95,12 +95,12 @@ def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> I
     if index == 0:
         raise BadInput(f"{source.shown}: no picture of the video can be decoded{': ' + damage[0] if damage else ''}.")
     if damage:
-        skip(f"{source.shown}: {len(damage)} damaged parts were left out, {index} pictures read. The first: {damage[0]}.")
+        skip(f"{source.shown}: {len(damage)} damaged parts left out, {index} pictures read. The first: {damage[0]}.")
 
 
 def _clock_of(decoded: av.VideoFrame) -> Fraction | None:
     """When a picture is shown, seconds on the file's own clock; None where the file does not say."""
-    return decoded.pts * decoded.time_base if decoded.pts is not None else None
+    return None if decoded.pts is None or decoded.time_base is None else decoded.pts * decoded.time_base
 
 
 def _next_timestamp(clock: Fraction | None, last: Fraction, video: VideoFormat) -> Fraction:

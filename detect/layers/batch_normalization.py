@@ -16,8 +16,8 @@ class BatchNormalization(keras.layers.Layer):
     `trainable = False` uses its moving statistics in training too, and leaves them alone. As in PyTorch, and unlike
     Keras, the moving variance collects the unbiased variance.
 
-    Each replica of a strategy normalises by its own part of the batch and, as in Keras, keeps its own moving statistics;
-    what is read and saved are those of the first.
+    Each replica of a strategy normalises by its own part of the batch and, as in Keras, keeps its own moving
+    statistics; what is read and saved are those of the first.
     """
 
     def __init__(self, epsilon: float = 1e-3, momentum: float = 0.99, name: str | None = None):

@@ -29,8 +29,9 @@ class ConvolutionBlock(Composite):
             padding="valid" if stride > 1 else "same",
             use_bias=False,
             kernel_initializer=fan_in_uniform(),
+            name="convolution",
         )
-        self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97)
+        self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97, name="normalization")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.convolution(pad(inputs, self.padding))
@@ -50,8 +51,9 @@ class DepthwiseBlock(Composite):
             padding="valid" if stride > 1 else "same",
             use_bias=False,
             depthwise_initializer=keras.initializers.RandomUniform(-limit, limit),
+            name="convolution",
         )
-        self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97)
+        self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97, name="normalization")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.convolution(pad(inputs, self.padding))
@@ -63,17 +65,17 @@ class SeparableBlock(Composite):
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, name: str | None = None):
         super().__init__(name=name)
-        self.depthwise = DepthwiseBlock(kernel_size, stride)
-        self.pointwise = ConvolutionBlock(filters)
+        self.depthwise = DepthwiseBlock(kernel_size, stride, name="depthwise")
+        self.pointwise = ConvolutionBlock(filters, name="pointwise")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.pointwise(self.depthwise(inputs, training=training), training=training)
 
 
-def spatial_block(filters: int, kernel_size: int, stride: int = 1, *, separable: bool) -> keras.layers.Layer:
+def spatial_block(filters: int, kernel_size: int, stride: int = 1, *, separable: bool, name: str) -> Composite:
     """The block for kernels larger than 1 x 1: dense, or depthwise separable."""
     kind = SeparableBlock if separable else ConvolutionBlock
-    return kind(filters, kernel_size, stride)
+    return kind(filters, kernel_size, stride, name=name)
 
 
 def fan_in_uniform() -> keras.initializers.Initializer:

@@ -23,11 +23,11 @@ class CspDarknet(Composite):
 
     def __init__(self, filters: int, depth: int, separable: bool = False, name: str | None = None):
         super().__init__(name=name)
-        self.focus = Focus(filters)
-        self.stage2 = Stage(2 * filters, depth, separable=separable)
-        self.stage3 = Stage(4 * filters, 3 * depth, separable=separable)
-        self.stage4 = Stage(8 * filters, 3 * depth, separable=separable)
-        self.stage5 = Stage(16 * filters, depth, pooling=True, shortcut=False, separable=separable)
+        self.focus = Focus(filters, name="focus")
+        self.stage2 = Stage(2 * filters, depth, separable=separable, name="stage2")
+        self.stage3 = Stage(4 * filters, 3 * depth, separable=separable, name="stage3")
+        self.stage4 = Stage(8 * filters, 3 * depth, separable=separable, name="stage4")
+        self.stage5 = Stage(16 * filters, depth, pooling=True, shortcut=False, separable=separable, name="stage5")
 
     def call(self, images: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         stride4 = self.stage2(self.focus(images, training=training), training=training)
@@ -45,7 +45,7 @@ class Focus(Composite):
 
     def __init__(self, filters: int, name: str | None = None):
         super().__init__(name=name)
-        self.block = ConvolutionBlock(filters, 3)
+        self.block = ConvolutionBlock(filters, 3, name="block")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         pixels = tf.cast(pixels_to_channels(tf.reverse(images, [-1])), self.compute_dtype)
@@ -55,7 +55,7 @@ class Focus(Composite):
 def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
     """[B, H, W, 3] -> [B, H / 2, W / 2, 12]: top left, bottom left, top right, bottom right, each with its 3 channels.
 
-    Down, then right: the order of the authors' code, so that their weights fit. `tf.nn.space_to_depth` goes right first.
+    Down, then right: the order of the authors' code, so that their weights fit; `tf.nn.space_to_depth` goes right first.
     """
     batch, height, width = tf.unstack(tf.shape(images)[:3])
     patches = tf.reshape(images, [batch, height // 2, 2, width // 2, 2, 3])
@@ -68,9 +68,9 @@ class Stage(Composite):
 
     def __init__(self, filters, depth, pooling=False, shortcut=True, separable=False, name=None):
         super().__init__(name=name)
-        self.downsample = spatial_block(filters, 3, stride=2, separable=separable)
-        self.pooling = SpatialPyramidPooling(filters) if pooling else None
-        self.partial = CrossStagePartial(filters, depth, shortcut=shortcut, separable=separable)
+        self.downsample = spatial_block(filters, 3, stride=2, separable=separable, name="downsample")
+        self.pooling = SpatialPyramidPooling(filters, name="pooling") if pooling else None
+        self.partial = CrossStagePartial(filters, depth, shortcut=shortcut, separable=separable, name="partial")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.downsample(inputs, training=training)
@@ -84,10 +84,12 @@ class CrossStagePartial(Composite):
 
     def __init__(self, filters, depth, shortcut=True, separable=False, name=None):
         super().__init__(name=name)
-        self.through = ConvolutionBlock(filters // 2)
-        self.around = ConvolutionBlock(filters // 2)
-        self.merge = ConvolutionBlock(filters)
-        self.bottlenecks = [Bottleneck(filters // 2, shortcut, separable) for _ in range(depth)]
+        self.through = ConvolutionBlock(filters // 2, name="through")
+        self.around = ConvolutionBlock(filters // 2, name="around")
+        self.merge = ConvolutionBlock(filters, name="merge")
+        self.bottlenecks = [
+            Bottleneck(filters // 2, shortcut, separable, name=f"bottleneck{index}") for index in range(depth)
+        ]
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.through(inputs, training=training)
@@ -103,8 +105,8 @@ class Bottleneck(Composite):
     def __init__(self, filters: int, shortcut: bool, separable: bool, name: str | None = None):
         super().__init__(name=name)
         self.shortcut = shortcut
-        self.pointwise = ConvolutionBlock(filters)
-        self.spatial = spatial_block(filters, 3, separable=separable)
+        self.pointwise = ConvolutionBlock(filters, name="pointwise")
+        self.spatial = spatial_block(filters, 3, separable=separable, name="spatial")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.spatial(self.pointwise(inputs, training=training), training=training)
@@ -119,8 +121,8 @@ class SpatialPyramidPooling(Composite):
 
     def __init__(self, filters: int, name: str | None = None):
         super().__init__(name=name)
-        self.reduce = ConvolutionBlock(filters // 2)
-        self.merge = ConvolutionBlock(filters)
+        self.reduce = ConvolutionBlock(filters // 2, name="reduce")
+        self.merge = ConvolutionBlock(filters, name="merge")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         pooled = [self.reduce(inputs, training=training)]

@@ -24,14 +24,14 @@ class PathAggregationPyramid(Composite):
         super().__init__(name=name)
         low, middle, high = filters
         options = {"depth": depth, "shortcut": False, "separable": separable}
-        self.lateral32 = ConvolutionBlock(middle)
-        self.down16 = CrossStagePartial(middle, **options)
-        self.lateral16 = ConvolutionBlock(low)
-        self.down8 = CrossStagePartial(low, **options)
-        self.stride8to16 = spatial_block(low, 3, stride=2, separable=separable)
-        self.up16 = CrossStagePartial(middle, **options)
-        self.stride16to32 = spatial_block(middle, 3, stride=2, separable=separable)
-        self.up32 = CrossStagePartial(high, **options)
+        self.lateral32 = ConvolutionBlock(middle, name="lateral32")
+        self.down16 = CrossStagePartial(middle, **options, name="down16")
+        self.lateral16 = ConvolutionBlock(low, name="lateral16")
+        self.down8 = CrossStagePartial(low, **options, name="down8")
+        self.stride8to16 = spatial_block(low, 3, stride=2, separable=separable, name="stride8to16")
+        self.up16 = CrossStagePartial(middle, **options, name="up16")
+        self.stride16to32 = spatial_block(middle, 3, stride=2, separable=separable, name="stride16to32")
+        self.up32 = CrossStagePartial(high, **options, name="up32")
 
     def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         stride8, stride16, stride32 = features

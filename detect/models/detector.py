@@ -42,6 +42,8 @@ class Detector(keras.Model, abc.ABC):
     Attributes:
         config: the model's settings.
         classes: K, the number of classes.
+        closing: a variable, 1 in the last part of a training, when pictures are no longer mixed, and 0 before. Some
+            recipes add a loss there.
         size_divisor: heights and widths must be multiples of this.
     """
 
@@ -49,8 +51,10 @@ class Detector(keras.Model, abc.ABC):
 
     def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
+        del self.loss  # Keras stores an empty `loss`, which would hide the method
         self.config = config
         self.classes = classes
+        self.closing = tf.Variable(0.0, trainable=False, name="closing")
 
     def build(self, input_shape) -> None:
         """Layers make their weights when first called; without this, Keras would trace `call` twice to find them."""
@@ -77,10 +81,9 @@ class Detector(keras.Model, abc.ABC):
         `confidence` and `iou`, floats or scalar tensors, replace the values of `config`.
         """
 
-    def compile(self, optimizer="rmsprop", **options) -> None:
-        """As Keras' `compile`; the loss is the model's own."""
-        super().compile(optimizer=optimizer, **options)
-        del self.loss  # Keras stores its own, empty `loss`, which would hide the method
+    def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
+        """As Keras' `compile`; the loss is the model's own. XLA is off by default: it slows this training on a CPU."""
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """One update, for Keras' `fit` on one device."""

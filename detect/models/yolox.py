@@ -87,7 +87,7 @@ VARIANTS = {
 
 
 class HeadLevel(Composite):
-    """The decoupled head of one level: features [B, h, w, C] -> offsets, objectness and class logits of its h * w cells.
+    """The decoupled head of one level: features [B, h, w, C] -> offsets, objectness and class logits of h * w cells.
 
     One branch for the class, one for box and objectness. Predictions are float32 whatever the compute precision.
     """
@@ -95,13 +95,13 @@ class HeadLevel(Composite):
     def __init__(self, filters: int, classes: int, prior: float, separable: bool, name: str | None = None):
         super().__init__(name=name)
         self.classes = classes
-        self.stem = ConvolutionBlock(filters)
-        self.class_blocks = [spatial_block(filters, 3, separable=separable) for _ in range(2)]
-        self.box_blocks = [spatial_block(filters, 3, separable=separable) for _ in range(2)]
+        self.stem = ConvolutionBlock(filters, name="stem")
+        self.class_blocks = tower("class", filters, separable)
+        self.box_blocks = tower("box", filters, separable)
         limit = filters**-0.5
-        self.class_logits = prediction(classes, prior_bias(prior))
-        self.offsets = prediction(4, keras.initializers.RandomUniform(-limit, limit))
-        self.objectness = prediction(1, prior_bias(prior))
+        self.class_logits = prediction("class_logits", classes, prior_bias(prior))
+        self.offsets = prediction("offsets", 4, keras.initializers.RandomUniform(-limit, limit))
+        self.objectness = prediction("objectness", 1, prior_bias(prior))
 
     def call(self, features: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         stem = class_features = box_features = self.stem(features, training=training)
@@ -117,32 +117,33 @@ class HeadLevel(Composite):
         )
 
 
-def prediction(filters: int, bias: keras.initializers.Initializer) -> keras.layers.Conv2D:
+def tower(name: str, filters: int, separable: bool) -> list[Composite]:
+    """The two blocks of a branch."""
+    return [spatial_block(filters, 3, separable=separable, name=f"{name}{index}") for index in range(2)]
+
+
+def prediction(name: str, filters: int, bias: keras.initializers.Initializer) -> keras.layers.Conv2D:
     """A 1 x 1 convolution to the final values."""
     return keras.layers.Conv2D(
-        filters, 1, kernel_initializer=fan_in_uniform(), bias_initializer=bias, dtype="float32"
+        filters, 1, kernel_initializer=fan_in_uniform(), bias_initializer=bias, dtype="float32", name=name
     )
 
 
 class YOLOX(Detector):
     """The detector. A cell predicts the box around it, whether there is one (objectness), and its class.
 
-    Attributes:
-        l1_weight: a variable, 0 at first; `close` sets it to 1.
+    The L1 loss is added in the closing part of a training, as the authors do.
     """
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
         depth = round(3 * config.depth)
         channels = [int(level * config.width) for level in (256, 512, 1024)]
-        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable)
-        self.neck = PathAggregationPyramid(channels, depth, config.separable)
-        self.head = [HeadLevel(channels[0], classes, config.prior, config.separable) for _ in STRIDES]
-        self.l1_weight = tf.Variable(0.0, trainable=False)
-
-    def close(self) -> None:
-        """Add the L1 loss, as the authors do for the last epochs, when mosaic and mix-up are off."""
-        self.l1_weight.assign(1.0)
+        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable, name="backbone")
+        self.neck = PathAggregationPyramid(channels, depth, config.separable, name="neck")
+        self.head = [
+            HeadLevel(channels[0], classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
+        ]
 
     def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
         """Raw predictions, float32, for every cell of all levels.
@@ -177,7 +178,7 @@ class YOLOX(Detector):
             "box": self.config.box_weight * _sum_where(assigned.foreground, box) / count,
             "objectness": _sum_where(~assigned.ignored, objectness) / count,
             "class": _sum_where(assigned.foreground, classes) / count,
-            "l1": self.l1_weight * _sum_where(assigned.foreground, offsets) / count,
+            "l1": self.closing * _sum_where(assigned.foreground, offsets) / count,
         }
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import paired_iou
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import at_most, dimension, fused
 from detect.ops.matching import gather_rows, used_rows
 
 OUTSIDE = 1e6  # added to the cost of a candidate of other boxes: taken only where a box has too few of its own
@@ -22,12 +22,12 @@ class Assignment(NamedTuple):
     """What each point should learn."""
 
     foreground: tf.Tensor  # bool [B, A]
-    indices: tf.Tensor  # int32 [B, A]: the true box 0..N-1; 0 where not foreground
+    indices: tf.Tensor  # int32 [B, A]: the true box 0..N-1; -1 where not foreground
     ious: tf.Tensor  # float32 [B, A]: overlap of its prediction with that box; 0 where not foreground
     ignored: tf.Tensor  # bool [B, A]: in an ignored region and not foreground: no part of the loss
 
 
-@compiled
+@fused
 def sim_ota(
     boxes: tf.Tensor,
     class_logits: tf.Tensor,
@@ -64,26 +64,25 @@ def sim_ota(
     `simota_matching`); the paper has the points inside the box as candidates too.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
-    used = used_rows(labels, ignore)
-    real = (labels >= 0) & ~ignore
+    used, real = used_rows(labels, ignore), (labels >= 0) & ~ignore
     candidate, ignored = _mark_points(points, strides * radius, true_boxes, real, ignore, used)
-    scores = tf.sqrt(tf.sigmoid(class_logits) * tf.sigmoid(objectness_logits)[..., None])
-    nothing_cost = -tf.reduce_sum(_log(1 - scores), axis=-1)  # [B, A], of answering no to every class
+    no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)
+    cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)
+    predicted = tf.where(candidate[..., None], boxes, 0.0)  # empty boxes overlap nothing
 
     def visit(n, taken, index, least, cheapest):
-        box, label, is_real = _row(true_boxes, n), _row(labels, n), _row(real, n)
-        score = tf.gather(scores, tf.maximum(label, 0), axis=2, batch_dims=1)[..., 0]  # [B, A], of the box's class
-        iou = tf.where(candidate, paired_iou(boxes, box), 0.0)
-        cost = nothing_cost + _log(1 - score) - _log(score) - iou_weight * tf.math.log(iou + EPSILON)
-        cost += tf.where(_near_centre(points, strides * radius, box), 0.0, OUTSIDE)
-        cost = tf.where(candidate & is_real, cost, FORBIDDEN)
+        box, label, is_real = (_row(rows, n) for rows in (true_boxes, tf.maximum(labels, 0), real))
+        iou = paired_iou(predicted, box)  # [B, A]
+        cost = cost_of_point + tf.gather(yes_to_one, label, axis=2, batch_dims=1)[..., 0]
+        cost += tf.where(_is_near(points, strides * radius, box), 0.0, OUTSIDE)
+        cost += tf.where(is_real, 0.0, FORBIDDEN) - iou_weight * tf.math.log(iou + EPSILON)
         takes = _take_cheapest(cost, iou, candidates)
         cheaper = cost < least
         return (
             n + 1,
             taken + tf.cast(takes, tf.int32),
             tf.where(takes, n, index),
-            tf.where(cheaper, cost, least),
+            tf.minimum(cost, least),
             tf.where(cheaper, n, cheapest),
         )
 
@@ -91,7 +90,7 @@ def sim_ota(
     start = (0, none, none, tf.fill(tf.shape(none), FORBIDDEN), none)
     _, taken, index, _, cheapest = tf.while_loop(lambda n, *_: n < used, visit, start)
     foreground = taken > 0
-    index = tf.where(taken > 1, cheapest, index)
+    index = tf.where(foreground, tf.where(taken > 1, cheapest, index), -1)
     iou = tf.where(foreground, paired_iou(boxes, gather_rows(true_boxes, index)), 0.0)
     return Assignment(foreground, index, tf.stop_gradient(iou), ignored & ~foreground)
 
@@ -101,41 +100,47 @@ def _mark_points(points, reach, boxes, real, ignore, used):
 
     def visit(n, candidate, ignored):
         box = _row(boxes, n)
-        candidate |= _row(real, n) & _near_centre(points, reach, box)
-        ignored |= _row(ignore, n) & _inside(points, box)
+        candidate |= _row(real, n) & _is_near(points, reach, box)
+        ignored |= _row(ignore, n) & _is_inside(points, box)
         return n + 1, candidate, ignored
 
     nothing = tf.zeros([dimension(boxes, 0), dimension(points, 0)], tf.bool)
     return tf.while_loop(lambda n, *_: n < used, visit, (0, nothing, nothing))[1:]
 
 
+def _class_costs(class_logits, objectness_logits):
+    """Cost of answering no to every class [B, A], and what a yes to one class adds to it [B, A, K]."""
+    score = tf.sqrt(tf.sigmoid(class_logits) * tf.sigmoid(objectness_logits)[..., None])
+    no, yes = (-tf.maximum(tf.math.log(probability), LOG_FLOOR) for probability in (1 - score, score))
+    return tf.reduce_sum(no, axis=-1), yes - no
+
+
 def _take_cheapest(cost, iou, candidates):
     """The k cheapest points of one box an image, bool [B, A]; k from the largest IoUs [B, A]."""
     count, length = dimension(cost, 0), dimension(cost, 1)
-    most = min(candidates, length) if isinstance(length, int) else tf.minimum(candidates, length)
+    most = at_most(candidates, length)
     total = tf.reduce_sum(tf.math.top_k(iou, most).values, axis=1, keepdims=True)
-    k = tf.maximum(tf.cast(total, tf.int32), 1)  # [B, 1], at most `most` because an IoU is at most 1
+    k = tf.maximum(tf.cast(total, tf.int32), 1)  # [B, 1]
     negated, position = tf.math.top_k(-cost, most)
-    takes = (tf.range(most) < k) & (negated > -FORBIDDEN)
+    takes = (tf.range(most) < k) & (negated > -FORBIDDEN / 2)
     image = tf.broadcast_to(tf.range(count)[:, None], tf.shape(position))
     return tf.scatter_nd(tf.stack([image, position], axis=-1), tf.cast(takes, tf.int32), [count, length]) > 0
 
 
-def _near_centre(points, reach, box):
+def _is_near(points, reach, box):
     """Whether points [A, 2] are less than `reach` [A], in x and in y, from the centre of box [B, 1, 4]: bool [B, A]."""
-    offset = tf.abs(points - (box[..., :2] + box[..., 2:]) / 2)  # [B, A, 2]
-    return tf.reduce_max(offset, axis=-1) < reach
+    x, y = tf.unstack(points, axis=-1)
+    x1, y1, x2, y2 = tf.unstack(box, axis=-1)
+    return (tf.abs(x - (x1 + x2) / 2) < reach) & (tf.abs(y - (y1 + y2) / 2) < reach)
 
 
-def _inside(points, box):
+def _is_inside(points, box):
     """Whether points [A, 2] are inside box [B, 1, 4], edges excluded: bool [B, A]."""
-    return tf.reduce_all((points > box[..., :2]) & (points < box[..., 2:]), axis=-1)
+    x, y = tf.unstack(points, axis=-1)
+    x1, y1, x2, y2 = tf.unstack(box, axis=-1)
+    return (x > x1) & (x < x2) & (y > y1) & (y < y2)
 
 
 def _row(values, n):
     """Row n of every image: [B, 1, ...] of [B, N, ...]."""
     return tf.gather(values, [n], axis=1)
-
-
-def _log(probability):
-    return tf.maximum(tf.math.log(probability), LOG_FLOOR)

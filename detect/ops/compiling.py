@@ -1,4 +1,4 @@
-"""How every function of this room is compiled, and the one question that compiled code asks about shapes."""
+"""How every function of this room is compiled, and two questions that compiled code asks about shapes."""
 
 import functools
 from collections.abc import Callable
@@ -14,15 +14,37 @@ def compiled(function: F) -> F:
     """`function` as a `tf.function` where it is called eagerly; traced into the caller's graph where there is one.
 
     A nested `tf.function` forgets static shapes as soon as two callers differ in them; tracing in place keeps the
-    caller's. NumPy arrays become tensors either way. AutoGraph stays off: control flow is written as TensorFlow ops.
+    caller's. Arrays and lists become tensors either way; numbers and tuples stay as they are. AutoGraph is off: control
+    flow is written as TensorFlow operations.
     """
-    graph = tf.function(function, autograph=False, reduce_retracing=True)
+
+    @functools.cache
+    def graph(*ranks: int) -> Callable[..., Any]:
+        # One function for each combination of ranks: the reduction of retracing would forget the rank itself.
+        return tf.function(function, autograph=False, reduce_retracing=True)
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
-        if tf.executing_eagerly():
-            return graph(*arguments, **options)
-        return function(*map(_to_tensor, arguments), **{name: _to_tensor(value) for name, value in options.items()})
+        arguments, options = _to_tensors(arguments, options)
+        if not tf.executing_eagerly():
+            return function(*arguments, **options)
+        ranks = [value.shape.rank for value in (*arguments, *options.values()) if tf.is_tensor(value)]
+        return graph(*ranks)(*arguments, **options)
+
+    return cast(F, call)
+
+
+def fused(function: F) -> F:
+    """As `compiled`, but always compiled by XLA, anew for each combination of shapes.
+
+    For long chains of operations on large tensors: XLA makes one loop of them, without the tensors in between.
+    """
+    graph = tf.function(function, autograph=False, jit_compile=True)
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        arguments, options = _to_tensors(arguments, options)
+        return graph(*arguments, **options)
 
     return cast(F, call)
 
@@ -33,5 +55,14 @@ def dimension(tensor: tf.Tensor, axis: int) -> int | tf.Tensor:
     return tf.shape(tensor)[axis] if static is None else static
 
 
+def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
+    """The smaller of a limit and a `dimension`."""
+    return min(limit, length) if isinstance(length, int) else tf.minimum(limit, length)
+
+
+def _to_tensors(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return tuple(map(_to_tensor, arguments)), {name: _to_tensor(value) for name, value in options.items()}
+
+
 def _to_tensor(value: Any) -> Any:
-    return tf.convert_to_tensor(value) if isinstance(value, np.ndarray) else value
+    return tf.convert_to_tensor(value) if isinstance(value, np.ndarray | list) else value

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import compiled, dimension, fused
 
 NEGATIVE = -1
 NEITHER = -2
+TIE = 1 - 1e-6  # overlaps this close are equal: compilers round the same sum differently in two places
 
 
 class Matches(NamedTuple):
@@ -22,7 +23,7 @@ class Matches(NamedTuple):
     ious: tf.Tensor  # float32 [B, A]: the best overlap with a true box, 0 where there is none
 
 
-@compiled
+@fused
 def match_by_iou(
     anchors: tf.Tensor,
     boxes: tf.Tensor,
@@ -79,7 +80,7 @@ def _visit_boxes(anchors, boxes, labels, ignore):
         overlap = width * tf.nn.relu(tf.minimum(ay2, y2) - tf.maximum(ay1, y1))  # [B, A]
         iou = overlap / tf.maximum(anchor_area + area(box) - overlap, EPSILON)
         iou = tf.where(is_real, iou, 0.0)
-        leading |= (iou > 0) & (iou == tf.reduce_max(iou, axis=1, keepdims=True))
+        leading |= (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=1, keepdims=True))
         ignored |= is_ignored & (overlap > 0.5 * anchor_area)
         return n + 1, tf.maximum(best, iou), tf.where(iou > best, n, index), leading, ignored
 

@@ -9,7 +9,7 @@ boxes.
 import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import at_most, compiled, dimension
 from detect.ops.matching import gather_rows
 from detect.structures import Detections
 
@@ -75,7 +75,7 @@ def keep_by_fixed_point(boxes, ranks, labels, iou, max_detections):
         return (ranks > 0) & ~tf.reduce_any(rival & keep[:, :, None], axis=1), keep
 
     keep, _ = tf.while_loop(unsettled, settle, (ranks > 0, tf.zeros_like(ranks, tf.bool)))
-    kept = tf.math.top_k(tf.where(keep, ranks, 0), _at_most(max_detections, dimension(ranks, 1))).values
+    kept = tf.math.top_k(tf.where(keep, ranks, 0), at_most(max_detections, dimension(ranks, 1))).values
     return tf.pad(kept, [[0, 0], [0, max_detections - dimension(kept, 1)]])
 
 
@@ -85,16 +85,12 @@ def _best_pairs(boxes, scores, candidates):
     Only boxes that are among the best by their best class can be in one of the best pairs.
     """
     anchors, classes = dimension(scores, 1), dimension(scores, 2)
-    best = tf.math.top_k(tf.reduce_max(scores, axis=-1), _at_most(candidates, anchors)).indices
+    best = tf.math.top_k(tf.reduce_max(scores, axis=-1), at_most(candidates, anchors)).indices
     best = tf.sort(best)  # equal scores rank by box
     few = gather_rows(scores, best)  # [B, C, K]
     pairs = tf.reshape(few, [dimension(few, 0), dimension(few, 1) * classes])
-    scores, position = tf.math.top_k(pairs, _at_most(candidates, dimension(pairs, 1)))
+    scores, position = tf.math.top_k(pairs, at_most(candidates, dimension(pairs, 1)))
     return gather_rows(boxes, gather_rows(best, position // classes)), scores, position % classes
-
-
-def _at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
-    return min(limit, length) if isinstance(length, int) else tf.minimum(limit, length)
 
 
 def _on_accelerator() -> bool:

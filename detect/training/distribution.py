@@ -52,15 +52,6 @@ def chief_values(strategy: tf.distribute.Strategy) -> Callable[[float], float]:
     return lambda value: float(summed(tf.constant(value if chief else 0.0, tf.float64))) / replicas
 
 
-def distribute(strategy: tf.distribute.Strategy, batches: Callable[[int, int], tf.data.Dataset]):
-    """An iterable of the batches of every replica. `batches(shard, shards)` gives one pipeline's share."""
-    if strategy.num_replicas_in_sync == 1:
-        return batches(0, 1)
-    return strategy.distribute_datasets_from_function(
-        lambda context: batches(context.input_pipeline_id, context.num_input_pipelines)
-    )
-
-
 def _worker_count() -> int:
     try:
         cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})

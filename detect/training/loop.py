@@ -5,13 +5,12 @@ The compiled part (forward to update) is `step.py`; this file is what happens ar
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from detect.data.records import Records
 from detect.errors import RunFailure
 from detect.structures import Batch
 from detect.training.checkpoints import Position
@@ -20,9 +19,10 @@ from detect.training.distribution import chief_values
 from detect.training.journal import Journal
 from detect.training.meter import Meter
 from detect.training.optimizers import peak_learning_rate
-from detect.training.schedule import StepBudget, TimeBudget, average_decay, is_closing, learning_rate
+from detect.training.schedule import StepBudget, TimeBudget, average_decay, learning_rate, mixing
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
+from detect.training.stream import Stream
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
 
@@ -32,16 +32,13 @@ class Loop:
     """What the loop works with; `run.py` puts it together.
 
     Attributes:
-        batches: the stream of per-replica batches from a step on; its second argument is whether mosaic and mix-up
-            are on.
         validate: scores and saves the model at a position; returns whether the run should stop early.
         save: writes a checkpoint of a position.
     """
 
     settings: TrainingSettings
     strategy: tf.distribute.Strategy
-    records: Records
-    batches: Callable[[int, bool], Iterator[Batch]]
+    stream: Stream
     step: TrainingStep
     budget: StepBudget | TimeBudget
     position: Position
@@ -56,7 +53,7 @@ class Loop:
 
     @property
     def epoch(self) -> float:
-        return self.position.step * self.images_per_step / len(self.records)
+        return self.position.step * self.images_per_step / len(self.stream.records)
 
 
 def train(loop: Loop) -> None:
@@ -64,12 +61,13 @@ def train(loop: Loop) -> None:
     settings, position, meter, last = loop.settings, loop.position, Meter(), None
     peak = peak_learning_rate(settings.optimizer, loop.images_per_step)
     agreed = chief_values(loop.strategy)
-    strong = not is_closing(position.progress, settings.schedule)
-    batches = loop.batches(position.step, strong)
+    strong = None  # whether mosaic and mix-up are on; not begun
     started = time.monotonic() - position.seconds
     while position.progress < 1:
-        if strong and is_closing(position.progress, settings.schedule):
-            strong, batches = False, loop.batches(position.step, False)
+        if strong is not mixing(position.progress, settings.schedule):
+            strong = mixing(position.progress, settings.schedule)
+            batches = loop.stream.start(position.step, strong)
+            loop.step.detector.closing.assign(0.0 if strong else 1.0)
 
         waiting = time.monotonic()
         parts = tuple(next(batches) for _ in range(settings.accumulate))
@@ -80,7 +78,7 @@ def train(loop: Loop) -> None:
 
         if last is not None:  # the step before this one: its numbers are there by now, so nothing waits for them
             report(loop, meter, *last)
-        last = (position.step, losses, parts, rate, waited)
+        last = (position.step, losses, rate, waited)
         position.step += 1
         position.seconds = time.monotonic() - started
         position.progress = agreed(loop.budget.progress(position.step))
@@ -108,11 +106,11 @@ def image_side(batch: Batch) -> int:
     return (images.values[0] if isinstance(images, tf.distribute.DistributedValues) else images).shape[1]
 
 
-def report(loop: Loop, meter: Meter, step: int, losses: dict, parts: tuple[Batch, ...], rate: float, waited: float):
+def report(loop: Loop, meter: Meter, step: int, losses: dict, rate: float, waited: float) -> None:
     """Check the losses of a finished step and add them to the display and, now and then, to the journal."""
     values = {name: float(loss) for name, loss in losses.items()}
     if not np.isfinite(sum(values.values())):
-        raise RunFailure(describe_failure(loop, step, values, parts))
+        raise RunFailure(describe_failure(loop, step, values))
     meter.add(loop.images_per_step, waited, values)
     means = meter.values()
     loop.display.show(loop.position.progress, describe(loop, means))
@@ -139,10 +137,9 @@ def clock(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
-def describe_failure(loop: Loop, step: int, values: dict[str, float], parts: tuple[Batch, ...]) -> str:
+def describe_failure(loop: Loop, step: int, values: dict[str, float]) -> str:
     """What to tell about a loss that is not a number: where, which pictures, what is kept, and what to try."""
-    indices = np.concatenate([local.numpy() for part in parts for local in local_values(loop.strategy, part.indices)])
-    paths = [f"  {loop.records.image_path(int(index))}" for index in dict.fromkeys(indices.tolist()) if index >= 0]
+    paths = [f"  {path}" for path in loop.stream.image_paths(step)]
     parts_text = ", ".join(f"{name} {value:g}" for name, value in values.items())
     kept = f"step {loop.position.saved_step}" if loop.position.saved_step else "none yet"
     return "\n".join(
@@ -155,7 +152,3 @@ def describe_failure(loop: Loop, step: int, values: dict[str, float], parts: tup
         ]
     )
 
-
-def local_values(strategy: tf.distribute.Strategy, value) -> tuple[tf.Tensor, ...]:
-    """The values of this process's replicas."""
-    return strategy.experimental_local_results(value)

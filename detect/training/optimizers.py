@@ -1,26 +1,16 @@
-"""Keras' optimizers, set up as detectors are trained: decay on kernels only, one clipped gradient for all replicas."""
+"""SGD and AdamW over all trainable weights of a model at once.
 
-import keras
+A detector has hundreds of small tensors, and an update of each on its own is thousands of tiny operations. Here all
+of them are one vector: one sum over replicas, one norm, one update, whose parts are then added to the weights.
+"""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
 import tensorflow as tf
 
-from detect.models.detector import Detector
 from detect.training.settings import OptimizerSettings
-
-
-def create_optimizer(settings: OptimizerSettings, detector: Detector) -> keras.optimizers.Optimizer:
-    """An optimizer built on the trainable variables of `detector`; its learning rate is set before every step."""
-    if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(settings.learning_rate, momentum=settings.momentum, nesterov=True)
-    else:
-        optimizer = keras.optimizers.AdamW(
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            beta_1=settings.momentum,
-            beta_2=settings.beta_2,
-        )
-        optimizer.exclude_from_weight_decay(var_list=[v for v in detector.trainable_variables if not decays(v)])
-    optimizer.build(detector.trainable_variables)
-    return optimizer
 
 
 def peak_learning_rate(settings: OptimizerSettings, images_per_step: int) -> float:
@@ -33,24 +23,76 @@ def peak_learning_rate(settings: OptimizerSettings, images_per_step: int) -> flo
     return settings.learning_rate * (ratio if settings.name == "sgd" else ratio**0.5)
 
 
-def decays(variable: keras.Variable) -> bool:
+def decays(variable) -> bool:
     """Whether weight decay applies: to kernels, not to biases and normalisation."""
     return len(variable.shape) > 1
 
 
-def prepare_gradients(gradients: list[tf.Tensor], variables, settings: OptimizerSettings) -> list[tf.Tensor]:
-    """Gradients as the optimizer takes them: summed over replicas, clipped, and with SGD's weight decay added.
+def replica_variable(value: tf.Tensor, name: str) -> tf.Variable:
+    """A variable of which every replica keeps and updates its own copy; all compute the same, so nothing is sent."""
+    return tf.Variable(
+        value,
+        trainable=False,
+        name=name,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
 
-    Called in a replica. The sum comes before the clipping, so that the norm is that of the whole batch.
+
+def flatten(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
+    """All numbers of some tensors as one vector."""
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+
+class Optimizer:
+    """Turns the gradients of `variables`, P numbers in all, into changes.
+
+    Attributes:
+        state: what a checkpoint must keep beside the variables.
     """
-    replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync > 1:
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    if settings.clip_norm is not None:
-        gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm)
-    if settings.name != "sgd" or not settings.weight_decay:
-        return gradients
-    return [
-        gradient + settings.weight_decay * tf.convert_to_tensor(variable) if decays(variable) else gradient
-        for gradient, variable in zip(gradients, variables, strict=True)
-    ]
+
+    def __init__(self, settings: OptimizerSettings, variables: list[tf.Variable]):
+        self.settings = settings
+        self.variables = variables
+        self.sizes = [math.prod(variable.shape) for variable in variables]
+        self.shapes = [variable.shape for variable in variables]
+        decayed = [np.full(size, decays(variable)) for variable, size in zip(variables, self.sizes, strict=True)]
+        self.decayed = np.concatenate(decayed).astype(np.float32)  # [P], 1 where weight decay applies
+        self.iterations = replica_variable(tf.constant(0.0), "iterations")
+        names = ("velocity",) if settings.name == "sgd" else ("first_moment", "second_moment")
+        self.moments = [replica_variable(tf.zeros(sum(self.sizes)), name) for name in names]
+        self.state = [self.iterations, *self.moments]
+
+    def changes(self, gradients: list[tf.Tensor], learning_rate: tf.Tensor) -> list[tf.Tensor]:
+        """What to add to each variable. Called in a replica, within the compiled step.
+
+        Gradients are summed over replicas before they are clipped: the norm is that of the whole batch's gradient.
+        """
+        gradient = flatten(gradients)
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync > 1:
+            gradient = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradient)
+        if self.settings.clip_norm is not None:
+            gradient = tf.clip_by_norm(gradient, self.settings.clip_norm)
+        decay = self.settings.weight_decay * self.decayed * flatten(self.variables)
+        rule = self._sgd if self.settings.name == "sgd" else self._adamw
+        change = -learning_rate * rule(gradient, decay)
+        parts = tf.split(change, self.sizes)
+        return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def _sgd(self, gradient: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+        """Nesterov momentum (Sutskever et al., ICML 2013, as PyTorch writes it); the decay is part of the gradient."""
+        (velocity,), momentum = self.moments, self.settings.momentum
+        gradient += decay
+        velocity.assign(momentum * velocity + gradient)
+        return gradient + momentum * velocity
+
+    def _adamw(self, gradient: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+        """Loshchilov and Hutter, Decoupled weight decay regularization, arXiv 1711.05101, algorithm 2."""
+        (first, second), beta_1, beta_2 = self.moments, self.settings.momentum, self.settings.beta_2
+        self.iterations.assign_add(1.0)
+        first.assign(beta_1 * first + (1 - beta_1) * gradient)
+        second.assign(beta_2 * second + (1 - beta_2) * tf.square(gradient))
+        mean = first / (1 - beta_1**self.iterations)
+        deviation = tf.sqrt(second / (1 - beta_2**self.iterations))
+        return mean / (deviation + 1e-8) + decay

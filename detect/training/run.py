@@ -1,6 +1,6 @@
 """`detect.train`: from a dataset and the name of a model to a run folder with a trained detector."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,27 @@ import tensorflow as tf
 
 from detect import models
 from detect.config import build, override
-from detect.data.description import Dataset, check_losses, open_dataset, split, with_validation
-from detect.data.pipeline import training_batches
-from detect.data.records import Records
+from detect.data.dataset import Dataset, check_losses, split, with_validation
+from detect.data.description import open_dataset
 from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco import Scores
+from detect.inference.predictor import Model
 from detect.models.detector import Detector
 from detect.models.saving import ModelCard
-from detect.structures import Batch
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, load_checkpoint
 from detect.training.display import Display, create_display
-from detect.training.distribution import create_strategy, distribute, is_chief
+from detect.training.distribution import create_strategy, is_chief
 from detect.training.folder import RunFolder, new_folder, resumed_folder, write_start
 from detect.training.initial_weights import start_from
 from detect.training.journal import Journal, forget_after
 from detect.training.loop import Loop
 from detect.training.loop import train as run_loop
-from detect.training.optimizers import create_optimizer
+from detect.training.optimizers import Optimizer
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
+from detect.training.stream import Stream
 from detect.training.validation import Validation
 
 DEFAULT_EPOCHS = 100.0
@@ -203,8 +203,9 @@ def run_in_scope(
     records = split(dataset, "train")
     detector, said = create_detector(settings, len(dataset.classes))
     display.say(said)
-    optimizer, average = create_optimizer(settings.optimizer, detector), WeightAverage(detector)
-    variables = [*(v.value for v in detector.variables), *(v.value for v in optimizer.variables), *average.averages]
+    optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
+    average = WeightAverage(detector)
+    variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = Position()
     if folder.checkpoint.exists():
         position = load_checkpoint(folder.checkpoint, variables)
@@ -216,15 +217,15 @@ def run_in_scope(
         budget = StepBudget(max(1, round(settings.epochs * len(records) / images_per_step)))
     else:
         budget.spent = position.seconds
+    card = ModelCard(
+        model=settings.model,
+        config=detector.config.model_dump(),
+        classes=dataset.classes,
+        category_ids=dataset.category_ids,
+        image_size=settings.image_size,
+    )
     validation = Validation(
-        detector=detector,
-        card=ModelCard(
-            model=settings.model,
-            config=detector.config.model_dump(),
-            classes=dataset.classes,
-            category_ids=dataset.category_ids,
-            image_size=settings.image_size,
-        ),
+        model=Model(detector, card),
         average=average,
         variables=variables,
         records=split(dataset, "val"),
@@ -239,9 +240,8 @@ def run_in_scope(
     loop = Loop(
         settings=settings,
         strategy=strategy,
-        records=records,
-        batches=lambda step, strong: stream(settings, strategy, records, sizes, step, strong),
-        step=TrainingStep(detector, optimizer, average, settings, sizes),
+        stream=Stream(settings, records, sizes),
+        step=TrainingStep(detector, optimizer, average, sizes),
         budget=budget,
         position=position,
         validate=validation,
@@ -254,25 +254,6 @@ def run_in_scope(
     finally:
         journal.close()
     return TrainedRun(folder.path, validation.scores)
-
-
-def stream(settings, strategy, records: Records, sizes: tuple[int, ...], step: int, strong: bool) -> Iterator[Batch]:
-    """The batches of every replica from update `step` on."""
-
-    def shard(index: int, count: int) -> tf.data.Dataset:
-        per_update = settings.accumulate * strategy.num_replicas_in_sync // count
-        return training_batches(
-            records,
-            settings.pipeline,
-            sizes=sizes,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            first_batch=step * per_update,
-            strong=strong,
-            shard=(index, count),
-        )
-
-    return iter(distribute(strategy, shard))
 
 
 def open_journal(folder: RunFolder, position: Position) -> Journal:

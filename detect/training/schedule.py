@@ -62,6 +62,6 @@ def average_decay(step: int, settings: AverageSettings) -> float:
     return settings.decay * (1 - math.exp(-(step + 1) / settings.ramp))
 
 
-def is_closing(progress: float, settings: ScheduleSettings) -> bool:
-    """Whether mosaic and mix-up are off, so that the model ends on pictures as they are."""
-    return progress >= 1 - settings.closing
+def mixing(progress: float, settings: ScheduleSettings) -> bool:
+    """Whether mosaic and mix-up are on; they are off in the closing share, so that the model ends on real pictures."""
+    return progress < 1 - settings.closing

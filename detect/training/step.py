@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from detect.models.detector import Detector, losses_and_gradients
 from detect.structures import Batch
 from detect.training.average import WeightAverage
-from detect.training.optimizers import prepare_gradients
-from detect.training.settings import TrainingSettings
+from detect.training.optimizers import Optimizer
 
 
 class TrainingStep:
@@ -21,15 +19,13 @@ class TrainingStep:
     def __init__(
         self,
         detector: Detector,
-        optimizer: keras.optimizers.Optimizer,
+        optimizer: Optimizer,
         average: WeightAverage,
-        settings: TrainingSettings,
         sizes: tuple[int, ...],
     ):
         self.detector = detector
         self.optimizer = optimizer
         self.average = average
-        self.settings = settings
         self.strategy = tf.distribute.get_strategy()
         self.compiled = {size: tf.function(self._update, autograph=False) for size in sizes}
 
@@ -48,15 +44,19 @@ class TrainingStep:
         return self.compiled[size](batches, rate, decay)
 
     def _update(self, batches: tuple[Batch, ...], learning_rate: tf.Tensor, decay: tf.Tensor) -> dict[str, tf.Tensor]:
-        losses, gradients = self.strategy.run(self._replica_gradients, args=(batches,))
-        self.optimizer.learning_rate.assign(learning_rate)
-        self.optimizer.apply_gradients(zip(gradients, self.detector.trainable_variables, strict=True))
-        self.average.update(decay)
+        losses, changes = self.strategy.run(self._changes, args=(batches, learning_rate))
+        for variable, change in zip(self.optimizer.variables, changes, strict=True):
+            self.strategy.extended.update(variable, _add, args=(change,), group=False)
+        self.strategy.run(self.average.update, args=(decay,))
         return {name: self.strategy.reduce("sum", loss, axis=None) for name, loss in losses.items()}
 
-    def _replica_gradients(self, batches: tuple[Batch, ...]) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    def _changes(self, batches: tuple[Batch, ...], learning_rate: tf.Tensor):
         parts = [losses_and_gradients(self.detector, batch.images, batch.targets) for batch in batches]
         share = 1 / len(batches)
         losses = {name: share * tf.add_n([losses[name] for losses, _ in parts]) for name in parts[0][0]}
         gradients = [share * tf.add_n(list(each)) for each in zip(*(part[1] for part in parts), strict=True)]
-        return losses, prepare_gradients(gradients, self.detector.trainable_variables, self.settings.optimizer)
+        return losses, self.optimizer.changes(gradients, learning_rate)
+
+
+def _add(variable: tf.Variable, change: tf.Tensor) -> None:
+    variable.assign_add(change)

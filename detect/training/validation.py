@@ -11,8 +11,8 @@ import tensorflow as tf
 from detect.data.records import Records
 from detect.evaluation.coco import METRICS, Scores
 from detect.evaluation.run import score_batches
+from detect.inference.predictor import Model
 from detect.models import saving
-from detect.models.detector import Detector
 from detect.structures import Detections
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, save_checkpoint
@@ -27,8 +27,7 @@ from detect.training.settings import TrainingSettings
 class Validation:
     """Called by the loop with a position: scores the model, keeps the best and the last, writes the checkpoint."""
 
-    detector: Detector
-    card: saving.ModelCard
+    model: Model
     average: WeightAverage
     variables: list[tf.Variable]
     records: Records
@@ -40,9 +39,6 @@ class Validation:
     epoch_of: Callable[[int], float]
     chief: bool
     scores: Scores | None = None  # of the best model so far
-
-    def __post_init__(self):
-        self.detect = compiled_detection(self.detector, self.card.image_size)
 
     def __call__(self, position: Position) -> bool:
         """Whether to stop early."""
@@ -56,6 +52,10 @@ class Validation:
             self.budget.reserve = max(self.budget.reserve, 1.3 * (time.monotonic() - started) + 3.0)
         return self.settings.patience is not None and position.stale >= self.settings.patience
 
+    def detect(self, images: tf.Tensor) -> Detections:
+        """Everything that the model finds, down to the low confidence that scoring wants."""
+        return self.model.detect(images, confidence=self.model.detector.config.confidence)
+
     def save(self, position: Position) -> None:
         """Write the checkpoint to resume from."""
         if self.chief:
@@ -63,7 +63,7 @@ class Validation:
             save_checkpoint(self.folder.checkpoint, position, self.variables)
 
     def _score_and_save(self, position: Position) -> None:
-        card = self.card
+        card = self.model.card
         scores = score_batches(
             self.detect, self.records, card.image_size, card.classes, card.category_ids, self.settings.batch_size
         )
@@ -71,10 +71,10 @@ class Validation:
         position.stale = 0 if better else position.stale + 1
         metrics = {name: getattr(scores, name) for name in METRICS if math.isfinite(getattr(scores, name))}
         card = card.model_copy(update={"metrics": metrics})
-        saving.save(self.detector, card, self.folder.last)
+        saving.save(self.model.detector, card, self.folder.last)
         if better:
             position.best, position.best_step, self.scores = float(np.nan_to_num(scores.AP)), position.step, scores
-            saving.save(self.detector, card, self.folder.best)
+            saving.save(self.model.detector, card, self.folder.best)
             scores.save(self.folder.evaluation)
         epoch = self.epoch_of(position.step)
         self.journal.write("val", position.step, epoch, metrics)
@@ -83,12 +83,3 @@ class Validation:
             + ("  best so far" if better else "")
         )
 
-
-def compiled_detection(detector: Detector, image_size: int):
-    """The detector as one compiled function: uint8 [B, S, S, 3] -> Detections, S being `image_size`."""
-
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, image_size, image_size, 3), tf.uint8)])
-    def detect(images: tf.Tensor) -> Detections:
-        return detector.decode(detector(images, training=False))
-
-    return detect

@@ -54,3 +54,12 @@ def test_dimension_is_an_integer_where_it_is_known():
         return dimension(values, 0)
 
     assert length(tf.zeros([7, 3])) == 7
+
+
+def test_ranks_may_differ_from_call_to_call():
+    @compiled
+    def first_of_last(values):
+        return tf.unstack(values, axis=-1)[0]
+
+    for shape in ([3], [5, 3], [2, 5, 3], [4, 3], [6, 1, 3]):
+        assert first_of_last(tf.zeros(shape)).shape == shape[:-1]

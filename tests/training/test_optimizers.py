@@ -1,59 +1,79 @@
 """Updates against ones worked out by hand."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.training.optimizers import create_optimizer, decays, peak_learning_rate, prepare_gradients
+from detect.training.optimizers import Optimizer, decays, peak_learning_rate
 from detect.training.settings import OptimizerSettings
+
+GRADIENTS = [tf.constant([[3.0], [0.0]]), tf.constant([4.0])]  # norm 5
 
 
 @pytest.fixture
-def dense():
-    layer = keras.layers.Dense(1, kernel_initializer="ones", bias_initializer="ones")
-    model = keras.Sequential([keras.Input((2,)), layer])
-    return model
+def variables():
+    """A kernel and a bias, all ones."""
+    return [tf.Variable(tf.ones((2, 1))), tf.Variable(tf.ones(1))]
 
 
-def test_only_kernels_decay(dense):
-    assert [decays(variable) for variable in dense.trainable_variables] == [True, False]
+def changes(variables, gradients=GRADIENTS, **settings):
+    """What an optimizer with these settings adds to each variable in its first step, by default without clipping."""
+    optimizer = Optimizer(OptimizerSettings(**{"clip_norm": None, "weight_decay": 0.0, **settings}), variables)
+    return optimizer.changes(gradients, tf.constant(0.1))
 
 
-def test_sgd_adds_the_decay_to_the_gradient_of_kernels(dense):
-    settings = OptimizerSettings(name="sgd", weight_decay=0.5, clip_norm=None)
-    gradients = [tf.constant([[1.0], [2.0]]), tf.constant([3.0])]
-    kernel, bias = prepare_gradients(gradients, dense.trainable_variables, settings)
-    np.testing.assert_allclose(kernel, [[1.5], [2.5]])
-    np.testing.assert_allclose(bias, [3.0])
+def test_only_kernels_decay(variables):
+    assert [decays(variable) for variable in variables] == [True, False]
 
 
-def test_the_norm_of_all_gradients_together_is_clipped(dense):
-    settings = OptimizerSettings(name="adamw", clip_norm=1.0)
-    gradients = [tf.constant([[3.0], [0.0]]), tf.constant([4.0])]  # norm 5
-    kernel, bias = prepare_gradients(gradients, dense.trainable_variables, settings)
-    np.testing.assert_allclose(kernel, [[0.6], [0.0]], rtol=1e-6)
-    np.testing.assert_allclose(bias, [0.8], rtol=1e-6)
+def test_sgd_takes_a_nesterov_step(variables):
+    kernel, bias = changes(variables, name="sgd", momentum=0.9)  # first step: (1 + 0.9) * gradient
+    np.testing.assert_allclose(kernel, [[-0.57], [0.0]], rtol=1e-6)
+    np.testing.assert_allclose(bias, [-0.76], rtol=1e-6)
 
 
-def test_nesterov_sgd_by_hand(dense):
-    settings = OptimizerSettings(name="sgd", learning_rate=0.1, momentum=0.9)
-    optimizer = create_optimizer(settings, dense)
-    gradients = [tf.constant([[1.0], [1.0]]), tf.constant([1.0])]
-    for _ in range(2):
-        optimizer.apply_gradients(zip(gradients, dense.trainable_variables, strict=True))
-    # Velocity: -0.1, then -0.19. A step moves by 0.9 * velocity - 0.1: -0.19, then -0.271.
-    np.testing.assert_allclose(dense.trainable_variables[1], [1 - 0.19 - 0.271], rtol=1e-6)
+def test_sgd_remembers_its_velocity(variables):
+    optimizer = Optimizer(OptimizerSettings(name="sgd", clip_norm=None, weight_decay=0.0), variables)
+    ones = [tf.ones((2, 1)), tf.ones(1)]
+    optimizer.changes(ones, tf.constant(0.1))
+    np.testing.assert_allclose(optimizer.changes(ones, tf.constant(0.1))[1], [-0.271], rtol=1e-6)  # 1 + 0.9 * 1.9
 
 
-def test_adamw_decays_kernels_and_not_biases(dense):
-    settings = OptimizerSettings(name="adamw", learning_rate=0.1, weight_decay=0.5)
-    optimizer = create_optimizer(settings, dense)
-    gradients = [tf.zeros((2, 1)), tf.zeros((1,))]
-    optimizer.apply_gradients(zip(gradients, dense.trainable_variables, strict=True))
-    kernel, bias = dense.trainable_variables
-    np.testing.assert_allclose(kernel, [[0.95], [0.95]], rtol=1e-6)
-    np.testing.assert_allclose(bias, [1.0])
+def test_sgd_adds_the_decay_of_kernels_to_the_gradient(variables):
+    kernel, bias = changes(variables, name="sgd", momentum=0.0, weight_decay=0.5)
+    np.testing.assert_allclose(kernel, [[-0.35], [-0.05]], rtol=1e-6)
+    np.testing.assert_allclose(bias, [-0.4], rtol=1e-6)
+
+
+def test_adamw_first_steps_by_the_rate_against_the_sign(variables):
+    kernel, bias = changes(variables, name="adamw")
+    np.testing.assert_allclose(kernel, [[-0.1], [0.0]], rtol=1e-5)
+    np.testing.assert_allclose(bias, [-0.1], rtol=1e-5)
+
+
+def test_adamw_decay_is_decoupled_from_the_gradient(variables):
+    zeros = [tf.zeros((2, 1)), tf.zeros(1)]
+    kernel, bias = changes(variables, zeros, name="adamw", weight_decay=0.5)
+    np.testing.assert_allclose(kernel, [[-0.05], [-0.05]], rtol=1e-6)
+    np.testing.assert_allclose(bias, [0.0])
+
+
+def test_adamw_equals_a_plain_loop(variables):
+    optimizer = Optimizer(OptimizerSettings(name="adamw", clip_norm=None, weight_decay=0.0), variables)
+    generator, first, second = np.random.default_rng(0), 0.0, 0.0
+    for step in range(1, 6):
+        gradient = generator.normal()
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        expected = -0.1 * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        got = optimizer.changes([tf.zeros((2, 1)), tf.constant([gradient], tf.float32)], tf.constant(0.1))
+        np.testing.assert_allclose(got[1], [expected], rtol=1e-4)
+
+
+def test_the_norm_of_all_gradients_together_is_clipped(variables):
+    kernel, bias = changes(variables, name="sgd", momentum=0.0, clip_norm=1.0)
+    np.testing.assert_allclose(kernel, [[-0.06], [0.0]], rtol=1e-6)
+    np.testing.assert_allclose(bias, [-0.08], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("sgd", 0.04), ("adamw", 0.02)])

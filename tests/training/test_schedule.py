@@ -5,7 +5,7 @@ import math
 import pytest
 
 from detect.training import schedule
-from detect.training.schedule import StepBudget, TimeBudget, average_decay, is_closing, learning_rate
+from detect.training.schedule import StepBudget, TimeBudget, average_decay, learning_rate, mixing
 from detect.training.settings import AverageSettings, ScheduleSettings
 
 PLAIN = ScheduleSettings(warmup=0.1, warmup_power=1, final=0.1, hold=0.2, closing=0.25)
@@ -60,5 +60,5 @@ def test_average_forgets_early_weights_and_remembers_late_ones():
     assert average_decay(10**6, settings) == pytest.approx(0.9998)
 
 
-def test_closing_is_the_last_share():
-    assert [is_closing(progress, PLAIN) for progress in (0.0, 0.74, 0.75, 1.0)] == [False, False, True, True]
+def test_mixing_ends_with_the_closing_share():
+    assert [mixing(progress, PLAIN) for progress in (0.0, 0.74, 0.75, 1.0)] == [True, True, False, False]

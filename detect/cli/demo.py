@@ -1,0 +1,57 @@
+"""`detect demo`: the main job from end to end, on a dataset that it draws itself."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detect.cli.printing import say
+
+TRAINING_TIME = "150s"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
+    max_time: Annotated[str, typer.Option(help="Time to train, such as 90s or 3m.")] = TRAINING_TIME,
+) -> None:
+    """Make a small dataset, train on it, score the model, and run it on images and on a video.
+
+    Every step is a command that you can give yourself; it is printed before it runs.
+    """
+    from detect.data.shapes import write_shapes, write_shapes_video
+
+    data, video = out / "shapes" / "shapes.yaml", out / "shapes.mp4"
+    say(f"Drawing a dataset of coloured shapes: {data.parent}, and a video: {video}", style="bold")
+    data = write_shapes(data.parent)
+    write_shapes_video(video)
+    name = free_name(out / "runs")
+    run_folder = str(out / "runs" / name)
+
+    step("data", "check", str(data))
+    step("train", "--data", str(data), "--max-time", max_time, "--name", name, "--set", f"runs={out / 'runs'}")
+    step("evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
+    step("predict", run_folder, str(data.parent / "images" / "val"), str(video), "--out", str(out / "predictions"))
+
+    say("\nDone. Look at", style="bold")
+    say(f"  {run_folder}/report.html   how the training went")
+    say(f"  {out / 'predictions'}   pictures and the video with the boxes that were found")
+    say(f"\nYour own data: detect train --data DATASET\nYour own pictures: detect predict {run_folder} PICTURES")
+
+
+def step(*words: str) -> None:
+    """Print a command and run it; a failure ends the demo with the command's exit code."""
+    from detect.cli.main import run
+
+    say(f"\n$ detect {shlex.join(words)}", style="bold cyan")
+    code = run(words)
+    if code:
+        raise typer.Exit(code)
+
+
+def free_name(runs: Path) -> str:
+    """`shapes`, or where an earlier demo took it `shapes-2` and so on."""
+    number = 1
+    while (runs / (name := "shapes" if number == 1 else f"shapes-{number}")).exists():
+        number += 1
+    return name

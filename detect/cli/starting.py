@@ -1,0 +1,43 @@
+"""Importing TensorFlow without the lines that its C++ part writes before anyone can tell it not to."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from detect.cli.printing import say
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and find its devices. Its notices are shown only where a GPU is there and cannot be used."""
+    with _standard_error_in_file() as notices:
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+    if NVIDIA_DRIVER.exists() and not gpus:
+        say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU. It says:")
+        say("\n".join(notices))
+        say("`pip install tensorflow[and-cuda]` installs the libraries that it needs.")
+
+
+@contextmanager
+def _standard_error_in_file() -> Iterator[list[str]]:
+    """Gives a list that in the end holds the lines written to file descriptor 2; an error shows them after all."""
+    lines: list[str] = []
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lines
+        except BaseException:
+            file.seek(0)
+            os.write(kept, file.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines()

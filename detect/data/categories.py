@@ -1,0 +1,106 @@
+"""From COCO's category ids, which are any integers, to labels 0..K-1 and back, with every decision put into words.
+
+Roboflow writes its project as category 0 with supercategory "none" and gives it no boxes; taken for a class it would
+be one that no model can learn.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from detect.errors import BadInput
+
+
+@dataclass(frozen=True)
+class CategoryMap:
+    """How the categories of one or more COCO files become labels."""
+
+    classes: tuple[str, ...]  # by label
+    category_ids: tuple[int, ...]  # by label
+    labels: Mapping[str, Mapping[int, int]]  # by file: category id -> label
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Category:
+    """One entry of a file's `categories`."""
+
+    id: int
+    name: str
+    supercategory: str
+    used: bool  # whether a box of the file has it
+
+
+def parse_categories(entries: Any, used: Collection, where: str) -> list[Category]:
+    """The `categories` of a COCO file, by id; BadInput where an id or a name is missing, or an id has two names."""
+    if not isinstance(entries, list) or not entries:
+        raise BadInput(f"{where}: expected a list of 'categories', found {type(entries).__name__} without any.")
+    categories: dict[int, Category] = {}
+    for position, entry in enumerate(entries):
+        entry = entry if isinstance(entry, dict) else {}
+        number, name = entry.get("id"), str(entry.get("name", "")).strip()
+        if type(number) is not int or not name:
+            raise BadInput(f"{where}: category {position} has no integer 'id' or no 'name': {entries[position]!r}.")
+        category = Category(number, name, str(entry.get("supercategory") or "none"), number in used)
+        if categories.setdefault(number, category).name != name:
+            raise BadInput(f"{where}: category id {number} is both {categories[number].name!r} and {name!r}.")
+    return [categories[number] for number in sorted(categories)]
+
+
+def map_categories(files: Mapping[str, Sequence[Category]], classes: Sequence[str] = ()) -> CategoryMap:
+    """Labels for the categories of all files: the order is that of `classes`, else of the ids; one name is one class.
+
+    A name's id is the first one that has boxes, else its first.
+    """
+    notes: list[str] = []
+    placeholders = _placeholders(files)
+    names = list(classes)
+    ids: dict[str, Category] = {}
+    for categories in files.values():
+        for category in categories:
+            if category.id in placeholders or (classes and category.name not in names):
+                continue
+            if category.name not in names:
+                names.append(category.name)
+            if category.name not in ids or (category.used and not ids[category.name].used):
+                ids[category.name] = category
+    missing = [name for name in names if name not in ids]
+    if missing or not names:
+        known = sorted({category.name for categories in files.values() for category in categories})
+        raise BadInput(f"{', '.join(files)}: no category is named {', '.join(missing)}. Known: {', '.join(known)}.")
+    label_of = {name: label for label, name in enumerate(names)}
+    labels = {
+        file: {c.id: label_of[c.name] for c in categories if c.name in label_of and c.id not in placeholders}
+        for file, categories in files.items()
+    }
+    notes += [
+        f"category {number} {name!r} is left out: no box has it, and it only groups the others (Roboflow's placeholder)"
+        for number, name in sorted(placeholders.items())
+    ]
+    notes += _describe(names, ids, labels)
+    return CategoryMap(tuple(names), tuple(ids[name].id for name in names), labels, tuple(notes))
+
+
+def _placeholders(files: Mapping[str, Sequence[Category]]) -> dict[int, str]:
+    """Ids and names of categories that only name the project: unused, and the supercategory of the others."""
+    everything = [category for categories in files.values() for category in categories]
+    used = {category.id for category in everything if category.used}
+    groups = {category.supercategory for category in everything}
+    return {
+        category.id: category.name
+        for category in everything
+        if category.supercategory == "none" and category.id not in used and category.name in groups
+    }
+
+
+def _describe(names: list[str], ids: Mapping[str, Category], labels: Mapping[str, Mapping[int, int]]) -> list[str]:
+    mapping = ", ".join(f"{ids[name].id} {name!r} -> {label}" for label, name in enumerate(names))
+    notes = [f"category ids to labels: {mapping}"]
+    for label, name in enumerate(names):
+        numbers = sorted({number for mapping in labels.values() for number in mapping if mapping[number] == label})
+        if len(numbers) > 1:
+            same = " and ".join(map(str, numbers))
+            notes.append(f"categories {same} are all named {name!r}: one class, written as {ids[name].id}")
+    if len({tuple(sorted(mapping.items())) for mapping in labels.values()}) > 1:
+        notes.append(f"the files number their categories differently: matched by name ({', '.join(labels)})")
+    return notes

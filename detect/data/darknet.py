@@ -1,0 +1,76 @@
+"""darknet's `obj.data`: a file of names and values that points to the class names and to lists of images.
+
+    classes = 2
+    train = data/train.txt
+    valid = data/test.txt
+    names = data/obj.names
+
+Paths in it, and in the lists, are relative to the folder in which darknet was started, which the file does not say;
+`locating` finds it. Labels are YOLO's text files.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from detect.data.checking import Annotations
+from detect.data.dataset import Dataset, assemble, attempt
+from detect.data.locating import locate, read_lines
+from detect.data.yolo import labels_note, read_labels, read_list
+from detect.errors import BadInput
+
+FORMAT = "darknet obj.data"
+_SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
+
+
+def read_darknet(path: Path) -> Dataset:
+    """The data set of a darknet `.data` file."""
+    values = _values(path)
+    notes: list[str] = []
+    classes = _classes(values, path, notes)
+    notes.insert(0, labels_note(classes))
+    splits = {
+        split: attempt(partial(_read_split, key, values, path, classes, notes))
+        for key, split in _SPLITS.items()
+        if key in values
+    }
+    return assemble(path, FORMAT, classes, tuple(range(len(classes))), splits, list(dict.fromkeys(notes)))
+
+
+def _read_split(
+    key: str, values: dict[str, str], path: Path, classes: tuple[str, ...], notes: list[str]
+) -> Annotations:
+    images = _located(key, values, path, notes)
+    return read_labels(str(images), read_list(images, notes), classes, notes)
+
+
+def _values(path: Path) -> dict[str, str]:
+    values = {}
+    for number, line in enumerate(read_lines(path), 1):
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise BadInput(f"{path}:{number}: expected 'name = value', found {line!r}.")
+        values[name.strip()] = value.strip()
+    return values
+
+
+def _classes(values: dict[str, str], path: Path, notes: list[str]) -> tuple[str, ...]:
+    names_path = _located("names", values, path, notes)
+    classes = tuple(line for line in read_lines(names_path) if line)
+    stated = values.get("classes", str(len(classes)))
+    if stated != str(len(classes)) or not classes:
+        raise BadInput(f"{path}: 'classes' is {stated}, but {names_path} has {len(classes)} names: correct one.")
+    return classes
+
+
+def _located(key: str, values: dict[str, str], path: Path, notes: list[str]) -> Path:
+    stated = values.get(key)
+    if not stated:
+        raise BadInput(f"{path}: expected a line '{key} = FILE'.")
+    found = locate(stated, path.parent)
+    if found is None or not found.is_file():
+        raise BadInput(f"{path}: the file of '{key}', {stated!r}, was not found in {path.parent} or above it.")
+    if found != path.parent / stated:
+        notes.append(f"'{key}', stated as {stated!r}, is found at {found}")
+    return found

@@ -1,0 +1,44 @@
+"""YOLO text files: a file a picture, ready to be corrected and trained on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from detect.inference.image_files import write_whole
+from detect.inference.result import Result
+
+
+class YoloWriter:
+    """`FOLDER/labels/NAME.txt` with `label x y width height` a line, centre and size in shares of the picture's width
+    and height; for a video, a file a frame. `FOLDER/classes.txt` names the labels.
+    """
+
+    def __init__(self, folder: Path, classes: tuple[str, ...]):
+        self.outputs = [folder / "labels"]
+        write_whole(folder / "classes.txt", "".join(f"{name}\n" for name in classes).encode())
+
+    def __enter__(self) -> "YoloWriter":
+        return self
+
+    def write(self, result: Result) -> None:
+        write_whole(self.outputs[0] / f"{frame_name(result)}.txt", _lines(result).encode())
+
+    def __exit__(self, kind, error, trace) -> None:
+        pass
+
+
+def frame_name(result: Result) -> str:
+    """The name of a picture's own files: that of its source, and the frame's number in a video."""
+    name = result.frame.source.name
+    return name if result.timestamp is None else f"{name}-{result.index:06d}"
+
+
+def _lines(result: Result) -> str:
+    size = np.array([result.width, result.height], np.float64)
+    centres = (result.boxes[:, :2] + result.boxes[:, 2:]) / 2 / size
+    sides = (result.boxes[:, 2:] - result.boxes[:, :2]) / size
+    values = np.concatenate([centres, sides], axis=1)
+    return "".join(
+        f"{label} {' '.join(f'{value:.6f}' for value in row)}\n"
+        for label, row in zip(result.labels, values, strict=True)
+    )

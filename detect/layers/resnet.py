@@ -1,0 +1,134 @@
+"""ResNet, the backbone of many detectors (He et al., arXiv 1512.03385).
+
+Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/resnet.py`, BSD-3-Clause), so that
+its ImageNet weights fit: "version 1.5", in which the 3 x 3 convolution of a bottleneck has the stride, where the paper
+gives it to the 1 x 1 before.
+"""
+
+import keras
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.convolution import pad
+from detect.layers.normalized_convolution import NormalizedConvolution
+
+# What the published weights were trained on: mean and deviation of ImageNet's RGB, here of values 0 to 255.
+MEAN = (123.675, 116.28, 103.53)
+DEVIATION = (58.395, 57.12, 57.375)
+
+# Blocks of the four stages (paper, table 1); 18 and 34 are made of basic blocks, 50 and 101 of bottlenecks.
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+
+
+class ResNet(Composite):
+    """uint8 RGB images [B, H, W, 3] -> features at strides 4, 8, 16 and 32.
+
+    They have 64, 128, 256 and 512 channels at depths 18 and 34, four times as many at 50 and 101. H and W must be
+    multiples of 32.
+
+    Args:
+        depth: 18, 34, 50 or 101 layers.
+        frozen: all batch normalisations keep their statistics, scale and offset in training.
+    """
+
+    def __init__(self, depth: int, frozen: bool = False, name: str | None = None):
+        super().__init__(name=name)
+        self.depth = depth
+        kind = BasicBlock if depth < 50 else Bottleneck
+        self.stem = Stem(frozen, name="stem")
+        self.stages = [
+            Stage(kind, blocks, 64 * 2**index, 1 if index == 0 else 2, frozen, name=f"stage{index + 1}")
+            for index, blocks in enumerate(BLOCKS[depth])
+        ]
+        self.stage1, self.stage2, self.stage3, self.stage4 = self.stages
+
+    def call(self, images: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        features = self.stem(images, training=training)
+        levels = []
+        for stage in self.stages:
+            features = stage(features, training=training)
+            levels.append(features)
+        return levels
+
+
+class Stem(Composite):
+    """Normalises the pixels, then a 7 x 7 convolution and the maximum of 3 x 3: [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
+
+    def __init__(self, frozen: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.convolution = NormalizedConvolution(64, 7, 2, frozen, name="convolution")
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        pixels = (tf.cast(images, tf.float32) - MEAN) / DEVIATION
+        features = tf.nn.relu(self.convolution(tf.cast(pixels, self.compute_dtype), training=training))
+        return tf.nn.max_pool2d(pad(features, 1), 3, 2, "VALID")  # nothing is below the zeros of the padding
+
+
+class Stage(Composite):
+    """Residual blocks one after the other, of which the first has the stride."""
+
+    def __init__(self, kind, blocks: int, filters: int, stride: int, frozen: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.blocks = []
+        for index in range(blocks):
+            first = index == 0
+            project = first and (stride > 1 or kind.expansion > 1)
+            self.blocks.append(kind(filters, stride if first else 1, project, frozen, name=f"block{index}"))
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = inputs
+        for block in self.blocks:
+            features = block(features, training=training)
+        return features
+
+
+class BasicBlock(Composite):
+    """Two 3 x 3 convolutions around which the input goes (paper, figure 5, left).
+
+    Args:
+        filters: channels of the output.
+        project: a 1 x 1 convolution brings the input to the output's shape.
+    """
+
+    expansion = 1
+
+    def __init__(self, filters: int, stride: int, project: bool, frozen: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.convolution1 = NormalizedConvolution(filters, 3, stride, frozen, name="convolution1")
+        self.convolution2 = NormalizedConvolution(filters, 3, 1, frozen, name="convolution2")
+        self.projection = NormalizedConvolution(filters, 1, stride, frozen, name="projection") if project else None
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = tf.nn.relu(self.convolution1(inputs, training=training))
+        features = self.convolution2(features, training=training)
+        return tf.nn.relu(features + around(self.projection, inputs, training))
+
+
+class Bottleneck(Composite):
+    """1 x 1, 3 x 3 and 1 x 1 convolution around which the input goes (paper, figure 5, right).
+
+    Args:
+        filters: channels within; the output has four times as many.
+        project: a 1 x 1 convolution brings the input to the output's shape.
+    """
+
+    expansion = 4
+
+    def __init__(self, filters: int, stride: int, project: bool, frozen: bool, name: str | None = None):
+        super().__init__(name=name)
+        wide = filters * self.expansion
+        self.convolution1 = NormalizedConvolution(filters, 1, 1, frozen, name="convolution1")
+        self.convolution2 = NormalizedConvolution(filters, 3, stride, frozen, name="convolution2")
+        self.convolution3 = NormalizedConvolution(wide, 1, 1, frozen, name="convolution3")
+        self.projection = NormalizedConvolution(wide, 1, stride, frozen, name="projection") if project else None
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = tf.nn.relu(self.convolution1(inputs, training=training))
+        features = tf.nn.relu(self.convolution2(features, training=training))
+        features = self.convolution3(features, training=training)
+        return tf.nn.relu(features + around(self.projection, inputs, training))
+
+
+def around(projection: keras.layers.Layer | None, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+    """What goes around a block: its input, projected where the shape changes."""
+    return inputs if projection is None else projection(inputs, training=training)

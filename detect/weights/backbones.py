@@ -1,0 +1,134 @@
+"""ImageNet weights for ResNet backbones, as torchvision publishes them (https://github.com/pytorch/vision, BSD-3-Clause).
+
+The files are torchvision's `IMAGENET1K_V1`. They were trained on ImageNet, whose terms for the images are its own.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detect.errors import BadInput, RunFailure, did_you_mean
+from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.resnet import ResNet
+from detect.weights.download import fetch
+
+# Each name ends in the first digits of the file's SHA-256.
+PUBLISHED = {
+    "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    "resnet101": "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+}
+# Parts of a published file that a detector has no use for: the classifier, and a count of training steps.
+UNUSED = ("fc.weight", "fc.bias", ".num_batches_tracked")
+
+
+def backbone_weights(detector: Any) -> str | None:
+    """The name in `PUBLISHED` that fits the backbone of `detector`; None where there is none."""
+    backbone = _backbone_of(detector)
+    name = f"resnet{backbone.depth}" if backbone is not None else None
+    return name if name in PUBLISHED else None
+
+
+def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Fill the backbone of `detector` with published weights; the rest of it stays as it is.
+
+    Args:
+        detector: a `Detector` with a ResNet as its backbone, or such a `ResNet`; its weights exist.
+        weights: a name in `PUBLISHED`, downloaded if need be, or the path of a `.pth` file with the same tensors.
+        progress: called with the bytes that are there and the bytes in all, while downloading.
+
+    Raises:
+        BadInput: there is no such name or file, or its tensors are not those of this backbone.
+        RunFailure: the file cannot be had, or read.
+    """
+    backbone = _backbone_of(detector)
+    if backbone is None:
+        raise BadInput("Backbone weights are for models with a ResNet, which this one has not. Use --weights none.")
+    path = _find(str(weights), progress)
+    assign(backbone, read_tensors(path), str(path))
+
+
+def assign(backbone: ResNet, tensors: Mapping[str, np.ndarray], where: str) -> None:
+    """Fill `backbone` with `tensors`, named as in torchvision; nothing is assigned unless every one of them fits.
+
+    Raises:
+        BadInput: tensors are missing, spare or of another shape: all of them are named. `where` names their source.
+    """
+    targets = dict(_targets(backbone))
+    given = {name: array for name, array in tensors.items() if not name.endswith(UNUSED)}
+    problems = [f"{name} is missing" for name in targets if name not in given]
+    problems += [f"{name} is not part of it" for name in given if name not in targets]
+    values = {name: _as_ours(given[name]) for name in targets if name in given}
+    problems += [
+        f"{name} has shape {values[name].shape}, not {tuple(targets[name].shape)}"
+        for name in values
+        if values[name].shape != tuple(targets[name].shape)
+    ]
+    if problems:
+        raise BadInput(f"{where} does not hold the weights of resnet{backbone.depth}: {'; '.join(problems)}.")
+    for name, variable in targets.items():
+        variable.assign(values[name])
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a PyTorch state dictionary, by name. Nothing but tensors is read: no code in the file can run."""
+    try:
+        import torch
+    except ImportError:
+        raise RunFailure(
+            f"Reading {path} needs PyTorch: pip install 'detect-tf[weights]'. "
+            "Or train from random weights with --weights none."
+        ) from None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(name): tensor.numpy() for name, tensor in state.items()}
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, AttributeError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInput(f"{path} is not a PyTorch file of tensors by name: {reason}") from None
+
+
+def _backbone_of(detector: Any) -> ResNet | None:
+    backbone = getattr(detector, "backbone", detector)
+    return backbone if isinstance(backbone, ResNet) else None
+
+
+def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
+    if weights in PUBLISHED:
+        address = PUBLISHED[weights]
+        digest = Path(address).stem.rpartition("-")[2]
+        return fetch(address, digest, progress, otherwise="Or train from random weights with --weights none.")
+    if not Path(weights).is_file():
+        raise BadInput(f"No backbone weights {weights!r}, neither a file nor a name. {did_you_mean(weights, PUBLISHED)}")
+    return Path(weights)
+
+
+def _targets(backbone: ResNet) -> Iterator[tuple[str, Any]]:
+    """torchvision's name of every tensor, and our variable."""
+    yield from _unit("conv1", "bn1", backbone.stem.convolution)
+    for level, stage in enumerate(backbone.stages, start=1):
+        for index, block in enumerate(stage.blocks):
+            prefix = f"layer{level}.{index}"
+            for number in (1, 2, 3):
+                if hasattr(block, f"convolution{number}"):
+                    unit = getattr(block, f"convolution{number}")
+                    yield from _unit(f"{prefix}.conv{number}", f"{prefix}.bn{number}", unit)
+            if block.projection is not None:
+                yield from _unit(f"{prefix}.downsample.0", f"{prefix}.downsample.1", block.projection)
+
+
+def _unit(convolution: str, normalization: str, layer: NormalizedConvolution) -> Iterator[tuple[str, Any]]:
+    yield f"{convolution}.weight", layer.kernel
+    yield f"{normalization}.weight", layer.normalization.gamma
+    yield f"{normalization}.bias", layer.normalization.beta
+    yield f"{normalization}.running_mean", layer.normalization.moving_mean
+    yield f"{normalization}.running_var", layer.normalization.moving_variance
+
+
+def _as_ours(array: np.ndarray) -> np.ndarray:
+    """Kernels are [out, in, height, width] in PyTorch, [height, width, in, out] in TensorFlow."""
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array

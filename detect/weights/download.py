@@ -1,0 +1,150 @@
+"""Published files: downloaded once into a cache folder, checked, and resumed where a connection broke."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from detect.errors import RunFailure
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes may download the same file side by side
+    fcntl = None  # type: ignore[assignment]
+
+TIMEOUT = 30  # seconds without an answer, or between two parts of it
+ATTEMPTS = 4  # in a row that bring nothing new
+PAUSE = 1.0  # seconds before the second attempt; doubles each time
+CHUNK = 2**20  # bytes
+
+Progress = Callable[[int, int], None]  # bytes that are there, bytes in all (0 where the server does not say)
+
+
+class Interrupted(Exception):
+    """A transfer that broke, and may do better the next time."""
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
+    return Path(os.environ.get("DETECT_CACHE") or Path.home() / ".cache" / "detect")
+
+
+def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
+    """The file at `address`, from the cache folder, or downloaded into it. Several processes may ask at once.
+
+    Args:
+        address: http or https; its last part becomes the file's name.
+        digest: SHA-256 of the file in hexadecimal, or its first digits.
+        progress: called while downloading.
+        otherwise: a sentence for the error, on what to do without the file.
+
+    Raises:
+        RunFailure: it cannot be had, or is not what was published.
+    """
+    path = cache_folder() / Path(urlsplit(address).path).name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path):
+            if not path.exists():
+                _download(address, path, digest, progress)
+        _check(path, digest)
+    except Interrupted as error:
+        raise RunFailure(
+            f"Could not download {address}: {error}. "
+            f"Download it elsewhere and put it at {path}, or try again. {otherwise}".rstrip()
+        ) from None
+    except OSError as error:
+        raise RunFailure(
+            f"Could not write {path}: {error.strerror or error}. "
+            f"Name another folder in the environment variable DETECT_CACHE. {otherwise}".rstrip()
+        ) from None
+    return path
+
+
+def _download(address: str, path: Path, digest: str, progress: Progress | None) -> None:
+    """Download to a partial file, which stays when the transfer breaks; check it; then give it its name."""
+    part = path.with_name(f"{path.name}.part" if fcntl else f"{path.name}.{os.getpid()}.part")
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            _transfer(address, part, progress)
+            break
+        except Interrupted:
+            failures = 1 if _size(part) > before else failures + 1
+            if failures == ATTEMPTS:
+                raise
+            time.sleep(PAUSE * 2 ** (failures - 1))
+    _check(part, digest)
+    os.replace(part, path)
+
+
+def _transfer(address: str, part: Path, progress: Progress | None) -> None:
+    """One connection: fetch what `part` lacks. Interrupted where it breaks, RunFailure where trying again is no use."""
+    start = _size(part)
+    with _open(address, start) as answer:
+        if answer.status != 206:  # the server does not resume: from the beginning
+            start = 0
+        length = answer.headers.get("Content-Length")
+        total = start + int(length) if length else 0
+        with part.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            for chunk in _chunks(answer):
+                file.write(chunk)
+                if progress is not None:
+                    progress(file.tell(), total)
+    if total and _size(part) < total:
+        raise Interrupted(f"the connection broke after {_size(part)} of {total} bytes")
+
+
+def _open(address: str, start: int) -> http.client.HTTPResponse:
+    headers = {"User-Agent": "detect"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        return urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is left to send, or the partial file is longer than the whole
+            return _open(address, 0)
+        raise Interrupted(f"the server answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from None
+
+
+def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := answer.read(CHUNK):
+            yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise Interrupted(str(error) or type(error).__name__) from None
+
+
+def _check(path: Path, digest: str) -> None:
+    """RunFailure, and the file is removed, unless its SHA-256 starts with `digest`."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(digest):
+        path.unlink()
+        raise RunFailure(
+            f"{path} was not the published file: its SHA-256 started with {found[: len(digest)]}, not {digest}. "
+            "It is removed; try again."
+        )
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time; the others wait. The system lets go of the lock when its process ends, however it ends."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,71 @@
+"""Commands run in this process, and things to run them on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from detect.cli.main import run
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capfd):
+    """Runs `detect` with the given words and returns how it ended."""
+
+    def run_words(*words) -> Outcome:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        return Outcome(code, *capfd.readouterr())
+
+    return run_words
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory) -> Path:
+    """The description of a dataset of a few small pictures."""
+    from detect.data.shapes import write_shapes
+
+    return write_shapes(tmp_path_factory.mktemp("shapes"), train=8, val=4, image_size=64)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory) -> Path:
+    """A saved model with random weights for the classes of `shapes`."""
+    from detect import models
+    from detect.data.shapes import CLASSES
+    from detect.models.saving import ModelCard, save
+
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    detector = models.create("yolox-micro", len(CLASSES))
+    card = ModelCard(
+        model="yolox-micro",
+        config=detector.config.model_dump(),
+        classes=CLASSES,
+        category_ids=tuple(range(1, len(CLASSES) + 1)),
+        image_size=64,
+    )
+    save(detector, card, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def loaded_model(model_folder):
+    from detect.inference.predictor import load
+
+    return load(model_folder)
+
+
+@pytest.fixture
+def model(monkeypatch, model_folder, loaded_model) -> Path:
+    """The folder of a model that commands find loaded already: loading and compiling it anew takes seconds."""
+    monkeypatch.setattr("detect.inference.predictor.load", lambda path: loaded_model)
+    monkeypatch.setattr("detect.evaluation.run.load", lambda path: loaded_model)
+    return model_folder

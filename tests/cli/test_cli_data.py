@@ -1,0 +1,47 @@
+"""`detect data check` and `detect data show`."""
+
+import numpy as np
+import pytest
+
+from detect.data.images import read_image
+
+
+def test_check_prints_the_mapping_and_the_sizes(command, shapes):
+    done = command("data", "check", shapes)
+    assert done.code == 0
+    words = [line.split() for line in done.out.splitlines()]
+    assert ["circle", "0", "1"] in words
+    assert ["triangle", "2", "3"] in words
+    assert any(line[:2] == ["train", "8"] for line in words)
+    assert any(line[:2] == ["val", "4"] for line in words)
+    assert "No problems." in done.out
+
+
+def test_check_refuses_what_cannot_be_used(command, shared_data, tmp_path):
+    done = command("data", "check", tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert command("data", "check", shared_data / "potholes_faulty" / "test").code == 2
+
+
+def test_check_names_what_is_missing(command, shared_data):
+    done = command("data", "check", shared_data / "potholes_faulty" / "valid_20of246")
+    assert done.code == 0
+    assert "226" in done.out
+    assert "Training on this would stop" in done.out
+
+
+@pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])
+def test_show_writes_a_picture(command, shapes, tmp_path, options):
+    out = tmp_path / "new" / "grid.png"
+    done = command("data", "show", shapes, "--count", 4, "--out", out, *options)
+    assert done.code == 0, done.err
+    assert str(out) in done.out
+    picture = read_image(out)
+    assert picture.shape[1] > 4 * 64
+    assert len(np.unique(picture)) > 10
+
+
+def test_show_of_an_unknown_split(command, shapes):
+    done = command("data", "show", shapes, "--split", "tset")
+    assert done.code == 2
+    assert "tset" in done.err

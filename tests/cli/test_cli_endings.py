@@ -1,0 +1,119 @@
+"""Help, usage errors, and how each way of failing ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+from detect.cli import main as cli
+from detect.errors import BadInput, RunFailure
+
+COMMANDS = ("train", "evaluate", "predict", "data", "models", "demo")
+
+
+def detect_in_process_of_its_own(*words: str, **options) -> subprocess.CompletedProcess:
+    code = "from detect.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True, **options)
+
+
+def fail_with(monkeypatch, error: BaseException) -> None:
+    def raise_error(*words, **options):
+        raise error
+
+    monkeypatch.setattr("detect.data.description.open_dataset", raise_error)
+
+
+def test_help_needs_no_heavy_module():
+    heavy = ("tensorflow", "keras", "numpy", "cv2", "pydantic", "matplotlib", "rich.progress", "yaml")
+    code = (
+        "import sys; from detect.cli.main import run; code = run(['--help']);"
+        f"sys.stderr.write(repr([name for name in {heavy} if name in sys.modules])); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]"
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(command, name):
+    done = command(name, "--help")
+    assert done.code == 0
+    assert f"Usage: detect {name}" in done.out
+
+
+def test_version(command):
+    assert command("--version").out.startswith("detect ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("fly",), ("train",), ("train", "--data"), ("predict",), ("predict", "model"), ("data", "check"), ("--loud",),
+     ("train", "--data", "x", "--epochs", "many"), ("predict", "m", "s", "--confidence", "2")],
+)  # fmt: skip
+def test_bad_usage_is_exit_code_2_without_traceback(command, words):
+    done = command(*words)
+    assert done.code == 2
+    assert "Error" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_no_words_show_the_help(command):
+    assert "Usage: detect" in "".join(command()[1:])
+
+
+@pytest.mark.parametrize(("error", "code"), [(BadInput("no [such] file"), 2), (RunFailure("disk [full]"), 1)])
+def test_explained_errors_are_one_message(command, monkeypatch, error, code):
+    fail_with(monkeypatch, error)
+    done = command("data", "check", "anything")
+    assert (done.code, done.out, done.err) == (code, "", f"Error: {error}\n")
+
+
+def test_unexpected_errors_are_one_line_and_a_hint(command, monkeypatch):
+    fail_with(monkeypatch, ValueError("first line\n  " + "x" * 1000))
+    done = command("data", "check", "anything")
+    first, second = done.err.splitlines()
+    assert done.code == 1
+    assert first.startswith("Error: ValueError: first line xxx")
+    assert len(first) < 600
+    assert second == "This was not expected. Run again with --debug for the traceback."
+
+
+@pytest.mark.parametrize("error", [BadInput("no such file"), ValueError("a mistake of ours")])
+def test_debug_lets_errors_through_wherever_it_stands(command, monkeypatch, error):
+    fail_with(monkeypatch, error)
+    for words in (("--debug", "data", "check", "x"), ("data", "check", "x", "--debug")):
+        with pytest.raises(type(error)):
+            command(*words)
+
+
+def test_interrupted_is_130(command, monkeypatch):
+    fail_with(monkeypatch, KeyboardInterrupt())
+    done = command("data", "check", "anything")
+    assert done.code == 130
+    assert "Traceback" not in done.err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    import os
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = detect_in_process_of_its_own("--help", stdout=writer)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+def test_exit_codes_reach_the_shell(tmp_path):
+    done = detect_in_process_of_its_own("data", "check", str(tmp_path / "nothing"), stdout=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("code", "expected"), [(None, 0), (3, 3), ("text", 1)])
+def test_exit_codes_of_system_exit(monkeypatch, code, expected):
+    def leave(*words, **options):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(cli, "app", leave)
+    assert cli.run([]) == expected

@@ -1,0 +1,53 @@
+"""`detect evaluate`, of a model and of a file of predictions."""
+
+import json
+
+from detect.evaluation.coco import METRICS
+
+
+def test_predictions_are_scored_without_pictures(command, shared_data, tmp_path):
+    folder, out = shared_data / "coco_reference", tmp_path / "scores.json"
+    done = command(
+        "evaluate",
+        "--predictions", folder / "instances_val2014_fakebbox100_results.json",
+        "--data", folder / "instances_val2014_100.json",
+        "--json", out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "0.5046" in done.out
+    scores = json.loads(out.read_text())
+    assert list(scores) == [*METRICS, "per_class"]
+    assert (
+        f"{scores['AP']:.10f} {scores['AP50']:.10f} {scores['AP75']:.10f}" == "0.5045806987 0.6969727247 0.5729816670"
+    )
+
+
+def test_bad_predictions_are_named(command, shared_data, tmp_path):
+    truth, path = shared_data / "coco_reference" / "instances_val2014_100.json", tmp_path / "results.json"
+    path.write_text('[{"image_id": 42, "category_id": 999, "bbox": [1, 2, 3, 4], "score": 0.5}]')
+    done = command("evaluate", "--predictions", path, "--data", truth)
+    assert done.code == 2
+    assert "results.json: entry 0 has category_id 999" in done.err
+    assert command("evaluate", "--predictions", tmp_path / "none.json", "--data", truth).code == 2
+
+
+def test_a_model_or_predictions_not_both_nor_neither(command, shapes):
+    assert command("evaluate", "--data", shapes).code == 2
+    done = command("evaluate", "runs/x", "--predictions", "r.json", "--data", shapes)
+    assert done.code == 2
+    assert "either a MODEL or --predictions" in done.err
+
+
+def test_a_model_is_scored(command, shapes, model_folder, tmp_path):
+    out = tmp_path / "scores.json"
+    done = command("evaluate", model_folder, "--data", shapes, "--json", out, "--batch-size", 3)
+    assert done.code == 0, done.err
+    assert sum(row["boxes"] for row in json.loads(out.read_text())["per_class"].values()) > 0
+    assert "circle" in done.out
+
+
+def test_an_unknown_model_or_split(command, shapes, tmp_path):
+    assert command("evaluate", tmp_path / "nothing", "--data", shapes).code == 2
+    done = command("evaluate", tmp_path / "nothing", "--data", shapes, "--split", "tset")
+    assert done.code == 2
+    assert "tset" in done.err

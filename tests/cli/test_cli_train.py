@@ -1,0 +1,86 @@
+"""`detect train`, `detect models` and `detect demo`."""
+
+import json
+
+import pytest
+
+from detect.cli import demo, main
+from detect.evaluation.coco import METRICS
+
+
+def test_a_short_run_leaves_everything(command, shapes, tmp_path):
+    done = command(
+        "train", "--data", shapes, "--model", "yolox-micro", "--epochs", 1, "--image-size", 64, "--batch-size", 4,
+        "--name", "short", "--set", f"runs={tmp_path}", "--set", "validations=1",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    folder = tmp_path / "short"
+    assert f"Run folder: {folder}" in done.out
+    assert set(METRICS) <= json.loads((folder / "evaluation.json").read_text()).keys()
+    assert {"best", "last", "config.json", "metrics.jsonl", "report.html"} <= {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--model", "yolox-macro"), "yolox-micro"),
+        (("--epochs", 3, "--max-time", "30m"), "max-time"),
+        (("--max-time", "soon"), "soon"),
+        (("--set", "optimiser.name=sgd"), "optimizer"),
+        (("--weights", "none/such.pth"), "none/such.pth"),
+    ],
+)
+def test_bad_input_is_named(command, shapes, tmp_path, words, named):
+    done = command("train", "--data", shapes, "--set", f"runs={tmp_path}", *words)
+    assert done.code == 2
+    assert named in done.err
+
+
+def test_missing_data(command, tmp_path):
+    done = command("train", "--data", tmp_path / "nothing.yaml", "--set", f"runs={tmp_path}")
+    assert done.code == 2
+    assert "nothing.yaml" in done.err
+
+
+def test_an_interrupt_says_what_is_kept(command, monkeypatch):
+    def interrupted(*words, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("detect.train", interrupted, raising=False)
+    done = command("train", "--data", "x")
+    assert done.code == 130
+    assert "--resume" in done.err
+
+
+def test_models_are_listed(command):
+    done = command("models")
+    assert done.code == 0, done.err
+    assert ["yolox-s", "640", "40.5"] in [line.split() for line in done.out.splitlines()]
+
+
+def test_one_model_in_full(command):
+    done = command("models", "yolox-nano")
+    assert done.code == 0, done.err
+    assert "0.92 million parameters with 80 classes" in done.out or "0.93 million" in done.out
+    assert command("models", "yolox-nono").code == 2
+
+
+def test_the_demo_runs_the_commands_that_it_prints(command, monkeypatch, tmp_path):
+    ran = []
+
+    def record(words):
+        ran.append(words)
+        return 0
+
+    monkeypatch.setattr(main, "run", record)
+    (tmp_path / "runs" / "shapes").mkdir(parents=True)  # of an earlier demo
+    main.app(["demo", "--out", str(tmp_path), "--max-time", "9s"], standalone_mode=False)
+    assert [words[0] for words in ran] == ["data", "train", "evaluate", "predict"]
+    assert "shapes-2" in ran[1]
+
+
+def test_the_demo_stops_where_a_command_fails(monkeypatch):
+    monkeypatch.setattr(main, "run", lambda words: 2)
+    with pytest.raises(demo.typer.Exit) as caught:
+        demo.step("train")
+    assert caught.value.exit_code == 2

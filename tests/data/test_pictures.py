@@ -1,0 +1,70 @@
+import cv2
+import numpy as np
+import pytest
+
+from detect.data.images import read_image
+from detect.data.pictures import Pictures, available_memory, default_budget
+from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.warping import halve
+from detect.errors import BadInput
+
+
+@pytest.fixture
+def records(tmp_path) -> Records:
+    """Three pictures: 100 x 80, 400 x 300 and 801 x 600 pixels."""
+    rng, builder = np.random.default_rng(0), RecordsBuilder()
+    for number, (width, height) in enumerate([(100, 80), (400, 300), (801, 600)]):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), rng.integers(0, 256, (height, width, 3)).astype(np.uint8))
+        boxes = np.array([[8, 16, 40, 64]], np.float32)
+        columns = np.array([number], np.int32), np.array([False]), np.array([1.0])
+        builder.append(Record(path, number + 1, width, height, boxes, *columns))
+    return builder.build()
+
+
+def test_pictures_are_no_larger_than_training_needs(records):
+    pictures = Pictures(records, side=100, largest_scale=1.0, budget=0)
+    assert [pictures.example(index).image.shape for index in range(3)] == [(80, 100, 3), (75, 100, 3), (75, 100, 3)]
+    np.testing.assert_array_equal(pictures.example(2).image, halve(read_image(records.image_path(2)), 3))
+    np.testing.assert_array_equal(pictures.example(2).boxes, [[1, 2, 5, 8]])
+    np.testing.assert_array_equal(pictures.example(0).boxes, records[0].boxes)
+    larger = Pictures(records, side=100, largest_scale=2.0, budget=0)
+    assert larger.example(2).image.shape == (150, 200, 3)
+
+
+def test_pictures_stay_as_they_are_where_any_scale_may_be_needed(records):
+    assert Pictures(records, side=100, largest_scale=None, budget=0).example(2).image.shape == (600, 801, 3)
+
+
+def test_kept_or_not_the_examples_are_the_same(records):
+    keeping, decoding = (Pictures(records, 100, 1.5, budget) for budget in (10**6, 0))
+    for index in (0, 1, 2, 0, 1, 2):
+        kept, decoded = keeping.example(index), decoding.example(index)
+        np.testing.assert_array_equal(kept.image, decoded.image)
+        np.testing.assert_array_equal(kept.boxes, decoded.boxes)
+    assert keeping.example(1).image is keeping.example(1).image
+    assert decoding.example(1).image is not decoding.example(1).image
+    assert not keeping.example(1).image.flags.writeable
+    assert not decoding.example(1).image.flags.writeable
+
+
+def test_no_more_is_kept_than_the_budget_allows(records):
+    pictures = Pictures(records, 1000, 1.0, budget=400 * 300 * 3 + 10)
+    for index in (2, 1, 0):  # the largest does not fit, the next does, then the smallest does not
+        pictures.example(index)
+    assert [pictures.example(index).image is pictures.example(index).image for index in range(3)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_picture_of_another_size_than_annotated_is_an_error(records):
+    cv2.imwrite(str(records.image_path(0)), np.zeros((40, 50, 3), np.uint8))
+    with pytest.raises(BadInput, match=r"0\.png: the image is 50 x 40 pixels, its annotation is for 100 x 80"):
+        Pictures(records, 100, 1.0, 0).example(0)
+
+
+def test_the_default_budget_is_a_quarter_of_the_memory_and_2_gb_at_most():
+    assert available_memory() > 0
+    assert 0 <= default_budget() <= 2 * 10**9

@@ -1,0 +1,195 @@
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.data.augmentation import Augmentation
+from detect.data.images import read_image
+from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
+from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.resizing import letterbox
+from detect.errors import BadInput, RunFailure
+
+STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=2)
+
+
+@pytest.fixture
+def records(tmp_path) -> Records:
+    """Five pictures with 0 to 4 boxes."""
+    rng, builder = np.random.default_rng(0), RecordsBuilder()
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), rng.integers(0, 256, (40, 60, 3)).astype(np.uint8))
+        corners = rng.uniform((0, 0), (30, 20), (number, 2))
+        boxes = np.concatenate([corners, corners + np.array([25, 15])], axis=1).astype(np.float32)
+        labels = np.full(number, number, np.int32)
+        builder.append(Record(path, number + 1, 60, 40, boxes, labels, labels == 4, np.full(number, 375.0)))
+    return builder.build()
+
+
+def take(batches, count: int) -> list:
+    return [tf.nest.map_structure(np.asarray, batch) for batch, _ in zip(batches, range(count), strict=False)]
+
+
+def assert_same(first: list, second: list) -> None:
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+def train(records, settings=STRONG, *, sizes=(32,), batch_size=3, seed=0, **options):
+    return training_batches(records, settings, sizes=sizes, batch_size=batch_size, seed=seed, **options)
+
+
+def test_shapes_and_types_are_fixed(records):
+    batches = train(records, PipelineSettings(max_boxes=6))
+    images, targets, indices = batches.dataset.element_spec
+    assert images == tf.TensorSpec((3, 32, 32, 3), tf.uint8)
+    assert targets.boxes == tf.TensorSpec((3, 6, 4), tf.float32)
+    assert targets.labels == tf.TensorSpec((3, 6), tf.int32)
+    assert targets.ignore == tf.TensorSpec((3, 6), tf.bool)
+    assert indices == tf.TensorSpec((3,), tf.int64)
+    (batch,) = take(batches, 1)
+    padded = batch.targets.labels < 0
+    assert not batch.targets.boxes[padded].any()
+    assert (batch.targets.boxes[~padded][:, 2:] > batch.targets.boxes[~padded][:, :2]).all()
+    assert batch.targets.boxes.max() <= 32
+
+
+def test_every_record_once_an_epoch_and_none_left_out_at_its_end(records):
+    indices = np.concatenate([batch.indices for batch in take(train(records), 5)])  # 15 samples: three epochs
+    assert sorted(indices[:5]) == sorted(indices[5:10]) == sorted(indices[10:]) == [0, 1, 2, 3, 4]
+
+
+def test_a_later_start_continues_the_same_stream(records):
+    sizes = (32, 48)
+    whole = take(train(records, sizes=sizes), 14)
+    assert_same(whole[9:], take(train(records, sizes=sizes, first_batch=9), 5))
+
+
+def test_neither_workers_nor_kept_pictures_change_the_result(records):
+    def batches(workers, gigabytes):
+        settings = STRONG.model_copy(update={"workers": workers, "cache_gigabytes": gigabytes})
+        return take(train(records, settings), 6)
+
+    expected = batches(1, 0)
+    assert_same(expected, batches(3, 0))
+    assert_same(expected, batches(3, 1.0))
+    assert_same(expected, batches(1, 1e-5))  # room for one picture
+
+
+def test_two_processes_share_the_samples_of_one(records):
+    whole = take(train(records, batch_size=4), 5)
+    first, second = (take(train(records, batch_size=2, shard=(process, 2)), 5) for process in range(2))
+    for together, left, right in zip(whole, first, second, strict=True):
+        joined = tf.nest.map_structure(lambda *halves: np.concatenate(halves), left, right)
+        tf.nest.map_structure(np.testing.assert_array_equal, joined, together)
+
+
+def test_seeds_differ(records):
+    first, second = take(train(records), 1), take(train(records, seed=1), 1)
+    assert (first[0].images != second[0].images).any()
+
+
+def test_sizes_change_between_groups_of_ten_batches(records):
+    sides = [batch.images.shape[1] for batch in take(train(records, sizes=(32, 64), batch_size=1), 60)]
+    assert set(sides) == {32, 64}
+    assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 60, 10))
+
+
+def test_the_last_epochs_show_plain_pictures(records):
+    still = Augmentation(flip_horizontal=0, hue=0, saturation=0, value=0, rotate_degrees=9)
+    (batch,) = take(train(records, PipelineSettings(augmentation=still), strong=False), 1)
+    for image, index in zip(batch.images, batch.indices, strict=True):
+        np.testing.assert_array_equal(image, letterbox(read_image(records.image_path(index)), (32, 32))[0])
+
+
+def test_decoded_pictures_can_be_shared(records):
+    settings = PipelineSettings()
+    pictures = training_pictures(records, settings, (32,))
+    take(train(records, settings, pictures=pictures), 4)
+    for record in records:
+        record.image_path.unlink()
+    take(train(records, settings, pictures=pictures, strong=False), 4)
+
+
+def test_a_batch_names_its_images(records):
+    batches = train(records, first_batch=4)
+    (batch,) = take(batches, 1)
+    rows = batches.image_paths(4)
+    assert [int(paths[0].stem) for paths in rows] == batch.indices.tolist()
+    assert {len(paths) for paths in rows} <= {1, 2, 4, 5}
+    assert evaluation_batches(records, 32, 3).image_paths(1) == [(records.image_path(3),), (records.image_path(4),)]
+
+
+def test_too_many_boxes_are_counted(records):
+    settings = PipelineSettings(max_boxes=2, augmentation=Augmentation(mosaic=0, scale=(1, 1), translate=0))
+    batches = train(records, settings, batch_size=5)
+    (batch,) = take(batches, 1)
+    assert (batch.targets.labels >= 0).sum() == 0 + 1 + 2 + 2 + 2
+    assert batches.overflow.samples >= 2
+    assert "more than 2 boxes" in batches.overflow.summary()
+
+
+def test_evaluation_shows_every_record_once_letterboxed(records):
+    batches = evaluation_batches(records, (32, 48), 2)
+    assert batches.dataset.element_spec.images == tf.TensorSpec((2, 32, 48, 3), tf.uint8)
+    seen = take(batches, 99)
+    images, indices = (np.concatenate([getattr(batch, name) for batch in seen]) for name in ("images", "indices"))
+    boxes = np.concatenate([batch.targets.boxes for batch in seen])
+    np.testing.assert_array_equal(indices, [0, 1, 2, 3, 4, -1])
+    for index, record in enumerate(records):
+        image, scale = letterbox(read_image(record.image_path), (32, 48))
+        np.testing.assert_array_equal(images[index], image)
+        count = len(record.labels)
+        np.testing.assert_allclose(boxes[index, :count], record.boxes * np.float32(scale))
+    assert (images[5] == 114).all()
+    assert len(take(evaluation_batches(records[:0], 32, 2), 9)) == 0
+
+
+def test_ignored_regions_stay_ignored(records):
+    (batch,) = take(evaluation_batches(records, 32, 5), 1)
+    np.testing.assert_array_equal(batch.targets.ignore, batch.targets.labels == 4)
+    for batch in take(train(records), 5):
+        np.testing.assert_array_equal(batch.targets.ignore, batch.targets.labels == 4)
+
+
+@pytest.mark.parametrize("kind", ["training", "evaluation"])
+def test_a_bad_picture_is_named(records, kind):
+    records.image_path(3).write_bytes(b"no picture")
+    batches = train(records) if kind == "training" else evaluation_batches(records, 32, 2)
+    with pytest.raises(BadInput, match=r"3\.png"):
+        take(batches, 5)
+    with pytest.raises(BadInput, match=r"3\.png"), batches.explained():
+        for _, _ in zip(batches.dataset, range(5), strict=False):
+            pass
+
+
+def test_other_errors_pass_through(records):
+    with pytest.raises(tf.errors.InvalidArgumentError), train(records).explained():
+        tf.debugging.assert_equal(1, 2)
+
+
+def test_a_users_transform(records, tmp_path):
+    import albumentations as A
+
+    A.save(A.Compose([A.InvertImg(p=1)]), tmp_path / "invert.yaml", data_format="yaml")
+    still = {"flip_horizontal": 0, "hue": 0, "saturation": 0, "value": 0}
+    plain, inverted = (
+        take(train(records, PipelineSettings(augmentation=Augmentation(**still, transform=path)), strong=False), 2)
+        for path in (None, str(tmp_path / "invert.yaml"))
+    )
+    for one, other in zip(plain, inverted, strict=True):
+        assert np.abs(other.images[:, :20] + one.images[:, :20].astype(int) - 255).max() <= 1  # rounding
+        np.testing.assert_array_equal(other.targets.boxes, one.targets.boxes)
+
+    def fail(image, **_):
+        raise ValueError("oh")
+
+    with pytest.raises(RunFailure, match=r"\d\.png: .*ValueError: oh"):
+        take(train(records, transform=A.Lambda(image=fail, p=1)), 1)
+
+
+def test_no_images_to_train_on(records):
+    with pytest.raises(BadInput, match="no images"):
+        train(records[:0])

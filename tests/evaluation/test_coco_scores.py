@@ -1,0 +1,260 @@
+"""Scores against numbers worked by hand, and against pycocotools on its own reference data."""
+
+import contextlib
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from detect.data.records import Record, RecordsBuilder
+from detect.errors import BadInput
+from detect.evaluation.coco import METRICS, read_detections, score
+from detect.evaluation.truth import Truth, truth_from_file, truth_from_records
+
+
+def box_of(image_id, category_id, bbox, crowd=0, area=None, number=1):
+    area = bbox[2] * bbox[3] if area is None else area
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": bbox,
+        "area": area,
+        "iscrowd": crowd,
+    }
+
+
+def found(image_id, category_id, bbox, confidence):
+    return {"image_id": image_id, "category_id": category_id, "bbox": bbox, "score": confidence}
+
+
+A, B, FAR = [10, 10, 20, 20], [50, 50, 40, 40], [200, 200, 30, 30]
+
+
+@pytest.fixture
+def two_boxes() -> Truth:
+    return Truth((1,), {7: "cat"}, [box_of(1, 7, A, number=1), box_of(1, 7, B, number=2)])
+
+
+def test_reference_of_pycocotools(shared_data):
+    folder = shared_data / "coco_reference"
+    truth_path, found_path = (
+        folder / "instances_val2014_100.json",
+        folder / "instances_val2014_fakebbox100_results.json",
+    )
+    scores = score(truth_from_file(truth_path), read_detections(found_path))
+    assert f"{scores.AP:.10f} {scores.AP50:.10f} {scores.AP75:.10f}" == "0.5045806987 0.6969727247 0.5729816670"
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(truth_path))
+        theirs = COCOeval(truth, truth.loadRes(str(found_path)), "bbox")
+        theirs.evaluate()
+        theirs.accumulate()
+        theirs.summarize()
+    assert [getattr(scores, name) for name in METRICS] == theirs.stats.tolist()
+    assert len(scores.per_class) == 80
+    measured = [row["AP"] for row in scores.per_class.values() if not math.isnan(row["AP"])]
+    assert np.mean(measured) == pytest.approx(scores.AP)
+
+
+def test_precision_over_recall_by_hand(two_boxes):
+    """Right, wrong, right: precision 1 up to recall 0.5 (51 of the 101 points), then 2/3."""
+    scores = score(two_boxes, [found(1, 7, A, 0.9), found(1, 7, FAR, 0.8), found(1, 7, B, 0.7)])
+    expected = (51 + 50 * 2 / 3) / 101
+    np.testing.assert_allclose([scores.AP, scores.AP50, scores.AP75], expected, atol=1e-12)
+    assert (scores.AR1, scores.AR10, scores.AR100) == (0.5, 1.0, 1.0)
+    assert scores.per_class == {
+        "cat": {"AP": scores.AP, "AP50": scores.AP50, "AP75": scores.AP75, "AR100": 1.0, "images": 1, "boxes": 2}
+    }
+    np.testing.assert_allclose(scores.curves.precisions["cat"][[0, 50, 51, 100]], [1, 1, 2 / 3, 2 / 3])
+    assert scores.curves.confidences["cat"][[0, 100]].tolist() == [0.9, 0.7]
+
+
+def test_overlap_decides_at_which_thresholds_a_box_counts():
+    """20 x 20 against 20 x 15: IoU 0.75, right at 0.50 ... 0.75, 6 of the 10 overlaps."""
+    truth = Truth((1,), {7: "cat"}, [box_of(1, 7, A)])
+    scores = score(truth, [found(1, 7, [10, 10, 20, 15], 0.5)])
+    np.testing.assert_allclose((scores.AP50, scores.AP75), (1, 1))
+    np.testing.assert_allclose(scores.AP, 0.6)
+
+
+def test_no_detections_score_zero(two_boxes):
+    scores = score(two_boxes, [])
+    assert (scores.AP, scores.AP50, scores.AR100) == (0.0, 0.0, 0.0)
+
+
+def test_nothing_to_measure_is_nan_and_null_in_json():
+    scores = score(Truth((1, 2), {7: "cat"}, []), [found(1, 7, A, 0.5)])
+    assert all(math.isnan(getattr(scores, name)) for name in METRICS)
+    assert not scores.curves.precisions
+    content = json.loads(scores.to_json())
+    assert content["AP"] is None
+    assert content["per_class"]["cat"] == {
+        "AP": None, "AP50": None, "AP75": None, "AR100": None, "images": 0, "boxes": 0
+    }  # fmt: skip
+
+
+def test_sizes_follow_the_annotated_area_not_the_box():
+    """A box of 40 x 40 whose mask covers 900 square pixels is small: COCO's limit is 32 x 32 = 1024."""
+    truth = Truth((1,), {7: "cat"}, [box_of(1, 7, B, area=900.0)])
+    scores = score(truth, [found(1, 7, B, 0.5)])
+    np.testing.assert_allclose(scores.APs, 1)
+    assert math.isnan(scores.APm)
+    assert math.isnan(scores.APl)
+
+
+def test_detections_on_a_crowd_count_neither_way():
+    truth = Truth((1,), {7: "cat"}, [box_of(1, 7, A, number=1), box_of(1, 7, FAR, crowd=1, number=2)])
+    scores = score(truth, [found(1, 7, FAR, 0.9), found(1, 7, [205, 205, 10, 10], 0.8), found(1, 7, A, 0.7)])
+    np.testing.assert_allclose(scores.AP, 1)
+    assert scores.per_class["cat"]["boxes"] == 1
+
+
+def test_only_the_best_hundred_detections_of_an_image_count(two_boxes):
+    noise = [found(1, 7, [300 + i, 300, 5, 5], 0.9) for i in range(100)]
+    assert score(two_boxes, [*noise, found(1, 7, A, 0.1)]).AP == 0.0
+    assert score(two_boxes, [*noise[:99], found(1, 7, A, 0.1)]).AP > 0.0
+
+
+def test_json_has_every_number_in_order_at_full_precision(two_boxes, tmp_path):
+    scores = score(two_boxes, [found(1, 7, A, 0.9), found(1, 7, FAR, 0.8), found(1, 7, B, 0.7)])
+    scores.save(tmp_path / "new" / "evaluation.json")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["evaluation.json"]
+    content = json.loads((tmp_path / "new" / "evaluation.json").read_text())
+    assert list(content) == [*METRICS, "per_class"]
+    assert content["AP"] == scores.AP
+
+
+def test_detections_are_not_changed(two_boxes):
+    entry = found(1, 7, A, 0.9)
+    score(two_boxes, [entry])
+    assert entry == found(1, 7, A, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"image_id": 99}, "image_id 99"),
+        ({"image_id": [1]}, "image_id [1]"),
+        ({"category_id": 8}, "category_id 8"),
+        ({"score": math.nan}, "score nan"),
+        ({"score": "0.5"}, "score '0.5'"),
+        ({"bbox": [1, 2, 3]}, "bbox [1, 2, 3]"),
+        ({"bbox": [1, 2, math.inf, 4]}, "bbox"),
+        ({"bbox": [1, 2, -3, 4]}, "bbox"),
+    ],
+)
+def test_a_bad_entry_is_named(two_boxes, change, named):
+    with pytest.raises(BadInput) as caught:
+        score(two_boxes, [found(1, 7, A, 0.9), found(1, 7, A, 0.9) | change], "results.json")
+    assert "results.json: entry 1" in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_missing_keys_and_wrong_kinds_are_named(two_boxes):
+    with pytest.raises(BadInput, match="entry 0 lacks category_id, score; it has image_id, bbox"):
+        score(two_boxes, [{"image_id": 1, "bbox": A}])
+    with pytest.raises(BadInput, match="entry 0 is a text"):
+        score(two_boxes, ["image"])
+
+
+def test_unknown_ids_of_many_are_not_all_listed():
+    truth = Truth(tuple(range(1000)), {7: "cat"}, [])
+    with pytest.raises(BadInput, match="not one of the 1000 in the annotations") as caught:
+        score(truth, [found(5000, 7, A, 0.5)])
+    assert len(str(caught.value)) < 300
+
+
+def test_results_file_must_be_a_list(tmp_path):
+    path = tmp_path / "results.json"
+    with pytest.raises(BadInput, match="Cannot read"):
+        read_detections(path)
+    path.write_text("{")
+    with pytest.raises(BadInput, match="not JSON"):
+        read_detections(path)
+    path.write_text('{"annotations": []}')
+    with pytest.raises(BadInput, match="got an object"):
+        read_detections(path)
+    path.write_text("null")
+    with pytest.raises(BadInput, match="got null"):
+        read_detections(path)
+
+
+def records_of(*records: Record):
+    builder = RecordsBuilder()
+    for record in records:
+        builder.append(record)
+    return builder.build()
+
+
+def test_truth_from_records():
+    boxes = np.array([[10, 10, 30, 30], [5, 6, 8, 16]], np.float32)
+    first = Record(Path("a.jpg"), 11, 100, 80, boxes, np.array([1, 0], np.int32), np.array([False, True]),
+                   np.array([123.5, 30.0]))  # fmt: skip
+    empty = Record(Path("b.jpg"), 4, 9, 9, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool),
+                   np.zeros(0))  # fmt: skip
+    truth = truth_from_records(records_of(empty, first), ("cat", "dog"), (3, 9))
+    assert truth.image_ids == (4, 11)
+    assert truth.categories == {3: "cat", 9: "dog"}
+    assert truth.annotations == [
+        {"id": 1, "image_id": 11, "category_id": 9, "bbox": [10, 10, 20, 20], "area": 123.5, "iscrowd": 0},
+        {"id": 2, "image_id": 11, "category_id": 3, "bbox": [5, 6, 3, 10], "area": 30.0, "iscrowd": 1},
+    ]
+
+
+def write(path: Path, **content) -> Path:
+    complete = {"images": [{"id": 1}], "categories": [{"id": 7, "name": "cat"}], "annotations": []}
+    path.write_text(json.dumps(complete | content))
+    return path
+
+
+def test_annotation_with_id_zero_counts(tmp_path):
+    """pycocotools takes a match with the annotation 0 for no match."""
+    annotation = {"id": 0, "image_id": 1, "category_id": 7, "bbox": A}
+    truth = truth_from_file(write(tmp_path / "truth.json", annotations=[annotation]))
+    np.testing.assert_allclose(score(truth, [found(1, 7, A, 0.5)]).AP, 1)
+
+
+def test_two_categories_of_one_name_stay_apart(tmp_path):
+    categories = [{"id": 1, "name": "cat"}, {"id": 5, "name": "cat"}, {"id": 6, "name": "dog"}]
+    truth = truth_from_file(write(tmp_path / "truth.json", categories=categories))
+    assert truth.categories == {1: "cat (id 1)", 5: "cat (id 5)", 6: "dog"}
+
+
+def test_boxes_of_unlisted_images_are_left_out_and_said(tmp_path):
+    annotations = [{"image_id": image, "category_id": 7, "bbox": A} for image in (1, 2, 3)]
+    truth = truth_from_file(write(tmp_path / "truth.json", annotations=annotations))
+    assert len(truth.annotations) == 1
+    assert truth.notes[0].endswith("2 boxes of an image that it does not list were left out")
+    assert score(truth, []).notes == truth.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"images": None}, "'images' is missing"),
+        ({"images": []}, "lists no images"),
+        ({"images": [{}]}, r"images\[0\]: expected an object with 'id'"),
+        ({"categories": [{"id": 1}]}, r"categories\[0\]: expected an object with 'name'"),
+        ({"annotations": [{"image_id": 1, "category_id": 7, "id": 44}]}, r"annotations\[0\]: .*'bbox'"),
+        ({"annotations": [{"image_id": 1, "category_id": 7, "id": 44, "bbox": "x"}]}, r"annotations\[0\] \(id 44\)"),
+    ],
+)
+def test_bad_annotation_file_names_the_entry(tmp_path, content, named):
+    with pytest.raises(BadInput, match=named):
+        truth_from_file(write(tmp_path / "truth.json", **content))
+
+
+def test_annotation_file_must_be_readable_json(tmp_path):
+    with pytest.raises(BadInput, match="Cannot read"):
+        truth_from_file(tmp_path / "none.json")
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(BadInput, match="expected a COCO annotation file"):
+        truth_from_file(tmp_path / "list.json")
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(BadInput, match="is not JSON"):
+        truth_from_file(tmp_path / "broken.json")

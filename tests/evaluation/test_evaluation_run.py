@@ -1,0 +1,120 @@
+"""From records through batches and a detector to scores: sizes, padding, classes and truth."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.data.records import Record, RecordsBuilder
+from detect.errors import BadInput
+from detect.evaluation.run import evaluate_predictions, find, match_classes, score_batches
+from detect.structures import Detections
+
+SIDE = 64  # of the batches
+SIZES = [(100, 50), (30, 60), (64, 64), (200, 200), (31, 17)]  # width, height of the images
+CLASSES, CATEGORY_IDS = ("cat", "dog"), (3, 9)
+
+
+@pytest.fixture
+def records(tmp_path):
+    """Five images, the position of each written in grey in its top-left corner; two boxes in each but the last."""
+    builder, rng = RecordsBuilder(), np.random.default_rng(0)
+    for position, (width, height) in enumerate(SIZES):
+        path = tmp_path / f"{position}.png"
+        cv2.imwrite(str(path), np.full((height, width, 3), 10 * position, np.uint8))
+        corners = rng.uniform(0, 0.5, (2, 2)) * (width, height)
+        boxes = np.concatenate([corners, corners + np.array([width, height]) * 0.4], axis=1).astype(np.float32)
+        boxes = boxes[: 0 if position == 4 else 2]
+        labels = np.array([0, 1], np.int32)[: len(boxes)]
+        areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
+        builder.append(Record(path, 100 + position, width, height, boxes, labels, np.zeros(len(boxes), bool), areas))
+    return builder.build()
+
+
+class PerfectDetector:
+    """Knows the image by its grey, and gives its true boxes in pixels of the batch."""
+
+    def __init__(self, records):
+        self.records = records
+        self.batch_shapes = []
+
+    def __call__(self, images: tf.Tensor) -> Detections:
+        self.batch_shapes.append(tuple(images.shape))
+        boxes = np.zeros((len(images), 4, 4), np.float32)
+        labels = np.full((len(images), 4), -1, np.int32)
+        for row, image in enumerate(images.numpy()):
+            position = round(float(image[0, 0, 0]) / 10)
+            if position < len(self.records):
+                record = self.records[position]
+                count = len(record.boxes)
+                boxes[row, :count] = record.boxes * min(SIDE / record.width, SIDE / record.height)
+                labels[row, :count] = record.labels
+        return Detections(tf.constant(boxes), tf.constant(np.where(labels >= 0, 0.9, 0.0)), tf.constant(labels))
+
+
+def test_true_boxes_score_one_whatever_the_image_sizes(records):
+    detector, progress = PerfectDetector(records), []
+    scores = score_batches(
+        detector, records, SIDE, CLASSES, CATEGORY_IDS, 2, lambda done, total: progress.append((done, total))
+    )
+    np.testing.assert_allclose([scores.AP, scores.AR100], 1)
+    assert [row["boxes"] for row in scores.per_class.values()] == [4, 4]
+    assert detector.batch_shapes == [(2, SIDE, SIDE, 3)] * 3  # the last one is filled up
+    assert progress == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_found_boxes_are_in_pixels_of_the_source(records):
+    entries = list(find(PerfectDetector(records), records, SIDE, CATEGORY_IDS, 2))
+    assert [entry["image_id"] for entry in entries] == [100, 100, 101, 101, 102, 102, 103, 103]
+    assert [entry["category_id"] for entry in entries] == [3, 9] * 4
+    corners = records[3].boxes[1]
+    expected = [*corners[:2], *(corners[2:] - corners[:2])]
+    np.testing.assert_allclose(entries[7]["bbox"], expected, atol=1e-4)
+    assert entries[7]["score"] == pytest.approx(0.9)
+
+
+def test_the_truth_is_the_records_not_what_fits_into_a_batch(records):
+    """A detector that finds nothing misses all 8 boxes, and images without boxes are no matter."""
+
+    def nothing(images):
+        batch = len(images)
+        return Detections(tf.zeros([batch, 0, 4]), tf.zeros([batch, 0]), tf.zeros([batch, 0], tf.int32))
+
+    scores = score_batches(nothing, records, SIDE, CLASSES, CATEGORY_IDS, 4)
+    assert scores.AP == 0.0
+    assert scores.confusion.counts.tolist() == [[0, 0, 4], [0, 0, 4], [0, 0, 0]]
+
+
+def test_classes_are_matched_by_name():
+    labels, notes = match_classes(("dog", "car", "cat"), ("cat", "dog", "bird"))
+    assert labels.tolist() == [1, -1, 0, -1]
+    assert labels[np.array([0, 1, 2, -1])].tolist() == [1, -1, 0, -1]
+    assert notes == [
+        "Left out of the score, because the data does not have them: the model's car.",
+        "Counted as never found, because the model does not know them: bird.",
+    ]
+    assert match_classes(("a", "b"), ("a", "b"))[1] == []
+
+
+def test_no_common_class_is_bad_input():
+    with pytest.raises(BadInput, match=r"the model finds class 0, .* and 2 more; the data has cat\."):
+        match_classes([f"class {number}" for number in range(12)], ["cat"])
+
+
+def test_predictions_on_a_coco_file_need_no_pictures(shared_data):
+    folder = shared_data / "coco_reference"
+    scores = evaluate_predictions(
+        folder / "instances_val2014_fakebbox100_results.json", folder / "instances_val2014_100.json"
+    )
+    assert f"{scores.AP:.10f}" == "0.5045806987"
+
+
+def test_predictions_on_a_voc_folder(shared_data, tmp_path: Path):
+    """Image ids of a dataset without ids are positions from 1."""
+    path = tmp_path / "results.json"
+    path.write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}]')
+    scores = evaluate_predictions(path, shared_data / "bccd")
+    assert scores.AP == 0.0
+    assert sum(row["boxes"] for row in scores.per_class.values()) > 500

@@ -1,0 +1,137 @@
+"""Matching against cases worked by hand and against a plain loop over all pairs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.ops.boxes import intersection_over_area, iou
+from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
+
+# Against the true box [0, 0, 10, 10]: IoU 1, 0.5, 0.45, 0.2 and 0.
+ANCHORS = [[0, 0, 10, 10], [0, 0, 10, 20], [0, 0, 10, 4.5], [0, 0, 2, 10], [50, 50, 60, 60]]
+ANCHORS = np.array(ANCHORS, np.float32)
+
+
+def match_one(boxes, labels=None, ignore=None, **options):
+    labels = [0] * len(boxes) if labels is None else labels
+    ignore = [False] * len(boxes) if ignore is None else ignore
+    boxes = np.array(boxes, np.float32).reshape(1, -1, 4)
+    return match_by_iou(ANCHORS, boxes, np.array([labels], np.int32), np.array([ignore]), **options)
+
+
+def loop_match(anchors, boxes, labels, ignore, foreground, background, low_quality):
+    """The definition, one image at a time, after torchvision's `Matcher`."""
+    overlaps = iou(anchors, boxes).numpy()  # [A, N]
+    covered = intersection_over_area(anchors, boxes).numpy()
+    real = [n for n in range(len(boxes)) if labels[n] >= 0 and not ignore[n]]
+    result = []
+    for a in range(len(anchors)):
+        best = max(real, key=lambda n: (overlaps[a, n], -n), default=None)
+        value = 0.0 if best is None else overlaps[a, best]
+        leads = any(overlaps[a, n] > 0 and overlaps[a, n] == overlaps[:, n].max() for n in real)
+        if value >= foreground or (low_quality and leads):
+            result.append(best)
+        elif value >= background or any(ignore[n] and covered[a, n] > 0.5 for n in range(len(boxes))):
+            result.append(NEITHER)
+        else:
+            result.append(NEGATIVE)
+    return result
+
+
+def test_thresholds_by_hand():
+    matches = match_one([[0, 0, 10, 10]])
+    np.testing.assert_array_equal(matches.indices, [[0, 0, NEITHER, NEGATIVE, NEGATIVE]])
+    np.testing.assert_allclose(matches.ious, [[1, 0.5, 0.45, 0.2, 0]])
+
+
+def test_low_quality_matches_by_hand():
+    box = [[0, 0, 4, 5]]  # IoU 0.2, 0.1, 18 / 47, 1/3 and 0: the third anchor leads
+    np.testing.assert_array_equal(match_one(box).indices, [[NEGATIVE, NEGATIVE, 0, NEGATIVE, NEGATIVE]])
+    np.testing.assert_array_equal(match_one(box, low_quality=False).indices, [[NEGATIVE] * 5])
+
+
+def test_every_anchor_that_ties_for_the_lead_matches():
+    anchors = np.array([[0, 0, 10, 10], [10, 0, 20, 10]], np.float32)
+    matches = match_by_iou(anchors, [[[8.0, 0.0, 12.0, 10.0]]], [[0]], [[False]])
+    np.testing.assert_array_equal(matches.indices, [[0, 0]])
+
+
+def test_a_leading_anchor_answers_for_its_own_best_box():
+    # Box 1 leads to the first anchor, though that anchor overlaps box 0 more.
+    matches = match_one([[0, 0, 10, 10], [0, 0, 10, 6.2]], foreground=0.9)
+    assert matches.indices[0, 0] == 0
+    overlap = iou(ANCHORS, [[0.0, 0.0, 10.0, 9.0]]).numpy()
+    assert overlap[0] == overlap.max()
+    matches = match_one([[0, 0, 10, 10], [0, 0, 10, 9]], foreground=0.95, background=0.1)
+    np.testing.assert_array_equal(matches.indices, [[0, NEITHER, NEITHER, NEITHER, NEGATIVE]])
+
+
+def test_a_box_that_overlaps_no_anchor_matches_none():
+    np.testing.assert_array_equal(match_one([[100, 100, 110, 110]]).indices, [[NEGATIVE] * 5])
+
+
+def test_ignored_regions_are_neither_unless_positive():
+    # The region covers the first three anchors, half of none of the others.
+    matches = match_one([[0, 0, 10, 4.5], [0, 0, 11, 11]], ignore=[False, True])
+    np.testing.assert_array_equal(matches.indices, [[NEITHER, NEITHER, 0, NEITHER, NEGATIVE]])
+    np.testing.assert_allclose(matches.ious[0, 0], 0.45)
+
+
+def test_padding_never_matches():
+    matches = match_one([[0, 0, 10, 10], [0, 0, 0, 0]], labels=[-1, -1])
+    np.testing.assert_array_equal(matches.indices, [[NEGATIVE] * 5])
+    np.testing.assert_array_equal(matches.ious, [[0] * 5])
+
+
+def random_case(rng, images, anchors, boxes):
+    """Coordinates on a coarse grid, so that ties and exact thresholds are common."""
+    corners = np.sort(rng.integers(0, 9, (images, anchors + boxes, 2, 2)), axis=2)
+    both = corners.reshape(images, -1, 4).astype(np.float32) * 4
+    labels = np.where(rng.random((images, boxes)) < 0.2, -1, rng.integers(0, 3, (images, boxes)))
+    ignore = (labels >= 0) & (rng.random((images, boxes)) < 0.2)
+    return both[:, :anchors], both[:, anchors:], labels.astype(np.int32), ignore
+
+
+@pytest.mark.parametrize("low_quality", [True, False])
+@pytest.mark.parametrize("thresholds", [(0.5, 0.4), (0.5, 0.5), (0.7, 0.3)])
+def test_thousands_of_random_anchors_equal_a_loop(thresholds, low_quality):
+    case = random_case(np.random.default_rng(0), 40, 50, 7)
+    foreground, background = thresholds
+    matches = match_by_iou(*case, foreground=foreground, background=background, low_quality=low_quality)
+    for row, indices in zip(zip(*case, strict=True), matches.indices.numpy(), strict=True):
+        assert list(indices) == loop_match(*row, foreground, background, low_quality)
+
+
+def test_shared_anchors_equal_anchors_for_each_image():
+    anchors, *targets = random_case(np.random.default_rng(1), 3, 50, 7)
+    shared = match_by_iou(anchors[0], *targets)
+    repeated = match_by_iou(np.stack([anchors[0]] * 3), *targets)
+    np.testing.assert_array_equal(shared.indices, repeated.indices)
+    np.testing.assert_array_equal(shared.ious, repeated.ious)
+
+
+@pytest.mark.parametrize("wrap", [lambda function: function, tf.function])
+def test_no_boxes_and_no_rows(wrap):
+    def match(anchors, rows):
+        boxes, labels = np.zeros((2, rows, 4), np.float32), np.zeros((2, rows), np.int32)
+        return wrap(match_by_iou)(anchors, boxes, labels, labels > 0)
+
+    np.testing.assert_array_equal(match(ANCHORS, 0).indices, np.full((2, 5), NEGATIVE))
+    assert match(ANCHORS[:0], 3).indices.shape == (2, 0)
+
+
+def test_gather_rows_by_hand():
+    boxes = np.arange(16, dtype=np.float32).reshape(2, 2, 4)
+    rows = gather_rows(boxes, np.array([[1, NEGATIVE, 0], [NEITHER, 0, 1]]))
+    np.testing.assert_array_equal(rows[:, :, 0], [[4, 0, 0], [0, 8, 12]])
+    labels = gather_rows(np.array([[5, 6]], np.int32), np.array([[1, 0, 1, NEITHER]]))
+    np.testing.assert_array_equal(labels, [[6, 5, 6, 0]])
+    assert gather_rows(boxes[:, :0], np.full((2, 3), NEGATIVE)).shape == (2, 3, 4)
+
+
+def test_graph_with_unknown_sizes_equals_eager():
+    case = random_case(np.random.default_rng(2), 3, 50, 7)
+    shapes = ([None, None, 4], [None, None, 4], [None, None], [None, None])
+    signature = [tf.TensorSpec(shape, array.dtype) for shape, array in zip(shapes, case, strict=True)]
+    graph = tf.function(match_by_iou, input_signature=signature)
+    np.testing.assert_array_equal(graph(*case).indices, match_by_iou(*case).indices)
