@@ -1,10 +1,17 @@
-"""Fixtures that several test files use."""
+"""What several test files use."""
 
 from pathlib import Path
 
 import pytest
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
+import tensorflow as tf
+
+# Two logical devices stand for two GPUs in tests of distribution. This must come before TensorFlow's first operation.
+TWO_DEVICES = ["CPU:0", "CPU:1"]
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
+)
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +21,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data sets in {folder}")
     return folder
+
+
+@pytest.fixture
+def two_devices() -> list[str]:
+    """The names of two devices to spread a model over."""
+    return TWO_DEVICES

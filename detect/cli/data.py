@@ -21,21 +21,31 @@ Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `de
 
 
 @app.command()
-def check(data: Source) -> None:
+def check(
+    data: Source,
+    decode: Annotated[bool, typer.Option(help="Decode every image to see whether it can be.")] = True,
+) -> None:
     """Say what a dataset holds, how its classes are mapped, and what is wrong with it."""
     from detect.data.description import open_dataset
-    from detect.data.doctor import examine
+    from detect.data.doctor import examine, tables
 
     dataset = open_dataset(data)
-    say(f"{dataset.source}: {dataset.format}, {len(dataset.classes)} classes", style="bold")
+    say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
     classes = zip(dataset.classes, dataset.category_ids, strict=True)
-    show_table(["class", "label", "category id"], [[name, str(k), str(i)] for k, (name, i) in enumerate(classes)])
-    show_table(["split", "images", "without boxes", "boxes", "ignored boxes"], split_rows(dataset))
+    rows = [[name, str(label), str(category)] for label, (name, category) in enumerate(classes)]
+    show_table(["class", "label", "category id"], rows, "Mapping")
+    for table in tables(dataset):
+        show_table(table.columns, table.rows, table.title)
     for note in dataset.notes:
         say(f"Note: {note}")
-    show_problems(dataset)
-    for finding in examine(dataset):
-        say(f"Finding: {finding}")
+    clean = show_problems(dataset)
+    for split, records in dataset.splits.items() if decode else ():
+        clean &= show_undecodable(split, records)
+    findings = examine(dataset)
+    for finding in findings:
+        say(f"Finding in {finding}")
+    if clean and not findings:
+        say("No problems.", style="green")
 
 
 @app.command()
@@ -60,18 +70,11 @@ def show(
     say(f"Written: {out}, {len(pictures)} of {len(records)} images of {split!r}")
 
 
-def split_rows(dataset: "Dataset") -> list[list[str]]:
-    """The sizes of every split, as cells of a table."""
-    rows = []
-    for name, records in dataset.splits.items():
-        background = sum(len(record.boxes) == 0 for record in records)
-        counts = len(records), background, len(records.boxes), int(records.ignore.sum())
-        rows.append([name, *map(str, counts)])
-    return rows
+def show_problems(dataset: "Dataset") -> bool:
+    """Every kind of problem with its count and first examples, and whether training would refuse the split.
 
-
-def show_problems(dataset: "Dataset") -> None:
-    """Every kind of problem with its count and first examples, and whether training would refuse the split."""
+    Returns whether there are none.
+    """
     from detect.data.dataset import check_losses
     from detect.errors import BadInput
 
@@ -82,8 +85,18 @@ def show_problems(dataset: "Dataset") -> None:
             check_losses(dataset, name)
         except BadInput as error:
             say(f"Training on this would stop: {str(error).splitlines()[0]}", style="bold yellow")
-    if not any(len(problems) for problems in dataset.problems.values()):
-        say("No problems.", style="green")
+    return not any(len(problems) for problems in dataset.problems.values())
+
+
+def show_undecodable(split: str, records: "Records") -> bool:
+    """How many images cannot be decoded, and the reasons of the first. Returns whether all can."""
+    from detect.data.doctor import undecodable
+
+    reasons = list(undecodable(records))
+    if reasons:
+        first = " | ".join(reasons[:EXAMPLES])
+        say(f"Problem in {split}: {len(reasons)} images cannot be decoded: {first}", style="yellow")
+    return not reasons
 
 
 def source_pictures(records: "Records", count: int) -> list["Picture"]:

@@ -9,6 +9,7 @@ import typer
 from detect.cli.printing import say
 
 TRAINING_TIME = "150s"
+IMAGE_SIZE = 192  # pixels: the pictures' own
 
 
 def demo(
@@ -23,13 +24,14 @@ def demo(
 
     data, video = out / "shapes" / "shapes.yaml", out / "shapes.mp4"
     say(f"Drawing a dataset of coloured shapes: {data.parent}, and a video: {video}", style="bold")
-    data = write_shapes(data.parent)
+    data = write_shapes(data.parent, image_size=IMAGE_SIZE)
     write_shapes_video(video)
     name = free_name(out / "runs")
     run_folder = str(out / "runs" / name)
 
     step("data", "check", str(data))
-    step("train", "--data", str(data), "--max-time", max_time, "--name", name, "--set", f"runs={out / 'runs'}")
+    length = ["--max-time", max_time, "--image-size", str(IMAGE_SIZE)]
+    step("train", "--data", str(data), *length, "--name", name, "--set", f"runs={out / 'runs'}")
     step("evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
     step("predict", run_folder, str(data.parent / "images" / "val"), str(video), "--out", str(out / "predictions"))
 

@@ -65,6 +65,8 @@ def show_summary(summary: "Summary", out: Path) -> None:
         say(f"Skipped: {sentence}")
     if len(summary.skipped) > MOST_NAMED:
         say(f"Skipped {len(summary.skipped) - MOST_NAMED} more.")
+    if summary.interrupted:
+        say("Stopped by Ctrl-C; what was written is complete.")
     looked_at = [_count(summary.images, "image"), _count(summary.videos, "video")]
     frames = f" ({_count(summary.frames, 'frame')})" if summary.videos else ""
     say(f"Looked at {' and '.join(filter(None, looked_at))}{frames}, {summary.rate:.1f} frames/s.")

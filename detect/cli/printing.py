@@ -25,16 +25,20 @@ def fail(text: str) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table whose first column is left-aligned and whose others are numbers."""
+    """A table whose first column is left-aligned and whose others are numbers, and an empty line after it."""
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=position > 0)
     for row in rows:
         table.add_row(*row)
-    _console().print(table, markup=False, highlight=False)
+    if title:
+        say(title, style="bold")
+    console = _console()
+    console.print(table, markup=False, highlight=False)
+    console.print()
 
 
 @contextmanager

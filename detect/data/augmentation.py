@@ -76,7 +76,7 @@ def zoomed_view(
 ) -> Example:
     """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
 
-    Zoomed in, it still covers all that it covered before; zoomed out, it stays within that.
+    But for turns and shifts: zoomed in, it still covers all that the letterbox covers; zoomed out, it lies within that.
     """
     fitted, width, height = random_fit(example, settings, rng, side)
     point = rng.random(2) * (width, height)
@@ -85,7 +85,9 @@ def zoomed_view(
     return Example(canvas, *paint_example(example, about_point @ fitted, canvas))
 
 
-def random_fit(example: Example, settings: Augmentation, rng: np.random.Generator, side: int):
+def random_fit(
+    example: Example, settings: Augmentation, rng: np.random.Generator, side: int
+) -> tuple[np.ndarray, float, float]:
     """The matrix that fits the picture into a square at the origin, flipped at random; its fitted width and height."""
     height, width = example.image.shape[:2]
     scale = fit_scale(height, width, (side, side))

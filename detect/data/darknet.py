@@ -9,13 +9,14 @@ Paths in it, and in the lists, are relative to the folder in which darknet was s
 `locating` finds it. Labels are YOLO's text files.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from detect.data.checking import Annotations
 from detect.data.dataset import Dataset, assemble, attempt
 from detect.data.locating import locate, read_lines
-from detect.data.yolo import labels_note, read_labels, read_list
+from detect.data.yolo import map_names, read_labels, read_list
 from detect.errors import BadInput
 
 FORMAT = "darknet obj.data"
@@ -26,21 +27,21 @@ def read_darknet(path: Path) -> Dataset:
     """The data set of a darknet `.data` file."""
     values = _values(path)
     notes: list[str] = []
-    classes = _classes(values, path, notes)
-    notes.insert(0, labels_note(classes))
+    classes = map_names(_names(values, path, notes), path)
+    notes += classes.notes
     splits = {
-        split: attempt(partial(_read_split, key, values, path, classes, notes))
+        split: attempt(partial(_read_split, key, values, path, classes.labels[str(path)], notes))
         for key, split in _SPLITS.items()
         if key in values
     }
-    return assemble(path, FORMAT, classes, tuple(range(len(classes))), splits, list(dict.fromkeys(notes)))
+    return assemble(path, FORMAT, classes.classes, classes.category_ids, splits, list(dict.fromkeys(notes)))
 
 
 def _read_split(
-    key: str, values: dict[str, str], path: Path, classes: tuple[str, ...], notes: list[str]
+    key: str, values: dict[str, str], path: Path, labels: Mapping[int, int], notes: list[str]
 ) -> Annotations:
     images = _located(key, values, path, notes)
-    return read_labels(str(images), read_list(images, notes), classes, notes)
+    return read_labels(str(images), read_list(images, notes), labels, notes)
 
 
 def _values(path: Path) -> dict[str, str]:
@@ -55,13 +56,13 @@ def _values(path: Path) -> dict[str, str]:
     return values
 
 
-def _classes(values: dict[str, str], path: Path, notes: list[str]) -> tuple[str, ...]:
+def _names(values: dict[str, str], path: Path, notes: list[str]) -> list[str]:
     names_path = _located("names", values, path, notes)
-    classes = tuple(line for line in read_lines(names_path) if line)
-    stated = values.get("classes", str(len(classes)))
-    if stated != str(len(classes)) or not classes:
-        raise BadInput(f"{path}: 'classes' is {stated}, but {names_path} has {len(classes)} names: correct one.")
-    return classes
+    names = [line for line in read_lines(names_path) if line]
+    stated = values.get("classes", str(len(names)))
+    if stated != str(len(names)) or not names:
+        raise BadInput(f"{path}: 'classes' is {stated}, but {names_path} has {len(names)} names: correct one.")
+    return names
 
 
 def _located(key: str, values: dict[str, str], path: Path, notes: list[str]) -> Path:

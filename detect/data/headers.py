@@ -6,6 +6,7 @@ Data sets have up to a million images, and each is asked once, when a data set i
 
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -144,10 +145,9 @@ def _jpeg_header(file: BinaryIO) -> Header | None:
     if not data.startswith(b"\xff\xd8"):
         return None
     for more in (_SECOND_READ, -1):
-        try:
+        with suppress(IndexError):
             return _walk_segments(data)
-        except IndexError:
-            data += file.read(more)
+        data += file.read(more)
     return _walk_segments(data)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detect.errors import BadInput
 
+_PARENTS = 3  # levels above a folder that are searched
 _SPLIT_WORDS = {
     **dict.fromkeys(["train", "training"], "train"),
     **dict.fromkeys(["val", "valid", "validation"], "val"),
@@ -30,7 +31,7 @@ def locate(stated: str, folder: Path) -> Path | None:
     """The file or folder that `stated` means to a file in `folder`; None where there is no such thing.
 
     Tried in this order: as it stands, relative to `folder`, relative to its parents (three levels up at most), then
-    its longest ending that exists in one of these.
+    its longest ending of two names or more that exists in one of these, then its last name in `folder`.
     """
     parts = _parts(stated)
     found = _search(stated, parts, folder)
@@ -88,10 +89,14 @@ def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | N
     plain = Path(stated)
     if plain.is_absolute() and plain.exists():
         return Path(plain.anchor), 0
-    parents = list(folder.absolute().parents)[:3]
+    parents = list(folder.absolute().parents)[:_PARENTS]
     for dropped in range(len(parts)):
-        for base in (folder, *parents):
-            if _join(base, parts[dropped:]).exists():
+        rest = parts[dropped:]
+        says_little = dropped > 0 and len(rest) == 1  # any folder may hold a file of that name: look in the nearest
+        if says_little and rest[0] == "images":  # of which split?
+            return None
+        for base in (folder,) if says_little else (folder, *parents):
+            if _join(base, rest).exists():
                 return base, dropped
     return None
 

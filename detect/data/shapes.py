@@ -24,7 +24,8 @@ _MOST_SHAPES = 6
 _MOST_COVERED = 0.3  # of the smaller of two boxes
 _EMPTY_SHARE = 0.03  # pictures without a shape: background is part of the data
 _POINTS = 1024  # at which an outline is compared with the frame
-_SHIFT = 4  # OpenCV draws at 1 / 16 pixel
+_FINER = 4  # shapes are drawn at four times the resolution
+_SHIFT = 4  # OpenCV takes corners in 1 / 16 pixel
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,13 @@ def _paint(picture: np.ndarray, shape: Shape) -> None:
     low = np.maximum(np.floor([shape.x - shape.radius, shape.y - shape.radius]).astype(int) - 1, 0)
     side = int(2 * shape.radius) + 4
     window = picture[low[1] : low[1] + side, low[0] : low[0] + side]
-    cover = np.zeros(window.shape[:2], np.uint8)
-    corners = shape.corners() - low - 0.5  # OpenCV's whole numbers are centres of pixels
-    cv2.fillConvexPoly(cover, np.round(corners * 2**_SHIFT).astype(np.int32), 255, cv2.LINE_AA, _SHIFT)
-    opacity = cover[:, :, None].astype(np.float32) / 255
+    height, width = window.shape[:2]
+    cover = np.zeros((height * _FINER, width * _FINER), np.uint8)
+    # OpenCV's smooth lines widen what they surround by a pixel, so the shape is drawn larger and averaged. Its whole
+    # numbers are centres of pixels.
+    corners = (shape.corners() - low) * _FINER - 0.5
+    cv2.fillConvexPoly(cover, np.round(corners * 2**_SHIFT).astype(np.int32), 255, cv2.LINE_8, _SHIFT)
+    opacity = cv2.resize(cover, (width, height), interpolation=cv2.INTER_AREA)[:, :, None].astype(np.float32) / 255
     rows = low[1] + np.arange(len(window), dtype=np.float32)[:, None, None]
     light = 1 - 0.3 * shape.shading * (rows - shape.y) / shape.radius
     window += opacity * (shape.colour * light - window)

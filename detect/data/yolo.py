@@ -5,11 +5,12 @@ label file of `images/train/a.jpg` is `labels/train/a.txt`, or lies beside the i
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from detect.data.categories import Category, CategoryMap, map_categories
 from detect.data.checking import Annotations
 from detect.data.dataset import Dataset, assemble, attempt
 from detect.data.headers import SUFFIXES
@@ -29,22 +30,22 @@ def is_yolo(content: dict[str, Any]) -> bool:
 def read_yolo(path: Path) -> Dataset:
     """The data set of an Ultralytics `data.yaml`: splits are folders of images, lists of such, or `.txt` lists."""
     content = load_yaml(path)
-    classes = _classes(content, path)
-    notes = [labels_note(classes)]
+    classes = map_names(_names(content, path), path)
+    notes = [*classes.notes]
     root = _root(content, path, notes)
 
     def read_split(name: str) -> Annotations:
         stated = content[name] if isinstance(content[name], list) else [content[name]]
         images = _images(stated, root, path, notes)
-        return read_labels(f"{path}: {name}", images, classes, notes, "kpt_shape" in content)
+        return read_labels(f"{path}: {name}", images, classes.labels[str(path)], notes, "kpt_shape" in content)
 
     splits = {split: attempt(partial(read_split, name)) for name, split in _SPLITS.items() if content.get(name)}
-    return assemble(path, FORMAT, classes, tuple(range(len(classes))), splits, notes)
+    return assemble(path, FORMAT, classes.classes, classes.category_ids, splits, notes)
 
 
-def labels_note(classes: Sequence[str]) -> str:
-    """The classes with their labels, for people to check."""
-    return "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(classes))
+def map_names(names: Sequence[str], path: Path) -> CategoryMap:
+    """Labels for class numbers 0, 1, ...: mostly the same, but two numbers of one name are one class."""
+    return map_categories({str(path): [Category(number, name, "", True) for number, name in enumerate(names)]})
 
 
 def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
@@ -56,9 +57,16 @@ def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
 
 
 def read_labels(
-    source: str, images: list[tuple[str, str]], classes: Sequence[str], notes: list[str], keypoints: bool = False
+    source: str, images: list[tuple[str, str]], labels: Mapping[int, int], notes: list[str], keypoints: bool = False
 ) -> Annotations:
-    """One split: the label files of `images`, which come with the places where they are named.
+    """One split, from the label files of its images.
+
+    Args:
+        source: what lists the images, for messages.
+        images: paths, and for each the place where it is named.
+        labels: class number in the files -> label.
+        notes: gets a sentence on images without a label file.
+        keypoints: whether what follows a box on its line are key points.
 
     Raises:
         BadInput: not one of the images has a label file.
@@ -80,7 +88,7 @@ def read_labels(
         labelled += 1
         for number, line in enumerate(text.splitlines(), 1):
             fields = line.split()
-            if fields and _add_line(annotations, row, fields, len(classes), f"{label_path}:{number}", keypoints):
+            if fields and _add_line(annotations, row, fields, labels, f"{label_path}:{number}", keypoints):
                 origins.append((label_path, number))
     if unlabelled and not labelled:
         raise BadInput(_no_labels(source, images))
@@ -89,17 +97,17 @@ def read_labels(
     return annotations
 
 
-def _classes(content: dict[str, Any], path: Path) -> tuple[str, ...]:
+def _names(content: dict[str, Any], path: Path) -> list[str]:
     names = content.get("names")
     if names is None and isinstance(content.get("nc"), int):
         names = list(range(content["nc"]))
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[number] for number in range(len(names))]
     if not isinstance(names, list) or not names:
         raise BadInput(f"{path}: expected 'names' as a list, or as numbers from 0 with names, found {names!r:.120}.")
     if content.get("nc", len(names)) != len(names):
         raise BadInput(f"{path}: 'nc' is {content['nc']}, but 'names' has {len(names)}. Correct the wrong one.")
-    return tuple(str(name) for name in names)
+    return [str(name) for name in names]
 
 
 def _root(content: dict[str, Any], path: Path, notes: list[str]) -> Path:
@@ -167,36 +175,38 @@ def _label_paths(image: str) -> list[str]:
     return [beside]
 
 
-def _add_line(annotations: Annotations, row: int, fields: list[str], classes: int, where: str, keypoints: bool) -> bool:
+def _add_line(
+    annotations: Annotations, row: int, fields: list[str], labels: Mapping[int, int], where: str, keypoints: bool
+) -> bool:
     """Adds the object of one line; False where it is malformed, which is reported."""
     try:
-        label, box = _parse(fields, keypoints)
+        number, box = _parse(fields, keypoints)
     except ValueError as error:
         kind, what = "malformed line", str(error)
     else:
-        if 0 <= label < classes:
-            annotations.add_box(row, box, label)
+        if number in labels:
+            annotations.add_box(row, box, labels[number])
             return True
-        kind, what = "unknown class", f"class {label}, expected 0 to {classes - 1}"
+        kind, what = "unknown class", f"class {number}, expected 0 to {len(labels) - 1}"
     annotations.problems.boxes_total += 1
     annotations.problems.add(kind, where, what, "dropped", boxes=1)
     return False
 
 
 def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float, float, float]]:
-    """The label and box, in fractions, of one line."""
+    """The class number and the box, in fractions, of one line."""
     try:
-        label, *values = map(float, fields)
+        number, *values = map(float, fields)
     except ValueError:
         raise ValueError(f"not numbers: {' '.join(fields)[:80]!r}") from None
-    if not label.is_integer():
+    if not number.is_integer():
         raise ValueError(f"the class {fields[0]!r} is no whole number")
     if len(values) == 4 or (keypoints and len(values) > 4):
         x, y, width, height = values[:4]
-        return int(label), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        return int(number), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if len(values) >= 6 and len(values) % 2 == 0:
         columns, rows = values[0::2], values[1::2]
-        return int(label), (min(columns), min(rows), max(columns), max(rows))
+        return int(number), (min(columns), min(rows), max(columns), max(rows))
     raise ValueError(f"expected a class and 4 numbers, or a polygon of 3 points or more, found {len(fields)} fields")
 
 

@@ -160,7 +160,7 @@ def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colou
         top = max(0, round(box[1] + style.line / 2))
     left = max(0, min(left, image.shape[1] - width))
     top = max(0, min(top, image.shape[0] - height))
-    image[top : top + height, left : left + width] = colour
+    cv2.rectangle(image, (left, top), (left + width - 1, top + height - 1), colour, cv2.FILLED)
     _text(image, text, (left + pad, top + height - pad - style.letters // 8), style.letters, _letters_on(colour))
 
 

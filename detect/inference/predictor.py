@@ -1,7 +1,8 @@
 """A trained model as its user meets it: `load(folder).predict(source)`."""
 
+import math
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect import models
+from detect.data.resizing import fit_scale
 from detect.errors import BadInput, did_you_mean
 from detect.inference.frames import Frame
 from detect.inference.result import Result
@@ -39,7 +41,7 @@ class Model:
         self.detector = detector
         self.card = card
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        self._step = _compile(detector, card.image_size, xla=self._on_gpu)
+        self._steps: dict[tuple[int, int], Callable[..., Detections]] = {}  # by height and width of the images
 
     @property
     def batch_size(self) -> int:
@@ -63,7 +65,8 @@ class Model:
         """One compiled step on letterboxed images, for those who do their own reading and drawing.
 
         Args:
-            images: uint8 RGB [B, S, S, 3], S = `image_size`; array or tensor.
+            images: uint8 RGB [B, S, S, 3], S = `image_size`; array or tensor. A step is compiled at the first call;
+                another one for each other height and width, multiples of the detector's `size_divisor`.
             confidence: detections below this score are left out.
             iou: boxes of one class that overlap more are one object; the model's own setting by default.
         Returns:
@@ -71,13 +74,11 @@ class Model:
         """
         iou = self.detector.config.iou if iou is None else iou
         images = tf.convert_to_tensor(images)
-        side = self.image_size
-        if images.dtype != tf.uint8 or images.shape.rank != 4 or images.shape[1:] != (side, side, 3):
-            raise BadInput(f"Expected uint8 images [B, {side}, {side}, 3], got {images.dtype.name} {images.shape}.")
+        step = self._step_for(images)
         count = images.shape[0]
         if self._on_gpu:
             images = _pad_to_power_of_two(images)
-        found = self._step(images, tf.constant(confidence, tf.float32), tf.constant(iou, tf.float32))
+        found = step(images, tf.constant(confidence, tf.float32), tf.constant(iou, tf.float32))
         return Detections(*(part.numpy()[:count] for part in found))
 
     def predict(
@@ -130,7 +131,36 @@ class Model:
         def detect(images: np.ndarray) -> Detections:
             return self.detect(images, confidence, iou)
 
-        return stream_results(frames, detect, self.classes, self.image_size, batch_size, live)
+        return stream_results(frames, detect, self.classes, self._canvas, batch_size, live)
+
+    def _canvas(self, frame: Frame) -> tuple[int, int]:
+        """Height and width that a frame is fitted into.
+
+        For images the square that the model is evaluated on. The frames of a video, all alike, go without the rows or
+        columns of the square that would be grey only: of 16:9 pictures 40 %, and as much of the time.
+        """
+        square = (self.image_size, self.image_size)
+        if frame.video is None:
+            return square
+        scale, divisor = fit_scale(frame.height, frame.width, square), self.detector.size_divisor
+        height, width = (
+            min(divisor * math.ceil(side * scale / divisor - 1e-6), self.image_size)
+            for side in (frame.height, frame.width)
+        )
+        return height, width
+
+    def _step_for(self, images: tf.Tensor) -> Callable[..., Detections]:
+        divisor = self.detector.size_divisor
+        height, width = images.shape[1:3] if images.shape.rank == 4 else (0, 0)
+        if images.dtype != tf.uint8 or images.shape[3:] != (3,) or not height or height % divisor or width % divisor:
+            side = self.image_size
+            raise BadInput(
+                f"Expected uint8 images [B, {side}, {side}, 3], or other multiples of {divisor}; "
+                f"got {images.dtype.name} {list(images.shape)}."
+            )
+        if (height, width) not in self._steps:
+            self._steps[height, width] = _compile(self.detector, height, width, xla=self._on_gpu)
+        return self._steps[height, width]
 
 
 def load(path: str | Path, weights: str | Path | None = None) -> Model:
@@ -167,14 +197,14 @@ def _nearby_runs(path: Path) -> str:
     return f" {did_you_mean((runs / path.name).as_posix(), known)}" if known else ""
 
 
-def _compile(detector: Detector, side: int, xla: bool):
+def _compile(detector: Detector, height: int, width: int, xla: bool) -> Callable[..., Detections]:
     """The predict step. Thresholds are tensors and the batch is open, so it is traced once.
 
     XLA compiles it where there is a GPU. On the CPU it stays plain: YOLOX-micro at 320 px, 4 images: 54 ms plain,
     276 ms with the network under XLA, whose convolutions are slower than oneDNN's.
     """
     signature = (
-        tf.TensorSpec([None, side, side, 3], tf.uint8, name="images"),
+        tf.TensorSpec([None, height, width, 3], tf.uint8, name="images"),
         tf.TensorSpec([], tf.float32, name="confidence"),
         tf.TensorSpec([], tf.float32, name="iou"),
     )

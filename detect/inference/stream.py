@@ -1,5 +1,6 @@
 """The prediction pipeline: frames -> letterboxed batches -> detections -> results, its stages overlapped."""
 
+import itertools
 from collections.abc import Callable, Generator
 from contextlib import closing
 
@@ -11,14 +12,15 @@ from detect.inference.frames import Frame
 from detect.inference.result import Result
 from detect.structures import Detections
 
-Batch = tuple[list[Frame], np.ndarray, list[float]]  # n frames, uint8 [n, S, S, 3], their scales
+Size = tuple[int, int]  # height and width, pixels
+Batch = tuple[list[Frame], np.ndarray, list[float]]  # n frames, uint8 [n, H, W, 3], their scales
 
 
 def stream_results(
     frames: Generator[Frame, None, None],
     detect: Callable[[np.ndarray], Detections],
     classes: tuple[str, ...],
-    side: int,
+    canvas: Callable[[Frame], Size],
     batch_size: int,
     live: bool = False,
 ) -> Generator[Result, None, None]:
@@ -28,31 +30,29 @@ def stream_results(
     next. Closing the iterator ends the threads and closes `frames`.
 
     Args:
-        detect: uint8 [n, S, S, 3] -> NumPy detections in pixels of these; S = `side`.
+        detect: uint8 [n, H, W, 3] -> NumPy detections in pixels of these.
+        canvas: the height and width (H, W) that a frame is letterboxed into; frames that differ in it make no batch.
         live: drop frames that `detect` is too slow for.
     """
-    batches = ahead(_batches(frames, side, batch_size), depth=1, newest_only=live)
+    batches = ahead(_batches(frames, canvas, batch_size), depth=1, newest_only=live)
     found = ahead(_detected(batches, detect, classes), depth=1)
     with closing(found):
         for results in found:
             yield from results
 
 
-def _batches(frames: Generator[Frame, None, None], side: int, batch_size: int) -> Generator[Batch, None, None]:
-    """Full batches, and what is left at the end."""
+def _batches(
+    frames: Generator[Frame, None, None], canvas: Callable[[Frame], Size], batch_size: int
+) -> Generator[Batch, None, None]:
+    """Frames of one canvas together: full batches, and what is left before the canvas changes and at the end."""
     with closing(frames):
-        waiting: list[Frame] = []
-        for frame in frames:
-            waiting.append(frame)
-            if len(waiting) == batch_size:
-                yield _letterboxed(waiting, side)
-                waiting = []
-        if waiting:
-            yield _letterboxed(waiting, side)
+        for size, group in itertools.groupby(frames, key=canvas):
+            while batch := list(itertools.islice(group, batch_size)):
+                yield _letterboxed(batch, size)
 
 
-def _letterboxed(frames: list[Frame], side: int) -> Batch:
-    images, scales = zip(*(letterbox(frame.image, (side, side)) for frame in frames), strict=True)
+def _letterboxed(frames: list[Frame], size: Size) -> Batch:
+    images, scales = zip(*(letterbox(frame.image, size) for frame in frames), strict=True)
     return frames, np.stack(images), list(scales)
 
 

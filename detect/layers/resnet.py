@@ -52,7 +52,7 @@ class ResNet(Composite):
 
 
 class Stem(Composite):
-    """Normalises the pixels, then a 7 x 7 convolution and the maximum of 3 x 3: [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
+    """Normalised pixels, a 7 x 7 convolution, the maximum of 3 x 3: uint8 [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
 
     def __init__(self, frozen: bool, name: str | None = None):
         super().__init__(name=name)

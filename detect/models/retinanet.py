@@ -117,6 +117,8 @@ class RetinaNet(Detector):
         neck, head: the rest.
     """
 
+    config: Config
+
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
         self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")

@@ -36,9 +36,7 @@ def anchor_boxes(
 
 
 @functools.lru_cache(maxsize=64)
-def points(
-    height: int, width: int, strides: tuple[int, ...], offset: float = 0.5
-) -> tuple[np.ndarray, np.ndarray]:
+def points(height: int, width: int, strides: tuple[int, ...], offset: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """One point for each cell: `x, y` [A, 2] in pixels, and the stride [A] of its level.
 
     With `offset` 0.5 they are the centres of the cells, with 0 the top-left corners.

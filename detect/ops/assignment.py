@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from detect.ops.boxes import paired_iou
 from detect.ops.compiling import at_most, dimension, fused
-from detect.ops.matching import gather_rows, used_rows
+from detect.ops.matching import gather_rows, used_rows, with_spare_row
 
 OUTSIDE = 1e6  # added to the cost of a candidate of other boxes: taken only where a box has too few of its own
 FORBIDDEN = 1e12  # cost of a point that is no candidate: never taken
@@ -64,6 +64,7 @@ def sim_ota(
     `simota_matching`); the paper has the points inside the box as candidates too.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
+    true_boxes, labels, ignore = with_spare_row(true_boxes, labels, ignore)
     used, real = used_rows(labels, ignore), (labels >= 0) & ~ignore
     candidate, ignored = _mark_points(points, strides * radius, true_boxes, real, ignore, used)
     no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)

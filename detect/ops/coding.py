@@ -16,7 +16,7 @@ EPSILON = 1e-8
 
 @compiled
 def encode_deltas(anchors: tf.Tensor, boxes: tf.Tensor, weights=(1.0, 1.0, 1.0, 1.0)) -> tf.Tensor:
-    """Deltas `dx, dy, dw, dh` [..., 4] that lead from anchors [..., 4] to boxes [..., 4] (Girshick et al. 2014, eqs. 6-9).
+    """Deltas `dx, dy, dw, dh` [..., 4] from anchors [..., 4] to boxes [..., 4] (Girshick et al. 2014, eqs. 6-9).
 
     Centre offsets in units of the anchor's sides, logarithms of the ratios of the sides; each times its weight.
     Empty boxes give finite values.
@@ -42,7 +42,7 @@ def decode_deltas(
 
 @compiled
 def encode_distances(points: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-    """Pixels [..., 4] from points [..., 2] to the left, top, right and bottom of boxes [..., 4] (Tian et al. 2019, eq. 1).
+    """Pixels [..., 4] from points [..., 2] to the left, top, right, bottom of boxes [..., 4] (Tian et al. 2019, eq. 1).
 
     Negative where the point lies outside.
     """

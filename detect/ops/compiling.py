@@ -39,12 +39,17 @@ def fused(function: F) -> F:
 
     For long chains of operations on large tensors: XLA makes one loop of them, without the tensors in between.
     """
-    graph = tf.function(function, autograph=False, jit_compile=True)
+
+    @functools.cache
+    def graph(*shapes: tuple[int | None, ...]) -> Callable[..., Any]:
+        # One function for each combination, because TensorFlow warns of a single one that is traced often.
+        return tf.function(function, autograph=False, jit_compile=True)
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         arguments, options = _to_tensors(arguments, options)
-        return graph(*arguments, **options)
+        shapes = [tuple(value.shape) for value in (*arguments, *options.values()) if tf.is_tensor(value)]
+        return graph(*shapes)(*arguments, **options)
 
     return cast(F, call)
 

@@ -7,10 +7,10 @@ Values and gradients are finite for every finite input, so a caller may compute 
 import tensorflow as tf
 
 from detect.ops.boxes import ciou, diou, giou, paired_iou
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import compiled, dimension, fused
 
 
-@compiled
+@fused
 def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tf.Tensor:
     """Focal loss [...] of logits [..., K], summed over the classes (Lin et al. 2017, eq. 5).
 

@@ -45,7 +45,8 @@ def match_by_iou(
     than half their area in one of them are neither, unless positive. Without true boxes all are negative or neither.
     No gradient flows.
     """
-    best, index, leading, ignored = _visit_boxes(tf.stop_gradient(anchors), tf.stop_gradient(boxes), labels, ignore)
+    targets = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
+    best, index, leading, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets)
     positive = best >= foreground
     if low_quality:
         positive |= leading
@@ -55,10 +56,16 @@ def match_by_iou(
 
 @compiled
 def gather_rows(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """For every anchor the row [B, A, ...] of `values` [B, N, ...] that `indices` [B, A] names; zeros where negative."""
+    """The row [B, A, ...] of `values` [B, N, ...] that each of `indices` [B, A] names; zeros where it is negative."""
     shape = tf.concat([tf.shape(values)[:1], [1], tf.shape(values)[2:]], axis=0)
     values = tf.concat([tf.zeros(shape, values.dtype), values], axis=1)  # so that there is a row even if N is 0
     return tf.gather(values, tf.maximum(indices + 1, 0), batch_dims=1)
+
+
+def with_spare_row(boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The true boxes of a batch with one padded row more: XLA refuses a loop over rows where there are none."""
+    rows = [[0, 0], [0, 1]]
+    return tf.pad(boxes, [*rows, [0, 0]]), tf.pad(labels, rows, constant_values=-1), tf.pad(ignore, rows)
 
 
 def used_rows(labels: tf.Tensor, ignore: tf.Tensor) -> tf.Tensor:

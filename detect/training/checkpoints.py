@@ -64,4 +64,6 @@ def _check_same(path: Path, names: list[str], arrays: list[np.ndarray], variable
         raise BadInput(f"The checkpoint {path} holds {len(names)} variables, the run has {len(variables)}.")
     for name, array, variable in zip(names, arrays, variables, strict=True):
         if array.shape != tuple(variable.shape):
-            raise BadInput(f"{path}: {name} has shape {array.shape}, the run's {variable.name} {tuple(variable.shape)}.")
+            raise BadInput(
+                f"{path}: {name} has shape {array.shape}, the run's {variable.name} {tuple(variable.shape)}."
+            )

@@ -16,13 +16,14 @@ def create_strategy(name: str) -> tf.distribute.Strategy:
     https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_variable
     """
     workers = _worker_count()
-    gpus = tf.config.list_logical_devices("GPU")
     if name == "workers" and workers < 2:
         raise BadInput(f"strategy=workers needs TF_CONFIG to name two or more workers; it names {workers}.")
     if name in ("auto", "workers") and workers > 1:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return tf.distribute.MultiWorkerMirroredStrategy()  # before anything else wakes TensorFlow: it insists
+    gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
-        return tf.distribute.MirroredStrategy(tf.config.list_logical_devices("GPU" if gpus else "CPU"))
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.get_strategy()
 
 
@@ -31,7 +32,9 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
-    first = resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
+    first = (
+        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
+    )
     return resolver.task_type == "chief" or first
 
 

@@ -1,7 +1,7 @@
 """The folder of a run: where everything that it leaves is found.
 
-    config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
-    best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
+config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
+best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,14 @@ class RunFolder:
     @property
     def evaluation(self) -> Path:
         return self.path / "evaluation.json"
+
+    @property
+    def training_picture(self) -> Path:
+        return self.path / "batches_train.jpg"
+
+    @property
+    def validation_picture(self) -> Path:
+        return self.path / "predictions_val.jpg"
 
     def settings(self) -> TrainingSettings:
         """The settings that the run was started with."""

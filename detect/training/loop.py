@@ -151,4 +151,3 @@ def describe_failure(loop: Loop, step: int, values: dict[str, float]) -> str:
             "(--set optimizer.learning_rate=...) or clip harder (--set optimizer.clip_norm=1).",
         ]
     )
-

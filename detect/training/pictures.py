@@ -37,8 +37,10 @@ def save_predictions(
     chosen = records.select(np.linspace(0, len(records) - 1, min(PICTURES, len(records))).astype(int))
     batch = next(iter(evaluation_batches(chosen, image_size, len(chosen))))
     boxes, scores, labels = (np.asarray(tensor) for tensor in detect(batch.images))
+    labels = np.where(scores >= CONFIDENCE, labels, -1)
+    titles = [record.image_path.name for record in chosen]
     pictures = [
-        Picture(image, boxes[row], np.where(scores[row] >= CONFIDENCE, labels[row], -1), scores[row], title=record.image_path.name)
-        for row, (image, record) in enumerate(zip(batch.images.numpy(), chosen, strict=True))
+        Picture(image, boxes[row], labels[row], scores[row], title=titles[row])
+        for row, image in enumerate(batch.images.numpy())
     ]
     write_image(path, draw_grid(pictures, classes))

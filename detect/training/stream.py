@@ -30,6 +30,10 @@ class Stream:
             return iter(self._shard(step, strong, 0, 1))
         return self._distributed(step, strong)
 
+    def sample(self) -> Batch:
+        """The first batch of the run, to look at."""
+        return next(iter(self._shard(0, True, 0, 1)))
+
     def image_paths(self, step: int) -> list[Path]:
         """The images that the samples of `step` were made of, those of this process."""
         count = self._batches_a_step(self.shard_count)

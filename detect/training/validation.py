@@ -19,8 +19,11 @@ from detect.training.checkpoints import Position, save_checkpoint
 from detect.training.display import Display
 from detect.training.folder import RunFolder
 from detect.training.journal import Journal
-from detect.training.schedule import TimeBudget
+from detect.training.pictures import save_predictions
+from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
+
+SECONDS_FOR_THE_END = 8.0  # report and leaving, beside the last validation
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Validation:
     folder: RunFolder
     journal: Journal
     display: Display
-    budget: object
+    budget: StepBudget | TimeBudget
     epoch_of: Callable[[int], float]
     chief: bool
     scores: Scores | None = None  # of the best model so far
@@ -49,7 +52,7 @@ class Validation:
                 self._score_and_save(position)
             self.save(position)
         if isinstance(self.budget, TimeBudget):
-            self.budget.reserve = max(self.budget.reserve, 1.3 * (time.monotonic() - started) + 3.0)
+            self.budget.reserve = 1.3 * (time.monotonic() - started) + SECONDS_FOR_THE_END
         return self.settings.patience is not None and position.stale >= self.settings.patience
 
     def detect(self, images: tf.Tensor) -> Detections:
@@ -76,10 +79,10 @@ class Validation:
             position.best, position.best_step, self.scores = float(np.nan_to_num(scores.AP)), position.step, scores
             saving.save(self.model.detector, card, self.folder.best)
             scores.save(self.folder.evaluation)
+            save_predictions(self.folder.validation_picture, self.detect, self.records, card.classes, card.image_size)
         epoch = self.epoch_of(position.step)
         self.journal.write("val", position.step, epoch, metrics)
         self.display.say(
             f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}"
             + ("  best so far" if better else "")
         )
-

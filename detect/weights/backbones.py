@@ -1,6 +1,6 @@
-"""ImageNet weights for ResNet backbones, as torchvision publishes them (https://github.com/pytorch/vision, BSD-3-Clause).
+"""ImageNet weights for ResNet backbones: torchvision's IMAGENET1K_V1 (https://github.com/pytorch/vision, BSD-3-Clause).
 
-The files are torchvision's `IMAGENET1K_V1`. They were trained on ImageNet, whose terms for the images are its own.
+They were trained on the pictures of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
 import pickle
@@ -25,6 +25,7 @@ PUBLISHED = {
 }
 # Parts of a published file that a detector has no use for: the classifier, and a count of training steps.
 UNUSED = ("fc.weight", "fc.bias", ".num_batches_tracked")
+SHOWN = 20  # tensors that an error names
 
 
 def backbone_weights(detector: Any) -> str | None:
@@ -57,7 +58,7 @@ def assign(backbone: ResNet, tensors: Mapping[str, np.ndarray], where: str) -> N
     """Fill `backbone` with `tensors`, named as in torchvision; nothing is assigned unless every one of them fits.
 
     Raises:
-        BadInput: tensors are missing, spare or of another shape: all of them are named. `where` names their source.
+        BadInput: tensors are missing, spare or of another shape: they are named. `where` names their source.
     """
     targets = dict(_targets(backbone))
     given = {name: array for name, array in tensors.items() if not name.endswith(UNUSED)}
@@ -70,7 +71,9 @@ def assign(backbone: ResNet, tensors: Mapping[str, np.ndarray], where: str) -> N
         if values[name].shape != tuple(targets[name].shape)
     ]
     if problems:
-        raise BadInput(f"{where} does not hold the weights of resnet{backbone.depth}: {'; '.join(problems)}.")
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        text = "; ".join(problems[:SHOWN]) + more
+        raise BadInput(f"{where} does not hold the weights of resnet{backbone.depth}: {text}.")
     for name, variable in targets.items():
         variable.assign(values[name])
 
@@ -103,7 +106,7 @@ def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
         digest = Path(address).stem.rpartition("-")[2]
         return fetch(address, digest, progress, otherwise="Or train from random weights with --weights none.")
     if not Path(weights).is_file():
-        raise BadInput(f"No backbone weights {weights!r}, neither a file nor a name. {did_you_mean(weights, PUBLISHED)}")
+        raise BadInput(f"Backbone weights {weights!r}: no such file, nor a name. {did_you_mean(weights, PUBLISHED)}")
     return Path(weights)
 
 

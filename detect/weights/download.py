@@ -21,18 +21,23 @@ except ImportError:  # Windows, where two processes may download the same file s
 TIMEOUT = 30  # seconds without an answer, or between two parts of it
 ATTEMPTS = 4  # in a row that bring nothing new
 PAUSE = 1.0  # seconds before the second attempt; doubles each time
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may change its mind
 CHUNK = 2**20  # bytes
 
 Progress = Callable[[int, int], None]  # bytes that are there, bytes in all (0 where the server does not say)
 
 
-class Interrupted(Exception):
+class UnavailableError(Exception):
+    """The file cannot be had, for a reason that trying again does not change."""
+
+
+class BrokenTransferError(UnavailableError):
     """A transfer that broke, and may do better the next time."""
 
 
 def cache_folder() -> Path:
     """Where downloads are kept: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
-    return Path(os.environ.get("DETECT_CACHE") or Path.home() / ".cache" / "detect")
+    return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
 def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
@@ -49,12 +54,13 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
     """
     path = cache_folder() / Path(urlsplit(address).path).name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
-            if not path.exists():
-                _download(address, path, digest, progress)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(path):
+                if not path.exists():  # nor did another process place it meanwhile
+                    _download(address, path, digest, progress)
         _check(path, digest)
-    except Interrupted as error:
+    except UnavailableError as error:
         raise RunFailure(
             f"Could not download {address}: {error}. "
             f"Download it elsewhere and put it at {path}, or try again. {otherwise}".rstrip()
@@ -76,7 +82,7 @@ def _download(address: str, path: Path, digest: str, progress: Progress | None) 
         try:
             _transfer(address, part, progress)
             break
-        except Interrupted:
+        except BrokenTransferError:
             failures = 1 if _size(part) > before else failures + 1
             if failures == ATTEMPTS:
                 raise
@@ -86,7 +92,7 @@ def _download(address: str, path: Path, digest: str, progress: Progress | None) 
 
 
 def _transfer(address: str, part: Path, progress: Progress | None) -> None:
-    """One connection: fetch what `part` lacks. Interrupted where it breaks, RunFailure where trying again is no use."""
+    """One connection: fetch what `part` lacks; UnavailableError or BrokenTransferError where that fails."""
     start = _size(part)
     with _open(address, start) as answer:
         if answer.status != 206:  # the server does not resume: from the beginning
@@ -100,7 +106,7 @@ def _transfer(address: str, part: Path, progress: Progress | None) -> None:
                 if progress is not None:
                     progress(file.tell(), total)
     if total and _size(part) < total:
-        raise Interrupted(f"the connection broke after {_size(part)} of {total} bytes")
+        raise BrokenTransferError(f"the connection broke after {_size(part)} of {total} bytes")
 
 
 def _open(address: str, start: int) -> http.client.HTTPResponse:
@@ -110,11 +116,13 @@ def _open(address: str, start: int) -> http.client.HTTPResponse:
     try:
         return urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send, or the partial file is longer than the whole
+        if error.code == 416 and start:  # the partial file is as long as the whole, or longer
             return _open(address, 0)
-        raise Interrupted(f"the server answers {error.code} {error.reason}") from None
+        kind = BrokenTransferError if error.code in PASSING else UnavailableError
+        raise kind(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from None
+        kind = BrokenTransferError if start else UnavailableError  # without a network, do not keep people waiting
+        raise kind(str(getattr(error, "reason", error)) or type(error).__name__) from None
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -122,13 +130,16 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         while chunk := answer.read(CHUNK):
             yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise Interrupted(str(error) or type(error).__name__) from None
+        raise BrokenTransferError(str(error) or type(error).__name__) from None
 
 
 def _check(path: Path, digest: str) -> None:
     """RunFailure, and the file is removed, unless its SHA-256 starts with `digest`."""
+    sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+    found = sha256.hexdigest()
     if not found.startswith(digest):
         path.unlink()
         raise RunFailure(

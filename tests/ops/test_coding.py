@@ -58,9 +58,7 @@ def test_yolox_by_hand():
 def test_yolox_there_and_back():
     corners, strides = points(320, 320, (8, 16, 32), offset=0.0)
     boxes = random_boxes(np.random.default_rng(1), 2, 2100)
-    np.testing.assert_allclose(
-        decode_yolox(encode_yolox(boxes, corners, strides), corners, strides), boxes, atol=1e-3
-    )
+    np.testing.assert_allclose(decode_yolox(encode_yolox(boxes, corners, strides), corners, strides), boxes, atol=1e-3)
 
 
 def test_wild_or_empty_boxes_stay_finite():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import at_most, compiled, dimension, fused
 
 
 @compiled
@@ -19,16 +19,20 @@ def test_keeps_name_and_docstring():
     assert double.__doc__ == "Twice the values."
 
 
-@pytest.mark.parametrize("values", [np.array([1.0, 2.0], np.float32), tf.constant([1.0, 2.0])])
-def test_takes_arrays_and_tensors_eagerly_and_in_a_graph(values):
-    for function in (double, tf.function(double), lambda values: tf.function(lambda: double(values))()):
-        np.testing.assert_array_equal(function(values), [2.0, 4.0])
+@pytest.mark.parametrize("decorate", [compiled, fused])
+@pytest.mark.parametrize("values", [np.array([1.0, 2.0], np.float32), tf.constant([1.0, 2.0]), [1.0, 2.0]])
+def test_takes_arrays_tensors_and_lists_eagerly_and_in_a_graph(decorate, values):
+    function = decorate(double.__wrapped__)
+    np.testing.assert_array_equal(function(values), [2.0, 4.0])
+    np.testing.assert_array_equal(tf.function(lambda: function(values))(), [2.0, 4.0])
 
 
-def test_static_shapes_survive_in_a_graph_after_calls_with_other_shapes():
-    for length in (1, 2, 3, 4):
-        double(tf.zeros([length]))
-    graph = tf.function(double).get_concrete_function(tf.TensorSpec([5]))
+@pytest.mark.parametrize("decorate", [compiled, fused])
+def test_static_shapes_survive_in_a_graph_after_calls_with_other_shapes(decorate):
+    function = decorate(double.__wrapped__)
+    for length in (1, 2, 3):
+        function(tf.zeros([length]))
+    graph = tf.function(function).get_concrete_function(tf.TensorSpec([5]))
     assert graph.output_shapes == [5]
 
 
@@ -47,13 +51,14 @@ def test_traces_once_for_all_lengths_after_the_second():
 
 def test_dimension_is_an_integer_where_it_is_known():
     assert dimension(tf.zeros([2, 3]), -1) == 3
+    assert at_most(2, 3) == 2
 
     @tf.function(input_signature=[tf.TensorSpec([None, 3])])
-    def length(values):
+    def lengths(values):
         assert dimension(values, 1) == 3
-        return dimension(values, 0)
+        return dimension(values, 0), at_most(5, dimension(values, 0))
 
-    assert length(tf.zeros([7, 3])) == 7
+    assert lengths(tf.zeros([7, 3])) == (7, 5)
 
 
 def test_ranks_may_differ_from_call_to_call():

@@ -1,0 +1,21 @@
+"""Fixtures of the tests of readers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def write_picture() -> Callable[..., Path]:
+    """Writes a grey picture of the given size, its folders too; the format follows the name."""
+
+    def write(path: Path, width: int = 64, height: int = 48, level: int = 128) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _, data = cv2.imencode(path.suffix, np.full((height, width, 3), level, np.uint8))
+        path.write_bytes(data.tobytes())  # OpenCV's imwrite fails on non-ASCII paths on Windows
+        return path
+
+    return write

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detect.data.checking import Annotations
+from detect.data.dataset import Dataset, assemble, attempt, check_losses, split, with_validation
+from detect.errors import BadInput
+
+
+@pytest.fixture
+def found(tmp_path, write_picture):
+    """Annotations of a number of images, each with one box, of which the last `missing` are not there."""
+
+    def find(images: int, missing: int = 0) -> Annotations:
+        result = Annotations("list.txt", lambda row: f"list.txt:{row + 1}", lambda number: f"box {number}")
+        for number in range(images):
+            path = tmp_path / f"{number}.jpg"
+            if number < images - missing:
+                write_picture(path)
+                result.add_image(str(path), number + 1)
+            else:
+                result.add_image(str(tmp_path / f"gone{number}.jpg"), number + 1)
+            result.add_box(number, (1, 2, 3, 4), 0)
+        return result
+
+    return find
+
+
+def dataset_of(**splits) -> Dataset:
+    return assemble(Path("set"), "test data", ("car",), (1,), splits, ["a note"])
+
+
+def test_splits_and_their_problems(found):
+    dataset = dataset_of(train=found(4), val=found(3, missing=1))
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 4, "val": 2}
+    assert dataset.problems["val"].lost_images == 1
+    assert dataset.notes == ("a note",)
+    assert len(split(dataset, "val")) == 2
+
+
+def test_unknown_splits_name_the_known(found):
+    with pytest.raises(BadInput, match=r"set has no split 'vol'. Did you mean 'val'\? Known: train, val"):
+        split(dataset_of(train=found(1), val=found(2)), "vol")
+
+
+def test_a_split_that_cannot_be_used_is_refused_alone(found):
+    dataset = dataset_of(train=found(2), val=found(2, missing=2), test=attempt(_fails))
+    assert list(dataset.splits) == ["train"]
+    with pytest.raises(BadInput, match=r"'val' of set cannot be used. list.txt: none of its 2 images"):
+        split(dataset, "val")
+    with pytest.raises(BadInput, match="no such list"):
+        split(dataset, "test")
+    assert [note.split(".")[0] for note in dataset.notes[1:]] == [
+        "split 'val' is left out",
+        "split 'test' is left out",
+    ]
+
+
+def test_nothing_usable_at_all(found):
+    with pytest.raises(BadInput, match=r"no such list .*gone0\.jpg"):
+        dataset_of(train=attempt(_fails), val=found(1, missing=1))
+    with pytest.raises(BadInput, match="no split was found"):
+        dataset_of()
+
+
+def _fails() -> Annotations:
+    raise BadInput("no such list")
+
+
+def test_losses_up_to_a_tenth_are_allowed(found):
+    dataset = dataset_of(train=found(10, missing=1), val=found(10, missing=2))
+    check_losses(dataset, "train")
+    with pytest.raises(BadInput) as error:
+        check_losses(dataset, "val")
+    text = str(error.value)
+    assert "2 of 10 images (20.0%) and 2 of 10 boxes (20.0%) cannot be used, and at most 10% may be lost" in text
+    assert "missing image: 2" in text
+    assert "gone8.jpg" in text
+    assert "gone9.jpg" in text
+    check_losses(dataset, "val", max_lost=0.2)
+
+
+def test_validation_is_held_out_where_there_is_none(found):
+    dataset = dataset_of(train=found(20))
+    held = with_validation(dataset, share=0.15, seed=1)
+    names = {name: [record.image_path.name for record in records] for name, records in held.splits.items()}
+    assert len(names["val"]) == 3
+    assert len(names["train"]) == 17
+    assert not set(names["val"]) & set(names["train"])
+    assert names["train"] == sorted(names["train"], key=lambda name: int(name[:-4]))
+    assert "3 of the 20 images of 'train' are held out for it (seed 1)" in held.notes[-1]
+    check_losses(held, "val")
+    again, other = with_validation(dataset, 0.15, 1), with_validation(dataset, 0.15, 2)
+    np.testing.assert_array_equal(again.splits["val"].image_ids, held.splits["val"].image_ids)
+    assert other.splits["val"].image_ids.tolist() != held.splits["val"].image_ids.tolist()
+
+
+def test_validation_that_is_there_stays(found):
+    dataset = dataset_of(train=found(4), val=found(2))
+    assert with_validation(dataset) is dataset
+
+
+@pytest.mark.parametrize(("images", "share", "expected"), [(2, 0.01, 1), (2, 0.99, 1), (3, 0.5, 2)])
+def test_both_parts_have_an_image(found, images, share, expected):
+    assert len(with_validation(dataset_of(train=found(images)), share).splits["val"]) == expected
+
+
+def test_one_image_cannot_be_divided(found):
+    with pytest.raises(BadInput, match="1 training image cannot be divided"):
+        with_validation(dataset_of(train=found(1)))

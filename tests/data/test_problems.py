@@ -1,0 +1,42 @@
+import numpy as np
+
+from detect.data.problems import TEXTS_A_KIND, Problem, Problems
+
+
+def test_problems_are_counted_and_named():
+    problems = Problems(images_total=10, boxes_total=100)
+    problems.add("missing image", "list.txt:3", "a.jpg: no such file", "left out", images=1)
+    problems.add("unknown class", "a.txt:1", "class 9", "dropped", boxes=1)
+    problems.add("unknown class", "a.txt:2", "class 8", "dropped", boxes=1)
+    assert len(problems) == 3
+    assert (problems.lost_images, problems.lost_boxes) == (1, 2)
+    assert [str(problem) for problem in problems][:2] == [
+        "list.txt:3: a.jpg: no such file; left out",
+        "a.txt:1: class 9; dropped",
+    ]
+    assert problems.summary(examples=1) == [
+        "missing image: 1 (left out). list.txt:3: a.jpg: no such file",
+        "unknown class: 2 (dropped). a.txt:1: class 9",
+    ]
+
+
+def test_lost_share_is_the_larger_one():
+    problems = Problems(images_total=10, boxes_total=100, lost_images=1, lost_boxes=30)
+    assert problems.lost_share() == 0.3
+    assert Problems().lost_share() == 0
+
+
+def test_texts_are_limited_counts_are_not():
+    problems, described = Problems(), []
+
+    def describe(row: int) -> tuple[str, str]:
+        described.append(row)
+        return f"line {row}", "bad"
+
+    problems.add_many("malformed line", np.arange(TEXTS_A_KIND + 5), describe, "dropped")
+    problems.add_many("malformed line", [7], describe, "dropped")
+    problems.add_many("nothing", [], describe, "dropped")
+    assert len(problems) == TEXTS_A_KIND + 6
+    assert described == list(range(TEXTS_A_KIND))
+    assert next(iter(problems)) == Problem("malformed line", "line 0", "bad", "dropped")
+    assert "nothing" not in problems.counts

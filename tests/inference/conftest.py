@@ -1,0 +1,94 @@
+"""Small videos, and a detector that needs no training: it finds what is red."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def picture_with_red_box():
+    """A function: a grey picture [height, width, 3] with one red box."""
+
+    def paint(box: tuple[int, int, int, int], width: int = 96, height: int = 64) -> np.ndarray:
+        image = np.full((height, width, 3), 90, np.uint8)
+        x1, y1, x2, y2 = box
+        image[y1:y2, x1:x2] = (255, 0, 0)
+        return image
+
+    return paint
+
+
+@pytest.fixture(scope="session")
+def write_video():
+    """A function: pictures to an H.264 file whose timestamps are the given ones, in units of `time_base`."""
+
+    def write(path, images, times=None, time_base=Fraction(1, 1000), rotation=None, sound=False):
+        height, width = images[0].shape[:2]
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
+            stream.options = {"preset": "ultrafast", "crf": "5"}
+            stream.time_base = stream.codec_context.time_base = time_base
+            if rotation:
+                stream.set_display_rotation(rotation)
+            if sound:
+                _write_sound(container, seconds=len(images) / 25)
+            times = times or [round(index / 25 / time_base) for index in range(len(images))]
+            for image, time in zip(images, times, strict=True):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = time, time_base
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+def _write_sound(container, seconds: float) -> None:
+    stream = container.add_stream("aac", rate=16000)
+    for start in range(0, int(seconds * 16000), 1024):
+        tone = np.sin(np.arange(start, start + 1024) / 10).astype(np.float32)[None]
+        frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+@pytest.fixture(scope="session")
+def red_finder():
+    """A `Model` of 64 pixels whose detector boxes everything red in an image: one object or none, of class `red`."""
+    import tensorflow as tf
+
+    from detect.inference.predictor import Model
+    from detect.models.detector import Detector, DetectorConfig
+    from detect.models.saving import ModelCard
+    from detect.structures import Detections
+
+    class RedFinder(Detector):
+        def call(self, images, targets=None, training=False):
+            return {"images": tf.cast(images, tf.float32)}
+
+        def loss(self, outputs, targets):
+            return {}
+
+        def decode(self, outputs, confidence=None, iou=None):
+            red = outputs["images"][..., 0] - outputs["images"][..., 1] > 90  # [B, H, W]
+            x1, x2 = self.extent(tf.reduce_any(red, axis=1))
+            y1, y2 = self.extent(tf.reduce_any(red, axis=2))
+            scores = tf.cast(tf.reduce_any(red, axis=[1, 2]), tf.float32)[:, None] * 0.875
+            found = scores > confidence
+            boxes = tf.stack([x1, y1, x2, y2], axis=-1)[:, None]
+            return Detections(boxes, tf.where(found, scores, 0), tf.where(found, 0, -1))
+
+        def extent(self, red):
+            """The first and the last true position of each row [B, n], as edges."""
+            places = tf.range(tf.shape(red)[1])
+            first = tf.reduce_min(tf.where(red, places, 10_000), axis=1)
+            last = tf.reduce_max(tf.where(red, places + 1, 0), axis=1)
+            return tf.cast(first, tf.float32), tf.cast(last, tf.float32)
+
+    card = ModelCard(model="red", config={}, classes=("red", "never"), category_ids=(7, 9), image_size=64)
+    return Model(RedFinder(DetectorConfig(), classes=2), card)

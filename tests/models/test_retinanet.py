@@ -1,0 +1,273 @@
+"""RetinaNet: anchors, structure against torchvision's, losses and boxes by hand and against torchvision's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect import models
+from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, RetinaNet
+from detect.ops.anchors import anchor_boxes
+from detect.structures import Targets
+from detect.weights.backbones import assign
+
+SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
+ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
+LN2 = np.log(2)
+
+
+@pytest.fixture(scope="module")
+def detector() -> RetinaNet:
+    """Without weights, which loss and decoding do not need."""
+    return RetinaNet(Config(depth=18), classes=3)
+
+
+def raw(logits=0.0, deltas=0.0, batch=1) -> dict:
+    """Outputs that are the same for every anchor, unless arrays are given."""
+    logits = np.array(np.broadcast_to(np.float32(logits), [batch, ANCHORS, 3]))
+    deltas = np.array(np.broadcast_to(np.float32(deltas), [batch, ANCHORS, 4]))
+    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), "size": (SIDE, SIDE)}
+
+
+def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
+    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
+    rows = 1 + max(len(image) for image in images)
+    boxes = np.zeros([len(images), rows, 4], np.float32)
+    labels = np.full([len(images), rows], -1, np.int32)
+    ignore = np.zeros([len(images), rows], bool)
+    for position, image in enumerate(images):
+        for row, (box, label, skip) in enumerate(image):
+            boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
+    return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
+
+
+def recorded_state(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    """The weights that were given to torchvision's model, in the order of their names."""
+    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+    state = {}
+    for name, shape in shapes.items():
+        if name.endswith("running_var"):
+            values = random.uniform(0.5, 1.5, shape)
+        elif len(shape) == 4:
+            values = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        elif name.endswith("weight"):
+            values = random.uniform(0.5, 1, shape)
+        else:
+            values = random.standard_normal(shape) * 0.1
+        state[name] = values.astype(np.float32)
+    return state
+
+
+def test_anchor_sizes_are_cut_to_whole_pixels():
+    assert SIZES == ((32, 40, 50), (64, 80, 101), (128, 161, 203), (256, 322, 406), (512, 645, 812))
+
+
+def test_the_structure_is_torchvisions():
+    """Recorded: `RetinaNet(_resnet_fpn_extractor(resnet18(), 5, returned_layers=[2, 3, 4], extra_blocks=
+    LastLevelP6P7(256, 256)), 3)` of torchvision 0.28.0, in evaluation, with the weights of `recorded_state`, on one
+    image of 64 x 96 pixels, normalised; its raw outputs, and names and shapes of its tensors, sorted by name.
+    """
+    recorded = np.load(Path(__file__).with_name("torchvision_retinanet.npz"))
+    state = recorded_state(json.loads(str(recorded["shapes"])))
+    detector = models.create("retinanet-r18", classes=3)
+    fill(detector, state)
+    assert not state, f"unused: {list(state)}"
+    outputs = detector(np.random.RandomState(1).randint(0, 256, (1, 64, 96, 3)).astype(np.uint8))
+    for name in ("logits", "deltas"):
+        scale = np.abs(recorded[name]).max()
+        np.testing.assert_allclose(outputs[name] / scale, recorded[name] / scale, atol=1e-5)
+
+
+def fill(detector: RetinaNet, state: dict[str, np.ndarray]) -> None:
+    """Give torchvision's tensors to `detector`, taking them out of `state`."""
+    body = {name: state.pop(name) for name in list(state) if name.startswith("backbone.body.")}
+    assign(detector.backbone, {name.removeprefix("backbone.body."): value for name, value in body.items()}, "recorded")
+    layers = {f"backbone.fpn.inner_blocks.{i}.0": layer for i, layer in enumerate(detector.neck.laterals)}
+    layers |= {f"backbone.fpn.layer_blocks.{i}.0": layer for i, layer in enumerate(detector.neck.merges)}
+    layers |= {f"head.classification_head.conv.{i}.0": layer for i, layer in enumerate(detector.head.class_tower)}
+    layers |= {f"head.regression_head.conv.{i}.0": layer for i, layer in enumerate(detector.head.box_tower)}
+    layers |= {
+        "backbone.fpn.extra_blocks.p6": detector.neck.coarse6,
+        "backbone.fpn.extra_blocks.p7": detector.neck.coarse7,
+        "head.classification_head.cls_logits": detector.head.class_logits,
+        "head.regression_head.bbox_reg": detector.head.box_deltas,
+    }
+    for name, layer in layers.items():
+        layer.kernel.assign(state.pop(f"{name}.weight").transpose(2, 3, 1, 0))
+        layer.bias.assign(state.pop(f"{name}.bias"))
+
+
+def test_channels_of_the_head_are_anchor_by_anchor():
+    head = Head(classes=3, prior=0.01)
+    head(np.zeros([1, 2, 1, 256], np.float32))
+    head.class_logits.bias.assign(np.arange(27))
+    head.box_deltas.bias.assign(np.arange(36))
+    logits, deltas = head(np.zeros([1, 2, 1, 256], np.float32))
+    np.testing.assert_array_equal(logits[0], np.tile(np.arange(27).reshape(9, 3), [2, 1]))
+    np.testing.assert_array_equal(deltas[0], np.tile(np.arange(36).reshape(9, 4), [2, 1]))
+
+
+def test_an_untrained_head_gives_every_class_its_prior():
+    head = Head(classes=3, prior=0.01)
+    logits, deltas = head(np.zeros([1, 1, 1, 256], np.float32))
+    np.testing.assert_allclose(tf.sigmoid(logits), np.full([1, 9, 3], 0.01), rtol=1e-5)
+    assert not np.any(deltas.numpy())
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_losses_are_torchvisions(detector, graph):
+    """Recorded: `RetinaNet.compute_loss` of torchvision 0.28.0. With one image, both divide by the same count."""
+    random = np.random.RandomState(2)
+    outputs = raw(random.standard_normal([1, ANCHORS, 3]) - 2, random.standard_normal([1, ANCHORS, 4]) * 0.2)
+    targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False), ([1, 50, 9, 59], 1, False)])
+
+    def loss(logits, deltas):
+        return detector.loss({"logits": logits, "deltas": deltas, "size": (SIDE, SIDE)}, targets)
+
+    losses = (tf.function(loss) if graph else loss)(outputs["logits"], outputs["deltas"])
+    assert float(losses["class"]) == pytest.approx(1.0462933778762817, rel=1e-5)
+    assert float(losses["box"]) == pytest.approx(1.2691541910171509, rel=1e-5)
+
+
+def overlap(a, b) -> float:
+    """Intersection of two boxes, square pixels."""
+    return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def iou(a, b) -> float:
+    common = overlap(a, b)
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
+
+
+def match(anchors, boxes) -> list[int]:
+    """For each anchor a position in `boxes`, -1 for background, -2 for neither (paper, section 4)."""
+    true = [(row, box) for row, (box, _, ignore) in enumerate(boxes) if not ignore]
+    tops = [max(iou(anchor, box) for anchor in anchors) for _, box in true]
+    matches = []
+    for anchor in anchors:
+        ious = [iou(anchor, box) for _, box in true]
+        best = max(ious, default=0)
+        leads = any(value == top for value, top in zip(ious, tops, strict=True))
+        area = (anchor[2] - anchor[0]) * (anchor[3] - anchor[1])
+        ignored = any(overlap(anchor, box) > area / 2 for box, _, ignore in boxes if ignore)
+        if best >= 0.5 or leads:
+            matches.append(true[ious.index(best)][0])
+        else:
+            matches.append(-2 if best >= 0.4 or ignored else -1)
+    return matches
+
+
+def slow_losses(logits, deltas, images) -> tuple[float, float]:
+    """Class and box loss of a batch, anchor by anchor."""
+    anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS).astype(np.float64)
+    class_loss, box_loss, positives = 0.0, 0.0, 0
+    for row, boxes in enumerate(images):
+        for position, found in enumerate(match(anchors, boxes)):
+            if found == -2:
+                continue
+            for label, logit in enumerate(logits[row, position]):
+                yes = 1 / (1 + np.exp(-logit))
+                if found >= 0 and boxes[found][1] == label:
+                    class_loss -= 0.25 * (1 - yes) ** 2 * np.log(yes)
+                else:
+                    class_loss -= 0.75 * yes**2 * np.log(1 - yes)
+            if found >= 0:
+                positives += 1
+                anchor, box = anchors[position], boxes[found][0]
+                for axis in (0, 1):
+                    side, length = anchor[axis + 2] - anchor[axis], box[axis + 2] - box[axis]
+                    shift = (box[axis + 2] + box[axis] - anchor[axis + 2] - anchor[axis]) / 2 / side
+                    box_loss += abs(deltas[row, position, axis] - shift)
+                    box_loss += abs(deltas[row, position, axis + 2] - np.log(length / side))
+    return class_loss / max(positives, 1), box_loss / max(positives, 1)
+
+
+def test_losses_are_those_of_plain_loops(detector):
+    """Two images with different numbers of boxes: both divide by the positives of the batch. One box is ignored."""
+    images = [
+        [([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, True), ([1, 50, 9, 59], 1, False)],
+        [([10, 10, 50, 50], 1, False)],
+    ]
+    random = np.random.default_rng(0)
+    outputs = raw(random.normal(-2, 1, [2, ANCHORS, 3]), random.normal(0, 0.2, [2, ANCHORS, 4]), batch=2)
+    losses = detector.loss(outputs, truth(*images))
+    expected = slow_losses(outputs["logits"].numpy().astype(float), outputs["deltas"].numpy().astype(float), images)
+    assert (float(losses["class"]), float(losses["box"])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_ignored_region_of_the_whole_image_leaves_only_anchors_that_stick_out(detector):
+    everything = [([0, 0, SIDE, SIDE], 0, True)]
+    anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS)
+    areas = (anchors[:, 2] - anchors[:, 0]) * (anchors[:, 3] - anchors[:, 1])
+    left = sum(overlap(anchor, [0, 0, SIDE, SIDE]) <= area / 2 for anchor, area in zip(anchors, areas, strict=True))
+    losses = detector.loss(raw(), truth(everything))
+    assert 0 < left < ANCHORS
+    assert float(losses["class"]) == pytest.approx(left * 3 * 0.75 * 0.25 * LN2, rel=1e-5)
+
+
+def test_without_boxes_everything_is_background(detector):
+    losses = detector.loss(raw(), truth([]))
+    assert float(losses["class"]) == pytest.approx(ANCHORS * 3 * 0.75 * 0.25 * LN2, rel=1e-5)  # divided by 1
+    assert float(losses["box"]) == 0
+
+
+def test_boxes_are_torchvisions(detector):
+    """Recorded: `RetinaNet.postprocess_detections` of torchvision 0.28.0, the five best, of the raw values above."""
+    random = np.random.RandomState(2)
+    outputs = raw(random.standard_normal([1, ANCHORS, 3]) - 2, random.standard_normal([1, ANCHORS, 4]) * 0.2)
+    found = detector.decode(outputs)
+    expected = [
+        [0.0, 0.0, 64.0, 21.534988403320312],
+        [5.056255340576172, 7.1727447509765625, 64.0, 64.0],
+        [0.0, 0.0, 10.080591201782227, 64.0],
+        [19.743789672851562, 0.0, 53.2401123046875, 4.369935035705566],
+        [1.1093997955322266, 0.0, 41.03961944580078, 64.0],
+    ]
+    scores = [0.8917452096939087, 0.81635981798172, 0.7876269221305847, 0.7824064493179321, 0.7670809030532837]
+    np.testing.assert_allclose(found.boxes[0, :5], expected, atol=1e-3)
+    np.testing.assert_allclose(found.scores[0, :5], scores, atol=1e-5)
+    np.testing.assert_array_equal(found.labels[0, :5], [0, 0, 1, 0, 2])
+
+
+def test_one_sure_anchor_becomes_one_box(detector):
+    anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS)
+    position = next(row for row, anchor in enumerate(anchors) if list(anchor) == [16, 8, 48, 40])
+    logits = np.full([1, ANCHORS, 3], -10.0)
+    logits[0, position, 2] = np.log(4)  # a score of 0.8
+    deltas = np.zeros([1, ANCHORS, 4])
+    deltas[0, position] = [0.25, 0, np.log(2), 0]  # 8 pixels to the right, twice as wide: 8 to 72, cut at 64
+    found = detector.decode(raw(logits, deltas))
+    np.testing.assert_allclose(found.boxes[0, 0], [8, 8, 64, 40], atol=1e-4)
+    assert float(found.scores[0, 0]) == pytest.approx(0.8)
+    np.testing.assert_array_equal(found.labels[0, :2], [2, -1])
+
+
+def test_confidence_can_be_given_when_decoding(detector):
+    outputs = raw(np.log(4))
+    assert np.any(detector.decode(outputs, confidence=0.79).labels.numpy() >= 0)
+    assert np.all(detector.decode(outputs, confidence=tf.constant(0.81)).labels.numpy() == -1)
+
+
+def test_r50_has_as_many_weights_as_torchvisions():
+    """`retinanet_resnet50_fpn(num_classes=80)` of torchvision 0.28.0: 33,839,924 parameters; 53,120 statistics."""
+    detector = models.create("retinanet-r50", classes=80)
+    assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == 33_839_924
+    assert sum(np.prod(weight.shape) for weight in detector.non_trainable_weights) == 53_120
+
+
+def test_a_frozen_backbone_learns_its_kernels_only():
+    detector = models.create("retinanet-r18", classes=1, norm="frozen")
+    assert {weight.name for weight in detector.backbone.trainable_weights} == {"kernel"}
+
+
+@pytest.mark.parametrize("row", ["r18", "r34", "r50", "r101"])
+def test_parts_can_be_frozen_by_the_names_of_the_recipe(row):
+    recipe = models.variant(f"retinanet-{row}").recipe
+    detector = RetinaNet(Config(depth=int(row[1:])), classes=1)
+    for path in recipe["freeze"]:
+        layer = detector
+        for name in path.split("."):
+            layer = getattr(layer, name)
+        assert layer.trainable

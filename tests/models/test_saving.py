@@ -1,0 +1,103 @@
+"""A saved model comes back whole; what is not one is refused with a reason."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect import models
+from detect.errors import BadInput, RunFailure
+from detect.models.saving import ModelCard, load, load_card, save
+
+WIDTH = 0.0625  # a fraction of micro, to be quick
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return models.create("yolox-micro", 2, width=WIDTH)
+
+
+@pytest.fixture
+def card(detector) -> ModelCard:
+    return ModelCard(
+        model="yolox-micro",
+        config=detector.config.model_dump(),
+        classes=("cat", "dög"),
+        category_ids=(17, 18),
+        image_size=64,
+        metrics={"AP": 0.5},
+    )
+
+
+def test_a_loaded_model_predicts_the_same(detector, card, tmp_path):
+    save(detector, card, tmp_path / "runs" / "best")
+    loaded, loaded_card = load(tmp_path / "runs" / "best")
+    assert loaded_card == card == load_card(tmp_path / "runs" / "best")
+    assert loaded.config == detector.config
+    images = tf.constant(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)), tf.uint8)
+    for ours, theirs in zip(detector.decode(detector(images)), loaded.decode(loaded(images)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_saving_again_replaces_and_leaves_nothing_behind(detector, card, tmp_path):
+    folder = tmp_path / "best"
+    save(detector, card, folder)
+    save(detector, card.model_copy(update={"image_size": 96}), folder)
+    assert load_card(folder).image_size == 96
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.weights.h5"]
+
+
+def test_a_failed_save_keeps_the_old_model(detector, card, tmp_path, monkeypatch):
+    folder = tmp_path / "best"
+    save(detector, card, folder)
+
+    def no_space(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(detector, "save_weights", no_space)
+    with pytest.raises(RunFailure, match="No space left"):
+        save(detector, card.model_copy(update={"image_size": 96}), folder)
+    assert load_card(folder).image_size == 64
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_save_that_died_between_its_two_renames_is_found(detector, card, tmp_path):
+    folder = tmp_path / "best"
+    save(detector, card, folder)
+    folder.rename(tmp_path / "best.previous")
+    assert load(folder)[1] == card
+    save(detector, card, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"not a saved model: it has no model\.json"):
+        load(tmp_path)
+
+
+def test_damaged_weights_are_refused(detector, card, tmp_path):
+    save(detector, card, tmp_path / "best")
+    weights = tmp_path / "best" / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(BadInput, match=r"model\.weights\.h5 is damaged"):
+        load(tmp_path / "best")
+
+
+def test_weights_of_another_model_are_refused(detector, card, tmp_path):
+    save(detector, card.model_copy(update={"config": {**card.config, "width": 2 * WIDTH}}), tmp_path / "best")
+    with pytest.raises(BadInput, match="of another model"):
+        load(tmp_path / "best")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"format_version": 99}, "format version 99"), ({"model": "yolox-q"}, "Unknown model"), ({"kind": 1}, "kind")],
+)
+def test_cards_that_cannot_be_understood_are_refused(detector, card, tmp_path, change, message):
+    save(detector, card, tmp_path / "best")
+    path = tmp_path / "best" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BadInput, match=message):
+        load(tmp_path / "best")

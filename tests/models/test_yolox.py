@@ -1,0 +1,165 @@
+"""YOLOX: its published sizes, and its loss and decoding by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect import models
+from detect.models.yolox import STRIDES
+from detect.ops.anchors import points
+from detect.ops.assignment import sim_ota
+from detect.ops.coding import decode_yolox
+from detect.structures import Targets
+
+SIDE = 64  # of the pictures here; 8 x 8 + 4 x 4 + 2 x 2 cells
+CELLS = 84
+
+
+@pytest.fixture(scope="module")
+def yolox():
+    """Three classes, a fifth of nano's width."""
+    return models.create("yolox-micro", 3, width=0.0625)
+
+
+def targets(boxes, labels, ignore=None) -> Targets:
+    """Of one image."""
+    ignore = [False] * len(labels) if ignore is None else ignore
+    return Targets(
+        tf.reshape(tf.constant(boxes, tf.float32), [1, -1, 4]),
+        tf.constant([labels], tf.int32),
+        tf.constant([ignore], bool),
+    )
+
+
+def outputs_of(offsets=None, objectness=None, class_logits=None) -> dict:
+    """Raw outputs for one image, zeros where not given."""
+    return {
+        "offsets": tf.zeros([1, CELLS, 4]) if offsets is None else tf.constant(offsets, tf.float32),
+        "objectness": tf.zeros([1, CELLS]) if objectness is None else tf.constant(objectness, tf.float32),
+        "class_logits": tf.zeros([1, CELLS, 3]) if class_logits is None else tf.constant(class_logits, tf.float32),
+        "size": (SIDE, SIDE),
+    }
+
+
+def random_outputs(seed: int = 0) -> dict:
+    random = np.random.default_rng(seed)
+    return outputs_of(
+        random.normal(0, 0.5, (1, CELLS, 4)), random.normal(size=(1, CELLS)), random.normal(size=(1, CELLS, 3))
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "parameters"),
+    [
+        # millions, as published, and exactly, as the authors' code counts for 80 classes
+        ("nano", 0.91), ("tiny", 5.06), ("s", 8.97), ("m", 25.33), ("l", 54.21), ("x", 99.07),
+    ],
+)  # fmt: skip
+def test_sizes_are_the_published_ones(row, parameters):
+    detector = models.create(f"yolox-{row}", 80)
+    trainable = sum(math.prod(weight.shape) for weight in detector.trainable_weights)
+    assert round(trainable / 1e6, 2) == parameters
+
+
+def test_micro_has_fewer_than_three_million_parameters():
+    assert models.create("yolox-micro", 80).count_params() < 3e6
+
+
+def test_scores_start_at_the_prior(yolox):
+    for level in yolox.head:
+        for layer in (level.class_logits, level.objectness):
+            np.testing.assert_allclose(tf.sigmoid(layer.bias), np.full(layer.bias.shape, 0.01), rtol=1e-5)
+
+
+def test_a_box_scores_objectness_times_class_probability(yolox):
+    """Cell 9 is row 1, column 1 of the first level: offsets 0.5 put its centre at 12, log 2 makes sides of 2 strides."""
+    outputs = outputs_of(objectness=np.full((1, CELLS), -20), class_logits=np.full((1, CELLS, 3), -20))
+    row = tf.one_hot(9, CELLS)
+    outputs["offsets"] += row[None, :, None] * [0.5, 0.5, math.log(2), math.log(2)]
+    outputs["objectness"] += row[None] * (20 + math.log(4))  # probability 0.8
+    outputs["class_logits"] += row[None, :, None] * [0.0, 20 + math.log(9), 0.0]  # probability 0.9
+    found = yolox.decode(outputs)
+    np.testing.assert_allclose(found.boxes[0, 0], [4, 4, 20, 20], rtol=1e-5)
+    np.testing.assert_allclose(found.scores[0, :2], [0.72, 0], rtol=1e-5)
+    np.testing.assert_array_equal(found.labels[0, :2], [1, -1])
+
+
+def test_boxes_are_cut_to_the_image(yolox):
+    outputs = outputs_of(offsets=np.full((1, CELLS, 4), 3.0))
+    boxes = yolox.decode(outputs).boxes
+    assert float(tf.reduce_min(boxes)) >= 0
+    assert float(tf.reduce_max(boxes)) <= SIDE
+
+
+def test_decoding_takes_other_thresholds(yolox):
+    outputs = random_outputs()
+    scores = yolox.decode(outputs, confidence=tf.constant(0.4)).scores.numpy()
+    assert scores.max() > 0.4
+    assert not np.any((scores > 0) & (scores <= 0.4))
+    few, many = (
+        int(tf.reduce_sum(tf.cast(yolox.decode(outputs, iou=iou).labels >= 0, tf.int32))) for iou in (0.1, 0.9)
+    )
+    assert few < many
+
+
+def test_the_loss_is_the_plain_loop(yolox):
+    """Every cell in turn, from the assignment: box, objectness, class and L1, over the foreground cells."""
+    outputs, truth = random_outputs(), targets([[8, 8, 40, 40], [30, 20, 60, 62]], [2, 0])
+    corners, strides = points(SIDE, SIDE, STRIDES, offset=0.0)
+    boxes = decode_yolox(outputs["offsets"], corners, strides)
+    assigned = sim_ota(boxes, outputs["class_logits"], outputs["objectness"], *points(SIDE, SIDE, STRIDES), *truth)
+    expected = {"box": 0.0, "objectness": 0.0, "class": 0.0, "l1": 0.0}
+    for cell in range(CELLS):
+        positive = bool(assigned.foreground[0, cell])
+        expected["objectness"] += cross_entropy(float(outputs["objectness"][0, cell]), float(positive))
+        if not positive:
+            continue
+        index, overlap = int(assigned.indices[0, cell]), float(assigned.ious[0, cell])
+        expected["box"] += 5 * (1 - overlap**2)
+        for label, logit in enumerate(outputs["class_logits"][0, cell].numpy()):
+            expected["class"] += cross_entropy(logit, overlap * (label == int(truth.labels[0, index])))
+        x1, y1, x2, y2 = truth.boxes[0, index].numpy()
+        (x, y), stride = corners[cell], strides[cell]
+        wanted = [((x1 + x2) / 2 - x) / stride, ((y1 + y2) / 2 - y) / stride]
+        wanted += [math.log((x2 - x1) / stride), math.log((y2 - y1) / stride)]
+        expected["l1"] += np.abs(outputs["offsets"][0, cell].numpy() - wanted).sum()
+    count = int(tf.reduce_sum(tf.cast(assigned.foreground, tf.int32)))
+    assert count >= 2
+    yolox.l1_weight.assign(1.0)
+    losses = yolox.loss(outputs, truth)
+    yolox.l1_weight.assign(0.0)
+    for name, value in expected.items():
+        np.testing.assert_allclose(losses[name], value / count, rtol=1e-4, err_msg=name)
+
+
+def cross_entropy(logit: float, target: float) -> float:
+    probability = 1 / (1 + math.exp(-logit))
+    return -target * math.log(probability) - (1 - target) * math.log(1 - probability)
+
+
+def test_l1_counts_only_once_training_closes():
+    detector = models.create("yolox-micro", 3, width=0.0625)
+    outputs, truth = random_outputs(), targets([[8, 8, 40, 40]], [1])
+    compiled = tf.function(lambda: detector.loss(outputs, truth)["l1"], autograph=False)
+    assert float(compiled()) == 0
+    detector.close()
+    assert float(compiled()) > 0  # without a new trace
+
+
+def test_without_boxes_only_objectness_is_left(yolox):
+    losses = yolox.loss(outputs_of(), targets([[0, 0, 0, 0]], [-1]))
+    assert float(losses["box"]) == float(losses["class"]) == 0
+    np.testing.assert_allclose(losses["objectness"], CELLS * math.log(2), rtol=1e-5)
+
+
+def test_cells_in_an_ignored_region_learn_nothing(yolox):
+    """Cell 0 has its centre at (4, 4), inside the region; cell 63 at (60, 60), outside."""
+    objectness = tf.Variable(tf.zeros([1, CELLS]))
+    truth = targets([[0, 0, 30, 30], [32, 32, 50, 50]], [0, 1], [True, False])
+    with tf.GradientTape() as tape:
+        total = tf.add_n(list(yolox.loss({**outputs_of(), "objectness": objectness}, truth).values()))
+    gradient = tape.gradient(total, objectness)
+    assert float(gradient[0, 0]) == 0
+    assert float(gradient[0, 63]) > 0

@@ -1,0 +1,72 @@
+"""A run that is killed goes on as if nothing had happened, to the bit."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import detect
+from detect.data.shapes import write_shapes
+from detect.training.folder import RunFolder
+
+# 12 steps of 4 images, 3 epochs of 16; a checkpoint every second step, so also in the middle of an epoch.
+SETTINGS = {"epochs": 3, "image_size": 64, "batch_size": 4}
+ASSIGNMENTS = ["architecture.width=0.125", "validations=6", "schedule.closing=0.2"]
+KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
+
+KILLED_RUN = """
+import os, signal, sys
+import detect
+from detect.training.step import TrainingStep
+
+calls, step = 0, TrainingStep.__call__
+
+def deadly(self, *arguments, **options):
+    global calls
+    calls += 1
+    if calls == {killed_at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *arguments, **options)
+
+TrainingStep.__call__ = deadly
+detect.train({data!r}, "yolox-micro", name="killed", set={assignments!r}, **{settings!r})
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("shapes"), train=16, val=4, image_size=64)
+
+
+def test_resume_after_kill_9_gives_the_same_bits(data, tmp_path):
+    assignments = [*ASSIGNMENTS, f"runs={tmp_path}"]
+    detect.train(data, "yolox-micro", name="whole", set=assignments, **SETTINGS)
+
+    script = KILLED_RUN.format(killed_at=KILLED_AT, data=str(data), assignments=assignments, settings=SETTINGS)
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert checkpoint(tmp_path / "killed")["step"] == 6
+
+    detect.train(data, "yolox-micro", name="killed", resume=True, set=assignments, **SETTINGS)
+    whole, resumed = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed")
+    assert resumed.keys() == whole.keys()
+    for name, value in whole.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    assert steps_of(tmp_path / "killed") == steps_of(tmp_path / "whole")
+
+
+def checkpoint(folder: Path) -> dict:
+    """All variables of the last checkpoint, and the step."""
+    with np.load(RunFolder(folder).checkpoint) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "header"}
+        return {**arrays, "step": json.loads(str(archive["header"]))["position"]["step"]}
+
+
+def steps_of(folder: Path) -> list[int]:
+    """The steps at which the run was validated, as its journal has them."""
+    rows = [json.loads(line) for line in RunFolder(folder).metrics.read_text().splitlines()]
+    return [row["step"] for row in rows if row["kind"] == "val"]

@@ -1,0 +1,58 @@
+"""From words to settings."""
+
+import pytest
+
+from detect.errors import BadInput
+from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
+
+GIVEN = {"data": "d", "model": "yolox-nano"}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("45", 45)])
+def test_seconds(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "m", "-5m", "0", "ten minutes", "nan"])
+def test_a_time_that_is_none(text):
+    with pytest.raises(BadInput, match="max-time"):
+        seconds(text)
+
+
+def test_nothing_is_left_open():
+    settings = resolve_settings(GIVEN, [])
+    assert settings.image_size == 416  # yolox-nano's own
+    assert settings.epochs == DEFAULT_EPOCHS
+
+
+def test_assignments_come_last():
+    settings = resolve_settings({**GIVEN, "batch_size": 4}, ["batch_size=8", "optimizer.name=sgd"])
+    assert settings.batch_size == 8
+    assert settings.optimizer.name == "sgd"
+
+
+def test_the_papers_recipe_gives_way_to_what_is_given():
+    settings = resolve_settings({**GIVEN, "epochs": 3.0}, ["recipe=paper", "optimizer.weight_decay=0.1"])
+    assert settings.optimizer.name == "sgd"
+    assert settings.epochs == 3
+    assert settings.optimizer.weight_decay == 0.1
+
+
+def test_epochs_and_time_exclude_each_other():
+    with pytest.raises(BadInput, match="not both"):
+        resolve_settings({**GIVEN, "epochs": 3.0, "max_time": 60.0}, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "assignments", "message"),
+    [
+        ({"model": "yolox-nanno"}, [], "yolox-nano"),
+        ({}, ["optimiser.name=sgd"], "optimizer"),
+        ({}, ["optimizer.nane=sgd"], "name"),
+        ({}, ["optimizer.name=adam"], "'sgd' or 'adamw'"),
+        ({"batch_size": 0}, [], "greater than 0"),
+    ],
+)
+def test_errors_name_what_is_wrong(options, assignments, message):
+    with pytest.raises(BadInput, match=message):
+        resolve_settings({**GIVEN, **options}, assignments)

@@ -1,0 +1,88 @@
+"""The compiled step: against plain arithmetic, over accumulated batches, and over replicas."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
+from detect.structures import Batch, Targets
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+from detect.training.step import TrainingStep
+
+SIDE = 2
+
+
+class Brightness(Detector):
+    """Predicts one number, `weight * mean of the picture`; its loss is the mean square of it over the whole batch."""
+
+    def __init__(self):
+        super().__init__(DetectorConfig(), classes=1)
+        self.scale = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+
+    def call(self, images, targets=None, training=False):
+        return {"value": self.scale(tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2, 3])[:, None])}
+
+    def loss(self, outputs, targets):
+        count = sum_over_replicas(tf.cast(tf.shape(outputs["value"])[0], tf.float32))
+        return {"square": tf.reduce_sum(outputs["value"] ** 2) / count}
+
+    def decode(self, outputs, confidence=None, iou=None):
+        raise NotImplementedError("this detector only learns")
+
+
+def batch(*levels):
+    images = np.stack([np.full((SIDE, SIDE, 3), level, np.uint8) for level in levels])
+    count = len(levels)
+    targets = Targets(tf.zeros((count, 1, 4)), tf.fill((count, 1), -1), tf.zeros((count, 1), tf.bool))
+    return Batch(tf.constant(images), targets, tf.range(count, dtype=tf.int64))
+
+
+def create():
+    """The detector and a step that takes plain gradient steps."""
+    detector = Brightness()
+    detector(tf.zeros((1, SIDE, SIDE, 3), tf.uint8))
+    settings = OptimizerSettings(name="sgd", momentum=0.0, weight_decay=0.0, clip_norm=None)
+    optimizer = Optimizer(settings, [variable.value for variable in detector.trainable_variables])
+    return detector, TrainingStep(detector, optimizer, WeightAverage(detector), (SIDE,))
+
+
+def weight(detector) -> float:
+    return float(np.squeeze(detector.weights[0].numpy()))
+
+
+def test_one_step_by_hand():
+    detector, step = create()
+    losses = step((batch(1, 3),), SIDE, learning_rate=0.01, decay=0.5)
+    assert float(losses["square"]) == pytest.approx(5)  # (1 + 9) / 2
+    assert weight(detector) == pytest.approx(1 - 0.01 * 2 * 5)  # the gradient of w^2 * 5 at w = 1
+    np.testing.assert_allclose(step.average.average, [0.95], rtol=1e-6)  # half way from 1 to 0.9
+
+
+def test_accumulated_batches_equal_their_mean():
+    detector, step = create()
+    step((batch(1, 3), batch(2, 0)), SIDE, learning_rate=0.01, decay=0.5)
+    assert weight(detector) == pytest.approx(1 - 0.01 * 2 * (5 + 2) / 2)
+
+
+def test_another_size_is_an_error():
+    _, step = create()
+    with pytest.raises(ValueError, match=r"side \[2\], got 4"):
+        step((batch(1),), 4, learning_rate=0.01, decay=0.5)
+
+
+def test_two_replicas_equal_one_large_batch(two_devices):
+    detector, step = create()
+    step((batch(1, 3, 2, 0),), SIDE, learning_rate=0.01, decay=0.5)
+    with tf.distribute.MirroredStrategy(two_devices).scope():
+        mirrored, distributed = create()
+        halves = [batch(1, 3), batch(2, 0)]
+        values = tf.distribute.get_strategy().experimental_distribute_values_from_function(
+            lambda context: halves[context.replica_id_in_sync_group]
+        )
+        losses = distributed((values,), SIDE, learning_rate=0.01, decay=0.5)
+    assert float(losses["square"]) == pytest.approx(3.5)
+    assert weight(mirrored) == pytest.approx(weight(detector))
+    np.testing.assert_allclose(distributed.average.average.numpy(), step.average.average.numpy(), rtol=1e-6)

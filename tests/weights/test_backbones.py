@@ -1,0 +1,148 @@
+"""torchvision's ResNet weights in our backbone: the same features, every tensor accounted for, clear errors."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detect.errors import BadInput, RunFailure
+from detect.layers.resnet import ResNet
+from detect.models.retinanet import Config, RetinaNet
+from detect.weights import backbones
+
+
+def recorded_state(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    """The weights that were given to torchvision's model, in the order of their names."""
+    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+    state = {}
+    for name, shape in shapes.items():
+        if name.endswith("running_var"):
+            values = random.uniform(0.5, 1.5, shape)
+        elif len(shape) == 4:
+            values = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        elif name.endswith("weight"):
+            values = random.uniform(0.5, 1, shape)
+        else:
+            values = random.standard_normal(shape) * 0.1
+        state[name] = values.astype(np.float32)
+    return state
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return np.load(Path(__file__).with_name("torchvision_resnet.npz"))
+
+
+@pytest.fixture(scope="module")
+def state(recorded) -> dict[str, np.ndarray]:
+    return recorded_state(json.loads(str(recorded["resnet18/shapes"])))
+
+
+@pytest.fixture
+def backbone() -> ResNet:
+    backbone = ResNet(18)
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    return backbone
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_features_are_torchvisions(recorded, depth):
+    """Recorded: `resnet18()` and `resnet50()` of torchvision 0.28.0 in evaluation, with the weights of
+    `recorded_state`, on one normalised image of 64 x 96 pixels: names and shapes of their tensors, sorted by name, and
+    every sixteenth channel after each of the four stages.
+    """
+    backbone = ResNet(depth)
+    image = np.random.RandomState(1).randint(0, 256, (1, 64, 96, 3)).astype(np.uint8)
+    backbone(image)
+    backbones.assign(backbone, recorded_state(json.loads(str(recorded[f"resnet{depth}/shapes"]))), "recorded")
+    for number, features in enumerate(backbone(image), start=1):
+        expected = recorded[f"resnet{depth}/stage{number}"]
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(features[..., ::16] / scale, expected / scale, atol=1e-5)
+
+
+def test_every_weight_is_assigned(backbone, state):
+    for weight in backbone.weights:
+        weight.assign(np.full(weight.shape, np.nan, np.float32))
+    backbones.assign(backbone, state, "a file")
+    assert all(np.all(np.isfinite(weight.numpy())) for weight in backbone.weights)
+
+
+def test_the_classifier_is_left_out(backbone, state):
+    more = {"fc.weight": np.zeros([1000, 512]), "fc.bias": np.zeros(1000), "bn1.num_batches_tracked": np.array(7)}
+    backbones.assign(backbone, {**state, **more}, "a file")
+
+
+def test_tensors_that_do_not_fit_are_named_and_nothing_is_assigned(backbone, state):
+    before = backbone.stem.convolution.kernel.numpy()
+    wrong = {**state, "layer1.0.bn1.bias": np.zeros(63), "layer5.weight": np.zeros(1)}
+    del wrong["layer4.0.downsample.0.weight"]
+    with pytest.raises(BadInput) as caught:
+        backbones.assign(backbone, wrong, "weights.pth")
+    for part in (
+        "weights.pth",
+        "resnet18",
+        "layer4.0.downsample.0.weight is missing",
+        "layer5.weight is not part of it",
+        "layer1.0.bn1.bias has shape (63,), not (64,)",
+    ):
+        assert part in str(caught.value)
+    np.testing.assert_array_equal(backbone.stem.convolution.kernel.numpy(), before)
+
+
+def test_long_lists_of_problems_are_cut(backbone):
+    with pytest.raises(BadInput, match="and 80 more"):  # 20 convolutions of 5 tensors, 20 of them shown
+        backbones.assign(backbone, {}, "empty.pth")
+
+
+def test_names_fit_the_depth():
+    for depth in (18, 34, 50, 101):
+        name = backbones.backbone_weights(RetinaNet(Config(depth=depth), classes=2))
+        assert name == f"resnet{depth}"
+        assert f"{name}-" in backbones.PUBLISHED[name]
+
+
+def test_other_backbones_have_none():
+    assert backbones.backbone_weights(object()) is None
+    with pytest.raises(BadInput, match="ResNet"):
+        backbones.load_backbone(object(), "resnet18")
+
+
+def test_an_unknown_name_gets_the_nearest_one(backbone):
+    with pytest.raises(BadInput, match="resnet18"):
+        backbones.load_backbone(backbone, "resnet-18")
+
+
+def test_offline_the_way_on_is_named(backbone, tmp_path, monkeypatch):
+    monkeypatch.setenv("DETECT_CACHE", str(tmp_path))
+    monkeypatch.setitem(backbones.PUBLISHED, "resnet18", "http://127.0.0.1:9/resnet18-f37072fd.pth")
+    with pytest.raises(RunFailure) as caught:
+        backbones.load_backbone(backbone, "resnet18")
+    assert str(tmp_path / "resnet18-f37072fd.pth") in str(caught.value)
+    assert "--weights none" in str(caught.value)
+
+
+def test_without_torch_the_extra_is_named(backbone, tmp_path, monkeypatch):
+    (tmp_path / "resnet18.pth").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(RunFailure, match=r"detect-tf\[weights\]"):
+        backbones.load_backbone(backbone, tmp_path / "resnet18.pth")
+
+
+def test_a_torch_file_is_read(backbone, state, tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {name: torch.from_numpy(value) for name, value in state.items()}
+    torch.save(tensors, tmp_path / "weights.pth")
+    backbones.load_backbone(backbone, tmp_path / "weights.pth")
+    expected = state["conv1.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(backbone.stem.convolution.kernel.numpy(), expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut short"])
+def test_a_file_of_something_else_is_refused(backbone, tmp_path, content):
+    pytest.importorskip("torch")
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(BadInput, match=r"weights\.pth"):
+        backbones.load_backbone(backbone, tmp_path / "weights.pth")

@@ -1,0 +1,348 @@
+"""Measure what the project promises of its speed and accuracy, and say whether the machine it runs on keeps it.
+
+    python tools/measure_figures.py                          everything but the long ones: bccd, demo
+    python tools/measure_figures.py retinanet video          these
+    python tools/measure_figures.py bccd --run runs/bccd     read a finished run instead of training for 30 minutes
+    python tools/measure_figures.py --json figures.json      for other programs, too
+
+The targets are for 2 CPU cores and no GPU, on a machine that does nothing else meanwhile.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+DETECT = (sys.executable, "-c", "from detect.cli.main import main; main()")
+LONG = ("bccd", "demo")  # these take half an hour and ten minutes, and run only when they are named
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number, and the target that it is held against."""
+
+    name: str
+    value: float
+    unit: str = ""
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def passed(self) -> bool | None:
+        """None where there is no target."""
+        if math.isinf(self.least) and math.isinf(self.most):
+            return None
+        return bool(self.least <= self.value <= self.most)
+
+    def cells(self) -> list[str]:
+        low = "" if math.isinf(self.least) else f">= {self.least:g}"
+        high = "" if math.isinf(self.most) else f"<= {self.most:g}"
+        word = {None: "", True: "yes", False: "NO"}[self.passed]
+        return [self.name, f"{self.value:.4g} {self.unit}".strip(), f"{low} {high}".strip(), word]
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    chosen = arguments.names or [name for name in MEASUREMENTS if name not in LONG]
+    figures = []
+    for name in chosen:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        figures += MEASUREMENTS[name](arguments)
+    show(figures)
+    if arguments.json:
+        rows = [{**asdict(figure), "passed": figure.passed} for figure in figures]
+        rows = [{key: None if value in (math.inf, -math.inf) else value for key, value in row.items()} for row in rows]
+        arguments.json.write_text(json.dumps({"machine": machine(), "figures": rows}, indent=2, default=float))
+    return int(any(figure.passed is False for figure in figures))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"measurements: {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--run", type=Path, help="run folder of a model trained on bccd, for bccd and video")
+    parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder with bccd, videos and coco_reference")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(MEASUREMENTS))
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(MEASUREMENTS)}")
+    return arguments
+
+
+def show(figures: list[Figure]) -> None:
+    rows = [["figure", "measured", "target", "reached"], *(figure.cells() for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    print("  ".join(f"{key}: {value}" for key, value in machine().items()))
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def machine() -> dict[str, str | int]:
+    processor = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": processor, "cores": cores or 0, "python": platform.python_version()}
+
+
+def median_seconds(work: Callable[[], object], repeats: int, warmups: int = 1) -> float:
+    for _ in range(warmups):
+        work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+# Start-up
+
+
+def measure_startup(_arguments) -> list[Figure]:
+    """The help, and `import detect`: the best of several processes, since others may use the machine."""
+
+    def best(*command: str) -> float:
+        def run() -> None:
+            subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+        return min(median_seconds(run, repeats=1) for _ in range(5))
+
+    return [
+        Figure("detect --help", best(*DETECT, "--help"), "s", most=0.5),
+        Figure("import detect", best(sys.executable, "-c", "import detect"), "s"),
+        Figure("python itself", best(sys.executable, "-c", "pass"), "s"),
+    ]
+
+
+# Scoring
+
+
+def measure_coco_reference(arguments) -> list[Figure]:
+    """Our numbers beside those that pycocotools gives when it reads the files itself."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    from detect.evaluation.coco import METRICS
+    from detect.evaluation.run import evaluate_predictions
+
+    folder = arguments.data / "coco_reference"
+    truth, results = (
+        folder / name for name in ("instances_val2014_100.json", "instances_val2014_fakebbox100_results.json")
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(truth))
+        evaluation = COCOeval(coco, coco.loadRes(str(results)), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    scores = evaluate_predictions(results, truth)
+    largest = max(abs(getattr(scores, name) - value) for name, value in zip(METRICS, evaluation.stats, strict=True))
+    published = {"AP": 0.5045806987, "AP50": 0.6969727247, "AP75": 0.5729816670}
+    figures = [
+        Figure(f"coco_reference {name} - {value}", abs(getattr(scores, name) - value), most=5e-11)
+        for name, value in published.items()
+    ]
+    return [*figures, Figure("coco_reference, largest of 12 differences to pycocotools", largest, most=0)]
+
+
+# RetinaNet
+
+
+def measure_retinanet(_arguments) -> list[Figure]:
+    """RetinaNet-R50 at 512 px with random weights: one image to boxes, and a training step of four images."""
+    import tensorflow as tf
+
+    from detect import models
+    from detect.inference.predictor import Model
+    from detect.models.saving import ModelCard
+    from detect.structures import Batch, Targets
+    from detect.training.average import WeightAverage
+    from detect.training.optimizers import Optimizer
+    from detect.training.settings import OptimizerSettings
+    from detect.training.step import TrainingStep
+
+    rng = np.random.default_rng(0)
+    classes = tuple(f"class {number}" for number in range(80))
+    detector = models.create("retinanet-r50", len(classes))
+    model = Model(detector, ModelCard(model="", config={}, classes=classes, category_ids=range(80), image_size=512))
+    image = rng.integers(0, 256, (1, 512, 512, 3), np.uint8)
+    # Every anchor passes a confidence of 0, so that suppression has its full load.
+    latency = median_seconds(lambda: model.detect(image, confidence=0.0), repeats=15, warmups=3)
+
+    corners = rng.uniform(0, 380, (4, 8, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(20, 130, (4, 8, 2))], axis=-1).astype(np.float32)
+    labels = rng.integers(0, len(classes), (4, 8)).astype(np.int32)
+    targets = Targets(*map(tf.constant, (boxes, labels, np.zeros((4, 8), bool))))
+    images = tf.constant(rng.integers(0, 256, (4, 512, 512, 3), np.uint8))
+    batch = Batch(images, targets, tf.range(4, dtype=tf.int64))
+    variables = [variable.value for variable in detector.trainable_variables]
+    step = TrainingStep(detector, Optimizer(OptimizerSettings(), variables), WeightAverage(detector), (512,))
+
+    def train() -> float:
+        return sum(float(loss) for loss in step((batch,), 512, 1e-5, 0.99).values())
+
+    seconds = median_seconds(train, repeats=4, warmups=2)
+    return [
+        Figure("RetinaNet-R50, 512 px, one image to boxes", 1000 * latency, "ms", most=670),
+        Figure("RetinaNet-R50, 512 px, training step of 4", 4 / seconds, "images/s", least=0.40),
+    ]
+
+
+# Training
+
+
+def measure_throughput(arguments) -> list[Figure]:
+    """Three minutes of a real run on bccd with the default settings at 320 px."""
+    with tempfile.TemporaryDirectory() as folder:
+        train_bccd(arguments.data, Path(folder), "throughput", "3m")
+        return throughput_of(Path(folder) / "throughput")
+
+
+def measure_bccd(arguments) -> list[Figure]:
+    """A run on bccd from random weights, scored on val and test; read from `--run` where there is one."""
+    import detect
+
+    if not arguments.run:
+        train_bccd(arguments.data, ROOT / "runs", "bccd", "30m")
+    run = arguments.run or ROOT / "runs" / "bccd"
+    model = detect.load(run)
+    val, test = (detect.evaluate(model, arguments.data / "bccd", part) for part in ("val", "test"))
+    rows = journal(run)
+    return [
+        Figure("bccd, parameters", model.detector.count_params() / 1e6, "million", most=3),
+        Figure("bccd, time of the run", (rows[-1]["time"] - rows[0]["time"]) / 60, "minutes", most=30),
+        Figure("bccd, AP on val", val.AP, least=0.53),
+        Figure("bccd, AP50 on val", val.AP50, least=0.83),
+        Figure("bccd, AP on test", test.AP),
+        Figure("bccd, AP50 on test", test.AP50),
+        Figure("bccd, AP on val - AP on test", abs(val.AP - test.AP), most=0.02),
+        *throughput_of(run),
+    ]
+
+
+def train_bccd(data: Path, runs: Path, name: str, max_time: str) -> None:
+    options = ("--data", data / "bccd", "--image-size", "320", "--weights", "none", "--max-time", max_time)
+    command = [*DETECT, "train", *options, "--name", name, "--set", f"runs={runs}"]
+    subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr, cwd=ROOT)
+
+
+def throughput_of(run: Path) -> list[Figure]:
+    """What the journal of a run says of its steps; the first rows, with compilation and cold caches, left out."""
+    rows = [row for row in journal(run) if row["kind"] == "train"][2:]
+    rate = statistics.median(row["images_per_second"] for row in rows)
+    wait = statistics.mean(row["data_wait"] for row in rows)
+    return [
+        Figure("training at 320 px, batch 16", rate, "images/s", least=15),
+        Figure("training, share of time waiting for data", 100 * wait, "%", most=10),
+    ]
+
+
+def journal(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+# Video
+
+
+def measure_video(arguments) -> list[Figure]:
+    """A video, file to annotated file, beside the same model on the same frames in memory; by turns, three times."""
+    from detect.inference.run import predict_to_folder
+
+    video = arguments.data / "videos" / "one-by-one-person-detection.mp4"
+    model = small_model(arguments.run)
+    frames = letterboxed_frames(video, model.image_size, 16 * model.batch_size)
+    batches = np.split(frames, len(frames) // model.batch_size)
+
+    def batched() -> None:
+        for batch in batches:
+            model.detect(batch)
+
+    alone, end_to_end = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(3):
+            alone.append(len(frames) / median_seconds(batched, repeats=1))
+            end_to_end.append(predict_to_folder(model, str(video), folder).rate)
+    model_rate, whole_rate = statistics.median(alone), statistics.median(end_to_end)
+    return [
+        Figure(
+            f"video, {model.card.model} at {model.image_size} px, model alone", statistics.median(alone), "frames/s"
+        ),
+        Figure("video, end to end", whole_rate, "frames/s"),
+        Figure("video, end to end as a share of the model alone", 100 * whole_rate / model_rate, "%", least=90),
+    ]
+
+
+def small_model(run: Path | None):
+    """The trained model, or one of the same structure with random weights, which finds nothing to draw."""
+    import detect
+    from detect import models
+    from detect.inference.predictor import Model
+    from detect.models.saving import ModelCard
+
+    if run:
+        return detect.load(run)
+    card = ModelCard(model="yolox-micro", config={}, classes=("person",), category_ids=(1,), image_size=320)
+    return Model(models.create(card.model, 1), card)
+
+
+def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
+    """The first frames of a video, uint8 [count, side, side, 3]."""
+    from detect.data.resizing import letterbox
+    from detect.inference.sources import find_sources, read_frames
+
+    frames = itertools.islice(read_frames(find_sources(str(video)), print), count)
+    return np.stack([letterbox(frame.image, (side, side))[0] for frame in frames])
+
+
+# The demo
+
+
+def measure_demo(_arguments) -> list[Figure]:
+    """`make demo` in a fresh clone of what is committed, installation included."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+        start = time.perf_counter()
+        subprocess.run(["make", "demo"], check=True, cwd=clone, env=environment, stdout=sys.stderr)
+        minutes = (time.perf_counter() - start) / 60
+        scores = json.loads((clone / "demo" / "scores.json").read_text())
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # kibibytes on Linux; of the largest process
+    return [
+        Figure("make demo in a fresh clone", minutes, "minutes", most=10),
+        Figure("make demo, AP50", scores["AP50"], least=0.90),
+        Figure("make demo, peak memory", peak, "GiB", most=4),
+    ]
+
+
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
+    "startup": measure_startup,
+    "coco_reference": measure_coco_reference,
+    "retinanet": measure_retinanet,
+    "throughput": measure_throughput,
+    "video": measure_video,
+    "bccd": measure_bccd,
+    "demo": measure_demo,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
