@@ -11,7 +11,7 @@ import ast
 import inspect
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,9 @@ def update(path: Path, text: str, check: bool) -> bool:
     return True
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = [header, tuple("---" for _ in header), *rows]
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
@@ -62,7 +62,7 @@ def command_line_page() -> str:
     from detect.cli.main import app
 
     group = get_command(app)
-    parts = [NOTICE, "# The command line", group.help, EXIT_CODES]
+    parts = [NOTICE, "# The command line", group.help or "", EXIT_CODES]
     for words, command in commands(group, "detect"):
         parts += [f"## {words}", inspect.cleandoc(command.help or ""), f"```\n{usage(words, command)}\n```"]
         rows = [(name_of(parameter), default_of(parameter), parameter.help or "") for parameter in shown(command)]
@@ -213,7 +213,7 @@ def module_summary(stem: str) -> str:
     return inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
 
 
-def model_row(name: str) -> tuple[str, ...]:
+def model_row(name: str) -> list[str]:
     import keras
 
     from detect.models import create, variant
@@ -222,7 +222,7 @@ def model_row(name: str) -> tuple[str, ...]:
     parameters = create(name, CLASSES).count_params()
     keras.backend.clear_session()
     published = "" if row.published_ap is None else f"{row.published_ap:.1f}"
-    return (f"`{name}`", f"{parameters / 1e6:.1f}", str(row.image_size), published)
+    return [f"`{name}`", f"{parameters / 1e6:.1f}", str(row.image_size), published]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from detect.cli.starting import start_tensorflow
 if TYPE_CHECKING:
     from detect.inference.run import Summary
 
-MOST_NAMED = 10  # skipped or written files that are listed
+MOST_NAMED = 10  # skipped files, and written pictures, that are listed one by one
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def predict(
@@ -72,10 +73,13 @@ def show_summary(summary: "Summary", out: Path) -> None:
     say(f"Looked at {' and '.join(filter(None, looked_at))}{frames}, {summary.rate:.1f} frames/s.")
     counts = ", ".join(f"{name} {count}" for name, count in summary.counts.items())
     say(f"Found {_count(summary.detections, 'object') or 'nothing'}{': ' + counts if counts else ''}.")
-    for path in summary.outputs[:MOST_NAMED]:
-        say(f"Written: {path}")
-    if len(summary.outputs) > MOST_NAMED:
-        say(f"Written: {len(summary.outputs) - MOST_NAMED} more files under {out}")
+    pictures = [path for path in summary.outputs if path.suffix.lower() in PICTURES]
+    many = len(pictures) > MOST_NAMED
+    for path in summary.outputs:
+        if not (many and path in pictures):
+            say(f"Written: {path}")
+    if many:
+        say(f"Written: {len(pictures)} pictures in {out}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,9 +1,10 @@
 """Pictures and videos behind http addresses."""
 
+import base64
 import http.client
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from detect.errors import BadInput
 
@@ -42,7 +43,11 @@ def shown(address: str) -> str:
 
 
 def _open(address: str):
-    request = urllib.request.Request(address, headers={"User-Agent": "detect"})  # some servers refuse Python's own
+    request = urllib.request.Request(shown(address), headers={"User-Agent": "detect"})  # some refuse Python's own
+    parts = urlsplit(address)
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 

@@ -30,7 +30,6 @@ _GREY: Colour = (120, 120, 120)
 _CANVAS: Colour = (24, 24, 27)
 _LETTERS: Colour = (235, 235, 235)
 _WEIGHT = 600  # semibold: thin letters drown in a busy picture
-_SUBPIXEL = 4  # bits
 
 
 class Picture(NamedTuple):
@@ -137,17 +136,18 @@ class _Style(NamedTuple):
     @classmethod
     def of(cls, image: np.ndarray) -> "_Style":
         side = math.sqrt(image.shape[0] * image.shape[1])
-        return cls(line=max(1, round(side / 280)), letters=max(10, round(side / 38)))
+        return cls(line=math.ceil(side / 260), letters=max(10, round(side / 42)))
 
 
 def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: int) -> None:
-    """The box's border, its middle on the box's edges; where they lie beyond the picture, along the picture's edge."""
-    inset = line / 2
-    x1, y1, x2, y2 = (
-        round((min(max(value, inset), side - inset) - 0.5) * (1 << _SUBPIXEL))  # to OpenCV's pixel centres
-        for value, side in zip(box, (image.shape[1], image.shape[0]) * 2, strict=True)
-    )
-    cv2.rectangle(image, (x1, y1), (x2, y2), colour, line, cv2.LINE_AA, _SUBPIXEL)
+    """The box's border, on whole pixels, which is sharpest; where it leaves the picture, along the picture's edge."""
+    height, width = image.shape[:2]
+    left, top = (max(0, round(edge - line / 2)) for edge in box[:2])
+    right, bottom = min(width, round(box[2] + line / 2)), min(height, round(box[3] + line / 2))
+    image[top : top + line, left:right] = colour
+    image[max(top, bottom - line) : bottom, left:right] = colour
+    image[top:bottom, left : left + line] = colour
+    image[top:bottom, max(left, right - line) : right] = colour
 
 
 def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colour, style: _Style) -> None:
@@ -196,5 +196,4 @@ def _hatch(image: np.ndarray, box: np.ndarray, style: _Style) -> None:
     period = 5 * style.line
     stripes = (x + y) % period < period // 2
     region[stripes] = region[stripes] // 2 + np.array(_GREY, np.uint8) // 2
-    cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), _GREY, style.line)
-
+    _outline(image, tuple(box), _GREY, style.line)

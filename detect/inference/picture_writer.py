@@ -31,13 +31,14 @@ class PictureWriter:
 
     def write(self, result: Result) -> None:
         path = annotated_path(result.frame.source, self._folder)
+        if self._video is not None and self._video.path != path:
+            self._finish_video()
         video, timestamp = result.frame.video, result.frame.timestamp
         if video is None or timestamp is None:
             result.save(path)
             self.outputs.append(path)
             return
-        if self._video is None or self._video.path != path:
-            self._finish_video()
+        if self._video is None:
             self._video = VideoWriter(path, video, result.width, result.height)
         self._video.write(result.plot(), timestamp)
 

@@ -57,20 +57,25 @@ def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Gener
         BadInput: no source could be read; the only source could not.
     """
     sources = list(sources)
-    first_problem = None
-    anything = False
+    problems = []
     for source in sources:
-        try:
-            for frame in _frames_of(source, skip):
-                anything = True
-                yield frame
-        except BadInput as problem:
-            if len(sources) == 1:
-                raise
-            first_problem = first_problem or problem
-            skip(str(problem))
-    if not anything and first_problem:
-        raise BadInput(f"None of the {len(sources)} sources could be read. The first: {first_problem}")
+        problem = yield from _frames_or_problem(source, skip)
+        if problem:
+            problems.append(problem)
+            if len(sources) > 1:
+                skip(str(problem))
+    if len(problems) == len(sources) == 1:
+        raise problems[0]
+    if len(problems) == len(sources):
+        raise BadInput(f"None of the {len(sources)} sources could be read. The first: {problems[0]}")
+
+
+def _frames_or_problem(source: Source, skip: Callable[[str], None]) -> Generator[Frame, None, BadInput | None]:
+    try:
+        yield from _frames_of(source, skip)
+    except BadInput as problem:
+        return problem
+    return None
 
 
 def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:

@@ -6,8 +6,8 @@
 - The index comes first in the file (`faststart`), so playing starts before everything is loaded.
 - A file is called `NAME.partial.mp4` until it is complete. It is finished even when the run fails, and then plays.
 
-Costs measured on one core at 768x432: RGB to YUV 0.7 ms by FFmpeg, 0.2 ms by OpenCV; x264 1.1 ms a frame with the
-preset `ultrafast`, 2.3 `superfast`, 4.5 `veryfast`, at 674, 378 and 192 kbit/s of about equal quality (crf 23).
+Costs measured on one core at 768x432: RGB to YUV 0.7 ms by FFmpeg, 0.2 ms by OpenCV; x264 1.4 ms a frame with the
+preset `ultrafast`, 2.3 `superfast`, 2.8 `veryfast`, at 640, 338 and 157 kbit/s of about equal quality (crf 23).
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from detect.errors import RunFailure
 from detect.inference.frames import VideoFormat
 from detect.inference.sound import SoundCopy
 
-PRESET = "superfast"
+PRESET = "veryfast"
 QUALITY = 23  # x264's crf: 18 cannot be told from the source, 28 is visibly worse
 _BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's numbers for the matrix and range that OpenCV converts to
 

@@ -41,7 +41,8 @@ def read_camera(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
     if "://" in source.address:
         yield from read_video(source, skip)
         return
-    camera = cv2.VideoCapture(int(source.address))
+    with _silent_opencv():  # it tries every driver, and complains of each
+        camera = cv2.VideoCapture(int(source.address))
     try:
         if not camera.isOpened():
             raise BadInput(f"There is no camera {source.address}, or another program uses it.")
@@ -63,6 +64,16 @@ def _camera_frames(source: Source, camera: cv2.VideoCapture, skip: Callable[[str
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         yield _frame(source, image, index, round((now - start) / _CLOCK) * _CLOCK, video)
         index += 1
+
+
+@contextlib.contextmanager
+def _silent_opencv() -> Iterator[None]:
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 @contextlib.contextmanager

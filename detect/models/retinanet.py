@@ -2,7 +2,8 @@
 
 Paper: Lin et al., Focal Loss for Dense Object Detection, arXiv 1708.02002.
 Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/retinanet.py`,
-BSD-3-Clause), whose first published weights (`RetinaNet_ResNet50_FPN_Weights.COCO_V1`) fit.
+BSD-3-Clause), whose first published weights (`RetinaNet_ResNet50_FPN_Weights.COCO_V1`) fit; their normalisations have
+an epsilon of 0.
 What differs from the paper, as in torchvision: P6 is computed from P5, boxes learn from L1 instead of smooth L1, and
 anchors are whole pixels. What differs from torchvision: losses are divided by the positive anchors of the whole batch,
 not image by image; the best `candidates` scores of an image enter suppression, not of each level; images are squares

@@ -60,8 +60,8 @@ def sim_ota(
     A candidate costs a box `BCE(sqrt(p_class * p_objectness), one-hot) + iou_weight * -log(IoU)`, and 1e6 more if it is
     a candidate of other boxes only. The box takes its k cheapest, the first of equals; k is the sum, rounded down, of
     its largest IoUs with candidates, at least 1. A point that several boxes took goes to that box of all for which it
-    is cheapest. This is the authors' code of version 0.3 (Megvii YOLOX, `yolo_head.py`: `get_geometry_constraint`,
-    `simota_matching`); the paper has the points inside the box as candidates too.
+    is cheapest. This is the authors' code as it stands (Megvii YOLOX, `yolo_head.py`: `get_geometry_constraint`,
+    `simota_matching`); up to 2022 points inside a box were candidates as well, and the radius was 2.5.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
     true_boxes, labels, ignore = with_spare_row(true_boxes, labels, ignore)
@@ -78,13 +78,12 @@ def sim_ota(
         cost += tf.where(_is_near(points, strides * radius, box), 0.0, OUTSIDE)
         cost += tf.where(is_real, 0.0, FORBIDDEN) - iou_weight * tf.math.log(iou + EPSILON)
         takes = _take_cheapest(cost, iou, candidates)
-        cheaper = cost < least
         return (
             n + 1,
             taken + tf.cast(takes, tf.int32),
             tf.where(takes, n, index),
             tf.minimum(cost, least),
-            tf.where(cheaper, n, cheapest),
+            tf.where(cost < least, n, cheapest),
         )
 
     none = tf.zeros_like(candidate, tf.int32)

@@ -9,7 +9,7 @@ boxes.
 import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import at_most, compiled, dimension
+from detect.ops.compiling import at_most, compiled, dimension, fused
 from detect.ops.matching import gather_rows
 from detect.structures import Detections
 
@@ -36,15 +36,15 @@ def non_maximum_suppression(
     ranks = tf.range(dimension(scores, 1), 0, -1)  # best first: C, C - 1, ... 1; 0 takes no part
     ranks = tf.where(scores > confidence, ranks, 0)
     if _on_accelerator():
-        kept = keep_by_fixed_point(boxes, ranks, labels, iou, max_detections)
+        kept = _keep_by_fixed_point(boxes, ranks, labels, iou, max_detections)
     else:
-        kept = keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes)
+        kept = _keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes)
     rows = tf.where(kept > 0, dimension(scores, 1) - kept, -1)
     labels = tf.where(kept > 0, gather_rows(labels, rows), -1)
     return Detections(gather_rows(boxes, rows), gather_rows(scores, rows), labels)
 
 
-def keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes):
+def _keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes):
     """Ranks [B, D] of the boxes that stay, best first, padded with 0; by TensorFlow's C++ kernel.
 
     It takes a column of scores for each class; a pair's rank stands in its class's column, so no two are equal.
@@ -62,8 +62,8 @@ def keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes):
     return tf.cast(kept.nmsed_scores, tf.int32)
 
 
-@tf.function(autograph=False, reduce_retracing=True, jit_compile=True)
-def keep_by_fixed_point(boxes, ranks, labels, iou, max_detections):
+@fused
+def _keep_by_fixed_point(boxes, ranks, labels, iou, max_detections):
     """Ranks [B, D] of the boxes that stay, best first, padded with 0; as a fixed point."""
     better = ranks[:, :, None] > ranks[:, None, :]  # [B, C, C]: row beats column
     rival = better & (labels[:, :, None] == labels[:, None, :]) & (pairwise_iou(boxes, boxes) > iou)
@@ -87,10 +87,11 @@ def _best_pairs(boxes, scores, candidates):
     anchors, classes = dimension(scores, 1), dimension(scores, 2)
     best = tf.math.top_k(tf.reduce_max(scores, axis=-1), at_most(candidates, anchors)).indices
     best = tf.sort(best)  # equal scores rank by box
-    few = gather_rows(scores, best)  # [B, C, K]
+    few = tf.gather(scores, best, batch_dims=1)  # [B, C, K]
     pairs = tf.reshape(few, [dimension(few, 0), dimension(few, 1) * classes])
     scores, position = tf.math.top_k(pairs, at_most(candidates, dimension(pairs, 1)))
-    return gather_rows(boxes, gather_rows(best, position // classes)), scores, position % classes
+    rows = tf.gather(best, position // classes, batch_dims=1)
+    return tf.gather(boxes, rows, batch_dims=1), scores, position % classes
 
 
 def _on_accelerator() -> bool:

@@ -35,7 +35,7 @@ def save_checkpoint(path: Path, position: Position, variables: list[tf.Variable]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as file:
-        np.savez(file, header=np.array(header), **arrays)
+        np.savez(file, allow_pickle=False, header=np.array(header), **arrays)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -38,13 +38,14 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver.task_type == "chief" or first
 
 
-def chief_values(strategy: tf.distribute.Strategy) -> Callable[[float], float]:
+def chief_values() -> Callable[[float], float]:
     """A function that gives every worker the chief's number; all workers must call it together.
 
     Clocks and scores differ between machines; decisions that follow from them must not.
     """
     if _worker_count() < 2:
         return lambda value: value
+    strategy = tf.distribute.get_strategy()
     chief = is_chief(strategy)
     replicas = strategy.num_replicas_in_sync // max(_worker_count(), 1)
 

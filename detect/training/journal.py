@@ -8,9 +8,10 @@ import tensorflow as tf
 
 
 class Journal:
-    """Appends rows of numbers under the run folder."""
+    """Appends rows of numbers under the run folder, from a step on; rows past it, of a run cut short, are dropped."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, step: int = 0):
+        _forget_after(folder / "metrics.jsonl", step)
         self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
         self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
@@ -28,8 +29,7 @@ class Journal:
         self.events.close()
 
 
-def forget_after(path: Path, step: int) -> None:
-    """Drop the rows past `step`, which a resumed run will write again, and a last line cut short by a crash."""
+def _forget_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]

@@ -5,13 +5,14 @@ The compiled part (forward to update) is `step.py`; this file is what happens ar
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from detect.errors import RunFailure
+from detect.evaluation.coco import Scores
 from detect.structures import Batch
 from detect.training.checkpoints import Position
 from detect.training.display import Display
@@ -27,40 +28,41 @@ from detect.training.stream import Stream
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
 
 
+class Validate(Protocol):
+    """Scores and saves the model in the middle of its training."""
+
+    scores: Scores | None  # of the best model so far
+
+    def __call__(self, position: Position) -> bool:
+        """Score, save, write a checkpoint; whether the run should stop early."""
+
+    def save(self, position: Position) -> None:
+        """Write a checkpoint only."""
+
+
 @dataclass
 class Loop:
-    """What the loop works with; `run.py` puts it together.
-
-    Attributes:
-        validate: scores and saves the model at a position; returns whether the run should stop early.
-        save: writes a checkpoint of a position.
-    """
+    """What the loop works with; `run.py` puts it together."""
 
     settings: TrainingSettings
-    strategy: tf.distribute.Strategy
     stream: Stream
     step: TrainingStep
     budget: StepBudget | TimeBudget
     position: Position
-    validate: Callable[[Position], bool]
-    save: Callable[[Position], None]
+    validate: Validate
     journal: Journal
     display: Display
 
     @property
-    def images_per_step(self) -> int:
-        return self.settings.batch_size * self.settings.accumulate * self.strategy.num_replicas_in_sync
-
-    @property
     def epoch(self) -> float:
-        return self.position.step * self.images_per_step / len(self.stream.records)
+        return self.position.step / self.stream.steps_per_epoch
 
 
 def train(loop: Loop) -> None:
     """Run until the budget is used up or validation says stop. `loop.position` is where it ended."""
     settings, position, meter, last = loop.settings, loop.position, Meter(), None
-    peak = peak_learning_rate(settings.optimizer, loop.images_per_step)
-    agreed = chief_values(loop.strategy)
+    peak = peak_learning_rate(settings.optimizer, loop.stream.images_per_step)
+    agreed = chief_values()
     strong = None  # whether mosaic and mix-up are on; not begun
     started = time.monotonic() - position.seconds
     while position.progress < 1:
@@ -92,7 +94,7 @@ def train(loop: Loop) -> None:
         elif position.seconds - position.saved_seconds > settings.checkpoint_seconds:
             report(loop, meter, *last)
             last = None
-            loop.save(position)
+            loop.validate.save(position)
 
 
 def validation_due(position: Position, validations: int) -> bool:
@@ -111,7 +113,7 @@ def report(loop: Loop, meter: Meter, step: int, losses: dict, rate: float, waite
     values = {name: float(loss) for name, loss in losses.items()}
     if not np.isfinite(sum(values.values())):
         raise RunFailure(describe_failure(loop, step, values))
-    meter.add(loop.images_per_step, waited, values)
+    meter.add(loop.stream.images_per_step, waited, values)
     means = meter.values()
     loop.display.show(loop.position.progress, describe(loop, means))
     if time.monotonic() - meter.started >= SECONDS_BETWEEN_ROWS:

@@ -16,7 +16,7 @@ from detect.training.settings import TrainingSettings
 
 def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
     """The dataset, with a validation split and few enough losses to train on; says what was read."""
-    dataset = with_validation(open_dataset(settings.data), settings.validation_share, settings.seed)
+    dataset = with_validation(open_dataset(settings.data))
     for name in ("train", "val"):
         check_losses(dataset, name, settings.max_lost)
     for note in dataset.notes:
@@ -30,7 +30,11 @@ def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
 
 
 def create_detector(settings: TrainingSettings, classes: int) -> tuple[Detector, str]:
-    """The model with its first weights, and a line that says where they come from."""
+    """The model with its first weights, and a line that says where they come from.
+
+    Raises:
+        BadInput: the images' size, the weights or a frozen layer do not suit the model.
+    """
     keras.utils.set_random_seed(settings.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if settings.precision == "bfloat16" else "float32")
@@ -38,10 +42,22 @@ def create_detector(settings: TrainingSettings, classes: int) -> tuple[Detector,
         detector = models.create(settings.model, classes, **settings.architecture)
     finally:
         keras.config.set_dtype_policy(policy)
+    check_sides(settings.sides, detector.size_divisor)
     said = start_from(detector, settings.weights)
     for path in settings.freeze:
         layer_at(detector, path).trainable = False
     return detector, said
+
+
+def check_sides(sides: tuple[int, ...], divisor: int) -> None:
+    """Raises BadInput for a side of the images that the model cannot halve often enough."""
+    for side in sides:
+        if side % divisor:
+            below = side // divisor * divisor
+            raise BadInput(
+                f"image-size: expected a multiple of {divisor}, got {side}. The nearest are "
+                f"{below or divisor} and {below + divisor}."
+            )
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:

@@ -1,5 +1,7 @@
 """`detect.train`: from a dataset and the name of a model to a run folder with a trained detector."""
 
+import contextlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +12,20 @@ from detect.data.dataset import Dataset, split
 from detect.evaluation.coco import Scores
 from detect.evaluation.report import write_report
 from detect.inference.predictor import Model
+from detect.models.detector import Detector
 from detect.models.saving import ModelCard
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, load_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.folder import RunFolder, new_folder, resumed_folder, write_start
-from detect.training.journal import Journal, forget_after
+from detect.training.journal import Journal
 from detect.training.loop import Loop
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.pictures import save_batch
 from detect.training.preparation import create_detector, prepare_data
-from detect.training.resolution import resolve_settings, seconds
+from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
@@ -35,7 +38,7 @@ class TrainedRun:
     """What a run came to."""
 
     folder: Path
-    scores: Scores  # of the best model, on the validation split
+    scores: Scores | None  # of the best model on the validation split; none if a resumed run found no better one
 
 
 def train(
@@ -85,17 +88,27 @@ def train(
 
 def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
     """Train as `settings` say, in a new run folder or, with `resume`, in the one that was interrupted."""
-    budget = None if settings.max_time is None else TimeBudget(settings.max_time, reserve=0.05 * settings.max_time)
+    started = time.monotonic()
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
     display = create_display(chief)
     try:
         dataset = prepare_data(settings, display)
-        folder = prepare_folder(settings, dataset, resume, chief)
         with strategy.scope():
-            return run_in_scope(settings, dataset, folder, strategy, budget, display)
+            detector, said = create_detector(settings, len(dataset.classes))
+            display.say(said)
+            folder = prepare_folder(settings, dataset, resume, chief)
+            loop = assemble(settings, dataset, detector, folder, display, started)
+            with contextlib.closing(loop.journal):
+                run_loop(loop)
+            if overflow := loop.stream.overflow():
+                display.say(overflow)
     finally:
         display.close()
+    scores = loop.validate.scores
+    if chief:
+        write_report(folder.path, scores)
+    return TrainedRun(folder.path, scores)
 
 
 def prepare_folder(settings: TrainingSettings, dataset: Dataset, resume: bool, chief: bool) -> RunFolder:
@@ -108,41 +121,28 @@ def prepare_folder(settings: TrainingSettings, dataset: Dataset, resume: bool, c
     return folder
 
 
-def run_in_scope(
+def assemble(
     settings: TrainingSettings,
     dataset: Dataset,
+    detector: Detector,
     folder: RunFolder,
-    strategy: tf.distribute.Strategy,
-    budget: TimeBudget | None,
     display: Display,
-) -> TrainedRun:
-    """Put the loop together and run it; within the scope of `strategy`."""
+    started: float,
+) -> Loop:
+    """The loop with everything that it works with, at its start or where it was interrupted."""
+    strategy = tf.distribute.get_strategy()
     records = split(dataset, "train")
-    detector, said = create_detector(settings, len(dataset.classes))
-    display.say(said)
-    optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     average = WeightAverage(detector)
+    optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
-    position = Position()
-    if folder.checkpoint.exists():
-        position = load_checkpoint(folder.checkpoint, variables)
-        display.say(f"Resuming {folder.path} at step {position.step}.")
-    sizes = settings.sizes or (settings.image_size,)
-    journal = open_journal(folder, position)
-    images_per_step = settings.batch_size * settings.accumulate * strategy.num_replicas_in_sync
-    if budget is None:
-        budget = StepBudget(max(1, round(settings.epochs * len(records) / images_per_step)))
-    else:
-        budget.spent = position.seconds
-    card = ModelCard(
-        model=settings.model,
-        config=detector.config.model_dump(),
-        classes=dataset.classes,
-        category_ids=dataset.category_ids,
-        image_size=settings.image_size,
-    )
+    position = resume_position(folder, variables, display)
+    stream = Stream(settings, records)
+    budget = create_budget(settings, stream.steps_per_epoch, position, started)
+    journal = Journal(folder.path, position.step)
+    if is_chief(strategy) and not position.step:
+        save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
     validation = Validation(
-        model=Model(detector, card),
+        model=Model(detector, model_card(settings, dataset, detector)),
         average=average,
         variables=variables,
         records=split(dataset, "val"),
@@ -151,34 +151,37 @@ def run_in_scope(
         journal=journal,
         display=display,
         budget=budget,
-        epoch_of=lambda step: step * images_per_step / len(records),
+        steps_per_epoch=stream.steps_per_epoch,
         chief=is_chief(strategy),
     )
-    stream = Stream(settings, records, sizes)
-    if validation.chief and not position.step:
-        save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
-    loop = Loop(
-        settings=settings,
-        strategy=strategy,
-        stream=stream,
-        step=TrainingStep(detector, optimizer, average, sizes),
-        budget=budget,
-        position=position,
-        validate=validation,
-        save=validation.save,
-        journal=journal,
-        display=display,
+    step = TrainingStep(detector, optimizer, average, settings.sides)
+    return Loop(settings, stream, step, budget, position, validation, journal, display)
+
+
+def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:
+    """The start, or where the folder's checkpoint was written; `variables` then have the values of that moment."""
+    if not folder.checkpoint.exists():
+        return Position()
+    position = load_checkpoint(folder.checkpoint, variables)
+    display.say(f"Resuming {folder.path} at step {position.step}.")
+    return position
+
+
+def create_budget(
+    settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float
+) -> StepBudget | TimeBudget:
+    """The length of the run; `started` is the clock's reading when it began, seconds."""
+    if settings.max_time is not None:
+        return TimeBudget(settings.max_time, position.seconds, reserve=0.05 * settings.max_time, started=started)
+    return StepBudget(max(1, round((settings.epochs or DEFAULT_EPOCHS) * steps_per_epoch)))
+
+
+def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector) -> ModelCard:
+    """What the saved model says of itself."""
+    return ModelCard(
+        model=settings.model,
+        config=detector.config.model_dump(),
+        classes=dataset.classes,
+        category_ids=dataset.category_ids,
+        image_size=settings.side,
     )
-    try:
-        run_loop(loop)
-    finally:
-        journal.close()
-    if validation.chief:
-        write_report(folder.path, validation.scores)
-    return TrainedRun(folder.path, validation.scores)
-
-
-def open_journal(folder: RunFolder, position: Position) -> Journal:
-    """The journal, without the rows that a resumed run will write again."""
-    forget_after(folder.metrics, position.step)
-    return Journal(folder.path)

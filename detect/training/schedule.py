@@ -58,8 +58,12 @@ def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> f
 
 
 def average_decay(step: int, settings: AverageSettings) -> float:
-    """The decay of the moving average after `step` updates: small at first, so that early weights are forgotten."""
-    return settings.decay * (1 - math.exp(-(step + 1) / settings.ramp))
+    """The decay of the moving average after `step` updates: it spans a ninth of the steps so far, up to its full span.
+
+    So a short run is averaged over its last part as a long one is, and early weights are forgotten in both. The form
+    is that of TensorFlow's `ExponentialMovingAverage` with `num_updates`.
+    """
+    return min(settings.decay, (1 + step) / (10 + step))
 
 
 def mixing(progress: float, settings: ScheduleSettings) -> bool:

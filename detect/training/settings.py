@@ -37,8 +37,7 @@ class ScheduleSettings(Settings):
 class AverageSettings(Settings):
     """The exponential moving average of all weights, which is what is scored and saved."""
 
-    decay: float = Field(0.9998, ge=0, lt=1)
-    ramp: float = Field(2000.0, gt=0)  # steps: the decay at step t is decay * (1 - exp(-t / ramp))
+    decay: float = Field(0.9998, ge=0, lt=1)  # reached step by step, see `schedule.average_decay`
 
 
 class TrainingSettings(Settings):
@@ -67,10 +66,21 @@ class TrainingSettings(Settings):
     validations: int = Field(30, ge=1)  # how often the model is scored and saved, evenly over the run
     checkpoint_seconds: float = Field(600.0, ge=0)  # a checkpoint is written between validations after so long
     patience: int | None = Field(None, gt=0)  # stop after so many validations without a better AP
-    validation_share: float = Field(0.15, gt=0, lt=1)  # of the training images, held out where the data has no val
     max_lost: float = Field(0.1, ge=0, le=1)  # largest share of images or boxes that reading may lose
 
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     average: AverageSettings = AverageSettings()
     pipeline: PipelineSettings = PipelineSettings()
+
+    @property
+    def side(self) -> int:
+        """Side of the images that the model is scored on, pixels."""
+        if self.image_size is None:
+            raise ValueError("settings without image_size: resolve them first, see training.resolution")
+        return self.image_size
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Sides of the images that it is trained on, pixels."""
+        return self.sizes or (self.side,)

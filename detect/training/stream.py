@@ -14,14 +14,27 @@ from detect.training.settings import TrainingSettings
 class Stream:
     """Batches from any step on. What it gives depends on the settings and the step alone."""
 
-    def __init__(self, settings: TrainingSettings, records: Records, sizes: tuple[int, ...]):
+    def __init__(self, settings: TrainingSettings, records: Records):
         self.settings = settings
         self.records = records
-        self.sizes = sizes
         self.strategy = tf.distribute.get_strategy()
-        self.pictures = training_pictures(records, settings.pipeline, sizes)
+        self.pictures = training_pictures(records, settings.pipeline, settings.sides)
         self.shards: list[Batches] = []  # those of this process
         self.shard_count = 1  # of all processes
+
+    @property
+    def images_per_step(self) -> int:
+        """Images of one update, all replicas together."""
+        return self.settings.batch_size * self.settings.accumulate * self.strategy.num_replicas_in_sync
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Updates in which every image is seen once; not whole as a rule."""
+        return len(self.records) / self.images_per_step
+
+    def overflow(self) -> str:
+        """A sentence about boxes that did not fit into the batches so far; empty where all did."""
+        return " ".join(summary for shard in self.shards if (summary := shard.overflow.summary()))
 
     def start(self, step: int, strong: bool) -> Iterator[Batch]:
         """The batches from `step` on, `accumulate` of them for a step; with several replicas, one of each at a time."""
@@ -54,7 +67,7 @@ class Stream:
         batches = training_batches(
             self.records,
             self.settings.pipeline,
-            sizes=self.sizes,
+            sizes=self.settings.sides,
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
             first_batch=step * self._batches_a_step(count),

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +38,7 @@ class Validation:
     journal: Journal
     display: Display
     budget: StepBudget | TimeBudget
-    epoch_of: Callable[[int], float]
+    steps_per_epoch: float
     chief: bool
     scores: Scores | None = None  # of the best model so far
 
@@ -80,7 +79,7 @@ class Validation:
             saving.save(self.model.detector, card, self.folder.best)
             scores.save(self.folder.evaluation)
             save_predictions(self.folder.validation_picture, self.detect, self.records, card.classes, card.image_size)
-        epoch = self.epoch_of(position.step)
+        epoch = position.step / self.steps_per_epoch
         self.journal.write("val", position.step, epoch, metrics)
         self.display.say(
             f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}"

@@ -22,6 +22,7 @@ def site(tmp_path, write_video):
     video = write_video(tmp_path / "clip.mp4", [GREY] * 5).read_bytes()
     pages = {
         "/a.png": ("image/png", picture),
+        "/private.png": ("image/png", picture),
         "/picture": ("image/png", picture),
         "/clip.mp4": ("video/mp4", video),
         "/video": ("video/mp4", video),
@@ -33,6 +34,9 @@ def site(tmp_path, write_video):
         def do_GET(self):
             if self.path not in pages:
                 self.send_error(404)
+                return
+            if self.path == "/private.png" and self.headers["Authorization"] != "Basic bWU6cEBzcw==":  # me:p@ss
+                self.send_error(401)
                 return
             kind, content = pages[self.path]
             self.send_response(200)
@@ -60,13 +64,16 @@ def frames_of(address):
 def test_pictures(site):
     for path in ("/a.png", "/picture"):
         (frame,) = frames_of(site + path)
-        assert np.array_equal(frame.image, GREY) and frame.timestamp is None
+        assert np.array_equal(frame.image, GREY)
+        assert frame.timestamp is None
 
 
 def test_videos(site):
     for path in ("/clip.mp4", "/video"):
         frames = frames_of(site + path)
-        assert len(frames) == 5 and frames[0].video.rate == 25 and frames[0].video.sound is None
+        assert len(frames) == 5
+        assert frames[0].video.rate == 25
+        assert frames[0].video.sound is None
 
 
 def test_what_is_neither(site):
@@ -90,6 +97,12 @@ def test_a_missing_video(site):
 def test_a_server_that_is_not_there():
     with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/a\.png cannot be read: .*refused"):
         frames_of("http://me:secret@127.0.0.1:9/a.png")
+
+
+def test_a_password_is_used_and_not_shown(site):
+    assert len(frames_of(site.replace("//", "//me:p%40ss@") + "/private.png")) == 1
+    with pytest.raises(BadInput, match=r"^http://127[^@]*/private\.png cannot be read: the server answers 401"):
+        frames_of(site.replace("//", "//me:wrong@") + "/private.png")
 
 
 def test_pictures_that_are_too_large(site, monkeypatch):

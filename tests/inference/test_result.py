@@ -27,7 +27,8 @@ VIDEO = {"index": 7, "timestamp": Fraction(7, 25), "video": VideoFormat(Fraction
 
 def test_attributes():
     found = result()
-    assert found.names == ["dog", "cat"] and len(found) == 2
+    assert found.names == ["dog", "cat"]
+    assert len(found) == 2
     assert (found.image_path, found.width, found.height, found.index, found.timestamp) == ("a/b.jpg", 40, 60, 0, None)
     assert repr(found) == "<Result a/b.jpg, 40 x 60: dog 90%, cat 25%>"
     assert repr(result(**EMPTY)) == "<Result a/b.jpg, 40 x 60: nothing found>"
@@ -91,6 +92,7 @@ def test_dataframe():
 def test_supervision():
     pytest.importorskip("supervision")
     detections = result().to_supervision()
-    assert detections.xyxy.tolist()[0] == [10, 20, 30, 50] and detections.class_id.tolist() == [1, 0]
+    assert detections.xyxy.tolist()[0] == [10, 20, 30, 50]
+    assert detections.class_id.tolist() == [1, 0]
     assert detections.data["class_name"].tolist() == ["dog", "cat"]
     assert len(result(**EMPTY).to_supervision()) == 0

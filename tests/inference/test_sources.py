@@ -87,7 +87,7 @@ def test_what_cannot_be_a_source(given, message, tmp_path, monkeypatch):
 
 def test_files_of_other_types_and_empty_folders(tmp_path):
     (tmp_path / "table.csv").write_text("1")
-    with pytest.raises(BadInput, match="table.csv: .csv is no type that can be read. Known: .*.jpg.*.mp4"):
+    with pytest.raises(BadInput, match=r"table\.csv: \.csv is no type that can be read. Known: .*\.jpg.*\.mp4"):
         find_sources(tmp_path / "table.csv")
     with pytest.raises(BadInput, match="holds no images or videos"):
         find_sources(tmp_path)
@@ -103,8 +103,10 @@ def test_a_bad_file_is_skipped_and_reported(folder):
     skipped = []
     frames = list(read_frames(find_sources(folder), skipped.append))
     assert [frame.source.name for frame in frames] == ["2", "10", "b/1", "b/deeper/ß 漢"]
-    assert frames[0].image.shape == (8, 12, 3) and (frames[0].width, frames[0].height) == (12, 8)
-    assert len(skipped) == 1 and "3.jpg" in skipped[0]
+    assert frames[0].image.shape == (8, 12, 3)
+    assert (frames[0].width, frames[0].height) == (12, 8)
+    assert len(skipped) == 1
+    assert "3.jpg" in skipped[0]
 
 
 def test_the_only_source_must_be_readable(tmp_path):
@@ -126,7 +128,8 @@ def test_frames_are_read_when_they_are_asked_for(folder):
     next(frames)
     (folder / "10.png").unlink()  # too early for a reader that runs ahead
     skipped = [str(warning.message) for warning in _warnings_of(lambda: list(frames))]
-    assert len(skipped) == 1 and "10.png" in skipped[0]
+    assert len(skipped) == 1
+    assert "10.png" in skipped[0]
 
 
 def _warnings_of(action):
@@ -149,7 +152,8 @@ def test_pictures_in_memory():
 
 
 def test_orientation_of_images_in_memory(shared_data):
-    pictures = [Image.open(path) for path in sorted((shared_data / "exif").glob("*.jpg"))]
+    pictures = [Image.open(path) for path in (shared_data / "exif").glob("*_[036].jpg")]
     images = [frame.image for frame in read_frames(find_sources(pictures), warnings.warn)]
-    assert len(images) == 9 and len({image.shape for image in images}) == 1
+    assert len(images) == 3
+    assert len({image.shape for image in images}) == 1
     assert max(np.abs(image.astype(int) - images[0]).mean() for image in images) < 8

@@ -27,8 +27,10 @@ def test_frames_come_in_order_with_their_timestamps(tmp_path, write_video, grey_
     assert [frame.index for frame in frames] == list(range(10))
     assert [frame.timestamp for frame in frames] == [Fraction(index, 25) for index in range(10)]
     assert [round(float(frame.image.mean()) / 20) for frame in frames] == list(range(1, 11))
-    assert frames[0].image.shape == (48, 64, 3) and (frames[0].width, frames[0].height) == (64, 48)
-    assert frames[0].video.frames == 10 and frames[0].video.sound is None
+    assert frames[0].image.shape == (48, 64, 3)
+    assert (frames[0].width, frames[0].height) == (64, 48)
+    assert frames[0].video.frames == 10
+    assert frames[0].video.sound is None
 
 
 def test_varying_frame_rates_are_kept(tmp_path, write_video, grey_steps):
@@ -80,7 +82,8 @@ def test_damaged_parts_are_left_out_and_said(tmp_path, write_video):
     skipped = []
     frames = frames_of(path, skipped.append)
     assert 0 < len(frames) <= 30
-    assert len(skipped) == 1 and "damaged parts left out" in skipped[0]
+    assert len(skipped) == 1
+    assert "damaged parts left out" in skipped[0]
 
 
 def test_what_is_no_video(tmp_path):
@@ -90,11 +93,15 @@ def test_what_is_no_video(tmp_path):
 
 
 def test_closing_early_closes_the_file(tmp_path, write_video, grey_steps, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", grey_steps)
     opened = []
     real_open = video_reader.av.open
-    monkeypatch.setattr(video_reader.av, "open", lambda *given, **more: opened.append(real_open(*given, **more)) or opened[-1])
-    path = write_video(tmp_path / "a.mp4", grey_steps)
-    opened.clear()
+
+    def remember(*given, **more):
+        opened.append(real_open(*given, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(video_reader.av, "open", remember)
     frames = read_frames(find_sources(path), warnings.warn)
     next(frames)
     frames.close()
@@ -105,6 +112,7 @@ def test_closing_early_closes_the_file(tmp_path, write_video, grey_steps, monkey
 def test_no_such_camera(capfd):
     with pytest.raises(BadInput, match="There is no camera 97"):
         list(video_reader.read_camera(Source("97", "camera", "camera-97", "camera 97"), warnings.warn))
+    assert capfd.readouterr().err == ""
 
 
 class FakeCamera:
@@ -113,7 +121,7 @@ class FakeCamera:
     def __init__(self, index):
         self.left = 3
 
-    def isOpened(self):
+    def isOpened(self):  # noqa: N802
         return True
 
     def get(self, quantity):

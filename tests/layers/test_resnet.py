@@ -1,4 +1,4 @@
-"""ResNet: sizes as published, strides, names to freeze. `tests/weights/test_backbones.py` holds it to torchvision's."""
+"""ResNet: size as published, strides, names to freeze. `tests/weights/test_backbones.py` holds it to torchvision's."""
 
 import numpy as np
 import pytest
@@ -7,25 +7,18 @@ import tensorflow as tf
 from detect.layers.resnet import DEVIATION, MEAN, BasicBlock, ResNet, Stem
 
 
-# torchvision's published numbers (11,689,512, 21,797,672 and so on) less those of the classifier
-@pytest.mark.parametrize(("depth", "parameters"), [(18, 11_689_512 - 513_000), (34, 21_797_672 - 513_000)])
-def test_basic_blocks(depth, parameters):
-    backbone = ResNet(depth)
+def test_sizes_and_strides():
+    backbone = ResNet(18)
     levels = backbone(np.zeros([1, 64, 96, 3], np.uint8))
     assert [tuple(level.shape) for level in levels] == [(1, 64 // s, 96 // s, 16 * s) for s in (4, 8, 16, 32)]
-    assert sum(np.prod(weight.shape) for weight in backbone.trainable_weights) == parameters
+    # torchvision's published number less that of the classifier
+    assert sum(np.prod(weight.shape) for weight in backbone.trainable_weights) == 11_689_512 - 513_000
 
 
-def test_bottlenecks():
-    backbone = ResNet(50, frozen=True)
-    levels = backbone(np.zeros([1, 32, 64, 3], np.uint8))
-    assert [tuple(level.shape) for level in levels] == [(1, 32 // s, 64 // s, 64 * s) for s in (4, 8, 16, 32)]
-    # 25,557,032 are published: less those of the classifier, here also less the 53,120 of frozen normalisations
-    assert sum(np.prod(weight.shape) for weight in backbone.trainable_weights) == 25_557_032 - 2_049_000 - 53_120
-
-
-def test_depth_101_has_33_blocks():
-    assert [len(stage.blocks) for stage in ResNet(101).stages] == [3, 4, 23, 3]
+@pytest.mark.parametrize(("depth", "layers"), [(18, 2), (34, 2), (50, 3), (101, 3)])
+def test_depths_are_those_of_the_names(depth, layers):
+    blocks = sum(len(stage.blocks) for stage in ResNet(depth).stages)
+    assert 1 + layers * blocks + 1 == depth  # the stem and the classifier count
 
 
 def test_the_stem_normalises_pixels():
@@ -44,6 +37,12 @@ def test_a_block_adds_its_input():
     block.convolution2.kernel.assign(tf.zeros_like(block.convolution2.kernel))
     features = np.array([1, 2, 0, 5], np.float32).reshape(1, 2, 2, 1)
     np.testing.assert_allclose(block(features), features)
+
+
+def test_a_frozen_block_learns_its_kernels_only():
+    block = BasicBlock(2, stride=2, project=True, frozen=True)
+    block(np.zeros([1, 2, 2, 1], np.float32))
+    assert [weight.name for weight in block.trainable_weights] == ["kernel"] * 3
 
 
 def test_a_stage_can_be_frozen_by_its_name():

@@ -126,7 +126,7 @@ def test_losses_are_torchvisions(detector, graph):
     def loss(logits, deltas):
         return detector.loss({"logits": logits, "deltas": deltas, "size": (SIDE, SIDE)}, targets)
 
-    losses = (tf.function(loss) if graph else loss)(outputs["logits"], outputs["deltas"])
+    losses = (tf.function(loss, autograph=False) if graph else loss)(outputs["logits"], outputs["deltas"])
     assert float(losses["class"]) == pytest.approx(1.0462933778762817, rel=1e-5)
     assert float(losses["box"]) == pytest.approx(1.2691541910171509, rel=1e-5)
 
@@ -248,18 +248,6 @@ def test_confidence_can_be_given_when_decoding(detector):
     outputs = raw(np.log(4))
     assert np.any(detector.decode(outputs, confidence=0.79).labels.numpy() >= 0)
     assert np.all(detector.decode(outputs, confidence=tf.constant(0.81)).labels.numpy() == -1)
-
-
-def test_r50_has_as_many_weights_as_torchvisions():
-    """`retinanet_resnet50_fpn(num_classes=80)` of torchvision 0.28.0: 33,839,924 parameters; 53,120 statistics."""
-    detector = models.create("retinanet-r50", classes=80)
-    assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == 33_839_924
-    assert sum(np.prod(weight.shape) for weight in detector.non_trainable_weights) == 53_120
-
-
-def test_a_frozen_backbone_learns_its_kernels_only():
-    detector = models.create("retinanet-r18", classes=1, norm="frozen")
-    assert {weight.name for weight in detector.backbone.trainable_weights} == {"kernel"}
 
 
 @pytest.mark.parametrize("row", ["r18", "r34", "r50", "r101"])

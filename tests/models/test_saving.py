@@ -10,12 +10,12 @@ from detect import models
 from detect.errors import BadInput, RunFailure
 from detect.models.saving import ModelCard, load, load_card, save
 
-WIDTH = 0.0625  # a fraction of micro, to be quick
+SMALL = {"width": 0.0625, "depth": 0.0}  # far smaller than any row of the table
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return models.create("yolox-micro", 2, width=WIDTH)
+    return models.create("yolox-micro", 2, **SMALL)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_damaged_weights_are_refused(detector, card, tmp_path):
 
 
 def test_weights_of_another_model_are_refused(detector, card, tmp_path):
-    save(detector, card.model_copy(update={"config": {**card.config, "width": 2 * WIDTH}}), tmp_path / "best")
+    save(detector, card.model_copy(update={"config": {**card.config, "width": 0.125}}), tmp_path / "best")
     with pytest.raises(BadInput, match="of another model"):
         load(tmp_path / "best")
 

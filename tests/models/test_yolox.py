@@ -1,4 +1,4 @@
-"""YOLOX: its published sizes, and its loss and decoding by hand."""
+"""YOLOX: its loss and decoding by hand."""
 
 import math
 
@@ -19,8 +19,8 @@ CELLS = 84
 
 @pytest.fixture(scope="module")
 def yolox():
-    """Three classes, a fifth of nano's width."""
-    return models.create("yolox-micro", 3, width=0.0625)
+    """Three classes; far smaller than any row of the table."""
+    return models.create("yolox-micro", 3, width=0.0625, depth=0.0)
 
 
 def targets(boxes, labels, ignore=None) -> Targets:
@@ -50,23 +50,6 @@ def random_outputs(seed: int = 0) -> dict:
     )
 
 
-@pytest.mark.parametrize(
-    ("row", "parameters"),
-    [
-        # millions, as published, and exactly, as the authors' code counts for 80 classes
-        ("nano", 0.91), ("tiny", 5.06), ("s", 8.97), ("m", 25.33), ("l", 54.21), ("x", 99.07),
-    ],
-)  # fmt: skip
-def test_sizes_are_the_published_ones(row, parameters):
-    detector = models.create(f"yolox-{row}", 80)
-    trainable = sum(math.prod(weight.shape) for weight in detector.trainable_weights)
-    assert round(trainable / 1e6, 2) == parameters
-
-
-def test_micro_has_fewer_than_three_million_parameters():
-    assert models.create("yolox-micro", 80).count_params() < 3e6
-
-
 def test_scores_start_at_the_prior(yolox):
     for level in yolox.head:
         for layer in (level.class_logits, level.objectness):
@@ -94,19 +77,18 @@ def test_boxes_are_cut_to_the_image(yolox):
 
 
 def test_decoding_takes_other_thresholds(yolox):
-    outputs = random_outputs()
-    scores = yolox.decode(outputs, confidence=tf.constant(0.4)).scores.numpy()
+    scores = yolox.decode(random_outputs(), confidence=tf.constant(0.4)).scores.numpy()
     assert scores.max() > 0.4
     assert not np.any((scores > 0) & (scores <= 0.4))
-    few, many = (
-        int(tf.reduce_sum(tf.cast(yolox.decode(outputs, iou=iou).labels >= 0, tf.int32))) for iou in (0.1, 0.9)
-    )
-    assert few < many
+
+    outputs = outputs_of(class_logits=np.full((1, CELLS, 3), [9, -9, -9]))  # a box of one class in every cell
+    strict, loose = (yolox.decode(outputs, iou=iou).labels.numpy() for iou in (0.1, 0.9))
+    assert np.sum(strict >= 0) < np.sum(loose >= 0) == CELLS
 
 
 def test_the_loss_is_the_plain_loop(yolox):
     """Every cell in turn, from the assignment: box, objectness, class and L1, over the foreground cells."""
-    outputs, truth = random_outputs(), targets([[8, 8, 40, 40], [30, 20, 60, 62]], [2, 0])
+    outputs, truth = random_outputs(), targets([[4, 4, 28, 30], [34, 30, 62, 62]], [2, 0])
     corners, strides = points(SIDE, SIDE, STRIDES, offset=0.0)
     boxes = decode_yolox(outputs["offsets"], corners, strides)
     assigned = sim_ota(boxes, outputs["class_logits"], outputs["objectness"], *points(SIDE, SIDE, STRIDES), *truth)
@@ -127,9 +109,9 @@ def test_the_loss_is_the_plain_loop(yolox):
         expected["l1"] += np.abs(outputs["offsets"][0, cell].numpy() - wanted).sum()
     count = int(tf.reduce_sum(tf.cast(assigned.foreground, tf.int32)))
     assert count >= 2
-    yolox.l1_weight.assign(1.0)
+    yolox.closing.assign(1.0)
     losses = yolox.loss(outputs, truth)
-    yolox.l1_weight.assign(0.0)
+    yolox.closing.assign(0.0)
     for name, value in expected.items():
         np.testing.assert_allclose(losses[name], value / count, rtol=1e-4, err_msg=name)
 
@@ -139,13 +121,13 @@ def cross_entropy(logit: float, target: float) -> float:
     return -target * math.log(probability) - (1 - target) * math.log(1 - probability)
 
 
-def test_l1_counts_only_once_training_closes():
-    detector = models.create("yolox-micro", 3, width=0.0625)
+def test_l1_counts_only_in_the_closing_part_of_a_training(yolox):
     outputs, truth = random_outputs(), targets([[8, 8, 40, 40]], [1])
-    compiled = tf.function(lambda: detector.loss(outputs, truth)["l1"], autograph=False)
+    compiled = tf.function(lambda: yolox.loss(outputs, truth)["l1"], autograph=False)
     assert float(compiled()) == 0
-    detector.close()
+    yolox.closing.assign(1.0)
     assert float(compiled()) > 0  # without a new trace
+    yolox.closing.assign(0.0)
 
 
 def test_without_boxes_only_objectness_is_left(yolox):

@@ -74,12 +74,18 @@ def test_wild_or_empty_boxes_stay_finite():
     assert np.all(np.isfinite(encode_deltas(empty, empty)))
 
 
-@pytest.mark.parametrize("wrap", [lambda function: function, tf.function])
-def test_no_boxes(wrap):
-    boxes, places, strides = np.zeros((2, 0, 4), np.float32), np.zeros((0, 2), np.float32), np.zeros(0, np.float32)
-    for function in (encode_deltas, decode_deltas):
-        assert wrap(function)(boxes, boxes).shape == (2, 0, 4)
-    assert wrap(encode_distances)(np.zeros((2, 0, 2), np.float32), boxes).shape == (2, 0, 4)
-    assert wrap(decode_distances)(np.zeros((2, 0, 2), np.float32), boxes).shape == (2, 0, 4)
-    assert wrap(encode_yolox)(boxes, places, strides).shape == (2, 0, 4)
-    assert wrap(decode_yolox)(boxes, places, strides).shape == (2, 0, 4)
+def all_functions(boxes, places, strides):
+    deltas = [function(boxes, boxes) for function in (encode_deltas, decode_deltas)]
+    distances = [function(places, boxes) for function in (encode_distances, decode_distances)]
+    return [*deltas, *distances, encode_yolox(boxes, places, strides), decode_yolox(boxes / 300, places, strides)]
+
+
+def test_in_a_graph_equal_to_eager():
+    arguments = (random_boxes(np.random.default_rng(2), 2, 20), *points(32, 40, (8,)))
+    for eager, graph in zip(all_functions(*arguments), tf.function(all_functions)(*arguments), strict=True):
+        np.testing.assert_allclose(eager, graph, rtol=1e-6, atol=1e-6)
+
+
+def test_no_boxes():
+    for values in all_functions(np.zeros((2, 0, 4), np.float32), *points(0, 0, (8,))):
+        assert values.shape == (2, 0, 4)

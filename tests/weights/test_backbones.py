@@ -40,8 +40,9 @@ def state(recorded) -> dict[str, np.ndarray]:
     return recorded_state(json.loads(str(recorded["resnet18/shapes"])))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def backbone() -> ResNet:
+    """One for all tests, which leave finite weights behind."""
     backbone = ResNet(18)
     backbone(np.zeros([1, 32, 32, 3], np.uint8))
     return backbone
@@ -99,9 +100,13 @@ def test_long_lists_of_problems_are_cut(backbone):
 
 def test_names_fit_the_depth():
     for depth in (18, 34, 50, 101):
-        name = backbones.backbone_weights(RetinaNet(Config(depth=depth), classes=2))
+        name = backbones.backbone_weights(ResNet(depth))
         assert name == f"resnet{depth}"
         assert f"{name}-" in backbones.PUBLISHED[name]
+
+
+def test_the_backbone_of_a_detector_is_found():
+    assert backbones.backbone_weights(RetinaNet(Config(depth=18), classes=2)) == "resnet18"
 
 
 def test_other_backbones_have_none():

@@ -19,7 +19,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()[:8]
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers as the test has told the server to, one instruction a request; the last one stays."""
 
-    def do_GET(self):  # noqa: N802, the name that http.server calls
+    def do_GET(self):
         server = self.server
         server.ranges.append(self.headers.get("Range"))
         answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]

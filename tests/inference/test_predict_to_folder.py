@@ -1,0 +1,165 @@
+"""The whole of `detect predict` but its command line."""
+
+import csv
+import json
+
+import av
+import numpy as np
+import pytest
+
+from detect.data.images import read_image
+from detect.errors import BadInput
+from detect.inference import run, sources
+from detect.inference.image_files import write_image
+from detect.inference.run import predict_to_folder
+
+BOX = (20, 10, 44, 30)
+
+
+@pytest.fixture
+def folder(tmp_path, picture_with_red_box, write_video):
+    """Two pictures, a bad file and a video of 12 frames."""
+    given = tmp_path / "given"
+    write_image(given / "b" / "2.png", picture_with_red_box(BOX))
+    write_image(given / "1.jpg", picture_with_red_box((0, 0, 0, 0)))
+    (given / "3.jpg").write_bytes(b"bad")
+    write_video(given / "ü.mp4", [picture_with_red_box((n, 10, n + 24, 30)) for n in range(12)])
+    return given
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_everything_at_once(red_finder, folder, tmp_path):
+    out, seen = tmp_path / "out", []
+    summary = predict_to_folder(
+        red_finder,
+        folder,
+        out,
+        save_json=tmp_path / "r.json",
+        save_csv=out / "t.csv",
+        save_yolo=True,
+        save_crops=True,
+        progress=seen.append,
+    )
+    assert (summary.images, summary.videos, summary.frames, summary.detections) == (2, 1, 14, 13)
+    assert summary.counts == {"red": 13}
+    assert not summary.interrupted
+    assert summary.rate > 0
+    assert len(summary.skipped) == 1
+    assert "3.jpg" in summary.skipped[0]
+    expected = [out / "1.jpg", out / "ü.mp4", out / "b/2.png", tmp_path / "r.json", out / "t.csv"]
+    assert list(summary.outputs) == [*expected, out / "labels", out / "crops"]
+
+    frames = [f"ü-{index:06d}" for index in range(12)]
+    crops = [f"crops/red/{name}-1.jpg" for name in ["b/2", *frames]]
+    labels = [f"labels/{name}.txt" for name in ["1", "b/2", *frames]]
+    assert names(out) == sorted(["1.jpg", "b/2.png", "ü.mp4", "t.csv", "classes.txt", *crops, *labels])
+    assert [state.done for state in seen] == list(range(1, 15))
+    assert {state.total for state in seen} == {None}
+
+    entries = json.loads((tmp_path / "r.json").read_text())
+    assert len(entries) == 13
+    assert {entry["category_id"] for entry in entries} == {7}
+    with open(out / "t.csv", encoding="utf-8") as file:
+        assert len(list(csv.reader(file))) == 14
+    assert np.array_equal(read_image(out / "b/2.png"), red_finder.predict(folder / "b" / "2.png")[0].plot())
+    with av.open(str(out / "ü.mp4")) as video:
+        assert [round(frame.time * 25) for frame in video.decode(video=0)] == list(range(12))
+
+
+def test_only_what_is_asked_for(red_finder, folder, tmp_path):
+    seen = []
+    summary = predict_to_folder(red_finder, folder / "b", tmp_path / "out", pictures=False, progress=seen.append)
+    assert (summary.outputs, seen[0].total) == ((), 1)
+    assert not (tmp_path / "out").exists()
+    predict_to_folder(red_finder, folder / "ü.mp4", tmp_path / "out", pictures=False, progress=seen.append)
+    assert seen[-1].total == 12
+
+
+def test_earlier_outputs_are_not_sources(red_finder, folder):
+    out = folder / "predictions"
+    for _ in range(2):
+        assert predict_to_folder(red_finder, folder, out).frames == 14
+
+
+def test_a_source_is_not_replaced(red_finder, folder):
+    before = (folder / "1.jpg").read_bytes()
+    with pytest.raises(BadInput, match=r"1\.jpg would replace its own source"):
+        predict_to_folder(red_finder, folder / "1.jpg", folder)
+    assert (folder / "1.jpg").read_bytes() == before
+
+
+def test_bad_input_leaves_nothing(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(BadInput, match=r"3\.jpg"):
+        predict_to_folder(red_finder, folder / "3.jpg", out, save_json=out / "r.json", save_csv=out / "t.csv")
+    assert names(out) == []
+
+
+def interrupting(state):
+    if state.done == 5:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_folder(red_finder, folder, out, save_csv=out / "t.csv", progress=interrupting)
+    assert names(out) == ["1.jpg", "t.csv.partial", "ü.partial.mp4"]
+    with av.open(str(out / "ü.partial.mp4")) as video:
+        assert len(list(video.decode(video=0))) == 4
+
+
+def test_ctrl_c_is_how_a_camera_ends(red_finder, picture_with_red_box, tmp_path, monkeypatch):
+    video = sources.read_video
+
+    def endless_camera(source, skip):
+        from dataclasses import replace
+
+        file = replace(source, address=str(tmp_path / "camera.mp4"), kind="video")
+        for frame in video(file, skip):
+            yield replace(frame, source=source)
+
+    monkeypatch.setattr(sources, "read_camera", endless_camera)
+    path = tmp_path / "camera.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(200):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_with_red_box(BOX), format="rgb24")))
+        container.mux(stream.encode())
+    summary = predict_to_folder(red_finder, "0", tmp_path / "out", progress=interrupt_at_once)
+    assert summary.interrupted
+    assert (summary.videos, summary.frames) == (1, 1)
+    assert names(tmp_path / "out") == ["camera-0.mp4"]
+
+
+def interrupt_at_once(state):
+    raise KeyboardInterrupt
+
+
+def test_frames_in_memory_are_bounded(red_finder, picture_with_red_box, write_video, tmp_path, monkeypatch):
+    import weakref
+
+    video = write_video(tmp_path / "long.mp4", [picture_with_red_box(BOX)] * 150)
+    pictures = []
+    real_read = run.read_frames
+
+    def watched(found, skip):
+        for frame in real_read(found, skip):
+            pictures.append(weakref.ref(frame.image))
+            yield frame
+            del frame
+
+    monkeypatch.setattr(run, "read_frames", watched)
+    most = []
+    predict_to_folder(
+        red_finder,
+        video,
+        tmp_path / "out",
+        progress=lambda state: most.append(sum(picture() is not None for picture in pictures)),
+    )
+    assert len(most) == 150
+    assert max(most) <= 5 * red_finder.batch_size + 3

@@ -1,0 +1,184 @@
+"""From sources to results through a compiled step."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.errors import BadInput
+from detect.inference import predictor
+from detect.inference.image_files import write_image
+from detect.inference.predictor import load
+from detect.models import create
+from detect.models.detector import DetectorConfig
+from detect.models.saving import ModelCard, load_card, save
+
+BOX = (20, 10, 44, 30)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A run folder with a best and a last model, of random weights."""
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    detector = create("yolox-micro", 2, depth=0.0, width=0.0625)
+    card = ModelCard(
+        model="yolox-micro",
+        config=detector.config.model_dump(),
+        classes=("cat", "dog"),
+        category_ids=(1, 2),
+        image_size=64,
+        source="best",
+    )
+    save(detector, card, run / "best")
+    save(detector, card.model_copy(update={"source": "last"}), run / "last")
+    return run
+
+
+@pytest.fixture
+def without_weights(monkeypatch):
+    """Loading a model reads its card alone."""
+
+    def load_card_only(folder):
+        card = load_card(folder)
+        return SimpleNamespace(config=DetectorConfig()), card
+
+    monkeypatch.setattr(predictor.saving, "load", load_card_only)
+
+
+def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box):
+    image = picture_with_red_box((8, 16, 40, 32), width=64, height=64)
+    found = red_finder.detect(image[None], confidence=0.5)
+    assert found.boxes.tolist() == [[[8, 16, 40, 32]]]
+    assert found.scores.tolist() == [[0.875]]
+    assert found.labels.tolist() == [[0]]
+    for count, confidence in ((3, 0.1), (1, 0.9), (5, 0.875)):
+        found = red_finder.detect(np.stack([image] * count), confidence, iou=0.3)
+        assert found.labels.tolist() == [[0 if confidence < 0.875 else -1]] * count
+    assert red_finder.detect(tf.zeros([0, 64, 64, 3], tf.uint8)).labels.shape == (0, 1)
+    assert red_finder._steps[64, 64].experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
+def test_what_cannot_be_detected_on(red_finder, shape):
+    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\]"):
+        red_finder.detect(np.zeros(shape, np.uint8))
+    with pytest.raises(BadInput, match="got float32"):
+        red_finder.detect(np.zeros((1, 64, 64, 3), np.float32))
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96), (640, 480), (33, 17), (64, 64)])
+def test_boxes_are_pixels_of_the_source(red_finder, picture_with_red_box, width, height):
+    box = (width // 4, height // 3, width // 2, height - 2)
+    (result,) = red_finder.predict(picture_with_red_box(box, width, height))
+    tolerance = max(width, height) / 64  # one pixel of the model
+    assert np.abs(result.boxes - [box]).max() <= tolerance
+    assert (result.names, result.scores.tolist()) == (["red"], [0.875])
+
+
+def test_results_are_in_order_and_exact_about_their_files(red_finder, picture_with_red_box, tmp_path):
+    for number in range(7):
+        write_image(tmp_path / f"{number} 漢.png", picture_with_red_box((8 * number, 8, 8 * number + 16, 40)))
+    results = red_finder.predict(tmp_path, batch_size=3)
+    assert isinstance(results, list)
+    assert [result.image_path for result in results] == [str(tmp_path / f"{number} 漢.png") for number in range(7)]
+    assert np.abs([result.boxes[0, 0] - 8 * number for number, result in enumerate(results)]).max() <= 1.5
+    assert all(result.frame.picture is None for result in results)
+    assert results[2].image.shape == (64, 96, 3)
+
+
+def test_nothing_is_found(red_finder, picture_with_red_box):
+    images = [picture_with_red_box((0, 0, 0, 0)), picture_with_red_box(BOX)]
+    assert [len(result) for result in red_finder.predict(images)] == [0, 1]
+    assert [len(result) for result in red_finder.predict(images, confidence=0.9)] == [0, 0]
+    assert red_finder.predict(images)[0].boxes.shape == (0, 4)
+
+
+def test_a_bad_file_is_a_warning(red_finder, picture_with_red_box, tmp_path):
+    write_image(tmp_path / "1.png", picture_with_red_box(BOX))
+    (tmp_path / "2.png").write_bytes(b"bad")
+    with pytest.warns(UserWarning, match=r"2\.png"):
+        assert len(red_finder.predict(tmp_path)) == 1
+
+
+def test_videos_are_lazy_and_pictures_are_lists(red_finder, picture_with_red_box, write_video, tmp_path):
+    images = [picture_with_red_box((2 * number, 10, 2 * number + 24, 30)) for number in range(20)]
+    video = write_video(tmp_path / "a.mp4", images)
+    results = red_finder.predict(video)
+    assert not isinstance(results, list)
+    first = next(results)
+    assert (first.index, first.timestamp, first.image.shape) == (0, 0.0, (64, 96, 3))
+    rest = list(results)
+    assert [result.index for result in rest] == list(range(1, 20))
+    assert np.abs([result.boxes[0] - [2 * n + 2, 10, 2 * n + 26, 30] for n, result in enumerate(rest)]).max() <= 2.5
+    assert isinstance(red_finder.predict(video, stream=False), list)
+    assert not isinstance(red_finder.predict(images[0], stream=True), list)
+
+
+def test_videos_go_without_the_rows_that_are_only_grey(red_finder, picture_with_red_box, write_video, tmp_path):
+    sizes = {(96, 64): (64, 64), (64, 16): (32, 64), (16, 96): (64, 32), (192, 64): (32, 64)}
+    for (width, height), canvas in sizes.items():
+        video = write_video(tmp_path / f"{width}.mp4", [picture_with_red_box((2, 2, 10, 10), width, height)])
+        red_finder._steps.clear()
+        (result,) = red_finder.predict(video)
+        assert list(red_finder._steps) == [canvas]
+        assert np.abs(result.boxes - [[2, 2, 10, 10]]).max() <= 3
+
+
+def test_a_camera_fits_no_list(red_finder):
+    with pytest.raises(BadInput, match="A camera has no end"):
+        red_finder.predict("0", stream=False)
+
+
+def test_problems_are_raised_at_once(red_finder):
+    with pytest.raises(BadInput, match="There is no file or folder"):
+        red_finder.predict("nothing.mp4")
+
+
+def test_a_saved_model_predicts(saved):
+    model = load(saved)
+    assert (model.card.source, model.classes, model.image_size) == ("best", ("cat", "dog"), 64)
+    assert repr(model) == "<Model yolox-micro, 2 classes, 64 px>"
+    results = model.predict([np.zeros((48, 64, 3), np.uint8)] * 2, confidence=0.0)
+    assert [len(result) for result in results] == [100, 100]
+    assert all((result.boxes[:, 3] <= 48).all() for result in results)
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_load_takes_the_best_of_a_run(saved, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "last").symlink_to(saved / "last")
+    assert load(saved).card.source == "best"
+    assert load(str(saved / "last")).card.source == "last"
+    assert load(tmp_path / "run").card.source == "last"
+    assert load("yolox-micro", weights=saved / "last").card.source == "last"
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_load_says_what_it_expects(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(saved.parent)
+    (tmp_path / "empty").mkdir()
+    expected = r"Expected a run folder \(with best or last\) or a model folder \(with model.json\)"
+    with pytest.raises(BadInput, match=f"empty holds no model. {expected}"):
+        load(tmp_path / "empty")
+    with pytest.raises(BadInput, match=f"There is no tiny2 .*{expected}"):
+        load("tiny2")
+    with pytest.raises(BadInput, match="yolox-nano is a kind of model, not a trained one"):
+        load("yolox-nano")
+    with pytest.raises(BadInput, match=r"tiny holds a yolox-micro, not a yolox-s. Load it by itself"):
+        load("yolox-s", weights=saved)
+
+
+def test_load_names_the_runs_that_there_are(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(saved.parent)
+    with pytest.raises(BadInput, match="Did you mean 'runs/tiny'"):
+        load("tiny")
+
+
+def test_warnings_are_not_errors_of_the_reader(red_finder, picture_with_red_box, tmp_path):
+    write_image(tmp_path / "1.png", picture_with_red_box(BOX))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(red_finder.predict(tmp_path)) == 1

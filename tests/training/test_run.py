@@ -1,0 +1,124 @@
+"""`detect.train` from data to a model on disk, on a few small pictures."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import detect
+from detect.data.shapes import write_shapes
+from detect.errors import BadInput, RunFailure
+from detect.models import saving
+
+SMALL = ["architecture.width=0.125"]
+STILL = [
+    "pipeline.augmentation.mosaic=0",
+    "pipeline.augmentation.scale=[1, 1]",
+    "pipeline.augmentation.translate=0",
+    "pipeline.augmentation.flip_horizontal=0",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Four pictures of shapes, which are both the training and the validation split."""
+    path = write_shapes(tmp_path_factory.mktemp("shapes"), train=4, val=1, image_size=96)
+    description = yaml.safe_load(path.read_text())
+    description["splits"]["val"] = description["splits"]["train"]
+    path.write_text(yaml.safe_dump(description))
+    return path
+
+
+@pytest.fixture(scope="module")
+def overfitted(data, tmp_path_factory):
+    """A run that has learnt the four pictures by heart."""
+    runs = tmp_path_factory.mktemp("runs")
+    settings = [*SMALL, *STILL, f"runs={runs}", "validations=2", "optimizer.learning_rate=0.003"]
+    return detect.train(data, "yolox-micro", epochs=400, image_size=96, batch_size=4, name="learnt", set=settings)
+
+
+def test_a_tiny_model_learns_four_pictures(overfitted):
+    assert overfitted.scores.AP50 > 0.95
+
+
+def test_the_saved_model_scores_the_same(overfitted, data):
+    scores = detect.evaluate(overfitted.folder, data, split="val")
+    assert pytest.approx(overfitted.scores.AP50, abs=1e-6) == scores.AP50
+    assert pytest.approx(overfitted.scores.AP, abs=1e-6) == scores.AP
+
+
+def test_two_loads_predict_the_same_boxes(overfitted, data):
+    picture = next((data.parent / "images" / "train").iterdir())
+    first, second = (detect.load(overfitted.folder).predict(picture)[0] for _ in range(2))
+    assert len(first) > 0
+    np.testing.assert_array_equal(first.boxes, second.boxes)
+    np.testing.assert_array_equal(first.scores, second.scores)
+
+
+def test_the_run_folder_is_complete(overfitted):
+    names = {path.name for path in overfitted.folder.iterdir()}
+    assert names >= {
+        *("config.json", "classes.txt", "metrics.jsonl", "tensorboard", "checkpoints", "best", "last"),
+        *("evaluation.json", "report.html", "batches_train.jpg", "predictions_val.jpg"),
+    }
+    scores = json.loads((overfitted.folder / "evaluation.json").read_text())
+    assert scores["AP50"] == overfitted.scores.AP50
+    kinds = [json.loads(line)["kind"] for line in (overfitted.folder / "metrics.jsonl").read_text().splitlines()]
+    assert set(kinds) == {"train", "val"}
+
+
+def test_fine_tuning_keeps_everything_but_the_class_layer(overfitted, tmp_path, capsys):
+    path = write_shapes(tmp_path / "other", train=4, val=2, image_size=96)
+    for split in ("train", "val"):
+        annotations = json.loads((path.parent / f"{split}.json").read_text())
+        for annotation in annotations["annotations"]:
+            annotation["category_id"] = annotations["categories"][0]["id"]
+        annotations["categories"] = annotations["categories"][:1]
+        (path.parent / f"{split}.json").write_text(json.dumps(annotations))
+    description = yaml.safe_load(path.read_text())
+    description["classes"] = description["classes"][:1]
+    path.write_text(yaml.safe_dump(description))
+    settings = [*SMALL, f"runs={tmp_path}", "freeze=[backbone]", "validations=1"]
+    run = detect.train(path, weights=str(overfitted.folder), epochs=1, image_size=96, batch_size=4, set=settings)
+    said = capsys.readouterr().out
+    assert "tensors from" in said
+    assert "class_logits" in said.partition("random:")[2]
+    before, after = (saving.load(folder / "best")[0] for folder in (overfitted.folder, run.folder))
+    for old, new in zip(before.backbone.trainable_weights, after.backbone.trainable_weights, strict=True):
+        np.testing.assert_array_equal(old, new)  # frozen
+
+
+def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
+    settings = [*SMALL, f"runs={tmp_path}", "optimizer.learning_rate=1e30", "optimizer.clip_norm=null"]
+    with pytest.raises(RunFailure, match=r"not finite at step \d+") as failure:
+        detect.train(data, epochs=5, image_size=96, batch_size=4, set=[*settings, "schedule.warmup=0"])
+    assert "Last good checkpoint" in str(failure.value)
+    assert str(data.parent / "images" / "train") in str(failure.value)
+
+
+def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
+    annotations = json.loads((data.parent / "train.json").read_text())
+    first = annotations["images"][0]
+    annotations["images"] += [{**first, "id": 1000 + i, "file_name": f"gone_{i}.jpg"} for i in range(9)]
+    lossy = tmp_path / "lossy.json"
+    lossy.write_text(json.dumps(annotations))
+    for image in (data.parent / "images" / "train").iterdir():
+        (tmp_path / image.name).write_bytes(image.read_bytes())
+    with pytest.raises(BadInput, match=r"9 of 13 images"):
+        detect.train(lossy, epochs=1, set=[f"runs={tmp_path / 'runs'}"])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"set": ["freeze=[bakbone]"]}, "backbone, neck"),
+        ({"weights": "no/such/folder"}, "no/such/folder"),
+        ({"weights": "imagenet"}, "nobody publishes"),
+    ],
+)
+def test_bad_settings_end_before_training(data, tmp_path, options, message):
+    settings = [*SMALL, f"runs={tmp_path}", *options.pop("set", [])]
+    with pytest.raises(BadInput, match=message):
+        detect.train(data, epochs=1, image_size=96, set=settings, **options)
