@@ -11,7 +11,7 @@ from detect.data.images import read_image
 Kind = Literal["image", "video", "camera"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """One image, one video, or one camera."""
 
@@ -39,7 +39,7 @@ class VideoFormat:
     start: Fraction = Fraction(0)  # seconds on the file's own clock at which timestamp 0 lies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One upright picture of a source."""
 

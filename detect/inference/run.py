@@ -75,7 +75,7 @@ def predict_to_folder(
     """
     out = Path(out)
     found = find_sources(sources, leave_out=out)
-    live = any(source.kind == "camera" for source in found)
+    live = found[0].kind == "camera"
     tally, interrupted = _Tally(found), False
     skipped: list[str] = []
     results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
@@ -116,7 +116,7 @@ def _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_c
 def _refuse_to_overwrite(sources: Sequence[Source], out: Path) -> None:
     for source in sources:
         path = annotated_path(source, out)
-        if path.exists() and source.address and path.samefile(source.address):
+        if path.exists() and Path(source.address).is_file() and path.samefile(source.address):
             raise BadInput(f"The annotated {path} would replace its own source. Give another output folder.")
 
 

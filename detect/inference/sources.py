@@ -39,13 +39,16 @@ def find_sources(given: Any, leave_out: str | Path | None = None) -> list[Source
             index of a camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, or several of these.
         leave_out: a folder that is not searched: where outputs of earlier runs lie.
     Raises:
-        BadInput: nothing of that name, nothing in it, or something of another type.
+        BadInput: nothing of that name, nothing in it, something of another type, a camera that is not alone.
     """
     items = list(given) if _is_several(given) else [given]
     if not items:
         raise BadInput("No source was given. Expected images, videos, folders, globs, addresses or a camera's index.")
     without = Path(leave_out).resolve() if leave_out is not None else None
-    return _with_unique_names([source for item in items for source in _expand(item, without)])
+    found = [source for item in items for source in _expand(item, without)]
+    if len(found) > 1 and any(source.kind == "camera" for source in found):
+        raise BadInput("A camera or network stream has no end, so nothing can come after it: give it alone.")
+    return _with_unique_names(found)
 
 
 def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -94,19 +95,21 @@ def _opened(source: Source) -> Iterator[av.container.InputContainer]:
 def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> Iterator[Frame]:
     rate = _sensible(stream.average_rate or stream.guessed_rate)
     video, timestamp = None, Fraction(0)
-    damage: list[str] = []
+    damage = _Damage()
     index = 0
     for decoded in _decoded(container, stream, damage):
         if video is None:
-            video = _format_of(source, container, stream, rate, start=_clock_of(decoded) or Fraction(0))
+            video = _format_of(source, container, stream, decoded, rate)
         else:
             timestamp = _next_timestamp(_clock_of(decoded), timestamp, video)
         yield _frame(source, _upright_rgb(decoded), index, timestamp, video)
         index += 1
     if index == 0:
-        raise BadInput(f"{source.shown}: no picture of the video can be decoded{': ' + damage[0] if damage else ''}.")
-    if damage:
-        skip(f"{source.shown}: {len(damage)} damaged parts left out, {index} pictures read. The first: {damage[0]}.")
+        raise BadInput(f"{source.shown}: no picture of the video can be decoded. {damage.first}".rstrip())
+    if damage.parts:
+        skip(
+            f"{source.shown}: {damage.parts} damaged parts left out, {index} pictures read. The first: {damage.first}."
+        )
 
 
 def _clock_of(decoded: av.VideoFrame) -> Fraction | None:
@@ -121,33 +124,47 @@ def _next_timestamp(clock: Fraction | None, last: Fraction, video: VideoFormat) 
     return max(clock - video.start, last + video.time_base)
 
 
-def _decoded(container, stream, damage: list[str]) -> Iterator[av.VideoFrame]:
+@dataclass
+class _Damage:
+    """What could not be decoded."""
+
+    parts: int = 0
+    first: str = ""
+
+    def add(self, error: Exception) -> None:
+        self.parts += 1
+        self.first = self.first or _reason(error)
+
+
+def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
     """The decoded frames; a packet that cannot be decoded is noted in `damage`, and the next one tried."""
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
-            damage.append(_reason(error))
+            damage.add(error)
             return
         if packet is None:
             return
         try:
             yield from packet.decode()
         except av.error.InvalidDataError as error:
-            damage.append(_reason(error))
+            damage.add(error)
 
 
-def _format_of(source: Source, container, stream, rate: Fraction, start: Fraction) -> VideoFormat:
-    aspect = stream.sample_aspect_ratio
+def _format_of(source: Source, container, stream, first: av.VideoFrame, rate: Fraction) -> VideoFormat:
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if round(first.rotation) % 180:
+        aspect = 1 / aspect
     is_file = source.kind == "video" and "://" not in source.address
     return VideoFormat(
         rate=rate,
         time_base=Fraction(stream.time_base),
         frames=stream.frames or None,
-        pixel_aspect=Fraction(aspect) if aspect and aspect != 1 else None,
+        pixel_aspect=aspect if aspect != 1 else None,
         sound=source.address if is_file and container.streams.audio else None,
-        start=start,
+        start=_clock_of(first) or Fraction(0),
     )
 
 

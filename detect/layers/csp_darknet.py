@@ -55,7 +55,7 @@ class Focus(Composite):
 def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
     """[B, H, W, 3] -> [B, H / 2, W / 2, 12]: top left, bottom left, top right, bottom right, each with its 3 channels.
 
-    Down, then right: the order of the authors' code, so that their weights fit; `tf.nn.space_to_depth` goes right first.
+    Down, then right: the order of the authors' code, so that their weights fit; that of `tf.nn.space_to_depth` is not.
     """
     batch, height, width = tf.unstack(tf.shape(images)[:3])
     patches = tf.reshape(images, [batch, height // 2, 2, width // 2, 2, 3])

@@ -59,6 +59,7 @@ _RECIPE: dict[str, Any] = {
     "optimizer.reference_batch": 16,
     "optimizer.momentum": 0.9,
     "optimizer.weight_decay": 1e-4,
+    "optimizer.clip_norm": None,
     "schedule.warmup": 0.005,  # 1,000 of 190,000 steps
     "schedule.final": 0.01,
     "schedule.closing": 0.0,

@@ -118,4 +118,6 @@ def _sync(path: Path) -> None:
 
 
 def _cannot_save(folder: Path, error: OSError) -> RunFailure:
-    return RunFailure(f"Cannot save the model to {folder}: {error}. Free some space or choose a folder you may write to.")
+    return RunFailure(
+        f"Cannot save the model to {folder}: {error}. Free some space or choose a folder you may write to."
+    )

@@ -2,8 +2,8 @@
 
 Paper: Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv 2107.08430.
 Code of the authors: https://github.com/Megvii-BaseDetection/YOLOX (Apache-2.0), `yolox/models/`, `yolox/exp/`.
-What differs: padded and ignored boxes, which theirs does not know, take no part; a loss of an image without boxes is
-its objectness alone, as theirs.
+What differs: ignored regions, which theirs does not know, are no background; the number of foreground cells, by which
+losses are divided, is that of all replicas together; a box may be found in several classes (theirs scores the best).
 """
 
 from typing import Any
@@ -40,39 +40,42 @@ class Config(DetectorConfig):
     iou: float = 0.65
 
 
-# `yolox/exp/yolox_base.py`; scales of images in a mosaic, of the picture mixed in, degrees, share of the side.
+# `yolox/exp/yolox_base.py`; shares are of its 300 epochs.
 _RECIPE: dict[str, Any] = {
     "epochs": 300,
-    "batch_size": 64,
-    "sizes": tuple(range(480, 801, 32)),
+    "sizes": list(range(480, 801, 32)),
     "optimizer.name": "sgd",
-    "optimizer.learning_rate": 0.01,  # at 64 images a step
+    "optimizer.learning_rate": 0.01,
+    "optimizer.reference_batch": 64,
     "optimizer.momentum": 0.9,
     "optimizer.weight_decay": 5e-4,
-    "schedule.warmup_epochs": 5,
+    "optimizer.clip_norm": None,
+    "schedule.warmup": 5 / 300,
     "schedule.warmup_power": 2,
     "schedule.final": 0.05,
-    "schedule.closing_epochs": 15,
+    "schedule.hold": 15 / 300,
+    "schedule.closing": 15 / 300,
     "average.decay": 0.9998,
-    "average.ramp": 2000,
-    "augmentation.mosaic": 1.0,
-    "augmentation.mixup": 1.0,
-    "augmentation.scale": (0.1, 2.0),
-    "augmentation.mixup_scale": (0.5, 1.5),
-    "augmentation.rotate": 10.0,
-    "augmentation.translate": 0.1,
-    "augmentation.shear": 2.0,
-    "augmentation.flip": 0.5,
-    "augmentation.hsv": (5, 30, 30),
+    "pipeline.augmentation.mosaic": 1.0,
+    "pipeline.augmentation.mixup": 1.0,
+    "pipeline.augmentation.mixup_scale": [0.5, 1.5],
+    "pipeline.augmentation.scale": [0.1, 2.0],
+    "pipeline.augmentation.rotate_degrees": 10.0,
+    "pipeline.augmentation.shear_degrees": 2.0,
+    "pipeline.augmentation.translate": 0.1,
+    "pipeline.augmentation.flip_horizontal": 0.5,
+    "pipeline.augmentation.hue": 5,
+    "pipeline.augmentation.saturation": 30,
+    "pipeline.augmentation.value": 30,
 }
 # `exps/default/yolox_tiny.py` and `yolox_nano.py`
 _TINY_RECIPE = {
     **_RECIPE,
-    "sizes": tuple(range(320, 641, 32)),
-    "augmentation.mixup": 0.0,
-    "augmentation.scale": (0.5, 1.5),
+    "sizes": list(range(320, 641, 32)),
+    "pipeline.augmentation.mixup": 0.0,
+    "pipeline.augmentation.scale": [0.5, 1.5],
 }
-_NANO_RECIPE = {**_TINY_RECIPE, "augmentation.mosaic": 0.5}
+_NANO_RECIPE = {**_TINY_RECIPE, "pipeline.augmentation.mosaic": 0.5}
 
 VARIANTS = {
     # Ours, for training on a CPU, where dense 3 x 3 convolutions of this width outrun nano's depthwise ones.
@@ -135,14 +138,16 @@ class YOLOX(Detector):
     The L1 loss is added in the closing part of a training, as the authors do.
     """
 
+    config: Config
+
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
         depth = round(3 * config.depth)
-        channels = [int(level * config.width) for level in (256, 512, 1024)]
+        low, middle, high = (int(level * config.width) for level in (256, 512, 1024))
         self.backbone = CspDarknet(int(64 * config.width), depth, config.separable, name="backbone")
-        self.neck = PathAggregationPyramid(channels, depth, config.separable, name="neck")
+        self.neck = PathAggregationPyramid((low, middle, high), depth, config.separable, name="neck")
         self.head = [
-            HeadLevel(channels[0], classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
+            HeadLevel(low, classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
         ]
 
     def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:

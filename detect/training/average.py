@@ -17,12 +17,25 @@ class WeightAverage:
     """
 
     def __init__(self, model: keras.Model):
-        self.weights = [weight.value for weight in model.weights]
+        self.trainable = [weight.value for weight in model.trainable_weights]
+        self.statistics = [weight.value for weight in model.non_trainable_weights]
+        self.weights = [*self.trainable, *self.statistics]
         self.average = replica_variable(flatten(self.weights), "average")
 
     def update(self, decay: tf.Tensor) -> None:
-        """One step towards the current weights. Called in a replica, within the compiled step."""
-        self.average.assign(decay * self.average + (1 - decay) * flatten(self.weights))
+        """One step towards the current weights. Called in a replica, within the compiled step.
+
+        Every replica has batch-norm statistics of its own, of which the mean is taken.
+        """
+        weights = [flatten(self.trainable), self._mean_statistics()] if self.statistics else [flatten(self.trainable)]
+        # Written so that a weight that stands still, a frozen one, keeps its average to the bit.
+        self.average.assign_add((1 - decay) * (tf.concat(weights, axis=0) - self.average))
+
+    def _mean_statistics(self) -> tf.Tensor:
+        replica, statistics = tf.distribute.get_replica_context(), flatten(self.statistics)
+        if replica.num_replicas_in_sync == 1:
+            return statistics
+        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, statistics)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

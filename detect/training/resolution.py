@@ -1,5 +1,6 @@
 """From the words of a command or call to settings in which nothing is left open."""
 
+import json
 from typing import Any
 
 from detect import models
@@ -31,7 +32,7 @@ def resolve_settings(options: dict[str, Any], assignments: list[str]) -> Trainin
     settings = override(build(TrainingSettings, options, "train"), assignments)
     row = models.variant(settings.model)
     if settings.recipe == "paper":
-        recipe = [f"{key}={value!r}" for key, value in row.recipe.items() if key not in options]
+        recipe = [f"{key}={json.dumps(value)}" for key, value in row.recipe.items() if key not in options]
         settings = override(build(TrainingSettings, options, "train"), [*recipe, *assignments])
     if settings.epochs is not None and settings.max_time is not None:
         raise BadInput("Give epochs or max-time, not both: each decides the length of the schedule.")

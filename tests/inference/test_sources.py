@@ -74,6 +74,7 @@ def test_addresses_and_cameras(text, kind, name, shown):
         ("*.jpg", r"No image or video matches '\*.jpg'"),
         ("ftp://host/a.jpg", "addresses of type 'ftp' cannot be read"),
         ([], "No source was given"),
+        (["0", np.zeros((4, 4, 3), np.uint8)], "give it alone"),
         (3.5, "A float is no source"),
         (np.zeros((4, 4, 3)), "uint8 values 0..255, got float64"),
         (np.zeros((4, 4, 4), np.uint8), r"\[height, width, 3\], got \[4, 4, 4\]"),

@@ -1,13 +1,15 @@
-"""YOLOX: its loss and decoding by hand."""
+"""YOLOX: its network and losses against the authors' code, its loss and decoding by hand."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from detect import models
-from detect.models.yolox import STRIDES
+from detect.models.detector import losses_and_gradients
+from detect.models.yolox import STRIDES, YOLOX, Config
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.coding import decode_yolox
@@ -19,8 +21,69 @@ CELLS = 84
 
 @pytest.fixture(scope="module")
 def yolox():
-    """Three classes; far smaller than any row of the table."""
-    return models.create("yolox-micro", 3, width=0.0625, depth=0.0)
+    """Without weights, which loss and decoding do not need."""
+    return YOLOX(Config(width=0.0625, depth=0.0), classes=3)
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, np.ndarray]:
+    """What the authors' code gave (https://github.com/Megvii-BaseDetection/YOLOX, commit 6ddff48, torch 2.13.0).
+
+    `YOLOPAFPN(0.67, 0.0625)` and `YOLOXHead(3, 0.0625)`, dense and depthwise, with the weights of `recorded_state` and
+    the picture of `recorded_images`, as BGR. In evaluation: offsets, objectness and classes, these two after a sigmoid.
+    In training, of the dense one: the losses with L1, the gradient of the stem's kernel, its running variance.
+    """
+    with np.load(Path(__file__).with_name("megvii_yolox.npz")) as arrays:
+        return dict(arrays)
+
+
+def recorded_images() -> tf.Tensor:
+    return tf.constant(np.random.RandomState(1).randint(0, 256, (2, 64, 96, 3)).astype(np.uint8))
+
+
+def recorded_model(separable: bool):
+    """Ours with the weights that were given to theirs, drawn in the order of our names."""
+    detector = models.create("yolox-micro", 3, width=0.0625, depth=0.67, separable=separable)
+    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+    for weight in sorted(detector.weights, key=lambda weight: weight.path.partition("/")[2]):
+        if weight.name == "moving_variance":
+            values = random.uniform(0.5, 1.5, weight.shape)
+        elif weight.name == "gamma":
+            values = random.uniform(0.5, 1, weight.shape)
+        elif weight.name == "kernel":
+            depthwise = weight.shape[0] == 3 and weight.shape[-1] == 1
+            fan_in = 9 if depthwise else math.prod(weight.shape[:-1])
+            values = random.standard_normal(weight.shape) * np.sqrt(2 / fan_in)
+        else:
+            values = random.standard_normal(weight.shape) * 0.1
+        weight.assign(values)
+    return detector
+
+
+@pytest.mark.parametrize("separable", [False, True])
+def test_the_network_is_the_authors(recorded, separable):
+    outputs = recorded_model(separable)(recorded_images())
+    ours = [outputs["offsets"], tf.sigmoid(outputs["objectness"])[..., None], tf.sigmoid(outputs["class_logits"])]
+    theirs = recorded["separable_eval" if separable else "dense_eval"]
+    np.testing.assert_allclose(tf.concat(ours, axis=-1), theirs, atol=2e-5)
+
+
+def test_a_training_step_is_the_authors(recorded):
+    detector, images = recorded_model(separable=False), recorded_images()
+    detector.closing.assign(1.0)
+    boxes = [[[4, 6, 40, 50], [30, 20, 90, 34], [50, 36, 80, 62]], [[8, 8, 20, 24], [0, 0, 0, 0], [0, 0, 0, 0]]]
+    labels = [[2, 0, 1], [1, -1, -1]]
+    truth = Targets(tf.constant(boxes, tf.float32), tf.constant(labels), tf.zeros([2, 3], bool))
+    losses, gradients = losses_and_gradients(detector, images, truth)
+    total, box, objectness, classes, offsets, _ = recorded["dense_losses"]
+    expected = {"box": box, "objectness": objectness, "class": classes, "l1": offsets}
+    for name, value in expected.items():
+        np.testing.assert_allclose(losses[name], value, rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(tf.add_n(list(losses.values())), total, rtol=1e-4)
+    stem = detector.backbone.focus.block
+    np.testing.assert_allclose(stem.normalization.moving_variance, recorded["dense_moving_variance"], rtol=1e-4)
+    reference = recorded["dense_gradient"]
+    np.testing.assert_allclose(gradients[0], reference, atol=1e-3 * np.abs(reference).max())
 
 
 def targets(boxes, labels, ignore=None) -> Targets:
@@ -50,14 +113,14 @@ def random_outputs(seed: int = 0) -> dict:
     )
 
 
-def test_scores_start_at_the_prior(yolox):
-    for level in yolox.head:
+def test_scores_start_at_the_prior():
+    for level in models.create("yolox-micro", 3, width=0.0625, depth=0.0, prior=0.02).head:
         for layer in (level.class_logits, level.objectness):
-            np.testing.assert_allclose(tf.sigmoid(layer.bias), np.full(layer.bias.shape, 0.01), rtol=1e-5)
+            np.testing.assert_allclose(tf.sigmoid(layer.bias), np.full(layer.bias.shape, 0.02), rtol=1e-5)
 
 
 def test_a_box_scores_objectness_times_class_probability(yolox):
-    """Cell 9 is row 1, column 1 of the first level: offsets 0.5 put its centre at 12, log 2 makes sides of 2 strides."""
+    """Cell 9 is row 1, column 1 of the first level: offsets 0.5 put its centre at 12, log 2 makes sides of 16."""
     outputs = outputs_of(objectness=np.full((1, CELLS), -20), class_logits=np.full((1, CELLS, 3), -20))
     row = tf.one_hot(9, CELLS)
     outputs["offsets"] += row[None, :, None] * [0.5, 0.5, math.log(2), math.log(2)]

@@ -34,6 +34,6 @@ def test_applied_gives_the_average_and_puts_the_weights_back():
 def test_batch_norm_statistics_are_averaged_too():
     model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
     average = WeightAverage(model)
-    model.weights[2].assign([5.0])  # the moving mean, 0 so far
+    model.non_trainable_weights[0].assign([5.0])  # the moving mean, 0 so far
     average.update(tf.constant(0.5))
     np.testing.assert_allclose(average.average, [1, 0, 2.5, 1])  # gamma, beta, mean, variance

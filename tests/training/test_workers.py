@@ -33,9 +33,13 @@ def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
         script = WORKER.format(data=str(data), runs=tmp_path / "runs", weights=str(weights[index]))
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         workers.append(start(script, {**os.environ, "TF_CONFIG": config}))
-    for worker in workers:
-        output = worker.communicate()[0]
-        assert worker.returncode == 0, output[-3000:]
+    try:
+        for worker in workers:
+            output = worker.communicate(timeout=300)[0]
+            assert worker.returncode == 0, output[-3000:]
+    finally:
+        for worker in workers:
+            worker.kill()  # one that waits for another that failed
     first, second = map(np.load, weights)
     np.testing.assert_allclose(first, second, rtol=1e-6)
     folder = RunFolder(tmp_path / "runs" / "run")
