@@ -6,8 +6,9 @@ BSD-3-Clause), whose first published weights (`RetinaNet_ResNet50_FPN_Weights.CO
 an epsilon of 0.
 What differs from the paper, as in torchvision: P6 is computed from P5, boxes learn from L1 instead of smooth L1, and
 anchors are whole pixels. What differs from torchvision: losses are divided by the positive anchors of the whole batch,
-not image by image; the best `candidates` scores of an image enter suppression, not of each level; images are squares
-of 640 pixels by default, where its published AP is at a short side of 800.
+not image by image; the best `candidates` scores of an image enter suppression, not of each level; where a side is no
+multiple of 128, anchors of P6 and P7 keep their stride, where torchvision spreads them over the image; images are
+squares of 640 pixels by default, where its published AP is at a short side of 800.
 """
 
 from typing import Any, Literal

@@ -84,7 +84,7 @@ def train(loop: Loop) -> None:
         position.step += 1
         position.seconds = time.monotonic() - started
         position.progress = agreed(loop.budget.progress(position.step))
-        if validation_due(position, settings.validations):
+        if validation_due(position, settings.validations, loop.budget):
             report(loop, meter, *last)
             last = None
             if agreed(float(loop.validate(position))):
@@ -97,9 +97,10 @@ def train(loop: Loop) -> None:
             loop.validate.save(position)
 
 
-def validation_due(position: Position, validations: int) -> bool:
-    """Whether the next of the evenly spread validations has been reached."""
-    return math.floor(position.progress * validations + 1e-9) > position.validations
+def validation_due(position: Position, validations: int, budget: StepBudget | TimeBudget) -> bool:
+    """Whether the next of the evenly spread validations has been reached; the last one always comes."""
+    reached = math.floor(position.progress * validations + 1e-9) > position.validations
+    return reached and (position.progress >= 1 or budget.affords_pause(position.seconds - position.saved_seconds))
 
 
 def image_side(batch: Batch) -> int:

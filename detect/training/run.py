@@ -172,7 +172,8 @@ def create_budget(
 ) -> StepBudget | TimeBudget:
     """The length of the run; `started` is the clock's reading when it began, seconds."""
     if settings.max_time is not None:
-        return TimeBudget(settings.max_time, position.seconds, reserve=0.05 * settings.max_time, started=started)
+        limit = settings.max_time
+        return TimeBudget(limit, position.seconds, reserve=0.05 * limit, pause=0.005 * limit, started=started)
     return StepBudget(max(1, round((settings.epochs or DEFAULT_EPOCHS) * steps_per_epoch)))
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from detect.training.settings import AverageSettings, ScheduleSettings
 
+TRAINING_PER_PAUSE = 12.0  # seconds of training for each second of validation, at least, under a time limit
+
 
 @dataclass
 class StepBudget:
@@ -20,6 +22,10 @@ class StepBudget:
     def progress(self, step: int) -> float:
         return min(1.0, step / self.steps)
 
+    def affords_pause(self, since: float) -> bool:
+        """Whether the run may stop to validate, `since` seconds after the last time."""
+        return True
+
 
 @dataclass
 class TimeBudget:
@@ -29,12 +35,14 @@ class TimeBudget:
         seconds: the whole time.
         spent: seconds that earlier parts of a resumed run took.
         reserve: seconds to keep for the end: the last validation and saving.
+        pause: seconds that a validation takes, a guess at first.
         started: clock reading when this part of the run began, seconds.
     """
 
     seconds: float
     spent: float = 0.0
     reserve: float = 0.0
+    pause: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
@@ -42,6 +50,10 @@ class TimeBudget:
 
     def progress(self, step: int) -> float:
         return min(1.0, self.elapsed() / max(self.seconds - self.reserve, 1e-6))
+
+    def affords_pause(self, since: float) -> bool:
+        """Whether the run may stop to validate, `since` seconds after the last time: that is for training, mostly."""
+        return since >= TRAINING_PER_PAUSE * self.pause
 
 
 def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> float:

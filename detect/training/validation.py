@@ -51,7 +51,8 @@ class Validation:
                 self._score_and_save(position)
             self.save(position)
         if isinstance(self.budget, TimeBudget):
-            self.budget.reserve = 1.3 * (time.monotonic() - started) + SECONDS_FOR_THE_END
+            self.budget.pause = time.monotonic() - started
+            self.budget.reserve = 1.3 * self.budget.pause + SECONDS_FOR_THE_END
         return self.settings.patience is not None and position.stale >= self.settings.patience
 
     def detect(self, images: tf.Tensor) -> Detections:

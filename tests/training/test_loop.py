@@ -12,7 +12,7 @@ from detect.training import loop as subject
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
 from detect.training.loop import Loop, clock, train, validation_due
-from detect.training.schedule import StepBudget
+from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 
 
@@ -123,10 +123,18 @@ def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
 
 
 def test_a_validation_is_due_once_for_each_share():
-    assert not validation_due(Position(progress=0.24), 4)
-    assert validation_due(Position(progress=0.25), 4)
-    assert not validation_due(Position(progress=0.3, validations=1), 4)
-    assert validation_due(Position(progress=0.1 + 0.2, validations=2), 10)  # 0.30000000000000004
+    budget = StepBudget(10)
+    assert not validation_due(Position(progress=0.24), 4, budget)
+    assert validation_due(Position(progress=0.25), 4, budget)
+    assert not validation_due(Position(progress=0.3, validations=1), 4, budget)
+    assert validation_due(Position(progress=0.1 + 0.2, validations=2), 10, budget)  # 0.30000000000000004
+
+
+def test_under_a_time_limit_validations_wait_for_training():
+    budget = TimeBudget(seconds=100, pause=2)
+    assert not validation_due(Position(progress=0.5, seconds=30, saved_seconds=10), 4, budget)  # 20 of 24 seconds
+    assert validation_due(Position(progress=0.5, seconds=30, saved_seconds=6), 4, budget)
+    assert validation_due(Position(progress=1, seconds=30, saved_seconds=10), 4, budget)  # the last one always
 
 
 def test_numbers_reach_the_journal(monkeypatch):
