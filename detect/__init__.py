@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 # albumentations asks the package index for its newest version when imported, and waits when there is no network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-# TensorFlow's notices about CPU features and missing GPUs say nothing that a user can act on; what goes wrong is raised.
+# TensorFlow's notices about CPU features and missing GPUs help no user; what goes wrong is raised as an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _PUBLIC = {

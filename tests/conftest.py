@@ -1,11 +1,13 @@
 """What several test files use."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
-import tensorflow as tf
 
 # Two logical devices stand for two GPUs in tests of distribution. This must come before TensorFlow's first operation.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
@@ -27,3 +29,25 @@ def shared_data() -> Path:
 def two_devices() -> list[str]:
     """The names of two devices to spread a model over."""
     return TWO_DEVICES
+
+
+@pytest.fixture(scope="session")
+def recorded_state() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
+    """From names and shapes to the weights that torchvision's model had when its outputs were recorded."""
+
+    def draw(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+        random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+        state = {}
+        for name, shape in shapes.items():
+            if name.endswith("running_var"):
+                values = random.uniform(0.5, 1.5, shape)
+            elif len(shape) == 4:
+                values = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+            elif name.endswith("weight"):
+                values = random.uniform(0.5, 1, shape)
+            else:
+                values = random.standard_normal(shape) * 0.1
+            state[name] = values.astype(np.float32)
+        return state
+
+    return draw

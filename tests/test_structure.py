@@ -25,7 +25,7 @@ ROOMS = (
     ("evaluation",),
     ("training",),
     ("export",),
-    ("cli",),
+    ("cli", "__main__"),
 )
 LEVELS = {name: level for level, names in enumerate(ROOMS) for name in names}
 MOST_LINES = 400

@@ -4,7 +4,6 @@ config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from detect.config import from_json, to_json
@@ -12,47 +11,20 @@ from detect.errors import BadInput
 from detect.training.settings import TrainingSettings
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """Names of the files of a run."""
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
-
-    @property
-    def classes(self) -> Path:
-        return self.path / "classes.txt"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "last.npz"
-
-    @property
-    def best(self) -> Path:
-        return self.path / "best"
-
-    @property
-    def last(self) -> Path:
-        return self.path / "last"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.path / "evaluation.json"
-
-    @property
-    def training_picture(self) -> Path:
-        return self.path / "batches_train.jpg"
-
-    @property
-    def validation_picture(self) -> Path:
-        return self.path / "predictions_val.jpg"
+    def __init__(self, path: Path):
+        self.path = path
+        self.config = path / "config.json"
+        self.classes = path / "classes.txt"
+        self.metrics = path / "metrics.jsonl"
+        self.checkpoint = path / "checkpoints" / "last.npz"
+        self.best = path / "best"
+        self.last = path / "last"
+        self.evaluation = path / "evaluation.json"
+        self.training_picture = path / "batches_train.jpg"
+        self.validation_picture = path / "predictions_val.jpg"
 
     def settings(self) -> TrainingSettings:
         """The settings that the run was started with."""
@@ -116,5 +88,6 @@ def _free_names(root: Path, model: str):
 
 
 def _latest(root: Path, model: str) -> Path | None:
-    runs = [path.parent for path in root.glob(f"{model}*/config.json")]
-    return max(runs, key=lambda path: (path / "config.json").stat().st_mtime, default=None)
+    runs = [RunFolder(path.parent) for path in root.glob(f"{model}*/config.json")]
+    runs = [run for run in runs if run.settings().model == model]
+    return max((run.path for run in runs), key=lambda path: (path / "config.json").stat().st_mtime, default=None)

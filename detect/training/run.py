@@ -142,7 +142,7 @@ def assemble(
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
     validation = Validation(
-        model=Model(detector, model_card(settings, dataset, detector)),
+        model=Model(detector, model_card(settings, dataset, detector), learning=True),
         average=average,
         variables=variables,
         records=split(dataset, "val"),

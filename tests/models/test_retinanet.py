@@ -43,28 +43,11 @@ def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
     return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
 
 
-def recorded_state(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """The weights that were given to torchvision's model, in the order of their names."""
-    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
-    state = {}
-    for name, shape in shapes.items():
-        if name.endswith("running_var"):
-            values = random.uniform(0.5, 1.5, shape)
-        elif len(shape) == 4:
-            values = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith("weight"):
-            values = random.uniform(0.5, 1, shape)
-        else:
-            values = random.standard_normal(shape) * 0.1
-        state[name] = values.astype(np.float32)
-    return state
-
-
 def test_anchor_sizes_are_cut_to_whole_pixels():
     assert SIZES == ((32, 40, 50), (64, 80, 101), (128, 161, 203), (256, 322, 406), (512, 645, 812))
 
 
-def test_the_structure_is_torchvisions():
+def test_the_structure_is_torchvisions(recorded_state):
     """Recorded: `RetinaNet(_resnet_fpn_extractor(resnet18(), 5, returned_layers=[2, 3, 4], extra_blocks=
     LastLevelP6P7(256, 256)), 3)` of torchvision 0.28.0, in evaluation, with the weights of `recorded_state`, on one
     image of 64 x 96 pixels, normalised; its raw outputs, and names and shapes of its tensors, sorted by name.

@@ -13,30 +13,13 @@ from detect.models.retinanet import Config, RetinaNet
 from detect.weights import backbones
 
 
-def recorded_state(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """The weights that were given to torchvision's model, in the order of their names."""
-    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
-    state = {}
-    for name, shape in shapes.items():
-        if name.endswith("running_var"):
-            values = random.uniform(0.5, 1.5, shape)
-        elif len(shape) == 4:
-            values = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
-        elif name.endswith("weight"):
-            values = random.uniform(0.5, 1, shape)
-        else:
-            values = random.standard_normal(shape) * 0.1
-        state[name] = values.astype(np.float32)
-    return state
-
-
 @pytest.fixture(scope="module")
 def recorded():
     return np.load(Path(__file__).with_name("torchvision_resnet.npz"))
 
 
 @pytest.fixture(scope="module")
-def state(recorded) -> dict[str, np.ndarray]:
+def state(recorded, recorded_state) -> dict[str, np.ndarray]:
     return recorded_state(json.loads(str(recorded["resnet18/shapes"])))
 
 
@@ -49,7 +32,7 @@ def backbone() -> ResNet:
 
 
 @pytest.mark.parametrize("depth", [18, 50])
-def test_features_are_torchvisions(recorded, depth):
+def test_features_are_torchvisions(recorded, recorded_state, depth):
     """Recorded: `resnet18()` and `resnet50()` of torchvision 0.28.0 in evaluation, with the weights of
     `recorded_state`, on one normalised image of 64 x 96 pixels: names and shapes of their tensors, sorted by name, and
     every sixteenth channel after each of the four stages.
