@@ -30,7 +30,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
-DETECT = (sys.executable, "-c", "from detect.cli.main import main; main()")
+DETECT = (sys.executable, "-m", "detect")
 LONG = ("bccd", "demo")  # these take half an hour and ten minutes, and run only when they are named
 
 

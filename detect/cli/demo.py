@@ -8,13 +8,14 @@ import typer
 
 from detect.cli.printing import say
 
-TRAINING_TIME = "150s"
+EPOCHS = 24.0  # of 400 pictures: enough for an AP50 over 0.9 on two cores, where they take about four minutes
+VALIDATIONS = 6
 IMAGE_SIZE = 192  # pixels: the pictures' own
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
-    max_time: Annotated[str, typer.Option(help="Time to train, such as 90s or 3m.")] = TRAINING_TIME,
+    epochs: Annotated[float, typer.Option(help="Passes over the training pictures.")] = EPOCHS,
 ) -> None:
     """Make a small dataset, train on it, score the model, and run it on images and on a video.
 
@@ -30,7 +31,7 @@ def demo(
     run_folder = str(out / "runs" / name)
 
     step("data", "check", str(data))
-    length = ["--max-time", max_time, "--image-size", str(IMAGE_SIZE)]
+    length = ["--epochs", f"{epochs:g}", "--image-size", str(IMAGE_SIZE), "--set", f"validations={VALIDATIONS}"]
     step("train", "--data", str(data), *length, "--name", name, "--set", f"runs={out / 'runs'}")
     step("evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
     step("predict", run_folder, str(data.parent / "images" / "val"), str(video), "--out", str(out / "predictions"))

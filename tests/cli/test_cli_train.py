@@ -76,7 +76,7 @@ def test_the_demo_runs_the_commands_that_it_prints(command, monkeypatch, tmp_pat
     monkeypatch.setattr("detect.data.shapes.write_shapes", lambda folder, image_size: folder / "shapes.yaml")
     monkeypatch.setattr("detect.data.shapes.write_shapes_video", lambda path: path)
     (tmp_path / "runs" / "shapes").mkdir(parents=True)  # of an earlier demo
-    main.app(["demo", "--out", str(tmp_path), "--max-time", "9s"], standalone_mode=False)
+    main.app(["demo", "--out", str(tmp_path), "--epochs", "2"], standalone_mode=False)
     assert [words[0] for words in ran] == ["data", "train", "evaluate", "predict"]
     assert "shapes-2" in ran[1]
 

@@ -47,17 +47,20 @@ def without_weights(monkeypatch):
     monkeypatch.setattr(predictor.saving, "load", load_card_only)
 
 
-def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box):
+def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box, monkeypatch):
+    model = predictor.Model(red_finder.detector, red_finder.card)
+    traces, decode = [], model.detector.decode
+    monkeypatch.setattr(model.detector, "decode", lambda *a, **b: traces.append(1) or decode(*a, **b))
     image = picture_with_red_box((8, 16, 40, 32), width=64, height=64)
-    found = red_finder.detect(image[None], confidence=0.5)
+    found = model.detect(image[None], confidence=0.5)
     assert found.boxes.tolist() == [[[8, 16, 40, 32]]]
     assert found.scores.tolist() == [[0.875]]
     assert found.labels.tolist() == [[0]]
     for count, confidence in ((3, 0.1), (1, 0.9), (5, 0.875)):
-        found = red_finder.detect(np.stack([image] * count), confidence, iou=0.3)
+        found = model.detect(np.stack([image] * count), confidence, iou=0.3)
         assert found.labels.tolist() == [[0 if confidence < 0.875 else -1]] * count
-    assert red_finder.detect(tf.zeros([0, 64, 64, 3], tf.uint8)).labels.shape == (0, 1)
-    assert red_finder._steps[64, 64].experimental_get_tracing_count() == 1
+    assert model.detect(tf.zeros([0, 64, 64, 3], tf.uint8)).labels.shape == (0, 1)
+    assert len(traces) == 1
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
