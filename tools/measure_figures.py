@@ -61,15 +61,15 @@ class Figure:
 def main() -> int:
     arguments = parse_arguments()
     chosen = arguments.names or [name for name in MEASUREMENTS if name not in LONG]
-    figures = []
+    figures, where = [], machine()
     for name in chosen:
         print(f"{name} ...", file=sys.stderr, flush=True)
         figures += MEASUREMENTS[name](arguments)
-    show(figures)
+    show(figures, where)
     if arguments.json:
         rows = [{**asdict(figure), "passed": figure.passed} for figure in figures]
         rows = [{key: None if value in (math.inf, -math.inf) else value for key, value in row.items()} for row in rows]
-        arguments.json.write_text(json.dumps({"machine": machine(), "figures": rows}, indent=2, default=float))
+        arguments.json.write_text(json.dumps({"machine": where, "figures": rows}, indent=2, default=float))
     return int(any(figure.passed is False for figure in figures))
 
 
@@ -86,21 +86,23 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def show(figures: list[Figure]) -> None:
+def show(figures: list[Figure], where: dict[str, str | float]) -> None:
     rows = [["figure", "measured", "target", "reached"], *(figure.cells() for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    print("  ".join(f"{key}: {value}" for key, value in machine().items()))
+    print("  ".join(f"{key}: {value}" for key, value in where.items()))
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def machine() -> dict[str, str | int]:
+def machine() -> dict[str, str | float]:
+    """What the figures depend on. A load above 1 before the start means that others use the machine."""
     processor = platform.processor()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": processor, "cores": cores or 0, "python": platform.python_version()}
+    load = os.getloadavg()[0]
+    return {"processor": processor, "cores": cores or 0, "load": load, "python": platform.python_version()}
 
 
 def median_seconds(work: Callable[[], object], repeats: int, warmups: int = 1) -> float:

@@ -76,7 +76,7 @@ def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_siz
 
 
 def write_shapes_video(
-    path: str | Path, seconds: float = 4, fps: int = 25, size: tuple[int, int] = (480, 320), seed: int = 0
+    path: str | Path, seconds: float = 4, fps: int = 25, size: tuple[int, int] = (320, 320), seed: int = 0
 ) -> Path:
     """Writes an H.264 video of drifting, turning shapes; `size` is its width and height, both even."""
     import av  # 0.1 s, and only this function needs it
