@@ -1,6 +1,7 @@
 """A trained model as its user meets it: `load(folder).predict(source)`."""
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -45,6 +46,7 @@ class Model:
         self._learning = learning
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._steps: dict[tuple[int, int], Callable[..., Detections]] = {}  # by height and width of the images
+        self._compiling = threading.Lock()  # streams call `detect` from two threads
 
     @property
     def batch_size(self) -> int:
@@ -162,10 +164,11 @@ class Model:
                 f"Expected uint8 images [B, {side}, {side}, 3], or other multiples of {divisor}; "
                 f"got {images.dtype.name} {list(images.shape)}."
             )
-        if (height, width) not in self._steps:
-            step = _compile(self.detector, height, width, xla=self._on_gpu)
-            self._steps[height, width] = step if self._learning or self._on_gpu else _with_constant_weights(step)
-        return self._steps[height, width]
+        with self._compiling:
+            if (height, width) not in self._steps:
+                step = _compile(self.detector, height, width, xla=self._on_gpu)
+                self._steps[height, width] = step if self._learning or self._on_gpu else _with_constant_weights(step)
+            return self._steps[height, width]
 
 
 def load(path: str | Path, weights: str | Path | None = None) -> Model:
