@@ -4,9 +4,22 @@ The picture is scaled by one factor until it touches two sides, placed at the to
 Boxes therefore convert by that factor alone: `boxes * scale` and back.
 """
 
+from typing import Literal
+
 import numpy as np
 
-from detect.data.warping import blank, paint, scaling
+from detect.config import Settings
+from detect.data.warping import GREY, blank, paint, scaling
+
+
+class Fit(Settings):
+    """How a picture is brought to the size S that a model works at."""
+
+    # letterbox: into a square of side S, the rest is padding. stretch: onto such a square, whatever its shape.
+    # shortest: its short side becomes S, or less where the other would exceed `longest`.
+    kind: Literal["letterbox", "stretch", "shortest"] = "letterbox"
+    longest: int | None = None  # pixels, with `shortest`
+    padding: tuple[int, int, int] = (GREY, GREY, GREY)  # RGB
 
 
 def fit_scale(height: int, width: int, size: tuple[int, int]) -> float:

@@ -36,7 +36,7 @@ def create(name: str, classes: int, **config_overrides: Any) -> Detector:
         raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
     values = {**row.config.model_dump(), **config_overrides}
     detector = _detector_class(module)(build(type(row.config), values, f"settings of model {name!r}"), classes)
-    side = 2 * detector.size_divisor
+    side = detector.smallest_side
     detector(tf.zeros([1, side, side, 3], tf.uint8))
     return detector
 

@@ -34,6 +34,8 @@ class Variant:
     image_size: int  # side of the square that it is trained and run at by default, pixels
     published_ap: float | None = None  # COCO val AP of the authors, per cent
     recipe: Mapping[str, Any] = field(default_factory=dict)  # training settings of the authors, dotted names
+    parameters: float | None = None  # published number of trainable parameters for the classes of COCO, millions
+    multiply_adds: float | None = None  # published cost of an image at the authors' size, billions
 
 
 class Detector(keras.Model, abc.ABC):
@@ -44,10 +46,15 @@ class Detector(keras.Model, abc.ABC):
         classes: K, the number of classes.
         closing: a variable, 1 in the last part of a training, when pictures are no longer mixed, and 0 before. Some
             recipes add a loss there.
-        size_divisor: heights and widths must be multiples of this.
+        size_divisor: heights and widths must be multiples of this,
+        smallest_side: and no less than this.
+        class_layers: names of the layers whose weights belong to single classes; they are learnt anew where a model
+            goes on with other classes.
     """
 
     size_divisor = 32
+    smallest_side = 64
+    class_layers: tuple[str, ...] = ("class_logits",)
 
     def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.config import Settings, from_json, to_json
+from detect.data.resizing import Fit
 from detect.errors import BadInput, RunFailure
 from detect.models import create
 from detect.models.detector import Detector
@@ -24,7 +25,8 @@ class ModelCard(Settings):
     config: dict[str, Any]  # settings of the model's `Config`
     classes: tuple[str, ...]  # names, by label
     category_ids: tuple[int, ...]  # label -> id written in COCO results
-    image_size: int  # side of the square that it is run at by default, pixels
+    image_size: int  # the size S of `fit` that it is run at by default, pixels
+    fit: Fit = Fit()  # how pictures are brought to that size
     source: str = ""  # where the weights come from
     licence: str = ""  # of the weights
     metrics: dict[str, Any] = {}  # of the validation that they were saved after

@@ -80,12 +80,12 @@ _NANO_RECIPE = {**_TINY_RECIPE, "pipeline.augmentation.mosaic": 0.5}
 VARIANTS = {
     # Ours, for training on a CPU, where dense 3 x 3 convolutions of this width outrun nano's depthwise ones.
     "micro": Variant(Config(depth=0.33, width=0.25), 416, None, _NANO_RECIPE),
-    "nano": Variant(Config(depth=0.33, width=0.25, separable=True), 416, 25.8, _NANO_RECIPE),
-    "tiny": Variant(Config(depth=0.33, width=0.375), 416, 32.8, _TINY_RECIPE),
-    "s": Variant(Config(depth=0.33, width=0.5), 640, 40.5, _RECIPE),
-    "m": Variant(Config(depth=0.67, width=0.75), 640, 46.9, _RECIPE),
-    "l": Variant(Config(depth=1.0, width=1.0), 640, 49.7, _RECIPE),
-    "x": Variant(Config(depth=1.33, width=1.25), 640, 51.1, _RECIPE),
+    "nano": Variant(Config(depth=0.33, width=0.25, separable=True), 416, 25.8, _NANO_RECIPE, 0.91, 0.54),
+    "tiny": Variant(Config(depth=0.33, width=0.375), 416, 32.8, _TINY_RECIPE, 5.06, 3.225),
+    "s": Variant(Config(depth=0.33, width=0.5), 640, 40.5, _RECIPE, 8.97, 13.4),
+    "m": Variant(Config(depth=0.67, width=0.75), 640, 46.9, _RECIPE, 25.33, 36.9),
+    "l": Variant(Config(depth=1.0, width=1.0), 640, 49.7, _RECIPE, 54.21, 77.8),
+    "x": Variant(Config(depth=1.33, width=1.25), 640, 51.1, _RECIPE, 99.07, 140.95),
 }
 
 

@@ -15,6 +15,7 @@ from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.resnet import ResNet
 from detect.weights.download import fetch
+from detect.weights.tensors import Target, fill, kernel
 
 # Each name ends in the first digits of the file's SHA-256.
 PUBLISHED = {
@@ -25,7 +26,6 @@ PUBLISHED = {
 }
 # Parts of a published file that a detector has no use for: the classifier, and a count of training steps.
 UNUSED = ("fc.weight", "fc.bias", ".num_batches_tracked")
-SHOWN = 20  # tensors that an error names
 
 
 def backbone_weights(detector: Any) -> str | None:
@@ -60,22 +60,7 @@ def assign(backbone: ResNet, tensors: Mapping[str, np.ndarray], where: str) -> N
     Raises:
         BadInput: tensors are missing, spare or of another shape: they are named. `where` names their source.
     """
-    targets = dict(_targets(backbone))
-    given = {name: array for name, array in tensors.items() if not name.endswith(UNUSED)}
-    problems = [f"{name} is missing" for name in targets if name not in given]
-    problems += [f"{name} is not part of it" for name in given if name not in targets]
-    values = {name: _as_ours(given[name]) for name in targets if name in given}
-    problems += [
-        f"{name} has shape {values[name].shape}, not {tuple(targets[name].shape)}"
-        for name in values
-        if values[name].shape != tuple(targets[name].shape)
-    ]
-    if problems:
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        text = "; ".join(problems[:SHOWN]) + more
-        raise BadInput(f"{where} does not hold the weights of resnet{backbone.depth}: {text}.")
-    for name, variable in targets.items():
-        variable.assign(values[name])
+    fill(resnet_targets(backbone), tensors, where, f"resnet{backbone.depth}", UNUSED)
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -110,28 +95,24 @@ def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
     return Path(weights)
 
 
-def _targets(backbone: ResNet) -> Iterator[tuple[str, Any]]:
-    """torchvision's name of every tensor, and our variable."""
-    yield from _unit("conv1", "bn1", backbone.stem.convolution)
+def resnet_targets(backbone: ResNet, prefix: str = "") -> Iterator[Target]:
+    """Where torchvision's tensors go; `prefix` stands before all of their names."""
+    yield from normalized_targets(f"{prefix}conv1", f"{prefix}bn1", backbone.stem.convolution)
     for level, stage in enumerate(backbone.stages, start=1):
         for index, block in enumerate(stage.blocks):
-            prefix = f"layer{level}.{index}"
+            name = f"{prefix}layer{level}.{index}"
             for number in (1, 2, 3):
                 if hasattr(block, f"convolution{number}"):
                     unit = getattr(block, f"convolution{number}")
-                    yield from _unit(f"{prefix}.conv{number}", f"{prefix}.bn{number}", unit)
+                    yield from normalized_targets(f"{name}.conv{number}", f"{name}.bn{number}", unit)
             if block.projection is not None:
-                yield from _unit(f"{prefix}.downsample.0", f"{prefix}.downsample.1", block.projection)
+                yield from normalized_targets(f"{name}.downsample.0", f"{name}.downsample.1", block.projection)
 
 
-def _unit(convolution: str, normalization: str, layer: NormalizedConvolution) -> Iterator[tuple[str, Any]]:
-    yield f"{convolution}.weight", layer.kernel
-    yield f"{normalization}.weight", layer.normalization.gamma
-    yield f"{normalization}.bias", layer.normalization.beta
-    yield f"{normalization}.running_mean", layer.normalization.moving_mean
-    yield f"{normalization}.running_var", layer.normalization.moving_variance
-
-
-def _as_ours(array: np.ndarray) -> np.ndarray:
-    """Kernels are [out, in, height, width] in PyTorch, [height, width, in, out] in TensorFlow."""
-    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+def normalized_targets(convolution: str, normalization: str, layer: NormalizedConvolution) -> Iterator[Target]:
+    """Where the tensors of a convolution and its batch normalisation go."""
+    yield Target(f"{convolution}.weight", layer.kernel, kernel)
+    yield Target(f"{normalization}.weight", layer.normalization.gamma)
+    yield Target(f"{normalization}.bias", layer.normalization.beta)
+    yield Target(f"{normalization}.running_mean", layer.normalization.moving_mean)
+    yield Target(f"{normalization}.running_var", layer.normalization.moving_variance)
