@@ -1,19 +1,34 @@
 # make demo    the main job on a small synthetic dataset, from generating it to an annotated video
 # make test    the tests
 # make lint    style and types
+# make parity  our models beside torchvision's own, with the same weights on the same pictures
 # make docs    write the generated pages of docs/ again
 # make clean   remove what these made; runs/ stays
 #
-# Each creates .venv first where it is missing. Another interpreter: make demo PYTHON=/path/to/python
+# Each creates .venv first where it is missing; parity creates .venv-parity, which has PyTorch in it, too.
+# Another interpreter: make demo PYTHON=/path/to/python
 
 # The first Python of a supported version that can make virtual environments.
 SUITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$python -c "$(SUITS)" 2>/dev/null && echo $$python && break; done)
 IN_VENV := .venv/bin/python
-INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check
+IN_PARITY := .venv-parity/bin/python
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+INSTALL := $(IN_VENV) $(PIP_INSTALL)
+# On Linux a plain torch brings gigabytes of CUDA, which is not used here. Where pip knows a place with PyTorch's CPU
+# builds (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), it prefers these, 2.13.0+cpu. Torchvision has to be of the same release.
+TORCH := torch==2.13.0
+TORCHVISION := torchvision==0.28.0
 
-.PHONY: demo test lint docs clean
+define CHECK_PYTHON
+@"$(or $(PYTHON),false)" -c "$(SUITS)" 2>/dev/null || { \
+		echo "Needs Python 3.10, 3.11, 3.12 or 3.13 with the venv module, found: $$(python3 --version 2>&1)." >&2; \
+		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=/path/to/python" >&2; \
+		exit 2; }
+endef
+
+.PHONY: demo test lint parity docs clean
 
 demo: .venv/installed
 	.venv/bin/detect demo
@@ -26,18 +41,18 @@ lint: .venv/installed-tests
 	$(IN_VENV) -m ruff format --check
 	$(IN_VENV) -m mypy
 
+parity: .venv-parity/installed
+	$(IN_PARITY) -m pytest -q tests/parity
+
 docs: .venv/installed
 	$(IN_VENV) tools/write_documents.py
 
 clean:
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-parity demo .pytest_cache .mypy_cache .ruff_cache
 
 # The stamps live in .venv, so that removing it is enough to start afresh.
 .venv/installed: pyproject.toml tools/choose_opencv.py
-	@"$(or $(PYTHON),false)" -c "$(SUITS)" 2>/dev/null || { \
-		echo "Needs Python 3.10, 3.11, 3.12 or 3.13 with the venv module, found: $$(python3 --version 2>&1)." >&2; \
-		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=/path/to/python" >&2; \
-		exit 2; }
+	$(CHECK_PYTHON)
 	"$(PYTHON)" -m venv .venv
 	@echo "Installing into .venv (TensorFlow alone is 600 MB to download)"
 	$(INSTALL) --editable .
@@ -46,4 +61,15 @@ clean:
 
 .venv/installed-tests: .venv/installed
 	$(INSTALL) --editable ".[test]"
+	@touch $@
+
+# Without torchvision's requirements: it would bring another torch, if it could not find the one that is there.
+.venv-parity/installed: pyproject.toml tools/choose_opencv.py
+	$(CHECK_PYTHON)
+	"$(PYTHON)" -m venv .venv-parity
+	@echo "Installing into .venv-parity (TensorFlow and PyTorch)"
+	$(IN_PARITY) $(PIP_INSTALL) $(TORCH)
+	$(IN_PARITY) $(PIP_INSTALL) --no-deps $(TORCHVISION)
+	$(IN_PARITY) $(PIP_INSTALL) --editable ".[test,weights]"
+	$(IN_PARITY) tools/choose_opencv.py
 	@touch $@

@@ -1,16 +1,21 @@
 """What several test files use."""
 
+import dataclasses
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
+from detect.weights.checkpoint import Checkpoint
 
 # Two logical devices stand for two GPUs in tests of distribution. This must come before TensorFlow's first operation.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
+PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # the last to be told from the row's own
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
 )
@@ -51,3 +56,62 @@ def recorded_state() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
         return state
 
     return draw
+
+
+class Published(NamedTuple):
+    """A checkpoint that stands for a published one."""
+
+    checkpoint: Checkpoint
+    file: Path  # a copy, not where downloads are kept
+    cache: Path  # the folder of downloads, empty
+    state: dict[str, np.ndarray]  # the tensors in the file
+
+
+@pytest.fixture(scope="session")
+def published_state() -> dict[str, np.ndarray]:
+    """Tensors by the names of YOLOX's authors for a tiny network with three classes."""
+    from detect import models
+    from detect.weights import megvii_yolox, tensors
+
+    from_ours = {
+        tensors.kernel: lambda array: array.transpose(3, 2, 0, 1),
+        tensors.unchanged: lambda array: array,
+    }
+    detector = models.create("yolox-micro", 3, **PUBLISHED_CONFIG)
+    state = {
+        target.name: from_ours[target.convert](target.variable.numpy()) for target in megvii_yolox.targets(detector)
+    }
+    return {**state, "backbone.backbone.stem.conv.bn.num_batches_tracked": np.array(7)}
+
+
+@pytest.fixture
+def published(published_state, tmp_path, monkeypatch) -> Published:
+    """`yolox-micro-coco`: as if its authors had published weights for it, in a file of NumPy's at an address where
+    nobody answers. Nothing is in the cache folder.
+    """
+    from detect.weights import megvii_yolox
+
+    file, cache = tmp_path / "published" / "yolox_micro.npz", tmp_path / "cache"
+    file.parent.mkdir()
+    np.savez(file, **published_state)
+    checkpoint = dataclasses.replace(
+        megvii_yolox.CHECKPOINTS[0],
+        name="yolox-micro-coco",
+        model="yolox-micro",
+        address="http://127.0.0.1:9/yolox_micro.npz",
+        digest=hashlib.sha256(file.read_bytes()).hexdigest(),
+        image_size=64,
+        classes=("person", "bicycle", "car"),
+        category_ids=(1, 2, 3),
+        read=read_arrays,
+        config=PUBLISHED_CONFIG,
+    )
+    monkeypatch.setattr(megvii_yolox, "CHECKPOINTS", (*megvii_yolox.CHECKPOINTS, checkpoint))
+    monkeypatch.setenv("DETECT_CACHE", str(cache))
+    monkeypatch.setenv("no_proxy", "*")
+    return Published(checkpoint, file, cache, published_state)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return dict(arrays)

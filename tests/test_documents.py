@@ -31,6 +31,11 @@ def test_the_table_of_models_has_every_model(writer):
     assert listed == [name for names in writer.by_module().values() for name in names], "run `make docs`"
 
 
+def test_the_table_of_checkpoints_is_current(writer):
+    written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert writer.checkpoints_table() in written, "run `make docs`"
+
+
 def test_links_of_the_documents_lead_somewhere():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -308,11 +308,12 @@ def small_model(run: Path | None):
 
 def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
     """The first frames of a video, uint8 [count, side, side, 3]."""
-    from detect.data.resizing import letterbox
+    from detect.data.resizing import letterbox, place
     from detect.inference.sources import find_sources, read_frames
 
     frames = itertools.islice(read_frames(find_sources(str(video)), print), count)
-    return np.stack([letterbox(frame.image, (side, side))[0] for frame in frames])
+    placing = letterbox(side)
+    return np.stack([place(frame.image, placing(frame.height, frame.width)) for frame in frames])
 
 
 # The demo

@@ -194,6 +194,7 @@ def models_page() -> str:
     for stem, names in by_module().items():
         header = ("model", "million parameters", "image size", "COCO AP of the authors")
         parts += [f"## {stem}", module_summary(stem), table(header, [model_row(name) for name in names])]
+    parts += ["## Published weights", checkpoints_summary(), checkpoints_table()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -223,6 +224,32 @@ def model_row(name: str) -> list[str]:
     keras.backend.clear_session()
     published = "" if row.published_ap is None else f"{row.published_ap:.1f}"
     return [f"`{name}`", f"{parameters / 1e6:.1f}", str(row.image_size), published]
+
+
+def checkpoints_summary() -> str:
+    return (
+        "`detect weights list` says which of them are on your machine. A name stands for a trained model wherever one is\n"
+        "expected, and as `--weights` of `detect train`; the file is then downloaded, checked and imported, once."
+    )
+
+
+def checkpoints_table() -> str:
+    """The checkpoints that can be imported, each with the address of its file."""
+    from detect.weights.importing import checkpoints
+
+    header = ("name and file", "model", "COCO AP", "image size", "licence", "published by")
+    rows = [
+        (
+            f"[{row.name}]({row.address})",
+            f"`{row.model}`",
+            f"{row.published_ap:.1f}",
+            str(row.image_size),
+            row.licence,
+            row.publisher,
+        )
+        for row in checkpoints().values()
+    ]
+    return table(header, rows)
 
 
 if __name__ == "__main__":

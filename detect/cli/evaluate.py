@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from detect.cli.printing import progress_bar, say
+from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
@@ -13,7 +13,16 @@ from detect.errors import BadInput
 
 def evaluate(
     data: Annotated[str, typer.Option(help="Dataset, as for `detect train`.")],
-    model: Annotated[str | None, typer.Argument(help="Run folder or model folder.", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="Run folder, model folder or published checkpoint; or with --weights a model's name.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="For a model's name: a run or model folder, a published checkpoint, or its file.")
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Score this COCO results file instead of a model; pictures are not needed.")
     ] = None,
@@ -36,9 +45,11 @@ def evaluate(
     else:
         import detect
 
+        with download_bar(str(weights or model)) as progress:
+            loaded = detect.load(model, weights, progress)
         with progress_bar("images") as progress:
             scores = detect.evaluate(
-                model, data, split, confidence=confidence, iou=iou, batch_size=batch_size, progress=progress
+                loaded, data, split, confidence=confidence, iou=iou, batch_size=batch_size, progress=progress
             )
     show_scores(scores)
     if json is not None:

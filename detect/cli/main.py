@@ -17,6 +17,7 @@ from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
 from detect.cli.train import train
+from detect.cli.weights import app as weights_commands
 from detect.errors import DetectError
 
 LONGEST_MESSAGE = 500  # characters of an unexpected error that are shown without --debug
@@ -33,6 +34,7 @@ app.command()(evaluate)
 app.command()(predict)
 app.add_typer(data_commands, name="data")
 app.command()(models)
+app.add_typer(weights_commands, name="weights")
 app.command()(demo)
 
 

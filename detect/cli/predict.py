@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detect.cli.printing import fail, progress_bar, say
+from detect.cli.printing import download_bar, fail, progress_bar, say
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
@@ -16,13 +16,22 @@ PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Run folder, model folder or published checkpoint; or with --weights a model's name.",
+            show_default=False,
+        ),
+    ],
     source: Annotated[
         list[str],
         typer.Argument(
             help="Images, folders, globs, videos, URLs, a camera's number, an RTSP address.", show_default=False
         ),
     ],
+    weights: Annotated[
+        str | None, typer.Option(help="For a model's name: a run or model folder, a published checkpoint, or its file.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for annotated pictures and videos.")] = Path("predictions"),
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detection.")] = 0.25,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
@@ -39,9 +48,11 @@ def predict(
     from detect.inference.run import predict_to_folder
 
     try:
+        with download_bar(weights or model) as progress:
+            detector = load(model, weights, progress)
         with progress_bar("frames") as progress:
             summary = predict_to_folder(
-                load(model),
+                detector,
                 source,
                 out,
                 confidence=confidence,

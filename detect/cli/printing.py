@@ -63,6 +63,29 @@ def progress_bar(label: str) -> Iterator[Callable[..., None]]:
         yield show
 
 
+@contextmanager
+def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function that is told the bytes that are there, and all of them (0 where nobody knows).
+
+    Nothing is shown before its first call: most of the time there is nothing to download.
+    """
+    console = _console()
+    if not console.is_terminal:
+        print_line = _line_printer(f"Downloading {label}, MB:")
+        yield lambda done, total: print_line(done // 10**6, total // 10**6)
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = TextColumn("Downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            task = bar.tasks[0].id if bar.tasks else bar.add_task(label)
+            bar.update(task, completed=done, total=total or None)
+
+        yield show
+
+
 def _line_printer(label: str) -> Callable[..., None]:
     last = time.monotonic()
 

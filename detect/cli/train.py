@@ -21,7 +21,10 @@ def train(
     image_size: Annotated[int | None, typer.Option(help="Side of the square images, pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step and device.")] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Where to start: auto, imagenet, none, a run or model folder, a weights file.")
+        str | None,
+        typer.Option(
+            help="Where to start: auto, imagenet, none, a run or model folder, a published checkpoint, or its file."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,

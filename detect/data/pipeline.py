@@ -20,10 +20,9 @@ from detect.data.augmentation import Augmentation, weakened
 from detect.data.padding import Overflow, enough_boxes, pad
 from detect.data.pictures import GIGABYTE, Pictures, default_budget, read_checked
 from detect.data.records import Records
-from detect.data.resizing import letterbox
+from detect.data.resizing import Placement, Placing, letterbox, place
 from detect.data.samples import Samples, side_of_batch
 from detect.data.user_transform import UserTransform, load_transform
-from detect.data.warping import blank
 from detect.errors import BadInput
 from detect.structures import Batch, Example, Targets
 
@@ -125,31 +124,44 @@ def training_batches(
 
 
 def evaluation_batches(
-    records: Records, size: int | tuple[int, int], batch_size: int, settings: PipelineSettings | None = None
+    records: Records, placing: int | Placing, batch_size: int, settings: PipelineSettings | None = None
 ) -> Batches:
-    """Letterboxed images in the order of the records, once; `size` is a side or (height, width).
+    """Every record once, as evaluation sees it; `placing` says how, or is the side of a square to be fitted into.
 
-    The last batch is filled up with grey images without boxes, whose index is -1. The boxes are for the loss:
-    scoring takes the truth from the records.
+    Batches are of one shape each. Where canvases differ, the records of one canvas come together, and otherwise in
+    their order. The last batch of a canvas is filled up with blank images without boxes, whose index is -1. The boxes
+    are for the loss: scoring takes the truth from the records.
     """
     settings = settings or PipelineSettings()
-    height, width = (size, size) if isinstance(size, int) else size
+    placing = letterbox(placing) if isinstance(placing, int) else placing
+    groups = _by_canvas(records, placing)
+    order = [index for group in groups.values() for index in (*group, *[-1] * (-len(group) % batch_size))]
 
     def make(number: int) -> tuple[Example, int]:
-        if number >= len(records):
-            return _nothing(height, width), -1
-        record = records[number]
-        image, scale = letterbox(read_checked(record), (height, width))
-        return Example(image, record.boxes * np.float32(scale), record.labels, record.ignore), number
+        index, first = order[number], order[number // batch_size * batch_size]
+        record = records[first if index < 0 else index]
+        placement = placing(record.height, record.width)
+        if index < 0:
+            return _nothing(placement), -1
+        image = place(read_checked(record), placement)
+        return Example(image, record.boxes * placement.scales, record.labels, record.ignore), index
 
     def image_paths(batch: int) -> list[tuple[Path, ...]]:
-        numbers = range(batch * batch_size, min((batch + 1) * batch_size, len(records)))
-        return [(records.image_path(number),) for number in numbers]
+        indices = order[batch * batch_size : (batch + 1) * batch_size]
+        return [(records.image_path(index),) for index in indices if index >= 0]
 
-    still = Augmentation(mosaic=0, mixup=0)
-    max_boxes = settings.max_boxes or enough_boxes(records, still)
-    numbers = tf.data.Dataset.range(-(-len(records) // batch_size) * batch_size)
-    return _batches(numbers, make, image_paths, (height, width), batch_size, max_boxes, settings.workers)
+    size = next(iter(groups)) if len(groups) == 1 else (None, None)
+    max_boxes = settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0))
+    numbers = tf.data.Dataset.range(len(order))
+    return _batches(numbers, make, image_paths, size, batch_size, max_boxes, settings.workers)
+
+
+def _by_canvas(records: Records, placing: Placing) -> dict[tuple[int, int], list[int]]:
+    """Positions of the records, by height and width of the canvas."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for position, (width, height) in enumerate(records.sizes.tolist()):
+        groups.setdefault(placing(height, width).canvas, []).append(position)
+    return groups
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
@@ -158,8 +170,9 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
     return None if transform is None else UserTransform(transform)
 
 
-def _nothing(height: int, width: int) -> Example:
-    return Example(blank(height, width), np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool))
+def _nothing(placement: Placement) -> Example:
+    image = np.full((*placement.canvas, 3), placement.padding, np.uint8)
+    return Example(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool))
 
 
 def _batches(

@@ -1,15 +1,46 @@
-"""The letterbox: a picture fitted into a fixed size, as training, evaluation, prediction and export all see it.
+"""How a picture comes to the size that a model works at, as training, evaluation, prediction and export all see it.
 
-The picture is scaled by one factor until it touches two sides, placed at the top-left corner, and the rest is grey.
-Boxes therefore convert by that factor alone: `boxes * scale` and back.
+A `Fit` says what a model is used to; a `Placement` is what that means for one picture: it is scaled by one factor an
+axis and lies at the top-left corner of a canvas, and the rest is padding. Boxes therefore convert by two factors alone.
 """
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from detect.config import Settings
-from detect.data.warping import GREY, blank, paint, scaling
+from detect.data.warping import GREY, paint, scaling
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture of a known size lies on its canvas."""
+
+    height: int  # of the canvas, pixels
+    width: int
+    scale_y: float  # pixels of the canvas for one of the picture
+    scale_x: float
+    resized: tuple[int, int] | None  # height and width it is resized to, whole pixels; None: as the factors have it
+    padding: Colour  # RGB
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Height and width of the canvas: pictures that agree in it can be in one batch."""
+        return self.height, self.width
+
+    @property
+    def scales(self) -> np.ndarray:
+        """What the four coordinates of a box are multiplied with on the way to the canvas, float32 [4]."""
+        return np.array([self.scale_x, self.scale_y] * 2, np.float32)
+
+
+Placing = Callable[[int, int], Placement]  # from a picture's height and width
 
 
 class Fit(Settings):
@@ -19,7 +50,55 @@ class Fit(Settings):
     # shortest: its short side becomes S, or less where the other would exceed `longest`.
     kind: Literal["letterbox", "stretch", "shortest"] = "letterbox"
     longest: int | None = None  # pixels, with `shortest`
-    padding: tuple[int, int, int] = (GREY, GREY, GREY)  # RGB
+    padding: Colour = (GREY, GREY, GREY)  # RGB
+    # True: pictures that shrink are averaged, and sides may end within a pixel. False, as most published models were
+    # trained: sides are cut to whole pixels, and linear interpolation skips pixels where a picture shrinks a lot.
+    antialias: bool = True
+
+    def placement(
+        self, height: int, width: int, side: int, divisor: int = 1, smallest: int = 1, trimmed: bool = False
+    ) -> Placement:
+        """Where a picture of this height and width lies.
+
+        Args:
+            side: the size S.
+            divisor: the sides of the canvas are multiples of it; S is where `kind` makes a square.
+            smallest: and they are no shorter than this.
+            trimmed: a letterbox goes without the rows or columns that would be padding only.
+        """
+        resized = None if self.antialias else self._resized(height, width, side)
+        scale_y, scale_x = self._scales(height, width, side)
+        if resized and self.kind == "shortest":  # torchvision, `resize_boxes`; letterboxes go by the one factor
+            scale_y, scale_x = resized[0] / height, resized[1] / width
+        canvas = side, side
+        if self.kind == "shortest" or (self.kind == "letterbox" and trimmed):
+            rows, columns = resized or (height * scale_y, width * scale_x)
+            canvas = _rounded_up(rows, divisor, smallest), _rounded_up(columns, divisor, smallest)
+        if self.kind == "letterbox":
+            canvas = min(canvas[0], side), min(canvas[1], side)
+        return Placement(*canvas, scale_y, scale_x, resized, self.padding)
+
+    def _scales(self, height: int, width: int, side: int) -> tuple[float, float]:
+        if self.kind == "stretch":
+            return side / height, side / width
+        scale = fit_scale(height, width, (side, side))
+        if self.kind == "shortest":
+            scale = side / min(height, width)
+            if self.longest is not None:
+                scale = min(scale, self.longest / max(height, width))
+        return scale, scale
+
+    def _resized(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Whole sides, cut as torchvision (`interpolate`), YOLOX (`preproc`) and EfficientDet (`InputProcessor`) do."""
+        if self.kind == "stretch":
+            return side, side
+        scale_y, scale_x = self._scales(height, width, side)
+        return max(1, math.floor(height * scale_y)), max(1, math.floor(width * scale_x))
+
+
+def letterbox(side: int) -> Placing:
+    """Pictures fitted into a square of this side, as models of this toolkit are trained."""
+    return lambda height, width: Fit().placement(height, width, side)
 
 
 def fit_scale(height: int, width: int, size: tuple[int, int]) -> float:
@@ -27,15 +106,27 @@ def fit_scale(height: int, width: int, size: tuple[int, int]) -> float:
     return min(size[0] / height, size[1] / width)
 
 
-def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """The uint8 RGB picture [h, w, 3] on a grey canvas [H, W, 3] of `size` (height, width), and the scale used."""
-    scale = fit_scale(image.shape[0], image.shape[1], size)
-    canvas = blank(*size)
-    paint(image, scaling(scale, scale), canvas)
-    return canvas, scale
+def place(image: np.ndarray, placement: Placement) -> np.ndarray:
+    """The uint8 RGB picture [h, w, 3] on its canvas, uint8 [H, W, 3]."""
+    canvas = np.empty((*placement.canvas, 3), np.uint8)
+    if placement.resized is not None:
+        rows, columns = placement.resized
+        cv2.resize(image, (columns, rows), dst=canvas[:rows, :columns], interpolation=cv2.INTER_LINEAR)
+    else:
+        rows, columns = math.floor(image.shape[0] * placement.scale_y), math.floor(image.shape[1] * placement.scale_x)
+    canvas[rows:] = placement.padding
+    canvas[:rows, columns:] = placement.padding
+    if placement.resized is None:
+        paint(image, scaling(placement.scale_x, placement.scale_y), canvas)
+    return canvas
 
 
-def to_source(boxes: np.ndarray, scale: float, width: int, height: int) -> np.ndarray:
-    """Boxes [..., 4] found on the letterboxed picture, in pixels of the source, clipped to its width and height."""
+def to_source(boxes: np.ndarray, placement: Placement, width: int, height: int) -> np.ndarray:
+    """Boxes [..., 4] found on the canvas, in pixels of the source, clipped to its width and height."""
     limits = np.array([width, height, width, height], np.float32)
-    return np.clip(np.asarray(boxes, np.float32) / np.float32(scale), 0, limits)
+    return np.clip(np.asarray(boxes, np.float32) / placement.scales, 0, limits)
+
+
+def _rounded_up(pixels: float, divisor: int, smallest: int) -> int:
+    """The first multiple of `divisor` that is neither below `pixels` nor below `smallest`."""
+    return divisor * math.ceil(max(pixels, smallest) / divisor - 1e-6)

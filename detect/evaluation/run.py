@@ -12,7 +12,7 @@ from detect.data import description
 from detect.data.description import Dataset
 from detect.data.pipeline import evaluation_batches
 from detect.data.records import Records
-from detect.data.resizing import fit_scale, to_source
+from detect.data.resizing import Placing, letterbox, to_source
 from detect.errors import BadInput
 from detect.evaluation.coco import Scores, read_detections, score
 from detect.evaluation.truth import truth_from_file, truth_from_records
@@ -60,7 +60,7 @@ def evaluate(
         return found._replace(labels=labels[found.labels])
 
     scores = score_batches(
-        detect, records, model.image_size, dataset.classes, dataset.category_ids, batch_size, progress
+        detect, records, model.placement, dataset.classes, dataset.category_ids, batch_size, progress
     )
     return dataclasses.replace(scores, notes=(*_notes(dataset, split), *notes, *scores.notes))
 
@@ -83,7 +83,7 @@ def evaluate_predictions(predictions: str | Path, data: str | Path, split: str =
 def score_batches(
     detect_function: DetectFunction,
     records: Records,
-    image_size: int,
+    placing: int | Placing,
     classes: Sequence[str],
     category_ids: Sequence[int],
     batch_size: int,
@@ -92,37 +92,43 @@ def score_batches(
     """Scores a detector that is in memory against `records`.
 
     Args:
-        detect_function: uint8 RGB images [B, S, S, 3] -> Detections in pixels of these, at a low confidence.
-        image_size: S, the side of the square that every image is fitted into, pixels.
+        detect_function: uint8 RGB images [B, H, W, 3] -> Detections in pixels of these, at a low confidence.
+        placing: where a picture lies on these images; or the side of a square that every one is fitted into, pixels.
         classes, category_ids: name and COCO id of each label.
-        batch_size: B; every batch has it, the last one is padded.
+        batch_size: B; the last batch of a height and width may have fewer.
         progress: called with the number of images done and of all images.
 
     The truth comes from the records, so a box that the batch had no room for still counts.
     """
-    found = find(detect_function, records, image_size, category_ids, batch_size, progress)
+    found = find(detect_function, records, placing, category_ids, batch_size, progress)
     return score(truth_from_records(records, classes, category_ids), list(found))
 
 
 def find(
     detect_function: DetectFunction,
     records: Records,
-    image_size: int,
+    placing: int | Placing,
     category_ids: Sequence[int],
     batch_size: int,
     progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """What the detector finds in `records`, as entries of a COCO results file, in pixels of the source images."""
+    """What the detector finds in `records`, as entries of a COCO results file, in pixels of the source images.
+
+    Images come in any order: those that are of one height and width together.
+    """
+    placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
-    for batch in evaluation_batches(records, image_size, batch_size):
-        boxes, scores, labels = (np.asarray(part) for part in detect_function(batch.images))
-        for row, index in enumerate(np.asarray(batch.indices)):
-            if index >= 0:
-                kept = labels[row] >= 0
-                corners = _to_source(boxes[row][kept], records, index, image_size)
-                categories = np.asarray(category_ids)[labels[row][kept]]
-                yield from _entries(int(records.image_ids[index]), corners, scores[row][kept], categories)
-                done += 1
+    for batch in evaluation_batches(records, placing, batch_size):
+        indices = np.asarray(batch.indices)
+        indices = indices[indices >= 0]
+        boxes, scores, labels = (np.asarray(part) for part in detect_function(batch.images[: len(indices)]))
+        for row, index in enumerate(indices):
+            kept = labels[row] >= 0
+            width, height = (int(side) for side in records.sizes[index])
+            corners = to_source(boxes[row][kept], placing(height, width), width, height)
+            categories = np.asarray(category_ids)[labels[row][kept]]
+            yield from _entries(int(records.image_ids[index]), corners, scores[row][kept], categories)
+        done += len(indices)
         if progress:
             progress(done, len(records))
 
@@ -151,11 +157,6 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
     if missing:
         notes.append(f"Counted as never found, because the model does not know them: {_list(missing)}.")
     return labels, notes
-
-
-def _to_source(boxes: np.ndarray, records: Records, index: int, image_size: int) -> np.ndarray:
-    width, height = (int(side) for side in records.sizes[index])
-    return to_source(boxes, fit_scale(height, width, (image_size, image_size)), width, height)
 
 
 def _entries(

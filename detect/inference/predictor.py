@@ -12,23 +12,29 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from detect import models
-from detect.data.resizing import fit_scale
-from detect.errors import BadInput, did_you_mean
+from detect.data.resizing import Placement
+from detect.errors import BadInput
 from detect.inference.frames import Frame
 from detect.inference.result import Result
 from detect.inference.sources import find_sources, read_frames
 from detect.inference.stream import stream_results
-from detect.models import saving
+from detect.models import variant
 from detect.models.detector import Detector
 from detect.models.saving import ModelCard
 from detect.structures import Detections
+from detect.weights.download import Progress
+from detect.weights.opening import open_model
 
 # Images a step. On 2 cores, YOLOX-micro at 320 px takes 22.1, 17.1, 13.5 and 12.3 ms an image at 1, 2, 4 and 8 images;
 # 4 is nearly as fast as 8 and keeps half as many frames in memory.
 BATCH_SIZE_ON_CPU = 4
 BATCH_SIZE_ON_GPU = 16
-_RUN_FOLDERS = ("best", "last")  # in a run folder, in order of preference
+# Where pictures keep their shapes, each height and width needs its own step; the one used longest ago makes room.
+MOST_STEPS = 32
+# Weights compiled in as constants end up in memory ten times (RetinaNet-R18: 83 MB of weights, 870 MB more): the first
+# step has them in any case, others while there is room.
+CONSTANT_COPIES = 10
+CONSTANT_BYTES = 2 * 10**9
 
 
 class Model:
@@ -46,6 +52,7 @@ class Model:
         self._learning = learning
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._steps: dict[tuple[int, int], Callable[..., Detections]] = {}  # by height and width of the images
+        self._constant_bytes = 0  # that the constants of steps take
         self._compiling = threading.Lock()  # streams call `detect` from two threads
 
     @property
@@ -60,18 +67,24 @@ class Model:
 
     @property
     def image_size(self) -> int:
-        """Side of the square that every picture is fitted into, pixels."""
+        """The size S that pictures are brought to, as `card.fit` has it, pixels."""
         return self.card.image_size
+
+    def placement(self, height: int, width: int, trimmed: bool = False) -> Placement:
+        """Where a picture of this size lies on the images that the model takes, see `Fit.placement`."""
+        divisor, smallest = self.detector.size_divisor, self.detector.smallest_side
+        return self.card.fit.placement(height, width, self.image_size, divisor, smallest, trimmed)
 
     def __repr__(self) -> str:
         return f"<Model {self.card.model}, {len(self.classes)} classes, {self.image_size} px>"
 
     def detect(self, images, confidence: float = 0.25, iou: float | None = None) -> Detections:
-        """One compiled step on letterboxed images, for those who do their own reading and drawing.
+        """One compiled step on images as `placement` has them, for those who do their own reading and drawing.
 
         Args:
-            images: uint8 RGB [B, S, S, 3], S = `image_size`; array or tensor. A step is compiled at the first call;
-                another one for each other height and width, multiples of the detector's `size_divisor`.
+            images: uint8 RGB [B, H, W, 3], array or tensor; most models take H = W = `image_size`. A step is compiled
+                at the first call; another one for each other height and width, multiples of the detector's
+                `size_divisor` and no less than its `smallest_side`.
             confidence: detections below this score are left out.
             iou: boxes of one class that overlap more are one object; the model's own setting by default.
         Returns:
@@ -136,79 +149,64 @@ class Model:
         def detect(images: np.ndarray) -> Detections:
             return self.detect(images, confidence, iou)
 
-        return stream_results(frames, detect, self.classes, self._canvas, batch_size, live)
+        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live)
 
-    def _canvas(self, frame: Frame) -> tuple[int, int]:
-        """Height and width that a frame is fitted into.
-
-        For images the square that the model is evaluated on. The frames of a video, all alike, go without the rows or
-        columns of the square that would be grey only: of 16:9 pictures 40 %, and as much of the time. On BCCD (4:3) AP
-        is 0.5752 with them and 0.5762 without.
+    def _placement_of(self, frame: Frame) -> Placement:
+        """As in evaluation. But the frames of a video, all alike, go without the rows or columns of a letterbox that
+        would be padding only: of 16:9 pictures 40 %, and as much of the time. On BCCD (4:3) AP is 0.5752 with them and
+        0.5762 without.
         """
-        square = (self.image_size, self.image_size)
-        if frame.video is None:
-            return square
-        scale, divisor = fit_scale(frame.height, frame.width, square), self.detector.size_divisor
-        height, width = (
-            min(divisor * math.ceil(side * scale / divisor - 1e-6), self.image_size)
-            for side in (frame.height, frame.width)
-        )
-        return height, width
+        return self.placement(frame.height, frame.width, trimmed=frame.video is not None)
 
     def _step_for(self, images: tf.Tensor) -> Callable[..., Detections]:
-        divisor = self.detector.size_divisor
+        divisor, smallest = self.detector.size_divisor, self.detector.smallest_side
         height, width = images.shape[1:3] if images.shape.rank == 4 else (0, 0)
-        if images.dtype != tf.uint8 or images.shape[3:] != (3,) or not height or height % divisor or width % divisor:
+        wrong_size = min(height, width) < smallest or height % divisor or width % divisor
+        if images.dtype != tf.uint8 or images.shape[3:] != (3,) or wrong_size:
             side = self.image_size
             raise BadInput(
-                f"Expected uint8 images [B, {side}, {side}, 3], or other multiples of {divisor}; "
+                f"Expected uint8 images [B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on; "
                 f"got {images.dtype.name} {list(images.shape)}."
             )
         with self._compiling:
-            if (height, width) not in self._steps:
-                step = _compile(self.detector, height, width, xla=self._on_gpu)
-                self._steps[height, width] = step if self._learning or self._on_gpu else _with_constant_weights(step)
-            return self._steps[height, width]
+            step = self._steps.pop((height, width), None) or self._new_step(height, width)
+            self._steps[height, width] = step  # the last one is the one used last
+            return step
+
+    def _new_step(self, height: int, width: int) -> Callable[..., Detections]:
+        if len(self._steps) == MOST_STEPS:
+            del self._steps[next(iter(self._steps))]
+        step = _compile(self.detector, height, width, xla=self._on_gpu)
+        size = CONSTANT_COPIES * sum(4 * math.prod(weight.shape) for weight in self.detector.weights)
+        if self._learning or self._on_gpu or (self._constant_bytes and self._constant_bytes + size > CONSTANT_BYTES):
+            return step
+        self._constant_bytes += size
+        return _with_constant_weights(step)
 
 
-def load(path: str | Path, weights: str | Path | None = None) -> Model:
-    """The trained model in a folder.
+def load(path: str | Path, weights: str | Path | None = None, progress: Progress | None = None) -> Model:
+    """A trained model, from whatever names one.
 
     Args:
-        path: a run folder, of which the best model is taken, or a saved model folder; with `weights`, a model's name.
-        weights: the folder whose weights the named model gets.
+        path: a run folder, of which the best model is taken; a model folder; the name of a published checkpoint, such
+            as `yolox-s-coco`, which is downloaded at the first call; or with `weights` the name of a model.
+        weights: what the named model gets: any of these, or a file of the checkpoint that is published for it.
+        progress: called while downloading, with the bytes that are there and all.
+
     Raises:
-        BadInput: there is no model; it is damaged; the weights are another model's.
+        BadInput: there is no such thing; it is damaged; the weights are another model's.
+        RunFailure: a checkpoint cannot be downloaded, or read.
     """
-    detector, card = saving.load(_model_folder(Path(path if weights is None else weights)))
-    if weights is not None and card.model != str(path):
-        raise BadInput(f"{weights} holds a {card.model}, not a {path}. Load it by itself: load({str(weights)!r}).")
-    return Model(detector, card)
-
-
-def _model_folder(path: Path) -> Path:
-    for folder in (path, *(path / name for name in _RUN_FOLDERS)):
-        if (folder / saving.CARD).is_file():
-            return folder
-    expected = f"Expected a run folder (with {' or '.join(_RUN_FOLDERS)}) or a model folder (with {saving.CARD})."
-    if path.exists():
-        raise BadInput(f"{path} holds no model. {expected}")
-    if str(path) in models.names():
-        raise BadInput(f"{path!s} is a kind of model, not a trained one: train it first, or give weights. {expected}")
-    raise BadInput(f"There is no {path} (in {Path.cwd()}). {expected}{_nearby_runs(path)}")
-
-
-def _nearby_runs(path: Path) -> str:
-    """The trained runs where they usually are."""
-    runs = Path("runs")
-    known = [run.as_posix() for run in sorted(runs.glob("*")) if any((run / name).is_dir() for name in _RUN_FOLDERS)]
-    return f" {did_you_mean((runs / path.name).as_posix(), known)}" if known else ""
+    if weights is None:
+        return Model(*open_model(path, progress=progress))
+    variant(str(path))  # an unknown name has an error of its own
+    return Model(*open_model(weights, model=str(path), progress=progress))
 
 
 def _with_constant_weights(step: tf.types.experimental.PolymorphicFunction) -> Callable[..., Detections]:
     """The step with its weights as constants, which oneDNN puts in the order it likes once and not at every call.
 
-    RetinaNet-R50 at 512 px takes four fifths of the time on a CPU. The weights are in memory twice.
+    RetinaNet-R50 at 512 px takes four fifths of the time on a CPU.
     """
     constant = convert_variables_to_constants_v2(step.get_concrete_function())
 

@@ -1,4 +1,4 @@
-"""The prediction pipeline: frames -> letterboxed batches -> detections -> results, its stages overlapped."""
+"""The prediction pipeline: frames -> batches -> detections -> results, its stages overlapped."""
 
 import itertools
 from collections import deque
@@ -8,7 +8,7 @@ from contextlib import closing
 
 import numpy as np
 
-from detect.data.resizing import letterbox, to_source
+from detect.data.resizing import Placement, place, to_source
 from detect.inference.background import ahead
 from detect.inference.frames import Frame
 from detect.inference.result import Result
@@ -18,29 +18,29 @@ from detect.structures import Detections
 # 110 frames/s one at a time, 154 two at a time.
 BATCHES_AT_A_TIME = 2
 
-Size = tuple[int, int]  # height and width, pixels
-Batch = tuple[list[Frame], np.ndarray, list[float]]  # n frames, uint8 [n, H, W, 3], their scales
+Placed = tuple[Frame, Placement]
+Batch = tuple[list[Placed], np.ndarray]  # n frames, and uint8 [n, H, W, 3]
 
 
 def stream_results(
     frames: Generator[Frame, None, None],
     detect: Callable[[np.ndarray], Detections],
     classes: tuple[str, ...],
-    canvas: Callable[[Frame], Size],
+    placing: Callable[[Frame], Placement],
     batch_size: int,
     live: bool = False,
 ) -> Generator[Result, None, None]:
     """A result for each frame, in order.
 
-    One thread reads and letterboxes, two run `detect`, the caller's consumes: each is at most a batch ahead of the
-    next. Closing the iterator ends the threads and closes `frames`.
+    One thread reads and resizes, two run `detect`, the caller's consumes: each is at most a batch ahead of the next.
+    Closing the iterator ends the threads and closes `frames`.
 
     Args:
         detect: uint8 [n, H, W, 3] -> NumPy detections in pixels of these.
-        canvas: the height and width (H, W) that a frame is letterboxed into; frames that differ in it make no batch.
+        placing: where a frame lies on its canvas [H, W]; frames whose canvases differ in size make no batch.
         live: drop frames that `detect` is too slow for.
     """
-    batches = ahead(_batches(frames, canvas, batch_size), depth=1, newest_only=live)
+    batches = ahead(_batches(frames, placing, batch_size), depth=1, newest_only=live)
     found = ahead(_detected(batches, detect, classes, at_a_time=1 if live else BATCHES_AT_A_TIME), depth=1)
     with closing(found):
         for results in found:
@@ -48,18 +48,14 @@ def stream_results(
 
 
 def _batches(
-    frames: Generator[Frame, None, None], canvas: Callable[[Frame], Size], batch_size: int
+    frames: Generator[Frame, None, None], placing: Callable[[Frame], Placement], batch_size: int
 ) -> Generator[Batch, None, None]:
     """Frames of one canvas together: full batches, and what is left before the canvas changes and at the end."""
     with closing(frames):
-        for size, group in itertools.groupby(frames, key=canvas):
+        placed = ((frame, placing(frame)) for frame in frames)
+        for _, group in itertools.groupby(placed, key=lambda pair: pair[1].canvas):
             while batch := list(itertools.islice(group, batch_size)):
-                yield _letterboxed(batch, size)
-
-
-def _letterboxed(frames: list[Frame], size: Size) -> Batch:
-    images, scales = zip(*(letterbox(frame.image, size) for frame in frames), strict=True)
-    return frames, np.stack(images), list(scales)
+                yield batch, np.stack([place(frame.image, placement) for frame, placement in batch])
 
 
 def _detected(
@@ -69,25 +65,25 @@ def _detected(
     at_a_time: int,
 ) -> Generator[list[Result], None, None]:
     """The results of each batch, in order; `at_a_time` batches are in `detect` together."""
-    running: deque[tuple[list[Frame], list[float], Future[Detections]]] = deque()
+    running: deque[tuple[list[Placed], Future[Detections]]] = deque()
     with closing(batches), ThreadPoolExecutor(at_a_time) as pool:
-        for frames, images, scales in batches:
-            running.append((frames, scales, pool.submit(detect, images)))
+        for batch, images in batches:
+            running.append((batch, pool.submit(detect, images)))
             if len(running) == at_a_time:
                 yield _results(*running.popleft(), classes)
         while running:
             yield _results(*running.popleft(), classes)
 
 
-def _results(frames: list[Frame], scales: list[float], found: "Future[Detections]", classes: tuple[str, ...]):
+def _results(batch: list[Placed], found: "Future[Detections]", classes: tuple[str, ...]) -> list[Result]:
     boxes, scores, labels = found.result()
     return [
-        _result(frame, scale, boxes[row], scores[row], labels[row], classes)
-        for row, (frame, scale) in enumerate(zip(frames, scales, strict=True))
+        _result(frame, placement, boxes[row], scores[row], labels[row], classes)
+        for row, (frame, placement) in enumerate(batch)
     ]
 
 
-def _result(frame: Frame, scale: float, boxes, scores, labels, classes: tuple[str, ...]) -> Result:
+def _result(frame: Frame, placement: Placement, boxes, scores, labels, classes: tuple[str, ...]) -> Result:
     real = labels >= 0
-    boxes = to_source(boxes[real], scale, frame.width, frame.height)
+    boxes = to_source(boxes[real], placement, frame.width, frame.height)
     return Result(boxes, scores[real], labels[real], classes, frame)

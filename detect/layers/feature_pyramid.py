@@ -4,36 +4,61 @@ Structure and initial values as in torchvision (https://github.com/pytorch/visio
 `torchvision/ops/feature_pyramid_network.py`, BSD-3-Clause), so that its published weights fit.
 """
 
+from typing import Literal
+
 import keras
 import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.convolution import pad
+from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.path_aggregation import enlarge
 
 
 class FeaturePyramid(Composite):
-    """Features at strides 8, 16 and 32 -> P3 to P7: strides 8, 16, 32, 64 and 128, `filters` channels each.
+    """Features of several strides, finest first -> as many levels of `filters` channels, and one or two coarser ones.
 
-    P6 is computed from P5, as in torchvision's first RetinaNet and FCOS; the RetinaNet paper takes the backbone's
-    last features, C5.
+    Each level has half the height and width of the one before; two features of the same size, of which the last two of
+    torchvision's MobileNetV3 are an example, are added without enlarging.
+
+    Args:
+        filters: channels of every level.
+        levels: how many features come in; the last is C5, and gives P5.
+        coarse: what the levels beyond P5 are made of. "p5": P6 and P7 by convolutions from P5 (torchvision's first
+            RetinaNet, FCOS); "c5": the same from C5, the backbone's last features (the RetinaNet paper, and
+            torchvision's second); "pool": P6 alone, every other value of P5 (Faster R-CNN).
+        normalized: batch normalisation behind the convolutions up to P5, in place of a bias.
     """
 
-    def __init__(self, filters: int = 256, name: str | None = None):
+    def __init__(
+        self,
+        filters: int = 256,
+        *,
+        levels: int = 3,
+        coarse: Literal["p5", "c5", "pool"] = "p5",
+        normalized: bool = False,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
-        self.laterals = [convolution(filters, 1, name=f"lateral{level}") for level in (3, 4, 5)]
-        self.merges = [convolution(filters, 3, name=f"merge{level}") for level in (3, 4, 5)]
-        self.coarse6 = convolution(filters, 3, stride=2, name="coarse6")
-        self.coarse7 = convolution(filters, 3, stride=2, name="coarse7")
+        make = NormalizedConvolution if normalized else convolution
+        numbers = range(6 - levels, 6)
+        self.laterals = [make(filters, 1, name=f"lateral{number}") for number in numbers]
+        self.merges = [make(filters, 3, name=f"merge{number}") for number in numbers]
+        self.coarse = coarse
+        if coarse != "pool":
+            self.coarse6 = convolution(filters, 3, stride=2, name="coarse6")
+            self.coarse7 = convolution(filters, 3, stride=2, name="coarse7")
 
     def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
-        inner3, inner4, inner5 = (lateral(level) for lateral, level in zip(self.laterals, features, strict=True))
-        inner4 += enlarge(inner5)
-        inner3 += enlarge(inner4)
-        p3, p4, p5 = (merge(level) for merge, level in zip(self.merges, (inner3, inner4, inner5), strict=True))
-        p6 = self.coarse6(pad(p5, 1))
+        inner = [lateral(level, training=training) for lateral, level in zip(self.laterals, features, strict=True)]
+        for finer in reversed(range(len(inner) - 1)):
+            inner[finer] += _at_size_of(inner[finer], inner[finer + 1])
+        levels = [merge(level, training=training) for merge, level in zip(self.merges, inner, strict=True)]
+        if self.coarse == "pool":
+            return [*levels, levels[-1][:, ::2, ::2]]
+        p6 = self.coarse6(pad(features[-1] if self.coarse == "c5" else levels[-1], 1))
         p7 = self.coarse7(pad(tf.nn.relu(p6), 1))
-        return [p3, p4, p5, p6, p7]
+        return [*levels, p6, p7]
 
 
 def convolution(filters: int, kernel_size: int, stride: int = 1, *, name: str) -> keras.layers.Conv2D:
@@ -46,3 +71,8 @@ def convolution(filters: int, kernel_size: int, stride: int = 1, *, name: str) -
         kernel_initializer="lecun_uniform",  # PyTorch's kaiming_uniform with a = 1
         name=name,
     )
+
+
+def _at_size_of(finer: tf.Tensor, coarser: tf.Tensor) -> tf.Tensor:
+    """`coarser`, enlarged twofold unless it is of the size of `finer`; heights are known when a step is traced."""
+    return coarser if finer.shape[1] == coarser.shape[1] else enlarge(coarser)

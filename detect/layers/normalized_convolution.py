@@ -22,21 +22,35 @@ class NormalizedConvolution(keras.layers.Layer):
 
     Args:
         frozen: never learn the statistics, the scale and the offset: for published weights and small batches.
+        epsilon: what is added to the variance.
+        momentum: share that the moving statistics keep at each step.
+        initializer: of the kernel, in place of the one above.
     """
 
-    def __init__(self, filters: int, kernel_size: int, stride: int = 1, frozen: bool = False, name: str | None = None):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        stride: int = 1,
+        frozen: bool = False,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+        initializer: keras.initializers.Initializer | None = None,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
         self.filters = filters
         self.kernel_size = kernel_size
         self.stride = stride
-        self.normalization = BatchNormalization(epsilon=1e-5, momentum=0.9, name="normalization")
+        self.initializer = initializer or keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        self.normalization = BatchNormalization(epsilon=epsilon, momentum=momentum, name="normalization")
         self.normalization.trainable = not frozen
 
     def build(self, input_shape) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
-            initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
+            initializer=self.initializer,
             autocast=False,  # the kernel is scaled in float32, then rounded once
         )
         self.normalization.build((*input_shape[:-1], self.filters))

@@ -47,7 +47,12 @@ class PathAggregationPyramid(Composite):
         return [outer8, outer16, outer32]
 
 
-def enlarge(features: tf.Tensor) -> tf.Tensor:
-    """Twice the height and width, each value repeated in 2 x 2: [B, H, W, C] -> [B, 2 H, 2 W, C]."""
+@tf.custom_gradient
+def enlarge(features: tf.Tensor):
+    """Twice the height and width, each value repeated in 2 x 2: [B, H, W, C] -> [B, 2 H, 2 W, C].
+
+    The gradient, sums of 2 x 2, is written as pooling: XLA has none for TensorFlow's resizing.
+    """
     height, width = tf.unstack(tf.shape(features)[1:3])
-    return tf.image.resize(features, [2 * height, 2 * width], "nearest")
+    enlarged = tf.image.resize(features, [2 * height, 2 * width], "nearest")
+    return enlarged, lambda upstream: 4 * tf.nn.avg_pool2d(upstream, 2, 2, "VALID")

@@ -5,6 +5,9 @@ its ImageNet weights fit: "version 1.5", in which the 3 x 3 convolution of a bot
 gives it to the 1 x 1 before.
 """
 
+import functools
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -15,6 +18,9 @@ from detect.layers.normalized_convolution import NormalizedConvolution
 # What the published weights were trained on: mean and deviation of ImageNet's RGB, here of values 0 to 255.
 MEAN = (123.675, 116.28, 103.53)
 DEVIATION = (58.395, 57.12, 57.375)
+
+# Filters, kernel size, stride and name -> a convolution with its normalisation.
+Convolution = Callable[..., NormalizedConvolution]
 
 # Blocks of the four stages (paper, table 1); 18 and 34 are made of basic blocks, 50 and 101 of bottlenecks.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -29,15 +35,17 @@ class ResNet(Composite):
     Args:
         depth: 18, 34, 50 or 101 layers.
         frozen: all batch normalisations keep their statistics, scale and offset in training.
+        epsilon: what they add to the variance; 0 for torchvision's first RetinaNet and Faster R-CNN.
     """
 
-    def __init__(self, depth: int, frozen: bool = False, name: str | None = None):
+    def __init__(self, depth: int, frozen: bool = False, epsilon: float = 1e-5, name: str | None = None):
         super().__init__(name=name)
         self.depth = depth
         kind = BasicBlock if depth < 50 else Bottleneck
-        self.stem = Stem(frozen, name="stem")
+        convolution = functools.partial(NormalizedConvolution, frozen=frozen, epsilon=epsilon)
+        self.stem = Stem(convolution, name="stem")
         self.stages = [
-            Stage(kind, blocks, 64 * 2**index, 1 if index == 0 else 2, frozen, name=f"stage{index + 1}")
+            Stage(kind, blocks, 64 * 2**index, 1 if index == 0 else 2, convolution, name=f"stage{index + 1}")
             for index, blocks in enumerate(BLOCKS[depth])
         ]
         self.stage1, self.stage2, self.stage3, self.stage4 = self.stages
@@ -54,9 +62,9 @@ class ResNet(Composite):
 class Stem(Composite):
     """Normalised pixels, a 7 x 7 convolution, the maximum of 3 x 3: uint8 [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
 
-    def __init__(self, frozen: bool, name: str | None = None):
+    def __init__(self, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
-        self.convolution = NormalizedConvolution(64, 7, 2, frozen, name="convolution")
+        self.convolution = convolution(64, 7, 2, name="convolution")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         pixels = (tf.cast(images, tf.float32) - MEAN) / DEVIATION
@@ -67,13 +75,13 @@ class Stem(Composite):
 class Stage(Composite):
     """Residual blocks one after the other, of which the first has the stride."""
 
-    def __init__(self, kind, blocks: int, filters: int, stride: int, frozen: bool, name: str | None = None):
+    def __init__(self, kind, blocks: int, filters: int, stride: int, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
         self.blocks = []
         for index in range(blocks):
             first = index == 0
             project = first and (stride > 1 or kind.expansion > 1)
-            self.blocks.append(kind(filters, stride if first else 1, project, frozen, name=f"block{index}"))
+            self.blocks.append(kind(filters, stride if first else 1, project, convolution, name=f"block{index}"))
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = inputs
@@ -92,11 +100,11 @@ class BasicBlock(Composite):
 
     expansion = 1
 
-    def __init__(self, filters: int, stride: int, project: bool, frozen: bool, name: str | None = None):
+    def __init__(self, filters: int, stride: int, project: bool, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
-        self.convolution1 = NormalizedConvolution(filters, 3, stride, frozen, name="convolution1")
-        self.convolution2 = NormalizedConvolution(filters, 3, 1, frozen, name="convolution2")
-        self.projection = NormalizedConvolution(filters, 1, stride, frozen, name="projection") if project else None
+        self.convolution1 = convolution(filters, 3, stride, name="convolution1")
+        self.convolution2 = convolution(filters, 3, 1, name="convolution2")
+        self.projection = convolution(filters, 1, stride, name="projection") if project else None
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = tf.nn.relu(self.convolution1(inputs, training=training))
@@ -114,13 +122,13 @@ class Bottleneck(Composite):
 
     expansion = 4
 
-    def __init__(self, filters: int, stride: int, project: bool, frozen: bool, name: str | None = None):
+    def __init__(self, filters: int, stride: int, project: bool, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
         wide = filters * self.expansion
-        self.convolution1 = NormalizedConvolution(filters, 1, 1, frozen, name="convolution1")
-        self.convolution2 = NormalizedConvolution(filters, 3, stride, frozen, name="convolution2")
-        self.convolution3 = NormalizedConvolution(wide, 1, 1, frozen, name="convolution3")
-        self.projection = NormalizedConvolution(wide, 1, stride, frozen, name="projection") if project else None
+        self.convolution1 = convolution(filters, 1, 1, name="convolution1")
+        self.convolution2 = convolution(filters, 3, stride, name="convolution2")
+        self.convolution3 = convolution(wide, 1, 1, name="convolution3")
+        self.projection = convolution(wide, 1, stride, name="projection") if project else None
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = tf.nn.relu(self.convolution1(inputs, training=training))

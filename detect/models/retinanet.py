@@ -2,29 +2,31 @@
 
 Paper: Lin et al., Focal Loss for Dense Object Detection, arXiv 1708.02002.
 Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/retinanet.py`,
-BSD-3-Clause), whose first published weights (`RetinaNet_ResNet50_FPN_Weights.COCO_V1`) fit; their normalisations have
-an epsilon of 0.
-What differs from the paper, as in torchvision: P6 is computed from P5, boxes learn from L1 instead of smooth L1, and
-anchors are whole pixels. What differs from torchvision: losses are divided by the positive anchors of the whole batch,
-not image by image; the best `candidates` scores of an image enter suppression, not of each level; where a side is no
-multiple of 128, anchors of P6 and P7 keep their stride, where torchvision spreads them over the image; images are
-squares of 640 pixels by default, where its published AP is at a short side of 800.
+BSD-3-Clause). Rows `r18` to `r101` have the structure of its first version, whose P6 comes from P5 and whose boxes
+learn from L1. Row `r50v2` is its second (https://github.com/pytorch/vision/pull/5756), which goes back to the paper's
+P6 from C5, normalises its head in groups, and learns boxes from GIoU.
+What differs from the paper: the above, and anchors are whole pixels. What differs from torchvision: losses are divided
+by the positive anchors of the whole batch, not image by image; images are squares of 640 pixels by default, where its
+published AP is at a short side of 800.
+Anchors can be matched by ATSS instead (Zhang et al., arXiv 1912.02424).
 """
 
 from typing import Any, Literal
 
-import keras
+import numpy as np
 import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
+from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
-from detect.ops.anchors import anchor_boxes
+from detect.ops.anchors import anchor_boxes, cells
+from detect.ops.atss import assign_atss
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
-from detect.ops.losses import l1, sigmoid_focal
+from detect.ops.losses import giou_loss, l1, sigmoid_focal
 from detect.ops.matching import Matches, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Detections, Targets
@@ -37,15 +39,23 @@ ANCHORS = len(RATIOS) * 3  # in a cell
 
 
 class Config(DetectorConfig):
-    """Backbone, matching and loss (paper, sections 4 and 5.1)."""
+    """Structure, matching and loss (paper, sections 4 and 5.1)."""
 
     depth: Literal[18, 34, 50, 101] = 50  # layers of the ResNet
     norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
+    epsilon: float = 1e-5  # what the backbone's normalisations add to the variance
+    filters: int = 256  # channels of the pyramid and the head
+    coarse: Literal["p5", "c5"] = "p5"  # what P6 is computed from
+    head_norm: Literal["none", "group"] = "none"
+    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
     prior: float = 0.01  # score that every class starts at
+    assignment: Literal["iou", "atss"] = "iou"
     foreground: float = 0.5  # IoU from which an anchor is matched to a box
     background: float = 0.4  # IoU below which it is background; between the two it is neither
     alpha: float = 0.25  # focal loss: weight of the positive answers
     gamma: float = 2.0  # focal loss: how much easy answers are discounted
+    box_loss: Literal["l1", "giou"] = "l1"
+    candidates: int = 1000  # of each level
 
 
 # torchvision `references/detection`; its steps at epochs 16 and 22 are a cosine here.
@@ -72,10 +82,25 @@ _RECIPE: dict[str, Any] = {
     "pipeline.augmentation.mosaic": 0.0,
 }
 
+# https://github.com/pytorch/vision/pull/5756
+_RECIPE_V2 = {
+    **_RECIPE,
+    "architecture": {"norm": "batch"},
+    "sizes": list(range(480, 801, 32)),
+    "optimizer.name": "adamw",
+    "optimizer.learning_rate": 1e-4,
+    "optimizer.weight_decay": 0.05,
+}
+
+# Published sizes are for 91 classes and, multiply-adds, for 800 x 800 pixels, of which the pyramid makes 13,343 cells.
+# Ours are for 80 classes: 9 anchors x 11 classes x (9 x 256 + 1) less, 0.228 million; once a cell, 3.04 billion.
 VARIANTS = {
     "r18": Variant(Config(depth=18), 640, None, _RECIPE),
     "r34": Variant(Config(depth=34), 640, None, _RECIPE),
-    "r50": Variant(Config(depth=50), 640, 36.4, _RECIPE),
+    "r50": Variant(Config(depth=50), 640, 36.4, _RECIPE, 33.787, 148.50),
+    "r50v2": Variant(
+        Config(depth=50, coarse="c5", head_norm="group", box_loss="giou"), 640, 41.5, _RECIPE_V2, 37.971, 149.19
+    ),
     "r101": Variant(Config(depth=101), 640, None, _RECIPE),
 }
 
@@ -83,33 +108,25 @@ VARIANTS = {
 class Head(Composite):
     """Features of any level [B, h, w, C] -> class logits [B, h * w * 9, K] and box deltas [B, h * w * 9, 4], float32.
 
-    Two towers of four convolutions, one for the classes, one for the boxes (paper, figure 3).
+    Two towers, one for the classes, one for the boxes (paper, figure 3).
     """
 
-    def __init__(self, classes: int, prior: float, filters: int = 256, name: str | None = None):
+    def __init__(
+        self, classes: int, prior: float, filters: int = 256, normalized: bool = False, name: str | None = None
+    ):
         super().__init__(name=name)
         self.classes = classes
-        self.class_tower = [convolution(f"class{index}", filters, activation="relu") for index in range(4)]
-        self.box_tower = [convolution(f"box{index}", filters, activation="relu") for index in range(4)]
-        self.class_logits = convolution("class_logits", ANCHORS * classes, bias_initializer=prior_bias(prior))
-        self.box_deltas = convolution("box_deltas", ANCHORS * 4, dtype="float32")
+        self.class_tower = HeadTower(filters, normalized=normalized, bias=not normalized, name="class_tower")
+        self.box_tower = HeadTower(filters, normalized=normalized, bias=not normalized, name="box_tower")
+        self.class_logits = head_convolution("class_logits", ANCHORS * classes, bias_initializer=prior_bias(prior))
+        self.box_deltas = head_convolution("box_deltas", ANCHORS * 4, dtype="float32")
 
-    def call(self, features: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        class_features = box_features = features
-        for layer in self.class_tower:
-            class_features = layer(class_features)
-        for layer in self.box_tower:
-            box_features = layer(box_features)
+    def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # A cell's channels are its anchors' values one after the other, so rows of anchors need no transposing.
         anchors = tf.shape(features)[1] * tf.shape(features)[2] * ANCHORS
-        logits = tf.reshape(self.class_logits(class_features), [-1, anchors, self.classes])
-        return tf.cast(logits, tf.float32), tf.reshape(self.box_deltas(box_features), [-1, anchors, 4])
-
-
-def convolution(name: str, filters: int, **options: Any) -> keras.layers.Conv2D:
-    """A 3 x 3 convolution of the head, with the paper's initial values."""
-    start = keras.initializers.RandomNormal(stddev=0.01)
-    return keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start, name=name, **options)
+        logits = tf.reshape(self.class_logits(self.class_tower(features)), [-1, anchors, self.classes])
+        deltas = tf.reshape(self.box_deltas(self.box_tower(features)), [-1, anchors, 4])
+        return tf.cast(logits, tf.float32), deltas
 
 
 class RetinaNet(Detector):
@@ -124,9 +141,9 @@ class RetinaNet(Detector):
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
-        self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")
-        self.neck = FeaturePyramid(name="neck")
-        self.head = Head(classes, config.prior, name="head")
+        self.backbone = ResNet(config.depth, config.norm == "frozen", config.epsilon, name="backbone")
+        self.neck = FeaturePyramid(config.filters, coarse=config.coarse, name="neck")
+        self.head = Head(classes, config.prior, config.filters, config.head_norm == "group", name="head")
 
     def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
         """Raw predictions for the anchors of all levels.
@@ -137,20 +154,17 @@ class RetinaNet(Detector):
         """
         _, stride8, stride16, stride32 = self.backbone(images, training=training)
         levels = self.neck([stride8, stride16, stride32], training=training)
-        logits, deltas = zip(*(self.head(level, training=training) for level in levels), strict=True)
+        logits, deltas = zip(*(self.head(level) for level in levels), strict=True)
         size = (images.shape[1], images.shape[2])
         return {"logits": tf.concat(logits, axis=1), "deltas": tf.concat(deltas, axis=1), "size": size}
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
-        """Focal loss of the classes and L1 of the box deltas, each over the number of positive anchors."""
-        anchors = anchor_boxes(*outputs["size"], STRIDES, SIZES, RATIOS)
-        matches = self._match(anchors, targets)
+        """Focal loss of the classes, and L1 of the deltas or GIoU of the boxes, over the number of positive anchors."""
+        matches = self._match(outputs["size"], targets)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
         classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
-
-        true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
-        boxes = tf.reduce_sum(l1(outputs["deltas"], true_deltas), axis=-1)
+        boxes = self._box_loss(outputs, gather_rows(targets.boxes, matches.indices))
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
         return {
@@ -161,7 +175,7 @@ class RetinaNet(Detector):
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Boxes within the image; suppression is per class."""
         height, width = outputs["size"]
-        boxes = decode_deltas(anchor_boxes(height, width, STRIDES, SIZES, RATIOS), outputs["deltas"])
+        boxes = decode_deltas(self._anchors(height, width), outputs["deltas"])
         return non_maximum_suppression(
             clip(boxes, height, width),
             tf.sigmoid(outputs["logits"]),
@@ -169,11 +183,29 @@ class RetinaNet(Detector):
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,
             candidates=self.config.candidates,
+            levels=_levels(height, width),
         )
 
-    def _match(self, anchors, targets: Targets) -> Matches:
+    def _anchors(self, height: int, width: int) -> np.ndarray:
+        return anchor_boxes(height, width, STRIDES, SIZES, RATIOS, spread=self.config.spread)
+
+    def _match(self, size: tuple[int, int], targets: Targets) -> Matches:
+        if self.config.assignment == "atss":
+            return assign_atss(self._anchors(*size), _levels(*size), *targets, candidates=9 * ANCHORS)
         thresholds = {"foreground": self.config.foreground, "background": self.config.background}
-        return match_by_iou(anchors, *targets, **thresholds, low_quality=True)
+        return match_by_iou(self._anchors(*size), *targets, **thresholds, low_quality=True)
+
+    def _box_loss(self, outputs: dict[str, Any], true_boxes: tf.Tensor) -> tf.Tensor:
+        """[B, A]; where no box is true, any finite number."""
+        anchors = self._anchors(*outputs["size"])
+        if self.config.box_loss == "giou":
+            return giou_loss(decode_deltas(anchors, outputs["deltas"]), true_boxes)
+        return tf.reduce_sum(l1(outputs["deltas"], encode_deltas(anchors, true_boxes)), axis=-1)
+
+
+def _levels(height: int, width: int) -> tuple[int, ...]:
+    """The number of anchors of each level."""
+    return tuple(ANCHORS * number for number in cells(height, width, STRIDES))
 
 
 def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

@@ -29,7 +29,7 @@ class ModelCard(Settings):
     fit: Fit = Fit()  # how pictures are brought to that size
     source: str = ""  # where the weights come from
     licence: str = ""  # of the weights
-    metrics: dict[str, Any] = {}  # of the validation that they were saved after
+    metrics: dict[str, Any] = {}  # of the validation that they were saved after, or those that their publisher states
 
 
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:

@@ -68,7 +68,7 @@ def diou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     IoU less the squared distance of the centres over the squared diagonal of the smallest enclosing box.
     """
     width, height = _enclosing_sides(a, b)
-    offset = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
+    offset = ((a[..., :2] - b[..., :2]) + (a[..., 2:] - b[..., 2:])) / 2  # exactly 0 for equal boxes, however large
     distance = tf.reduce_sum(tf.square(offset), axis=-1)
     return paired_iou(a, b) - distance / tf.maximum(tf.square(width) + tf.square(height), EPSILON)
 

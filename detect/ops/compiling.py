@@ -1,4 +1,4 @@
-"""How every function of this room is compiled, and two questions that compiled code asks about shapes."""
+"""How every function of this room is compiled, and what compiled code asks about shapes and about its compiler."""
 
 import functools
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +64,20 @@ def dimension(tensor: tf.Tensor, axis: int) -> int | tf.Tensor:
 def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
     """The smaller of a limit and a `dimension`."""
     return min(limit, length) if isinstance(length, int) else tf.minimum(limit, length)
+
+
+def suits_xla() -> bool:
+    """Whether what is traced now should be whole, parallel steps: on an accelerator, or where XLA compiles the caller.
+
+    Elsewhere, on a CPU, the C++ kernels of TensorFlow that XLA does not know are faster. A `tf.function` keeps the
+    answer of its first trace, so it must not be called both under XLA and without.
+    """
+    return _on_accelerator() or GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _on_accelerator() -> bool:
+    """Whether this process computes on a GPU or TPU."""
+    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
 
 
 def _to_tensors(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

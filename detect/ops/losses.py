@@ -6,7 +6,7 @@ Values and gradients are finite for every finite input, so a caller may compute 
 
 import tensorflow as tf
 
-from detect.ops.boxes import ciou, diou, giou, paired_iou
+from detect.ops.boxes import EPSILON, ciou, diou, giou, paired_iou
 from detect.ops.compiling import compiled, dimension, fused
 
 
@@ -33,6 +33,72 @@ def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gam
         return tf.reduce_sum(weighted * surprise, axis=-1), gradient
 
     return focal(logits)
+
+
+@fused
+def quality_focal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, beta: float = 2.0) -> tf.Tensor:
+    """Quality focal loss [...] of logits [..., K], summed over the classes (Li et al. 2020, arXiv 2006.04388, eq. 2).
+
+    `labels` [...] are integers, -1 for background; `quality` [...] in 0..1, usually the IoU of the predicted box, is
+    the score that the class of the label should have, and 0 that of the others. Each class costs
+    `|score - target| ** beta * binary_cross_entropy(logit, target)`. No gradient flows to `quality`.
+    """
+    targets = _quality_of_class(labels, quality, logits)
+
+    @tf.custom_gradient
+    def focal(logits):
+        score = tf.sigmoid(logits)
+        error = score - targets
+        weight = tf.abs(error) ** beta
+        entropy = binary_cross_entropy(logits, targets)
+
+        def gradient(upstream):
+            # The slope of |error| is its sign; error * |error| ** (beta - 2) would be infinite at 0 for small betas.
+            steepness = beta * tf.sign(error) * tf.maximum(tf.abs(error), EPSILON) ** (beta - 1)
+            return (weight * error + entropy * steepness * score * (1 - score)) * upstream[..., None]
+
+        return tf.reduce_sum(weight * entropy, axis=-1), gradient
+
+    return focal(logits)
+
+
+@fused
+def varifocal(
+    logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, alpha: float = 0.75, gamma: float = 2.0
+) -> tf.Tensor:
+    """Varifocal loss [...] of logits [..., K], summed over the classes (Zhang et al. 2021, arXiv 2008.13367, eq. 2).
+
+    `labels` [...] are integers, -1 for background; `quality` [...] in 0..1, usually the IoU of the predicted box, is
+    the score that the class of the label should have: it costs `quality * binary_cross_entropy(logit, quality)`. Any
+    other class, and one whose quality is 0, costs `-alpha * score ** gamma * log(1 - score)`. No gradient flows to
+    `quality`.
+    """
+    targets = _quality_of_class(labels, quality, logits)
+    yes = targets > 0
+
+    @tf.custom_gradient
+    def focal(logits):
+        score = tf.sigmoid(logits)
+        discount = alpha * score**gamma
+        entropy = binary_cross_entropy(logits, targets)
+
+        def gradient(upstream):
+            no = discount * (gamma * (1 - score) * entropy + score)
+            return tf.where(yes, targets * (score - targets), no) * upstream[..., None]
+
+        return tf.reduce_sum(tf.where(yes, targets, discount) * entropy, axis=-1), gradient
+
+    return focal(logits)
+
+
+@compiled
+def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """`-log(softmax(logits)[label])` [...] of logits [..., K + 1], whose last column is the background.
+
+    `labels` [...] are integers, 0..K-1 or -1 for background.
+    """
+    columns = tf.where(labels < 0, tf.cast(dimension(logits, -1) - 1, labels.dtype), labels)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=columns, logits=logits)
 
 
 @compiled
@@ -89,3 +155,9 @@ def huber(predicted: tf.Tensor, true: tf.Tensor, delta: float = 0.1) -> tf.Tenso
     difference = tf.abs(predicted - true)
     inner = tf.minimum(difference, delta)
     return inner * (difference - 0.5 * inner)
+
+
+def _quality_of_class(labels, quality, logits):
+    """`quality` [...] at the class of the label, 0 at the others: [..., K]."""
+    yes = labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)
+    return tf.where(yes, tf.cast(tf.stop_gradient(quality), logits.dtype)[..., None], tf.zeros([], logits.dtype))

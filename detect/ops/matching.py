@@ -13,6 +13,7 @@ from detect.ops.compiling import compiled, dimension, fused
 
 NEGATIVE = -1
 NEITHER = -2
+INFINITE = float("inf")
 TIE = 1 - 1e-6  # overlaps this close are equal: compilers round the same sum differently in two places
 
 
@@ -46,12 +47,70 @@ def match_by_iou(
     No gradient flows.
     """
     targets = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
-    best, index, leading, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets)
+    best, index, leads_for, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets)
     positive = best >= foreground
     if low_quality:
-        positive |= leading
+        positive |= leads_for >= 0
     negative = (best < background) & ~ignored
     return Matches(tf.where(positive, index, tf.where(negative, NEGATIVE, NEITHER)), best)
+
+
+@fused
+def match_default_boxes(
+    anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor, *, foreground: float = 0.5
+) -> Matches:
+    """Match default boxes [A, 4] or [B, A, 4] to true boxes [B, N, 4] as SSD does (Liu et al. 2016, 2.2).
+
+    Every true box takes the default box that overlaps it most, the first of equals, which then answers for that very
+    box; where several boxes want the same one, the last of them has it (torchvision, `SSDMatcher`; there, a true box
+    that overlaps no default box takes the first, here none). The others answer for their best true box, the first of
+    equals, if they overlap it by `foreground` or more. All else is negative, or neither in ignored regions.
+
+    Padding, ignored boxes and images without boxes are as in `match_by_iou`. No gradient flows.
+    """
+    targets = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
+    best, index, leads_for, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets, sole_leader=True)
+    index = tf.where(leads_for >= 0, leads_for, tf.where(best >= foreground, index, NEGATIVE))
+    return Matches(tf.where((index < 0) & ignored, NEITHER, index), best)
+
+
+@fused
+def match_bipartite(anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor) -> Matches:
+    """Match each true box [B, N, 4] to an anchor of its own, of [A, 4] or [B, A, 4], greedily by IoU.
+
+    Of all pairs that are left the one that overlaps most is matched, the first box of equals with its first anchor,
+    until none overlaps. (So the code of SSD's authors; MultiBox, Erhan et al. 2014, which their paper names for it,
+    looks for the best sum.) All other anchors are negative, or neither in ignored regions.
+
+    Padding, ignored boxes and images without boxes are as in `match_by_iou`. No gradient flows.
+
+    A box's best overlap with the anchors that are left can only fall, so the box that promised most is looked at again,
+    and matched if it still leads. Each is looked at once or twice, seldom more, and no [B, N, A] is made.
+    """
+    anchors = tf.stop_gradient(anchors)
+    boxes, labels, ignore = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
+    real, size = (labels >= 0) & ~ignore, area(anchors)
+    position, row = tf.range(dimension(anchors, -2)), tf.range(dimension(labels, 1))
+
+    def look(promise, best, index, ignored):
+        n = tf.argmax(promise, axis=1, output_type=tf.int32)[:, None]  # [B, 1]
+        box, is_real, is_ignored = (tf.gather(rows, n, axis=1, batch_dims=1) for rows in (boxes, real, ignore))
+        iou, overlap = _overlaps(anchors, size, box)
+        iou = tf.where(is_real, iou, 0.0)  # [B, A]
+        left = tf.where(index < 0, iou, 0.0)
+        most = tf.reduce_max(left, axis=1, keepdims=True)
+        looked = (row == n) & (promise > 0)  # none where an image is done and others go on
+        promise = tf.where(looked, most, promise)
+        leads = tf.argmax(promise, axis=1, output_type=tf.int32)[:, None] == n
+        wins = looked & (promise > 0) & leads  # [B, N]
+        takes = tf.reduce_any(wins, axis=1, keepdims=True) & (position == _first(left >= TIE * most))
+        ignored |= is_ignored & (overlap > 0.5 * size)
+        return tf.where(wins, 0.0, promise), tf.maximum(best, iou), tf.where(takes, n, index), ignored
+
+    best = tf.zeros([dimension(boxes, 0), dimension(anchors, -2)])
+    start = tf.where(real | ignore, INFINITE, 0.0), best, tf.fill(tf.shape(best), NEGATIVE), best > 0
+    _, best, index, ignored = tf.while_loop(lambda promise, *_: tf.reduce_any(promise > 0), look, start)
+    return Matches(tf.where((index < 0) & ignored, NEITHER, index), best)
 
 
 @compiled
@@ -74,25 +133,41 @@ def used_rows(labels: tf.Tensor, ignore: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.where(used, tf.range(1, dimension(labels, 1) + 1), 0))
 
 
-def _visit_boxes(anchors, boxes, labels, ignore):
-    """Every anchor's best overlap and box, whether it leads for some box, and whether it lies in an ignored region."""
-    ax1, ay1, ax2, ay2 = tf.unstack(anchors, axis=-1)  # [A] or [B, A]
-    anchor_area = area(anchors)
+def _visit_boxes(anchors, boxes, labels, ignore, sole_leader=False):
+    """What every anchor knows when it has seen all true boxes.
+
+    Returns, [B, A] each: its best overlap, with which box, the last box for which no anchor beats it or -1, and whether
+    it lies in an ignored region. With `sole_leader`, only the first of the anchors that lead for a box counts.
+    """
+    size, position = area(anchors), tf.range(dimension(anchors, -2))
     real = (labels >= 0) & ~ignore
 
-    def visit(n, best, index, leading, ignored):
+    def visit(n, best, index, leads_for, ignored):
         box, is_real, is_ignored = (tf.gather(rows, [n], axis=1) for rows in (boxes, real, ignore))
-        x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
-        width = tf.nn.relu(tf.minimum(ax2, x2) - tf.maximum(ax1, x1))
-        overlap = width * tf.nn.relu(tf.minimum(ay2, y2) - tf.maximum(ay1, y1))  # [B, A]
-        iou = overlap / tf.maximum(anchor_area + area(box) - overlap, EPSILON)
+        iou, overlap = _overlaps(anchors, size, box)
         iou = tf.where(is_real, iou, 0.0)
-        leading |= (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=1, keepdims=True))
-        ignored |= is_ignored & (overlap > 0.5 * anchor_area)
-        return n + 1, tf.maximum(best, iou), tf.where(iou > best, n, index), leading, ignored
+        leads = (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=1, keepdims=True))
+        if sole_leader:
+            leads &= position == _first(leads)
+        ignored |= is_ignored & (overlap > 0.5 * size)
+        return n + 1, tf.maximum(best, iou), tf.where(iou > best, n, index), tf.where(leads, n, leads_for), ignored
 
     shape = [dimension(boxes, 0), dimension(anchors, -2)]
-    nothing = tf.zeros(shape, tf.bool)
-    start = (0, tf.zeros(shape), tf.zeros(shape, tf.int32), nothing, nothing)
+    start = (0, tf.zeros(shape), tf.zeros(shape, tf.int32), tf.fill(shape, -1), tf.zeros(shape, tf.bool))
     used = used_rows(labels, ignore)
     return tf.while_loop(lambda n, *_: n < used, visit, start)[1:]
+
+
+def _overlaps(anchors, size, box):
+    """IoU and common area [B, A] of anchors [A, 4] or [B, A, 4], their areas known as `size`, with box [B, 1, 4]."""
+    ax1, ay1, ax2, ay2 = tf.unstack(anchors, axis=-1)  # [A] or [B, A]
+    x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
+    width = tf.nn.relu(tf.minimum(ax2, x2) - tf.maximum(ax1, x1))
+    overlap = width * tf.nn.relu(tf.minimum(ay2, y2) - tf.maximum(ay1, y1))
+    return overlap / tf.maximum(size + area(box) - overlap, EPSILON), overlap
+
+
+def _first(marks):
+    """Position [B, 1] of the first mark of each row [B, A]; behind the last where there is none."""
+    length = dimension(marks, 1)
+    return tf.reduce_min(tf.where(marks, tf.range(length), length), axis=1, keepdims=True)

@@ -6,94 +6,221 @@ more box of every chain of overlaps; after a few rounds nothing changes. Both ge
 boxes.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import at_most, compiled, dimension, fused
+from detect.ops.compiling import at_most, compiled, dimension, fused, suits_xla
 from detect.ops.matching import gather_rows
 from detect.structures import Detections
+
+TILE = 2048  # boxes that the fixed point settles at once: memory grows with TILE * C, not with C * C
 
 
 @compiled
 def non_maximum_suppression(
-    boxes: tf.Tensor, scores: tf.Tensor, *, iou, confidence, max_detections: int, candidates: int
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    *,
+    iou,
+    confidence,
+    max_detections: int,
+    candidates: int,
+    levels: tuple[int, ...] | None = None,
+    of_class: int | None = None,
 ) -> Detections:
     """The best boxes of each image, best first: D = `max_detections` rows, padded with label -1.
 
     Args:
-        boxes: float32 [B, A, 4], shared by the classes.
+        boxes: float32 [B, A, 4], shared by the classes, or [B, A, K, 4], one for each class.
         scores: float32 [B, A, K] in 0..1.
         iou: boxes of one class that overlap more than this are one object; float or scalar tensor.
         confidence: scores have to be above this; float or scalar tensor.
         max_detections: D.
         candidates: how many (box, class) pairs of an image enter, the best by score; the others are dropped unseen.
+        levels: how many of the A boxes each pyramid level has; `candidates` then counts for each level, as in the
+            papers of RetinaNet and FCOS.
+        of_class: how many candidates of one class enter at most, the best by score, as in SSD.
 
-    Equal scores rank by box, then by class, so the result is the same everywhere. Differs from torchvision, which
-    counts candidates by pyramid level, and from Megvii YOLOX, where a box competes in its best class only.
+    Equal scores rank by box, then by class, so the result is the same everywhere. Differs from Megvii YOLOX, where a
+    box competes in its best class only.
     """
     classes = dimension(scores, 2)
-    boxes, scores, labels = _best_pairs(boxes, scores, candidates)
-    ranks = tf.range(dimension(scores, 1), 0, -1)  # best first: C, C - 1, ... 1; 0 takes no part
-    ranks = tf.where(scores > confidence, ranks, 0)
-    if _on_accelerator():
-        kept = _keep_by_fixed_point(boxes, ranks, labels, iou, max_detections)
-    else:
-        kept = _keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes)
-    rows = tf.where(kept > 0, dimension(scores, 1) - kept, -1)
-    labels = tf.where(kept > 0, gather_rows(labels, rows), -1)
+    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels)
+    alive = scores > confidence
+    if of_class is not None:
+        alive &= _place_in_class(labels, classes) <= of_class
+    rows = _kept_rows(boxes, alive, labels, classes, iou, max_detections)
+    labels = gather_rows(labels + 1, rows) - 1
     return Detections(gather_rows(boxes, rows), gather_rows(scores, rows), labels)
 
 
-def _keep_by_kernel(boxes, ranks, labels, iou, max_detections, classes):
-    """Ranks [B, D] of the boxes that stay, best first, padded with 0; by TensorFlow's C++ kernel.
+@compiled
+def suppress(
+    boxes: tf.Tensor, scores: tf.Tensor, *, iou, keep: int, groups: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The best boxes of each image, best first, whatever their class: for proposals (Ren et al. 2015, section 3.3).
 
-    It takes a column of scores for each class; a pair's rank stands in its class's column, so no two are equal.
+    Args:
+        boxes: float32 [B, C, 4].
+        scores: float32 [B, C], any numbers, logits too; boxes with a score of minus infinity take no part.
+        iou: boxes that overlap more than this are one object; float or scalar tensor.
+        keep: rows of the result.
+        groups: int32 [B, C], 0 or more: boxes of different groups, such as pyramid levels, do not compete.
+
+    Returns:
+        boxes [B, keep, 4], scores [B, keep] and valid bool [B, keep]; rows that are not valid are zeros.
+
+    Equal scores rank by box.
     """
-    columns = tf.one_hot(labels, classes) * tf.cast(ranks, tf.float32)[..., None]  # [B, C, K]
+    scores, order = tf.math.top_k(scores, dimension(scores, 1))
+    boxes = tf.gather(boxes, order, batch_dims=1)
+    groups = tf.zeros_like(order) if groups is None else tf.gather(groups, order, batch_dims=1)
+    count = tf.maximum(tf.reduce_max(groups), 0) + 1
+    rows = _kept_rows(boxes, scores > -float("inf"), groups, count, iou, keep)
+    return gather_rows(boxes, rows), gather_rows(scores, rows), rows >= 0
+
+
+def best_pairs(
+    boxes: tf.Tensor, scores: tf.Tensor, candidates: int, levels: tuple[int, ...] | None = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The best pairs of box and class, best first: boxes [B, C, 4], scores [B, C], labels int32 [B, C].
+
+    Arguments as of `non_maximum_suppression`; C is at most `candidates`, or `candidates` times the number of levels.
+    Equal scores rank by box, then by class.
+    """
+    best = tf.reduce_max(scores, axis=-1)  # [B, A]
+    parts = [best] if levels is None else tf.split(best, levels, axis=1)
+    starts = np.cumsum([0, *(levels or ())])
+    chosen = [_best_of_level(scores, part, start, candidates) for part, start in zip(parts, starts, strict=False)]
+    scores, rows, labels = (tf.concat(values, axis=1) for values in zip(*chosen, strict=True))
+    if len(chosen) > 1:  # each is in order, all together are not
+        scores, order = tf.math.top_k(scores, dimension(scores, 1))
+        rows, labels = (tf.gather(values, order, batch_dims=1) for values in (rows, labels))
+    if boxes.shape.rank == 4:  # a box for each class
+        classes = dimension(boxes, 2)
+        boxes = tf.reshape(boxes, [dimension(boxes, 0), dimension(boxes, 1) * classes, 4])
+        rows = rows * classes + labels
+    return tf.gather(boxes, rows, batch_dims=1), scores, labels
+
+
+def _best_of_level(scores, best, start, candidates):
+    """Scores, boxes and labels [B, C] of the best pairs of a level, best first.
+
+    `best` [B, a] are the best scores of its boxes, the first of which is box `start`. Only boxes that are among the
+    best by their best class can be in one of the best pairs.
+    """
+    rows = tf.math.top_k(best, at_most(candidates, dimension(best, 1))).indices
+    rows = tf.sort(rows) + start  # equal scores rank by box
+    few = tf.gather(scores, rows, batch_dims=1)  # [B, C, K]
+    classes = dimension(few, 2)
+    pairs = tf.reshape(few, [dimension(few, 0), dimension(few, 1) * classes])
+    values, position = tf.math.top_k(pairs, at_most(candidates, dimension(pairs, 1)))
+    return values, tf.gather(rows, position // classes, batch_dims=1), position % classes
+
+
+def _place_in_class(labels, classes):
+    """How many pairs [B, C] of the same class there are up to each of those in order, itself included."""
+    counts = tf.cumsum(tf.one_hot(labels, classes, dtype=tf.int32), axis=1)  # [B, C, K]
+    return tf.gather(counts, labels, batch_dims=2)
+
+
+def _kept_rows(boxes, alive, groups, group_count, iou, keep):
+    """Rows [B, keep] of the boxes that stay, best first, padded with -1.
+
+    boxes [B, C, 4] are in order, best first; `alive` bool [B, C] take part; boxes compete within `groups` int32 [B, C].
+    """
+    if suits_xla():
+        return _keep_by_fixed_point(boxes, alive, groups, iou, keep)
+    return _keep_by_kernel(boxes, alive, groups, group_count, iou, keep)
+
+
+def _keep_by_kernel(boxes, alive, groups, group_count, iou, keep):
+    """By TensorFlow's C++ kernel.
+
+    It takes a column of scores for each group. The rank of a box, C for the best and 1 for the last, stands for its
+    score, so no two are equal; where the rank is 0, the box takes no part.
+    """
+    length = dimension(boxes, 1)
+    ranks = tf.where(alive, tf.range(length, 0, -1), 0)
+    columns = tf.one_hot(groups, group_count) * tf.cast(ranks, tf.float32)[..., None]  # [B, C, groups]
     kept = tf.image.combined_non_max_suppression(
         boxes[:, :, None],
         columns,
-        max_output_size_per_class=max_detections,
-        max_total_size=max_detections,
+        max_output_size_per_class=keep,
+        max_total_size=keep,
         iou_threshold=iou,
         score_threshold=0.0,
         clip_boxes=False,
     )
-    return tf.cast(kept.nmsed_scores, tf.int32)
+    ranks = tf.cast(kept.nmsed_scores, tf.int32)
+    return tf.where(ranks > 0, length - ranks, -1)
 
 
 @fused
-def _keep_by_fixed_point(boxes, ranks, labels, iou, max_detections):
-    """Ranks [B, D] of the boxes that stay, best first, padded with 0; as a fixed point."""
-    better = ranks[:, :, None] > ranks[:, None, :]  # [B, C, C]: row beats column
-    rival = better & (labels[:, :, None] == labels[:, None, :]) & (pairwise_iou(boxes, boxes) > iou)
-
-    def unsettled(keep, previous):
-        return tf.reduce_any(keep != previous)
-
-    def settle(keep, _):
-        return (ranks > 0) & ~tf.reduce_any(rival & keep[:, :, None], axis=1), keep
-
-    keep, _ = tf.while_loop(unsettled, settle, (ranks > 0, tf.zeros_like(ranks, tf.bool)))
-    kept = tf.math.top_k(tf.where(keep, ranks, 0), at_most(max_detections, dimension(ranks, 1))).values
-    return tf.pad(kept, [[0, 0], [0, max_detections - dimension(kept, 1)]])
+def _keep_by_fixed_point(boxes, alive, groups, iou, keep):
+    """As a fixed point; of many boxes, tile by tile."""
+    length = dimension(boxes, 1)
+    if isinstance(length, int) and length <= TILE:
+        kept = _settle(boxes, alive, groups, iou)
+    else:
+        kept = _settle_tiles(boxes, alive, groups, iou, keep)
+    ranks = tf.math.top_k(tf.where(kept, tf.range(length, 0, -1), 0), at_most(keep, length)).values
+    rows = tf.where(ranks > 0, length - ranks, -1)
+    return tf.pad(rows, [[0, 0], [0, keep - dimension(rows, 1)]], constant_values=-1)
 
 
-def _best_pairs(boxes, scores, candidates):
-    """The best pairs of box and class, best first: boxes [B, C, 4], scores [B, C], labels int32 [B, C].
+def _settle_tiles(boxes, alive, groups, iou, keep):
+    """As `_settle`, TILE boxes at a time, best first, until each image has `keep` of them.
 
-    Only boxes that are among the best by their best class can be in one of the best pairs.
+    A tile begins without the boxes that those kept before it suppress.
     """
-    anchors, classes = dimension(scores, 1), dimension(scores, 2)
-    best = tf.math.top_k(tf.reduce_max(scores, axis=-1), at_most(candidates, anchors)).indices
-    best = tf.sort(best)  # equal scores rank by box
-    few = tf.gather(scores, best, batch_dims=1)  # [B, C, K]
-    pairs = tf.reshape(few, [dimension(few, 0), dimension(few, 1) * classes])
-    scores, position = tf.math.top_k(pairs, at_most(candidates, dimension(pairs, 1)))
-    rows = tf.gather(best, position // classes, batch_dims=1)
-    return tf.gather(boxes, rows, batch_dims=1), scores, position % classes
+    length = dimension(boxes, 1)
+    boxes, alive, groups = (_in_tiles(values, length) for values in (boxes, alive, groups))  # [B, tiles, T, ...]
+    tiles = dimension(alive, 1)
+
+    def visit(t, kept):
+        own, free, own_groups = (tf.gather(values, t, axis=1) for values in (boxes, alive, groups))  # [B, T, ...]
+        rival = _overlap(_in_a_row(boxes), _in_a_row(groups), own, own_groups, iou)  # [B, tiles * T, T]
+        free &= ~tf.reduce_any(rival & _in_a_row(kept)[:, :, None], axis=1)
+        settled = _settle(own, free, own_groups, iou)
+        return t + 1, tf.where(tf.range(tiles)[:, None] == t, settled[:, None], kept)
+
+    def unfinished(t, kept):
+        return (t < tiles) & tf.reduce_any(tf.reduce_sum(tf.cast(kept, tf.int32), axis=[1, 2]) < keep)
+
+    return _in_a_row(tf.while_loop(unfinished, visit, (0, tf.zeros_like(alive)))[1])[:, :length]
 
 
-def _on_accelerator() -> bool:
-    """Whether this process computes on a GPU or TPU. (The kernel exists for the CPU only.)"""
-    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+def _settle(boxes, alive, groups, iou):
+    """Which of the boxes [B, T, 4], best first, that are `alive` stay: bool [B, T]."""
+    positions = tf.range(dimension(boxes, 1))
+    rival = (positions[:, None] < positions) & _overlap(boxes, groups, boxes, groups, iou)  # row beats column
+
+    def unsettled(kept, previous):
+        return tf.reduce_any(kept != previous)
+
+    def settle(kept, _):
+        return alive & ~tf.reduce_any(rival & kept[:, :, None], axis=1), kept
+
+    return tf.while_loop(unsettled, settle, (alive, tf.zeros_like(alive)))[0]
+
+
+def _overlap(boxes, groups, others, other_groups, iou):
+    """Which of the boxes [B, N, 4] overlap which others [B, M, 4] of their group by more than `iou`: bool [B, N, M]."""
+    return (groups[:, :, None] == other_groups[:, None, :]) & (pairwise_iou(boxes, others) > iou)
+
+
+def _in_tiles(values, length):
+    """Rows [B, length, ...] as [B, tiles, T, ...]; padded with zeros, by one at least: XLA wants something to visit."""
+    size = at_most(TILE, length + 1)
+    tiles = (length + size) // size
+    rest = values.shape[2:].as_list()
+    values = tf.pad(values, [[0, 0], [0, tiles * size - length], *([0, 0] for _ in rest)])
+    return tf.reshape(values, [dimension(values, 0), tiles, size, *rest])
+
+
+def _in_a_row(values):
+    """[B, tiles, T, ...] as [B, tiles * T, ...]."""
+    rows = dimension(values, 1) * dimension(values, 2)
+    return tf.reshape(values, [dimension(values, 0), rows, *values.shape[3:].as_list()])

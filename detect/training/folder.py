@@ -57,6 +57,7 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     if folder is None or not folder.config.exists():
         return None
     given, saved = settings.model_dump(exclude={"name"}), folder.settings().model_dump(exclude={"name"})
+    given["architecture"] = {**saved["architecture"], **given["architecture"]}  # weights may have added to it
     changed = [f"{key} was {saved[key]!r}, is {given[key]!r}" for key in given if given[key] != saved[key]]
     if changed:
         raise BadInput(

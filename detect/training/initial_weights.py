@@ -1,67 +1,153 @@
-"""What a model starts from: random weights, a backbone trained on ImageNet, or an earlier detector."""
+"""What a model starts from: random weights, a backbone trained on ImageNet, or a whole detector, published or yours."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from detect.errors import BadInput, RunFailure
-from detect.models import saving
+import numpy as np
+
+from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 from detect.models.detector import Detector
+from detect.models.saving import ModelCard
 from detect.weights import backbones
+from detect.weights.download import Progress
+from detect.weights.importing import ForeignFileError, checkpoint_of, checkpoints
+from detect.weights.opening import model_folder, open_model
+from detect.weights.torch_files import require_torch
+
+SHOWN = 8  # tensors that are named one by one
+WORDS = ("auto", "imagenet", "none")
 
 
-def start_from(detector: Detector, weights: str) -> str:
-    """Fill `detector` as the setting `weights` says; returns a line that says what was done.
+class Source(NamedTuple):
+    """A trained detector to go on from."""
+
+    name: str  # as its user knows it
+    card: ModelCard
+    tensors: dict[str, np.ndarray]  # by the name of the weight within its detector
+
+
+def find_source(
+    model: str, weights: str, architecture: dict[str, Any], progress: Progress | None = None
+) -> tuple[Source | None, str]:
+    """The detector that the setting `weights` names, before ours is made: it may decide about the architecture.
+
+    Args:
+        model: the name of the model that is trained.
+        weights: `auto` takes the checkpoint that is published for the model, where there is one, it can be had, and
+            `architecture` changes nothing. A folder, a checkpoint's name or a file insists.
+        architecture: settings of the model that the user has changed.
+        progress: called while downloading.
+
+    Returns:
+        None where the setting names no whole detector; and what there is to say about that.
+
+    Raises:
+        BadInput: there is nothing of that name; it is damaged, or of another model.
+        RunFailure: a checkpoint that was named cannot be had.
+    """
+    if weights == "auto":
+        return _published(model, architecture, progress)
+    if weights in WORDS:
+        return None, ""
+    path = Path(weights)
+    if model_folder(path) is None and weights not in checkpoints() and not path.is_file():
+        raise BadInput(
+            f"weights: expected {', '.join(WORDS)}, a run or model folder, the name of a published checkpoint, or a "
+            f"file of one or of a backbone; {weights!r} is none of these. {did_you_mean(weights, checkpoints())}"
+        )
+    if path.is_file() and checkpoint_of(model) is None:
+        return None, ""  # of a backbone: nothing else is published
+    try:
+        return _open(model, weights, progress), ""
+    except ForeignFileError:
+        return None, ""  # of a backbone, if of anything
+
+
+def start_from(detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None) -> str:
+    """Fill `detector` from `source`, or else as the setting `weights` says; returns a line that says what was done.
 
     `auto` takes ImageNet weights where there are some for the backbone and they can be had, and otherwise goes on
     from random weights; `imagenet` insists.
 
     Raises:
-        BadInput: there is no such file or folder, or nothing in it fits.
+        BadInput: the weights do not fit; those that do not are named, and none is changed.
         RunFailure: the download failed.
     """
+    if source is not None:
+        return _go_on(detector, classes, source)
     if weights == "none":
         return "Weights: random."
+    if weights in WORDS:
+        return _from_imagenet(detector, required=weights == "imagenet")
+    backbones.load_backbone(detector, weights)
+    return f"Weights: backbone from {weights}, the rest random."
+
+
+def _published(model: str, architecture: dict[str, Any], progress: Progress | None = None) -> tuple[Source | None, str]:
+    checkpoint = checkpoint_of(model)
+    if checkpoint is None:
+        return None, ""
+    if architecture:
+        reason = f"it is for the model as it is, and architecture was changed. --weights {checkpoint.name} insists."
+        return None, f"Not starting from {checkpoint.name}: {reason}"
+    try:
+        return _open(model, checkpoint.name, progress), ""
+    except RunFailure as error:
+        return None, f"Starting from {checkpoint.name} would train better, but: {error}"
+
+
+def _open(model: str, weights: str, progress: Progress | None) -> Source:
+    detector, card = open_model(weights, model, progress)
+    return Source(weights, card, {_name(weight): weight.numpy() for weight in detector.weights})
+
+
+def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
+    """Everything is kept; only the class layers are new, unless the classes are the same."""
+    other = classes != source.card.classes
+    fresh = [weight for weight in detector.weights if other and _is_of_a_class(detector, weight)]
+    names = {_name(weight) for weight in fresh}
+    kept = {_name(weight): weight for weight in detector.weights if _name(weight) not in names}
+    problems = [f"{name} is missing" for name in kept if name not in source.tensors]
+    problems += [f"{name} is not part of this model" for name in source.tensors if name not in {*kept, *names}]
+    for name, weight in kept.items():
+        there, here = source.tensors.get(name), tuple(weight.shape)
+        if there is not None and there.shape != here:
+            problems.append(f"{name} is {list(there.shape)} there and {list(here)} here")
+    if problems:
+        raise BadInput(
+            f"weights: {source.name} ({source.card.model}) does not fit this model: {_listed(problems)}. "
+            "Train with the architecture that it has."
+        )
+    for name, weight in kept.items():
+        weight.assign(source.tensors[name])
+    rest = f"; random: {_listed(sorted(names))}, because the classes are others" if fresh else ""
+    return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
+
+
+def _from_imagenet(detector: Detector, required: bool) -> str:
     published = backbones.backbone_weights(detector)
-    if weights in ("auto", "imagenet"):
-        return _from_imagenet(detector, published, required=weights == "imagenet")
-    path = Path(weights)
-    if path.is_dir():
-        return _from_detector(detector, path)
-    if path.is_file():
-        backbones.load_backbone(detector, weights)
-        return f"Weights: backbone from {path}, the rest random."
-    raise BadInput(
-        f"weights: expected auto, imagenet, none, a run or model folder, or a file of backbone weights; "
-        f"{weights!r} is none of these."
-    )
-
-
-def _from_imagenet(detector: Detector, published: str | None, required: bool) -> str:
     if published is None:
         if required:
             raise BadInput("weights=imagenet: nobody publishes ImageNet weights for this model's backbone; use none.")
         return "Weights: random (there are no published ones for this backbone)."
     try:
+        require_torch(backbones.PUBLISHED[published])
         backbones.load_backbone(detector, published)
-    except (BadInput, RunFailure) as error:
+    except DetectError as error:
         if required:
             raise
         return f"Weights: random. ImageNet weights for the backbone would train better, but: {error}"
     return f"Weights: backbone {published} trained on ImageNet, the rest random."
 
 
-def _from_detector(detector: Detector, path: Path) -> str:
-    folder = path / "best" if (path / "best").is_dir() else path
-    source, card = saving.load(folder)
-    theirs = {weight.path.partition("/")[2]: weight for weight in source.weights}
-    kept, fresh = 0, []
-    for weight in detector.weights:
-        match = theirs.get(weight.path.partition("/")[2])
-        if match is not None and match.shape == weight.shape:
-            weight.assign(match)
-            kept += 1
-        else:
-            fresh.append(weight.path)
-    if not kept:
-        raise BadInput(f"weights: nothing in {path} ({card.model}) fits this model.")
-    ours = f"; random: {', '.join(fresh)}" if fresh else ""
-    return f"Weights: {kept} of {len(detector.weights)} tensors from {path} ({card.model}){ours}."
+def _name(weight: Any) -> str:
+    """The path of a weight without the detector's own name, which depends on what was made before."""
+    return weight.path.partition("/")[2]
+
+
+def _is_of_a_class(detector: Detector, weight: Any) -> bool:
+    return bool(set(_name(weight).split("/")[:-1]) & set(detector.class_layers))
+
+
+def _listed(parts: list[str]) -> str:
+    return "; ".join(parts[:SHOWN]) + (f"; and {len(parts) - SHOWN} more" if len(parts) > SHOWN else "")

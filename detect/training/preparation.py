@@ -1,5 +1,6 @@
 """What a run needs before it begins: a dataset that can be trained on, and a model with its first weights."""
 
+import math
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from detect.data.description import open_dataset
 from detect.errors import BadInput
 from detect.models.detector import Detector
 from detect.training.display import Display
-from detect.training.initial_weights import start_from
+from detect.training.initial_weights import Source, find_source
 from detect.training.settings import TrainingSettings
 
 
@@ -29,11 +30,29 @@ def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
     return dataset
 
 
-def create_detector(settings: TrainingSettings, classes: int) -> tuple[Detector, str]:
-    """The model with its first weights, and a line that says where they come from.
+def find_weights(settings: TrainingSettings, display: Display) -> tuple[TrainingSettings, Source | None]:
+    """The trained detector to go on from, if any, and the settings with the architecture that it has.
 
     Raises:
-        BadInput: the images' size, the weights or a frozen layer do not suit the model.
+        BadInput, RunFailure: it was asked for, and cannot be had.
+    """
+
+    def show(done: int, total: int) -> None:
+        display.show(0.0, f"downloading weights, {done / 1e6:.0f} of {total / 1e6 or math.nan:.0f} MB")
+
+    source, said = find_source(settings.model, settings.weights, settings.architecture, show)
+    if said:
+        display.say(said)
+    if source is None:
+        return settings, None
+    return settings.model_copy(update={"architecture": {**source.card.config, **settings.architecture}}), source
+
+
+def create_detector(settings: TrainingSettings, classes: int) -> Detector:
+    """The model with random weights.
+
+    Raises:
+        BadInput: the images' size or a frozen layer do not suit the model.
     """
     keras.utils.set_random_seed(settings.seed)
     policy = keras.config.dtype_policy()
@@ -42,22 +61,20 @@ def create_detector(settings: TrainingSettings, classes: int) -> tuple[Detector,
         detector = models.create(settings.model, classes, **settings.architecture)
     finally:
         keras.config.set_dtype_policy(policy)
-    check_sides(settings.sides, detector.size_divisor)
-    said = start_from(detector, settings.weights)
+    check_sides(settings.sides, detector.size_divisor, detector.smallest_side)
     for path in settings.freeze:
         layer_at(detector, path).trainable = False
-    return detector, said
+    return detector
 
 
-def check_sides(sides: tuple[int, ...], divisor: int) -> None:
+def check_sides(sides: tuple[int, ...], divisor: int, smallest: int) -> None:
     """Raises BadInput for a side of the images that the model cannot halve often enough."""
     for side in sides:
-        if side % divisor:
-            below = side // divisor * divisor
-            raise BadInput(
-                f"image-size: expected a multiple of {divisor}, got {side}. The nearest are "
-                f"{below or divisor} and {below + divisor}."
-            )
+        if side < smallest or side % divisor:
+            below = max(side // divisor * divisor, smallest)
+            nearest = f"The smallest is {smallest}." if side < smallest else ""
+            nearest = nearest or f"The nearest are {below} and {below + divisor}."
+            raise BadInput(f"image-size: expected a multiple of {divisor}, got {side}. {nearest}")
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:

@@ -19,12 +19,13 @@ from detect.training.checkpoints import Position, load_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.folder import RunFolder, new_folder, resumed_folder, write_start
+from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
 from detect.training.loop import Loop
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.pictures import save_batch
-from detect.training.preparation import create_detector, prepare_data
+from detect.training.preparation import create_detector, find_weights, prepare_data
 from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
@@ -63,7 +64,8 @@ def train(
         max_time: seconds, or text such as `30m`, for everything from here to the scores; instead of `epochs`.
         image_size: side of the square images, pixels.
         batch_size: images a step and device.
-        weights: `auto`, `imagenet`, `none`, a run or model folder, or a file of backbone weights.
+        weights: `auto`, `imagenet`, `none`, a run or model folder, the name of a published checkpoint, or a file of
+            one or of a backbone.
         name: of the run folder.
         resume: continue the run of that name after an interruption.
         set: further settings as `key=value`, see `detect.training.settings`.
@@ -94,10 +96,14 @@ def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
     display = create_display(chief)
     try:
         dataset = prepare_data(settings, display)
+        earlier = resumed_folder(settings) if resume else None
+        begun = earlier if earlier and earlier.checkpoint.exists() else None
+        settings, source = (begun.settings(), None) if begun else find_weights(settings, display)
         with strategy.scope():
-            detector, said = create_detector(settings, len(dataset.classes))
-            display.say(said)
-            folder = prepare_folder(settings, dataset, resume, chief)
+            detector = create_detector(settings, len(dataset.classes))
+            if not begun:
+                display.say(start_from(detector, dataset.classes, settings.weights, source))
+            folder = begun or prepare_folder(settings, dataset, earlier, chief)
             loop = assemble(settings, dataset, detector, folder, display, started)
             with contextlib.closing(loop.journal):
                 run_loop(loop)
@@ -111,12 +117,11 @@ def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
     return TrainedRun(folder.path, scores)
 
 
-def prepare_folder(settings: TrainingSettings, dataset: Dataset, resume: bool, chief: bool) -> RunFolder:
-    """The run's folder, with its settings and classes in it."""
-    folder = resumed_folder(settings) if resume else None
-    if folder is not None or not chief:
-        return folder or RunFolder(Path(settings.runs) / (settings.name or settings.model))
-    folder = new_folder(settings)
+def prepare_folder(settings: TrainingSettings, dataset: Dataset, earlier: RunFolder | None, chief: bool) -> RunFolder:
+    """The folder of a run at its start, with its settings and classes in it; `earlier` was left before a checkpoint."""
+    if not chief:
+        return earlier or RunFolder(Path(settings.runs) / (settings.name or settings.model))
+    folder = earlier or new_folder(settings)
     write_start(folder, settings, dataset.classes)
     return folder
 

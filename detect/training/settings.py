@@ -58,7 +58,7 @@ class TrainingSettings(Settings):
     max_time: float | None = Field(None, gt=0)  # seconds for the whole run, evaluation included
     seed: int = 0
 
-    weights: str = "auto"  # "auto", "imagenet", "none", a run or model folder, or a file of backbone weights
+    weights: str = "auto"  # "auto", "imagenet", "none", a run or model folder, a published checkpoint or its file
     freeze: tuple[str, ...] = ()  # starts of the names of layers to hold fixed, such as backbone.stem
     precision: Literal["float32", "bfloat16"] = "float32"
     strategy: Literal["auto", "one", "mirrored", "workers"] = "auto"

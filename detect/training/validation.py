@@ -68,7 +68,7 @@ class Validation:
     def _score_and_save(self, position: Position) -> None:
         card = self.model.card
         scores = score_batches(
-            self.detect, self.records, card.image_size, card.classes, card.category_ids, self.settings.batch_size
+            self.detect, self.records, self.model.placement, card.classes, card.category_ids, self.settings.batch_size
         )
         better = np.nan_to_num(scores.AP) > position.best
         position.stale = 0 if better else position.stale + 1

@@ -1,21 +1,25 @@
-"""ImageNet weights for ResNet backbones: torchvision's IMAGENET1K_V1 (https://github.com/pytorch/vision, BSD-3-Clause).
+"""ImageNet weights for backbones, from torchvision (https://github.com/pytorch/vision, BSD-3-Clause).
 
-They were trained on the pictures of ImageNet, which have terms of their own (https://www.image-net.org/download).
+Of ResNet and MobileNetV3 they are IMAGENET1K_V1; of VGG16 IMAGENET1K_FEATURES, those that SSD is trained from. They
+were trained on the pictures of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
-import pickle
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from detect.errors import BadInput, RunFailure, did_you_mean
+from detect.errors import BadInput, did_you_mean
+from detect.layers.mobilenet import InvertedResidual, MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.normalized_depthwise import NormalizedDepthwise
 from detect.layers.resnet import ResNet
+from detect.layers.vgg import VGG16
 from detect.weights.download import fetch
-from detect.weights.tensors import Target, fill, kernel
+from detect.weights.tensors import Target, depthwise_kernel, fill, kernel
+from detect.weights.torch_files import read_tensors
 
 # Each name ends in the first digits of the file's SHA-256.
 PUBLISHED = {
@@ -23,23 +27,37 @@ PUBLISHED = {
     "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
     "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
     "resnet101": "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+    "mobilenet_v3_large": "https://download.pytorch.org/models/mobilenet_v3_large-8738ca79.pth",
+    "vgg16": "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
 }
-# Parts of a published file that a detector has no use for: the classifier, and a count of training steps.
-UNUSED = ("fc.weight", "fc.bias", ".num_batches_tracked")
+
+Backbone = ResNet | MobileNetV3Large | VGG16
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of the published files for a kind of backbone."""
+
+    name: str  # in `PUBLISHED`
+    fits: bool  # whether the backbone has the published width
+    targets: Callable[..., Iterator[Target]]
+    unused: tuple[str, ...]  # parts that a detector has no use for: the classifier, and a count of training steps
 
 
 def backbone_weights(detector: Any) -> str | None:
     """The name in `PUBLISHED` that fits the backbone of `detector`; None where there is none."""
     backbone = _backbone_of(detector)
-    name = f"resnet{backbone.depth}" if backbone is not None else None
-    return name if name in PUBLISHED else None
+    if backbone is None:
+        return None
+    kind = _kind(backbone)
+    return kind.name if kind.fits and kind.name in PUBLISHED else None
 
 
 def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, int], None] | None = None) -> None:
     """Fill the backbone of `detector` with published weights; the rest of it stays as it is.
 
     Args:
-        detector: a `Detector` with a ResNet as its backbone, or such a `ResNet`; its weights exist.
+        detector: a `Detector` with such a backbone, or the backbone; its weights exist.
         weights: a name in `PUBLISHED`, downloaded if need be, or the path of a `.pth` file with the same tensors.
         progress: called with the bytes that are there and the bytes in all, while downloading.
 
@@ -49,40 +67,42 @@ def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, i
     """
     backbone = _backbone_of(detector)
     if backbone is None:
-        raise BadInput("Backbone weights are for models with a ResNet, which this one has not. Use --weights none.")
+        raise BadInput(
+            "Backbone weights are for models with a ResNet, MobileNetV3-Large or VGG16, which this one has not. "
+            "Use --weights none."
+        )
     path = _find(str(weights), progress)
     assign(backbone, read_tensors(path), str(path))
 
 
-def assign(backbone: ResNet, tensors: Mapping[str, np.ndarray], where: str) -> None:
+def assign(backbone: Backbone, tensors: Mapping[str, np.ndarray], where: str) -> None:
     """Fill `backbone` with `tensors`, named as in torchvision; nothing is assigned unless every one of them fits.
 
     Raises:
         BadInput: tensors are missing, spare or of another shape: they are named. `where` names their source.
     """
-    fill(resnet_targets(backbone), tensors, where, f"resnet{backbone.depth}", UNUSED)
+    kind = _kind(backbone)
+    fill(kind.targets(backbone), tensors, where, kind.name, kind.unused)
 
 
-def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a PyTorch state dictionary, by name. Nothing but tensors is read: no code in the file can run."""
-    try:
-        import torch
-    except ImportError:
-        raise RunFailure(
-            f"Reading {path} needs PyTorch: pip install 'detect-tf[weights]'. "
-            "Or train from random weights with --weights none."
-        ) from None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return {str(name): tensor.numpy() for name, tensor in state.items()}
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, AttributeError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path} is not a PyTorch file of tensors by name: {reason}") from None
+def _kind(backbone: Backbone) -> Kind:
+    if isinstance(backbone, ResNet):
+        unused: tuple[str, ...] = ("fc.weight", "fc.bias", ".num_batches_tracked")
+        return Kind(f"resnet{backbone.depth}", True, resnet_targets, unused)
+    if isinstance(backbone, MobileNetV3Large):
+        fits = backbone.width == 1 and not backbone.reduced_tail
+        unused = (*_classifier(0, 3), ".num_batches_tracked")
+        return Kind("mobilenet_v3_large", fits, mobilenet_targets, unused)
+    return Kind("vgg16", backbone.width == 1, vgg_targets, _classifier(0, 3, 6))
 
 
-def _backbone_of(detector: Any) -> ResNet | None:
+def _classifier(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"classifier.{number}.{kind}" for number in numbers for kind in ("weight", "bias"))
+
+
+def _backbone_of(detector: Any) -> Backbone | None:
     backbone = getattr(detector, "backbone", detector)
-    return backbone if isinstance(backbone, ResNet) else None
+    return backbone if isinstance(backbone, Backbone) else None
 
 
 def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
@@ -109,9 +129,45 @@ def resnet_targets(backbone: ResNet, prefix: str = "") -> Iterator[Target]:
                 yield from normalized_targets(f"{name}.downsample.0", f"{name}.downsample.1", block.projection)
 
 
-def normalized_targets(convolution: str, normalization: str, layer: NormalizedConvolution) -> Iterator[Target]:
+def mobilenet_targets(backbone: MobileNetV3Large, prefix: str = "features.") -> Iterator[Target]:
+    """Where torchvision's tensors go; `prefix` stands before the number of each block."""
+    blocks = [block for stage in backbone.stages for block in stage.blocks]
+    yield from normalized_targets(f"{prefix}0.0", f"{prefix}0.1", backbone.stem)
+    for number, block in enumerate(blocks, start=1):
+        yield from _inverted_residual_targets(block, f"{prefix}{number}.block")
+    last = f"{prefix}{len(blocks) + 1}"
+    yield from normalized_targets(f"{last}.0", f"{last}.1", backbone.last)
+
+
+def vgg_targets(backbone: VGG16, prefix: str = "features.") -> Iterator[Target]:
+    """Where torchvision's tensors go; `prefix` stands before their number, in which ReLUs and maxima count."""
+    number = 0
+    for stage in backbone.stages:
+        for convolution in stage.convolutions:
+            yield Target(f"{prefix}{number}.weight", convolution.kernel, kernel)
+            yield Target(f"{prefix}{number}.bias", convolution.bias)
+            number += 2
+        number += 1
+
+
+def _inverted_residual_targets(block: InvertedResidual, name: str) -> Iterator[Target]:
+    """Its parts are numbered, those that it has."""
+    parts = [part for part in (block.expand, block.depthwise, block.squeeze, block.project) if part is not None]
+    for number, part in enumerate(parts):
+        if part is block.squeeze:
+            for layer, own in ((part.reduce, "fc1"), (part.restore, "fc2")):
+                yield Target(f"{name}.{number}.{own}.weight", layer.kernel, kernel)
+                yield Target(f"{name}.{number}.{own}.bias", layer.bias)
+        else:
+            yield from normalized_targets(f"{name}.{number}.0", f"{name}.{number}.1", part)
+
+
+def normalized_targets(
+    convolution: str, normalization: str, layer: NormalizedConvolution | NormalizedDepthwise
+) -> Iterator[Target]:
     """Where the tensors of a convolution and its batch normalisation go."""
-    yield Target(f"{convolution}.weight", layer.kernel, kernel)
+    convert = depthwise_kernel if isinstance(layer, NormalizedDepthwise) else kernel
+    yield Target(f"{convolution}.weight", layer.kernel, convert)
     yield Target(f"{normalization}.weight", layer.normalization.gamma)
     yield Target(f"{normalization}.bias", layer.normalization.beta)
     yield Target(f"{normalization}.running_mean", layer.normalization.moving_mean)

@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows, where two processes may download the same file side by side
     fcntl = None  # type: ignore[assignment]
 
-TIMEOUT = 30  # seconds without an answer, or between two parts of it
+TIMEOUT = 10  # seconds without an answer, or between two parts of it; what was received is kept
 ATTEMPTS = 4  # in a row that bring nothing new
 PAUSE = 1.0  # seconds before the second attempt; doubles each time
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may change its mind
@@ -40,6 +40,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
+def cached_file(address: str) -> Path:
+    """Where the file at `address` is kept, once it has been downloaded or put there by hand."""
+    return cache_folder() / Path(urlsplit(address).path).name
+
+
 def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
     """The file at `address`, from the cache folder, or downloaded into it. Several processes may ask at once.
 
@@ -52,11 +57,10 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
     Raises:
         RunFailure: it cannot be had, or is not what was published.
     """
-    path = cache_folder() / Path(urlsplit(address).path).name
+    path = cached_file(address)
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(path):
+            with alone(path):
                 if not path.exists():  # nor did another process place it meanwhile
                     _download(address, path, digest, progress)
         _check(path, digest)
@@ -66,11 +70,33 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
             f"Download it elsewhere and put it at {path}, or try again. {otherwise}".rstrip()
         ) from None
     except OSError as error:
-        raise RunFailure(
-            f"Could not write {path}: {error.strerror or error}. "
-            f"Name another folder in the environment variable DETECT_CACHE. {otherwise}".rstrip()
-        ) from None
+        raise _unwritable(path, error) from None
     return path
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process at a time; the others wait. The system lets go of the lock when its process ends, however it ends.
+
+    Raises:
+        RunFailure: the folder of `path` cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f"{path.name}.lock").open("w")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    with lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _unwritable(path: Path, error: OSError) -> RunFailure:
+    return RunFailure(
+        f"Could not write {path}: {error.strerror or error}. "
+        "Name another folder in the environment variable DETECT_CACHE."
+    )
 
 
 def _download(address: str, path: Path, digest: str, progress: Progress | None) -> None:
@@ -133,28 +159,24 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         raise BrokenTransferError(str(error) or type(error).__name__) from None
 
 
-def _check(path: Path, digest: str) -> None:
-    """RunFailure, and the file is removed, unless its SHA-256 starts with `digest`."""
-    sha256 = hashlib.sha256()
+def sha256(path: Path) -> str:
+    """The digest of a file, in hexadecimal."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
-            sha256.update(chunk)
-    found = sha256.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check(path: Path, digest: str) -> None:
+    """RunFailure, and the file is removed, unless its SHA-256 starts with `digest`."""
+    found = sha256(path)
     if not found.startswith(digest):
         path.unlink()
         raise RunFailure(
             f"{path} was not the published file: its SHA-256 started with {found[: len(digest)]}, not {digest}. "
             "It is removed; try again."
         )
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; the others wait. The system lets go of the lock when its process ends, however it ends."""
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _size(path: Path) -> int:

@@ -66,6 +66,6 @@ def loaded_model(model_folder):
 @pytest.fixture
 def model(monkeypatch, model_folder, loaded_model) -> Path:
     """The folder of a model that commands find loaded already: loading and compiling it anew takes seconds."""
-    monkeypatch.setattr("detect.inference.predictor.load", lambda path: loaded_model)
-    monkeypatch.setattr("detect.evaluation.run.load", lambda path: loaded_model)
+    monkeypatch.setattr("detect.inference.predictor.load", lambda *_: loaded_model)
+    monkeypatch.setattr("detect.evaluation.run.load", lambda *_: loaded_model)
     return model_folder

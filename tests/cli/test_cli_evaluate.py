@@ -46,8 +46,13 @@ def test_a_model_is_scored(command, shapes, model_folder, tmp_path):
     assert "circle" in done.out
 
 
-def test_an_unknown_model_or_split(command, shapes, tmp_path):
-    assert command("evaluate", tmp_path / "nothing", "--data", shapes).code == 2
-    done = command("evaluate", tmp_path / "nothing", "--data", shapes, "--split", "tset")
+def test_an_unknown_model(command, shapes, tmp_path):
+    done = command("evaluate", tmp_path / "nothing", "--data", shapes)
+    assert done.code == 2
+    assert "There is no" in done.err
+
+
+def test_an_unknown_split(command, shapes, model):
+    done = command("evaluate", model, "--data", shapes, "--split", "tset")
     assert done.code == 2
     assert "tset" in done.err

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from detect.config import build, override
 from detect.data.augmentation import Augmentation, jitter_colours, random_view, weakened
-from detect.data.resizing import letterbox
+from detect.data.resizing import letterbox, place
 from detect.errors import BadInput
 from detect.structures import Example
 
@@ -72,9 +72,9 @@ def test_one_seed_one_view():
 def test_the_last_epochs_see_what_evaluation_sees():
     plain = weakened(Augmentation(flip_horizontal=0, rotate_degrees=9, shear_degrees=9, mixup=1))
     view = random_view(example(), plain, np.random.default_rng(0), 80)
-    image, scale = letterbox(example().image, (80, 80))
-    np.testing.assert_array_equal(view.image, image)
-    np.testing.assert_allclose(view.boxes, example().boxes * scale)
+    placement = letterbox(80)(*example().image.shape[:2])
+    np.testing.assert_array_equal(view.image, place(example().image, placement))
+    np.testing.assert_allclose(view.boxes, example().boxes * placement.scales)
     assert plain.mosaic == plain.mixup == 0
 
 

@@ -7,7 +7,7 @@ from detect.data.augmentation import Augmentation
 from detect.data.images import read_image
 from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
 from detect.data.records import Record, Records, RecordsBuilder
-from detect.data.resizing import letterbox
+from detect.data.resizing import Fit, letterbox, place
 from detect.errors import BadInput, RunFailure
 
 STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=2)
@@ -15,15 +15,19 @@ STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotat
 
 @pytest.fixture
 def records(tmp_path) -> Records:
-    """Five pictures with 0 to 4 boxes."""
+    return write_records(tmp_path)
+
+
+def write_records(folder, wider: tuple[int, ...] = (0, 0, 0, 0, 0)) -> Records:
+    """Five pictures of 60 x 40 pixels with 0 to 4 boxes; some may be wider."""
     rng, builder = np.random.default_rng(0), RecordsBuilder()
-    for number in range(5):
-        path = tmp_path / f"{number}.png"
-        cv2.imwrite(str(path), rng.integers(0, 256, (40, 60, 3)).astype(np.uint8))
+    for number, extra in enumerate(wider):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), rng.integers(0, 256, (40, 60 + extra, 3)).astype(np.uint8))
         corners = rng.uniform((0, 0), (30, 20), (number, 2))
         boxes = np.concatenate([corners, corners + np.array([25, 15])], axis=1).astype(np.float32)
         labels = np.full(number, number, np.int32)
-        builder.append(Record(path, number + 1, 60, 40, boxes, labels, labels == 4, np.full(number, 375.0)))
+        builder.append(Record(path, number + 1, 60 + extra, 40, boxes, labels, labels == 4, np.full(number, 375.0)))
     return builder.build()
 
 
@@ -101,7 +105,8 @@ def test_the_last_epochs_show_plain_pictures(records):
     still = Augmentation(flip_horizontal=0, hue=0, saturation=0, value=0, rotate_degrees=9)
     (batch,) = take(train(records, PipelineSettings(augmentation=still), strong=False), 1)
     for image, index in zip(batch.images, batch.indices, strict=True):
-        np.testing.assert_array_equal(image, letterbox(read_image(records.image_path(index)), (32, 32))[0])
+        picture = read_image(records.image_path(index))
+        np.testing.assert_array_equal(image, place(picture, letterbox(32)(*picture.shape[:2])))
 
 
 def test_decoded_pictures_can_be_shared(records):
@@ -132,19 +137,44 @@ def test_too_many_boxes_are_counted(records):
 
 
 def test_evaluation_shows_every_record_once_letterboxed(records):
-    batches = evaluation_batches(records, (32, 48), 2)
-    assert batches.dataset.element_spec.images == tf.TensorSpec((2, 32, 48, 3), tf.uint8)
+    batches = evaluation_batches(records, 32, 2)
+    assert batches.dataset.element_spec.images == tf.TensorSpec((2, 32, 32, 3), tf.uint8)
     seen = take(batches, 99)
     images, indices = (np.concatenate([getattr(batch, name) for batch in seen]) for name in ("images", "indices"))
     boxes = np.concatenate([batch.targets.boxes for batch in seen])
     np.testing.assert_array_equal(indices, [0, 1, 2, 3, 4, -1])
     for index, record in enumerate(records):
-        image, scale = letterbox(read_image(record.image_path), (32, 48))
-        np.testing.assert_array_equal(images[index], image)
-        count = len(record.labels)
-        np.testing.assert_allclose(boxes[index, :count], record.boxes * np.float32(scale))
+        placement = letterbox(32)(record.height, record.width)
+        np.testing.assert_array_equal(images[index], place(read_image(record.image_path), placement))
+        np.testing.assert_allclose(boxes[index, : len(record.labels)], record.boxes * placement.scales)
     assert (images[5] == 114).all()
     assert len(take(evaluation_batches(records[:0], 32, 2), 9)) == 0
+
+
+def test_evaluation_puts_pictures_of_one_canvas_together(tmp_path):
+    """Short sides of 24, and 36, 48 or 36.6 for the long ones, on canvases of multiples of 8."""
+    records = write_records(tmp_path, wider=(0, 20, 1, 20, 20))
+
+    def placing(height, width):
+        return Fit(kind="shortest", padding=(1, 2, 3)).placement(height, width, 24, divisor=8)
+
+    batches = evaluation_batches(records, placing, 2)
+    seen = take(batches, 99)
+    assert [batch.images.shape for batch in seen] == [(2, 24, 40, 3), (2, 24, 48, 3), (2, 24, 48, 3)]
+    assert [batch.indices.tolist() for batch in seen] == [[0, 2], [1, 3], [4, -1]]
+    for number, batch in enumerate(seen):
+        paths = batches.image_paths(number)
+        for row, index in enumerate(batch.indices.tolist()):
+            if index < 0:
+                assert (batch.images[row] == [1, 2, 3]).all()
+                assert (batch.targets.labels[row] == -1).all()
+                continue
+            record = records[index]
+            placement = placing(record.height, record.width)
+            assert paths[row] == (record.image_path,)
+            np.testing.assert_array_equal(batch.images[row], place(read_image(record.image_path), placement))
+            boxes = batch.targets.boxes[row, : len(record.boxes)]
+            np.testing.assert_allclose(boxes, record.boxes * placement.scales)
 
 
 def test_ignored_regions_stay_ignored(records):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from detect.data.records import Record, RecordsBuilder
+from detect.data.resizing import Fit, letterbox
 from detect.errors import BadInput
 from detect.evaluation.run import evaluate_predictions, find, match_classes, score_batches
 from detect.structures import Detections
@@ -33,11 +34,17 @@ def records(tmp_path):
     return builder.build()
 
 
+def on_rectangles(height, width):
+    """Short sides of 64, canvases of several shapes."""
+    return Fit(kind="shortest", longest=120, antialias=False).placement(height, width, SIDE, divisor=32)
+
+
 class PerfectDetector:
     """Knows the image by its grey, and gives its true boxes in pixels of the batch."""
 
-    def __init__(self, records):
+    def __init__(self, records, placing=None):
         self.records = records
+        self.placing = placing or letterbox(SIDE)
         self.batch_shapes = []
 
     def __call__(self, images: tf.Tensor) -> Detections:
@@ -49,7 +56,7 @@ class PerfectDetector:
             if position < len(self.records):
                 record = self.records[position]
                 count = len(record.boxes)
-                boxes[row, :count] = record.boxes * min(SIDE / record.width, SIDE / record.height)
+                boxes[row, :count] = record.boxes * self.placing(record.height, record.width).scales
                 labels[row, :count] = record.labels
         return Detections(tf.constant(boxes), tf.constant(np.where(labels >= 0, 0.9, 0.0)), tf.constant(labels))
 
@@ -61,8 +68,16 @@ def test_true_boxes_score_one_whatever_the_image_sizes(records):
     )
     np.testing.assert_allclose([scores.AP, scores.AR100], 1)
     assert [row["boxes"] for row in scores.per_class.values()] == [4, 4]
-    assert detector.batch_shapes == [(2, SIDE, SIDE, 3)] * 3  # the last one is filled up
+    assert detector.batch_shapes == [(2, SIDE, SIDE, 3), (2, SIDE, SIDE, 3), (1, SIDE, SIDE, 3)]
     assert progress == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_images_of_one_canvas_are_scored_together(records):
+    """Short sides of 64: 60 x 120 of the first and 120 x 60 of the second, 64 x 64 twice, 64 x 116 of the last."""
+    detector = PerfectDetector(records, on_rectangles)
+    scores = score_batches(detector, records, on_rectangles, CLASSES, CATEGORY_IDS, 2)
+    np.testing.assert_allclose([scores.AP, scores.AR100], 1)
+    assert detector.batch_shapes == [(2, 64, 128, 3), (1, 128, 64, 3), (2, 64, 64, 3)]
 
 
 def test_found_boxes_are_in_pixels_of_the_source(records):

@@ -68,6 +68,8 @@ def red_finder():
     from detect.structures import Detections
 
     class RedFinder(Detector):
+        smallest_side = 32
+
         def call(self, images, targets=None, training=False):
             return {"images": tf.cast(images, tf.float32)}
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.data.resizing import Fit
 from detect.errors import BadInput
 from detect.inference import predictor
 from detect.inference.image_files import write_image
@@ -44,7 +45,7 @@ def without_weights(monkeypatch):
         card = load_card(folder)
         return SimpleNamespace(config=DetectorConfig()), card
 
-    monkeypatch.setattr(predictor.saving, "load", load_card_only)
+    monkeypatch.setattr("detect.models.saving.load", load_card_only)
 
 
 def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box, monkeypatch):
@@ -65,7 +66,7 @@ def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
 def test_what_cannot_be_detected_on(red_finder, shape):
-    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\]"):
+    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\], or other multiples of 32 from 32 on"):
         red_finder.detect(np.zeros(shape, np.uint8))
     with pytest.raises(BadInput, match="got float32"):
         red_finder.detect(np.zeros((1, 64, 64, 3), np.float32))
@@ -129,6 +130,47 @@ def test_videos_go_without_the_rows_that_are_only_grey(red_finder, picture_with_
         assert np.abs(result.boxes - [[2, 2, 10, 10]]).max() <= 3
 
 
+def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
+    card = red_finder.card.model_copy(update={"fit": Fit(kind="shortest", longest=96, antialias=False)})
+    model = predictor.Model(red_finder.detector, card)
+    sizes = [(96, 64), (64, 96), (100, 64), (640, 64), (33, 64)]
+    images = [picture_with_red_box((10, 20, 30, 60), width, height) for width, height in sizes]
+    results = model.predict(images)
+    assert set(model._steps) == {(64, 96), (96, 64), (32, 96)}
+    for (width, _), result in zip(sizes, results, strict=True):
+        pixel = max(1, width / 96)
+        np.testing.assert_allclose(result.boxes, [[10, 20, 30, 60]], atol=1.01 * pixel)
+
+
+def test_stretched_pictures_get_their_boxes_back(red_finder, picture_with_red_box):
+    card = red_finder.card.model_copy(update={"fit": Fit(kind="stretch", antialias=False)})
+    model = predictor.Model(red_finder.detector, card)
+    (result,) = model.predict(picture_with_red_box((32, 12, 64, 24), width=256, height=32))
+    assert result.boxes.tolist() == [[32, 12, 64, 24]]
+    assert list(model._steps) == [(64, 64)]
+
+
+def test_compiled_steps_do_not_pile_up(red_finder, monkeypatch):
+    model = predictor.Model(red_finder.detector, red_finder.card)
+    monkeypatch.setattr(predictor, "MOST_STEPS", 3)
+    for height in (32, 64, 96, 32, 128, 96, 160):
+        model.detect(np.zeros((1, height, 32, 3), np.uint8))
+    assert [height for height, _ in model._steps] == [128, 96, 160]
+
+
+def test_weights_become_constants_of_a_few_steps_only(saved, monkeypatch):
+    model, frozen = load(saved), []
+    monkeypatch.setattr(predictor, "_with_constant_weights", lambda step: frozen.append(step) or step)
+    for width in (64, 96, 128):
+        model.detect(np.zeros((1, 64, width, 3), np.uint8))
+    assert len(frozen) == 3
+    monkeypatch.setattr(predictor, "CONSTANT_BYTES", 1)
+    model.detect(np.zeros((1, 64, 160, 3), np.uint8))
+    assert len(frozen) == 3
+    load(saved).detect(np.zeros((1, 64, 64, 3), np.uint8))
+    assert len(frozen) == 4
+
+
 def test_a_camera_fits_no_list(red_finder):
     with pytest.raises(BadInput, match="A camera has no end"):
         red_finder.predict("0", stream=False)
@@ -169,7 +211,7 @@ def test_load_says_what_it_expects(saved, tmp_path, monkeypatch):
         load("tiny2")
     with pytest.raises(BadInput, match="yolox-nano is a kind of model, not a trained one"):
         load("yolox-nano")
-    with pytest.raises(BadInput, match=r"tiny holds a yolox-micro, not a yolox-s. Load it by itself"):
+    with pytest.raises(BadInput, match=r"tiny holds a yolox-micro, not a yolox-s"):
         load("yolox-s", weights=saved)
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from detect.data.resizing import Fit
 from detect.inference.frames import Frame, Source, VideoFormat
 from detect.inference.stream import stream_results
 from detect.structures import Detections
@@ -33,8 +34,12 @@ def find_grey(images):
     return Detections(np.tile(np.float32([0, 0, 8, 4]), (count, 1, 1)), scores, np.zeros((count, 1), np.int32))
 
 
-def run(source, detect=find_grey, canvas=(16, 16), batch_size=4, live=False):
-    return stream_results(source, detect, ("grey",), lambda frame: canvas, batch_size, live)
+def in_square(frame):
+    return Fit().placement(frame.height, frame.width, 16)
+
+
+def run(source, detect=find_grey, placing=in_square, batch_size=4, live=False):
+    return stream_results(source, detect, ("grey",), placing, batch_size, live)
 
 
 def no_threads_left() -> bool:
@@ -57,13 +62,15 @@ def test_batches_are_full_but_for_the_last_and_hold_one_canvas():
         return find_grey(images)
 
     def mixed():
-        yield from frames(5)
-        yield from frames(2, height=32)
+        yield from frames(2, height=16, width=32)
+        yield from frames(3, height=14, width=28)  # another size, the same canvas
+        yield from frames(2, height=32, width=32)
 
-    canvases = {16: (16, 32), 32: (32, 32)}
-    results = list(stream_results(mixed(), detect, ("grey",), lambda frame: canvases[frame.height], 4))
-    assert sizes == [(4, 16, 32), (1, 16, 32), (2, 32, 32)]
-    assert len(results) == 7
+    shortest = Fit(kind="shortest")
+    results = run(mixed(), detect, lambda frame: shortest.placement(frame.height, frame.width, 8, divisor=8))
+    widths = [result.boxes[0, 2] for result in results]
+    assert widths == pytest.approx([16, 16, 14, 14, 14, 32, 32])
+    assert sizes == [(4, 8, 16), (1, 8, 16), (2, 8, 8)]
 
 
 def test_no_frames():

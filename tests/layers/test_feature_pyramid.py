@@ -1,4 +1,4 @@
-"""The feature pyramid: sizes, and each path by hand. `tests/models/test_retinanet.py` holds it to torchvision's."""
+"""The feature pyramid: sizes, and each path by hand. `tests/weights` holds it to torchvision's."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,9 +10,9 @@ def features(sizes, channels=1, value=0.0) -> list[tf.Tensor]:
     return [tf.fill([1, *size, channels], np.float32(value)) for size in sizes]
 
 
-def single_channel() -> FeaturePyramid:
+def single_channel(coarse="p5") -> FeaturePyramid:
     """One channel, lateral kernels 1, 2 and 3, merging kernels that pass the centre, coarse kernels of ones."""
-    pyramid = FeaturePyramid(filters=1)
+    pyramid = FeaturePyramid(filters=1, coarse=coarse)
     pyramid(features([(8, 16), (4, 8), (2, 4)]))
     for factor, lateral in enumerate(pyramid.laterals, start=1):
         lateral.kernel.assign(np.full([1, 1, 1, 1], factor, np.float32))
@@ -20,8 +20,8 @@ def single_channel() -> FeaturePyramid:
     centre[1, 1] = 1
     for merge in pyramid.merges:
         merge.kernel.assign(centre)
-    for coarse in (pyramid.coarse6, pyramid.coarse7):
-        coarse.kernel.assign(np.ones([3, 3, 1, 1], np.float32))
+    for layer in (pyramid.coarse6, pyramid.coarse7) if coarse != "pool" else ():
+        layer.kernel.assign(np.ones([3, 3, 1, 1], np.float32))
     return pyramid
 
 
@@ -66,3 +66,46 @@ def test_only_positive_values_pass_from_p6_to_p7():
     p6, p7 = pyramid([c3, c4, -np.ones([1, 4, 4, 1], np.float32)])[3:]
     assert np.all(p6.numpy() < 0)
     assert np.all(p7.numpy() == 0)
+
+
+def test_the_coarsest_levels_can_come_from_the_last_features():
+    pyramid = single_channel("c5")
+    c3, c4, _ = features([(16, 16), (8, 8), (4, 4)])
+    c5 = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)  # untouched by the lateral kernel
+    p5, p6, p7 = pyramid([c3, c4, c5])[2:]
+    np.testing.assert_allclose(p5, 3 * c5)
+    np.testing.assert_allclose(p6[0, ..., 0], [[10, 24], [51, 90]])
+    np.testing.assert_allclose(p7[0, ..., 0], [[10 + 24 + 51 + 90]])
+
+
+def test_pooling_takes_every_other_value():
+    pyramid = single_channel("pool")
+    c3, c4, _ = features([(12, 20), (6, 10), (3, 5)])
+    c5 = np.arange(15, dtype=np.float32).reshape(1, 3, 5, 1) / 3
+    levels = pyramid([c3, c4, c5])
+    assert len(levels) == 4
+    np.testing.assert_allclose(levels[-1][0, ..., 0], [[0, 2, 4], [10, 12, 14]], rtol=1e-6)
+
+
+def test_any_number_of_levels():
+    pyramid = FeaturePyramid(filters=4, levels=4, coarse="pool")
+    sizes = [(16, 16), (8, 8), (4, 4), (2, 2)]
+    assert [tuple(level.shape[1:3]) for level in pyramid(features(sizes, 8))] == [*sizes, (1, 1)]
+    assert [layer.name for layer in pyramid.laterals] == ["lateral2", "lateral3", "lateral4", "lateral5"]
+
+
+def test_features_of_one_size_are_added_as_they_are():
+    pyramid = FeaturePyramid(filters=1, levels=2, coarse="pool")
+    pyramid(features([(3, 3), (3, 3)]))
+    for layer in (*pyramid.laterals, *pyramid.merges):
+        layer.kernel.assign(np.pad(np.ones([1, 1, 1, 1]), [[layer.kernel_size[0] // 2] * 2] * 2 + [[0, 0]] * 2))
+    first, last = (np.random.default_rng(seed).random([1, 3, 3, 1]).astype(np.float32) for seed in (0, 1))
+    np.testing.assert_allclose(pyramid([first, last])[0], first + last, rtol=1e-6)
+
+
+def test_with_normalisation_there_is_no_bias():
+    pyramid = FeaturePyramid(filters=4, normalized=True, coarse="pool")
+    pyramid(features([(8, 8), (4, 4), (2, 2)], 2), training=True)
+    assert {weight.name for weight in pyramid.weights} == {"kernel", "gamma", "beta", "moving_mean", "moving_variance"}
+    means = [weight for weight in pyramid.weights if weight.name == "moving_mean"]
+    assert len(means) == 6

@@ -18,12 +18,16 @@ def test_enlarging_repeats_each_value_in_two_by_two():
     np.testing.assert_array_equal(enlarge(small)[0, ..., 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]])
 
 
-def test_the_gradient_of_enlarging_sums_each_two_by_two():
-    small = tf.zeros([1, 1, 2, 1])
-    with tf.GradientTape() as tape:
-        tape.watch(small)
-        loss = tf.reduce_sum(enlarge(small)[0, ..., 0] * [[1, 2, 3, 4], [5, 6, 7, 8]])
-    np.testing.assert_array_equal(tape.gradient(loss, small)[0, 0, :, 0], [1 + 2 + 5 + 6, 3 + 4 + 7 + 8])
+@pytest.mark.parametrize("xla", [False, True])
+def test_the_gradient_of_enlarging_sums_each_two_by_two(xla):
+    @tf.function(autograph=False, jit_compile=xla)
+    def slope(small):
+        with tf.GradientTape() as tape:
+            tape.watch(small)
+            loss = tf.reduce_sum(enlarge(small)[0, ..., 0] * [[1, 2, 3, 4], [5, 6, 7, 8]])
+        return tape.gradient(loss, small)
+
+    np.testing.assert_array_equal(slope(tf.zeros([1, 1, 2, 1]))[0, 0, :, 0], [1 + 2 + 5 + 6, 3 + 4 + 7 + 8])
 
 
 @pytest.mark.parametrize("separable", [False, True])

@@ -1,9 +1,13 @@
 """ResNet: size as published, strides, names to freeze. `tests/weights/test_backbones.py` holds it to torchvision's."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.layers.batch_normalization import BatchNormalization
+from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.resnet import DEVIATION, MEAN, BasicBlock, ResNet, Stem
 
 
@@ -22,7 +26,7 @@ def test_depths_are_those_of_the_names(depth, layers):
 
 
 def test_the_stem_normalises_pixels():
-    stem = Stem(frozen=False)
+    stem = Stem(NormalizedConvolution)
     stem(np.zeros([1, 32, 32, 3], np.uint8))
     centre = np.zeros([7, 7, 3, 64], np.float32)
     centre[3, 3, 0, 0] = 1  # the first channel of the output is red
@@ -32,7 +36,7 @@ def test_the_stem_normalises_pixels():
 
 
 def test_a_block_adds_its_input():
-    block = BasicBlock(1, stride=1, project=False, frozen=False)
+    block = BasicBlock(1, stride=1, project=False, convolution=NormalizedConvolution)
     block(np.zeros([1, 2, 2, 1], np.float32))
     block.convolution2.kernel.assign(tf.zeros_like(block.convolution2.kernel))
     features = np.array([1, 2, 0, 5], np.float32).reshape(1, 2, 2, 1)
@@ -40,7 +44,7 @@ def test_a_block_adds_its_input():
 
 
 def test_a_frozen_block_learns_its_kernels_only():
-    block = BasicBlock(2, stride=2, project=True, frozen=True)
+    block = BasicBlock(2, stride=2, project=True, convolution=functools.partial(NormalizedConvolution, frozen=True))
     block(np.zeros([1, 2, 2, 1], np.float32))
     assert [weight.name for weight in block.trainable_weights] == ["kernel"] * 3
 
@@ -55,3 +59,11 @@ def test_a_stage_can_be_frozen_by_its_name():
     moved = {weight.path for weight in backbone.weights if weight.name == "moving_mean" and np.any(weight.numpy())}
     assert {path.split("/")[1] for path in moved} == {"stage2", "stage3", "stage4"}
     assert not any("stem" in weight.path or "stage1" in weight.path for weight in backbone.trainable_weights)
+
+
+def test_the_epsilon_reaches_every_normalisation():
+    backbone = ResNet(18, epsilon=0.0)
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    layers = [layer for layer in backbone._flatten_layers() if isinstance(layer, BatchNormalization)]
+    assert len(layers) == 20
+    assert {layer.epsilon for layer in layers} == {0.0}

@@ -24,7 +24,25 @@ CLASSES = 3
 ALL = models.names()
 FIRST = list({name.split("-")[0]: name for name in reversed(ALL)}.values())
 # Settings that make a first row small enough to be asked much.
-LIGHTER: dict[str, dict] = {}
+LIGHTER: dict[str, dict] = {
+    "ssd-vgg16": {"width": 0.125},
+    "fasterrcnn-r18": {
+        "filters": 64,
+        "hidden": (128, 128),
+        "proposals": 100,
+        "proposals_in_training": 200,
+        "region_samples": 64,
+    },
+    "efficientdet-d0": {
+        "width": 0.25,
+        "depth": 0.3,
+        "filters": 32,
+        "cells": 1,
+        "layers": 1,
+        "levels": 4,
+        "anchor_scale": 2.0,
+    },
+}
 
 
 @pytest.fixture(scope="module", params=FIRST)

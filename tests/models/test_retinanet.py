@@ -1,7 +1,4 @@
-"""RetinaNet: anchors, structure against torchvision's, losses and boxes by hand and against torchvision's."""
-
-import json
-from pathlib import Path
+"""RetinaNet: losses and boxes by hand and against torchvision's, to whose structure `tests/weights` holds it."""
 
 import numpy as np
 import pytest
@@ -10,8 +7,8 @@ import tensorflow as tf
 from detect import models
 from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, RetinaNet
 from detect.ops.anchors import anchor_boxes
+from detect.ops.atss import assign_atss
 from detect.structures import Targets
-from detect.weights.backbones import assign
 
 SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
 ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
@@ -21,7 +18,11 @@ LN2 = np.log(2)
 @pytest.fixture(scope="module")
 def detector() -> RetinaNet:
     """Without weights, which loss and decoding do not need."""
-    return RetinaNet(Config(depth=18), classes=3)
+    return with_settings()
+
+
+def with_settings(**settings) -> RetinaNet:
+    return RetinaNet(Config(depth=18, **settings), classes=3)
 
 
 def raw(logits=0.0, deltas=0.0, batch=1) -> dict:
@@ -47,41 +48,6 @@ def test_anchor_sizes_are_cut_to_whole_pixels():
     assert SIZES == ((32, 40, 50), (64, 80, 101), (128, 161, 203), (256, 322, 406), (512, 645, 812))
 
 
-def test_the_structure_is_torchvisions(recorded_state):
-    """Recorded: `RetinaNet(_resnet_fpn_extractor(resnet18(), 5, returned_layers=[2, 3, 4], extra_blocks=
-    LastLevelP6P7(256, 256)), 3)` of torchvision 0.28.0, in evaluation, with the weights of `recorded_state`, on one
-    image of 64 x 96 pixels, normalised; its raw outputs, and names and shapes of its tensors, sorted by name.
-    """
-    recorded = np.load(Path(__file__).with_name("torchvision_retinanet.npz"))
-    state = recorded_state(json.loads(str(recorded["shapes"])))
-    detector = models.create("retinanet-r18", classes=3)
-    fill(detector, state)
-    assert not state, f"unused: {list(state)}"
-    outputs = detector(np.random.RandomState(1).randint(0, 256, (1, 64, 96, 3)).astype(np.uint8))
-    for name in ("logits", "deltas"):
-        scale = np.abs(recorded[name]).max()
-        np.testing.assert_allclose(outputs[name] / scale, recorded[name] / scale, atol=1e-5)
-
-
-def fill(detector: RetinaNet, state: dict[str, np.ndarray]) -> None:
-    """Give torchvision's tensors to `detector`, taking them out of `state`."""
-    body = {name: state.pop(name) for name in list(state) if name.startswith("backbone.body.")}
-    assign(detector.backbone, {name.removeprefix("backbone.body."): value for name, value in body.items()}, "recorded")
-    layers = {f"backbone.fpn.inner_blocks.{i}.0": layer for i, layer in enumerate(detector.neck.laterals)}
-    layers |= {f"backbone.fpn.layer_blocks.{i}.0": layer for i, layer in enumerate(detector.neck.merges)}
-    layers |= {f"head.classification_head.conv.{i}.0": layer for i, layer in enumerate(detector.head.class_tower)}
-    layers |= {f"head.regression_head.conv.{i}.0": layer for i, layer in enumerate(detector.head.box_tower)}
-    layers |= {
-        "backbone.fpn.extra_blocks.p6": detector.neck.coarse6,
-        "backbone.fpn.extra_blocks.p7": detector.neck.coarse7,
-        "head.classification_head.cls_logits": detector.head.class_logits,
-        "head.regression_head.bbox_reg": detector.head.box_deltas,
-    }
-    for name, layer in layers.items():
-        layer.kernel.assign(state.pop(f"{name}.weight").transpose(2, 3, 1, 0))
-        layer.bias.assign(state.pop(f"{name}.bias"))
-
-
 def test_channels_of_the_head_are_anchor_by_anchor():
     head = Head(classes=3, prior=0.01)
     head(np.zeros([1, 2, 1, 256], np.float32))
@@ -100,8 +66,12 @@ def test_an_untrained_head_gives_every_class_its_prior():
 
 
 @pytest.mark.parametrize("graph", [False, True])
-def test_losses_are_torchvisions(detector, graph):
-    """Recorded: `RetinaNet.compute_loss` of torchvision 0.28.0. With one image, both divide by the same count."""
+@pytest.mark.parametrize(("box_loss", "expected"), [("l1", 1.2691541910171509), ("giou", 0.7102324962615967)])
+def test_losses_are_torchvisions(box_loss, expected, graph):
+    """Recorded: `RetinaNet.compute_loss` of torchvision 0.28.0, whose version 2 has GIoU. With one image, both divide
+    by the same count.
+    """
+    detector = with_settings(box_loss=box_loss)
     random = np.random.RandomState(2)
     outputs = raw(random.standard_normal([1, ANCHORS, 3]) - 2, random.standard_normal([1, ANCHORS, 4]) * 0.2)
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False), ([1, 50, 9, 59], 1, False)])
@@ -111,7 +81,7 @@ def test_losses_are_torchvisions(detector, graph):
 
     losses = (tf.function(loss, autograph=False) if graph else loss)(outputs["logits"], outputs["deltas"])
     assert float(losses["class"]) == pytest.approx(1.0462933778762817, rel=1e-5)
-    assert float(losses["box"]) == pytest.approx(1.2691541910171509, rel=1e-5)
+    assert float(losses["box"]) == pytest.approx(expected, rel=1e-5)
 
 
 def overlap(a, b) -> float:
@@ -142,7 +112,30 @@ def match(anchors, boxes) -> list[int]:
     return matches
 
 
-def slow_losses(logits, deltas, images) -> tuple[float, float]:
+def slow_l1(anchor, deltas, box) -> float:
+    """L1 between four deltas and those from an anchor to a box."""
+    loss = 0.0
+    for axis in (0, 1):
+        side, length = anchor[axis + 2] - anchor[axis], box[axis + 2] - box[axis]
+        shift = (box[axis + 2] + box[axis] - anchor[axis + 2] - anchor[axis]) / 2 / side
+        loss += abs(deltas[axis] - shift) + abs(deltas[axis + 2] - np.log(length / side))
+    return loss
+
+
+def slow_giou_loss(anchor, deltas, box) -> float:
+    """1 - GIoU of the box that the deltas stand for and another."""
+    found, enclosing = [0.0] * 4, 1.0
+    for axis in (0, 1):
+        side = anchor[axis + 2] - anchor[axis]
+        centre = (anchor[axis + 2] + anchor[axis]) / 2 + deltas[axis] * side
+        half = side * np.exp(deltas[axis + 2]) / 2
+        found[axis], found[axis + 2] = centre - half, centre + half
+        enclosing *= max(found[axis + 2], box[axis + 2]) - min(found[axis], box[axis])
+    union = overlap(found, found) + overlap(box, box) - overlap(found, box)
+    return 1 - overlap(found, box) / union + (enclosing - union) / enclosing
+
+
+def slow_losses(logits, deltas, images, slow_box_loss) -> tuple[float, float]:
     """Class and box loss of a batch, anchor by anchor."""
     anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS).astype(np.float64)
     class_loss, box_loss, positives = 0.0, 0.0, 0
@@ -158,16 +151,12 @@ def slow_losses(logits, deltas, images) -> tuple[float, float]:
                     class_loss -= 0.75 * yes**2 * np.log(1 - yes)
             if found >= 0:
                 positives += 1
-                anchor, box = anchors[position], boxes[found][0]
-                for axis in (0, 1):
-                    side, length = anchor[axis + 2] - anchor[axis], box[axis + 2] - box[axis]
-                    shift = (box[axis + 2] + box[axis] - anchor[axis + 2] - anchor[axis]) / 2 / side
-                    box_loss += abs(deltas[row, position, axis] - shift)
-                    box_loss += abs(deltas[row, position, axis + 2] - np.log(length / side))
+                box_loss += slow_box_loss(anchors[position], deltas[row, position], boxes[found][0])
     return class_loss / max(positives, 1), box_loss / max(positives, 1)
 
 
-def test_losses_are_those_of_plain_loops(detector):
+@pytest.mark.parametrize(("box_loss", "slow_box_loss"), [("l1", slow_l1), ("giou", slow_giou_loss)])
+def test_losses_are_those_of_plain_loops(box_loss, slow_box_loss):
     """Two images with different numbers of boxes: both divide by the positives of the batch. One box is ignored."""
     images = [
         [([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, True), ([1, 50, 9, 59], 1, False)],
@@ -175,9 +164,27 @@ def test_losses_are_those_of_plain_loops(detector):
     ]
     random = np.random.default_rng(0)
     outputs = raw(random.normal(-2, 1, [2, ANCHORS, 3]), random.normal(0, 0.2, [2, ANCHORS, 4]), batch=2)
-    losses = detector.loss(outputs, truth(*images))
-    expected = slow_losses(outputs["logits"].numpy().astype(float), outputs["deltas"].numpy().astype(float), images)
+    losses = with_settings(box_loss=box_loss).loss(outputs, truth(*images))
+    logits, deltas = (outputs[name].numpy().astype(float) for name in ("logits", "deltas"))
+    expected = slow_losses(logits, deltas, images, slow_box_loss)
     assert (float(losses["class"]), float(losses["box"])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_atss_considers_nine_cells_of_each_level():
+    """Its own test holds the assignment to plain loops; here all classes score 1/2 and all deltas are 0."""
+    targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False)])
+    losses = with_settings(assignment="atss").loss(raw(), targets)
+    anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS)
+    levels = tuple(9 * number for number in (64, 16, 4, 1, 1))
+    (indices,) = assign_atss(anchors, levels, *targets, candidates=81).indices.numpy()
+    positives = np.flatnonzero(indices >= 0)
+    assert len(positives) > 2
+    negatives = ANCHORS - len(positives)
+    focal = 0.25 * LN2 * (0.25 * len(positives) + 0.75 * (2 * len(positives) + 3 * negatives)) / len(positives)
+    assert float(losses["class"]) == pytest.approx(focal, rel=1e-5)
+    boxes = targets.boxes[0].numpy()
+    shifts = [slow_l1(anchors[row], np.zeros(4), boxes[indices[row]]) for row in positives]
+    assert float(losses["box"]) == pytest.approx(np.mean(shifts), rel=1e-5)
 
 
 def test_an_ignored_region_of_the_whole_image_leaves_only_anchors_that_stick_out(detector):
@@ -233,11 +240,25 @@ def test_confidence_can_be_given_when_decoding(detector):
     assert np.all(detector.decode(outputs, confidence=tf.constant(0.81)).labels.numpy() == -1)
 
 
-@pytest.mark.parametrize("row", ["r18", "r34", "r50", "r101"])
+def test_candidates_are_counted_level_by_level():
+    """One candidate of each of five levels; without suppression each is a detection."""
+    found = with_settings(candidates=1, iou=1.0).decode(raw(np.arange(ANCHORS)[:, None] / ANCHORS))
+    assert int(tf.reduce_sum(tf.cast(found.labels >= 0, tf.int32))) == 5
+
+
+def test_version_two_has_a_normalised_head_and_takes_p6_from_c5():
+    one, two = (models.create(f"retinanet-{row}", classes=3, depth=18) for row in ("r50", "r50v2"))
+    assert [tower.normalizations for tower in (one.head.class_tower, one.head.box_tower)] == [[], []]
+    assert [len(tower.normalizations) for tower in (two.head.class_tower, two.head.box_tower)] == [4, 4]
+    assert not any(layer.use_bias for layer in two.head.class_tower.convolutions + two.head.box_tower.convolutions)
+    assert (one.neck.coarse6.kernel.shape[2], two.neck.coarse6.kernel.shape[2]) == (256, 512)
+
+
+@pytest.mark.parametrize("row", ["r18", "r34", "r50", "r50v2", "r101"])
 def test_parts_can_be_frozen_by_the_names_of_the_recipe(row):
-    recipe = models.variant(f"retinanet-{row}").recipe
-    detector = RetinaNet(Config(depth=int(row[1:])), classes=1)
-    for path in recipe["freeze"]:
+    variant = models.variant(f"retinanet-{row}")
+    detector = RetinaNet(variant.config, classes=1)
+    for path in variant.recipe["freeze"]:
         layer = detector
         for name in path.split("."):
             layer = getattr(layer, name)

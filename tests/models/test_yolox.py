@@ -1,5 +1,6 @@
 """YOLOX: its network and losses against the authors' code, its loss and decoding by hand."""
 
+import json
 import math
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.coding import decode_yolox
 from detect.structures import Targets
+from detect.weights import megvii_yolox
+from detect.weights.tensors import fill
 
 SIDE = 64  # of the pictures here; 8 x 8 + 4 x 4 + 2 x 2 cells
 CELLS = 84
@@ -29,47 +32,44 @@ def yolox():
 def recorded() -> dict[str, np.ndarray]:
     """What the authors' code gave (https://github.com/Megvii-BaseDetection/YOLOX, commit 6ddff48, torch 2.13.0).
 
-    `YOLOPAFPN(0.67, 0.0625)` and `YOLOXHead(3, 0.0625)`, dense and depthwise, with the weights of `recorded_state` and
-    the picture of `recorded_images`, as BGR. In evaluation: offsets, objectness and classes, these two after a sigmoid.
-    In training, of the dense one: the losses with L1, the gradient of the stem's kernel, its running variance.
+    `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(3, 0.0625))`, dense and depthwise, with the weights of `recorded_state`:
+    names and shapes of its tensors, sorted by name, counts of steps left out. In evaluation, undecoded, for the
+    pictures of `recorded_images`: offsets, objectness and classes, these two after a sigmoid. In training, of the dense
+    one, with L1: total, box, objectness, class and L1 loss, the gradient of the stem's kernel, its running variance.
     """
     with np.load(Path(__file__).with_name("megvii_yolox.npz")) as arrays:
         return dict(arrays)
 
 
-def recorded_images() -> tf.Tensor:
-    return tf.constant(np.random.RandomState(1).randint(0, 256, (2, 64, 96, 3)).astype(np.uint8))
+def recorded_images(height: int, width: int, count: int) -> tf.Tensor:
+    """uint8 RGB; theirs had them as BGR."""
+    return tf.constant(np.random.RandomState(1).randint(0, 256, (count, height, width, 3)).astype(np.uint8))
 
 
-def recorded_model(separable: bool):
-    """Ours with the weights that were given to theirs, drawn in the order of our names."""
-    detector = models.create("yolox-micro", 3, width=0.0625, depth=0.67, separable=separable)
-    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
-    for weight in sorted(detector.weights, key=lambda weight: weight.path.partition("/")[2]):
-        if weight.name == "moving_variance":
-            values = random.uniform(0.5, 1.5, weight.shape)
-        elif weight.name == "gamma":
-            values = random.uniform(0.5, 1, weight.shape)
-        elif weight.name == "kernel":
-            depthwise = weight.shape[0] == 3 and weight.shape[-1] == 1
-            fan_in = 9 if depthwise else math.prod(weight.shape[:-1])
-            values = random.standard_normal(weight.shape) * np.sqrt(2 / fan_in)
-        else:
-            values = random.standard_normal(weight.shape) * 0.1
-        weight.assign(values)
-    return detector
+@pytest.fixture(scope="module")
+def published(recorded, recorded_state):
+    """Gives ours with the weights that theirs had, through the importer of published checkpoints."""
+
+    def create(kind: str):
+        detector = models.create("yolox-micro", 3, width=0.0625, depth=0.67, separable=kind == "separable")
+        state = recorded_state(json.loads(str(recorded[f"{kind}_shapes"])))
+        fill(megvii_yolox.targets(detector), state, "the recorded state", "yolox")
+        return detector
+
+    return create
 
 
-@pytest.mark.parametrize("separable", [False, True])
-def test_the_network_is_the_authors(recorded, separable):
-    outputs = recorded_model(separable)(recorded_images())
-    ours = [outputs["offsets"], tf.sigmoid(outputs["objectness"])[..., None], tf.sigmoid(outputs["class_logits"])]
-    theirs = recorded["separable_eval" if separable else "dense_eval"]
-    np.testing.assert_allclose(tf.concat(ours, axis=-1), theirs, atol=2e-5)
+@pytest.mark.parametrize("kind", ["dense", "separable"])
+def test_the_network_is_the_authors(recorded, published, kind):
+    detector = published(kind)
+    for height, width, count in ((64, 96, 2), (96, 96, 1)):
+        outputs = detector(recorded_images(height, width, count))
+        ours = [outputs["offsets"], tf.sigmoid(outputs["objectness"])[..., None], tf.sigmoid(outputs["class_logits"])]
+        np.testing.assert_allclose(tf.concat(ours, axis=-1), recorded[f"{kind}_{height}x{width}"], atol=2e-5)
 
 
-def test_a_training_step_is_the_authors(recorded):
-    detector, images = recorded_model(separable=False), recorded_images()
+def test_a_training_step_is_the_authors(recorded, published):
+    detector, images = published("dense"), recorded_images(64, 96, 2)
     detector.closing.assign(1.0)
     boxes = [[[4, 6, 40, 50], [30, 20, 90, 34], [50, 36, 80, 62]], [[8, 8, 20, 24], [0, 0, 0, 0], [0, 0, 0, 0]]]
     labels = [[2, 0, 1], [1, -1, -1]]

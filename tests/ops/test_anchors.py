@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.ops.anchors import anchor_boxes, points
+from detect.ops.anchors import anchor_boxes, cells, points
 from detect.ops.boxes import area
 
 
@@ -51,6 +51,28 @@ def test_points_by_hand():
 def test_a_side_that_is_no_multiple_of_the_stride_has_a_last_cell():
     assert len(points(320, 320, (128,))[0]) == 9
     assert len(anchor_boxes(320, 320, (128,), ((8.0,),), (1.0,))) == 9
+
+
+def test_spread_cells_fill_sides_that_are_no_multiple_of_the_stride():
+    # Three rows in 320 pixels are 106 apart, two columns in 160 are 80 apart, whatever the offset.
+    corners, strides = points(320, 160, (128,), offset=0.0, spread=True)
+    np.testing.assert_array_equal(corners, [[x, y] for y in (0, 106, 212) for x in (0, 80)])
+    np.testing.assert_array_equal(strides, [128] * 6)
+    centres, _ = points(320, 160, (128,), spread=True)
+    np.testing.assert_array_equal(centres - corners, np.full((6, 2), 64))
+    anchors = anchor_boxes(320, 160, (128,), ((8.0,),), (1.0,), spread=True)
+    np.testing.assert_array_equal((anchors[:, :2] + anchors[:, 2:]) / 2, corners)
+
+
+def test_spread_changes_nothing_where_sides_are_multiples():
+    for spread in (False, True):
+        corners, _ = points(256, 128, (8, 128), spread=spread)
+        np.testing.assert_array_equal(corners[[1, -1]], [[12, 4], [64, 192]])
+
+
+def test_number_of_cells_of_each_level():
+    assert cells(800, 800, (8, 16, 32, 64, 128)) == (10_000, 2_500, 625, 169, 49)
+    assert cells(64, 96, (8, 128)) == (96, 1)
 
 
 def test_constants_cannot_be_changed_by_accident():

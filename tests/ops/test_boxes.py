@@ -1,5 +1,7 @@
 """Areas and overlaps against numbers worked by hand and against loops over single boxes."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,6 +32,29 @@ def one_iou(a, b):
 
 def one_area(a):
     return max(a[2] - a[0], 0.0) * max(a[3] - a[1], 0.0)
+
+
+def one_enclosing(a, b):
+    """Sides of the smallest box around both."""
+    return max(max(a[2], b[2]) - min(a[0], b[0]), 0.0), max(max(a[3], b[3]) - min(a[1], b[1]), 0.0)
+
+
+def one_giou(a, b):
+    width, height = one_enclosing(a, b)
+    union = (one_area(a) + one_area(b)) / (1 + one_iou(a, b))
+    return one_iou(a, b) - ((width * height - union) / (width * height) if width * height > 0 else 0.0)
+
+
+def one_diou(a, b):
+    offset = [(a[i] + a[i + 2] - b[i] - b[i + 2]) / 2 for i in (0, 1)]
+    diagonal = math.hypot(*one_enclosing(a, b))
+    return one_iou(a, b) - (math.hypot(*offset) ** 2 / diagonal**2 if diagonal > 0 else 0.0)
+
+
+def one_ciou(a, b):
+    angles = [math.atan2(max(box[2] - box[0], 0.0), max(box[3] - box[1], 1e-7)) for box in (a, b)]
+    v = 4 / math.pi**2 * (angles[0] - angles[1]) ** 2
+    return one_diou(a, b) - (v**2 / (1 - one_iou(a, b) + v) if v > 0 else 0.0)
 
 
 def test_area_by_hand():
@@ -65,6 +90,29 @@ def test_pairs_of_thousands_of_random_boxes_equal_a_loop():
     np.testing.assert_allclose(iou(a, b), expected, atol=1e-5)
     share = iou(a, b) * (area(a)[..., None] + area(b)[:, None]) / (1 + iou(a, b))
     np.testing.assert_allclose(intersection_over_area(a, b) * area(a)[..., None], share, rtol=1e-4, atol=1e-2)
+
+
+def degenerate_boxes(rng, count):
+    """As `random_boxes`, and every third is a point, a line, inside out, tiny or huge."""
+    boxes = random_boxes(rng, count)
+    boxes[::15, 2:] = boxes[::15, :2]  # points
+    boxes[3::15, 2] = boxes[3::15, 0]  # lines
+    boxes[6::15] = boxes[6::15][:, [2, 1, 0, 3]]  # inside out
+    boxes[9::15] *= 1e-2
+    boxes[12::15] *= 1e3
+    return boxes
+
+
+LOOPS = {"iou": one_iou, "giou": one_giou, "diou": one_diou, "ciou": one_ciou}
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_relatives_of_iou_of_thousands_of_random_boxes_equal_loops(name):
+    rng = np.random.default_rng(4)
+    a, b = degenerate_boxes(rng, 3000), rng.permutation(degenerate_boxes(rng, 3000))
+    a[::7] = b[::7]  # equal ones, degenerate or not
+    expected = [LOOPS[name](x, y) for x, y in zip(np.float64(a), np.float64(b), strict=True)]
+    np.testing.assert_allclose(PAIRED[name](a, b), expected, atol=2e-5)
 
 
 def test_paired_equals_the_diagonal_of_pairs():
@@ -105,10 +153,12 @@ def all_functions(a, b):
     return [iou(a, b), intersection_over_area(a, b), *paired, area(a), clip(a, 40, 30)]
 
 
-def test_in_a_graph_equal_to_eager():
+@pytest.mark.parametrize("xla", [False, True])
+def test_in_a_graph_equal_to_eager(xla):
     a, b = random_boxes(np.random.default_rng(3), 2, 2, 50)
-    for eager, graph in zip(all_functions(a, b), tf.function(all_functions)(a, b), strict=True):
-        np.testing.assert_allclose(eager, graph, rtol=1e-6, atol=1e-6)
+    graph = tf.function(all_functions, jit_compile=xla)(tf.constant(a), tf.constant(b))
+    for eager, compiled in zip(all_functions(a, b), graph, strict=True):
+        np.testing.assert_allclose(eager, compiled, rtol=1e-5, atol=1e-5)
 
 
 def test_no_boxes():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.ops.compiling import at_most, compiled, dimension, fused
+from detect.ops import compiling
+from detect.ops.compiling import at_most, compiled, dimension, fused, suits_xla
 
 
 @compiled
@@ -68,3 +69,19 @@ def test_ranks_may_differ_from_call_to_call():
 
     for shape in ([3], [5, 3], [2, 5, 3], [4, 3], [6, 1, 3]):
         assert first_of_last(tf.zeros(shape)).shape == shape[:-1]
+
+
+def xla_suits_what_is_traced():
+    """In the function itself, in one that it calls, and in a loop."""
+    inner = tf.function(lambda: tf.constant(suits_xla()))
+    looped = tf.while_loop(lambda answer, _: ~answer, lambda *_: (True, suits_xla()), (False, False))[1]
+    return tf.constant(suits_xla()), inner(), looped
+
+
+def test_suits_xla_where_it_compiles_the_caller(monkeypatch):
+    monkeypatch.setattr(compiling, "_on_accelerator", lambda: False)
+    assert not suits_xla()
+    assert not any(tf.function(xla_suits_what_is_traced)())
+    assert all(tf.function(xla_suits_what_is_traced, jit_compile=True)())
+    monkeypatch.setattr(compiling, "_on_accelerator", lambda: True)
+    assert suits_xla()

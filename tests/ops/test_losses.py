@@ -13,9 +13,12 @@ from detect.ops.losses import (
     giou_loss,
     huber,
     l1,
+    quality_focal,
     sigmoid_focal,
     smooth_l1,
+    softmax_cross_entropy,
     squared_iou_loss,
+    varifocal,
 )
 
 BOX_LOSSES = (squared_iou_loss, giou_loss, diou_loss, ciou_loss)
@@ -59,6 +62,99 @@ def test_focal_with_gamma_0_is_half_the_cross_entropy():
     np.testing.assert_allclose(sigmoid_focal(logits, labels, 0.5, 0.0), 0.5 * entropy, rtol=1e-5)
 
 
+def test_quality_focal_by_hand():
+    # Score 1/2, target 3/4: (1/4) ** 2 * log(2); the other class, target 0: (1/2) ** 2 * log(2).
+    half = math.log(2)
+    np.testing.assert_allclose(quality_focal([[0.0, 0.0]], [1], [0.75]), [half / 16 + half / 4], rtol=1e-6)
+    np.testing.assert_allclose(quality_focal([[0.0, 0.0]], [-1], [0.75]), [half / 2], rtol=1e-6)
+    np.testing.assert_allclose(quality_focal([[math.log(3)]], [0], [0.75]), [0], atol=1e-7)  # score 3/4
+
+
+def test_varifocal_by_hand():
+    # Score 1/2: the class of the label costs quality * log(2), the other 0.75 * (1/2) ** 2 * log(2).
+    half = math.log(2)
+    np.testing.assert_allclose(varifocal([[0.0, 0.0]], [1], [0.6]), [(0.6 + 0.75 / 4) * half], rtol=1e-6)
+    np.testing.assert_allclose(varifocal([[0.0, 0.0]], [-1], [0.6]), [0.75 / 2 * half], rtol=1e-6)
+    # Not even the class of the label is a yes where its box is of no quality.
+    np.testing.assert_allclose(varifocal([[math.log(3)]], [0], [0.0]), [0.75 * 9 / 16 * math.log(4)], rtol=1e-6)
+
+
+def one_quality_focal(logits, label, quality, beta):
+    total = 0.0
+    for k, logit in enumerate(np.float64(logits)):
+        score, target = 1 / (1 + math.exp(-logit)), quality if k == label else 0.0
+        total -= abs(score - target) ** beta * (target * math.log(score) + (1 - target) * math.log(1 - score))
+    return total
+
+
+def one_varifocal(logits, label, quality, alpha, gamma):
+    total = 0.0
+    for k, logit in enumerate(np.float64(logits)):
+        score = 1 / (1 + math.exp(-logit))
+        if k == label and quality > 0:
+            total -= quality * (quality * math.log(score) + (1 - quality) * math.log(1 - score))
+        else:
+            total -= alpha * score**gamma * math.log(1 - score)
+    return total
+
+
+def random_answers(rng, count, classes):
+    """Logits, labels and qualities, of which some are 0 or 1."""
+    quality = np.clip(rng.uniform(-0.2, 1.2, count), 0, 1).astype(np.float32)
+    return random_logits(rng, count, classes), rng.integers(-1, classes, count), quality
+
+
+def test_quality_focal_and_varifocal_equal_loops():
+    answers = random_answers(np.random.default_rng(4), 2000, 3)
+    for beta in (2.0, 1.0, 0.5):
+        expected = [one_quality_focal(*row, beta) for row in zip(*answers, strict=True)]
+        np.testing.assert_allclose(quality_focal(*answers, beta), expected, rtol=1e-4, atol=1e-6)
+    for alpha, gamma in ((0.75, 2.0), (0.5, 1.0)):
+        expected = [one_varifocal(*row, alpha, gamma) for row in zip(*answers, strict=True)]
+        np.testing.assert_allclose(varifocal(*answers, alpha, gamma), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_discounts_the_focal_variants_are_cross_entropy():
+    logits, labels, quality = random_answers(np.random.default_rng(5), 500, 3)
+    soft = tf.one_hot(labels, 3) * quality[:, None]
+    entropy = binary_cross_entropy(logits, soft)
+    np.testing.assert_allclose(quality_focal(logits, labels, quality, 0.0), tf.reduce_sum(entropy, 1), rtol=1e-5)
+    weighted = tf.reduce_sum(tf.where(soft > 0, soft, 0.25) * entropy, axis=1)
+    np.testing.assert_allclose(varifocal(logits, labels, quality, 0.25, 0.0), weighted, rtol=1e-5)
+
+
+def test_with_perfect_quality_the_focal_variants_are_focal_loss():
+    logits, labels, _ = random_answers(np.random.default_rng(6), 500, 3)
+    perfect = np.ones(500, np.float32)
+    focal = 2 * sigmoid_focal(logits, labels, 0.5, 2.0)
+    np.testing.assert_allclose(quality_focal(logits, labels, perfect), focal, rtol=1e-5)
+    background = np.full(500, -1)
+    focal = 0.75 * 2 * sigmoid_focal(logits, background, 0.5, 2.0)
+    np.testing.assert_allclose(varifocal(logits, background, perfect), focal, rtol=1e-5)
+
+
+def test_softmax_cross_entropy_by_hand():
+    # Two classes and the background, of probability 1/4, 1/4 and 1/2.
+    logits = [[0.0, 0.0, math.log(2)]] * 3
+    losses = softmax_cross_entropy(logits, [0, 1, -1])
+    np.testing.assert_allclose(losses, [math.log(4), math.log(4), math.log(2)], rtol=1e-6)
+
+
+def test_softmax_cross_entropy_equals_a_loop():
+    rng = np.random.default_rng(7)
+    logits, labels = random_logits(rng, 2, 1000, 4), rng.integers(-1, 3, (2, 1000))
+    rows = zip(np.float64(logits.reshape(-1, 4)), labels.ravel(), strict=True)
+    expected = [math.log(sum(math.exp(x) for x in row)) - row[label] for row, label in rows]  # row[-1]: background
+    np.testing.assert_allclose(tf.reshape(softmax_cross_entropy(logits, labels), [-1]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_softmax_of_one_class_is_the_logistic_function_of_the_difference():
+    logits = random_logits(np.random.default_rng(8), 100, 2)
+    labels = np.arange(100) % 2 - 1
+    expected = binary_cross_entropy(logits[:, 0] - logits[:, 1], labels + 1)
+    np.testing.assert_allclose(softmax_cross_entropy(logits, labels), expected, rtol=1e-4, atol=1e-6)
+
+
 def check_gradient(function, inputs, step=1e-5):
     """`function` works element by element, so all numerical derivatives come from two calls."""
     inputs = tf.constant(inputs, tf.float64)
@@ -76,11 +172,44 @@ def test_gradient_of_focal_equals_numerical_differences(gamma):
     check_gradient(lambda x: sigmoid_focal(x[:, None], labels, 0.25, gamma), logits)
 
 
+@pytest.mark.parametrize("loss", [quality_focal, varifocal])
+def test_gradient_of_focal_variants_equals_numerical_differences(loss):
+    rng = np.random.default_rng(9)
+    labels, quality = np.arange(1000) % 2 - 1, rng.choice([0.0, 0.3, 1.0], 1000)
+    check_gradient(lambda x: loss(x[:, None], labels, quality), rng.normal(0, 3, 1000))
+
+
+def test_quality_has_no_gradient_and_a_perfect_score_none_either():
+    quality = tf.constant([0.5, 0.7])
+    logits = tf.constant([[0.0], [1.0]])
+    for loss in (quality_focal, varifocal):
+        with tf.GradientTape() as tape:
+            tape.watch([quality, logits])
+            value = loss(logits, [0, 0], quality)
+        by_quality, by_logits = tape.gradient(value, [quality, logits])
+        assert by_quality is None
+        assert by_logits[0, 0] == 0
+        assert by_logits[1, 0] != 0
+
+
+def test_gradient_of_softmax_cross_entropy_is_the_difference_of_probabilities():
+    logits = tf.constant(random_logits(np.random.default_rng(10), 50, 4))
+    labels = np.arange(50) % 4 - 1
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = softmax_cross_entropy(logits, labels)
+    expected = tf.nn.softmax(logits) - tf.one_hot(labels % 4, 4)
+    np.testing.assert_allclose(tape.gradient(value, logits), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 def test_extreme_logits_give_finite_losses_and_gradients(dtype):
     logits = tf.cast([[-1e4, -100.0, 0.0, 100.0, 1e4]] * 6, dtype)
     for loss in (
         lambda x: sigmoid_focal(x, tf.range(-1, 5)),
+        lambda x: quality_focal(x, tf.range(-1, 5), tf.linspace(0.0, 1.0, 6)),
+        lambda x: varifocal(x, tf.range(-1, 5), tf.linspace(0.0, 1.0, 6)),
+        lambda x: softmax_cross_entropy(x, tf.range(-2, 4)),
         lambda x: binary_cross_entropy(x, tf.one_hot(tf.range(-1, 5), 5)),
     ):
         with tf.GradientTape() as tape:
@@ -140,15 +269,22 @@ def test_gradient_of_differences_equals_numerical_differences(function):
 
 def all_losses(boxes, labels):
     by_element = [loss(boxes, boxes + 1) for loss in (l1, smooth_l1, huber, binary_cross_entropy)]
-    return [*by_element, *(loss(boxes, boxes + 1) for loss in BOX_LOSSES), sigmoid_focal(boxes, labels)]
+    quality = tf.sigmoid(boxes[..., 0])
+    by_row = [loss(boxes, boxes + 1) for loss in BOX_LOSSES]
+    by_class = [loss(boxes, labels, quality) for loss in (quality_focal, varifocal)]
+    softmax = softmax_cross_entropy(boxes, tf.minimum(labels, 2))
+    return [*by_element, *by_row, *by_class, sigmoid_focal(boxes, labels), softmax]
 
 
-def test_in_a_graph_equal_to_eager():
+@pytest.mark.parametrize("xla", [False, True])
+def test_in_a_graph_equal_to_eager(xla):
     boxes, labels = random_logits(np.random.default_rng(3), 2, 50, 4), np.arange(100).reshape(2, 50) % 5 - 1
-    for eager, graph in zip(all_losses(boxes, labels), tf.function(all_losses)(boxes, labels), strict=True):
-        np.testing.assert_allclose(eager, graph, rtol=1e-6, atol=1e-6)
+    graph = tf.function(all_losses, jit_compile=xla)(tf.constant(boxes), tf.constant(labels))
+    for eager, compiled in zip(all_losses(boxes, labels), graph, strict=True):
+        np.testing.assert_allclose(eager, compiled, rtol=1e-5, atol=1e-6)
 
 
-def test_no_boxes():
-    shapes = [loss.shape for loss in all_losses(np.zeros((2, 0, 4), np.float32), np.zeros((2, 0), np.int32))]
-    assert shapes == [(2, 0, 4)] * 4 + [(2, 0)] * 5
+@pytest.mark.parametrize("xla", [False, True])
+def test_no_boxes(xla):
+    losses = tf.function(all_losses, jit_compile=xla)(tf.zeros([2, 0, 4]), tf.zeros([2, 0], tf.int32))
+    assert [loss.shape for loss in losses] == [(2, 0, 4)] * 4 + [(2, 0)] * 8

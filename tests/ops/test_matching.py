@@ -5,20 +5,27 @@ import pytest
 import tensorflow as tf
 
 from detect.ops.boxes import intersection_over_area, iou
-from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
+from detect.ops.matching import (
+    NEGATIVE,
+    NEITHER,
+    gather_rows,
+    match_bipartite,
+    match_by_iou,
+    match_default_boxes,
+)
 
 # Against the true box [0, 0, 10, 10]: IoU 1, 0.5, 0.45, 0.2 and 0.
 ANCHORS = [[0, 0, 10, 10], [0, 0, 10, 20], [0, 0, 10, 4.5], [0, 0, 2, 10], [50, 50, 60, 60]]
 ANCHORS = np.array(ANCHORS, np.float32)
 
 
-def match_one(boxes, labels=None, ignore=(), **options):
-    """`match_by_iou` of one image; always two rows, so that it is compiled once."""
+def match_one(boxes, labels=None, ignore=(), match=match_by_iou, **options):
+    """Matches of one image; always two rows, so that it is compiled once."""
     labels = [0] * len(boxes) if labels is None else labels
     missing = 2 - len(boxes)
     boxes = np.array([*boxes, *[[0] * 4] * missing], np.float32)
     labels, ignore = np.array([*labels, *[-1] * missing], np.int32), np.array([*ignore, *[False] * (2 - len(ignore))])
-    return match_by_iou(ANCHORS, boxes[None], labels[None], ignore[None], **options)
+    return match(ANCHORS, boxes[None], labels[None], ignore[None], **options)
 
 
 def loop_match(anchors, boxes, labels, ignore, foreground, background, low_quality):
@@ -98,19 +105,116 @@ def test_thousands_of_random_anchors_equal_a_loop(foreground, background, low_qu
         assert list(indices) == loop_match(*row, foreground, background, low_quality)
 
 
-def test_shared_anchors_equal_anchors_for_each_image():
+@pytest.mark.parametrize("match", [match_by_iou, match_default_boxes, match_bipartite])
+def test_shared_anchors_equal_anchors_for_each_image(match):
     anchors, *targets = random_case(np.random.default_rng(1), 40, 50, 7)
-    shared = match_by_iou(anchors[0], *targets)
-    repeated = match_by_iou(np.stack([anchors[0]] * 40), *targets)
+    shared = match(anchors[0], *targets)
+    repeated = match(np.stack([anchors[0]] * 40), *targets)
     np.testing.assert_array_equal(shared.indices, repeated.indices)
     np.testing.assert_array_equal(shared.ious, repeated.ious)
 
 
+@pytest.mark.parametrize("match", [match_by_iou, match_default_boxes, match_bipartite])
 @pytest.mark.parametrize(("anchors", "rows"), [(5, 0), (0, 3)])
-def test_no_boxes_and_no_anchors(anchors, rows):
+def test_no_boxes_and_no_anchors(match, anchors, rows):
     boxes, labels = np.zeros((2, rows, 4), np.float32), np.zeros((2, rows), np.int32)
-    matches = match_by_iou(ANCHORS[:anchors], boxes, labels, labels > 0)
+    matches = match(ANCHORS[:anchors], boxes, labels, labels > 0)
     np.testing.assert_array_equal(matches.indices, np.full((2, anchors), NEGATIVE))
+
+
+@pytest.mark.parametrize("match", [match_default_boxes, match_bipartite])
+def test_padding_and_ignored_regions_take_no_anchor(match):
+    # The true box is far away; the region covers the first three anchors and no half of the others.
+    matches = match_one([[50, 50, 60, 60], [0, 0, 11, 11]], ignore=[False, True], match=match)
+    np.testing.assert_array_equal(matches.indices, [[NEITHER, NEITHER, NEITHER, NEITHER, 0]])
+    matches = match_one([[0, 0, 10, 10], [0, 0, 0, 0]], labels=[-1, -1], match=match)
+    np.testing.assert_array_equal(matches.indices, [[NEGATIVE] * 5])
+    np.testing.assert_array_equal(matches.ious, [[0] * 5])
+
+
+def test_default_boxes_by_hand():
+    # IoU with the first box: 1, 0.5, 0.45, 0.2, 0; with the second: 0.04, 0.02, 4 / 45, 0.2, 0. So the fourth anchor
+    # is the second box's, far below `foreground`.
+    boxes = [[0, 0, 10, 10], [0, 0, 2, 2]]
+    matches = match_one(boxes, match=match_default_boxes)
+    np.testing.assert_array_equal(matches.indices, [[0, 0, NEGATIVE, 1, NEGATIVE]])
+    np.testing.assert_allclose(matches.ious, [[1, 0.5, 0.45, 0.2, 0]])
+    matches = match_one(boxes, match=match_default_boxes, foreground=0.4)
+    np.testing.assert_array_equal(matches.indices, [[0, 0, 0, 1, NEGATIVE]])
+
+
+def test_the_last_of_two_true_boxes_has_the_default_box_that_both_want():
+    # Both boxes overlap the first anchor most: by 1 and by 0.9.
+    boxes = [[0, 0, 10, 10], [0, 0, 10, 9]]
+    np.testing.assert_array_equal(match_one(boxes, match=match_default_boxes).indices, [[1, 0, 1, NEGATIVE, NEGATIVE]])
+    # One to one: the first anchor is the first box's; of those left the second box overlaps the third most, by 0.5.
+    expected = [[0, NEGATIVE, 1, NEGATIVE, NEGATIVE]]
+    np.testing.assert_array_equal(match_one(boxes, match=match_bipartite).indices, expected)
+
+
+def test_one_default_box_leads_where_several_tie():
+    anchors = np.array([[0, 0, 10, 10], [10, 0, 20, 10]], np.float32)
+    for match in (match_default_boxes, match_bipartite):
+        matches = match(anchors, [[[8.0, 0.0, 12.0, 10.0]]], [[0]], [[False]])
+        np.testing.assert_array_equal(matches.indices, [[0, NEGATIVE]])
+
+
+def test_a_true_box_that_overlaps_no_default_box_takes_none():
+    for match in (match_default_boxes, match_bipartite):
+        np.testing.assert_array_equal(match_one([[100, 100, 110, 110]], match=match).indices, [[NEGATIVE] * 5])
+
+
+def test_more_true_boxes_than_anchors():
+    boxes = np.array([[[0, 0, 10, size] for size in (5, 10, 9, 8)]], np.float32)
+    matches = match_bipartite(ANCHORS[:2], boxes, np.zeros((1, 4), np.int32), np.zeros((1, 4), bool))
+    # The second box is the first anchor; of the others the third overlaps the second anchor most, by 9 / 20.
+    np.testing.assert_array_equal(matches.indices, [[1, 2]])
+
+
+def loop_match_default_boxes(overlaps, real, foreground):
+    """The definition of SSD for one image: overlaps [A, N] -> the true box of each anchor, or None."""
+    result = [None] * len(overlaps)
+    for a, row in enumerate(overlaps):
+        best = max(real, key=lambda n: (row[n], -n), default=None)
+        if best is not None and row[best] >= foreground:
+            result[a] = best
+    for n in real:
+        leader = int(np.argmax(overlaps[:, n]))
+        if overlaps[leader, n] > 0:
+            result[leader] = n
+    return result
+
+
+def loop_match_bipartite(overlaps, real):
+    """The definition for one image: again and again the best pair of all that are left."""
+    result, left = [None] * len(overlaps), list(real)
+    while left:
+        pairs = [(overlaps[a, n], -n, -a) for n in left for a in range(len(overlaps)) if result[a] is None]
+        overlap, n, a = max(pairs, default=(0, 0, 0))
+        if overlap == 0:
+            break
+        result[-a] = -n
+        left.remove(-n)
+    return result
+
+
+@pytest.mark.parametrize("anchors", [3, 30])
+def test_thousands_of_random_one_to_one_and_ssd_matches_equal_loops(anchors):
+    anchors, boxes, labels, ignore = case = random_case(np.random.default_rng(3), 300, anchors, 6)
+    bipartite, default = match_bipartite(*case), match_default_boxes(*case, foreground=0.4)
+    overlaps, covered = iou(anchors, boxes).numpy(), intersection_over_area(anchors, boxes).numpy()  # [B, A, N]
+    for image in range(len(boxes)):
+        real = list(np.flatnonzero((labels[image] >= 0) & ~ignore[image]))
+        ignored = (covered[image] > 0.5)[:, ignore[image]].any(axis=1)
+        nothing = np.where(ignored, NEITHER, NEGATIVE)
+        best = overlaps[image][:, real].max(axis=1, initial=0)
+        for matches, loop in (
+            (default, loop_match_default_boxes(overlaps[image], real, 0.4)),
+            (bipartite, loop_match_bipartite(overlaps[image], real)),
+        ):
+            expected = [none if n is None else n for n, none in zip(loop, nothing, strict=True)]
+            assert list(matches.indices[image].numpy()) == expected
+            np.testing.assert_allclose(matches.ious[image], best, rtol=1e-6)
 
 
 def test_gather_rows_by_hand():
@@ -122,9 +226,10 @@ def test_gather_rows_by_hand():
     assert gather_rows(boxes[:, :0], np.full((2, 3), NEGATIVE)).shape == (2, 3, 4)
 
 
-def test_in_a_graph_with_unknown_sizes_equal_to_eager():
+@pytest.mark.parametrize("match", [match_by_iou, match_default_boxes, match_bipartite])
+def test_in_a_graph_with_unknown_sizes_equal_to_eager(match):
     case = random_case(np.random.default_rng(2), 40, 50, 7)
     shapes = ([None, None, 4], [None, None, 4], [None, None], [None, None])
     signature = [tf.TensorSpec(shape, array.dtype) for shape, array in zip(shapes, case, strict=True)]
-    graph = tf.function(match_by_iou, input_signature=signature)
-    np.testing.assert_array_equal(graph(*case).indices, match_by_iou(*case).indices)
+    graph = tf.function(match, input_signature=signature)
+    np.testing.assert_array_equal(graph(*case).indices, match(*case).indices)

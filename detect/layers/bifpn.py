@@ -1,0 +1,151 @@
+"""BiFPN, the neck of EfficientDet: a pyramid passed down and up again, several times (Tan et al., arXiv 1911.09070).
+
+Structure and initial values as in the authors' code (https://github.com/google/automl, `efficientdet/tf2/`,
+Apache-2.0), so that its published weights fit. Figure 2 (d) of the paper shows a cell.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from detect.layers.batch_normalization import BatchNormalization
+from detect.layers.composite import Composite
+from detect.layers.same_convolution import SameConvolution, SeparableConvolution
+
+EPSILON = 1e-4  # paper, section 3.3
+
+Activation = Callable[[tf.Tensor], tf.Tensor]
+
+
+class BiFpn(Composite):
+    """Features at strides 8, 16 and 32 -> P3, P4 and so on: strides 8, 16, 32, 64 ..., `filters` channels each.
+
+    A level is half as high and wide as that before it, rounded up.
+
+    Args:
+        cells: how often the pyramid is passed down and up.
+        levels: of the pyramid; those above P5 are pooled from it.
+        weighted: features are fused by learnt weights ("fast normalized fusion", section 3.3), not just added.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        cells: int,
+        levels: int,
+        weighted: bool,
+        activation: Activation,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        self.pooled = levels - 3
+        self.coarse = lateral(filters, "coarse")
+        options = {"filters": filters, "levels": levels, "weighted": weighted, "activation": activation}
+        self.cells = [Cell(**options, first=index == 0, name=f"cell{index}") for index in range(cells)]
+
+    def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+        levels = [*features, pool(self.coarse(features[-1], training=training))]
+        for _ in range(self.pooled - 1):
+            levels.append(pool(levels[-1]))
+        for cell in self.cells:
+            levels = cell(levels, training=training)
+        return levels
+
+
+class Cell(Composite):
+    """All levels, finest first -> as many of the same sizes; each has seen all others.
+
+    Args:
+        first: the features are those of the backbone, in the channels of each level.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        levels: int,
+        weighted: bool,
+        activation: Activation,
+        first: bool,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        self.levels = levels
+
+        def node(level: int, name: str) -> Node:
+            return Node(filters, first and level < 3, weighted, activation, name=f"{name}{level + 3}")
+
+        self.down = [node(level, "down") for level in range(levels - 1)]  # P3 to the last but one
+        self.up = [node(level, "up") for level in range(1, levels)]  # P4 to the last
+
+    def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+        down = [features[-1]]
+        for level in reversed(range(self.levels - 1)):
+            coarser = enlarge(down[0], like=features[level])
+            down.insert(0, self.down[level]([features[level], coarser], training=training))
+        outputs = [down[0]]
+        for level in range(1, self.levels):
+            between = [down[level]] if level < self.levels - 1 else []
+            fused = [features[level], *between, pool(outputs[-1])]
+            outputs.append(self.up[level - 1](fused, training=training))
+        return outputs
+
+
+class Node(Composite):
+    """Features of one size -> one, by a weighted sum, the activation, a separable convolution and a normalisation.
+
+    Args:
+        project: the first of the features comes in other channels.
+    """
+
+    def __init__(self, filters: int, project: bool, weighted: bool, activation: Activation, name: str | None = None):
+        super().__init__(name=name)
+        self.activation = activation
+        self.project = lateral(filters, "project") if project else None
+        self.fusion = Fusion(name="fusion") if weighted else None
+        self.convolution = SeparableConvolution(filters, "glorot_uniform", name="convolution")
+        self.normalization = BatchNormalization(name="normalization")
+
+    def build(self, input_shape) -> None:
+        self.normalization.build((None, None, None, self.convolution.filters))
+
+    def call(self, features: list[tf.Tensor], training: bool = False) -> tf.Tensor:
+        first, *others = features
+        if self.project is not None:
+            first = self.project(first, training=training)
+        fused = tf.add_n([first, *others]) if self.fusion is None else self.fusion([first, *others])
+        return self.convolution(self.activation(fused), normalization=self.normalization, training=training)
+
+
+class Fusion(keras.layers.Layer):
+    """A weighted mean: list of [B, H, W, C] -> [B, H, W, C]; no weight is negative (paper, section 3.3)."""
+
+    def build(self, input_shape) -> None:
+        self.shares = [
+            self.add_weight(name=f"share{index}", shape=(), initializer="ones", autocast=False)
+            for index in range(len(input_shape))
+        ]
+
+    def call(self, features: list[tf.Tensor]) -> tf.Tensor:
+        shares = [tf.nn.relu(share) for share in self.shares]
+        total = tf.add_n(shares) + EPSILON
+        pairs = zip(features, shares, strict=True)
+        return tf.add_n([level * tf.cast(share / total, level.dtype) for level, share in pairs])
+
+
+def lateral(filters: int, name: str) -> SameConvolution:
+    """A 1 x 1 convolution from the backbone's channels to those of the pyramid."""
+    return SameConvolution(filters, bias=True, initializer="glorot_uniform", name=name)
+
+
+def pool(features: tf.Tensor) -> tf.Tensor:
+    """Half the height and width, rounded up: the maximum of 3 x 3, the last row and column without padding before."""
+    return tf.nn.max_pool2d(features, 3, 2, "SAME")
+
+
+def enlarge(features: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """The height and width of `like`, twice those of `features` or one less: each value repeated, from the top left.
+
+    `tf.image.resize` would not do: it takes the centres of pixels, and repeats others where the size is odd.
+    """
+    return tf.raw_ops.ResizeNearestNeighbor(images=features, size=like.shape[1:3])

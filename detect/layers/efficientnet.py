@@ -1,0 +1,181 @@
+"""EfficientNet, the backbone of EfficientDet (Tan and Le, arXiv 1905.11946), and its Lite variant.
+
+Structure and initial values as in the authors' code (https://github.com/google/automl, `efficientdet/backbone/`,
+Apache-2.0), so that its published weights fit. Lite leaves out what mobile hardware does badly: no squeeze-and-
+excitation, ReLU6 in place of swish, and a stem, first and last stage that do not grow with the rest.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.same_convolution import SameConvolution, SameDepthwiseConvolution
+
+# What the published weights were trained on, of RGB values 0 to 255.
+MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+LITE_MEAN, LITE_DEVIATION = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
+
+STEM = 32  # channels at stride 2
+DROPPED = 0.2  # stochastic depth: the share of images that skip the last block; it grows from 0 over the blocks
+
+
+class Stage(NamedTuple):
+    """Blocks of one kind (paper, table 1); the first of them has the stride."""
+
+    kernel_size: int
+    blocks: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+STAGES = (
+    Stage(3, 1, 1, 1, 16),
+    Stage(3, 2, 2, 6, 24),
+    Stage(5, 2, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(5, 3, 1, 6, 112),
+    Stage(5, 4, 2, 6, 192),
+    Stage(3, 1, 1, 6, 320),
+)
+ENDS = (2, 4, 6)  # stages after which features of strides 8, 16 and 32 are taken
+
+
+class EfficientNet(Composite):
+    """uint8 RGB images [B, H, W, 3] -> features at strides 8, 16 and 32, of 40, 112 and 320 channels at width 1.
+
+    Args:
+        width: factor on the number of channels (paper, equation 3),
+        depth: and on that of blocks.
+        lite: the Lite variant.
+        stochastic: leave out blocks at random in training (stochastic depth, arXiv 1603.09382).
+    """
+
+    def __init__(self, width: float, depth: float, lite: bool, stochastic: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.lite = lite
+        channels = STEM if lite else scaled_filters(STEM, width)
+        self.stem = SameConvolution(channels, 3, 2, name="stem")
+        self.blocks: list[InvertedBottleneck] = []
+        self.taken: list[int] = []  # the blocks after which features are taken
+        for index, stage in enumerate(STAGES):
+            filters = scaled_filters(stage.filters, width)
+            for position in range(number_of_blocks(index, depth, lite)):
+                options = {"kernel_size": stage.kernel_size, "stride": stage.stride if position == 0 else 1}
+                name = f"block{len(self.blocks)}"
+                self.blocks.append(InvertedBottleneck(channels, filters, stage.expansion, lite, **options, name=name))
+                channels = filters
+            if index in ENDS:
+                self.taken.append(len(self.blocks) - 1)
+        self.drops = [DROPPED * index / len(self.blocks) * stochastic for index in range(len(self.blocks))]
+
+    def call(self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None) -> list[tf.Tensor]:
+        """`seed`, int32 [2], makes the draws of stochastic depth, in training."""
+        mean, deviation = (LITE_MEAN, LITE_DEVIATION) if self.lite else (MEAN, DEVIATION)
+        pixels = (tf.cast(images, tf.float32) - mean) / deviation
+        features = activation(self.lite)(self.stem(tf.cast(pixels, self.compute_dtype), training=training))
+        if training and any(self.drops):
+            draws = tf.random.stateless_uniform([len(self.blocks), tf.shape(images)[0], 1, 1, 1], seed)
+            factors = [keep_or_drop(*pair) for pair in zip(tf.unstack(draws), self.drops, strict=True)]
+        else:
+            factors = [None] * len(self.blocks)
+        levels = []
+        for index, (block, factor) in enumerate(zip(self.blocks, factors, strict=True)):
+            features = block(features, factor, training=training)
+            if index in self.taken:
+                levels.append(features)
+        return levels
+
+
+class InvertedBottleneck(Composite):
+    """Narrow, wide, narrow: 1 x 1, depthwise and 1 x 1 convolution (MobileNetV2, arXiv 1801.04381, figure 4).
+
+    Args:
+        channels, filters: of the input and the output.
+        expansion: how many times as many channels there are within.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        expansion: int,
+        lite: bool,
+        *,
+        kernel_size: int,
+        stride: int,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        self.activation = activation(lite)
+        self.has_shortcut = stride == 1 and channels == filters
+        self.expand = SameConvolution(channels * expansion, name="expand") if expansion > 1 else None
+        self.depthwise = SameDepthwiseConvolution(kernel_size, stride, name="depthwise")
+        self.excite = None if lite else Excitation(max(1, channels // 4), name="excite")
+        self.project = SameConvolution(filters, name="project")
+
+    def call(self, inputs: tf.Tensor, factor: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        """`factor` [B, 1, 1, 1] multiplies what the block adds to its input."""
+        features = inputs
+        if self.expand is not None:
+            features = self.activation(self.expand(features, training=training))
+        features = self.activation(self.depthwise(features, training=training))
+        if self.excite is not None:
+            features = self.excite(features)
+        features = self.project(features, training=training)
+        if not self.has_shortcut:
+            return features
+        if factor is not None:
+            features *= tf.cast(factor, features.dtype)
+        return features + inputs
+
+
+class Excitation(keras.layers.Layer):
+    """Each channel times a share that depends on the means of all (squeeze-and-excitation, arXiv 1709.01507).
+
+    Args:
+        filters: numbers between the two matrices.
+    """
+
+    def __init__(self, filters: int, name: str | None = None):
+        super().__init__(name=name)
+        self.filters = filters
+
+    def build(self, input_shape) -> None:
+        channels = input_shape[-1]
+        start = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        self.squeeze = self.add_weight(name="squeeze", shape=(channels, self.filters), initializer=start)
+        self.squeeze_bias = self.add_weight(name="squeeze_bias", shape=(self.filters,), initializer="zeros")
+        self.excite = self.add_weight(name="excite", shape=(self.filters, channels), initializer=start)
+        self.excite_bias = self.add_weight(name="excite_bias", shape=(channels,), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        squeezed = tf.nn.silu(tf.reduce_mean(inputs, axis=[1, 2]) @ self.squeeze + self.squeeze_bias)
+        return inputs * tf.sigmoid(squeezed @ self.excite + self.excite_bias)[:, None, None]
+
+
+def activation(lite: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Swish, or ReLU6, which suits integers."""
+    return tf.nn.relu6 if lite else tf.nn.silu
+
+
+def scaled_filters(filters: int, width: float) -> int:
+    """The number of channels at a width: the multiple of 8 nearest to `filters * width`, at least 90 % of it."""
+    wanted = filters * width
+    nearest = max(8, int(wanted + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * wanted else nearest + 8
+
+
+def number_of_blocks(stage: int, depth: float, lite: bool) -> int:
+    """The number of blocks of a stage at a depth."""
+    fixed = lite and stage in (0, len(STAGES) - 1)
+    return STAGES[stage].blocks if fixed else math.ceil(depth * STAGES[stage].blocks)
+
+
+def keep_or_drop(draws: tf.Tensor, share: float) -> tf.Tensor:
+    """0 where a draw from 0 to 1 is below `share`; elsewhere what brings the mean back to 1."""
+    return tf.where(draws < share, 0.0, 1 / (1 - share))

@@ -1,0 +1,217 @@
+"""MobileNetV3-Large, a backbone for phones (Howard et al., arXiv 1905.02244, table 1).
+
+Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/mobilenetv3.py`, BSD-3-Clause), so
+that its weights fit, those of ImageNet and those of its detectors.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.layers.resnet import DEVIATION, MEAN
+from detect.ops.compiling import fused
+
+
+class Row(NamedTuple):
+    """A block: a row of the paper's table."""
+
+    kernel_size: int
+    expanded: int  # channels of the depthwise convolution
+    filters: int  # channels of the output
+    squeeze: bool
+    activation: str  # "relu" or "hard_swish"
+    stride: int
+
+
+# The stages start where the stride doubles.
+STAGES = (
+    (Row(3, 16, 16, False, "relu", 1),),
+    (Row(3, 64, 24, False, "relu", 2), Row(3, 72, 24, False, "relu", 1)),
+    (Row(5, 72, 40, True, "relu", 2), Row(5, 120, 40, True, "relu", 1), Row(5, 120, 40, True, "relu", 1)),
+    (
+        Row(3, 240, 80, False, "hard_swish", 2),
+        Row(3, 200, 80, False, "hard_swish", 1),
+        Row(3, 184, 80, False, "hard_swish", 1),
+        Row(3, 184, 80, False, "hard_swish", 1),
+        Row(3, 480, 112, True, "hard_swish", 1),
+        Row(3, 672, 112, True, "hard_swish", 1),
+    ),
+    (
+        Row(5, 672, 160, True, "hard_swish", 2),
+        Row(5, 960, 160, True, "hard_swish", 1),
+        Row(5, 960, 160, True, "hard_swish", 1),
+    ),
+)
+
+
+class Features(NamedTuple):
+    """What detectors take from the network; channels are those of width 1 (with the reduced tail)."""
+
+    expanded16: tf.Tensor  # [B, H / 16, W / 16, 672]: within the first block of stage 5, after its expansion
+    first32: tf.Tensor  # [B, H / 32, W / 32, 160 (80)]: the first block of stage 5
+    last32: tf.Tensor  # [B, H / 32, W / 32, 960 (480)]: the convolution behind stage 5
+
+
+class MobileNetV3Large(Composite):
+    """uint8 RGB images [B, H, W, 3] -> `Features`. Sides are rounded up where they are no multiples of 32.
+
+    SSDLite takes `expanded16` and `last32`, torchvision's pyramid `first32` and `last32`.
+
+    Args:
+        width: factor on the channels, which are rounded to multiples of 8.
+        reduced_tail: half the channels in the last blocks (paper, section 6.3; table 6).
+        mean, deviation: of the RGB values 0 to 255, for normalisation.
+        options: `frozen`, `epsilon`, `momentum` and `initializer` of every convolution with its normalisation. Epsilon
+            is 1e-3 and momentum 0.99 by default, as in torchvision's training on ImageNet.
+    """
+
+    def __init__(
+        self,
+        width: float = 1.0,
+        reduced_tail: bool = False,
+        mean: tuple[float, float, float] = MEAN,
+        deviation: tuple[float, float, float] = DEVIATION,
+        name: str | None = None,
+        **options: Any,
+    ):
+        super().__init__(name=name)
+        self.width, self.reduced_tail = width, reduced_tail
+        self.mean, self.deviation = mean, deviation
+        options = {"epsilon": 1e-3, "momentum": 0.99, **options}
+        stages = scaled_stages(width, reduced_tail)
+        channels = divisible(16 * width)
+        self.stem = NormalizedConvolution(channels, 3, 2, name="stem", **options)
+        self.stages = []
+        for number, rows in enumerate(stages, start=1):
+            self.stages.append(Stage(rows, channels, options, name=f"stage{number}"))
+            channels = rows[-1].filters
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = self.stages
+        self.last = NormalizedConvolution(6 * channels, 1, name="last", **options)
+
+    def call(self, images: tf.Tensor, training: bool = False) -> Features:
+        pixels = (tf.cast(images, tf.float32) - self.mean) / self.deviation
+        features = hard_swish(self.stem(tf.cast(pixels, self.compute_dtype), training=training), training)
+        for stage in self.stages[:-1]:
+            features = stage(features, training=training)
+        expanded, first, final = self.stage5.call_in_parts(features, training)
+        return Features(expanded, first, hard_swish(self.last(final, training=training), training))
+
+
+class Stage(Composite):
+    """Blocks one after the other."""
+
+    def __init__(self, rows: tuple[Row, ...], channels: int, options: dict[str, Any], name: str | None = None):
+        super().__init__(name=name)
+        self.blocks = []
+        for index, row in enumerate(rows):
+            self.blocks.append(InvertedResidual(row, channels, options, name=f"block{index}"))
+            channels = row.filters
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.call_in_parts(inputs, training)[-1]
+
+    def call_in_parts(self, inputs: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Features within the first block after its expansion, after the first block, and after the last."""
+        block, *others = self.blocks
+        expanded = block.expand_channels(inputs, training)
+        features = first = block.contract(expanded, inputs, training)
+        for other in others:
+            features = other(features, training=training)
+        return expanded, first, features
+
+
+class InvertedResidual(Composite):
+    """1 x 1 convolution to more channels, depthwise convolution, squeeze and excitation, 1 x 1 convolution to fewer.
+
+    The input goes around where it has the shape of the output (paper, figure 4).
+    """
+
+    def __init__(self, row: Row, channels: int, options: dict[str, Any], name: str | None = None):
+        super().__init__(name=name)
+        self.around = row.stride == 1 and row.filters == channels
+        self.activation = relu if row.activation == "relu" else hard_swish
+        expands = row.expanded != channels
+        self.expand = NormalizedConvolution(row.expanded, 1, name="expand", **options) if expands else None
+        self.depthwise = NormalizedDepthwise(row.kernel_size, row.stride, name="depthwise", **options)
+        self.squeeze = SqueezeExcitation(divisible(row.expanded // 4), name="squeeze") if row.squeeze else None
+        self.project = NormalizedConvolution(row.filters, 1, name="project", **options)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.contract(self.expand_channels(inputs, training), inputs, training)
+
+    def expand_channels(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """The first part of the block."""
+        return inputs if self.expand is None else self.activation(self.expand(inputs, training=training), training)
+
+    def contract(self, expanded: tf.Tensor, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """The rest of it; `inputs` are the block's."""
+        features = self.activation(self.depthwise(expanded, training=training), training)
+        if self.squeeze is not None:
+            features = self.squeeze(features)
+        features = self.project(features, training=training)
+        return features + inputs if self.around else features
+
+
+class SqueezeExcitation(Composite):
+    """Each channel times a factor in 0..1, computed from the means of all channels (arXiv 1709.01507, figure 1)."""
+
+    def __init__(self, filters: int, name: str | None = None):
+        super().__init__(name=name)
+        self.filters = filters
+
+    def build(self, input_shape) -> None:
+        start = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        self.reduce = keras.layers.Conv2D(self.filters, 1, activation="relu", kernel_initializer=start, name="reduce")
+        self.restore = keras.layers.Conv2D(input_shape[-1], 1, kernel_initializer=start, name="restore")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        means = tf.reduce_mean(inputs, axis=[1, 2], keepdims=True)
+        return inputs * hard_sigmoid(self.restore(self.reduce(means)))
+
+
+def hard_sigmoid(values: tf.Tensor) -> tf.Tensor:
+    """From 0 at -3 to 1 at 3 in a straight line."""
+    return tf.nn.relu6(values + 3) * (1 / 6)
+
+
+def relu(values: tf.Tensor, training: bool = False) -> tf.Tensor:
+    """The one kernel serves training and prediction."""
+    return tf.nn.relu(values)
+
+
+def hard_swish(values: tf.Tensor, training: bool = False) -> tf.Tensor:
+    """Each value times its `hard_sigmoid` (paper, section 5.2).
+
+    In prediction TensorFlow fuses it into the convolution before, if it is written like this. In training XLA makes
+    one loop of it, forward and back: a quarter of the time of its four operations and their gradients.
+    """
+    return _fused_hard_swish(values) if training else values * hard_sigmoid(values)
+
+
+@fused
+def _fused_hard_swish(values: tf.Tensor) -> tf.Tensor:
+    return values * hard_sigmoid(values)
+
+
+def scaled_stages(width: float, reduced_tail: bool) -> tuple[tuple[Row, ...], ...]:
+    """`STAGES` with other numbers of channels."""
+    *body, (first, *rest) = STAGES
+    if reduced_tail:
+        first, rest = first._replace(filters=80), [row._replace(expanded=480, filters=80) for row in rest]
+    return tuple(
+        tuple(
+            row._replace(expanded=divisible(row.expanded * width), filters=divisible(row.filters * width))
+            for row in rows
+        )
+        for rows in (*body, (first, *rest))
+    )
+
+
+def divisible(channels: float) -> int:
+    """The nearest multiple of 8, at least 8; the next one where that would take away more than a tenth."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest

@@ -1,0 +1,155 @@
+"""Convolutions as Google's models have them: "same" padding, batch normalisation behind, some with a bias between.
+
+"Same" pads a convolution of stride 2 on an even size by nothing at the top and left, where PyTorch pads all sides.
+While the statistics are fixed, a convolution and its normalisation are one convolution with a bias, as in
+`NormalizedConvolution`.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from detect.layers.batch_normalization import BatchNormalization
+from detect.layers.depthwise import depthwise_convolution
+from detect.layers.normalized_convolution import fixed_affine
+
+Convolve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # features and a kernel -> features
+
+
+class SameConvolution(keras.layers.Layer):
+    """Convolution and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters].
+
+    Args:
+        bias: the convolution has one. The normalisation takes it away again, but published weights come with it.
+        initializer: of the kernel; by default normal with the variance 2 / fan-out, EfficientNet's.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 1,
+        stride: int = 1,
+        bias: bool = False,
+        initializer: str | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.has_bias = bias
+        self.initializer = initializer or keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+        self.normalization = BatchNormalization(name="normalization")
+
+    def build(self, input_shape) -> None:
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.initializer, autocast=False)
+        self.bias = (
+            self.add_weight(name="bias", shape=(self.filters,), initializer="zeros", autocast=False)
+            if self.has_bias
+            else None
+        )
+        self.normalization.build((*input_shape[:-1], self.filters))
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return normalized(self._convolve, inputs, self.kernel, self.bias, self.normalization, training)
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(inputs, kernel, self.stride, "SAME")
+
+
+class SameDepthwiseConvolution(keras.layers.Layer):
+    """One filter a channel and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), C].
+
+    The kernel, [height, width, C], starts normal with the variance 2 / its area, as in EfficientNet.
+    """
+
+    def __init__(self, kernel_size: int, stride: int = 1, name: str | None = None):
+        super().__init__(name=name)
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.normalization = BatchNormalization(name="normalization")
+
+    def build(self, input_shape) -> None:
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1])
+        start = keras.initializers.RandomNormal(stddev=2**0.5 / self.kernel_size)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=start, autocast=False)
+        self.normalization.build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return normalized(self._convolve, inputs, self.kernel, None, self.normalization, training)
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return depthwise(inputs, kernel, self.stride)
+
+
+class SeparableConvolution(keras.layers.Layer):
+    """A 3 x 3 filter for each channel, then a 1 x 1 convolution with bias: [B, H, W, C] -> [B, H, W, filters].
+
+    It has no normalisation of its own, but `call` takes one: heads share their filters between levels and normalise
+    each level by itself.
+
+    Args:
+        initializer: of both kernels.
+    """
+
+    def __init__(self, filters: int, initializer: str, bias_initializer="zeros", name: str | None = None, dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.filters = filters
+        self.initializer = keras.initializers.get(initializer)
+        self.bias_initializer = bias_initializer
+
+    def build(self, input_shape) -> None:
+        channels = input_shape[-1]
+
+        def start(shape, dtype=None):  # as of a kernel with one filter: its fan-in counts all channels
+            return tf.squeeze(self.initializer((*shape, 1), dtype), axis=-1)
+
+        self.depthwise_kernel = self.add_weight(
+            name="depthwise_kernel", shape=(3, 3, channels), initializer=start, autocast=False
+        )
+        self.pointwise_kernel = self.add_weight(
+            name="pointwise_kernel",
+            shape=(1, 1, channels, self.filters),
+            initializer=self.initializer,
+            autocast=False,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.filters,), initializer=self.bias_initializer, autocast=False
+        )
+
+    def call(
+        self, inputs: tf.Tensor, normalization: BatchNormalization | None = None, training: bool = False
+    ) -> tf.Tensor:
+        features = depthwise(inputs, tf.cast(self.depthwise_kernel, inputs.dtype), 1)
+        return normalized(pointwise, features, self.pointwise_kernel, self.bias, normalization, training)
+
+
+def normalized(
+    convolve: Convolve,
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None,
+    normalization: BatchNormalization | None,
+    training: bool,
+) -> tf.Tensor:
+    """`convolve(inputs, kernel) + bias`, normalised; the last axis of `kernel` is that of the output's channels."""
+    if normalization is not None and not (training and normalization.trainable):
+        scale, offset = fixed_affine(normalization)
+        kernel, bias = kernel * scale, offset if bias is None else offset + bias * scale
+        normalization = None
+    features = convolve(inputs, tf.cast(kernel, inputs.dtype))
+    if bias is not None:
+        features = tf.nn.bias_add(features, tf.cast(bias, inputs.dtype))
+    return features if normalization is None else normalization(features, training=True)
+
+
+def pointwise(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """A 1 x 1 convolution: [B, H, W, C] and [1, 1, C, filters] -> [B, H, W, filters]."""
+    return tf.nn.conv2d(inputs, kernel, 1, "SAME")
+
+
+def depthwise(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
+    """One filter a channel: [B, H, W, C] and [height, width, C] -> [B, ceil(H / stride), ceil(W / stride), C]."""
+    return depthwise_convolution(inputs, kernel[..., None], stride, centred=False)

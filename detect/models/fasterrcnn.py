@@ -1,0 +1,316 @@
+"""Faster R-CNN: a detector of two stages. The first proposes regions, the second says what is in each of them.
+
+Papers: Ren et al., Faster R-CNN, arXiv 1506.01497; Lin et al., Feature Pyramid Networks, arXiv 1612.03144, whose
+pyramid, levels and head these are. Row `r50v2`: Li et al., Benchmarking Detection Transfer Learning with Vision
+Transformers, arXiv 2111.11429.
+Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
+`rpn.py` and `roi_heads.py`, BSD-3-Clause), whose published weights fit.
+What differs from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703.06870) pools regions; anchors that
+stick out of the image are not left out. What differs from torchvision: losses are divided by how many anchors and
+regions an image should give, as in detectron2, not by how many it gave, so that fewer (where regions are to be ignored)
+count less; anchors of a box that none overlaps are not positive; 1,000 proposals are kept in training, as in
+detectron2, not 2,000; a region has no box for the background; images are squares of 640 pixels by default (320 with
+MobileNetV3), where published APs are at a short side of 800 (320).
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from detect.layers.feature_pyramid import FeaturePyramid
+from detect.layers.mobilenet import MobileNetV3Large
+from detect.layers.region_head import RegionHead
+from detect.layers.region_proposals import RegionProposalHead
+from detect.layers.resnet import ResNet
+from detect.layers.sampling_seed import SamplingSeed
+from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.ops.anchors import anchor_boxes, cells
+from detect.ops.boxes import clip
+from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.compiling import dimension
+from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy
+from detect.ops.matching import NEGATIVE, NEITHER, Matches, gather_rows, match_by_iou
+from detect.ops.nms import non_maximum_suppression
+from detect.ops.proposals import Regions, propose_regions, sample_regions
+from detect.ops.roi_align import pyramid_roi_align
+from detect.ops.sampling import sample_balanced
+from detect.structures import Detections, Targets
+
+RATIOS = (0.5, 1.0, 2.0)  # height / width
+# Strides of the pyramid's levels and sizes of their anchors. MobileNetV3's last two features have the same stride.
+RESNET_STRIDES = (4, 8, 16, 32, 64)
+RESNET_SIZES = ((32,), (64,), (128,), (256,), (512,))
+MOBILENET_STRIDES = (32, 32, 64)
+MOBILENET_SIZES = ((32, 64, 128, 256, 512),) * 3
+DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the second stage's deltas, so that they have about unit variance
+POOLED = 7  # rows and columns of what is pooled from a region
+SMALLEST_SIDE = 1e-2  # pixels; narrower boxes are no detections, as in torchvision
+
+
+class Config(DetectorConfig):
+    """Network, proposals, matching and sampling."""
+
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101", "mobilenetv3"] = "resnet50"
+    norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
+    epsilon: float = 1e-5  # added to the variances of the backbone
+    filters: int = 256  # channels of the pyramid
+    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
+    normalized: bool = False  # batch normalisation in the pyramid
+    proposal_convolutions: int = 1  # of the first stage's head
+    region_convolutions: int = 0  # of the second stage's head, with batch normalisation
+    hidden: tuple[int, ...] = (1024, 1024)  # outputs of its fully connected layers
+
+    proposal_candidates: int = 1000  # regions of each level that enter suppression
+    proposals: int = 1000  # regions of an image that are left
+    proposal_candidates_in_training: int = 2000
+    proposals_in_training: int = 1000
+    proposal_iou: float = 0.7  # regions of one level that overlap more are one
+    proposal_confidence: float = 0.0  # regions of a lower objectness are no proposals
+
+    anchor_foreground: float = 0.7  # IoU from which an anchor is matched to a box
+    anchor_background: float = 0.3  # IoU below which it is background; between the two it is neither
+    anchor_samples: int = 256  # anchors of an image that enter the loss
+    region_foreground: float = 0.5  # IoU from which a region is matched to a box; below, it is background
+    region_samples: int = 512  # regions of an image that enter the loss
+
+
+# torchvision `references/detection`; its steps at epochs 16 and 22 are a cosine here.
+_RECIPE: dict[str, Any] = {
+    "weights": "imagenet",
+    "architecture": {"norm": "frozen"},
+    "freeze": ["backbone.stem", "backbone.stage1"],
+    "epochs": 26,
+    "batch_size": 16,
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.02,
+    "optimizer.reference_batch": 16,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 1e-4,
+    "optimizer.clip_norm": None,
+    "schedule.warmup": 0.005,  # 1,000 of 190,000 steps
+    "schedule.final": 0.01,
+    "schedule.closing": 0.0,
+    "pipeline.augmentation.scale": [1.0, 1.0],
+    "pipeline.augmentation.translate": 0.0,
+    "pipeline.augmentation.hue": 0,
+    "pipeline.augmentation.saturation": 0,
+    "pipeline.augmentation.value": 0,
+    "pipeline.augmentation.mosaic": 0.0,
+}
+# torchvision, pull request 5763: a long training from larger changes of scale, with batch normalisation everywhere.
+_LONG_RECIPE = {
+    **_RECIPE,
+    "architecture": {},
+    "freeze": [],
+    "epochs": 400,
+    "batch_size": 64,
+    "optimizer.learning_rate": 0.1,
+    "optimizer.reference_batch": 64,
+    "optimizer.weight_decay": 4e-5,
+    "pipeline.augmentation.scale": [0.1, 2.0],
+}
+
+_MOBILE_FROZEN = ["backbone.stem", "backbone.stage1", "backbone.stage2", "backbone.stage3"]
+
+_V2 = Config(normalized=True, proposal_convolutions=2, region_convolutions=4, hidden=(1024,))
+_MOBILE = Config(
+    backbone="mobilenetv3",
+    proposal_candidates=150,
+    proposals=150,
+    proposal_confidence=0.05,
+)
+
+# Published numbers are of 91 classes, with 1024 * 55 weights more in the last layers than ours of 80 have.
+VARIANTS = {
+    "r18": Variant(Config(backbone="resnet18"), 640, None, _RECIPE),
+    "r50": Variant(Config(), 640, 37.0, _RECIPE, 41.70, 134.38),
+    "r50v2": Variant(_V2, 640, 46.7, _LONG_RECIPE, 43.66, 280.37),
+    "mobilenetv3": Variant(_MOBILE, 320, 22.8, {**_RECIPE, "freeze": _MOBILE_FROZEN}, 19.33, 0.719),
+}
+
+
+class FasterRCNN(Detector):
+    """The detector.
+
+    In training, the second stage learns from a random sample of the proposals and of the true boxes, and the first
+    from a random sample of its anchors; outside training, both from all proposals and from a fixed sample.
+
+    Attributes:
+        backbone, neck: features of several strides.
+        proposal_head: the first stage, the same at all levels.
+        region_head: the second stage.
+        seed: of the samples.
+    """
+
+    class_layers = ("class_logits", "class_deltas")
+    config: Config
+
+    def __init__(self, config: Config, classes: int, name: str | None = None):
+        super().__init__(config, classes, name=name)
+        mobile = config.backbone == "mobilenetv3"
+        self.strides = MOBILENET_STRIDES if mobile else RESNET_STRIDES
+        self.sizes = MOBILENET_SIZES if mobile else RESNET_SIZES
+        self.backbone = _backbone(config)
+        self.neck = FeaturePyramid(
+            config.filters,
+            levels=len(self.strides) - 1,
+            coarse="pool",
+            normalized=config.normalized,
+            name="neck",
+        )
+        anchors = len(self.sizes[0]) * len(RATIOS)
+        self.proposal_head = RegionProposalHead(
+            anchors, config.filters, config.proposal_convolutions, name="proposal_head"
+        )
+        self.region_head = RegionHead(
+            classes, config.filters, config.region_convolutions, config.hidden, name="region_head"
+        )
+        self.seed = SamplingSeed()
+
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw predictions of both stages.
+
+        Returns:
+            objectness: logits [B, A]. anchor_deltas: [B, A, 4], as `decode_deltas` reads them.
+            regions: `Regions`, the R proposals or, in training, the sample of them that the second stage looked at.
+            logits: [B, R, K + 1], the background last. deltas: [B, R, K, 4], with `DELTA_WEIGHTS`.
+            seed: int32 [2], of the sample of anchors.
+            size: height and width of the images, pixels.
+        """
+        levels = self.neck(self._features(images, training), training=training)
+        stage = [self.proposal_head(level) for level in levels]
+        objectness, deltas = (tf.concat(part, axis=1) for part in zip(*stage, strict=True))
+        size = (images.shape[1], images.shape[2])
+        seed = self.seed.next() if training else tf.zeros([2], tf.int32)
+        regions = self._propose(objectness, deltas, size, training)
+        if training and targets is not None:
+            regions = self._sample(regions, targets, seed)
+        logits, class_deltas = self.region_head(self._pool(levels, regions), training=training)
+        return {
+            "objectness": objectness,
+            "anchor_deltas": deltas,
+            "regions": regions,
+            "logits": logits,
+            "deltas": class_deltas,
+            "seed": seed,
+            "size": size,
+        }
+
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Of each stage, cross-entropy of the classes and smooth L1 of the box deltas (Ren et al., 3.1.2)."""
+        return {**self._anchor_losses(outputs, targets), **self._region_losses(outputs, targets)}
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Every region may be found in several classes, each with its own box; suppression is per class."""
+        regions, (height, width) = outputs["regions"], outputs["size"]
+        boxes = decode_deltas(regions.boxes[:, :, None], outputs["deltas"], DELTA_WEIGHTS)  # [B, R, K, 4]
+        boxes = clip(boxes, height, width)
+        found = regions.valid[..., None] & (tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= SMALLEST_SIDE)
+        return non_maximum_suppression(
+            boxes,
+            tf.where(found, tf.nn.softmax(outputs["logits"])[..., :-1], 0.0),
+            iou=self.config.iou if iou is None else iou,
+            confidence=self.config.confidence if confidence is None else confidence,
+            max_detections=self.config.max_detections,
+            candidates=self.config.candidates,
+        )
+
+    def _features(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        features = self.backbone(images, training=training)
+        return [features.first32, features.last32] if self.config.backbone == "mobilenetv3" else features
+
+    def _anchors(self, size: tuple[int, int]) -> np.ndarray:
+        return anchor_boxes(*size, self.strides, self.sizes, RATIOS, spread=self.config.spread)
+
+    def _propose(self, objectness, deltas, size: tuple[int, int], training: bool) -> Regions:
+        config = self.config
+        return propose_regions(
+            self._anchors(size),
+            tf.stop_gradient(objectness),
+            tf.stop_gradient(deltas),
+            levels=tuple(self.proposal_head.anchors * count for count in cells(*size, self.strides)),
+            height=size[0],
+            width=size[1],
+            iou=config.proposal_iou,
+            confidence=config.proposal_confidence,
+            candidates=config.proposal_candidates_in_training if training else config.proposal_candidates,
+            keep=config.proposals_in_training if training else config.proposals,
+        )
+
+    def _sample(self, regions: Regions, targets: Targets, seed: tf.Tensor) -> Regions:
+        return sample_regions(
+            regions,
+            *targets,
+            size=self.config.region_samples,
+            positive_share=0.25,
+            foreground=self.config.region_foreground,
+            seed=seed + tf.constant([1, 0]),  # anchors are drawn by `seed` itself
+        )
+
+    def _pool(self, levels: list[tf.Tensor], regions: Regions) -> tf.Tensor:
+        """[B, R, 7, 7, C], from the level that suits the region's size; the coarsest is for proposals only.
+
+        As in torchvision, of two levels of the same stride the first serves all, and nothing is shifted by half a cell.
+        """
+        count = len(set(self.strides)) - 1
+        return pyramid_roi_align(
+            levels[:count], regions.boxes, strides=self.strides[:count], size=POOLED, samples=2, aligned=False
+        )
+
+    def _anchor_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        anchors = self._anchors(outputs["size"])
+        matches = self._match_anchors(anchors, targets)
+        size = self.config.anchor_samples
+        drawn = sample_balanced(matches.indices >= 0, matches.indices == NEGATIVE, size, 0.5, outputs["seed"])
+        positive, negative = drawn
+        objectness = binary_cross_entropy(outputs["objectness"], tf.cast(positive, tf.float32))
+        true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
+        boxes = tf.reduce_sum(smooth_l1(outputs["anchor_deltas"], true_deltas), axis=-1)
+        count = size * _images(outputs["objectness"])
+        return {
+            "objectness": _sum_where(positive | negative, objectness) / count,
+            "proposal": _sum_where(positive, boxes) / count,
+        }
+
+    def _region_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        regions = outputs["regions"]
+        matches = self._match_regions(regions.boxes, targets)
+        positive = regions.valid & (matches.indices >= 0)  # [B, R]
+        labels = tf.where(positive, gather_rows(targets.labels, matches.indices), self.classes)
+        classes = softmax_cross_entropy(outputs["logits"], labels)
+
+        true_boxes = gather_rows(targets.boxes, matches.indices)
+        true_deltas = encode_deltas(regions.boxes, true_boxes, DELTA_WEIGHTS)
+        deltas = tf.gather(outputs["deltas"], tf.minimum(labels, self.classes - 1), axis=2, batch_dims=2)
+        boxes = tf.reduce_sum(smooth_l1(deltas, true_deltas), axis=-1)
+
+        count = dimension(regions.boxes, 1) * _images(regions.boxes)
+        return {
+            "class": _sum_where(regions.valid & (matches.indices != NEITHER), classes) / count,
+            "box": _sum_where(positive, boxes) / count,
+        }
+
+    def _match_anchors(self, anchors, targets: Targets) -> Matches:
+        thresholds = {"foreground": self.config.anchor_foreground, "background": self.config.anchor_background}
+        return match_by_iou(anchors, *targets, **thresholds, low_quality=True)
+
+    def _match_regions(self, boxes, targets: Targets) -> Matches:
+        threshold = self.config.region_foreground
+        return match_by_iou(boxes, *targets, foreground=threshold, background=threshold, low_quality=False)
+
+
+def _backbone(config: Config) -> ResNet | MobileNetV3Large:
+    options: dict[str, Any] = {"frozen": config.norm == "frozen", "epsilon": config.epsilon, "name": "backbone"}
+    if config.backbone == "mobilenetv3":
+        return MobileNetV3Large(**options)
+    return ResNet(int(config.backbone.removeprefix("resnet")), **options)
+
+
+def _images(values: tf.Tensor) -> tf.Tensor:
+    """The number of images of the whole batch, all replicas together."""
+    return sum_over_replicas(tf.cast(tf.shape(values)[0], tf.float32))
+
+
+def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -1,0 +1,200 @@
+"""FCOS: an anchor-free detector of one stage. Every point within an object predicts how far its four sides are.
+
+Paper: Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, arXiv 1904.01355, with the improvements of its
+second version (arXiv 2006.09214): centre sampling, GIoU, centre-ness beside the boxes.
+Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`, BSD-3-Clause).
+What differs from the papers, as in torchvision: distances are ReLU of the raw values, in strides, where the paper has
+exp and a learnt scale for each level; a box's score is the root of class times centre-ness; the box loss is not
+weighted. What differs from torchvision: points are centres of cells, as in the paper, where it has their corners
+(`offset`, `spread`); images are squares of 640 pixels by default, where its published AP is at a short side of 800.
+Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.convolution import prior_bias
+from detect.layers.feature_pyramid import FeaturePyramid
+from detect.layers.head_tower import HeadTower, head_convolution
+from detect.layers.resnet import ResNet
+from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.ops.anchors import anchor_boxes, cells, points
+from detect.ops.atss import assign_atss
+from detect.ops.boxes import clip
+from detect.ops.centre_sampling import assign_points, centreness
+from detect.ops.coding import decode_distances, encode_distances
+from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal
+from detect.ops.matching import gather_rows
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Detections, Targets
+
+STRIDES = (8, 16, 32, 64, 128)
+# For each level, the distances to the farthest side of a box, in strides, that it is for (paper, section 3.2).
+REACHES = ((0.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, np.inf))
+ATSS_SIZES = tuple((8.0 * stride,) for stride in STRIDES)  # squares that stand for points (ATSS, section 3.2)
+
+
+class Config(DetectorConfig):
+    """Structure, assignment and loss (second version of the paper, sections 3 and 4)."""
+
+    depth: Literal[18, 34, 50, 101] = 50  # layers of the ResNet
+    norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
+    filters: int = 256  # channels of the pyramid and the head
+    offset: float = 0.5  # where in its cell a point lies: 0.5 in the centre, 0 at the top-left corner
+    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
+    prior: float = 0.01  # score that every class starts at
+    assignment: Literal["fcos", "atss"] = "fcos"
+    radius: float = 1.5  # strides from the centre of a box within which points learn it
+    alpha: float = 0.25  # focal loss: weight of the positive answers
+    gamma: float = 2.0  # focal loss: how much easy answers are discounted
+    confidence: float = 0.2  # torchvision's; of the root, so 0.04 of the product
+    iou: float = 0.6
+    candidates: int = 1000  # of each level
+
+
+# torchvision `references/detection`; its steps at epochs 16 and 22 are a cosine here.
+_RECIPE: dict[str, Any] = {
+    "weights": "imagenet",
+    "architecture": {"norm": "frozen"},
+    "freeze": ["backbone.stem", "backbone.stage1"],
+    "epochs": 26,
+    "batch_size": 16,
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.01,
+    "optimizer.reference_batch": 16,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 1e-4,
+    "optimizer.clip_norm": None,
+    "schedule.warmup": 0.005,  # 1,000 of 190,000 steps
+    "schedule.final": 0.01,
+    "schedule.closing": 0.0,
+    "pipeline.augmentation.scale": [1.0, 1.0],
+    "pipeline.augmentation.translate": 0.0,
+    "pipeline.augmentation.hue": 0,
+    "pipeline.augmentation.saturation": 0,
+    "pipeline.augmentation.value": 0,
+    "pipeline.augmentation.mosaic": 0.0,
+}
+
+# Published sizes are for 91 classes and, multiply-adds, for 800 x 800 pixels, of which the pyramid makes 13,343 cells.
+# Ours are for 80 classes: 11 x (9 x 256 + 1) less, 0.025 million; once a cell, 0.34 billion.
+VARIANTS = {
+    "r18": Variant(Config(depth=18), 640, None, _RECIPE),
+    "r34": Variant(Config(depth=34), 640, None, _RECIPE),
+    "r50": Variant(Config(depth=50), 640, 39.2, _RECIPE, 32.244, 127.87),
+    "r101": Variant(Config(depth=101), 640, None, _RECIPE),
+}
+
+
+class Head(Composite):
+    """Features of any level [B, h, w, C] -> what each of its h * w cells predicts, float32.
+
+    Class logits [B, h * w, K], distances [B, h * w, 4] to left, top, right and bottom, in strides, 0 or more, and the
+    logit of the centre-ness [B, h * w]. Two towers, one for the classes, one for the rest.
+    """
+
+    def __init__(self, classes: int, prior: float, filters: int = 256, name: str | None = None):
+        super().__init__(name=name)
+        self.classes = classes
+        self.class_tower = HeadTower(filters, normalized=True, name="class_tower")
+        self.box_tower = HeadTower(filters, normalized=True, name="box_tower")
+        self.class_logits = head_convolution("class_logits", classes, bias_initializer=prior_bias(prior))
+        self.distances = head_convolution("distances", 4, bias_initializer="ones", dtype="float32")
+        self.centreness = head_convolution("centreness", 1, dtype="float32")
+
+    def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        box_features = self.box_tower(features)
+        count = tf.shape(features)[1] * tf.shape(features)[2]
+        logits = tf.reshape(self.class_logits(self.class_tower(features)), [-1, count, self.classes])
+        distances = tf.reshape(tf.nn.relu(self.distances(box_features)), [-1, count, 4])
+        return tf.cast(logits, tf.float32), distances, tf.reshape(self.centreness(box_features), [-1, count])
+
+
+class FCOS(Detector):
+    """The detector. Each cell of five levels is a point that says its class, its box, and how central it is in it.
+
+    Attributes:
+        backbone: with `stem` and `stage1` to `stage4`, names that a training run can freeze.
+        neck, head: the rest.
+    """
+
+    config: Config
+
+    def __init__(self, config: Config, classes: int, name: str | None = None):
+        super().__init__(config, classes, name=name)
+        self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")
+        self.neck = FeaturePyramid(config.filters, name="neck")
+        self.head = Head(classes, config.prior, config.filters, name="head")
+
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw predictions for the points of all levels.
+
+        Returns:
+            logits: [B, A, K]. distances: [B, A, 4], left, top, right, bottom, in strides. centreness: [B, A], logits.
+            size: height and width of the images, pixels.
+        """
+        _, stride8, stride16, stride32 = self.backbone(images, training=training)
+        levels = self.neck([stride8, stride16, stride32], training=training)
+        predictions = zip(*(self.head(level) for level in levels), strict=True)
+        logits, distances, centre = (tf.concat(part, axis=1) for part in predictions)
+        size = (images.shape[1], images.shape[2])
+        return {"logits": logits, "distances": distances, "centreness": centre, "size": size}
+
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Focal, GIoU and centre-ness loss (paper, equation 2), each over the number of positive points."""
+        indices = self._assign(outputs["size"], targets)
+        positive = indices >= 0  # [B, A]
+        labels = tf.where(positive, gather_rows(targets.labels, indices), -1)
+        true_boxes = gather_rows(targets.boxes, indices)
+        centre = centreness(encode_distances(self._points(*outputs["size"])[0], true_boxes))
+
+        classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
+        boxes = giou_loss(self._boxes(outputs), true_boxes)
+        centres = binary_cross_entropy(outputs["centreness"], centre)
+        count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
+        return {
+            "class": _sum_where(indices != -2, classes) / count,
+            "box": _sum_where(positive, boxes) / count,
+            "centreness": _sum_where(positive, centres) / count,
+        }
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Boxes within the image; suppression is per class."""
+        height, width = outputs["size"]
+        scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
+        return non_maximum_suppression(
+            clip(self._boxes(outputs), height, width),
+            scores,
+            iou=self.config.iou if iou is None else iou,
+            confidence=self.config.confidence if confidence is None else confidence,
+            max_detections=self.config.max_detections,
+            candidates=self.config.candidates,
+            levels=cells(height, width, STRIDES),
+        )
+
+    def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions [A, 2] and strides [A], pixels."""
+        return points(height, width, STRIDES, self.config.offset, spread=self.config.spread)
+
+    def _boxes(self, outputs: dict[str, Any]) -> tf.Tensor:
+        """Predicted boxes [B, A, 4]."""
+        positions, strides = self._points(*outputs["size"])
+        return decode_distances(positions, outputs["distances"] * strides[:, None])
+
+    def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:
+        """The true box of each point: int32 [B, A], -1 for background, -2 for neither."""
+        lengths = cells(*size, STRIDES)
+        if self.config.assignment == "atss":
+            place = {"offset": self.config.offset, "spread": self.config.spread}
+            squares = anchor_boxes(*size, STRIDES, ATSS_SIZES, (1.0,), rounded=False, **place)
+            return assign_atss(squares, lengths, *targets).indices
+        positions, strides = self._points(*size)
+        ranges = np.repeat(np.asarray(REACHES, np.float32), lengths, axis=0) * strides[:, None]
+        return assign_points(positions, strides, ranges, *targets, radius=self.config.radius).indices
+
+
+def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -1,0 +1,222 @@
+"""SSD: a detector of one stage with default boxes of many sizes and shapes, trained with the hardest negatives.
+
+Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
+Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssd.py`, BSD-3-Clause),
+whose published weights (`SSD300_VGG16_Weights.COCO_V1`) fit.
+What differs: of the best 400 boxes of each class, which torchvision takes, only those enter suppression that are among
+the best `candidates` pairs of box and class of the image.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.vgg import VGG16
+from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.ops.boxes import clip
+from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.default_boxes import default_boxes
+from detect.ops.losses import smooth_l1, softmax_cross_entropy
+from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
+from detect.ops.nms import non_maximum_suppression
+from detect.ops.sampling import hardest_negatives
+from detect.structures import Detections, Targets
+
+STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
+SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes, shares of the image; the last one is no map's
+RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
+WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the deltas: 1 over the paper's "variances" 0.1 and 0.2
+
+
+class Config(DetectorConfig):
+    """Size, matching and loss (paper, section 2.2)."""
+
+    width: float = 1.0  # factor on the number of channels
+    foreground: float = 0.5  # IoU from which a default box is matched to a box
+    negatives: float = 3.0  # for each positive default box
+    confidence: float = 0.01
+    iou: float = 0.45
+    max_detections: int = 200
+    candidates: int = 4000
+    class_candidates: int = 400  # of these, at most so many of a class
+
+
+# torchvision `references/detection`: 8 GPUs with 4 images each; its steps at epochs 80 and 110 are a cosine here.
+_RECIPE: dict[str, Any] = {
+    "weights": "imagenet",
+    "freeze": ["backbone.stage1"],
+    "epochs": 120,
+    "batch_size": 32,
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.002,
+    "optimizer.reference_batch": 32,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 5e-4,
+    "optimizer.clip_norm": None,
+    "schedule.warmup": 0.01,
+    "schedule.final": 0.01,
+    "schedule.closing": 0.0,
+    "pipeline.augmentation.scale": [0.25, 2.0],  # stands for zooming out by up to 4 and cropping by overlap
+    "pipeline.augmentation.translate": 0.5,
+    "pipeline.augmentation.hue": 9,
+    "pipeline.augmentation.saturation": 64,
+    "pipeline.augmentation.value": 32,
+    "pipeline.augmentation.mosaic": 0.0,
+}
+
+# Published figures are for 91 columns of class logits. Ours has 81: 10 x 133,662 parameters and 10 x 49.8 million
+# multiply-adds less.
+VARIANTS = {"vgg16": Variant(Config(), 300, 25.1, _RECIPE, 34.305, 34.36)}
+
+
+class Rescale(Composite):
+    """Features [B, h, w, C] of length 1 at each place, times a learnt factor for each channel (paper, section 3.1)."""
+
+    def build(self, input_shape) -> None:
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer=keras.initializers.Constant(20.0))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.math.l2_normalize(inputs, axis=-1) * self.scale
+
+
+class ExtraMap(Composite):
+    """A coarser feature map, by a 1 x 1 and a 3 x 3 convolution: half the size, or two rows and columns less."""
+
+    def __init__(self, filters: int, halves: bool, name: str | None = None):
+        super().__init__(name=name)
+        self.halves = halves
+        self.reduce = keras.layers.Conv2D(filters // 2, 1, activation="relu", name="reduce")
+        self.shrink = keras.layers.Conv2D(filters, 3, strides=2 if halves else 1, activation="relu", name="shrink")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        features = self.reduce(inputs)
+        return self.shrink(tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]]) if self.halves else features)
+
+
+class HeadLevel(Composite):
+    """A feature map [B, h, w, C] -> class logits [B, a, K + 1] and box deltas [B, a, 4] of its default boxes, float32.
+
+    a is h * w * `boxes`. The last column of the logits is the background.
+    """
+
+    def __init__(self, classes: int, boxes: int, name: str | None = None):
+        super().__init__(name=name)
+        self.columns = classes + 1
+        options = {"kernel_size": 3, "padding": "same", "dtype": "float32"}
+        self.class_logits = keras.layers.Conv2D(boxes * self.columns, name="class_logits", **options)
+        self.box_deltas = keras.layers.Conv2D(boxes * 4, name="box_deltas", **options)
+
+    def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return by_box(self.class_logits(features), self.columns), by_box(self.box_deltas(features), 4)
+
+
+def by_box(features: tf.Tensor, columns: int) -> tf.Tensor:
+    """What a head says of each default box: [B, h, w, boxes * columns] -> [B, h * w * boxes, columns]."""
+    _, height, width, channels = features.shape
+    return tf.reshape(features, [-1, height * width * channels // columns, columns])
+
+
+class SSD(Detector):
+    """The detector. Each cell of six feature maps has four or six default boxes; each says its class and its box.
+
+    Attributes:
+        backbone: with `stage1` to `stage5`, names that a training run can freeze.
+        rescale, dilated, pointwise, extra: what turns its features into the six maps.
+        head: a level for each map.
+    """
+
+    config: Config
+    size_divisor = 1
+    smallest_side = 300  # the maps shrink to a single cell
+
+    def __init__(self, config: Config, classes: int, name: str | None = None):
+        super().__init__(config, classes, name=name)
+        self.backbone = VGG16(config.width, name="backbone")
+        self.rescale = Rescale(name="rescale")
+        wide, *others = (int(filters * config.width) for filters in (1024, 512, 256, 256, 256))
+        options = {"filters": wide, "padding": "same", "activation": "relu"}
+        self.dilated = keras.layers.Conv2D(kernel_size=3, dilation_rate=6, name="dilated", **options)
+        self.pointwise = keras.layers.Conv2D(kernel_size=1, name="pointwise", **options)
+        self.extra = [ExtraMap(filters, index < 2, name=f"extra{index}") for index, filters in enumerate(others)]
+        self.head = [
+            HeadLevel(classes, 2 + 2 * len(ratios), name=f"head{index}") for index, ratios in enumerate(RATIOS)
+        ]
+
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw predictions for the default boxes of all maps.
+
+        Returns:
+            logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with `WEIGHTS`.
+            grids: rows and columns of each map. size: height and width of the images, pixels.
+        """
+        *_, stride8, stride16 = self.backbone(images, training=training)
+        features = tf.nn.max_pool2d(stride16, 3, 1, "SAME")
+        maps = [self.rescale(stride8), self.pointwise(self.dilated(features))]
+        for extra in self.extra:
+            maps.append(extra(maps[-1]))
+        logits, deltas = zip(*(level(features) for level, features in zip(self.head, maps, strict=True)), strict=True)
+        return {
+            "logits": tf.concat(logits, axis=1),
+            "deltas": tf.concat(deltas, axis=1),
+            "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
+            "size": (images.shape[1], images.shape[2]),
+        }
+
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
+        return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Boxes within the image; suppression is per class."""
+        return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
+
+
+def multibox_losses(
+    outputs: dict[str, Any], anchors: np.ndarray, targets: Targets, foreground: float, negatives: float
+) -> dict[str, tf.Tensor]:
+    """The losses of SSD (paper, equations 1 to 3), each over the number of positive default boxes `anchors` [A, 4].
+
+    Args:
+        outputs: `logits` [B, A, K + 1] and `deltas` [B, A, 4].
+        foreground: IoU from which a default box is positive.
+        negatives: how many of the hardest negatives of an image count for each of its positives.
+    """
+    matches = match_default_boxes(anchors, *targets, foreground=foreground)
+    positive = matches.indices >= 0  # [B, A]
+    labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
+    classes = softmax_cross_entropy(outputs["logits"], labels)
+    chosen = positive | hardest_negatives(classes, positive, matches.indices == NEGATIVE, negatives)
+
+    true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices), WEIGHTS)
+    boxes = tf.reduce_sum(smooth_l1(outputs["deltas"], true_deltas, beta=1.0), axis=-1)
+
+    count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
+    return {"class": _sum_where(chosen, classes) / count, "box": _sum_where(positive, boxes) / count}
+
+
+def best_boxes(
+    outputs: dict[str, Any], anchors: np.ndarray, config: DetectorConfig, class_candidates: int, confidence, iou
+) -> Detections:
+    """What `decode` gives, of the same `outputs`; `confidence` and `iou` replace the values of `config`."""
+    boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
+    return non_maximum_suppression(
+        clip(boxes, *outputs["size"]),
+        tf.nn.softmax(outputs["logits"])[..., :-1],
+        iou=config.iou if iou is None else iou,
+        confidence=config.confidence if confidence is None else confidence,
+        max_detections=config.max_detections,
+        candidates=config.candidates,
+        of_class=class_candidates,
+    )
+
+
+def _boxes(outputs: dict[str, Any]) -> np.ndarray:
+    return default_boxes(*outputs["size"], outputs["grids"], SCALES, RATIOS, STEPS)
+
+
+def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.where(mask, values, 0))

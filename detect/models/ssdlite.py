@@ -1,0 +1,181 @@
+"""SSDLite: SSD for phones, with a MobileNetV3 and depthwise convolutions in its head.
+
+Papers: Howard et al., Searching for MobileNetV3, arXiv 1905.02244, section 6.3; Sandler et al., MobileNetV2, arXiv
+1801.04381, section 6.2. SSD: Liu et al., arXiv 1512.02325.
+Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssdlite.py`,
+BSD-3-Clause), whose published weights (`SSDLite320_MobileNet_V3_Large_Weights.COCO_V1`) fit.
+What differs: of the best 300 boxes of each class, which torchvision takes, only those enter suppression that are among
+the best `candidates` pairs of box and class of the image.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from detect.layers.composite import Composite
+from detect.layers.mobilenet import MobileNetV3Large
+from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.models.detector import Detector, DetectorConfig, Variant
+from detect.models.ssd import best_boxes, by_box, multibox_losses
+from detect.ops.default_boxes import default_boxes
+from detect.structures import Detections, Targets
+
+MAPS = 6
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes, shares of the image; the last one is no map's
+RATIOS = ((2, 3),) * MAPS
+BOXES = 6  # in a cell: two squares, two shapes of each ratio
+HALF_RANGE = (127.5, 127.5, 127.5)  # pixels become -1 to 1
+
+
+class Config(DetectorConfig):
+    """Size, matching and loss."""
+
+    width: float = 1.0  # factor on the number of channels
+    # Half the channels in the backbone's tail. ImageNet weights are published for the whole tail only.
+    reduced_tail: bool = True
+    foreground: float = 0.5  # IoU from which a default box is matched to a box
+    negatives: float = 3.0  # for each positive default box
+    confidence: float = 0.001
+    iou: float = 0.55
+    max_detections: int = 300
+    candidates: int = 4000
+    class_candidates: int = 300  # of these, at most so many of a class
+
+
+# torchvision `references/detection`: 8 GPUs with 24 images each.
+_RECIPE: dict[str, Any] = {
+    "weights": "none",
+    "epochs": 660,
+    "batch_size": 192,
+    "optimizer.name": "sgd",
+    "optimizer.learning_rate": 0.15,
+    "optimizer.reference_batch": 192,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 4e-5,
+    "optimizer.clip_norm": None,
+    "schedule.warmup": 0.002,
+    "schedule.final": 0.0,
+    "schedule.closing": 0.0,
+    "pipeline.augmentation.scale": [1.0, 2.0],  # stands for cropping by overlap
+    "pipeline.augmentation.translate": 0.5,
+    "pipeline.augmentation.hue": 0,
+    "pipeline.augmentation.saturation": 0,
+    "pipeline.augmentation.value": 0,
+    "pipeline.augmentation.mosaic": 0.0,
+}
+
+# Published figures are for 91 columns of class logits. Ours has 81: 10 x 13,860 parameters and 10 x 2.0 million
+# multiply-adds less.
+VARIANTS = {"mobilenetv3": Variant(Config(), 320, 21.3, _RECIPE, 3.301, 0.563)}
+
+
+def start() -> keras.initializers.Initializer:
+    """Initial values of all kernels, as torchvision trains from scratch."""
+    return keras.initializers.RandomNormal(stddev=0.03)
+
+
+def options() -> dict[str, Any]:
+    """Of convolutions with batch normalisation."""
+    return {"epsilon": 1e-3, "momentum": 0.97, "initializer": start()}
+
+
+class ExtraMap(Composite):
+    """A feature map of half the size, rounded up: 1 x 1, depthwise and 1 x 1 convolution, each normalised, ReLU6."""
+
+    def __init__(self, filters: int, name: str | None = None):
+        super().__init__(name=name)
+        self.layers: list[NormalizedConvolution | NormalizedDepthwise] = [
+            NormalizedConvolution(filters // 2, 1, name="reduce", **options()),
+            NormalizedDepthwise(3, 2, name="depthwise", **options()),
+            NormalizedConvolution(filters, 1, name="restore", **options()),
+        ]
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        features = inputs
+        for layer in self.layers:
+            features = tf.nn.relu6(layer(features, training=training))
+        return features
+
+
+class HeadLevel(Composite):
+    """A feature map [B, h, w, C] -> class logits [B, a, K + 1] and box deltas [B, a, 4] of its default boxes, float32.
+
+    a is h * w * 6. The last column of the logits is the background.
+    """
+
+    def __init__(self, classes: int, name: str | None = None):
+        super().__init__(name=name)
+        self.columns = classes + 1
+        self.class_depthwise = NormalizedDepthwise(3, name="class_depthwise", **options())
+        self.class_logits = prediction("class_logits", BOXES * self.columns)
+        self.box_depthwise = NormalizedDepthwise(3, name="box_depthwise", **options())
+        self.box_deltas = prediction("box_deltas", BOXES * 4)
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        class_features = tf.nn.relu6(self.class_depthwise(features, training=training))
+        box_features = tf.nn.relu6(self.box_depthwise(features, training=training))
+        return by_box(self.class_logits(class_features), self.columns), by_box(self.box_deltas(box_features), 4)
+
+
+def prediction(name: str, filters: int) -> keras.layers.Conv2D:
+    """A 1 x 1 convolution to the final values."""
+    return keras.layers.Conv2D(filters, 1, kernel_initializer=start(), dtype="float32", name=name)
+
+
+class SSDLite(Detector):
+    """The detector. Each cell of six feature maps has six default boxes; each says its class and its box.
+
+    Attributes:
+        backbone: with `stem` and `stage1` to `stage5`, names that a training run can freeze.
+        extra: the four maps behind it.
+        head: a level for each map.
+    """
+
+    config: Config
+    size_divisor = 1
+
+    def __init__(self, config: Config, classes: int, name: str | None = None):
+        super().__init__(config, classes, name=name)
+        self.backbone = MobileNetV3Large(
+            config.width, config.reduced_tail, HALF_RANGE, HALF_RANGE, name="backbone", **options()
+        )
+        self.extra = [
+            ExtraMap(max(16, int(filters * config.width)), name=f"extra{index}")
+            for index, filters in enumerate((512, 256, 256, 128))
+        ]
+        self.head = [HeadLevel(classes, name=f"head{index}") for index in range(MAPS)]
+
+    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+        """Raw predictions for the default boxes of all maps.
+
+        Returns:
+            logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with SSD's weights.
+            grids: rows and columns of each map. size: height and width of the images, pixels.
+        """
+        features = self.backbone(images, training=training)
+        maps = [features.expanded16, features.last32]
+        for extra in self.extra:
+            maps.append(extra(maps[-1], training=training))
+        levels = [level(features, training=training) for level, features in zip(self.head, maps, strict=True)]
+        logits, deltas = zip(*levels, strict=True)
+        return {
+            "logits": tf.concat(logits, axis=1),
+            "deltas": tf.concat(deltas, axis=1),
+            "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
+            "size": (images.shape[1], images.shape[2]),
+        }
+
+    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+        """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
+        return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Boxes within the image; suppression is per class."""
+        return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
+
+
+def _boxes(outputs: dict[str, Any]) -> np.ndarray:
+    return default_boxes(*outputs["size"], outputs["grids"], SCALES, RATIOS)

@@ -1,0 +1,83 @@
+"""Which points learn which true box, by where they lie: FCOS (Tian et al. 2019, arXiv 1904.01355, sections 3.1-3.2).
+
+True boxes are visited one after the other and every point remembers its smallest, so that memory grows with B * A, not
+with B * N * A, and time with the boxes that are there, not with the padding.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from detect.ops.boxes import EPSILON, area
+from detect.ops.compiling import compiled, dimension, fused
+from detect.ops.matching import NEGATIVE, NEITHER, used_rows, with_spare_row
+
+
+class PointMatches(NamedTuple):
+    """What each point was matched to."""
+
+    indices: tf.Tensor  # int32 [B, A]: a true box 0..N-1, NEGATIVE, or NEITHER (no part of the loss)
+
+
+@fused
+def assign_points(
+    points: tf.Tensor,
+    strides: tf.Tensor,
+    ranges: tf.Tensor,
+    boxes: tf.Tensor,
+    labels: tf.Tensor,
+    ignore: tf.Tensor,
+    *,
+    radius: float = 1.5,
+) -> PointMatches:
+    """Assign points [A, 2] to true boxes [B, N, 4]. No gradient flows.
+
+    Args:
+        points: [A, 2], pixels.
+        strides: [A], pixels.
+        ranges: [A, 2], for each point the least and the largest distance to the farthest side of a box that its level
+            is for, pixels; both belong to it. The paper has 0, 64, 128, 256, 512 and infinity for levels 3 to 7.
+        boxes: [B, N, 4].
+        labels: [B, N], -1 in padded rows, which never match.
+        ignore: bool [B, N], regions without positives of their own; points inside are neither unless positive.
+        radius: how near a point has to be to the centre of a box, in x and in y, in strides; infinity for anywhere
+            within the box, as in the first version of the paper.
+
+    A point is positive if it lies within a true box, near its centre, and its level is for boxes of that size. Of
+    several boxes it takes the one of the smallest area, the first of equals. All borders of boxes are outside. A box
+    whose size lies on the border of two levels belongs to both, as in the authors' code; in torchvision to neither.
+    """
+    boxes, labels, ignore = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
+    x, y = tf.unstack(points, axis=-1)  # [A]
+    least, most = tf.unstack(ranges, axis=-1)
+    reach = strides * radius
+    real = (labels >= 0) & ~ignore
+
+    def visit(n, smallest, index, ignored):
+        box, is_real, is_ignored = (tf.gather(rows, [n], axis=1) for rows in (boxes, real, ignore))
+        x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
+        left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y  # [B, A]
+        inside = tf.minimum(tf.minimum(left, right), tf.minimum(top, bottom)) > 0
+        near = tf.maximum(tf.abs(left - right), tf.abs(top - bottom)) < 2 * reach
+        farthest = tf.maximum(tf.maximum(left, right), tf.maximum(top, bottom))
+        matches = is_real & inside & near & (farthest >= least) & (farthest <= most)
+        size = tf.where(matches, area(box), float("inf"))
+        index = tf.where(size < smallest, n, index)
+        return n + 1, tf.minimum(size, smallest), index, ignored | (is_ignored & inside)
+
+    shape = [dimension(boxes, 0), dimension(points, 0)]
+    start = (0, tf.fill(shape, float("inf")), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool))
+    used = used_rows(labels, ignore)
+    _, _, index, ignored = tf.while_loop(lambda n, *_: n < used, visit, start)
+    return PointMatches(tf.where((index == NEGATIVE) & ignored, NEITHER, index))
+
+
+@compiled
+def centreness(distances: tf.Tensor) -> tf.Tensor:
+    """How central points are [...] in 0..1, by their `distances` [..., 4] to the left, top, right, bottom (eq. 3).
+
+    The root of `min(left, right) / max(left, right)` times the same of top and bottom; 0 on a border and outside.
+    """
+    left, top, right, bottom = tf.unstack(tf.nn.relu(distances), axis=-1)
+    across = tf.minimum(left, right) / tf.maximum(tf.maximum(left, right), EPSILON)
+    return tf.sqrt(across * tf.minimum(top, bottom) / tf.maximum(tf.maximum(top, bottom), EPSILON))

@@ -1,0 +1,104 @@
+"""Regions that may hold an object: what the first stage of a detector hands to its second (Ren et al. 2015, section 3).
+
+Their number is fixed and the rest is padding, so both stages are one compiled step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from detect.ops.boxes import clip
+from detect.ops.coding import decode_deltas
+from detect.ops.compiling import at_most, compiled, dimension
+from detect.ops.matching import NEGATIVE, match_by_iou
+from detect.ops.nms import suppress
+from detect.ops.sampling import sample_balanced
+
+SMALLEST_SIDE = 1e-3  # pixels; narrower boxes are no proposals, as in torchvision
+
+
+class Regions(NamedTuple):
+    """Boxes of R regions of each image, in pixels of the image."""
+
+    boxes: tf.Tensor  # float32 [B, R, 4]
+    valid: tf.Tensor  # bool [B, R]: False where a row is padding, whatever its box
+
+
+@compiled
+def propose_regions(
+    anchors: tf.Tensor,
+    objectness: tf.Tensor,
+    deltas: tf.Tensor,
+    *,
+    levels: tuple[int, ...],
+    height: int,
+    width: int,
+    iou: float = 0.7,
+    confidence: float = 0.0,
+    candidates: int = 1000,
+    keep: int = 1000,
+) -> Regions:
+    """The `keep` likeliest regions of each image, likeliest first (Lin et al. 2017, FPN, 4.1). No gradient flows.
+
+    Args:
+        anchors: [A, 4].
+        objectness: logits [B, A].
+        deltas: [B, A, 4], as `decode_deltas` reads them.
+        levels: how many of the A anchors each pyramid level has.
+        height, width: of the image, to which regions are cut, pixels.
+        iou: regions of one level that overlap more than this are one.
+        confidence: regions of a lower objectness, 0..1, are no proposals.
+        candidates: how many of each level enter suppression, the best by objectness.
+        keep: R.
+    """
+    objectness, deltas = tf.stop_gradient(objectness), tf.stop_gradient(deltas)
+    rows = _best_of_each_level(objectness, levels, candidates)  # [B, C]
+    boxes = decode_deltas(tf.gather(anchors, rows), tf.gather(deltas, rows, batch_dims=1))
+    boxes = clip(boxes, height, width)
+    scores = tf.gather(objectness, rows, batch_dims=1)
+    narrow = tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) < SMALLEST_SIDE
+    scores = tf.where(narrow | (tf.sigmoid(scores) < confidence), -np.inf, scores)
+    groups = np.repeat(np.arange(len(levels), dtype=np.int32), [min(candidates, count) for count in levels])
+    groups = tf.broadcast_to(groups, tf.shape(scores))
+    boxes, _, valid = suppress(boxes, scores, iou=iou, keep=keep, groups=groups)
+    return Regions(boxes, valid)
+
+
+@compiled
+def sample_regions(
+    regions: Regions,
+    boxes: tf.Tensor,
+    labels: tf.Tensor,
+    ignore: tf.Tensor,
+    *,
+    size: int = 512,
+    positive_share: float = 0.25,
+    foreground: float = 0.5,
+    seed: tf.Tensor,
+) -> Regions:
+    """`size` of the regions and true boxes of each image to learn from (Girshick 2015, Fast R-CNN, 2.3).
+
+    True boxes [B, N, 4] are regions too, so that there are some good ones from the first step on. Those that overlap
+    one by `foreground` or more are positive and make up to `positive_share`; the others fill up, unless they lie in
+    a region to ignore. Where all together are fewer than `size`, rows that were not drawn follow, as padding.
+    """
+    real = (labels >= 0) & ~ignore
+    regions = Regions(tf.concat([regions.boxes, boxes], axis=1), tf.concat([regions.valid, real], axis=1))
+    matches = match_by_iou(
+        regions.boxes, boxes, labels, ignore, foreground=foreground, background=foreground, low_quality=False
+    )
+    positive = (matches.indices >= 0) & regions.valid
+    negative = (matches.indices == NEGATIVE) & regions.valid
+    positive, negative = sample_balanced(positive, negative, size, positive_share, seed)
+    drawn = positive | negative
+    order = tf.math.top_k(tf.cast(drawn, tf.int32), at_most(size, dimension(drawn, 1))).indices
+    return Regions(tf.gather(regions.boxes, order, batch_dims=1), tf.gather(drawn, order, batch_dims=1))
+
+
+def _best_of_each_level(scores: tf.Tensor, levels: tuple[int, ...], candidates: int) -> tf.Tensor:
+    """Positions [B, C] in `scores` [B, A] of the best of each level, best first, level by level."""
+    starts = np.cumsum([0, *levels[:-1]])
+    parts = tf.split(scores, levels, axis=1)
+    best = [tf.math.top_k(part, min(candidates, count)).indices for part, count in zip(parts, levels, strict=True)]
+    return tf.concat([rows + int(start) for rows, start in zip(best, starts, strict=True)], axis=1)

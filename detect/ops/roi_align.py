@@ -1,0 +1,174 @@
+"""Features of boxes, cut out of feature maps at a fixed size by bilinear interpolation: RoIAlign (He et al. 2017, 3).
+
+All levels of a pyramid stand one after the other in one table of cells, so that a box costs the same whatever its
+level, and is computed on no other. A bin is the mean of `samples` x `samples` points, and a point a weighted sum of
+four cells: with 2 x 2 points a bin is a sum of 16 cells, whose weights are products of one down and one across.
+
+XLA makes one loop of these sums. For 1,024 boxes, 2 images of 800 x 1216 and 256 channels that takes 0.08 s of one
+core, and 0.3 s backward; torchvision's way, written in C++, takes 0.3 and 0.6 s, and gathers by TensorFlow's own
+operations 1.5 s and more, as do its sparse products. `tf.image.crop_and_resize` takes twice as long, for one level.
+"""
+
+import math
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from detect.ops.boxes import area
+from detect.ops.compiling import compiled, dimension, fused
+
+EPSILON = 1e-6  # levels: a box so little smaller than the smallest of a level belongs to it
+
+
+def roi_align(
+    features: tf.Tensor,
+    boxes: tf.Tensor,
+    *,
+    stride: float,
+    size: int | tuple[int, int] = 7,
+    samples: int = 2,
+    aligned: bool,
+) -> tf.Tensor:
+    """Features [B, h, w, C] of one level within boxes [B, R, 4]; see `pyramid_roi_align`."""
+    return pyramid_roi_align([features], boxes, strides=(stride,), size=size, samples=samples, aligned=aligned)
+
+
+def pyramid_roi_align(
+    levels: Sequence[tf.Tensor],
+    boxes: tf.Tensor,
+    *,
+    strides: tuple[float, ...],
+    size: int | tuple[int, int] = 7,
+    samples: int = 2,
+    aligned: bool = False,
+    canonical_level: int = 4,
+    canonical_size: float = 224,
+) -> tf.Tensor:
+    """Features within each box, from the level that suits the box: [B, R, size, size, C], of the levels' type.
+
+    Args:
+        levels: [B, H / stride, W / stride, C] each, finest first.
+        boxes: [B, R, 4] in pixels of the image; no gradient flows to them.
+        strides: side of a cell for each level, in pixels of the image.
+        size: bins down and across.
+        samples: points down and across in each bin (the paper's four are 2 x 2).
+        aligned: True: the value of a cell stands at its centre (detectron2, `ROIAlignV2`). False: at its top-left
+            corner, and boxes are taken to be one cell wide and high at least (the paper; torchvision's detectors).
+        canonical_level, canonical_size: see `level_of`.
+
+    As in torchvision's C++ code, points up to one cell outside the outermost values take the border's, and points
+    further out count as 0. Boxes of zeros, as in padded rows, give something finite.
+    """
+    boxes = tf.stop_gradient(boxes)
+    level = level_of(boxes, strides, canonical_level, canonical_size)
+    height, width, start = (tf.gather(lengths, level) for lengths in _layout(levels))  # [B, R] each
+    x1, y1, x2, y2 = tf.unstack(boxes / tf.gather(tf.constant(strides, boxes.dtype), level)[..., None], axis=-1)
+    down, across = (size, size) if isinstance(size, int) else size
+    row, row_weight = _interpolate(y1, y2, height, down, samples, aligned)
+    column, column_weight = _interpolate(x1, x2, width, across, samples, aligned)
+
+    table = tf.concat([tf.reshape(cells, [dimension(cells, 0), -1, cells.shape[-1]]) for cells in levels], axis=1)
+    images, length = dimension(table, 0), dimension(table, 1)
+    row = (tf.range(images)[:, None] * length + start)[..., None, None] + row * width[..., None, None]
+    table = tf.reshape(table, [images * length, table.shape[-1]])
+    return _weighted_sum(table, row, column, row_weight, column_weight)
+
+
+@compiled
+def level_of(
+    boxes: tf.Tensor, strides: tuple[float, ...], canonical_level: int = 4, canonical_size: float = 224
+) -> tf.Tensor:
+    """The level of a pyramid that each of boxes [..., 4] belongs to, int32 [...] from 0 (Lin et al. 2017, FPN, eq. 1).
+
+    A box with the area of a square of `canonical_size` pixels belongs to the level of stride 2 ** `canonical_level`,
+    one of half the sides to the level before. The first and the last level take what lies beyond them.
+    """
+    lowest, highest = round(math.log2(strides[0])), round(math.log2(strides[-1]))
+    smallest = [canonical_size * 2 ** (level - canonical_level - EPSILON) for level in range(lowest + 1, highest + 1)]
+    reached = tf.sqrt(area(boxes))[..., None] >= tf.constant(smallest, boxes.dtype)
+    return tf.math.count_nonzero(reached, axis=-1, dtype=tf.int32)
+
+
+def _layout(levels: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Height and width of each level, and where its first cell stands in an image's part of the table: int32 [L]."""
+    heights, widths = (tf.stack([dimension(level, axis) for level in levels]) for axis in (1, 2))
+    return heights, widths, tf.cumsum(heights * widths, exclusive=True)
+
+
+@compiled
+def _interpolate(start, end, length, bins, samples, aligned):
+    """The cells along one axis that the bins of boxes are made of, and their weights.
+
+    Args:
+        start, end: [B, R], the boxes' edges in cells.
+        length: int32 [B, R], cells of the box's level along this axis.
+        bins, samples, aligned: see `pyramid_roi_align`; `bins` along this axis.
+
+    Returns:
+        Indices int32 and weights, [B, R, bins, 2 * samples] each: two cells for each point.
+    """
+    side = (end - start if aligned else tf.maximum(end - start, 1)) / bins  # [B, R], of a bin
+    corner = (start - 0.5 if aligned else start)[..., None] + side[..., None] * tf.range(bins, dtype=side.dtype)
+    within = side[..., None] * (tf.range(samples, dtype=side.dtype) + 0.5) / samples
+    position = corner[..., :, None] + within[..., None, :]  # [B, R, bins, samples]
+    last = tf.cast(length, side.dtype)[..., None, None] - 1
+    counts = (position >= -1) & (position <= last + 1)
+    position = tf.clip_by_value(position, 0, last)
+    low = tf.floor(position)
+    cells = tf.stack([low, tf.minimum(low + 1, last)], axis=-1)
+    weights = tf.stack([low + 1 - position, position - low], axis=-1) / samples
+    weights = tf.where(counts[..., None], weights, 0)
+    shape = [dimension(start, 0), dimension(start, 1), bins, 2 * samples]
+    return tf.reshape(tf.cast(cells, tf.int32), shape), tf.reshape(weights, shape)
+
+
+@tf.custom_gradient
+def _weighted_sum(table, row, column, row_weight, column_weight):
+    """Bins [B, R, h, w, C]: sums of cells of `table` [T, C], which rows [B, R, h, n] and columns [B, R, w, n] name.
+
+    The gradient is our own, because TensorFlow's would hold all n * n terms of every bin at once.
+    """
+    cells, kind = dimension(table, 0), table.dtype
+
+    def gradient(upstream):
+        spread = _spread(upstream, row, column, row_weight, column_weight, cells=cells)
+        return tf.cast(spread, kind), None, None, None, None
+
+    constant = tf.stop_gradient(table)  # or TensorFlow prepares its gradient all the same
+    return tf.cast(_gather_sum(constant, row, column, row_weight, column_weight), kind), gradient
+
+
+@fused
+def _gather_sum(table, row, column, row_weight, column_weight):
+    """One pass over the bins, without the gathered cells in between: float32 [B, R, h, w, C]."""
+    row, column, row_weight, column_weight = (
+        tf.unstack(terms, axis=-1) for terms in (row, column, row_weight, column_weight)
+    )
+    total = 0.0
+    for first, down in zip(row, row_weight, strict=True):  # [B, R, h]
+        line = 0.0
+        for offset, across in zip(column, column_weight, strict=True):  # [B, R, w]
+            cells = tf.gather(table, first[..., :, None] + offset[..., None, :])
+            line += tf.cast(cells, tf.float32) * across[..., None, :, None]
+        total += line * down[..., :, None, None]
+    return total
+
+
+@fused
+def _spread(upstream, row, column, row_weight, column_weight, *, cells):
+    """The transpose of `_gather_sum`: `upstream` [B, R, h, w, C] added to the table's cells, float32 [T, C].
+
+    One term of the bins after the other, because XLA writes down what it is going to add.
+    """
+    upstream = tf.cast(upstream, tf.float32)
+    terms = [(down, across) for down in range(row.shape[-1]) for across in range(column.shape[-1])]
+
+    def add(index, table):
+        down, across = tf.unstack(tf.gather(terms, index))
+        cell = tf.gather(row, down, axis=-1)[..., :, None] + tf.gather(column, across, axis=-1)[..., None, :]
+        weight = tf.gather(row_weight, down, axis=-1)[..., :, None, None]
+        weight *= tf.gather(column_weight, across, axis=-1)[..., None, :, None]
+        return index + 1, tf.tensor_scatter_nd_add(table, cell[..., None], upstream * weight)
+
+    table = tf.zeros([cells, upstream.shape[-1]])
+    return tf.while_loop(lambda index, _: index < len(terms), add, (0, table))[1]

@@ -1,0 +1,79 @@
+"""Whatever names a trained model -> the model: a run folder, a model folder, a published checkpoint, a file of one."""
+
+import difflib
+from pathlib import Path
+
+from detect import models
+from detect.errors import BadInput, did_you_mean
+from detect.models import saving
+from detect.models.detector import Detector
+from detect.models.saving import ModelCard
+from detect.weights.download import Progress
+from detect.weights.importing import checkpoint_of, checkpoints, imported, read
+
+RUN_FOLDERS = ("best", "last")  # in a run folder, in order of preference
+
+
+def open_model(
+    named: str | Path, model: str | None = None, progress: Progress | None = None
+) -> tuple[Detector, ModelCard]:
+    """The detector with its weights, and its card.
+
+    Args:
+        named: a run folder, of which the best model is taken, or a model folder; the name of a published checkpoint,
+            which is downloaded if need be; or, with `model`, a file of the checkpoint that is published for that model.
+        model: the name of the model that it must be.
+        progress: called while downloading, with the bytes that are there and all.
+
+    Raises:
+        BadInput: there is no such thing; it is damaged, or of another model.
+        RunFailure: a checkpoint cannot be downloaded, or read.
+    """
+    folder = model_folder(Path(named))
+    if folder is not None:
+        _check_model(named, saving.load_card(folder).model, model)
+        return saving.load(folder)
+    checkpoint = checkpoints().get(str(named))
+    if checkpoint is not None:
+        _check_model(named, checkpoint.model, model)
+        return saving.load(imported(checkpoint, progress))
+    if model is not None and Path(named).is_file():
+        return _open_file(Path(named), model)
+    raise BadInput(_nothing_there(Path(named)))
+
+
+def model_folder(path: Path) -> Path | None:
+    """The folder of the model that lies at `path`, which may be a run's; None where there is none."""
+    folders = (path, *(path / name for name in RUN_FOLDERS))
+    return next((folder for folder in folders if (folder / saving.CARD).is_file()), None)
+
+
+def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:
+    checkpoint = checkpoint_of(model)
+    if checkpoint is None:
+        raise BadInput(f"{path} cannot be read: nothing is published for {model} that would say what the file holds.")
+    return read(checkpoint, path)
+
+
+def _check_model(named: str | Path, found: str, expected: str | None) -> None:
+    if expected not in (None, found):
+        raise BadInput(f"{named} holds a {found}, not a {expected}: name the model {found}, or take other weights.")
+
+
+def _nothing_there(path: Path) -> str:
+    """Why `path` names no model, and what would."""
+    expected = (
+        f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {saving.CARD}), or the name "
+        "of a published checkpoint (`detect weights list`)."
+    )
+    if path.is_file():
+        return f"{path} is a file: name its model too, and give the file as weights. {expected}"
+    if path.exists():
+        return f"{path} holds no model. {expected}"
+    if str(path) in models.names():
+        checkpoint = checkpoint_of(str(path))
+        published = f", for instance the published {checkpoint.name}" if checkpoint else ""
+        return f"{path} is a kind of model, not a trained one: train it first, or give weights{published}. {expected}"
+    runs = [run.as_posix() for run in sorted(Path("runs").glob("*")) if model_folder(run)]
+    close = difflib.get_close_matches(str(path), checkpoints())
+    return f"There is no {path} (in {Path.cwd()}). {expected} {did_you_mean(path.as_posix(), runs + close)}".rstrip()

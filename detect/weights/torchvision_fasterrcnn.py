@@ -1,0 +1,155 @@
+"""torchvision's Faster R-CNN checkpoints (`torchvision/models/detection/faster_rcnn.py`, BSD-3-Clause).
+
+Conventions of theirs that the rows below set: cells are spread over the image, and normalisations are frozen where
+weights were trained with them so, in the first version with an epsilon of 0. Their softmax runs over all ids of COCO,
+1 to 90, so the ten that stand for no class are classes here too.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from detect.layers.region_head import RegionHead
+from detect.layers.region_proposals import RegionProposalHead
+from detect.layers.resnet import ResNet
+from detect.models.fasterrcnn import FasterRCNN
+from detect.weights.backbones import mobilenet_targets, normalized_targets, resnet_targets
+from detect.weights.checkpoint import Checkpoint
+from detect.weights.coco_classes import IDS_90, NAMES_90
+from detect.weights.tensors import Convert, Target, matrix
+from detect.weights.torchvision_parts import (
+    FIT,
+    IMAGE_SIZE,
+    LICENCE,
+    PUBLISHER,
+    UNUSED,
+    convolution_targets,
+    pyramid_targets,
+    read_detector,
+)
+
+BODY = "backbone.body."
+HEAD = "roi_heads.box_head"
+PREDICTIONS = "roi_heads.box_predictor"
+
+
+def targets(detector: FasterRCNN) -> Iterator[Target]:
+    """Where torchvision's tensors go; together all weights of the detector."""
+    body = resnet_targets if isinstance(detector.backbone, ResNet) else mobilenet_targets
+    yield from body(detector.backbone, BODY)
+    yield from pyramid_targets(detector.neck)
+    yield from _proposal_targets(detector.proposal_head)
+    yield from _region_targets(detector.region_head, detector.config.filters)
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a published file, with the names of today's torchvision."""
+    return with_modern_head(read_detector(path))
+
+
+def with_modern_head(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Before 2022 the first stage had one convolution: `rpn.head.conv.0.0.weight` was `rpn.head.conv.weight`."""
+    old = re.compile(r"(?<=^rpn\.head\.conv\.)(?=weight|bias)")
+    return {old.sub("0.0.", name): array for name, array in tensors.items()}
+
+
+def _proposal_targets(head: RegionProposalHead) -> Iterator[Target]:
+    for index, layer in enumerate(head.tower):
+        yield from convolution_targets(f"rpn.head.conv.{index}.0", layer)
+    yield from convolution_targets("rpn.head.cls_logits", head.objectness)
+    yield from convolution_targets("rpn.head.bbox_pred", head.box_deltas)
+
+
+def _region_targets(head: RegionHead, channels: int) -> Iterator[Target]:
+    """The tensors of the second stage; `channels` are those of the features before the fully connected layers."""
+    for index, layer in enumerate(head.convolutions):
+        yield from normalized_targets(f"{HEAD}.{index}.0", f"{HEAD}.{index}.1", layer)
+    # Where there are convolutions, layers are numbered, and flattening is one of them.
+    names = [str(len(head.convolutions) + 1)] if head.convolutions else ["fc6", "fc7"]
+    for index, (name, layer) in enumerate(zip(names, head.hidden, strict=True)):
+        yield Target(f"{HEAD}.{name}.weight", layer.kernel, _pooled_matrix(channels) if index == 0 else matrix)
+        yield Target(f"{HEAD}.{name}.bias", layer.bias)
+    yield Target(
+        f"{PREDICTIONS}.cls_score.weight", head.class_logits.kernel, lambda array: matrix(_background_last(array))
+    )
+    yield Target(f"{PREDICTIONS}.cls_score.bias", head.class_logits.bias, _background_last)
+    yield Target(
+        f"{PREDICTIONS}.bbox_pred.weight", head.class_deltas.kernel, lambda array: matrix(_without_background(array))
+    )
+    yield Target(f"{PREDICTIONS}.bbox_pred.bias", head.class_deltas.bias, _without_background)
+
+
+def _pooled_matrix(channels: int) -> Convert:
+    """[out, channels * places] -> [places * channels, out]: flattened features have their channels first in PyTorch."""
+
+    def convert(array: np.ndarray) -> np.ndarray:
+        return array.reshape(len(array), channels, -1).transpose(2, 1, 0).reshape(-1, len(array))
+
+    return convert
+
+
+def _background_last(array: np.ndarray) -> np.ndarray:
+    """The first row, the background's, behind the others."""
+    return np.roll(array, -1, axis=0)
+
+
+def _without_background(array: np.ndarray) -> np.ndarray:
+    """Without the first four rows, the background's box, which no loss and no detection has a use for."""
+    return array[4:]
+
+
+CHECKPOINTS = (
+    Checkpoint(
+        name="fasterrcnn-r50-coco",
+        model="fasterrcnn-r50",
+        address="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+        digest="258fb6c6",
+        publisher=PUBLISHER,
+        licence=LICENCE,
+        published_ap=37.0,
+        image_size=IMAGE_SIZE,
+        fit=FIT,
+        classes=NAMES_90,
+        category_ids=IDS_90,
+        read=read,
+        targets=targets,
+        unused=UNUSED,
+        config={"norm": "frozen", "epsilon": 0.0, "spread": True},
+    ),
+    Checkpoint(
+        name="fasterrcnn-r50v2-coco",
+        model="fasterrcnn-r50v2",
+        address="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
+        digest="dd69338a",
+        publisher=PUBLISHER,
+        licence=LICENCE,
+        published_ap=46.7,
+        image_size=IMAGE_SIZE,
+        fit=FIT,
+        classes=NAMES_90,
+        category_ids=IDS_90,
+        read=read,
+        targets=targets,
+        unused=UNUSED,
+        config={"spread": True},
+    ),
+    Checkpoint(
+        name="fasterrcnn-mobilenetv3-coco",
+        model="fasterrcnn-mobilenetv3",
+        address="https://download.pytorch.org/models/fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
+        digest="907ea3f9",
+        publisher=PUBLISHER,
+        licence=LICENCE,
+        published_ap=22.8,
+        image_size=320,
+        fit=FIT.model_copy(update={"longest": 640}),
+        classes=NAMES_90,
+        category_ids=IDS_90,
+        read=read,
+        targets=targets,
+        unused=UNUSED,
+        config={"norm": "frozen", "spread": True},
+    ),
+)

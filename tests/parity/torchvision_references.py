@@ -1,0 +1,196 @@
+"""torchvision's detectors as they are when their published weights are in them, but with random ones.
+
+Scores of random weights would all be alike, so the last layers are scaled until some objects stand out.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+os.environ["TORCHDYNAMO_DISABLE"] = "1"  # torchvision's RoIAlign in Python is to run as it is, not compiled
+
+import numpy as np
+import torch
+
+
+def define_suppression() -> None:
+    """Operators in plain PyTorch, for a torchvision whose own were built for another PyTorch (CUDA, say)."""
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.impl("nms", greedy_suppression, "CPU")
+    globals()["_library"] = library  # what it defines goes with it
+
+
+def greedy_suppression(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Positions of the boxes [n, 4] that no better kept one overlaps by more than `threshold`, best first."""
+    left = scores.argsort(descending=True, stable=True)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        corners = torch.maximum(boxes[best, :2], boxes[left, :2]), torch.minimum(boxes[best, 2:], boxes[left, 2:])
+        shared = (corners[1] - corners[0]).clamp(min=0).prod(dim=1)
+        left = left[shared / (area[best] + area[left] - shared) <= threshold]
+    return torch.stack(kept) if kept else torch.zeros(0, dtype=torch.long)
+
+
+try:
+    import torchvision
+except RuntimeError:  # "operator torchvision::nms does not exist"
+    define_suppression()
+    import torchvision
+
+    torchvision.ops.boxes._assert_has_ops = lambda: None
+
+from torchvision.models import detection  # noqa: E402
+
+COLUMNS = 91  # of torchvision's class layers: the background or nothing, then the ids of COCO
+
+
+@dataclass(frozen=True)
+class Last:
+    """What a last layer, or the last ones of all levels together, is to give: numbers of this mean and deviation."""
+
+    path: str  # of the module
+    mean: float
+    deviation: float
+    background: float = 0.0  # added to the logits of the background, which softmax weighs the others against
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One of torchvision's detectors."""
+
+    build: Callable[..., torch.nn.Module]
+    weights: object  # what is published for it
+    stages: tuple[tuple[Last, ...], ...]  # the last layers of each stage
+
+    def model(self) -> torch.nn.Module:
+        """The detector that the published weights belong to, with random ones; the same ones each time."""
+        with (
+            mock.patch.object(type(self.weights), "get_state_dict"),
+            mock.patch.object(torch.nn.Module, "load_state_dict"),
+        ):
+            model = self.build(weights=self.weights).eval()
+        draw_weights(model)
+        return model
+
+    @torch.inference_mode()
+    def spread_scores(self, model: torch.nn.Module, picture: torch.Tensor) -> None:
+        """Scale the last layers by what they give for `picture`, float32 [3, H, W] in 0..1."""
+        for stage in self.stages:
+            layers = [(layer, last) for last in stage for layer in last_layers(model.get_submodule(last.path))]
+            outputs: list[list[torch.Tensor]] = [[] for _ in layers]
+            hooks = [
+                layer.register_forward_hook(lambda _, __, output, kept=kept: kept.append(output.flatten()))
+                for (layer, _), kept in zip(layers, outputs, strict=True)
+            ]
+            model([picture])
+            for hook, (layer, last), kept in zip(hooks, layers, outputs, strict=True):
+                hook.remove()
+                scale_outputs(layer, torch.cat(kept), last)
+
+
+def draw_weights(model: torch.nn.Module) -> None:
+    """Random values that keep features within bounds; statistics of normalisations are not 0 and 1."""
+    generator = torch.Generator().manual_seed(0)
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5, generator=generator)
+        elif value.dim() > 1:
+            value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
+        elif name.endswith("weight"):  # normalisations; the last one of a residual block, smaller
+            value.mul_(torch.empty_like(value).uniform_(0.5, 1, generator=generator))
+            value.mul_(0.2 if name.endswith("bn3.weight") else 1)
+        elif value.is_floating_point():
+            value.normal_(0, 0.1, generator=generator)
+
+
+def last_layers(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A layer itself; of a sequence the last one; of a list those of each level."""
+    if isinstance(module, torch.nn.ModuleList):
+        for child in module:
+            yield from last_layers(child)
+    else:
+        yield module[-1] if isinstance(module, torch.nn.Sequential) else module
+
+
+def scale_outputs(layer: torch.nn.Module, outputs: torch.Tensor, last: Last) -> None:
+    """Change weight and bias so that what gave `outputs` gives them with the wanted mean and deviation."""
+    factor = last.deviation / outputs.std()
+    layer.weight.mul_(factor)
+    layer.bias.sub_(outputs.mean()).mul_(factor).add_(last.mean)
+    if last.background:
+        layer.bias[::COLUMNS] += last.background
+
+
+def normalized(model: torch.nn.Module, image: np.ndarray) -> torch.Tensor:
+    """uint8 RGB [H, W, 3] -> float32 [1, 3, H, W] as the model's transform normalises it, without resizing."""
+    picture = torch.from_numpy(image).permute(2, 0, 1) / 255
+    return model.transform.normalize(picture)[None]
+
+
+@torch.inference_mode()
+def predict(model: torch.nn.Module, path: Path) -> dict[str, np.ndarray]:
+    """Boxes, scores and labels that the whole pipeline finds in a picture file."""
+    from PIL import Image
+
+    picture = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1) / 255
+    (found,) = model([picture])
+    return {name: value.numpy() for name, value in found.items()}
+
+
+_CLASSES = Last("head.classification_head.cls_logits", -3.0, 0.25)
+_BOXES = Last("head.regression_head.bbox_reg", 0.0, 0.05)
+_DISTANCES = Last("head.regression_head.bbox_reg", 3.0, 0.05)
+_CENTRE = Last("head.regression_head.bbox_ctrness", 0.0, 0.25)
+_SSD = (
+    (
+        Last("head.classification_head.module_list", 0.0, 0.5, background=2.0),
+        Last("head.regression_head.module_list", 0.0, 0.2),
+    ),
+)
+_TWO_STAGES = (
+    (Last("rpn.head.cls_logits", 0.0, 1.0), Last("rpn.head.bbox_pred", 0.0, 0.05)),
+    (
+        Last("roi_heads.box_predictor.cls_score", 0.0, 0.5, background=1.0),
+        Last("roi_heads.box_predictor.bbox_pred", 0.0, 0.2),
+    ),
+)
+
+REFERENCES = {  # by the name of the checkpoint
+    "retinanet-r50-coco": Reference(
+        detection.retinanet_resnet50_fpn,
+        detection.RetinaNet_ResNet50_FPN_Weights.COCO_V1,
+        ((_CLASSES, _BOXES),),
+    ),
+    "retinanet-r50v2-coco": Reference(
+        detection.retinanet_resnet50_fpn_v2,
+        detection.RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1,
+        ((_CLASSES, _BOXES),),
+    ),
+    "fcos-r50-coco": Reference(
+        detection.fcos_resnet50_fpn,
+        detection.FCOS_ResNet50_FPN_Weights.COCO_V1,
+        ((_CLASSES, _DISTANCES, _CENTRE),),
+    ),
+    "ssd-vgg16-coco": Reference(detection.ssd300_vgg16, detection.SSD300_VGG16_Weights.COCO_V1, _SSD),
+    "ssdlite-mobilenetv3-coco": Reference(
+        detection.ssdlite320_mobilenet_v3_large, detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, _SSD
+    ),
+    "fasterrcnn-r50-coco": Reference(
+        detection.fasterrcnn_resnet50_fpn, detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1, _TWO_STAGES
+    ),
+    "fasterrcnn-r50v2-coco": Reference(
+        detection.fasterrcnn_resnet50_fpn_v2, detection.FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1, _TWO_STAGES
+    ),
+    "fasterrcnn-mobilenetv3-coco": Reference(
+        detection.fasterrcnn_mobilenet_v3_large_320_fpn,
+        detection.FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1,
+        _TWO_STAGES,
+    ),
+}
