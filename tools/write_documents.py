@@ -228,8 +228,8 @@ def model_row(name: str) -> list[str]:
 
 def checkpoints_summary() -> str:
     return (
-        "`detect weights list` says which of them are on your machine. A name stands for a trained model wherever one is\n"
-        "expected, and as `--weights` of `detect train`; the file is then downloaded, checked and imported, once."
+        "`detect weights list` says which of them are on your machine. A name stands for a trained model wherever one\n"
+        "is expected, and as `--weights` of `detect train`; the file is then downloaded, checked and imported, once."
     )
 
 

@@ -5,12 +5,14 @@ Apache-2.0), so that its published weights fit. Figure 2 (d) of the paper shows 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.composite import Composite
+from detect.layers.path_aggregation import enlarge
 from detect.layers.same_convolution import SameConvolution, SeparableConvolution
 
 EPSILON = 1e-4  # paper, section 3.3
@@ -41,7 +43,7 @@ class BiFpn(Composite):
         super().__init__(name=name)
         self.pooled = levels - 3
         self.coarse = lateral(filters, "coarse")
-        options = {"filters": filters, "levels": levels, "weighted": weighted, "activation": activation}
+        options: dict[str, Any] = {"filters": filters, "levels": levels, "weighted": weighted, "activation": activation}
         self.cells = [Cell(**options, first=index == 0, name=f"cell{index}") for index in range(cells)]
 
     def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
@@ -81,7 +83,7 @@ class Cell(Composite):
     def call(self, features: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         down = [features[-1]]
         for level in reversed(range(self.levels - 1)):
-            coarser = enlarge(down[0], like=features[level])
+            coarser = fitted(down[0], like=features[level])
             down.insert(0, self.down[level]([features[level], coarser], training=training))
         outputs = [down[0]]
         for level in range(1, self.levels):
@@ -143,9 +145,9 @@ def pool(features: tf.Tensor) -> tf.Tensor:
     return tf.nn.max_pool2d(features, 3, 2, "SAME")
 
 
-def enlarge(features: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """The height and width of `like`, twice those of `features` or one less: each value repeated, from the top left.
-
-    `tf.image.resize` would not do: it takes the centres of pixels, and repeats others where the size is odd.
-    """
-    return tf.raw_ops.ResizeNearestNeighbor(images=features, size=like.shape[1:3])
+def fitted(features: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """The height and width of `like`, twice those of `features` or one less: each value repeated, from the top left."""
+    height, width = like.shape[1:3]
+    enlarged = enlarge(features)
+    even = (height, width) == (2 * features.shape[1], 2 * features.shape[2])
+    return enlarged if even else enlarged[:, :height, :width]

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.composite import Composite
+from detect.layers.depthwise import DepthwiseConvolution
 
 
 class ConvolutionBlock(Composite):
@@ -43,21 +44,13 @@ class DepthwiseBlock(Composite):
 
     def __init__(self, kernel_size: int, stride: int = 1, name: str | None = None):
         super().__init__(name=name)
-        self.padding = (kernel_size - 1) // 2 if stride > 1 else 0
         limit = 1 / kernel_size  # the fan-in is kernel_size squared; Keras would count the channels in
-        self.convolution = keras.layers.DepthwiseConv2D(
-            kernel_size,
-            strides=stride,
-            padding="valid" if stride > 1 else "same",
-            use_bias=False,
-            depthwise_initializer=keras.initializers.RandomUniform(-limit, limit),
-            name="convolution",
-        )
+        start = keras.initializers.RandomUniform(-limit, limit)
+        self.convolution = DepthwiseConvolution(kernel_size, stride, initializer=start, name="convolution")
         self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97, name="normalization")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        features = self.convolution(pad(inputs, self.padding))
-        return tf.nn.silu(self.normalization(features, training=training))
+        return tf.nn.silu(self.normalization(self.convolution(inputs), training=training))
 
 
 class SeparableBlock(Composite):

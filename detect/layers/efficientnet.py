@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.same_convolution import SameConvolution, SameDepthwiseConvolution
+from detect.ops.activations import swish
 
 # What the published weights were trained on, of RGB values 0 to 255.
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -160,7 +161,7 @@ class Excitation(keras.layers.Layer):
 
 def activation(lite: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     """Swish, or ReLU6, which suits integers."""
-    return tf.nn.relu6 if lite else tf.nn.silu
+    return tf.nn.relu6 if lite else swish
 
 
 def scaled_filters(filters: int, width: float) -> int:

@@ -13,7 +13,7 @@ from detect.layers.composite import Composite
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.normalized_depthwise import NormalizedDepthwise
 from detect.layers.resnet import DEVIATION, MEAN
-from detect.ops.compiling import fused
+from detect.ops.activations import hard_sigmoid, hard_swish
 
 
 class Row(NamedTuple):
@@ -94,11 +94,11 @@ class MobileNetV3Large(Composite):
 
     def call(self, images: tf.Tensor, training: bool = False) -> Features:
         pixels = (tf.cast(images, tf.float32) - self.mean) / self.deviation
-        features = hard_swish(self.stem(tf.cast(pixels, self.compute_dtype), training=training), training)
+        features = hard_swish(self.stem(tf.cast(pixels, self.compute_dtype), training=training))
         for stage in self.stages[:-1]:
             features = stage(features, training=training)
         expanded, first, final = self.stage5.call_in_parts(features, training)
-        return Features(expanded, first, hard_swish(self.last(final, training=training), training))
+        return Features(expanded, first, hard_swish(self.last(final, training=training)))
 
 
 class Stage(Composite):
@@ -133,7 +133,7 @@ class InvertedResidual(Composite):
     def __init__(self, row: Row, channels: int, options: dict[str, Any], name: str | None = None):
         super().__init__(name=name)
         self.around = row.stride == 1 and row.filters == channels
-        self.activation = relu if row.activation == "relu" else hard_swish
+        self.activation = tf.nn.relu if row.activation == "relu" else hard_swish
         expands = row.expanded != channels
         self.expand = NormalizedConvolution(row.expanded, 1, name="expand", **options) if expands else None
         self.depthwise = NormalizedDepthwise(row.kernel_size, row.stride, name="depthwise", **options)
@@ -145,11 +145,11 @@ class InvertedResidual(Composite):
 
     def expand_channels(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
         """The first part of the block."""
-        return inputs if self.expand is None else self.activation(self.expand(inputs, training=training), training)
+        return inputs if self.expand is None else self.activation(self.expand(inputs, training=training))
 
     def contract(self, expanded: tf.Tensor, inputs: tf.Tensor, training: bool) -> tf.Tensor:
         """The rest of it; `inputs` are the block's."""
-        features = self.activation(self.depthwise(expanded, training=training), training)
+        features = self.activation(self.depthwise(expanded, training=training))
         if self.squeeze is not None:
             features = self.squeeze(features)
         features = self.project(features, training=training)
@@ -171,30 +171,6 @@ class SqueezeExcitation(Composite):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         means = tf.reduce_mean(inputs, axis=[1, 2], keepdims=True)
         return inputs * hard_sigmoid(self.restore(self.reduce(means)))
-
-
-def hard_sigmoid(values: tf.Tensor) -> tf.Tensor:
-    """From 0 at -3 to 1 at 3 in a straight line."""
-    return tf.nn.relu6(values + 3) * (1 / 6)
-
-
-def relu(values: tf.Tensor, training: bool = False) -> tf.Tensor:
-    """The one kernel serves training and prediction."""
-    return tf.nn.relu(values)
-
-
-def hard_swish(values: tf.Tensor, training: bool = False) -> tf.Tensor:
-    """Each value times its `hard_sigmoid` (paper, section 5.2).
-
-    In prediction TensorFlow fuses it into the convolution before, if it is written like this. In training XLA makes
-    one loop of it, forward and back: a quarter of the time of its four operations and their gradients.
-    """
-    return _fused_hard_swish(values) if training else values * hard_sigmoid(values)
-
-
-@fused
-def _fused_hard_swish(values: tf.Tensor) -> tf.Tensor:
-    return values * hard_sigmoid(values)
 
 
 def scaled_stages(width: float, reduced_tail: bool) -> tuple[tuple[Row, ...], ...]:

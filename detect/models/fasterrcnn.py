@@ -9,8 +9,9 @@ What differs from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703
 stick out of the image are not left out. What differs from torchvision: losses are divided by how many anchors and
 regions an image should give, as in detectron2, not by how many it gave, so that fewer (where regions are to be ignored)
 count less; anchors of a box that none overlaps are not positive; 1,000 proposals are kept in training, as in
-detectron2, not 2,000; a region has no box for the background; images are squares of 640 pixels by default (320 with
-MobileNetV3), where published APs are at a short side of 800 (320).
+detectron2, not 2,000; a region has no box for the background; regions are cut to the whole input, not to the picture in
+it without its padding; images are squares of 640 pixels by default (320 with MobileNetV3), where published APs are at a
+short side of 800 (320).
 """
 
 from typing import Any, Literal
@@ -30,7 +31,7 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
 from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy
-from detect.ops.matching import NEGATIVE, NEITHER, Matches, gather_rows, match_by_iou
+from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 from detect.ops.roi_align import pyramid_roi_align
@@ -58,7 +59,7 @@ class Config(DetectorConfig):
     spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
     normalized: bool = False  # batch normalisation in the pyramid
     proposal_convolutions: int = 1  # of the first stage's head
-    region_convolutions: int = 0  # of the second stage's head, with batch normalisation
+    region_convolutions: int = 0  # of the second stage's head, each with batch normalisation
     hidden: tuple[int, ...] = (1024, 1024)  # outputs of its fully connected layers
 
     proposal_candidates: int = 1000  # regions of each level that enter suppression
@@ -114,12 +115,7 @@ _LONG_RECIPE = {
 _MOBILE_FROZEN = ["backbone.stem", "backbone.stage1", "backbone.stage2", "backbone.stage3"]
 
 _V2 = Config(normalized=True, proposal_convolutions=2, region_convolutions=4, hidden=(1024,))
-_MOBILE = Config(
-    backbone="mobilenetv3",
-    proposal_candidates=150,
-    proposals=150,
-    proposal_confidence=0.05,
-)
+_MOBILE = Config(backbone="mobilenetv3", proposal_candidates=150, proposals=150, proposal_confidence=0.05)
 
 # Published numbers are of 91 classes, with 1024 * 55 weights more in the last layers than ours of 80 have.
 VARIANTS = {
@@ -149,16 +145,11 @@ class FasterRCNN(Detector):
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
         mobile = config.backbone == "mobilenetv3"
-        self.strides = MOBILENET_STRIDES if mobile else RESNET_STRIDES
-        self.sizes = MOBILENET_SIZES if mobile else RESNET_SIZES
+        self.strides: tuple[int, ...] = MOBILENET_STRIDES if mobile else RESNET_STRIDES
+        self.sizes: tuple[tuple[int, ...], ...] = MOBILENET_SIZES if mobile else RESNET_SIZES
         self.backbone = _backbone(config)
-        self.neck = FeaturePyramid(
-            config.filters,
-            levels=len(self.strides) - 1,
-            coarse="pool",
-            normalized=config.normalized,
-            name="neck",
-        )
+        levels, normalized = len(self.strides) - 1, config.normalized
+        self.neck = FeaturePyramid(config.filters, levels=levels, coarse="pool", normalized=normalized, name="neck")
         anchors = len(self.sizes[0]) * len(RATIOS)
         self.proposal_head = RegionProposalHead(
             anchors, config.filters, config.proposal_convolutions, name="proposal_head"
@@ -259,11 +250,11 @@ class FasterRCNN(Detector):
         )
 
     def _anchor_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
-        anchors = self._anchors(outputs["size"])
-        matches = self._match_anchors(anchors, targets)
-        size = self.config.anchor_samples
-        drawn = sample_balanced(matches.indices >= 0, matches.indices == NEGATIVE, size, 0.5, outputs["seed"])
-        positive, negative = drawn
+        anchors, size = self._anchors(outputs["size"]), self.config.anchor_samples
+        thresholds = {"foreground": self.config.anchor_foreground, "background": self.config.anchor_background}
+        matches = match_by_iou(anchors, *targets, **thresholds, low_quality=True)
+        candidates = matches.indices >= 0, matches.indices == NEGATIVE  # [B, A]
+        positive, negative = sample_balanced(*candidates, size, 0.5, outputs["seed"])
         objectness = binary_cross_entropy(outputs["objectness"], tf.cast(positive, tf.float32))
         true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
         boxes = tf.reduce_sum(smooth_l1(outputs["anchor_deltas"], true_deltas), axis=-1)
@@ -274,14 +265,14 @@ class FasterRCNN(Detector):
         }
 
     def _region_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
-        regions = outputs["regions"]
-        matches = self._match_regions(regions.boxes, targets)
+        regions, threshold = outputs["regions"], self.config.region_foreground
+        thresholds = {"foreground": threshold, "background": threshold}
+        matches = match_by_iou(regions.boxes, *targets, **thresholds, low_quality=False)
         positive = regions.valid & (matches.indices >= 0)  # [B, R]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), self.classes)
         classes = softmax_cross_entropy(outputs["logits"], labels)
 
-        true_boxes = gather_rows(targets.boxes, matches.indices)
-        true_deltas = encode_deltas(regions.boxes, true_boxes, DELTA_WEIGHTS)
+        true_deltas = encode_deltas(regions.boxes, gather_rows(targets.boxes, matches.indices), DELTA_WEIGHTS)
         deltas = tf.gather(outputs["deltas"], tf.minimum(labels, self.classes - 1), axis=2, batch_dims=2)
         boxes = tf.reduce_sum(smooth_l1(deltas, true_deltas), axis=-1)
 
@@ -290,14 +281,6 @@ class FasterRCNN(Detector):
             "class": _sum_where(regions.valid & (matches.indices != NEITHER), classes) / count,
             "box": _sum_where(positive, boxes) / count,
         }
-
-    def _match_anchors(self, anchors, targets: Targets) -> Matches:
-        thresholds = {"foreground": self.config.anchor_foreground, "background": self.config.anchor_background}
-        return match_by_iou(anchors, *targets, **thresholds, low_quality=True)
-
-    def _match_regions(self, boxes, targets: Targets) -> Matches:
-        threshold = self.config.region_foreground
-        return match_by_iou(boxes, *targets, foreground=threshold, background=threshold, low_quality=False)
 
 
 def _backbone(config: Config) -> ResNet | MobileNetV3Large:

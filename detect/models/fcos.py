@@ -5,8 +5,9 @@ second version (arXiv 2006.09214): centre sampling, GIoU, centre-ness beside the
 Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`, BSD-3-Clause).
 What differs from the papers, as in torchvision: distances are ReLU of the raw values, in strides, where the paper has
 exp and a learnt scale for each level; a box's score is the root of class times centre-ness; the box loss is not
-weighted. What differs from torchvision: points are centres of cells, as in the paper, where it has their corners
-(`offset`, `spread`); images are squares of 640 pixels by default, where its published AP is at a short side of 800.
+weighted. What differs from torchvision: distances start at one stride, as the paper's do, and not around 0, where half
+of them start dead; points are centres of cells, as in the paper, where it has their corners (`offset`, `spread`);
+images are squares of 640 pixels by default, where its published AP is at a short side of 800.
 Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
 """
 

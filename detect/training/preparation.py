@@ -1,6 +1,5 @@
 """What a run needs before it begins: a dataset that can be trained on, and a model with its first weights."""
 
-import math
 from typing import Any
 
 import keras
@@ -38,7 +37,7 @@ def find_weights(settings: TrainingSettings, display: Display) -> tuple[Training
     """
 
     def show(done: int, total: int) -> None:
-        display.show(0.0, f"downloading weights, {done / 1e6:.0f} of {total / 1e6 or math.nan:.0f} MB")
+        display.show(0.0, f"downloading weights, {done / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB")
 
     source, said = find_source(settings.model, settings.weights, settings.architecture, show)
     if said:

@@ -81,15 +81,12 @@ def import_weights(
     """
     checkpoint = find(name)
     folder = _own_folder(checkpoint) if out is None else _free(Path(out))
-    if file is None:
-        path = download(checkpoint, progress)
-    else:
-        path = Path(file)
-        if out is None and not is_published(checkpoint, path):
-            raise BadInput(
-                f"{path} is not the published file of {name}: its SHA-256 starts with {sha256(path)[:8]}, not "
-                f"{checkpoint.digest[:8]}. To import it all the same, say where to: --out FOLDER."
-            )
+    path = download(checkpoint, progress) if file is None else _existing(Path(file))
+    if out is None and not is_published(checkpoint, path):
+        raise BadInput(
+            f"{path} is not the published file of {name}: its SHA-256 starts with {sha256(path)[:8]}, not "
+            f"{checkpoint.digest[:8]}. To import it all the same, say where to: --out FOLDER."
+        )
     saving.save(*read(checkpoint, path), folder)
     return folder
 
@@ -112,31 +109,15 @@ def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
         BadInput: tensors are missing, spare or of another shape: they are named. Or the file is of something else.
         RunFailure: the file cannot be read.
     """
-    if not path.is_file():
-        raise BadInput(f"There is no file {path} (in {Path.cwd()}).")
-    tensors = checkpoint.read(path)
+    tensors = checkpoint.read(_existing(path))
     detector = models.create(checkpoint.model, len(checkpoint.classes), **checkpoint.config)
     _fill(detector, checkpoint, tensors, path)
-    published = is_published(checkpoint, path)
-    card = ModelCard(
-        model=checkpoint.model,
-        config=detector.config.model_dump(),
-        classes=checkpoint.classes,
-        category_ids=checkpoint.category_ids,
-        image_size=checkpoint.image_size,
-        fit=checkpoint.fit,
-        source=f"{checkpoint.publisher}: {checkpoint.address}"
-        if published
-        else f"{path.name}, in the form of its file",
-        licence=checkpoint.licence if published else "",
-        metrics={"AP": round(checkpoint.published_ap / 100, 4)} if published else {},
-    )
-    return detector, card
+    return detector, _card(detector, checkpoint, path)
 
 
 def is_published(checkpoint: Checkpoint, path: Path) -> bool:
     """Whether the file is the published one, by its digest; where none is known, every file is taken for it."""
-    return path.is_file() and sha256(path).startswith(checkpoint.digest)
+    return sha256(path).startswith(checkpoint.digest)
 
 
 def _card(detector: Detector, checkpoint: Checkpoint, path: Path) -> ModelCard:
@@ -184,6 +165,12 @@ def _own_folder(checkpoint: Checkpoint) -> Path:
 
 def _is_imported(checkpoint: Checkpoint) -> bool:
     return (_own_folder(checkpoint) / saving.CARD).is_file()
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise BadInput(f"There is no file {path} (in {Path.cwd()}).")
+    return path
 
 
 def _free(folder: Path) -> Path:

@@ -25,6 +25,8 @@ ALL = models.names()
 FIRST = list({name.split("-")[0]: name for name in reversed(ALL)}.values())
 # Settings that make a first row small enough to be asked much.
 LIGHTER: dict[str, dict] = {
+    "fcos-r18": {"filters": 64},
+    "retinanet-r18": {"filters": 64},
     "ssd-vgg16": {"width": 0.125},
     "fasterrcnn-r18": {
         "filters": 64,

@@ -3,10 +3,10 @@
 Scores of random weights would all be alike, so the last layers are scaled until some objects stand out.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from unittest import mock
 
 os.environ["TORCHDYNAMO_DISABLE"] = "1"  # torchvision's RoIAlign in Python is to run as it is, not compiled
@@ -128,20 +128,64 @@ def scale_outputs(layer: torch.nn.Module, outputs: torch.Tensor, last: Last) -> 
         layer.bias[::COLUMNS] += last.background
 
 
-def normalized(model: torch.nn.Module, image: np.ndarray) -> torch.Tensor:
-    """uint8 RGB [H, W, 3] -> float32 [1, 3, H, W] as the model's transform normalises it, without resizing."""
-    picture = torch.from_numpy(image).permute(2, 0, 1) / 255
-    return model.transform.normalize(picture)[None]
+Levels = list[np.ndarray]  # of each pyramid level, float32 [anchors, values]
 
 
 @torch.inference_mode()
-def predict(model: torch.nn.Module, path: Path) -> dict[str, np.ndarray]:
-    """Boxes, scores and labels that the whole pipeline finds in a picture file."""
-    from PIL import Image
+def raw_outputs(model: torch.nn.Module, image: np.ndarray) -> dict[str, Levels]:
+    """What the head, or the first stage's, says of a uint8 RGB image [H, W, 3] that is not resized."""
+    features = list(model.backbone(normalized(model, image)).values())
+    if hasattr(model, "rpn"):
+        objectness, deltas = model.rpn.head(features)
+        anchors = model.rpn.anchor_generator.num_anchors_per_location()
+        return {
+            "objectness": [by_anchor(level, count) for level, count in zip(objectness, anchors, strict=True)],
+            "anchor_deltas": [by_anchor(level, count) for level, count in zip(deltas, anchors, strict=True)],
+        }
+    anchors = model.anchor_generator.num_anchors_per_location()
+    lengths = [count * level.shape[2] * level.shape[3] for count, level in zip(anchors, features, strict=True)]
+    outputs = model.head(features)
+    return {name: [part.numpy() for part in values[0].split(lengths)] for name, values in outputs.items()}
 
-    picture = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1) / 255
-    (found,) = model([picture])
+
+def by_anchor(values: torch.Tensor, anchors: int) -> np.ndarray:
+    """[1, anchors * n, h, w] -> [h * w * anchors, n]: a cell's anchors come one after the other."""
+    return values[0].unflatten(0, (anchors, -1)).permute(2, 3, 0, 1).flatten(0, 2).numpy()
+
+
+@torch.inference_mode()
+def second_stage(model: torch.nn.Module, image: np.ndarray, regions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits [R, 91] and deltas [R, 91, 4] of regions [R, 4] of an image, as of `raw_outputs`."""
+    heads = model.roi_heads
+    features = model.backbone(normalized(model, image))
+    pooled = heads.box_roi_pool(features, [torch.from_numpy(regions)], [image.shape[:2]])
+    logits, deltas = heads.box_predictor(heads.box_head(pooled))
+    return logits.numpy(), deltas.unflatten(1, (-1, 4)).numpy()
+
+
+def normalized(model: torch.nn.Module, image: np.ndarray) -> torch.Tensor:
+    """uint8 RGB [H, W, 3] -> float32 [1, 3, H, W], as the model's transform normalises it."""
+    return model.transform.normalize(as_tensor(image))[None]
+
+
+def as_tensor(image: np.ndarray) -> torch.Tensor:
+    """uint8 RGB [H, W, 3] -> float32 [3, H, W] in 0..1, as torchvision's detectors take pictures."""
+    return torch.from_numpy(image).permute(2, 0, 1) / 255
+
+
+@torch.inference_mode()
+def detections(model: torch.nn.Module, image: np.ndarray, resize: bool = True) -> dict[str, np.ndarray]:
+    """Boxes, scores and labels in a uint8 RGB image; `resize` says whether the model's transform may resize it."""
+    as_it_is = mock.patch.object(model.transform, "resize", lambda image, target: (image, target))
+    with contextlib.nullcontext() if resize else as_it_is:
+        (found,) = model([as_tensor(image)])
     return {name: value.numpy() for name, value in found.items()}
+
+
+def silence(model: torch.nn.Module, columns: list[int]) -> None:
+    """Have a model whose scores are sigmoids never find these classes."""
+    bias = model.head.classification_head.cls_logits.bias
+    bias.data.view(-1, COLUMNS)[:, columns] = -100
 
 
 _CLASSES = Last("head.classification_head.cls_logits", -3.0, 0.25)
@@ -151,7 +195,7 @@ _CENTRE = Last("head.regression_head.bbox_ctrness", 0.0, 0.25)
 _SSD = (
     (
         Last("head.classification_head.module_list", 0.0, 0.5, background=2.0),
-        Last("head.regression_head.module_list", 0.0, 0.2),
+        Last("head.regression_head.module_list", 0.0, 0.1),
     ),
 )
 _TWO_STAGES = (

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from detect.errors import BadInput, RunFailure
+from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.resnet import ResNet
+from detect.layers.vgg import VGG16
 from detect.models.retinanet import Config, RetinaNet
 from detect.weights import backbones
 
@@ -45,6 +47,33 @@ def test_features_are_torchvisions(recorded, recorded_state, depth):
         expected = recorded[f"resnet{depth}/stage{number}"]
         scale = np.abs(expected).max()
         np.testing.assert_allclose(features[..., ::16] / scale, expected / scale, atol=1e-5)
+
+
+def test_features_of_mobilenet_are_torchvisions(recorded_state):
+    """Recorded: `mobilenet_v3_large(width_mult=0.25)` of torchvision 0.28.0 in evaluation, with the weights of
+    `recorded_state`, on one normalised image of 66 x 100 pixels: names and shapes of its tensors, sorted by name, and
+    its features 13 after the expansion, 13 and 16.
+    """
+    recorded = np.load(Path(__file__).with_name("torchvision_mobilenet.npz"))
+    backbone = MobileNetV3Large(width=0.25)
+    image = np.random.RandomState(1).randint(0, 256, (1, 66, 100, 3)).astype(np.uint8)
+    backbone(image)
+    backbones.assign(backbone, recorded_state(json.loads(str(recorded["shapes"]))), "recorded")
+    for name, features in backbone(image)._asdict().items():
+        scale = np.abs(recorded[name]).max()
+        np.testing.assert_allclose(features / scale, recorded[name] / scale, atol=1e-5, err_msg=name)
+
+
+def test_vgg_is_numbered_as_torchvisions():
+    """Convolutions, ReLUs and maxima count: table 1 of the paper, column D."""
+    backbone = VGG16(width=0.125)
+    backbone(np.zeros([1, 16, 16, 3], np.uint8))
+    targets = list(backbones.vgg_targets(backbone))
+    numbers = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+    assert [target.name for target in targets] == [
+        f"features.{n}.{kind}" for n in numbers for kind in ("weight", "bias")
+    ]
+    assert {target.variable.path for target in targets} == {weight.path for weight in backbone.weights}
 
 
 def test_every_weight_is_assigned(backbone, state):
@@ -86,6 +115,21 @@ def test_names_fit_the_depth():
         name = backbones.backbone_weights(ResNet(depth))
         assert name == f"resnet{depth}"
         assert f"{name}-" in backbones.PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name"),
+    [
+        (VGG16(), "vgg16"),
+        (VGG16(width=0.5), None),
+        (MobileNetV3Large(), "mobilenet_v3_large"),
+        (MobileNetV3Large(reduced_tail=True), None),
+        (MobileNetV3Large(width=0.75), None),
+    ],
+)
+def test_names_fit_the_width(backbone, name):
+    assert backbones.backbone_weights(backbone) == name
+    assert name is None or name.partition("_")[0] in backbones.PUBLISHED[name]
 
 
 def test_the_backbone_of_a_detector_is_found():

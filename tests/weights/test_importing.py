@@ -199,8 +199,9 @@ def test_a_model_is_replaced(published, tmp_path):
 def test_names_and_files_that_are_not_there(published, tmp_path):
     with pytest.raises(BadInput, match="Did you mean 'yolox-micro-coco'"):
         import_weights("yolox-micro-cocoa")
-    with pytest.raises(BadInput, match=r"no file .*none\.npz"):
-        import_weights("yolox-micro-coco", file=tmp_path / "none.npz", out=tmp_path / "mine")
+    for out in (None, tmp_path / "mine"):
+        with pytest.raises(BadInput, match=r"no file .*none\.npz"):
+            import_weights("yolox-micro-coco", file=tmp_path / "none.npz", out=out)
 
 
 def test_without_torch_nothing_is_downloaded(server, published, monkeypatch):

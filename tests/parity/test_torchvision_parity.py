@@ -1,0 +1,167 @@
+"""Same weights, same picture, same boxes: our models beside torchvision's, with its weights in them.
+
+The weights are random, but go the way of published ones: torchvision's state dictionary, saved as a file, imported,
+loaded. `make parity` runs these tests in an environment that has PyTorch and torchvision.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import detect
+from detect.inference.predictor import Model
+from detect.ops.boxes import iou
+from detect.weights.importing import checkpoints, import_weights
+
+if not all(importlib.util.find_spec(name) for name in ("torch", "torchvision")):
+    pytest.skip("needs PyTorch and torchvision: run `make parity`", allow_module_level=True)
+
+import torch
+import torchvision_references as references
+from torchvision_references import REFERENCES, Reference
+
+SIZES = [(0, 0), (32, 96)]  # rows and columns beyond a square
+PICTURES = [(480, 640), (150, 400)]  # height and width; torchvision makes them 800 x 1066 and 500 x 1333 pixels
+CLOSEST = 1e-4  # largest difference of raw numbers, as a share of the largest of them
+PIXELS, SCORE = 0.1, 1e-3  # largest differences of boxes and scores
+SHOWN = 100  # detections that are compared, the best
+
+
+@dataclass
+class Pair:
+    """The same weights twice."""
+
+    theirs: torch.nn.Module
+    ours: Model
+
+    @property
+    def columns(self) -> list[int]:
+        """Where torchvision's class logits have those of ours: the same classes, and for softmax the background."""
+        ids = list(self.ours.card.category_ids)
+        return ids if len(ids) == 80 else [*ids, 0]
+
+    def image(self, extra: tuple[int, int]) -> np.ndarray:
+        """A picture of a size that both take as it is."""
+        detector = self.ours.detector
+        side = self.ours.image_size if self.ours.image_size < 400 else 256
+        rows, columns = (-(-(side + more) // detector.size_divisor) * detector.size_divisor for more in extra)
+        return picture(rows, columns)
+
+    def compare(self, theirs: dict[str, np.ndarray], boxes, scores, labels) -> tuple[np.ndarray, np.ndarray]:
+        """For each of their boxes, the distance to the nearest of ours of that class; and how far the scores differ."""
+        ids = np.array(self.ours.card.category_ids)[labels]
+        distances = np.abs(theirs["boxes"][:, None] - boxes[None]).max(axis=-1)
+        distances[theirs["labels"][:, None] != ids[None]] = np.inf
+        nearest = distances.argmin(axis=1)
+        return distances.min(axis=1), np.abs(theirs["scores"] - scores[nearest])
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Coloured rectangles under noise: edges and texture of all sizes."""
+    random = np.random.default_rng(0)
+    image = np.zeros((height, width, 3), np.uint8)
+    for _ in range(80):
+        top, left = random.integers(0, height), random.integers(0, width)
+        rows, columns = random.integers(6, 120, 2)
+        image[top : top + rows, left : left + columns] = random.integers(0, 196, 3)
+    return image + 60 * random.integers(0, 2, image.shape, np.uint8)
+
+
+def test_every_checkpoint_of_torchvision_has_a_reference():
+    theirs = {name for name, row in checkpoints().items() if row.publisher.startswith("torchvision")}
+    assert theirs == set(REFERENCES)
+
+
+@pytest.fixture(scope="module", params=REFERENCES)
+def pair(request, tmp_path_factory) -> Pair:
+    folder = tmp_path_factory.mktemp("weights")
+    reference: Reference = REFERENCES[request.param]
+    theirs = reference.model()
+    with_small_pictures(theirs, lambda: reference.spread_scores(theirs, references.as_tensor(picture(240, 320))))
+    row = checkpoints()[request.param]
+    if len(row.classes) == 80:
+        references.silence(theirs, sorted(set(range(references.COLUMNS)) - set(row.category_ids)))
+    torch.save(theirs.state_dict(), folder / "theirs.pth")
+    return Pair(theirs, detect.load(import_weights(row.name, folder / "theirs.pth", folder / "ours")))
+
+
+def with_small_pictures(model: torch.nn.Module, work) -> None:
+    sides = model.transform.min_size
+    model.transform.min_size = (min(240, *sides),)
+    work()
+    model.transform.min_size = sides
+
+
+def assert_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=CLOSEST, err_msg=what)
+
+
+@pytest.mark.parametrize("extra", SIZES)
+def test_raw_outputs_of_every_level(pair, extra):
+    image = pair.image(extra)
+    ours = pair.ours.detector(image[None])
+    theirs = references.raw_outputs(pair.theirs, image)
+    names = {
+        "cls_logits": ("logits", pair.columns),
+        "bbox_regression": ("distances" if "distances" in ours else "deltas", slice(None)),
+        "bbox_ctrness": ("centreness", slice(None)),
+        "objectness": ("objectness", slice(None)),
+        "anchor_deltas": ("anchor_deltas", slice(None)),
+    }
+    assert all(len(levels) > 1 for levels in theirs.values())
+    for key, levels in theirs.items():
+        name, columns = names[key]
+        lengths = np.cumsum([len(level) for level in levels])
+        found = ours[name].numpy()[0].reshape(lengths[-1], -1)
+        for number, (mine, level) in enumerate(zip(np.split(found, lengths[:-1]), levels, strict=True)):
+            assert_same(mine, level[:, columns], f"{name} of level {number}")
+
+
+@pytest.mark.parametrize("extra", SIZES)
+def test_what_the_second_stage_says_of_a_region(pair, extra):
+    if not hasattr(pair.theirs, "roi_heads"):
+        pytest.skip("a detector of one stage")
+    image = pair.image(extra)
+    ours = pair.ours.detector(image[None])
+    regions = ours["regions"].boxes.numpy()[0][ours["regions"].valid.numpy()[0]]
+    logits, deltas = references.second_stage(pair.theirs, image, regions)
+    assert_same(ours["logits"].numpy()[0, : len(regions)], logits[:, pair.columns], "logits")
+    assert_same(ours["deltas"].numpy()[0, : len(regions)], deltas[:, pair.columns[:-1]], "deltas")
+
+
+@pytest.mark.parametrize("extra", SIZES)
+def test_the_same_image_has_the_same_boxes(pair, extra):
+    image = pair.image(extra)
+    theirs = references.detections(pair.theirs, image, resize=False)
+    found = pair.ours.detect(image[None], confidence=pair.ours.detector.config.confidence)
+    boxes, scores, labels = (part[0][found.labels[0] >= 0] for part in found)
+    assert len(boxes) == len(theirs["boxes"]) > 50
+    distances, differences = pair.compare(theirs, boxes, scores, labels)
+    assert distances.max() < CLOSEST * max(image.shape)
+    assert differences.max() < CLOSEST
+
+
+@pytest.mark.parametrize("size", PICTURES)
+def test_the_same_file_has_the_same_boxes(pair, size, tmp_path):
+    """Through both whole pipelines. Theirs resizes in floating point, ours to whole levels of 255; so where two boxes
+    overlap and score the same but for this, either may be the one that stays: a tenth of the boxes may do so.
+    """
+    path: Path = tmp_path / "picture.jpg"
+    Image.fromarray(picture(*size)).save(path, quality=95)
+    theirs = references.detections(pair.theirs, np.array(Image.open(path)))
+    theirs = {name: values[:SHOWN] for name, values in theirs.items()}
+    (ours,) = pair.ours.predict(path, confidence=pair.ours.detector.config.confidence)
+    distances, differences = pair.compare(theirs, ours.boxes, ours.scores, ours.labels)
+    same = (distances < PIXELS) & (differences < SCORE)
+    assert same.mean() >= 0.9
+    for row in np.flatnonzero(~same):
+        label = pair.ours.card.category_ids.index(theirs["labels"][row])
+        others = ours.labels == label
+        overlaps = iou(theirs["boxes"][row][None], ours.boxes[others]).numpy()[0]
+        rivals = overlaps > pair.ours.detector.config.iou - 0.01
+        assert ours.scores[others][rivals].max(initial=0) > theirs["scores"][row] - 2 * SCORE
