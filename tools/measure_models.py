@@ -186,7 +186,10 @@ def cost(operation: Any) -> int:
     """Multiply-adds of an operation: for each output, the numbers that it is a weighted sum of."""
     kind = operation.type
     if kind in ("Conv2D", "DepthwiseConv2dNative"):
-        height, width, channels, _ = operation.inputs[1].shape
+        kernel = operation.inputs[1]
+        if kernel.op.type == "Pad":  # zeros that only shift the padding: layers/depthwise.py
+            kernel = kernel.op.inputs[0]
+        height, width, channels, _ = kernel.shape
         return math.prod(operation.outputs[0].shape) * height * width * (channels if kind == "Conv2D" else 1)
     if kind in ("MatMul", "BatchMatMulV2"):
         transposed = operation.get_attr("transpose_a" if kind == "MatMul" else "adj_x")

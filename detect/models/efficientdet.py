@@ -159,7 +159,7 @@ class Head(Composite):
 
 
 class EfficientDet(Detector):
-    """The detector. Each cell of five levels has nine anchors; each anchor says which class it is and where its box is.
+    """The detector. Each cell of all levels has nine anchors; each anchor says which class it is and where its box is.
 
     Attributes:
         backbone, neck, class_head, box_head: the network.

@@ -7,11 +7,11 @@ Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/mode
 `rpn.py` and `roi_heads.py`, BSD-3-Clause), whose published weights fit.
 What differs from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703.06870) pools regions; anchors that
 stick out of the image are not left out. What differs from torchvision: losses are divided by how many anchors and
-regions an image should give, as in detectron2, not by how many it gave, so that fewer (where regions are to be ignored)
-count less; anchors of a box that none overlaps are not positive; 1,000 proposals are kept in training, as in
-detectron2, not 2,000; a region has no box for the background; regions are cut to the whole input, not to the picture in
-it without its padding; images are squares of 640 pixels by default (320 with MobileNetV3), where published APs are at a
-short side of 800 (320).
+regions an image should give, not by how many it gave, so that fewer (where regions are to be ignored) count less
+(detectron2 does so with anchors); anchors of a box that none overlaps are not positive; 1,000 proposals are kept in
+training, as in detectron2, not 2,000; a region has no box for the background; regions are cut to the whole input, not
+to the picture in it without its padding; images are squares of 640 pixels by default (320 with MobileNetV3), where
+published APs are at a short side of 800 (320).
 """
 
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
@@ -76,29 +77,7 @@ class Config(DetectorConfig):
     region_samples: int = 512  # regions of an image that enter the loss
 
 
-# torchvision `references/detection`; its steps at epochs 16 and 22 are a cosine here.
-_RECIPE: dict[str, Any] = {
-    "weights": "imagenet",
-    "architecture": {"norm": "frozen"},
-    "freeze": ["backbone.stem", "backbone.stage1"],
-    "epochs": 26,
-    "batch_size": 16,
-    "optimizer.name": "sgd",
-    "optimizer.learning_rate": 0.02,
-    "optimizer.reference_batch": 16,
-    "optimizer.momentum": 0.9,
-    "optimizer.weight_decay": 1e-4,
-    "optimizer.clip_norm": None,
-    "schedule.warmup": 0.005,  # 1,000 of 190,000 steps
-    "schedule.final": 0.01,
-    "schedule.closing": 0.0,
-    "pipeline.augmentation.scale": [1.0, 1.0],
-    "pipeline.augmentation.translate": 0.0,
-    "pipeline.augmentation.hue": 0,
-    "pipeline.augmentation.saturation": 0,
-    "pipeline.augmentation.value": 0,
-    "pipeline.augmentation.mosaic": 0.0,
-}
+_RECIPE = {**RECIPE, "optimizer.learning_rate": 0.02}
 # torchvision, pull request 5763: a long training from larger changes of scale, with batch normalisation everywhere.
 _LONG_RECIPE = {
     **_RECIPE,

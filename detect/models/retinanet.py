@@ -22,6 +22,7 @@ from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.atss import assign_atss
 from detect.ops.boxes import clip
@@ -58,33 +59,9 @@ class Config(DetectorConfig):
     candidates: int = 1000  # of each level
 
 
-# torchvision `references/detection`; its steps at epochs 16 and 22 are a cosine here.
-_RECIPE: dict[str, Any] = {
-    "weights": "imagenet",
-    "architecture": {"norm": "frozen"},
-    "freeze": ["backbone.stem", "backbone.stage1"],
-    "epochs": 26,
-    "batch_size": 16,
-    "optimizer.name": "sgd",
-    "optimizer.learning_rate": 0.01,
-    "optimizer.reference_batch": 16,
-    "optimizer.momentum": 0.9,
-    "optimizer.weight_decay": 1e-4,
-    "optimizer.clip_norm": None,
-    "schedule.warmup": 0.005,  # 1,000 of 190,000 steps
-    "schedule.final": 0.01,
-    "schedule.closing": 0.0,
-    "pipeline.augmentation.scale": [1.0, 1.0],
-    "pipeline.augmentation.translate": 0.0,
-    "pipeline.augmentation.hue": 0,
-    "pipeline.augmentation.saturation": 0,
-    "pipeline.augmentation.value": 0,
-    "pipeline.augmentation.mosaic": 0.0,
-}
-
 # https://github.com/pytorch/vision/pull/5756
 _RECIPE_V2 = {
-    **_RECIPE,
+    **RECIPE,
     "architecture": {"norm": "batch"},
     "sizes": list(range(480, 801, 32)),
     "optimizer.name": "adamw",
@@ -95,13 +72,13 @@ _RECIPE_V2 = {
 # Published sizes are for 91 classes and, multiply-adds, for 800 x 800 pixels, of which the pyramid makes 13,343 cells.
 # Ours are for 80 classes: 9 anchors x 11 classes x (9 x 256 + 1) less, 0.228 million; once a cell, 3.04 billion.
 VARIANTS = {
-    "r18": Variant(Config(depth=18), 640, None, _RECIPE),
-    "r34": Variant(Config(depth=34), 640, None, _RECIPE),
-    "r50": Variant(Config(depth=50), 640, 36.4, _RECIPE, 33.787, 148.50),
+    "r18": Variant(Config(depth=18), 640, None, RECIPE),
+    "r34": Variant(Config(depth=34), 640, None, RECIPE),
+    "r50": Variant(Config(depth=50), 640, 36.4, RECIPE, 33.787, 148.50),
     "r50v2": Variant(
         Config(depth=50, coarse="c5", head_norm="group", box_loss="giou"), 640, 41.5, _RECIPE_V2, 37.971, 149.19
     ),
-    "r101": Variant(Config(depth=101), 640, None, _RECIPE),
+    "r101": Variant(Config(depth=101), 640, None, RECIPE),
 }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.layers.composite import Composite
+from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
 from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
 from detect.ops.boxes import clip
@@ -40,7 +41,7 @@ class Config(DetectorConfig):
     confidence: float = 0.01
     iou: float = 0.45
     max_detections: int = 200
-    candidates: int = 4000
+    candidates: int = 2000
     class_candidates: int = 400  # of these, at most so many of a class
 
 
@@ -138,9 +139,8 @@ class SSD(Detector):
         self.backbone = VGG16(config.width, name="backbone")
         self.rescale = Rescale(name="rescale")
         wide, *others = (int(filters * config.width) for filters in (1024, 512, 256, 256, 256))
-        options = {"filters": wide, "padding": "same", "activation": "relu"}
-        self.dilated = keras.layers.Conv2D(kernel_size=3, dilation_rate=6, name="dilated", **options)
-        self.pointwise = keras.layers.Conv2D(kernel_size=1, name="pointwise", **options)
+        self.dilated = DilatedConvolution(wide, 6, name="dilated")
+        self.pointwise = keras.layers.Conv2D(wide, 1, activation="relu", name="pointwise")
         self.extra = [ExtraMap(filters, index < 2, name=f"extra{index}") for index, filters in enumerate(others)]
         self.head = [
             HeadLevel(classes, 2 + 2 * len(ratios), name=f"head{index}") for index, ratios in enumerate(RATIOS)
@@ -155,7 +155,7 @@ class SSD(Detector):
         """
         *_, stride8, stride16 = self.backbone(images, training=training)
         features = tf.nn.max_pool2d(stride16, 3, 1, "SAME")
-        maps = [self.rescale(stride8), self.pointwise(self.dilated(features))]
+        maps = [self.rescale(stride8), self.pointwise(tf.nn.relu(self.dilated(features)))]
         for extra in self.extra:
             maps.append(extra(maps[-1]))
         logits, deltas = zip(*(level(features) for level, features in zip(self.head, maps, strict=True)), strict=True)

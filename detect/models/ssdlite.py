@@ -41,7 +41,7 @@ class Config(DetectorConfig):
     confidence: float = 0.001
     iou: float = 0.55
     max_detections: int = 300
-    candidates: int = 4000
+    candidates: int = 2000
     class_candidates: int = 300  # of these, at most so many of a class
 
 

@@ -25,10 +25,10 @@ import torchvision_references as references
 from torchvision_references import REFERENCES, Reference
 
 SIZES = [(0, 0), (32, 96)]  # rows and columns beyond a square
-PICTURES = [(480, 640), (150, 400)]  # height and width; torchvision makes them 800 x 1066 and 500 x 1333 pixels
+PICTURES = [(480, 640), (96, 400)]  # height and width; torchvision makes most of them 800 x 1066 and 319 x 1333 pixels
 CLOSEST = 1e-4  # largest difference of raw numbers, as a share of the largest of them
 PIXELS, SCORE = 0.1, 1e-3  # largest differences of boxes and scores
-SHOWN = 100  # detections that are compared, the best
+COMPARED = 80  # detections, the best
 
 
 @dataclass
@@ -137,29 +137,36 @@ def test_what_the_second_stage_says_of_a_region(pair, extra):
 @pytest.mark.parametrize("extra", SIZES)
 def test_the_same_image_has_the_same_boxes(pair, extra):
     image = pair.image(extra)
-    theirs = references.detections(pair.theirs, image, resize=False)
-    found = pair.ours.detect(image[None], confidence=pair.ours.detector.config.confidence)
+    theirs, confidence = references.best_detections(pair.theirs, image, COMPARED, resize=False)
+    found = pair.ours.detect(image[None], confidence=confidence)
     boxes, scores, labels = (part[0][found.labels[0] >= 0] for part in found)
-    assert len(boxes) == len(theirs["boxes"]) > 50
+    assert len(boxes) == pytest.approx(len(theirs["boxes"]), abs=1)  # one may have the confidence itself, but for 1e-7
+    assert len(boxes) > COMPARED / 2
     distances, differences = pair.compare(theirs, boxes, scores, labels)
-    assert distances.max() < CLOSEST * max(image.shape)
-    assert differences.max() < CLOSEST
+    clear = theirs["scores"] > confidence + CLOSEST
+    assert distances[clear].max() < CLOSEST * max(image.shape)
+    assert differences[clear].max() < CLOSEST
 
 
 @pytest.mark.parametrize("size", PICTURES)
 def test_the_same_file_has_the_same_boxes(pair, size, tmp_path):
-    """Through both whole pipelines. Theirs resizes in floating point, ours to whole levels of 255; so where two boxes
-    overlap and score the same but for this, either may be the one that stays: a tenth of the boxes may do so.
+    """Through both whole pipelines.
+
+    Theirs resizes in floating point, ours to whole levels of 255; so where two boxes, or the regions of the first
+    stage, overlap and score the same but for this, either may be the one that stays. A tenth of the boxes may do so.
     """
     path: Path = tmp_path / "picture.jpg"
     Image.fromarray(picture(*size)).save(path, quality=95)
-    theirs = references.detections(pair.theirs, np.array(Image.open(path)))
-    theirs = {name: values[:SHOWN] for name, values in theirs.items()}
-    (ours,) = pair.ours.predict(path, confidence=pair.ours.detector.config.confidence)
+    theirs, confidence = references.best_detections(pair.theirs, np.array(Image.open(path)), COMPARED)
+    (ours,) = pair.ours.predict(path, confidence=confidence)
     distances, differences = pair.compare(theirs, ours.boxes, ours.scores, ours.labels)
+    clear = theirs["scores"] > confidence + 2 * SCORE
     same = (distances < PIXELS) & (differences < SCORE)
-    assert same.mean() >= 0.9
-    for row in np.flatnonzero(~same):
+    assert clear.sum() > COMPARED / 4
+    assert same[clear].mean() >= 0.9
+    if hasattr(pair.theirs, "roi_heads"):
+        return
+    for row in np.flatnonzero(clear & ~same):
         label = pair.ours.card.category_ids.index(theirs["labels"][row])
         others = ours.labels == label
         overlaps = iou(theirs["boxes"][row][None], ours.boxes[others]).numpy()[0]

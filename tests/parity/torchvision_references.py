@@ -34,7 +34,7 @@ def greedy_suppression(boxes: torch.Tensor, scores: torch.Tensor, threshold: flo
         kept.append(best)
         corners = torch.maximum(boxes[best, :2], boxes[left, :2]), torch.minimum(boxes[best, 2:], boxes[left, 2:])
         shared = (corners[1] - corners[0]).clamp(min=0).prod(dim=1)
-        left = left[shared / (area[best] + area[left] - shared) <= threshold]
+        left = left[~(shared / (area[best] + area[left] - shared) > threshold)]  # empty boxes, 0 / 0, stay
     return torch.stack(kept) if kept else torch.zeros(0, dtype=torch.long)
 
 
@@ -174,12 +174,22 @@ def as_tensor(image: np.ndarray) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def detections(model: torch.nn.Module, image: np.ndarray, resize: bool = True) -> dict[str, np.ndarray]:
-    """Boxes, scores and labels in a uint8 RGB image; `resize` says whether the model's transform may resize it."""
+def best_detections(
+    model: torch.nn.Module, image: np.ndarray, count: int, resize: bool = True
+) -> tuple[dict[str, np.ndarray], float]:
+    """The best boxes, with scores and labels, in a uint8 RGB image; and the score that they are better than.
+
+    That score is the model's threshold, so no limit to the number of candidates is reached. `resize` says whether the
+    model's transform may resize the image.
+    """
+    heads = getattr(model, "roi_heads", model)
     as_it_is = mock.patch.object(model.transform, "resize", lambda image, target: (image, target))
     with contextlib.nullcontext() if resize else as_it_is:
-        (found,) = model([as_tensor(image)])
-    return {name: value.numpy() for name, value in found.items()}
+        (all_of_them,) = model([as_tensor(image)])
+        confidence = float(all_of_them["scores"][:count][-1])
+        with mock.patch.object(heads, "score_thresh", confidence):
+            (found,) = model([as_tensor(image)])
+    return {name: value.numpy() for name, value in found.items()}, confidence
 
 
 def silence(model: torch.nn.Module, columns: list[int]) -> None:
@@ -192,16 +202,13 @@ _CLASSES = Last("head.classification_head.cls_logits", -3.0, 0.25)
 _BOXES = Last("head.regression_head.bbox_reg", 0.0, 0.05)
 _DISTANCES = Last("head.regression_head.bbox_reg", 3.0, 0.05)
 _CENTRE = Last("head.regression_head.bbox_ctrness", 0.0, 0.25)
-_SSD = (
-    (
-        Last("head.classification_head.module_list", 0.0, 0.5, background=2.0),
-        Last("head.regression_head.module_list", 0.0, 0.1),
-    ),
-)
+_SSD_CLASSES = Last("head.classification_head.module_list", 0.0, 0.5, background=2.0)
+_SSDLITE_CLASSES = Last("head.classification_head.module_list", 0.0, 1.0, background=3.0)
+_SSD_BOXES = Last("head.regression_head.module_list", 0.0, 0.1)
 _TWO_STAGES = (
     (Last("rpn.head.cls_logits", 0.0, 1.0), Last("rpn.head.bbox_pred", 0.0, 0.05)),
     (
-        Last("roi_heads.box_predictor.cls_score", 0.0, 0.5, background=1.0),
+        Last("roi_heads.box_predictor.cls_score", 0.0, 1.0, background=3.0),
         Last("roi_heads.box_predictor.bbox_pred", 0.0, 0.2),
     ),
 )
@@ -222,9 +229,13 @@ REFERENCES = {  # by the name of the checkpoint
         detection.FCOS_ResNet50_FPN_Weights.COCO_V1,
         ((_CLASSES, _DISTANCES, _CENTRE),),
     ),
-    "ssd-vgg16-coco": Reference(detection.ssd300_vgg16, detection.SSD300_VGG16_Weights.COCO_V1, _SSD),
+    "ssd-vgg16-coco": Reference(
+        detection.ssd300_vgg16, detection.SSD300_VGG16_Weights.COCO_V1, ((_SSD_CLASSES, _SSD_BOXES),)
+    ),
     "ssdlite-mobilenetv3-coco": Reference(
-        detection.ssdlite320_mobilenet_v3_large, detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1, _SSD
+        detection.ssdlite320_mobilenet_v3_large,
+        detection.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1,
+        ((_SSDLITE_CLASSES, _SSD_BOXES),),
     ),
     "fasterrcnn-r50-coco": Reference(
         detection.fasterrcnn_resnet50_fpn, detection.FasterRCNN_ResNet50_FPN_Weights.COCO_V1, _TWO_STAGES

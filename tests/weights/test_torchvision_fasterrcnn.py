@@ -86,17 +86,13 @@ def test_outputs_and_boxes_are_torchvisions(name, key, settings, factor, sizes, 
 def test_sizes_are_the_published_ones(name, published, frozen):
     """torchvision does not count the scales and offsets that are frozen; a box for the background ours has not."""
     checkpoint = CHECKPOINT[name]
-    detector = models.create(checkpoint.model, 90, norm="batch")
+    detector = models.create(checkpoint.model, 90, norm="batch", proposals=1)
     assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == published + frozen - 4 * 1025
 
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS, ids=lambda row: row.name)
 def test_all_weights_of_the_detector_have_a_tensor(checkpoint):
-    detector = models.create(
-        checkpoint.model,
-        len(checkpoint.classes),
-        **{**checkpoint.config, "hidden": (8, 8)[: 1 + ("v2" not in checkpoint.name)]},
-    )
+    detector = models.create(checkpoint.model, len(checkpoint.classes), **checkpoint.config, proposals=1)
     found = list(checkpoint.targets(detector))
     paths = [target.variable.path for target in found]
     assert len(set(paths)) == len(paths) == len({target.name for target in found})
