@@ -114,8 +114,8 @@ def place(image: np.ndarray, placement: Placement) -> np.ndarray:
         cv2.resize(image, (columns, rows), dst=canvas[:rows, :columns], interpolation=cv2.INTER_LINEAR)
     else:
         rows, columns = math.floor(image.shape[0] * placement.scale_y), math.floor(image.shape[1] * placement.scale_x)
-    canvas[rows:] = placement.padding
-    canvas[:rows, columns:] = placement.padding
+    _fill(canvas[rows:], placement.padding)
+    _fill(canvas[:rows, columns:], placement.padding)
     if placement.resized is None:
         paint(image, scaling(placement.scale_x, placement.scale_y), canvas)
     return canvas
@@ -125,6 +125,11 @@ def to_source(boxes: np.ndarray, placement: Placement, width: int, height: int) 
     """Boxes [..., 4] found on the canvas, in pixels of the source, clipped to its width and height."""
     limits = np.array([width, height, width, height], np.float32)
     return np.clip(np.asarray(boxes, np.float32) / placement.scales, 0, limits)
+
+
+def _fill(region: np.ndarray, colour: Colour) -> None:
+    """Paint uint8 [h, w, 3] in place. NumPy copies rows ten times as fast as it repeats a pixel."""
+    region[:] = np.tile(np.array(colour, np.uint8), (region.shape[1], 1))
 
 
 def _rounded_up(pixels: float, divisor: int, smallest: int) -> int:

@@ -17,7 +17,7 @@ def require_torch(path: str | Path) -> None:
     """RunFailure where `path` is a file of PyTorch's, and PyTorch is not installed. Asked before a long download."""
     if Path(path).suffix in ENDINGS and importlib.util.find_spec("torch") is None:
         raise RunFailure(
-            f"Reading {path} needs PyTorch, which is not installed: pip install 'detect-tf[weights]'. "
+            f"Reading {path} needs PyTorch, which is not installed: pip install torch. "
             "Without a GPU, install its CPU build, as https://pytorch.org describes."
         )
 

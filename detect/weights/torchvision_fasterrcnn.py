@@ -16,19 +16,9 @@ from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.models.fasterrcnn import FasterRCNN
 from detect.weights.backbones import mobilenet_targets, normalized_targets, resnet_targets
-from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS_90, NAMES_90
 from detect.weights.tensors import Convert, Target, matrix
-from detect.weights.torchvision_parts import (
-    FIT,
-    IMAGE_SIZE,
-    LICENCE,
-    PUBLISHER,
-    UNUSED,
-    convolution_targets,
-    pyramid_targets,
-    read_detector,
-)
+from detect.weights.torchvision_parts import FIT, checkpoint, convolution_targets, pyramid_targets, read_detector
 
 BODY = "backbone.body."
 HEAD = "roi_heads.box_head"
@@ -101,55 +91,36 @@ def _without_background(array: np.ndarray) -> np.ndarray:
 
 
 CHECKPOINTS = (
-    Checkpoint(
-        name="fasterrcnn-r50-coco",
-        model="fasterrcnn-r50",
-        address="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
-        digest="258fb6c6",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=37.0,
-        image_size=IMAGE_SIZE,
-        fit=FIT,
+    checkpoint(
+        "fasterrcnn-r50",
+        "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+        37.0,
         classes=NAMES_90,
         category_ids=IDS_90,
         read=read,
         targets=targets,
-        unused=UNUSED,
         config={"norm": "frozen", "epsilon": 0.0, "spread": True},
     ),
-    Checkpoint(
-        name="fasterrcnn-r50v2-coco",
-        model="fasterrcnn-r50v2",
-        address="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
-        digest="dd69338a",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=46.7,
-        image_size=IMAGE_SIZE,
-        fit=FIT,
+    checkpoint(
+        "fasterrcnn-r50v2",
+        "fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
+        46.7,
         classes=NAMES_90,
         category_ids=IDS_90,
         read=read,
         targets=targets,
-        unused=UNUSED,
         config={"spread": True},
     ),
-    Checkpoint(
-        name="fasterrcnn-mobilenetv3-coco",
-        model="fasterrcnn-mobilenetv3",
-        address="https://download.pytorch.org/models/fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
-        digest="907ea3f9",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=22.8,
+    checkpoint(
+        "fasterrcnn-mobilenetv3",
+        "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
+        22.8,
         image_size=320,
         fit=FIT.model_copy(update={"longest": 640}),
         classes=NAMES_90,
         category_ids=IDS_90,
         read=read,
         targets=targets,
-        unused=UNUSED,
         config={"norm": "frozen", "spread": True},
     ),
 )

@@ -9,15 +9,10 @@ from collections.abc import Iterator, Sequence
 from detect.layers.head_tower import HeadTower
 from detect.models.fcos import FCOS
 from detect.weights.backbones import resnet_targets
-from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.tensors import Target
 from detect.weights.torchvision_parts import (
-    FIT,
-    IMAGE_SIZE,
-    LICENCE,
-    PUBLISHER,
-    UNUSED,
+    checkpoint,
     class_targets,
     convolution_targets,
     group_normalization_targets,
@@ -52,21 +47,14 @@ def _tower(tower: HeadTower, name: str) -> Iterator[Target]:
 
 
 CHECKPOINTS = (
-    Checkpoint(
-        name="fcos-r50-coco",
-        model="fcos-r50",
-        address="https://download.pytorch.org/models/fcos_resnet50_fpn_coco-99b0c9b7.pth",
-        digest="99b0c9b7",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=39.2,
-        image_size=IMAGE_SIZE,
-        fit=FIT,
+    checkpoint(
+        "fcos-r50",
+        "fcos_resnet50_fpn_coco-99b0c9b7.pth",
+        39.2,
         classes=NAMES,
         category_ids=IDS,
         read=read_detector,
         targets=targets,
-        unused=UNUSED,
         config={"norm": "frozen", "offset": 0.0, "spread": True},
     ),
 )

@@ -6,6 +6,7 @@ Names as in https://github.com/pytorch/vision, `torchvision/models/detection/` a
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.group_normalization import GroupNormalization
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.weights.backbones import normalized_targets
+from detect.weights.checkpoint import Checkpoint
 from detect.weights.tensors import Convert, Target, kernel
 from detect.weights.torch_files import read_tensors
 
@@ -24,6 +26,25 @@ UNUSED = (".num_batches_tracked",)  # a count of training steps
 # Pictures as `GeneralizedRCNNTransform` brings them: padding is 0 after normalisation, which is ImageNet's mean.
 FIT = Fit(kind="shortest", longest=1333, padding=(124, 116, 104), antialias=False)
 IMAGE_SIZE = 800  # short side that published AP is at
+ADDRESS = "https://download.pytorch.org/models/"
+
+
+def checkpoint(model: str, file: str, published_ap: float, **facts: Any) -> Checkpoint:
+    """The checkpoint of a model in one of torchvision's files, whose name ends in the first digits of its SHA-256.
+
+    `facts` are the further fields of `Checkpoint`; pictures come as to torchvision's large detectors, unless they say
+    otherwise.
+    """
+    return Checkpoint(
+        name=f"{model}-coco",
+        model=model,
+        address=ADDRESS + file,
+        digest=Path(file).stem.rpartition("-")[2],
+        publisher=PUBLISHER,
+        licence=LICENCE,
+        published_ap=published_ap,
+        **{"image_size": IMAGE_SIZE, "fit": FIT, "unused": UNUSED, **facts},
+    )
 
 
 def read_detector(path: Path) -> dict[str, np.ndarray]:

@@ -13,15 +13,10 @@ import numpy as np
 from detect.layers.head_tower import HeadTower
 from detect.models.retinanet import RetinaNet
 from detect.weights.backbones import resnet_targets
-from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.tensors import Target
 from detect.weights.torchvision_parts import (
-    FIT,
-    IMAGE_SIZE,
-    LICENCE,
-    PUBLISHER,
-    UNUSED,
+    checkpoint,
     class_targets,
     convolution_targets,
     group_normalization_targets,
@@ -66,38 +61,24 @@ def _tower(tower: HeadTower, name: str) -> Iterator[Target]:
 
 
 CHECKPOINTS = (
-    Checkpoint(
-        name="retinanet-r50-coco",
-        model="retinanet-r50",
-        address="https://download.pytorch.org/models/retinanet_resnet50_fpn_coco-eeacb38b.pth",
-        digest="eeacb38b",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=36.4,
-        image_size=IMAGE_SIZE,
-        fit=FIT,
+    checkpoint(
+        "retinanet-r50",
+        "retinanet_resnet50_fpn_coco-eeacb38b.pth",
+        36.4,
         classes=NAMES,
         category_ids=IDS,
         read=read,
         targets=targets,
-        unused=UNUSED,
         config={"norm": "frozen", "epsilon": 0.0, "spread": True, "max_detections": 300},
     ),
-    Checkpoint(
-        name="retinanet-r50v2-coco",
-        model="retinanet-r50v2",
-        address="https://download.pytorch.org/models/retinanet_resnet50_fpn_v2_coco-5905b1c5.pth",
-        digest="5905b1c5",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=41.5,
-        image_size=IMAGE_SIZE,
-        fit=FIT,
+    checkpoint(
+        "retinanet-r50v2",
+        "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth",
+        41.5,
         classes=NAMES,
         category_ids=IDS,
         read=read,
         targets=targets,
-        unused=UNUSED,
         config={"spread": True, "max_detections": 300},
     ),
 )

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from detect.data.resizing import Fit
 from detect.models.ssd import SSD
 from detect.weights.backbones import vgg_targets
-from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS_90, NAMES_90
 from detect.weights.tensors import Target
 from detect.weights.torch_files import read_tensors
-from detect.weights.torchvision_parts import LICENCE, PUBLISHER, class_targets, convolution_targets
+from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 
 FIT = Fit(kind="stretch", antialias=False)
 FOURTH_MAXIMUM = 23  # its number among the layers of VGG16, where torchvision cuts them in two
@@ -49,14 +48,10 @@ def _renamed(name: str) -> str:
 
 
 CHECKPOINTS = (
-    Checkpoint(
-        name="ssd-vgg16-coco",
-        model="ssd-vgg16",
-        address="https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth",
-        digest="b556d3b4",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=25.1,
+    checkpoint(
+        "ssd-vgg16",
+        "ssd300_vgg16_coco-b556d3b4.pth",
+        25.1,
         image_size=300,
         fit=FIT,
         classes=NAMES_90,

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from detect.models.ssdlite import SSDLite
 from detect.weights.backbones import mobilenet_targets, normalized_targets
-from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS_90, NAMES_90
 from detect.weights.tensors import Target
 from detect.weights.torch_files import read_tensors
-from detect.weights.torchvision_parts import LICENCE, PUBLISHER, UNUSED, class_targets, convolution_targets
+from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 from detect.weights.torchvision_ssd import FIT, background_last
 
 SPLIT = 13  # the number of the block that torchvision cuts in two behind its expansion
@@ -47,20 +46,15 @@ def _renamed(name: str) -> str:
 
 
 CHECKPOINTS = (
-    Checkpoint(
-        name="ssdlite-mobilenetv3-coco",
-        model="ssdlite-mobilenetv3",
-        address="https://download.pytorch.org/models/ssdlite320_mobilenet_v3_large_coco-a79551df.pth",
-        digest="a79551df",
-        publisher=PUBLISHER,
-        licence=LICENCE,
-        published_ap=21.3,
+    checkpoint(
+        "ssdlite-mobilenetv3",
+        "ssdlite320_mobilenet_v3_large_coco-a79551df.pth",
+        21.3,
         image_size=320,
         fit=FIT,
         classes=NAMES_90,
         category_ids=IDS_90,
         read=read_tensors,
         targets=targets,
-        unused=UNUSED,
     ),
 )

@@ -159,4 +159,4 @@ def test_an_imagenet_backbone_that_cannot_be_had(monkeypatch):
 def test_without_torch_no_backbone_is_downloaded(monkeypatch):
     monkeypatch.setattr("detect.weights.backbones.load_backbone", pytest.fail)
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert "detect-tf[weights]" in start_from(ResNet(18), COCO, "auto", None)
+    assert "pip install torch" in start_from(ResNet(18), COCO, "auto", None)

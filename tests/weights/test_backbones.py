@@ -156,10 +156,10 @@ def test_offline_the_way_on_is_named(backbone, tmp_path, monkeypatch):
     assert "--weights none" in str(caught.value)
 
 
-def test_without_torch_the_extra_is_named(backbone, tmp_path, monkeypatch):
+def test_without_torch_the_message_says_how_to_get_it(backbone, tmp_path, monkeypatch):
     (tmp_path / "resnet18.pth").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RunFailure, match=r"detect-tf\[weights\]"):
+    with pytest.raises(RunFailure, match=r"pip install torch"):
         backbones.load_backbone(backbone, tmp_path / "resnet18.pth")
 
 

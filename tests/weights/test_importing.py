@@ -208,6 +208,6 @@ def test_without_torch_nothing_is_downloaded(server, published, monkeypatch):
     address = f"http://127.0.0.1:{server.server_port}/yolox_micro.pth"
     replace(monkeypatch, published.checkpoint, address=address)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RunFailure, match=r"detect-tf\[weights\]"):
+    with pytest.raises(RunFailure, match=r"pip install torch"):
         import_weights("yolox-micro-coco")
     assert server.ranges == []

@@ -16,10 +16,10 @@ def torch():
     return pytest.importorskip("torch")
 
 
-def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_torch_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "weights.pth").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RunFailure, match=r"detect-tf\[weights\]"):
+    with pytest.raises(RunFailure, match=r"pip install torch"):
         read_tensors(tmp_path / "weights.pth")
 
 
