@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import truth
 
 from detect import models
 from detect.models.detector import losses_and_gradients
 from detect.models.fasterrcnn import RATIOS, RESNET_SIZES, RESNET_STRIDES, Config, FasterRCNN
 from detect.ops.anchors import anchor_boxes
 from detect.ops.proposals import Regions
-from detect.structures import Targets
 
 SIDE = 64  # pixels; its anchors are 3 in each of 256, 64, 16, 4 and 1 cells
 ANCHORS = 3 * (256 + 64 + 16 + 4 + 1)
@@ -21,18 +21,6 @@ SMALL = {"filters": 8, "hidden": (8, 8), "proposals": 40, "proposals_in_training
 def detector() -> FasterRCNN:
     """Without weights, which loss and decoding do not need. All anchors fit into a sample."""
     return FasterRCNN(Config(anchor_samples=2 * ANCHORS), classes=3)
-
-
-def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
-    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
-    rows = 1 + max(len(image) for image in images)
-    boxes = np.zeros([len(images), rows, 4], np.float32)
-    labels = np.full([len(images), rows], -1, np.int32)
-    ignore = np.zeros([len(images), rows], bool)
-    for position, image in enumerate(images):
-        for row, (box, label, skip) in enumerate(image):
-            boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
-    return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
 
 
 IMAGES = [

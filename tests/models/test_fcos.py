@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import truth
 
 from detect import models
 from detect.models.fcos import ATSS_SIZES, FCOS, STRIDES, Config, Head
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
-from detect.structures import Targets
 
 SIDE = 64  # pixels; its levels have 64, 16, 4, 1 and 1 cells
 CELLS = (64, 16, 4, 1, 1)
@@ -41,18 +41,6 @@ def random_outputs(seed: int, batch: int = 1) -> dict:
     logits = random.standard_normal([batch, POINTS, 3]) - 2
     distances = np.abs(random.standard_normal([batch, POINTS, 4])) * 2
     return raw(logits, distances, random.standard_normal([batch, POINTS, 1])[..., 0], batch)
-
-
-def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
-    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
-    rows = 1 + max(len(image) for image in images)
-    boxes = np.zeros([len(images), rows, 4], np.float32)
-    labels = np.full([len(images), rows], -1, np.int32)
-    ignore = np.zeros([len(images), rows], bool)
-    for position, image in enumerate(images):
-        for row, (box, label, skip) in enumerate(image):
-            boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
-    return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
 
 
 def test_channels_of_the_head_are_its_numbers():

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import truth
 
 from detect import models
 from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, RetinaNet
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
-from detect.structures import Targets
 
 SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
 ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
@@ -30,18 +30,6 @@ def raw(logits=0.0, deltas=0.0, batch=1) -> dict:
     logits = np.array(np.broadcast_to(np.float32(logits), [batch, ANCHORS, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [batch, ANCHORS, 4]))
     return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), "size": (SIDE, SIDE)}
-
-
-def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
-    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
-    rows = 1 + max(len(image) for image in images)
-    boxes = np.zeros([len(images), rows, 4], np.float32)
-    labels = np.full([len(images), rows], -1, np.int32)
-    ignore = np.zeros([len(images), rows], bool)
-    for position, image in enumerate(images):
-        for row, (box, label, skip) in enumerate(image):
-            boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
-    return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
 
 
 def test_anchor_sizes_are_cut_to_whole_pixels():

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import truth
 
 from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, WEIGHTS, Config, HeadLevel, Rescale, multibox_losses
 from detect.ops.default_boxes import default_boxes
-from detect.structures import Targets
 
 GRIDS = ((38, 38), (19, 19), (10, 10), (5, 5), (3, 3), (1, 1))
 SIDE, ANCHORS = 300, 8732
@@ -19,18 +19,6 @@ SIDE, ANCHORS = 300, 8732
 def detector() -> SSD:
     """Without weights, which loss and decoding do not need."""
     return SSD(Config(), classes=3)
-
-
-def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
-    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
-    rows = 1 + max(len(image) for image in images)
-    boxes = np.zeros([len(images), rows, 4], np.float32)
-    labels = np.full([len(images), rows], -1, np.int32)
-    ignore = np.zeros([len(images), rows], bool)
-    for position, image in enumerate(images):
-        for row, (box, label, skip) in enumerate(image):
-            boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
-    return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
 
 
 def raw() -> dict:
