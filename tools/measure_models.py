@@ -337,11 +337,14 @@ def introduction() -> str:
 Measured with random weights for {CLASSES} classes on {cores} cores of {processor}, {date.today().isoformat()}.
 
 Multiply-adds are those of convolutions and matrix products for one image of the size that the authors count them at, in
-the column behind; to the right of it everything is at the model's own default size. Predicting is from pixels to boxes
-after suppression; training is a step of {TRAINED} images of {OBJECTS} objects. The last columns are our time over
-torchvision's for the same work, by turns in one process: below 1 ours is faster. Where torchvision's compiled operators
-do not load, TensorFlow's suppression and PyTorch's `grid_sample` stand in for them. GB are the largest resident memory
-of a process that does nothing else, TensorFlow included."""
+the column behind. They are what is done here: SSD's dilated convolution works on a padded map, and MobileNet's strided
+ones on wider kernels. Normalisation costs nothing here, while the authors of YOLOX and EfficientDet count it. What
+stands to the right is at the model's own default size.
+
+Predicting is from pixels to boxes after suppression; training is a step of {TRAINED} images of {OBJECTS} objects. The
+last columns are our time over torchvision's for the same work, by turns in one process: below 1 ours is faster. Where
+torchvision's compiled operators do not load, TensorFlow's suppression and PyTorch's `grid_sample` stand in for them. GB
+are the largest resident memory of a process that does nothing else, TensorFlow included."""
 
 
 if __name__ == "__main__":

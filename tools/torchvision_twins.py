@@ -98,17 +98,21 @@ def _suppress(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> to
 
 
 def _roi_align(
-    features: torch.Tensor, regions: torch.Tensor, size: tuple[int, int], spatial_scale: float, sampling_ratio: int
+    features: torch.Tensor,
+    regions: torch.Tensor,
+    output_size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
 ) -> torch.Tensor:
     """Features [B, C, h, w] of regions [R, 5] (image, x1, y1, x2, y2), [R, C, rows, columns]."""
-    count = sampling_ratio * size[0]
+    count = sampling_ratio * output_size[0]
     steps = (torch.arange(count) + 0.5) / count
     corners = regions[:, 1:] * spatial_scale
     sides = (corners[:, 2:] - corners[:, :2]).clamp(min=1)
     limits = torch.tensor([features.shape[3] - 1, features.shape[2] - 1]).clamp(min=1)
     x, y = ((corners[:, axis, None] + sides[:, axis, None] * steps) * 2 / limits[axis] - 1 for axis in (0, 1))
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)  # [R, count, count, 2]
-    pooled = features.new_empty([len(regions), features.shape[1], *size])
+    pooled = features.new_empty([len(regions), features.shape[1], *output_size])
     for image in range(len(features)):
         rows = torch.where(regions[:, 0] == image)[0]
         places = grid[rows].flatten(0, 1)[None]
