@@ -4,11 +4,15 @@ Padding is (kernel - 1) // 2 on every side, as in PyTorch, whatever the stride. 
 of an even size by nothing at the top and left, which would shift published PyTorch weights by a pixel.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.convolution import pad
+
+Convolve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # features and a kernel -> features
 
 
 class NormalizedConvolution(keras.layers.Layer):
@@ -56,16 +60,31 @@ class NormalizedConvolution(keras.layers.Layer):
         self.normalization.build((*input_shape[:-1], self.filters))
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if training and self.normalization.trainable:
-            return self.normalization(self._convolve(inputs, self.kernel), training=True)
-        scale, offset = fixed_affine(self.normalization)
-        return tf.nn.bias_add(self._convolve(inputs, self.kernel * scale), tf.cast(offset, inputs.dtype))
+        return normalized(self._convolve, inputs, self.kernel, None, self.normalization, training)
 
     def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        kernel = tf.cast(kernel, inputs.dtype)
         if self.stride == 1:
             return tf.nn.conv2d(inputs, kernel, 1, "SAME")
         return tf.nn.conv2d(pad(inputs, (self.kernel_size - 1) // 2), kernel, self.stride, "VALID")
+
+
+def normalized(
+    convolve: Convolve,
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None,
+    normalization: BatchNormalization | None,
+    training: bool,
+) -> tf.Tensor:
+    """`convolve(inputs, kernel) + bias`, normalised; the last axis of `kernel` is that of the output's channels."""
+    if normalization is not None and not (training and normalization.trainable):
+        scale, offset = fixed_affine(normalization)
+        kernel, bias = kernel * scale, offset if bias is None else offset + bias * scale
+        normalization = None
+    features = convolve(inputs, tf.cast(kernel, inputs.dtype))
+    if bias is not None:
+        features = tf.nn.bias_add(features, tf.cast(bias, inputs.dtype))
+    return features if normalization is None else normalization(features, training=True)
 
 
 def fixed_affine(normalization: BatchNormalization) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.depthwise import depthwise_convolution
-from detect.layers.normalized_convolution import fixed_affine
+from detect.layers.normalized_convolution import normalized
 
 
 class NormalizedDepthwise(keras.layers.Layer):
@@ -50,8 +50,7 @@ class NormalizedDepthwise(keras.layers.Layer):
         self.normalization.build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if training and self.normalization.trainable:
-            return self.normalization(depthwise_convolution(inputs, self.kernel, self.stride), training=True)
-        scale, offset = fixed_affine(self.normalization)
-        features = depthwise_convolution(inputs, self.kernel * scale[:, None], self.stride)
-        return tf.nn.bias_add(features, tf.cast(offset, inputs.dtype))
+        return normalized(self._convolve, inputs, self.kernel[..., 0], None, self.normalization, training)
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return depthwise_convolution(inputs, kernel[..., None], self.stride)

@@ -5,16 +5,12 @@ While the statistics are fixed, a convolution and its normalisation are one conv
 `NormalizedConvolution`.
 """
 
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.depthwise import depthwise_convolution
-from detect.layers.normalized_convolution import fixed_affine
-
-Convolve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # features and a kernel -> features
+from detect.layers.normalized_convolution import normalized
 
 
 class SameConvolution(keras.layers.Layer):
@@ -124,25 +120,6 @@ class SeparableConvolution(keras.layers.Layer):
     ) -> tf.Tensor:
         features = depthwise(inputs, tf.cast(self.depthwise_kernel, inputs.dtype), 1)
         return normalized(pointwise, features, self.pointwise_kernel, self.bias, normalization, training)
-
-
-def normalized(
-    convolve: Convolve,
-    inputs: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor | None,
-    normalization: BatchNormalization | None,
-    training: bool,
-) -> tf.Tensor:
-    """`convolve(inputs, kernel) + bias`, normalised; the last axis of `kernel` is that of the output's channels."""
-    if normalization is not None and not (training and normalization.trainable):
-        scale, offset = fixed_affine(normalization)
-        kernel, bias = kernel * scale, offset if bias is None else offset + bias * scale
-        normalization = None
-    features = convolve(inputs, tf.cast(kernel, inputs.dtype))
-    if bias is not None:
-        features = tf.nn.bias_add(features, tf.cast(bias, inputs.dtype))
-    return features if normalization is None else normalization(features, training=True)
 
 
 def pointwise(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,6 @@
 """Randomness in the forward pass of a training that a resumed run repeats to the bit."""
 
 import keras
-import tensorflow as tf
 
 
 class SamplingSeed(keras.random.SeedGenerator):
@@ -22,7 +21,3 @@ class SamplingSeed(keras.random.SeedGenerator):
             aggregation="only_first_replica",
             name="sampling_seed",
         )
-
-    def next(self, ordered: bool = True) -> tf.Tensor:
-        """The seed of this call."""
-        return super().next(ordered)
