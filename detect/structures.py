@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Example:
     """One picture and its truth on the host, between decoding and batching; n boxes, no padding."""
 
-    image: np.ndarray  # uint8 [H, W, 3], RGB
+    image: np.ndarray  # uint8 [H, W, 3], RGB; float32 of the same range where a `Fit` keeps fractions
     boxes: np.ndarray  # float32 [n, 4]
     labels: np.ndarray  # int32 [n]
     ignore: np.ndarray  # bool [n], crowd or difficult: neither positive nor negative in any head
@@ -42,7 +42,7 @@ class Targets(NamedTuple):
 class Batch(NamedTuple):
     """What the input pipeline gives and a training step takes."""
 
-    images: "tf.Tensor"  # uint8 [B, H, W, 3], RGB
+    images: "tf.Tensor"  # uint8 or float32 [B, H, W, 3], RGB
     targets: Targets
     indices: "tf.Tensor"  # int64 [B], position of each image in its Records; -1 pads an incomplete last batch
 

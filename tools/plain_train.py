@@ -67,8 +67,8 @@ def main() -> None:
 
     # Scores and the model, for `detect predict` and `detect evaluate`
     @tf.function(autograph=False)
-    def detect(images):
-        return detector.decode(detector(images, training=False))
+    def detect(images, extents):
+        return detector.decode(detector(images, training=False, extents=extents))
 
     scores = score_batches(detect, val, size, dataset.classes, dataset.category_ids, batch_size)
     print(f"AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}")

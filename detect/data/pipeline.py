@@ -120,7 +120,7 @@ def training_batches(
     side = sizes[0] if len(sizes) == 1 else None
     max_boxes = settings.max_boxes or enough_boxes(records, settings.augmentation)
     numbers = tf.data.Dataset.counter(first_batch * batch_size)
-    return _batches(numbers, make, image_paths, (side, side), batch_size, max_boxes, settings.workers)
+    return _batches(numbers, make, image_paths, (side, side), np.uint8, batch_size, max_boxes, settings.workers)
 
 
 def evaluation_batches(
@@ -151,9 +151,10 @@ def evaluation_batches(
         return [(records.image_path(index),) for index in indices if index >= 0]
 
     size = next(iter(groups)) if len(groups) == 1 else (None, None)
+    dtype = placing(1, 1).dtype
     max_boxes = settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0))
     numbers = tf.data.Dataset.range(len(order))
-    return _batches(numbers, make, image_paths, size, batch_size, max_boxes, settings.workers)
+    return _batches(numbers, make, image_paths, size, dtype, batch_size, max_boxes, settings.workers)
 
 
 def _by_canvas(records: Records, placing: Placing) -> dict[tuple[int, int], list[int]]:
@@ -171,7 +172,7 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
 
 
 def _nothing(placement: Placement) -> Example:
-    image = np.full((*placement.canvas, 3), placement.padding, np.uint8)
+    image = np.full((*placement.canvas, 3), placement.padding, placement.dtype)
     return Example(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool))
 
 
@@ -180,6 +181,7 @@ def _batches(
     make: Callable[[int], tuple[Example, int]],
     image_paths: Callable[[int], list[tuple[Path, ...]]],
     size: tuple[int | None, int | None],
+    dtype: type[np.generic],
     batch_size: int,
     max_boxes: int,
     workers: int | None,
@@ -195,7 +197,7 @@ def _batches(
         return example.image, *pad(example, max_boxes, overflow, seed=int(number)), np.int64(index)
 
     def mapped(number: tf.Tensor) -> Batch:
-        kinds = [tf.uint8, tf.float32, tf.int32, tf.bool, tf.int64]
+        kinds = [dtype, tf.float32, tf.int32, tf.bool, tf.int64]
         image, boxes, labels, ignore, index = tf.numpy_function(sample, [number], kinds)
         image.set_shape([*size, 3])
         boxes.set_shape([max_boxes, 4])

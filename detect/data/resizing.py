@@ -15,7 +15,8 @@ import numpy as np
 from detect.config import Settings
 from detect.data.warping import GREY, paint, scaling
 
-Colour = tuple[int, int, int]
+Colour = tuple[float, float, float]
+Resampling = Literal["average", "linear", "exact"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,27 @@ class Placement:
 
     height: int  # of the canvas, pixels
     width: int
-    scale_y: float  # pixels of the canvas for one of the picture
+    rows: float  # of the canvas that the picture takes
+    columns: float
+    scale_y: float  # pixels of the canvas for one of the picture, for its boxes
     scale_x: float
-    resized: tuple[int, int] | None  # height and width it is resized to, whole pixels; None: as the factors have it
+    resampling: Resampling
     padding: Colour  # RGB
 
     @property
     def canvas(self) -> tuple[int, int]:
         """Height and width of the canvas: pictures that agree in it can be in one batch."""
         return self.height, self.width
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Rows and columns of the canvas that the picture takes: `extents` of `Detector.call` for this one."""
+        return self.rows, self.columns
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Of the canvas."""
+        return np.float32 if self.resampling == "exact" else np.uint8
 
     @property
     def scales(self) -> np.ndarray:
@@ -51,9 +64,10 @@ class Fit(Settings):
     kind: Literal["letterbox", "stretch", "shortest"] = "letterbox"
     longest: int | None = None  # pixels, with `shortest`
     padding: Colour = (GREY, GREY, GREY)  # RGB
-    # True: pictures that shrink are averaged, and sides may end within a pixel. False, as most published models were
-    # trained: sides are cut to whole pixels, and linear interpolation skips pixels where a picture shrinks a lot.
-    antialias: bool = True
+    # average: pictures that shrink are averaged, and sides may end within a pixel. The others, as most published models
+    # were trained, cut sides to whole pixels, and skip pixels where a picture shrinks a lot. linear: to whole levels of
+    # 255, as YOLOX; exact: without rounding, as torchvision and EfficientDet, so canvases are float32.
+    resampling: Resampling = "average"
 
     def placement(
         self, height: int, width: int, side: int, divisor: int = 1, smallest: int = 1, trimmed: bool = False
@@ -66,17 +80,18 @@ class Fit(Settings):
             smallest: and they are no shorter than this.
             trimmed: a letterbox goes without the rows or columns that would be padding only.
         """
-        resized = None if self.antialias else self._resized(height, width, side)
         scale_y, scale_x = self._scales(height, width, side)
-        if resized and self.kind == "shortest":  # torchvision, `resize_boxes`; letterboxes go by the one factor
-            scale_y, scale_x = resized[0] / height, resized[1] / width
+        rows, columns = height * scale_y, width * scale_x
+        if self.resampling != "average":
+            rows, columns = self._whole(rows, side), self._whole(columns, side)
+        if self.resampling != "average" and self.kind == "shortest":  # torchvision, `resize_boxes`
+            scale_y, scale_x = rows / height, columns / width  # others go by the one factor of both sides
         canvas = side, side
         if self.kind == "shortest" or (self.kind == "letterbox" and trimmed):
-            rows, columns = resized or (height * scale_y, width * scale_x)
             canvas = _rounded_up(rows, divisor, smallest), _rounded_up(columns, divisor, smallest)
         if self.kind == "letterbox":
             canvas = min(canvas[0], side), min(canvas[1], side)
-        return Placement(*canvas, scale_y, scale_x, resized, self.padding)
+        return Placement(*canvas, rows, columns, scale_y, scale_x, self.resampling, self.padding)
 
     def _scales(self, height: int, width: int, side: int) -> tuple[float, float]:
         if self.kind == "stretch":
@@ -88,12 +103,9 @@ class Fit(Settings):
                 scale = min(scale, self.longest / max(height, width))
         return scale, scale
 
-    def _resized(self, height: int, width: int, side: int) -> tuple[int, int]:
-        """Whole sides, cut as torchvision (`interpolate`), YOLOX (`preproc`) and EfficientDet (`InputProcessor`) do."""
-        if self.kind == "stretch":
-            return side, side
-        scale_y, scale_x = self._scales(height, width, side)
-        return max(1, math.floor(height * scale_y)), max(1, math.floor(width * scale_x))
+    def _whole(self, pixels: float, side: int) -> int:
+        """A side cut as torchvision (`interpolate`), YOLOX (`preproc`) and EfficientDet (`InputProcessor`) do."""
+        return side if self.kind == "stretch" else max(1, math.floor(pixels))
 
 
 def letterbox(side: int) -> Placing:
@@ -107,17 +119,16 @@ def fit_scale(height: int, width: int, size: tuple[int, int]) -> float:
 
 
 def place(image: np.ndarray, placement: Placement) -> np.ndarray:
-    """The uint8 RGB picture [h, w, 3] on its canvas, uint8 [H, W, 3]."""
-    canvas = np.empty((*placement.canvas, 3), np.uint8)
-    if placement.resized is not None:
-        rows, columns = placement.resized
-        cv2.resize(image, (columns, rows), dst=canvas[:rows, :columns], interpolation=cv2.INTER_LINEAR)
-    else:
-        rows, columns = math.floor(image.shape[0] * placement.scale_y), math.floor(image.shape[1] * placement.scale_x)
+    """The uint8 RGB picture [h, w, 3] on its canvas [H, W, 3], uint8, or float32 of the same range."""
+    canvas = np.empty((*placement.canvas, 3), placement.dtype)
+    rows, columns = math.floor(placement.rows), math.floor(placement.columns)
     _fill(canvas[rows:], placement.padding)
     _fill(canvas[:rows, columns:], placement.padding)
-    if placement.resized is None:
+    if placement.resampling == "average":
         paint(image, scaling(placement.scale_x, placement.scale_y), canvas)
+    else:
+        picture = image.astype(placement.dtype, copy=False)
+        cv2.resize(picture, (columns, rows), dst=canvas[:rows, :columns], interpolation=cv2.INTER_LINEAR)
     return canvas
 
 
@@ -128,8 +139,8 @@ def to_source(boxes: np.ndarray, placement: Placement, width: int, height: int) 
 
 
 def _fill(region: np.ndarray, colour: Colour) -> None:
-    """Paint uint8 [h, w, 3] in place. NumPy copies rows ten times as fast as it repeats a pixel."""
-    region[:] = np.tile(np.array(colour, np.uint8), (region.shape[1], 1))
+    """Paint [h, w, 3] in place. NumPy copies rows ten times as fast as it repeats a pixel."""
+    region[:] = np.tile(np.array(colour, region.dtype), (region.shape[1], 1))
 
 
 def _rounded_up(pixels: float, divisor: int, smallest: int) -> int:

@@ -19,7 +19,7 @@ from detect.evaluation.truth import truth_from_file, truth_from_records
 from detect.inference.predictor import Model, load
 from detect.structures import Detections
 
-DetectFunction = Callable[[tf.Tensor], Detections]
+DetectFunction = Callable[[tf.Tensor, np.ndarray], Detections]  # from images and extents, see `Model.detect`
 Progress = Callable[[int, int], None]
 
 
@@ -55,8 +55,8 @@ def evaluate(
     labels, notes = match_classes(model.classes, dataset.classes)
     confidence = model.detector.config.confidence if confidence is None else confidence
 
-    def detect(images: tf.Tensor) -> Detections:
-        found = model.detect(images, confidence=confidence, iou=iou)
+    def detect(images: tf.Tensor, extents: np.ndarray) -> Detections:
+        found = model.detect(images, confidence, iou, extents)
         return found._replace(labels=labels[found.labels])
 
     scores = score_batches(
@@ -92,7 +92,8 @@ def score_batches(
     """Scores a detector that is in memory against `records`.
 
     Args:
-        detect_function: uint8 RGB images [B, H, W, 3] -> Detections in pixels of these, at a low confidence.
+        detect_function: RGB images [B, H, W, 3], and rows and columns [B, 2] that the picture on each of them takes ->
+            Detections in pixels of these images, at a low confidence.
         placing: where a picture lies on these images; or the side of a square that every one is fitted into, pixels.
         classes, category_ids: name and COCO id of each label.
         batch_size: B; the last batch of a height and width may have fewer.
@@ -121,11 +122,13 @@ def find(
     for batch in evaluation_batches(records, placing, batch_size):
         indices = np.asarray(batch.indices)
         indices = indices[indices >= 0]
-        boxes, scores, labels = (np.asarray(part) for part in detect_function(batch.images[: len(indices)]))
-        for row, index in enumerate(indices):
+        placements = [placing(height, width) for width, height in records.sizes[indices].tolist()]
+        extents = np.array([placement.extent for placement in placements], np.float32)
+        boxes, scores, labels = map(np.asarray, detect_function(batch.images[: len(indices)], extents))
+        for row, (index, placement) in enumerate(zip(indices, placements, strict=True)):
             kept = labels[row] >= 0
-            width, height = (int(side) for side in records.sizes[index])
-            corners = to_source(boxes[row][kept], placing(height, width), width, height)
+            width, height = records.sizes[index].tolist()
+            corners = to_source(boxes[row][kept], placement, width, height)
             categories = np.asarray(category_ids)[labels[row][kept]]
             yield from _entries(int(records.image_ids[index]), corners, scores[row][kept], categories)
         done += len(indices)

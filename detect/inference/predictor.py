@@ -19,7 +19,7 @@ from detect.inference.result import Result
 from detect.inference.sources import find_sources, read_frames
 from detect.inference.stream import stream_results
 from detect.models import variant
-from detect.models.detector import Detector
+from detect.models.detector import Detector, extents_or_all
 from detect.models.saving import ModelCard
 from detect.structures import Detections
 from detect.weights.download import Progress
@@ -78,25 +78,27 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.card.model}, {len(self.classes)} classes, {self.image_size} px>"
 
-    def detect(self, images, confidence: float = 0.25, iou: float | None = None) -> Detections:
+    def detect(self, images, confidence: float = 0.25, iou: float | None = None, extents=None) -> Detections:
         """One compiled step on images as `placement` has them, for those who do their own reading and drawing.
 
         Args:
-            images: uint8 RGB [B, H, W, 3], array or tensor; most models take H = W = `image_size`. A step is compiled
-                at the first call; another one for each other height and width, multiples of the detector's
-                `size_divisor` and no less than its `smallest_side`.
+            images: uint8 RGB [B, H, W, 3], array or tensor; float32 of 0..255 too, where `card.fit` keeps fractions.
+                Most models take H = W = `image_size`. A step is compiled at the first call; another one for each other
+                height and width, multiples of the detector's `size_divisor` and no less than its `smallest_side`.
             confidence: detections below this score are left out.
             iou: boxes of one class that overlap more are one object; the model's own setting by default.
+            extents: [B, 2], rows and columns that each picture takes, see `Placement.extent`; all by default.
         Returns:
             NumPy arrays, boxes in pixels of `images`.
         """
         iou = self.detector.config.iou if iou is None else iou
-        images = tf.convert_to_tensor(images)
-        step = self._step_for(images)
+        images = self._checked(tf.convert_to_tensor(images))
+        step = self._step_for(*images.shape[1:3])
+        extents = extents_or_all(images, None if extents is None else tf.cast(extents, tf.float32))
         count = images.shape[0]
         if self._on_gpu:
-            images = _pad_to_power_of_two(images)
-        found = step(images, tf.constant(confidence, tf.float32), tf.constant(iou, tf.float32))
+            images, extents = _pad_to_power_of_two(images), _pad_to_power_of_two(extents)
+        found = step(images, extents, tf.constant(confidence, tf.float32), tf.constant(iou, tf.float32))
         return Detections(*(part.numpy()[:count] for part in found))
 
     def predict(
@@ -146,8 +148,8 @@ class Model:
         """
         batch_size = batch_size or (1 if live else self.batch_size)
 
-        def detect(images: np.ndarray) -> Detections:
-            return self.detect(images, confidence, iou)
+        def detect(images: np.ndarray, extents: np.ndarray) -> Detections:
+            return self.detect(images, confidence, iou, extents)
 
         return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live)
 
@@ -158,16 +160,24 @@ class Model:
         """
         return self.placement(frame.height, frame.width, trimmed=frame.video is not None)
 
-    def _step_for(self, images: tf.Tensor) -> Callable[..., Detections]:
+    @property
+    def _dtype(self) -> tf.DType:
+        """Of the images that the step takes."""
+        return tf.as_dtype(self.placement(1, 1).dtype)
+
+    def _checked(self, images: tf.Tensor) -> tf.Tensor:
         divisor, smallest = self.detector.size_divisor, self.detector.smallest_side
         height, width = images.shape[1:3] if images.shape.rank == 4 else (0, 0)
         wrong_size = min(height, width) < smallest or height % divisor or width % divisor
-        if images.dtype != tf.uint8 or images.shape[3:] != (3,) or wrong_size:
+        if images.dtype not in (tf.uint8, self._dtype) or images.shape[3:] != (3,) or wrong_size:
             side = self.image_size
             raise BadInput(
                 f"Expected uint8 images [B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on; "
                 f"got {images.dtype.name} {list(images.shape)}."
             )
+        return tf.cast(images, self._dtype)
+
+    def _step_for(self, height: int, width: int) -> Callable[..., Detections]:
         with self._compiling:
             step = self._steps.pop((height, width), None) or self._new_step(height, width)
             self._steps[height, width] = step  # the last one is the one used last
@@ -176,7 +186,7 @@ class Model:
     def _new_step(self, height: int, width: int) -> Callable[..., Detections]:
         if len(self._steps) == MOST_STEPS:
             del self._steps[next(iter(self._steps))]
-        step = _compile(self.detector, height, width, xla=self._on_gpu)
+        step = _compile(self.detector, height, width, self._dtype, xla=self._on_gpu)
         size = CONSTANT_COPIES * sum(4 * math.prod(weight.shape) for weight in self.detector.weights)
         if self._learning or self._on_gpu or (self._constant_bytes and self._constant_bytes + size > CONSTANT_BYTES):
             return step
@@ -210,35 +220,35 @@ def _with_constant_weights(step: tf.types.experimental.PolymorphicFunction) -> C
     """
     constant = convert_variables_to_constants_v2(step.get_concrete_function())
 
-    def detect(images: tf.Tensor, confidence: tf.Tensor, iou: tf.Tensor) -> Detections:
-        return Detections(*constant(images, confidence, iou))
-
-    return detect
+    return lambda *arguments: Detections(*constant(*arguments))
 
 
-def _compile(detector: Detector, height: int, width: int, xla: bool) -> tf.types.experimental.PolymorphicFunction:
+def _compile(
+    detector: Detector, height: int, width: int, dtype: tf.DType, xla: bool
+) -> tf.types.experimental.PolymorphicFunction:
     """The predict step. Thresholds are tensors and the batch is open, so it is traced once.
 
     XLA compiles it where there is a GPU. On the CPU it stays plain: YOLOX-micro at 320 px, 4 images: 54 ms plain,
     276 ms with the network under XLA, whose convolutions are slower than oneDNN's.
     """
     signature = (
-        tf.TensorSpec([None, height, width, 3], tf.uint8, name="images"),
+        tf.TensorSpec([None, height, width, 3], dtype, name="images"),
+        tf.TensorSpec([None, 2], tf.float32, name="extents"),
         tf.TensorSpec([], tf.float32, name="confidence"),
         tf.TensorSpec([], tf.float32, name="iou"),
     )
 
-    def step(images: tf.Tensor, confidence: tf.Tensor, iou: tf.Tensor) -> Detections:
-        return detector.decode(detector(images, training=False), confidence=confidence, iou=iou)
+    def step(images: tf.Tensor, extents: tf.Tensor, confidence: tf.Tensor, iou: tf.Tensor) -> Detections:
+        return detector.decode(detector(images, training=False, extents=extents), confidence=confidence, iou=iou)
 
     return tf.function(step, input_signature=signature, autograph=False, jit_compile=xla)
 
 
-def _pad_to_power_of_two(images: tf.Tensor) -> tf.Tensor:
+def _pad_to_power_of_two(values: tf.Tensor) -> tf.Tensor:
     """XLA compiles anew for each size of the batch: this leaves it few."""
-    count = images.shape[0]
+    count = values.shape[0]
     missing = (1 << max(count - 1, 0).bit_length()) - count
-    return tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+    return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))
 
 
 def _without_image(result: Result) -> Result:

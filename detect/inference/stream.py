@@ -19,12 +19,13 @@ from detect.structures import Detections
 BATCHES_AT_A_TIME = 2
 
 Placed = tuple[Frame, Placement]
-Batch = tuple[list[Placed], np.ndarray]  # n frames, and uint8 [n, H, W, 3]
+Batch = tuple[list[Placed], np.ndarray, np.ndarray]  # n frames, their images [n, H, W, 3] and extents [n, 2]
+DetectFunction = Callable[[np.ndarray, np.ndarray], Detections]  # from images and extents, see `Model.detect`
 
 
 def stream_results(
     frames: Generator[Frame, None, None],
-    detect: Callable[[np.ndarray], Detections],
+    detect: DetectFunction,
     classes: tuple[str, ...],
     placing: Callable[[Frame], Placement],
     batch_size: int,
@@ -36,7 +37,7 @@ def stream_results(
     Closing the iterator ends the threads and closes `frames`.
 
     Args:
-        detect: uint8 [n, H, W, 3] -> NumPy detections in pixels of these.
+        detect: images [n, H, W, 3] and extents [n, 2] -> NumPy detections in pixels of these images.
         placing: where a frame lies on its canvas [H, W]; frames whose canvases differ in size make no batch.
         live: drop frames that `detect` is too slow for.
     """
@@ -55,20 +56,21 @@ def _batches(
         placed = ((frame, placing(frame)) for frame in frames)
         for _, group in itertools.groupby(placed, key=lambda pair: pair[1].canvas):
             while batch := list(itertools.islice(group, batch_size)):
-                yield batch, np.stack([place(frame.image, placement) for frame, placement in batch])
+                images = np.stack([place(frame.image, placement) for frame, placement in batch])
+                yield batch, images, np.array([placement.extent for _, placement in batch], np.float32)
 
 
 def _detected(
     batches: Generator[Batch, None, None],
-    detect: Callable[[np.ndarray], Detections],
+    detect: DetectFunction,
     classes: tuple[str, ...],
     at_a_time: int,
 ) -> Generator[list[Result], None, None]:
     """The results of each batch, in order; `at_a_time` batches are in `detect` together."""
     running: deque[tuple[list[Placed], Future[Detections]]] = deque()
     with closing(batches), ThreadPoolExecutor(at_a_time) as pool:
-        for batch, images in batches:
-            running.append((batch, pool.submit(detect, images)))
+        for batch, images, extents in batches:
+            running.append((batch, pool.submit(detect, images, extents)))
             if len(running) == at_a_time:
                 yield _results(*running.popleft(), classes)
         while running:

@@ -67,10 +67,20 @@ class Detector(keras.Model, abc.ABC):
         """Layers make their weights when first called; without this, Keras would trace `call` twice to find them."""
 
     @abc.abstractmethod
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
-        """Raw outputs for uint8 RGB images [B, H, W, 3]; every tensor is float32, whatever the compute precision.
+    def call(
+        self,
+        images: tf.Tensor,
+        targets: Targets | None = None,
+        training: bool = False,
+        extents: tf.Tensor | None = None,
+    ) -> dict[str, Any]:
+        """Raw outputs for RGB images [B, H, W, 3], 0..255; every tensor is float32, whatever the compute precision.
 
-        `targets` is for models whose forward pass uses the truth in training (sampling, denoising); others ignore it.
+        Args:
+            images: uint8, or float32 where a `Fit` keeps fractions.
+            targets: for models whose forward pass uses the truth in training (sampling, denoising); others ignore it.
+            extents: float32 [B, 2], rows and columns of each image that its picture takes; boxes end there, and the
+                rest is padding. None: pictures take all of it.
         """
 
     @abc.abstractmethod
@@ -83,7 +93,7 @@ class Detector(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """The best detections in pixels of the input, after non-maximum suppression.
+        """The best detections in pixels of the input, within the pictures, after non-maximum suppression.
 
         `confidence` and `iou`, floats or scalar tensors, replace the values of `config`.
         """
@@ -106,6 +116,13 @@ class Detector(keras.Model, abc.ABC):
         """Detections of one batch, for Keras' `predict`."""
         images = data.images if isinstance(data, Batch) else data
         return self.decode(self(images, training=False))
+
+
+def extents_or_all(images: tf.Tensor, extents: tf.Tensor | None) -> tf.Tensor:
+    """The `extents` of `Detector.call`, float32 [B, 2]; where there are none, the sides of the images."""
+    if extents is not None:
+        return extents
+    return tf.cast(tf.broadcast_to(tf.shape(images)[1:3], [tf.shape(images)[0], 2]), tf.float32)
 
 
 def losses_and_gradients(detector: Detector, images: tf.Tensor, targets: Targets):

@@ -22,7 +22,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import huber, sigmoid_focal
@@ -182,12 +182,12 @@ class EfficientDet(Detector):
         self.class_head = Head(classes, config.layers, logits, config, name="class_head")
         self.box_head = Head(4, config.layers, deltas, config, name="box_head")
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions for the anchors of all levels.
 
         Returns:
             logits: [B, A, K]. deltas: [B, A, 4], as `decode_deltas` reads them.
-            size: height and width of the images, pixels.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         seed = self.seed.next() if training and self.config.stochastic else None
         levels = self.neck(self.backbone(images, training=training, seed=seed), training=training)
@@ -195,6 +195,7 @@ class EfficientDet(Detector):
             "logits": self.class_head(levels, training=training),
             "deltas": self.box_head(levels, training=training),
             "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
@@ -215,7 +216,7 @@ class EfficientDet(Detector):
         }
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the image; soft suppression, per class, which has no use for `iou`."""
+        """Boxes within the picture; soft suppression, per class, which has no use for `iou`."""
         found = soft_nms(
             decode_deltas(self._anchors(outputs), outputs["deltas"]),
             tf.sigmoid(outputs["logits"]),
@@ -224,7 +225,7 @@ class EfficientDet(Detector):
             candidates=self.config.candidates,
             sigma=self.config.sigma,
         )
-        return found._replace(boxes=clip(found.boxes, *outputs["size"]))
+        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _anchors(self, outputs: dict[str, Any]) -> np.ndarray:
         return anchor_boxes(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)

@@ -9,9 +9,8 @@ What differs from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703
 stick out of the image are not left out. What differs from torchvision: losses are divided by how many anchors and
 regions an image should give, not by how many it gave, so that fewer (where regions are to be ignored) count less
 (detectron2 does so with anchors); anchors of a box that none overlaps are not positive; 1,000 proposals are kept in
-training, as in detectron2, not 2,000; a region has no box for the background; regions are cut to the whole input, not
-to the picture in it without its padding; images are squares of 640 pixels by default (320 with MobileNetV3), where
-published APs are at a short side of 800 (320).
+training, as in detectron2, not 2,000; a region has no box for the background; images are squares of 640 pixels by
+default (320 with MobileNetV3), where published APs are at a short side of 800 (320).
 """
 
 from typing import Any, Literal
@@ -25,7 +24,7 @@ from detect.layers.region_head import RegionHead
 from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.boxes import clip
@@ -138,7 +137,7 @@ class FasterRCNN(Detector):
         )
         self.seed = SamplingSeed()
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions of both stages.
 
         Returns:
@@ -146,14 +145,14 @@ class FasterRCNN(Detector):
             regions: `Regions`, the R proposals or, in training, the sample of them that the second stage looked at.
             logits: [B, R, K + 1], the background last. deltas: [B, R, K, 4], with `DELTA_WEIGHTS`.
             seed: int32 [2], of the sample of anchors.
-            size: height and width of the images, pixels.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         levels = self.neck(self._features(images, training), training=training)
         stage = [self.proposal_head(level) for level in levels]
         objectness, deltas = (tf.concat(part, axis=1) for part in zip(*stage, strict=True))
-        size = (images.shape[1], images.shape[2])
+        size, extents = (images.shape[1], images.shape[2]), extents_or_all(images, extents)
         seed = self.seed.next() if training else tf.zeros([2], tf.int32)
-        regions = self._propose(objectness, deltas, size, training)
+        regions = self._propose(objectness, deltas, size, extents, training)
         if training and targets is not None:
             regions = self._sample(regions, targets, seed)
         logits, class_deltas = self.region_head(self._pool(levels, regions), training=training)
@@ -165,6 +164,7 @@ class FasterRCNN(Detector):
             "deltas": class_deltas,
             "seed": seed,
             "size": size,
+            "extents": extents,
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
@@ -173,9 +173,9 @@ class FasterRCNN(Detector):
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Every region may be found in several classes, each with its own box; suppression is per class."""
-        regions, (height, width) = outputs["regions"], outputs["size"]
+        regions = outputs["regions"]
         boxes = decode_deltas(regions.boxes[:, :, None], outputs["deltas"], DELTA_WEIGHTS)  # [B, R, K, 4]
-        boxes = clip(boxes, height, width)
+        boxes = clip(boxes, outputs["extents"])
         found = regions.valid[..., None] & (tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= SMALLEST_SIDE)
         return non_maximum_suppression(
             boxes,
@@ -193,15 +193,14 @@ class FasterRCNN(Detector):
     def _anchors(self, size: tuple[int, int]) -> np.ndarray:
         return anchor_boxes(*size, self.strides, self.sizes, RATIOS, spread=self.config.spread)
 
-    def _propose(self, objectness, deltas, size: tuple[int, int], training: bool) -> Regions:
+    def _propose(self, objectness, deltas, size: tuple[int, int], extents, training: bool) -> Regions:
         config = self.config
         return propose_regions(
             self._anchors(size),
-            tf.stop_gradient(objectness),
-            tf.stop_gradient(deltas),
+            objectness,
+            deltas,
+            extents,
             levels=tuple(self.proposal_head.anchors * count for count in cells(*size, self.strides)),
-            height=size[0],
-            width=size[1],
             iou=config.proposal_iou,
             confidence=config.proposal_confidence,
             candidates=config.proposal_candidates_in_training if training else config.proposal_candidates,

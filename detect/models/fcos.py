@@ -21,7 +21,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells, points
 from detect.ops.atss import assign_atss
@@ -107,19 +107,24 @@ class FCOS(Detector):
         self.neck = FeaturePyramid(config.filters, name="neck")
         self.head = Head(classes, config.prior, config.filters, name="head")
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions for the points of all levels.
 
         Returns:
             logits: [B, A, K]. distances: [B, A, 4], left, top, right, bottom, in strides. centreness: [B, A], logits.
-            size: height and width of the images, pixels.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         _, stride8, stride16, stride32 = self.backbone(images, training=training)
         levels = self.neck([stride8, stride16, stride32], training=training)
         predictions = zip(*(self.head(level) for level in levels), strict=True)
         logits, distances, centre = (tf.concat(part, axis=1) for part in predictions)
-        size = (images.shape[1], images.shape[2])
-        return {"logits": logits, "distances": distances, "centreness": centre, "size": size}
+        return {
+            "logits": logits,
+            "distances": distances,
+            "centreness": centre,
+            "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
+        }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         """Focal, GIoU and centre-ness loss (paper, equation 2), each over the number of positive points."""
@@ -140,11 +145,11 @@ class FCOS(Detector):
         }
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the image; suppression is per class."""
+        """Boxes within the picture; suppression is per class."""
         height, width = outputs["size"]
         scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
         return non_maximum_suppression(
-            clip(self._boxes(outputs), height, width),
+            clip(self._boxes(outputs), outputs["extents"]),
             scores,
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,

@@ -21,7 +21,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.atss import assign_atss
@@ -122,18 +122,22 @@ class RetinaNet(Detector):
         self.neck = FeaturePyramid(config.filters, coarse=config.coarse, name="neck")
         self.head = Head(classes, config.prior, config.filters, config.head_norm == "group", name="head")
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions for the anchors of all levels.
 
         Returns:
             logits: [B, A, K]. deltas: [B, A, 4], as `decode_deltas` reads them.
-            size: height and width of the images, pixels.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         _, stride8, stride16, stride32 = self.backbone(images, training=training)
         levels = self.neck([stride8, stride16, stride32], training=training)
         logits, deltas = zip(*(self.head(level) for level in levels), strict=True)
-        size = (images.shape[1], images.shape[2])
-        return {"logits": tf.concat(logits, axis=1), "deltas": tf.concat(deltas, axis=1), "size": size}
+        return {
+            "logits": tf.concat(logits, axis=1),
+            "deltas": tf.concat(deltas, axis=1),
+            "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
+        }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         """Focal loss of the classes, and L1 of the deltas or GIoU of the boxes, over the number of positive anchors."""
@@ -150,17 +154,16 @@ class RetinaNet(Detector):
         }
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the image; suppression is per class."""
-        height, width = outputs["size"]
-        boxes = decode_deltas(self._anchors(height, width), outputs["deltas"])
+        """Boxes within the picture; suppression is per class."""
+        boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
         return non_maximum_suppression(
-            clip(boxes, height, width),
+            clip(boxes, outputs["extents"]),
             tf.sigmoid(outputs["logits"]),
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,
             candidates=self.config.candidates,
-            levels=_levels(height, width),
+            levels=_levels(*outputs["size"]),
         )
 
     def _anchors(self, height: int, width: int) -> np.ndarray:

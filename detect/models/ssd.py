@@ -16,7 +16,7 @@ import tensorflow as tf
 from detect.layers.composite import Composite
 from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.default_boxes import default_boxes
@@ -146,12 +146,13 @@ class SSD(Detector):
             HeadLevel(classes, 2 + 2 * len(ratios), name=f"head{index}") for index, ratios in enumerate(RATIOS)
         ]
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions for the default boxes of all maps.
 
         Returns:
             logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with `WEIGHTS`.
-            grids: rows and columns of each map. size: height and width of the images, pixels.
+            grids: rows and columns of each map.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         *_, stride8, stride16 = self.backbone(images, training=training)
         features = tf.nn.max_pool2d(stride16, 3, 1, "SAME")
@@ -164,6 +165,7 @@ class SSD(Detector):
             "deltas": tf.concat(deltas, axis=1),
             "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
             "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
@@ -171,7 +173,7 @@ class SSD(Detector):
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the image; suppression is per class."""
+        """Boxes within the picture; suppression is per class."""
         return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
 
 
@@ -204,7 +206,7 @@ def best_boxes(
     """What `decode` gives, of the same `outputs`; `confidence` and `iou` replace the values of `config`."""
     boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
     return non_maximum_suppression(
-        clip(boxes, *outputs["size"]),
+        clip(boxes, outputs["extents"]),
         tf.nn.softmax(outputs["logits"])[..., :-1],
         iou=config.iou if iou is None else iou,
         confidence=config.confidence if confidence is None else confidence,

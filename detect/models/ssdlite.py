@@ -18,7 +18,7 @@ from detect.layers.composite import Composite
 from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.normalized_depthwise import NormalizedDepthwise
-from detect.models.detector import Detector, DetectorConfig, Variant
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all
 from detect.models.ssd import best_boxes, by_box, multibox_losses
 from detect.ops.default_boxes import default_boxes
 from detect.structures import Detections, Targets
@@ -148,12 +148,13 @@ class SSDLite(Detector):
         ]
         self.head = [HeadLevel(classes, name=f"head{index}") for index in range(MAPS)]
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions for the default boxes of all maps.
 
         Returns:
             logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with SSD's weights.
-            grids: rows and columns of each map. size: height and width of the images, pixels.
+            grids: rows and columns of each map.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         features = self.backbone(images, training=training)
         maps = [features.expanded16, features.last32]
@@ -166,6 +167,7 @@ class SSDLite(Detector):
             "deltas": tf.concat(deltas, axis=1),
             "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
             "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
@@ -173,7 +175,7 @@ class SSDLite(Detector):
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the image; suppression is per class."""
+        """Boxes within the picture; suppression is per class."""
         return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
 
 

@@ -15,7 +15,7 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bias, spatial_block
 from detect.layers.csp_darknet import CspDarknet
 from detect.layers.path_aggregation import PathAggregationPyramid
-from detect.models.detector import Detector, DetectorConfig, Variant, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import clip
@@ -150,18 +150,23 @@ class YOLOX(Detector):
             HeadLevel(low, classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
         ]
 
-    def call(self, images: tf.Tensor, targets: Targets | None = None, training: bool = False) -> dict[str, Any]:
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Raw predictions, float32, for every cell of all levels.
 
         Returns:
             offsets: [B, A, 4], as `decode_yolox` reads them. objectness: [B, A], logits. class_logits: [B, A, K].
-            size: height and width of the images, pixels.
+            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         levels = self.neck(self.backbone(images, training=training), training=training)
         predictions = [head(level, training=training) for head, level in zip(self.head, levels, strict=True)]
         offsets, objectness, class_logits = (tf.concat(part, axis=1) for part in zip(*predictions, strict=True))
-        size = (images.shape[1], images.shape[2])
-        return {"offsets": offsets, "objectness": objectness, "class_logits": class_logits, "size": size}
+        return {
+            "offsets": offsets,
+            "objectness": objectness,
+            "class_logits": class_logits,
+            "size": (images.shape[1], images.shape[2]),
+            "extents": extents_or_all(images, extents),
+        }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         """Box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
@@ -188,11 +193,10 @@ class YOLOX(Detector):
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """A box scores objectness times class probability; suppression is per class."""
-        height, width = outputs["size"]
-        boxes = decode_yolox(outputs["offsets"], *points(height, width, STRIDES, offset=0.0))
+        boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
         scores = tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"])
         return non_maximum_suppression(
-            clip(boxes, height, width),
+            clip(boxes, outputs["extents"]),
             scores,
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,

@@ -21,10 +21,12 @@ def area(boxes: tf.Tensor) -> tf.Tensor:
 
 
 @compiled
-def clip(boxes: tf.Tensor, height, width) -> tf.Tensor:
-    """Boxes [..., 4] cut to an image of `height` x `width` pixels (numbers or scalar tensors)."""
-    limits = tf.cast(tf.stack([width, height, width, height]), boxes.dtype)
-    return tf.clip_by_value(boxes, tf.zeros_like(limits), limits)
+def clip(boxes: tf.Tensor, extents: tf.Tensor) -> tf.Tensor:
+    """Boxes [B, ..., 4] cut to pictures of `extents` [B, 2], their heights and widths in pixels."""
+    limits = tf.gather(extents, [1, 0, 1, 0], axis=1)
+    for _ in range(boxes.shape.rank - 2):
+        limits = limits[:, None]
+    return tf.minimum(tf.nn.relu(boxes), limits)
 
 
 @compiled

@@ -30,10 +30,9 @@ def propose_regions(
     anchors: tf.Tensor,
     objectness: tf.Tensor,
     deltas: tf.Tensor,
+    extents: tf.Tensor,
     *,
     levels: tuple[int, ...],
-    height: int,
-    width: int,
     iou: float = 0.7,
     confidence: float = 0.0,
     candidates: int = 1000,
@@ -45,8 +44,8 @@ def propose_regions(
         anchors: [A, 4].
         objectness: logits [B, A].
         deltas: [B, A, 4], as `decode_deltas` reads them.
+        extents: [B, 2], height and width in pixels of the pictures, to which regions are cut.
         levels: how many of the A anchors each pyramid level has.
-        height, width: of the image, to which regions are cut, pixels.
         iou: regions of one level that overlap more than this are one.
         confidence: regions of a lower objectness, 0..1, are no proposals.
         candidates: how many of each level enter suppression, the best by objectness.
@@ -55,7 +54,7 @@ def propose_regions(
     objectness, deltas = tf.stop_gradient(objectness), tf.stop_gradient(deltas)
     rows = _best_of_each_level(objectness, levels, candidates)  # [B, C]
     boxes = decode_deltas(tf.gather(anchors, rows), tf.gather(deltas, rows, batch_dims=1))
-    boxes = clip(boxes, height, width)
+    boxes = clip(boxes, extents)
     scores = tf.gather(objectness, rows, batch_dims=1)
     narrow = tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) < SMALLEST_SIDE
     scores = tf.where(narrow | (tf.sigmoid(scores) < confidence), -np.inf, scores)

@@ -7,6 +7,7 @@ import numpy as np
 
 from detect.data.pipeline import evaluation_batches
 from detect.data.records import Records
+from detect.data.resizing import letterbox
 from detect.inference.drawing import Picture, draw_grid
 from detect.inference.image_files import write_image
 from detect.structures import Batch, Detections
@@ -35,8 +36,10 @@ def save_predictions(
 ) -> None:
     """Images spread over a split with what the model finds in them."""
     chosen = records.select(np.linspace(0, len(records) - 1, min(PICTURES, len(records))).astype(int))
-    batch = next(iter(evaluation_batches(chosen, image_size, len(chosen))))
-    boxes, scores, labels = (np.asarray(tensor) for tensor in detect(batch.images))
+    placing = letterbox(image_size)
+    batch = next(iter(evaluation_batches(chosen, placing, len(chosen))))
+    extents = np.array([placing(height, width).extent for width, height in chosen.sizes.tolist()], np.float32)
+    boxes, scores, labels = map(np.asarray, detect(batch.images, extents))
     labels = np.where(scores >= CONFIDENCE, labels, -1)
     titles = [record.image_path.name for record in chosen]
     pictures = [

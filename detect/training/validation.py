@@ -55,9 +55,9 @@ class Validation:
             self.budget.reserve = 1.3 * self.budget.pause + SECONDS_FOR_THE_END
         return self.settings.patience is not None and position.stale >= self.settings.patience
 
-    def detect(self, images: tf.Tensor) -> Detections:
+    def detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
         """Everything that the model finds, down to the low confidence that scoring wants."""
-        return self.model.detect(images, confidence=self.model.detector.config.confidence)
+        return self.model.detect(images, self.model.detector.config.confidence, extents=extents)
 
     def save(self, position: Position) -> None:
         """Write the checkpoint to resume from."""

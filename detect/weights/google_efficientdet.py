@@ -24,7 +24,7 @@ from detect.data.resizing import Fit
 from detect.errors import BadInput
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.bifpn import Cell, Node
-from detect.layers.efficientnet import EfficientNet, InvertedBottleneck
+from detect.layers.efficientnet import LITE_MEAN, MEAN, EfficientNet, InvertedBottleneck
 from detect.layers.same_convolution import SameConvolution, SeparableConvolution
 from detect.models.efficientdet import EfficientDet, Head
 from detect.weights.checkpoint import Checkpoint
@@ -217,7 +217,7 @@ def _checkpoint(row: str) -> Checkpoint:
         published_ap=variant.published_ap,
         image_size=variant.image_size,
         # The authors resize without averaging, and pad normalised pictures with 0: with the mean.
-        fit=Fit(padding=(127, 127, 127) if lite else (124, 116, 104), antialias=False),
+        fit=Fit(padding=LITE_MEAN if lite else MEAN, resampling="exact"),
         classes=NAMES,
         category_ids=IDS,
         read=read_tensors,

@@ -104,7 +104,7 @@ def _checkpoint(row: str, published_ap: float, image_size: int, digest: str) -> 
         licence="Apache-2.0; trained on COCO",
         published_ap=published_ap,
         image_size=image_size,
-        fit=Fit(antialias=False),
+        fit=Fit(resampling="linear"),
         classes=NAMES,
         category_ids=IDS,
         read=partial(read_tensors, entry="model"),

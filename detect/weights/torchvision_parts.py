@@ -15,6 +15,7 @@ from detect.data.resizing import Fit
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.group_normalization import GroupNormalization
 from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.resnet import MEAN
 from detect.weights.backbones import normalized_targets
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.tensors import Convert, Target, kernel
@@ -24,7 +25,7 @@ PUBLISHER = "torchvision, https://docs.pytorch.org/vision/stable/models.html"
 LICENCE = "BSD-3-Clause; trained on COCO"
 UNUSED = (".num_batches_tracked",)  # a count of training steps
 # Pictures as `GeneralizedRCNNTransform` brings them: padding is 0 after normalisation, which is ImageNet's mean.
-FIT = Fit(kind="shortest", longest=1333, padding=(124, 116, 104), antialias=False)
+FIT = Fit(kind="shortest", longest=1333, padding=MEAN, resampling="exact")
 IMAGE_SIZE = 800  # short side that published AP is at
 ADDRESS = "https://download.pytorch.org/models/"
 

@@ -13,7 +13,7 @@ from detect.weights.tensors import Target
 from detect.weights.torch_files import read_tensors
 from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 
-FIT = Fit(kind="stretch", antialias=False)
+FIT = Fit(kind="stretch", resampling="exact")
 FOURTH_MAXIMUM = 23  # its number among the layers of VGG16, where torchvision cuts them in two
 
 

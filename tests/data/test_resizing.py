@@ -5,8 +5,8 @@ import pytest
 
 from detect.data.resizing import Fit, fit_scale, letterbox, place, to_source
 
-PLAIN = Fit(antialias=False)
-SHORTEST = Fit(kind="shortest", longest=1333, antialias=False)
+PLAIN = Fit(resampling="linear")
+SHORTEST = Fit(kind="shortest", longest=1333, resampling="linear")
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -38,30 +38,31 @@ def test_scale_by_hand(height, width, size, expected):
 
 
 @pytest.mark.parametrize(
-    ("fit", "height", "width", "canvas", "scale_y", "scale_x", "resized"),
+    ("fit", "height", "width", "canvas", "scale_y", "scale_x", "extent"),
     [
-        (Fit(), 480, 640, (320, 320), 0.5, 0.5, None),
-        (Fit(), 99, 640, (320, 320), 0.5, 0.5, None),
+        (Fit(), 480, 640, (320, 320), 0.5, 0.5, (240, 320)),
+        (Fit(), 99, 640, (320, 320), 0.5, 0.5, (49.5, 320)),
         (PLAIN, 99, 640, (320, 320), 0.5, 0.5, (49, 320)),  # one factor for boxes, although 49 rows show 99
         (PLAIN, 1, 700, (320, 320), 320 / 700, 320 / 700, (1, 320)),
-        (Fit(kind="stretch"), 480, 640, (320, 320), 320 / 480, 0.5, None),
-        (Fit(kind="stretch", antialias=False), 481, 333, (320, 320), 320 / 481, 320 / 333, (320, 320)),
-        (Fit(kind="shortest", antialias=False), 100, 331, (320, 1088), 3.2, 1059 / 331, (320, 1059)),
-        (Fit(kind="shortest", longest=640, antialias=False), 100, 400, (160, 640), 1.6, 1.6, (160, 640)),
-        (Fit(kind="shortest", longest=640, antialias=False), 401, 100, (640, 160), 640 / 401, 1.59, (640, 159)),
-        (Fit(kind="shortest", longest=650, antialias=False), 20, 650, (32, 672), 1, 1, (20, 650)),
-        (Fit(kind="shortest"), 100, 331, (320, 1088), 3.2, 3.2, None),
+        (Fit(kind="stretch"), 480, 640, (320, 320), 320 / 480, 0.5, (320, 320)),
+        (Fit(kind="stretch", resampling="linear"), 481, 333, (320, 320), 320 / 481, 320 / 333, (320, 320)),
+        (Fit(kind="shortest", resampling="linear"), 100, 331, (320, 1088), 3.2, 1059 / 331, (320, 1059)),
+        (Fit(kind="shortest", longest=640, resampling="linear"), 100, 400, (160, 640), 1.6, 1.6, (160, 640)),
+        (Fit(kind="shortest", longest=640, resampling="linear"), 401, 100, (640, 160), 640 / 401, 1.59, (640, 159)),
+        (Fit(kind="shortest", longest=650, resampling="linear"), 20, 650, (32, 672), 1, 1, (20, 650)),
+        (Fit(kind="shortest"), 100, 331, (320, 1088), 3.2, 3.2, (320, 1059.2)),
     ],
 )
-def test_placements_by_hand(fit, height, width, canvas, scale_y, scale_x, resized):
+def test_placements_by_hand(fit, height, width, canvas, scale_y, scale_x, extent):
     placement = fit.placement(height, width, 320, divisor=32)
-    assert (placement.canvas, placement.resized) == (canvas, resized)
+    assert placement.canvas == canvas
+    assert placement.extent == pytest.approx(extent, rel=1e-12)
     assert (placement.scale_y, placement.scale_x) == pytest.approx((scale_y, scale_x), rel=1e-12)
 
 
 def test_sides_are_those_of_torchvision():
     """Published in its documentation of the transform: a short side of 800, or less for the long one's 1333."""
-    sides = [SHORTEST.placement(height, width, 800).resized for height, width in ((480, 640), (427, 640), (375, 1242))]
+    sides = [SHORTEST.placement(height, width, 800).extent for height, width in ((480, 640), (427, 640), (375, 1242))]
     assert sides == [(800, 1066), (800, 1199), (402, 1333)]
 
 
@@ -86,7 +87,9 @@ def test_the_picture_lies_at_the_top_left_and_the_rest_is_padding():
     assert (canvas.shape, canvas.dtype) == ((32, 32, 3), np.uint8)
     assert (canvas[:16] == 9).all()
     assert (canvas[16:] == 114).all()
-    coloured = place(np.full((40, 20, 3), 9, np.uint8), Fit(padding=(1, 2, 3), antialias=False).placement(40, 20, 32))
+    coloured = place(
+        np.full((40, 20, 3), 9, np.uint8), Fit(padding=(1, 2, 3), resampling="linear").placement(40, 20, 32)
+    )
     assert (coloured[:, :16] == 9).all()
     assert (coloured[:, 16:] == [1, 2, 3]).all()
 
@@ -103,20 +106,22 @@ def test_any_shape_fits(fit, shape):
     placement = fit.placement(*shape, 64)
     assert placement.scale_x == placement.scale_y == 64 / max(shape)
     covered = (place(np.zeros((*shape, 3), np.uint8), placement) == 0).all(axis=2)
-    tolerance = 0.5 if fit.antialias else 1  # rounded, or cut
+    tolerance = 0.5 if fit.resampling == "average" else 1  # rounded, or cut
     assert abs(covered.any(axis=1).sum() - placement.scale_y * shape[0]) <= tolerance + 1e-6
     assert abs(covered.any(axis=0).sum() - placement.scale_x * shape[1]) <= tolerance + 1e-6
 
 
 @pytest.mark.parametrize("shape", [(50, 73), (11, 9), (64, 200), (131, 90)])
 @pytest.mark.parametrize("kind", ["letterbox", "stretch", "shortest"])
-def test_published_models_get_plain_bilinear_pixels(kind, shape):
+# OpenCV computes whole levels with 11 bits of fraction.
+@pytest.mark.parametrize(("resampling", "dtype", "error"), [("linear", np.uint8, 0.8), ("exact", np.float32, 2e-4)])
+def test_published_models_get_plain_bilinear_pixels(kind, shape, resampling, dtype, error):
     image = noise(*shape)
-    placement = Fit(kind=kind, antialias=False).placement(*shape, 40, divisor=8)
-    rows, columns = placement.resized
+    placement = Fit(kind=kind, resampling=resampling).placement(*shape, 40, divisor=8)
+    rows, columns = placement.extent
     canvas = place(image, placement)
-    # OpenCV computes with 11 bits of fraction.
-    assert np.abs(canvas[:rows, :columns] - bilinear(image, rows, columns)).max() <= 0.8
+    assert canvas.dtype == dtype
+    assert np.abs(canvas[:rows, :columns] - bilinear(image, rows, columns)).max() <= error
     assert (canvas[rows:] == 114).all()
     assert (canvas[:, columns:] == 114).all()
 
@@ -138,12 +143,12 @@ def test_boxes_return_to_the_source_and_are_clipped_to_it():
     assert to_source(np.zeros((0, 4)), placement, 100, 80).shape == (0, 4)
 
 
-@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("resampling", ["average", "linear", "exact"])
 @pytest.mark.parametrize("kind", ["letterbox", "stretch", "shortest"])
-def test_a_box_stays_on_its_object(kind, antialias):
+def test_a_box_stays_on_its_object(kind, resampling):
     image = np.zeros((90, 121, 3), np.uint8)
     image[20:50, 30:90] = 255
-    placement = Fit(kind=kind, padding=(0, 0, 0), antialias=antialias).placement(90, 121, 64, divisor=8)
+    placement = Fit(kind=kind, padding=(0, 0, 0), resampling=resampling).placement(90, 121, 64, divisor=8)
     ys, xs = np.nonzero(place(image, placement)[..., 0] > 127)
     seen = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
     pixel = 1 / min(placement.scale_x, placement.scale_y)

@@ -36,7 +36,7 @@ def records(tmp_path):
 
 def on_rectangles(height, width):
     """Short sides of 64, canvases of several shapes."""
-    return Fit(kind="shortest", longest=120, antialias=False).placement(height, width, SIDE, divisor=32)
+    return Fit(kind="shortest", longest=120, resampling="linear").placement(height, width, SIDE, divisor=32)
 
 
 class PerfectDetector:
@@ -47,7 +47,7 @@ class PerfectDetector:
         self.placing = placing or letterbox(SIDE)
         self.batch_shapes = []
 
-    def __call__(self, images: tf.Tensor) -> Detections:
+    def __call__(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
         self.batch_shapes.append(tuple(images.shape))
         boxes = np.zeros((len(images), 4, 4), np.float32)
         labels = np.full((len(images), 4), -1, np.int32)
@@ -93,7 +93,7 @@ def test_found_boxes_are_in_pixels_of_the_source(records):
 def test_the_truth_is_the_records_not_what_fits_into_a_batch(records):
     """A detector that finds nothing misses all 8 boxes, and images without boxes are no matter."""
 
-    def nothing(images):
+    def nothing(images, extents):
         batch = len(images)
         return Detections(tf.zeros([batch, 0, 4]), tf.zeros([batch, 0]), tf.zeros([batch, 0], tf.int32))
 

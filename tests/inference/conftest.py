@@ -70,7 +70,7 @@ def red_finder():
     class RedFinder(Detector):
         smallest_side = 32
 
-        def call(self, images, targets=None, training=False):
+        def call(self, images, targets=None, training=False, extents=None):
             return {"images": tf.cast(images, tf.float32)}
 
         def loss(self, outputs, targets):

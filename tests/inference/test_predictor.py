@@ -131,7 +131,7 @@ def test_videos_go_without_the_rows_that_are_only_grey(red_finder, picture_with_
 
 
 def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
-    card = red_finder.card.model_copy(update={"fit": Fit(kind="shortest", longest=96, antialias=False)})
+    card = red_finder.card.model_copy(update={"fit": Fit(kind="shortest", longest=96, resampling="linear")})
     model = predictor.Model(red_finder.detector, card)
     sizes = [(96, 64), (64, 96), (100, 64), (640, 64), (33, 64)]
     images = [picture_with_red_box((10, 20, 30, 60), width, height) for width, height in sizes]
@@ -143,10 +143,21 @@ def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
 
 
 def test_stretched_pictures_get_their_boxes_back(red_finder, picture_with_red_box):
-    card = red_finder.card.model_copy(update={"fit": Fit(kind="stretch", antialias=False)})
+    card = red_finder.card.model_copy(update={"fit": Fit(kind="stretch", resampling="linear")})
     model = predictor.Model(red_finder.detector, card)
     (result,) = model.predict(picture_with_red_box((32, 12, 64, 24), width=256, height=32))
     assert result.boxes.tolist() == [[32, 12, 64, 24]]
+    assert list(model._steps) == [(64, 64)]
+
+
+def test_pictures_may_keep_fractions(red_finder, picture_with_red_box):
+    card = red_finder.card.model_copy(update={"fit": Fit(resampling="exact")})
+    model = predictor.Model(red_finder.detector, card)
+    picture = picture_with_red_box((32, 12, 64, 24), width=64, height=64)
+    (result,) = model.predict(picture)
+    assert result.boxes.tolist() == [[32, 12, 64, 24]]
+    for dtype in (np.uint8, np.float32):
+        assert model.detect(picture[None].astype(dtype)).boxes.tolist() == [[[32, 12, 64, 24]]]
     assert list(model._steps) == [(64, 64)]
 
 

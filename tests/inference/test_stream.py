@@ -27,7 +27,7 @@ def frames(count, opened=None, height=16, width=32):
         del image
 
 
-def find_grey(images):
+def find_grey(images, extents):
     """One box an image, 8 x 4 pixels at the origin; its score is the image's grey."""
     count = len(images)
     scores = images[:, 0, 0, :1].astype(np.float32) / 256
@@ -57,9 +57,9 @@ def test_every_frame_has_its_result_in_order():
 def test_batches_are_full_but_for_the_last_and_hold_one_canvas():
     sizes = []
 
-    def detect(images):
+    def detect(images, extents):
         sizes.append(images.shape[:3])
-        return find_grey(images)
+        return find_grey(images, extents)
 
     def mixed():
         yield from frames(2, height=16, width=32)
@@ -102,10 +102,10 @@ def test_errors_of_any_thread_reach_the_caller(place):
         yield from frames(6)
         raise ValueError("reading")
 
-    def broken_detection(images):
+    def broken_detection(images, extents):
         if images[0, 0, 0, 0] >= 4:
             raise ValueError("detection")
-        return find_grey(images)
+        return find_grey(images, extents)
 
     results = run(broken_frames()) if place == "reading" else run(frames(6), broken_detection)
     seen = []
@@ -132,9 +132,9 @@ def test_a_live_source_is_never_waited_for():
         yield from frames(50)
         camera_is_done.set()
 
-    def slow(images):
+    def slow(images, extents):
         assert camera_is_done.wait(10)
-        return find_grey(images)
+        return find_grey(images, extents)
 
     indices = [result.index for result in run(camera(), slow, batch_size=1, live=True)]
     assert indices == sorted(indices)
@@ -143,8 +143,8 @@ def test_a_live_source_is_never_waited_for():
 
 
 def test_padding_is_removed():
-    def with_padding(images):
-        found = find_grey(images)
+    def with_padding(images, extents):
+        found = find_grey(images, extents)
         boxes = np.concatenate([found.boxes, np.zeros_like(found.boxes)], axis=1)
         scores = np.concatenate([found.scores, np.zeros_like(found.scores)], axis=1)
         return Detections(boxes, scores, np.array([[0, -1]] * len(images), np.int32))

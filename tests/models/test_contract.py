@@ -100,6 +100,14 @@ def test_sizes_that_are_not_square(detector, extra):
     check_detections(detector.decode(outputs, confidence=0.0), detector, images)
 
 
+def test_boxes_end_where_the_picture_does(detector):
+    images, extents = pictures(detector), np.float32([[40, 20], [17.5, 60]]) * detector.smallest_side / 64
+    found = detector.decode(detector(images, extents=tf.constant(extents)), confidence=0.0)
+    assert np.all((found.boxes >= 0) & (found.boxes <= extents[:, None, [1, 0, 1, 0]]))
+    everything = detector.decode(detector(images), confidence=0.0)
+    assert np.any(everything.boxes > extents[:, None, [1, 0, 1, 0]])
+
+
 def check_detections(found, detector: Detector, images: tf.Tensor) -> None:
     rows = detector.config.max_detections
     batch, height, width, _ = images.shape
@@ -230,7 +238,7 @@ def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     records = data.splits["train"]
     (batch,) = evaluation_batches(records, side, 4)
     detector.compile(keras.optimizers.Adam(1e-3))
-    detect = tf.function(lambda images: detector.decode(detector(images)), autograph=False)
+    detect = tf.function(lambda images, extents: detector.decode(detector(images, extents=extents)), autograph=False)
     for _ in range(10):
         detector.fit(tf.data.Dataset.from_tensors(batch).repeat(40), verbose=0)
         scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import sizes
 
 from detect import models
 from detect.models.efficientdet import LITE_RATIOS, RATIOS, Config, EfficientDet, anchor_boxes
@@ -27,7 +28,7 @@ def raw(logits=0.0, deltas=0.0, height=SIDE, width=SIDE) -> dict:
     count = len(anchor_boxes(height, width, 5, 4.0, RATIOS))
     logits = np.array(np.broadcast_to(np.float32(logits), [1, count, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [1, count, 4]))
-    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), "size": (height, width)}
+    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(height, width)}
 
 
 def truth(*boxes: tuple[list[float], int, bool]) -> Targets:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from written_targets import truth
+from written_targets import sizes, truth
 
 from detect import models
 from detect.models.detector import losses_and_gradients
@@ -46,7 +46,7 @@ def raw(seed=0) -> dict:
     }
     regions = Regions(tf.constant(boxes, tf.float32), tf.constant(valid))
     tensors = {name: tf.constant(values, tf.float32) for name, values in outputs.items()}
-    return {**tensors, "regions": regions, "seed": tf.constant([0, 0]), "size": (SIDE, SIDE)}
+    return {**tensors, "regions": regions, "seed": tf.constant([0, 0]), **sizes(SIDE, SIDE)}
 
 
 def common(a, b) -> float:
@@ -152,7 +152,7 @@ def test_one_sure_region_becomes_one_box(detector):
         "regions": Regions(tf.constant([[[16.0, 8, 48, 40], [50, 50, 60, 60]]]), tf.constant([[True, False]])),
         "logits": tf.constant(logits, tf.float32),
         "deltas": tf.constant(deltas, tf.float32),
-        "size": (SIDE, SIDE),
+        **sizes(SIDE, SIDE),
     }
     found = detector.decode(outputs)
     np.testing.assert_allclose(found.boxes[0, 0], [8, 8, 64, 40], atol=1e-4)
@@ -165,7 +165,7 @@ def test_boxes_outside_the_image_are_not_found(detector):
     logits = tf.constant([[[5.0, 0, 0, 0]]])
     deltas = tf.constant([[[[100.0, 0, 0, 0]] * 3]])  # ten widths to the right
     regions = Regions(tf.constant([[[16.0, 8, 48, 40]]]), tf.constant([[True]]))
-    found = detector.decode({"regions": regions, "logits": logits, "deltas": deltas, "size": (SIDE, SIDE)})
+    found = detector.decode({"regions": regions, "logits": logits, "deltas": deltas, **sizes(SIDE, SIDE)})
     assert np.all(found.labels.numpy() == -1)
 
 

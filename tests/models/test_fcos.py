@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from written_targets import truth
+from written_targets import sizes, truth
 
 from detect import models
 from detect.models.fcos import ATSS_SIZES, FCOS, STRIDES, Config, Head
@@ -33,7 +33,7 @@ def raw(logits=0.0, distances=1.0, centreness=0.0, batch=1) -> dict:
         name: tf.constant(np.array(np.broadcast_to(np.float32(value), [batch, POINTS, *rest])))
         for name, (value, rest) in shapes.items()
     }
-    return {**outputs, "size": (SIDE, SIDE)}
+    return {**outputs, **sizes(SIDE, SIDE)}
 
 
 def random_outputs(seed: int, batch: int = 1) -> dict:
@@ -69,7 +69,7 @@ def test_losses_are_torchvisions(graph):
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False), ([1, 50, 9, 59], 1, False)])
 
     def loss(logits, distances, centreness):
-        parts = {"logits": logits, "distances": distances, "centreness": centreness, "size": (SIDE, SIDE)}
+        parts = {"logits": logits, "distances": distances, "centreness": centreness, **sizes(SIDE, SIDE)}
         return detector.loss(parts, targets)
 
     losses = (tf.function(loss, autograph=False) if graph else loss)(*list(outputs.values())[:3])

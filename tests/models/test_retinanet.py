@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from written_targets import truth
+from written_targets import sizes, truth
 
 from detect import models
 from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, RetinaNet
@@ -29,7 +29,7 @@ def raw(logits=0.0, deltas=0.0, batch=1) -> dict:
     """Outputs that are the same for every anchor, unless arrays are given."""
     logits = np.array(np.broadcast_to(np.float32(logits), [batch, ANCHORS, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [batch, ANCHORS, 4]))
-    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), "size": (SIDE, SIDE)}
+    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(SIDE, SIDE)}
 
 
 def test_anchor_sizes_are_cut_to_whole_pixels():
@@ -65,7 +65,7 @@ def test_losses_are_torchvisions(box_loss, expected, graph):
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False), ([1, 50, 9, 59], 1, False)])
 
     def loss(logits, deltas):
-        return detector.loss({"logits": logits, "deltas": deltas, "size": (SIDE, SIDE)}, targets)
+        return detector.loss({"logits": logits, "deltas": deltas, **sizes(SIDE, SIDE)}, targets)
 
     losses = (tf.function(loss, autograph=False) if graph else loss)(outputs["logits"], outputs["deltas"])
     assert float(losses["class"]) == pytest.approx(1.0462933778762817, rel=1e-5)

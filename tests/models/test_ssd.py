@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from written_targets import truth
+from written_targets import sizes, truth
 
 from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, WEIGHTS, Config, HeadLevel, Rescale, multibox_losses
 from detect.ops.default_boxes import default_boxes
@@ -26,7 +26,7 @@ def raw() -> dict:
     random = np.random.RandomState(2)
     logits = (random.standard_normal([1, ANCHORS, 4]) * 2).astype(np.float32)
     deltas = random.standard_normal([1, ANCHORS, 4]).astype(np.float32)
-    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), "size": (SIDE, SIDE), "grids": GRIDS}
+    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(SIDE, SIDE), "grids": GRIDS}
 
 
 def test_maps_of_300_pixels():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from written_targets import sizes
 
 from detect import models
 from detect.models.detector import losses_and_gradients
@@ -102,7 +103,7 @@ def outputs_of(offsets=None, objectness=None, class_logits=None) -> dict:
         "offsets": tf.zeros([1, CELLS, 4]) if offsets is None else tf.constant(offsets, tf.float32),
         "objectness": tf.zeros([1, CELLS]) if objectness is None else tf.constant(objectness, tf.float32),
         "class_logits": tf.zeros([1, CELLS, 3]) if class_logits is None else tf.constant(class_logits, tf.float32),
-        "size": (SIDE, SIDE),
+        **sizes(SIDE, SIDE),
     }
 
 

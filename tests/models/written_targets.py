@@ -1,4 +1,4 @@
-"""Targets as the tests of this folder write them down."""
+"""Targets, and what outputs say of images, as the tests of this folder write them down."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,3 +16,8 @@ def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
         for row, (box, label, skip) in enumerate(image):
             boxes[position, row], labels[position, row], ignore[position, row] = box, label, skip
     return Targets(tf.constant(boxes), tf.constant(labels), tf.constant(ignore))
+
+
+def sizes(height: int, width: int) -> dict:
+    """What outputs say of the size of images that their pictures fill."""
+    return {"size": (height, width), "extents": tf.constant([[height, width]], tf.float32)}

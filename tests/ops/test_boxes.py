@@ -145,12 +145,15 @@ def test_degenerate_boxes_give_finite_values_and_gradients(function):
 
 
 def test_clip_by_hand():
-    np.testing.assert_array_equal(clip([[-3.0, 2.0, 50.0, 99.0]], height=40, width=30), [[0, 2, 30, 40]])
+    boxes = np.tile(np.float32([-3, 2, 50, 99]), [2, 1, 1])  # [2, 1, 4]
+    expected = [[[0, 2, 30, 40]], [[0, 2, 50, 60]]]
+    np.testing.assert_array_equal(clip(boxes, [[40, 30], [60, 70.0]]), expected)
+    np.testing.assert_array_equal(clip(boxes[:, :, None], [[40, 30], [60, 70.0]]), np.array(expected)[:, :, None])
 
 
 def all_functions(a, b):
     paired = [function(a, b) for function in PAIRED.values()]
-    return [iou(a, b), intersection_over_area(a, b), *paired, area(a), clip(a, 40, 30)]
+    return [iou(a, b), intersection_over_area(a, b), *paired, area(a), clip(a, [[40.0, 30.0]] * 2)]
 
 
 @pytest.mark.parametrize("xla", [False, True])

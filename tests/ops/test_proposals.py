@@ -7,6 +7,7 @@ import tensorflow as tf
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 
 SIDE = 64
+EXTENTS = np.float32([[SIDE, SIDE]] * 2)
 
 
 def overlap(a, b) -> float:
@@ -59,9 +60,8 @@ def test_proposals_are_those_of_plain_loops(xla):
             tf.constant(anchors),
             tf.constant(objectness),
             tf.constant(deltas),
+            tf.constant(EXTENTS),
             levels=levels,
-            height=SIDE,
-            width=SIDE,
             **settings,
         )
         assert found.boxes.shape == (2, 25, 4)
@@ -74,9 +74,15 @@ def test_proposals_are_those_of_plain_loops(xla):
 def test_levels_do_not_compete():
     anchors, deltas = np.float32([[0, 0, 10, 10]] * 3), np.zeros([1, 3, 4], np.float32)
     scores = np.float32([[1, 2, 3]])
-    settings = {"height": SIDE, "width": SIDE, "keep": 3}
-    assert list(propose_regions(anchors, scores, deltas, levels=(2, 1), **settings).valid[0]) == [True, True, False]
-    assert list(propose_regions(anchors, scores, deltas, levels=(3,), **settings).valid[0]) == [True, False, False]
+    first = (anchors, scores, deltas, EXTENTS[:1])
+    assert list(propose_regions(*first, levels=(2, 1), keep=3).valid[0]) == [True, True, False]
+    assert list(propose_regions(*first, levels=(3,), keep=3).valid[0]) == [True, False, False]
+
+
+def test_regions_end_where_their_picture_does():
+    anchors, deltas = np.float32([[10, 20, 60, 60]]), np.zeros([2, 1, 4], np.float32)
+    regions = propose_regions(anchors, np.float32([[1]] * 2), deltas, np.float32([[30, 40], [50, 64]]), levels=(1,))
+    assert regions.boxes[:, 0].numpy().tolist() == [[10, 20, 40, 30], [10, 20, 60, 50]]
 
 
 def test_no_gradient_flows():
@@ -84,7 +90,7 @@ def test_no_gradient_flows():
     with tf.GradientTape() as tape:
         tape.watch([objectness, deltas])
         anchors = np.float32([[0, 0, 10, 10], [20, 20, 40, 40]])
-        regions = propose_regions(anchors, objectness, deltas, levels=(2,), height=SIDE, width=SIDE)
+        regions = propose_regions(anchors, objectness, deltas, EXTENTS[:1], levels=(2,))
         total = tf.reduce_sum(regions.boxes)
     assert all(gradient is None or not np.any(gradient) for gradient in tape.gradient(total, [objectness, deltas]))
 

@@ -14,7 +14,6 @@ from PIL import Image
 
 import detect
 from detect.inference.predictor import Model
-from detect.ops.boxes import iou
 from detect.weights.importing import checkpoints, import_weights
 
 if not all(importlib.util.find_spec(name) for name in ("torch", "torchvision")):
@@ -25,9 +24,9 @@ import torchvision_references as references
 from torchvision_references import REFERENCES, Reference
 
 SIZES = [(0, 0), (32, 96)]  # rows and columns beyond a square
-# Height and width; torchvision makes most of them 800 x 1066, padded to 800 x 1088, and 800 x 960 pixels.
-# Wider padding would show that its regions end where the picture does, and ours where the padding does.
-PICTURES = [(480, 640), (400, 480)]
+# Height and width; torchvision makes most of them 800 x 1066 pixels, padded to 800 x 1088, and 319 x 1333, padded to
+# 320 x 1344.
+PICTURES = [(480, 640), (96, 400)]
 CLOSEST = 1e-4  # largest difference of raw numbers, as a share of the largest of them
 PIXELS, SCORE = 0.1, 1e-3  # largest differences of boxes and scores
 COMPARED = 80  # detections, the best
@@ -152,25 +151,13 @@ def test_the_same_image_has_the_same_boxes(pair, extra):
 
 @pytest.mark.parametrize("size", PICTURES)
 def test_the_same_file_has_the_same_boxes(pair, size, tmp_path):
-    """Through both whole pipelines.
-
-    Theirs resizes in floating point, ours to whole levels of 255; so where two boxes, or the regions of the first
-    stage, overlap and score the same but for this, either may be the one that stays. A tenth of the boxes may do so.
-    """
+    """Through both whole pipelines: decoding, resizing, normalisation, padding, and boxes back in pixels of a file."""
     path: Path = tmp_path / "picture.jpg"
     Image.fromarray(picture(*size)).save(path, quality=95)
     theirs, confidence = references.best_detections(pair.theirs, np.array(Image.open(path)), COMPARED)
     (ours,) = pair.ours.predict(path, confidence=confidence)
     distances, differences = pair.compare(theirs, ours.boxes, ours.scores, ours.labels)
     clear = theirs["scores"] > confidence + 2 * SCORE
-    same = (distances < PIXELS) & (differences < SCORE)
     assert clear.sum() > COMPARED / 4
-    assert same[clear].mean() >= 0.9
-    if hasattr(pair.theirs, "roi_heads"):
-        return
-    for row in np.flatnonzero(clear & ~same):
-        label = pair.ours.card.category_ids.index(theirs["labels"][row])
-        others = ours.labels == label
-        overlaps = iou(theirs["boxes"][row][None], ours.boxes[others]).numpy()[0]
-        rivals = overlaps > pair.ours.detector.config.iou - 0.01
-        assert ours.scores[others][rivals].max(initial=0) > theirs["scores"][row] - 2 * SCORE
+    assert distances[clear].max() < PIXELS
+    assert differences[clear].max() < SCORE

@@ -22,7 +22,7 @@ class Brightness(Detector):
         super().__init__(DetectorConfig(), classes=1)
         self.scale = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
 
-    def call(self, images, targets=None, training=False):
+    def call(self, images, targets=None, training=False, extents=None):
         return {"value": self.scale(tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2, 3])[:, None])}
 
     def loss(self, outputs, targets):

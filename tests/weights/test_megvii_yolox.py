@@ -15,7 +15,7 @@ def test_every_published_size_has_a_row():
     assert all(row.image_size == models.variant(row.model).image_size for row in rows.values())
     assert all(len(row.digest) == 64 for row in rows.values())
     assert rows["yolox-s-coco"].address.endswith("/0.1.1rc0/yolox_s.pth")
-    assert rows["yolox-s-coco"].fit == Fit(antialias=False)
+    assert rows["yolox-s-coco"].fit == Fit(resampling="linear")
 
 
 @pytest.mark.parametrize("separable", [False, True])
