@@ -1,5 +1,6 @@
 # make demo    the main job on a small synthetic dataset, from generating it to an annotated video
 # make test    the tests
+# make unit    the quick ones of them
 # make lint    style and types
 # make parity  our models beside torchvision's own, with the same weights on the same pictures
 # make docs    write the generated pages of docs/ again
@@ -28,13 +29,17 @@ define CHECK_PYTHON
 		exit 2; }
 endef
 
-.PHONY: demo test lint parity docs clean
+.PHONY: demo test unit lint parity docs clean
 
 demo: .venv/installed
 	.venv/bin/detect demo
 
+# Two at a time: half of the time is tracing, which is on one core.
 test: .venv/installed-tests
-	$(IN_VENV) -m pytest -q
+	$(IN_VENV) -m pytest -q -n 2
+
+unit: .venv/installed-tests
+	$(IN_VENV) -m pytest -q -n 2 -m "not slow"
 
 lint: .venv/installed-tests
 	$(IN_VENV) -m ruff check

@@ -9,6 +9,7 @@
 import argparse
 import ast
 import inspect
+import math
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -220,7 +221,7 @@ def model_row(name: str) -> list[str]:
     from detect.models import create, variant
 
     row = variant(name)
-    parameters = create(name, CLASSES).count_params()
+    parameters = sum(math.prod(weight.shape) for weight in create(name, CLASSES).trainable_weights)
     keras.backend.clear_session()
     published = "" if row.published_ap is None else f"{row.published_ap:.1f}"
     return [f"`{name}`", f"{parameters / 1e6:.1f}", str(row.image_size), published]

@@ -25,8 +25,9 @@ class Placement:
 
     height: int  # of the canvas, pixels
     width: int
-    rows: float  # of the canvas that the picture takes
+    rows: float  # of the canvas that show the picture
     columns: float
+    extent: tuple[float, float]  # of the picture for its boxes, rows and columns: `extents` of `Detector.call` for it
     scale_y: float  # pixels of the canvas for one of the picture, for its boxes
     scale_x: float
     resampling: Resampling
@@ -36,11 +37,6 @@ class Placement:
     def canvas(self) -> tuple[int, int]:
         """Height and width of the canvas: pictures that agree in it can be in one batch."""
         return self.height, self.width
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """Rows and columns of the canvas that the picture takes: `extents` of `Detector.call` for this one."""
-        return self.rows, self.columns
 
     @property
     def dtype(self) -> type[np.generic]:
@@ -83,7 +79,7 @@ class Fit(Settings):
         scale_y, scale_x = self._scales(height, width, side)
         rows, columns = height * scale_y, width * scale_x
         if self.resampling != "average":
-            rows, columns = self._whole(rows, side), self._whole(columns, side)
+            rows, columns = self._whole(height, scale_y, side), self._whole(width, scale_x, side)
         if self.resampling != "average" and self.kind == "shortest":  # torchvision, `resize_boxes`
             scale_y, scale_x = rows / height, columns / width  # others go by the one factor of both sides
         canvas = side, side
@@ -91,7 +87,8 @@ class Fit(Settings):
             canvas = _rounded_up(rows, divisor, smallest), _rounded_up(columns, divisor, smallest)
         if self.kind == "letterbox":
             canvas = min(canvas[0], side), min(canvas[1], side)
-        return Placement(*canvas, rows, columns, scale_y, scale_x, self.resampling, self.padding)
+        extent = height * scale_y, width * scale_x  # a cut side shows all of the picture, in up to a pixel less
+        return Placement(*canvas, rows, columns, extent, scale_y, scale_x, self.resampling, self.padding)
 
     def _scales(self, height: int, width: int, side: int) -> tuple[float, float]:
         if self.kind == "stretch":
@@ -103,9 +100,17 @@ class Fit(Settings):
                 scale = min(scale, self.longest / max(height, width))
         return scale, scale
 
-    def _whole(self, pixels: float, side: int) -> int:
-        """A side cut as torchvision (`interpolate`), YOLOX (`preproc`) and EfficientDet (`InputProcessor`) do."""
-        return side if self.kind == "stretch" else max(1, math.floor(pixels))
+    def _whole(self, length: int, scale: float, side: int) -> int:
+        """A side cut as torchvision (`interpolate`), YOLOX (`preproc`) and EfficientDet (`InputProcessor`) do.
+
+        The long side may end a pixel below `side`, where the product is rounded down. EfficientDet's is of float32:
+        187 pixels become 128 of 128 with it, and 127 with YOLOX.
+        """
+        if self.kind == "stretch":
+            return side
+        in_float32 = self.kind == "letterbox" and self.resampling == "exact"
+        pixels = float(np.float32(length) * np.float32(scale)) if in_float32 else length * scale
+        return max(1, math.floor(pixels))
 
 
 def letterbox(side: int) -> Placing:

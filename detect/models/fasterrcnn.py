@@ -197,8 +197,8 @@ class FasterRCNN(Detector):
         config = self.config
         return propose_regions(
             self._anchors(size),
-            objectness,
-            deltas,
+            tf.stop_gradient(objectness),  # so that eager execution does not look for the gradient of a loop
+            tf.stop_gradient(deltas),
             extents,
             levels=tuple(self.proposal_head.anchors * count for count in cells(*size, self.strides)),
             iou=config.proposal_iou,

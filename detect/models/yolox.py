@@ -195,14 +195,15 @@ class YOLOX(Detector):
         """A box scores objectness times class probability; suppression is per class."""
         boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
         scores = tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"])
-        return non_maximum_suppression(
-            clip(boxes, outputs["extents"]),
+        found = non_maximum_suppression(
+            boxes,
             scores,
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,
             candidates=self.config.candidates,
         )
+        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _assign(self, outputs, boxes, targets):
         return sim_ota(

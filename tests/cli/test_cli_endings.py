@@ -8,6 +8,8 @@ import pytest
 from detect.cli import main as cli
 from detect.errors import BadInput, RunFailure
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("train", "evaluate", "predict", "data", "models", "demo")
 
 

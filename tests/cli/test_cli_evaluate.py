@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from detect.evaluation.coco import METRICS
+
+pytestmark = pytest.mark.slow
 
 
 def test_predictions_are_scored_without_pictures(command, shared_data, tmp_path):

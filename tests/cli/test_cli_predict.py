@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_pictures_and_every_kind_of_file(command, shapes, model, tmp_path):
     out, results, table = tmp_path / "out", tmp_path / "r.json", tmp_path / "r.csv"

@@ -7,6 +7,8 @@ import pytest
 from detect.cli import demo, main
 from detect.evaluation.coco import METRICS
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_short_run_leaves_everything(command, shapes, tmp_path):
     done = command(

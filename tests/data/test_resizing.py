@@ -42,8 +42,8 @@ def test_scale_by_hand(height, width, size, expected):
     [
         (Fit(), 480, 640, (320, 320), 0.5, 0.5, (240, 320)),
         (Fit(), 99, 640, (320, 320), 0.5, 0.5, (49.5, 320)),
-        (PLAIN, 99, 640, (320, 320), 0.5, 0.5, (49, 320)),  # one factor for boxes, although 49 rows show 99
-        (PLAIN, 1, 700, (320, 320), 320 / 700, 320 / 700, (1, 320)),
+        (PLAIN, 99, 640, (320, 320), 0.5, 0.5, (49.5, 320)),  # one factor for boxes, although 49 rows show 99
+        (PLAIN, 1, 700, (320, 320), 320 / 700, 320 / 700, (320 / 700, 320)),
         (Fit(kind="stretch"), 480, 640, (320, 320), 320 / 480, 0.5, (320, 320)),
         (Fit(kind="stretch", resampling="linear"), 481, 333, (320, 320), 320 / 481, 320 / 333, (320, 320)),
         (Fit(kind="shortest", resampling="linear"), 100, 331, (320, 1088), 3.2, 1059 / 331, (320, 1059)),
@@ -62,8 +62,24 @@ def test_placements_by_hand(fit, height, width, canvas, scale_y, scale_x, extent
 
 def test_sides_are_those_of_torchvision():
     """Published in its documentation of the transform: a short side of 800, or less for the long one's 1333."""
-    sides = [SHORTEST.placement(height, width, 800).extent for height, width in ((480, 640), (427, 640), (375, 1242))]
-    assert sides == [(800, 1066), (800, 1199), (402, 1333)]
+    placements = [SHORTEST.placement(height, width, 800) for height, width in ((480, 640), (427, 640), (375, 1242))]
+    assert [(each.rows, each.columns) for each in placements] == [(800, 1066), (800, 1199), (402, 1333)]
+
+
+@pytest.mark.parametrize(
+    ("resampling", "height", "width", "expected"),
+    [
+        ("linear", 187, 150, (127, 102)),
+        ("exact", 187, 150, (128, 102)),
+        ("linear", 80, 110, (93, 128)),
+        ("exact", 80, 110, (93, 127)),
+        ("exact", 1, 700, (1, 128)),
+    ],
+)
+def test_sides_are_cut_as_the_authors_round_their_products(resampling, height, width, expected):
+    placement = Fit(resampling=resampling).placement(height, width, 128)
+    assert (placement.rows, placement.columns) == expected
+    assert placement.extent == pytest.approx((height * 128 / max(height, width), width * 128 / max(height, width)))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +134,7 @@ def test_any_shape_fits(fit, shape):
 def test_published_models_get_plain_bilinear_pixels(kind, shape, resampling, dtype, error):
     image = noise(*shape)
     placement = Fit(kind=kind, resampling=resampling).placement(*shape, 40, divisor=8)
-    rows, columns = placement.extent
+    rows, columns = placement.rows, placement.columns
     canvas = place(image, placement)
     assert canvas.dtype == dtype
     assert np.abs(canvas[:rows, :columns] - bilinear(image, rows, columns)).max() <= error

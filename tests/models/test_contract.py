@@ -19,7 +19,12 @@ from detect.evaluation.run import score_batches
 from detect.layers.batch_normalization import BatchNormalization
 from detect.models.detector import Detector, losses_and_gradients
 from detect.structures import Batch, Targets
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+from detect.training.step import TrainingStep
 
+pytestmark = pytest.mark.slow
 CLASSES = 3
 ALL = models.names()
 FIRST = list({name.split("-")[0]: name for name in reversed(ALL)}.values())
@@ -206,7 +211,10 @@ def test_bfloat16(detector):
     for key, value in outputs.items():
         if isinstance(value, tf.Tensor) and value.dtype.is_floating:
             assert value.dtype == tf.float32
-            assert float(tf.reduce_mean(tf.abs(value - reference[key]))) < 0.05
+            difference, size = (
+                float(tf.reduce_mean(tf.abs(part))) for part in (value - reference[key], reference[key])
+            )
+            assert difference < 0.05 * max(size, 1), key
     losses, gradients = losses_and_gradients(mixed, pictures(detector), truth(detector))
     assert {loss.dtype for loss in losses.values()} == {tf.float32}
     assert {gradient.dtype for gradient in gradients} == {tf.float32}
@@ -218,7 +226,8 @@ def test_the_exported_function_predicts_the_same(detector, tmp_path):
     images = pictures(detector)
     signature = [tf.TensorSpec([None, *images.shape[1:]], tf.uint8, name="images")]
     serve = tf.function(lambda images: detector.decode(detector(images))._asdict(), signature, autograph=False)
-    tf.saved_model.save(detector, str(tmp_path), {"serving_default": serve.get_concrete_function()})
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # tracing these takes most of the time
+    tf.saved_model.save(detector, str(tmp_path), {"serving_default": serve.get_concrete_function()}, options)
     served = tf.saved_model.load(str(tmp_path)).signatures["serving_default"](images=images)
     assert set(served) == {"boxes", "scores", "labels"}
     for name, value in detector.decode(detector(images))._asdict().items():
@@ -237,10 +246,13 @@ def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     data = open_dataset(write_shapes(tmp_path, train=4, val=1, image_size=side))
     records = data.splits["train"]
     (batch,) = evaluation_batches(records, side, 4)
-    detector.compile(keras.optimizers.Adam(1e-3))
+    variables = [variable.value for variable in detector.trainable_variables]
+    optimizer = Optimizer(OptimizerSettings(name="adamw", weight_decay=0.0), variables)
+    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
     detect = tf.function(lambda images, extents: detector.decode(detector(images, extents=extents)), autograph=False)
     for _ in range(10):
-        detector.fit(tf.data.Dataset.from_tensors(batch).repeat(40), verbose=0)
+        for _ in range(40):
+            step((batch,), side, learning_rate=1e-3, decay=0.9)
         scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)
         if scores.AP50 > 0.95:
             return

@@ -18,6 +18,8 @@ SETTINGS = {"epochs": 3, "image_size": 64, "batch_size": 4}
 ASSIGNMENTS = ["architecture.width=0.125", "validations=6", "schedule.closing=0.2"]
 KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
 
+pytestmark = pytest.mark.slow
+
 KILLED_RUN = """
 import os, signal, sys
 import detect

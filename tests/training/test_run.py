@@ -11,6 +11,8 @@ from detect.data.shapes import write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.models import saving
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["architecture.width=0.125"]
 STILL = [
     "pipeline.augmentation.mosaic=0",

@@ -7,9 +7,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from detect.data.shapes import write_shapes
 from detect.training.folder import RunFolder
+
+pytestmark = pytest.mark.slow
 
 WORKER = """
 import detect, numpy as np

@@ -1,5 +1,6 @@
 """Google's EfficientDet checkpoints: outputs and boxes are the authors', every tensor has its place, files are read."""
 
+import dataclasses
 import io
 import json
 import tarfile
@@ -8,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from recorded_files import SIZES, assert_same_detections
 
 from detect import models
 from detect.errors import BadInput
+from detect.inference.predictor import Model
+from detect.weights import importing
 from detect.weights.google_efficientdet import AVERAGE, CHECKPOINTS, COLUMNS, read_tensors
 from detect.weights.tensors import fill
 
@@ -92,6 +96,25 @@ def test_outputs_and_boxes_are_the_authors(recorded, tmp_path, row, prediction):
         np.testing.assert_array_equal(found.labels[0, :best], expected[:, 1])
         boxes = np.clip(expected[:, 2:], 0, [width, height] * 2)
         np.testing.assert_allclose(found.boxes[0, :best], boxes, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize(("row", "prediction"), [("d0", 1.0), ("lite0", 0.3)])
+def test_the_same_file_has_the_same_boxes(recorded, tmp_path, row, prediction):
+    """Through both whole pipelines, for theirs made with the source and versions of `recorded`, and Pillow 13.0.
+
+    The JPEG file, opened with Pillow as `tf2/infer.py` does, whose pixels are OpenCV's; `EfficientDetModel` with
+    `pre_mode="infer"` at 128 pixels, and the weights of `drawn`; `generate_detections` as in `tf2/eval.py`, from 5,000
+    pairs. Of 90 classes, those of the 80 classes of COCO: the fifty best, which are the same without
+    its second, hard threshold. The long sides become 127 and 128 pixels, as float32 has it.
+    """
+    files = np.load(Path(__file__).with_name("google_efficientdet_files.npz"))
+    write_checkpoint(tmp_path / "x.tar.gz", drawn(json.loads(str(recorded[f"{row}_shapes"])), prediction))
+    checkpoint = dataclasses.replace(BY_MODEL[row], image_size=128, config=RECORDED[row])
+    model = Model(*importing.read(checkpoint, tmp_path / "x.tar.gz"))
+    for size in SIZES:
+        path = tmp_path / f"{size}.jpg"
+        path.write_bytes(files[size].tobytes())
+        assert_same_detections(model, path, files[f"{row}_{size}"])
 
 
 @pytest.mark.parametrize("row", ["d7x", "lite4"])

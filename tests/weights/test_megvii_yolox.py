@@ -1,10 +1,16 @@
 """YOLOX's importer: what its rows say. The network with the authors' weights: tests/models/test_yolox.py."""
 
+import dataclasses
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from recorded_files import SIZES, assert_same_detections
 
 from detect import models
 from detect.data.resizing import Fit
+from detect.inference.predictor import Model
 from detect.weights import importing, megvii_yolox
 
 
@@ -37,3 +43,41 @@ def test_the_authors_own_file_is_read(published, tmp_path):
     for name, value in published.state.items():
         np.testing.assert_array_equal(tensors[name], value, err_msg=name)
     assert importing.find("yolox-nano-coco").read is read
+
+
+def spread(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights that give clear scores, two classes of which at most one is above a half, and boxes that overlap."""
+    state = dict(state)
+    for name, value in state.items():
+        if ".cls_preds." in name:
+            state[name] = 2 * np.stack([value[0], -value[0]])
+        elif ".obj_preds." in name:
+            state[name] = 2 * value
+        elif ".reg_preds." in name and name.endswith("bias"):
+            state[name] = value + np.float32([0, 0, 1.8, 1.8])
+    return state
+
+
+def test_the_same_file_has_the_same_boxes(recorded_state, tmp_path):
+    """Through both whole pipelines, theirs at commit 6ddff48 with torch 2.13.0 and OpenCV 5.0.0.
+
+    The JPEG file by `cv2.imread`, `ValTransform` to 128 pixels, `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(2, 0.0625))`
+    with the weights of `spread(recorded_state(shapes))`, `postprocess` from a confidence of 0.5 at an IoU of 0.65 (with
+    `nms` in plain PyTorch), boxes divided by the ratio. The sixty best of each picture.
+    """
+    recorded = np.load(Path(__file__).with_name("megvii_yolox_files.npz"))
+    np.savez(tmp_path / "theirs.npz", **spread(recorded_state(json.loads(str(recorded["shapes"])))))
+    checkpoint = dataclasses.replace(
+        importing.find("yolox-nano-coco"),
+        model="yolox-micro",
+        config={"width": 0.0625, "depth": 0.67},
+        image_size=128,
+        classes=("one", "other"),
+        category_ids=(1, 2),
+        read=lambda path: dict(np.load(path)),
+    )
+    model = Model(*importing.read(checkpoint, tmp_path / "theirs.npz"))
+    for size in SIZES:
+        path = tmp_path / f"{size}.jpg"
+        path.write_bytes(recorded[size].tobytes())
+        assert_same_detections(model, path, recorded[f"{size}_found"])
