@@ -9,6 +9,7 @@ both. The numbers are for a machine that does nothing else meanwhile.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -33,10 +34,10 @@ CLASSES = 80
 PREDICTED = 8  # images of a large batch
 TRAINED = 4  # images of a training step
 OBJECTS = 8  # in each of them
-SECONDS = 5.0  # spent on a measurement, once each took its turn three times
+SECONDS = 5.0  # spent on a measurement, once each took its turns
 ROUNDS = 3
-HEAVIEST = 100e9  # multiply-adds an image at its own size; above, batches and training are not measured
-HEADER = (
+SLOWEST = 1.5  # seconds an image; of slower models, batches and training are not measured
+SIZE_HEADER = (
     "model",
     "million parameters",
     "published",
@@ -44,7 +45,10 @@ HEADER = (
     "published",
     "at pixels",
     "COCO AP of the authors",
-    "image size",
+)
+SPEED_HEADER = (
+    "model",
+    "pixels",
     "1 image, ms",
     f"{PREDICTED} images, ms",
     "training, images/s",
@@ -59,10 +63,10 @@ HEADER = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="models; all by default")
-    parser.add_argument("--part", choices=PARTS, help="measure this part of one model here, and print it as JSON")
+    parser.add_argument("--here", action="store_true", help="measure one model in this process, and print it as JSON")
     arguments = parser.parse_args()
-    if arguments.part:
-        print(json.dumps(PARTS[arguments.part](arguments.names[0])))
+    if arguments.here:
+        print(json.dumps(measure(arguments.names[0])))
         return 0
 
     from detect import models
@@ -70,23 +74,57 @@ def main() -> int:
     rows = read_rows(PAGE)
     for name in arguments.names or models.names():
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows[name] = cells(name, {part: in_own_process(name, part) for part in PARTS})
+        rows[name] = cells(name, **in_own_process(name))
         write_page(PAGE, [rows[known] for known in models.names() if known in rows])
     return 0
 
 
-def in_own_process(name: str, part: str) -> dict[str, Any]:
-    """What a part comes to in a process that does nothing else."""
-    command = [sys.executable, __file__, name, "--part", part]
+def in_own_process(name: str) -> dict[str, Any]:
+    """What `measure` says, in a process that does nothing else."""
+    command = [sys.executable, __file__, name, "--here"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-# The parts, each a dictionary of numbers
+def measure(name: str) -> dict[str, dict[str, Any]]:
+    """Memory first, while there is nothing else in the process; sizes last, because they make more models."""
+    from detect import models
+
+    side = models.variant(name).image_size
+    images, boxes, labels = made_up_batch(side, PREDICTED)
+    batch = images[:TRAINED], boxes[:TRAINED], labels[:TRAINED]
+    works, memory = {}, {}
+    memory["one"], taken = first_use(predicting(model_of(name), images[:1]))
+    if taken < SLOWEST:
+        works["train"] = training(models.create(name, CLASSES), side, *batch)
+        memory["train"], _ = first_use(works["train"])
+    model = model_of(name)
+    works["one"] = predicting(model, images[:1])
+    if taken < SLOWEST:
+        works["many"] = predicting(model, images)
+    theirs = works_of_twin(name, images, batch)
+    speed = {what: take_turns([work, theirs[what]] if theirs else [work]) for what, work in works.items()}
+    return {"size": measure_size(name), "speed": speed, "memory": memory}
+
+
+def works_of_twin(name: str, images: np.ndarray, batch: tuple[np.ndarray, ...]) -> dict[str, Callable[[], Any]]:
+    """What torchvision's model does for the same names; nothing where there is none."""
+    if not all(importlib.util.find_spec(package) for package in ("torch", "torchvision")):
+        return {}
+    import torchvision_twins as twins
+
+    twin = twins.create_twin(name)
+    if twin is None:
+        return {}
+    return {
+        "one": twins.prediction(twin, images[:1]),
+        "many": twins.prediction(twin, images),
+        "train": twins.training(twin, *batch),
+    }
 
 
 def measure_size(name: str) -> dict[str, Any]:
-    """Trainable parameters, and the multiply-adds of the network for one image at the authors' size."""
+    """Trainable parameters, millions, and the billions of multiply-adds of an image of the authors' size."""
     from count_operations import multiply_adds, published_side
 
     from detect import models
@@ -98,65 +136,6 @@ def measure_size(name: str) -> dict[str, Any]:
         "multiply_adds": multiply_adds(name) / 1e9,
         "side": published_side(name),
     }
-
-
-def measure_speed(name: str) -> dict[str, Any]:
-    """Median seconds of ours, and the median ratio to torchvision's, by what is done."""
-    from detect import models
-
-    side = models.variant(name).image_size
-    images, boxes, labels = made_up_batch(side, PREDICTED)
-    model, twin = model_of(name), twin_of(name)
-    found: dict[str, Any] = {}
-    counts = (1, PREDICTED) if is_light(name) else (1,)
-    for count in counts:
-        works = [predicting(model, images[:count])]
-        if twin:
-            works.append(twins().prediction(twin, images[:count]))
-        found[f"predict {count}"] = take_turns(works)
-    if is_light(name):
-        batch = images[:TRAINED], boxes[:TRAINED], labels[:TRAINED]
-        works = [training(model.detector, side, *batch)]
-        if twin:
-            works.append(twins().training(twin, *batch))
-        found["train"] = take_turns(works)
-    return found
-
-
-def measure_memory(name: str) -> dict[str, Any]:
-    """Largest resident memory of a process, GB: one that predicted, and went on to train."""
-    from detect import models
-
-    side = models.variant(name).image_size
-    images, boxes, labels = made_up_batch(side, TRAINED)
-    model = model_of(name)
-    work = predicting(model, images[:1])
-    for _ in range(2):
-        work()
-    found = {"predict": peak_gigabytes()}
-    if is_light(name):
-        del model, work
-        step = training(models.create(name, CLASSES), side, images, boxes, labels)
-        for _ in range(2):
-            step()
-        found["train"] = peak_gigabytes()
-    return found
-
-
-PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
-    "size": measure_size,
-    "speed": measure_speed,
-    "memory": measure_memory,
-}
-
-
-def is_light(name: str) -> bool:
-    """Whether batches and training are measured."""
-    from count_operations import multiply_adds, published_side
-
-    from detect import models
-
-    return multiply_adds(name) * (models.variant(name).image_size / published_side(name)) ** 2 < HEAVIEST
 
 
 # Work to be timed
@@ -206,22 +185,9 @@ def training(detector: Any, side: int, images: np.ndarray, boxes: np.ndarray, la
     return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99).values())
 
 
-def twin_of(name: str) -> Any:
-    installed = all(importlib.util.find_spec(package) for package in ("torch", "torchvision"))
-    return twins().create_twin(name) if installed else None
-
-
-def twins() -> Any:
-    """The file beside this one, which needs PyTorch."""
-    import torchvision_twins
-
-    return torchvision_twins
-
-
 def take_turns(works: list[Callable[[], Any]]) -> dict[str, float]:
     """Median seconds of the first, and the median of its ratio to the second where there is one."""
     for work in works:  # compiles
-        work()
         work()
     rounds: list[list[float]] = []
     start = time.perf_counter()
@@ -239,20 +205,23 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def peak_gigabytes() -> float:
+def first_use(work: Callable[[], Any]) -> tuple[float, float]:
+    """Largest resident memory of this process so far, GB, and the seconds of a second call."""
+    work()
+    taken = seconds(work)
     kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux
-    return kibibytes * 1024 / 1e9
+    return kibibytes * 1024 / 1e9, taken
 
 
 # The page
 
 
-def cells(name: str, parts: dict[str, dict[str, Any]]) -> list[str]:
+def cells(name: str, size: dict[str, Any], speed: dict[str, Any], memory: dict[str, Any]) -> list[str]:
     """A row of the table."""
     from detect import models
 
-    row, size, speed, memory = models.variant(name), parts["size"], parts["speed"], parts["memory"]
-    one, many, train = (speed.get(key, {}) for key in ("predict 1", f"predict {PREDICTED}", "train"))
+    row = models.variant(name)
+    one, many, train = (speed.get(key, {}) for key in ("one", "many", "train"))
     return [
         f"`{name}`",
         number(size["parameters"], 2),
@@ -265,7 +234,7 @@ def cells(name: str, parts: dict[str, dict[str, Any]]) -> list[str]:
         number(1000 * one["seconds"], 0),
         number(1000 * many["seconds"] if many else None, 0),
         number(TRAINED / train["seconds"] if train else None, 2),
-        number(memory["predict"], 1),
+        number(memory["one"], 1),
         number(memory.get("train"), 1),
         *(number(part.get("ratio"), 2) for part in (one, many, train)),
     ]
@@ -276,38 +245,66 @@ def number(value: float | None, digits: int) -> str:
 
 
 def read_rows(page: Path) -> dict[str, list[str]]:
-    """The rows of a page that was written before, by the name of the model."""
-    lines = page.read_text(encoding="utf-8").splitlines() if page.is_file() else []
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
-    return {row[0].strip("`"): row for row in rows if len(row) == len(HEADER)}
+    """The cells of a page that was written before, those of both tables, by the name of the model."""
+    rows: dict[str, list[str]] = {}
+    for line in page.read_text(encoding="utf-8").splitlines() if page.is_file() else ():
+        if line.startswith("| `"):
+            model, *others = (cell.strip() for cell in line.strip("|").split("|"))
+            rows.setdefault(model.strip("`"), [model]).extend(others)
+    return rows
 
 
 def write_page(page: Path, rows: list[list[str]]) -> None:
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    page.write_text(f"{introduction()}\n\n{table}\n", encoding="utf-8")
+    columns = len(SIZE_HEADER)
+    sizes = table(SIZE_HEADER, [row[:columns] for row in rows])
+    speeds = table(SPEED_HEADER, [row[:1] + row[columns:] for row in rows])
+    page.write_text("\n\n".join([TITLE, SIZES, sizes, speed_notes(), speeds]) + "\n", encoding="utf-8")
 
 
-def introduction() -> str:
+def table(header: tuple[str, ...], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows])
+
+
+TITLE = """<!-- Written by tools/measure_models.py: measure again instead of editing. -->
+
+# Size, speed and memory of the models"""
+
+SIZES = f"""## Size
+
+Trainable parameters for {CLASSES} classes. Multiply-adds are counted as the authors do, for one image of the size in
+the column behind: those of convolutions and matrix products, for YOLOX also normalisation, for EfficientDet all
+arithmetic and 90 classes. For `fasterrcnn-mobilenetv3` they are of an image in which nothing is proposed; the 150
+regions of the second stage, which are always computed here, take 2.15 billion more."""
+
+
+def speed_notes() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     processor = next(itertools.chain(named, [platform.processor()]))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"""<!-- Written by tools/measure_models.py: measure again instead of editing. -->
+    return f"""## Speed and memory
 
-# Size, speed and memory of the models
+Measured on {cores} cores of {processor}, {date.today().isoformat()}, with random weights for {CLASSES} classes and
+square images of each model's own default size.
 
-Measured with random weights for {CLASSES} classes on {cores} cores of {processor}, {date.today().isoformat()}.
+Predicting is from pixels to boxes after suppression. Training is a step of {TRAINED} images of {OBJECTS} objects.
+Batches and training are measured of models that take less than {SLOWEST} seconds for an image. GB are the largest
+resident memory of a process that does nothing else, TensorFlow included.
 
-Multiply-adds are counted as the authors do, for one image of the size in the column behind: those of convolutions and
-matrix products, for YOLOX also normalisation, for EfficientDet all arithmetic and 90 classes. For
-`fasterrcnn-mobilenetv3` they are of an image in which nothing is proposed; the 150 regions of the second stage, which
-are always computed here, take 2.15 billion more. What stands to the right is at the model's own default size.
+The last columns are our time over that of torchvision, {torchvision_here()}, for the same work, by turns in one
+process: below 1 ours is faster."""
 
-Predicting is from pixels to boxes after suppression; training is a step of {TRAINED} images of {OBJECTS} objects. The
-last columns are our time over torchvision's for the same work, by turns in one process: below 1 ours is faster. Where
-torchvision's compiled operators do not load, TensorFlow's suppression and PyTorch's `grid_sample` stand in for them. GB
-are the largest resident memory of a process that does nothing else, TensorFlow included."""
+
+def torchvision_here() -> str:
+    """Which torchvision this is, for the page."""
+    if not importlib.util.find_spec("torchvision"):
+        return "not measured again this time"
+    version = importlib.metadata.version("torchvision")
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:  # its operators were built for another PyTorch: torchvision_twins.py
+        return f"release {version} with TensorFlow's suppression and RoIAlign by PyTorch's `grid_sample`"
+    return f"release {version} with its compiled operators"
 
 
 if __name__ == "__main__":

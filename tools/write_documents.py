@@ -190,7 +190,7 @@ def models_page() -> str:
         NOTICE,
         "# Models",
         "COCO AP is the authors', in per cent, on the 2017 validation images: what a model of this structure reaches\n"
-        f"when it is trained as they did. Parameters are counted with {CLASSES} classes.",
+        f"when it is trained as they did. Parameters are the trainable ones, with {CLASSES} classes.",
     ]
     for stem, names in by_module().items():
         header = ("model", "million parameters", "image size", "COCO AP of the authors")

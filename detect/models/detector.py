@@ -118,6 +118,14 @@ class Detector(keras.Model, abc.ABC):
         return self.decode(self(images, training=False))
 
 
+def geometry(images: tf.Tensor, extents: tf.Tensor | None) -> dict[str, Any]:
+    """What outputs say of the arguments of `call`: `size` of the images, and `extents` of the pictures on them.
+
+    Both are heights and widths in pixels: integers where the graph knows them, and float32 [B, 2].
+    """
+    return {"size": (images.shape[1], images.shape[2]), "extents": extents_or_all(images, extents)}
+
+
 def extents_or_all(images: tf.Tensor, extents: tf.Tensor | None) -> tf.Tensor:
     """The `extents` of `Detector.call`, float32 [B, 2]; where there are none, the sides of the images."""
     if extents is not None:

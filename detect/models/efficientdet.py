@@ -22,7 +22,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import huber, sigmoid_focal
@@ -194,8 +194,7 @@ class EfficientDet(Detector):
         return {
             "logits": self.class_head(levels, training=training),
             "deltas": self.box_head(levels, training=training),
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

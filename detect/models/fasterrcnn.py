@@ -24,7 +24,7 @@ from detect.layers.region_head import RegionHead
 from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.boxes import clip
@@ -150,9 +150,9 @@ class FasterRCNN(Detector):
         levels = self.neck(self._features(images, training), training=training)
         stage = [self.proposal_head(level) for level in levels]
         objectness, deltas = (tf.concat(part, axis=1) for part in zip(*stage, strict=True))
-        size, extents = (images.shape[1], images.shape[2]), extents_or_all(images, extents)
+        frame = geometry(images, extents)
         seed = self.seed.next() if training else tf.zeros([2], tf.int32)
-        regions = self._propose(objectness, deltas, size, extents, training)
+        regions = self._propose(objectness, deltas, **frame, training=training)
         if training and targets is not None:
             regions = self._sample(regions, targets, seed)
         logits, class_deltas = self.region_head(self._pool(levels, regions), training=training)
@@ -163,8 +163,7 @@ class FasterRCNN(Detector):
             "logits": logits,
             "deltas": class_deltas,
             "seed": seed,
-            "size": size,
-            "extents": extents,
+            **frame,
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

@@ -21,7 +21,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells, points
 from detect.ops.atss import assign_atss
@@ -122,8 +122,7 @@ class FCOS(Detector):
             "logits": logits,
             "distances": distances,
             "centreness": centre,
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

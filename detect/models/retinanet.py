@@ -21,7 +21,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.atss import assign_atss
@@ -135,8 +135,7 @@ class RetinaNet(Detector):
         return {
             "logits": tf.concat(logits, axis=1),
             "deltas": tf.concat(deltas, axis=1),
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from detect.layers.composite import Composite
 from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.default_boxes import default_boxes
@@ -164,8 +164,7 @@ class SSD(Detector):
             "logits": tf.concat(logits, axis=1),
             "deltas": tf.concat(deltas, axis=1),
             "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

@@ -18,7 +18,7 @@ from detect.layers.composite import Composite
 from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.normalized_depthwise import NormalizedDepthwise
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.ssd import best_boxes, by_box, multibox_losses
 from detect.ops.default_boxes import default_boxes
 from detect.structures import Detections, Targets
@@ -166,8 +166,7 @@ class SSDLite(Detector):
             "logits": tf.concat(logits, axis=1),
             "deltas": tf.concat(deltas, axis=1),
             "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

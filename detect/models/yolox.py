@@ -15,7 +15,7 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bias, spatial_block
 from detect.layers.csp_darknet import CspDarknet
 from detect.layers.path_aggregation import PathAggregationPyramid
-from detect.models.detector import Detector, DetectorConfig, Variant, extents_or_all, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import clip
@@ -164,8 +164,7 @@ class YOLOX(Detector):
             "offsets": offsets,
             "objectness": objectness,
             "class_logits": class_logits,
-            "size": (images.shape[1], images.shape[2]),
-            "extents": extents_or_all(images, extents),
+            **geometry(images, extents),
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from detect.ops.compiling import fused
 from detect.training.optimizers import flatten, replica_variable
 
 
@@ -28,8 +29,7 @@ class WeightAverage:
         Every replica has batch-norm statistics of its own, of which the mean is taken.
         """
         weights = [flatten(self.trainable), self._mean_statistics()] if self.statistics else [flatten(self.trainable)]
-        # Written so that a weight that stands still, a frozen one, keeps its average to the bit.
-        self.average.assign_add((1 - decay) * (tf.concat(weights, axis=0) - self.average))
+        self.average.assign(_moved(self.average, tf.concat(weights, axis=0), decay))
 
     def _mean_statistics(self) -> tf.Tensor:
         replica, statistics = tf.distribute.get_replica_context(), flatten(self.statistics)
@@ -51,3 +51,9 @@ class WeightAverage:
     def _assign(self, values: list[np.ndarray]) -> None:
         for weight, value in zip(self.weights, values, strict=True):
             weight.assign(value.reshape(weight.shape))
+
+
+@fused
+def _moved(average: tf.Tensor, weights: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
+    """Written so that a weight that stands still, a frozen one, keeps its average to the bit."""
+    return average + (1 - decay) * (weights - average)

@@ -151,16 +151,19 @@ def test_evaluation_shows_every_record_once_letterboxed(records):
     assert len(take(evaluation_batches(records[:0], 32, 2), 9)) == 0
 
 
-def test_evaluation_puts_pictures_of_one_canvas_together(tmp_path):
+@pytest.mark.parametrize(("resampling", "dtype"), [("average", np.uint8), ("exact", np.float32)])
+def test_evaluation_puts_pictures_of_one_canvas_together(tmp_path, resampling, dtype):
     """Short sides of 24, and 36, 48 or 36.6 for the long ones, on canvases of multiples of 8."""
     records = write_records(tmp_path, wider=(0, 20, 1, 20, 20))
 
     def placing(height, width):
-        return Fit(kind="shortest", padding=(1, 2, 3)).placement(height, width, 24, divisor=8)
+        fit = Fit(kind="shortest", padding=(1, 2, 3), resampling=resampling)
+        return fit.placement(height, width, 24, divisor=8)
 
     batches = evaluation_batches(records, placing, 2)
     seen = take(batches, 99)
     assert [batch.images.shape for batch in seen] == [(2, 24, 40, 3), (2, 24, 48, 3), (2, 24, 48, 3)]
+    assert {batch.images.dtype for batch in seen} == {np.dtype(dtype)}
     assert [batch.indices.tolist() for batch in seen] == [[0, 2], [1, 3], [4, -1]]
     for number, batch in enumerate(seen):
         paths = batches.image_paths(number)
