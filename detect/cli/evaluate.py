@@ -51,7 +51,8 @@ def evaluate(
             scores = detect.evaluate(
                 loaded, data, split, confidence=confidence, iou=iou, batch_size=batch_size, progress=progress
             )
+    if json is not None:
+        scores.save(json)  # first: whoever reads the output may stop reading
     show_scores(scores)
     if json is not None:
-        scores.save(json)
         say(f"Written: {json}")
