@@ -3,37 +3,27 @@
     python tools/measure_models.py                     all models
     python tools/measure_models.py ssd-vgg16 fcos-r50  these; the other rows of the page stay as they are
 
-Torchvision's are measured where PyTorch and torchvision are installed, as in the environment of `make parity`:
-.venv-parity/bin/python tools/measure_models.py. Ours and theirs take turns, so that what else the machine does hits
-both. The numbers are for a machine that does nothing else meanwhile.
+Torchvision's run in an environment of their own, which is made at the first call. Ours and theirs take turns, so that
+what else the machine does hits both. The numbers are for a machine that does nothing else meanwhile.
 """
 
 import argparse
-import importlib.metadata
-import importlib.util
+import contextlib
 import itertools
-import json
-import math
 import os
 import platform
-import resource
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from measuring.batches import CLASSES, OBJECTS, PREDICTED, TRAINED, TWINS
+from measuring.environments import TORCH, python_of
+from measuring.workers import Worker, take_turns
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-CLASSES = 80
-PREDICTED = 8  # images of a large batch
-TRAINED = 4  # images of a training step
-OBJECTS = 8  # in each of them
 SECONDS = 5.0  # spent on a measurement, once each took its turns
 ROUNDS = 3
 SLOWEST = 1.5  # seconds an image; of slower models, batches and training are not measured
@@ -63,154 +53,45 @@ SPEED_HEADER = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="models; all by default")
-    parser.add_argument("--here", action="store_true", help="measure one model in this process, and print it as JSON")
-    arguments = parser.parse_args()
-    if arguments.here:
-        print(json.dumps(measure(arguments.names[0])))
-        return 0
+    chosen = parser.parse_args().names
 
     from detect import models
 
     rows = read_rows(PAGE)
-    for name in arguments.names or models.names():
+    for name in chosen or models.names():
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows[name] = cells(name, **in_own_process(name))
+        rows[name] = cells(name, **measure(name, models.variant(name).image_size))
         write_page(PAGE, [rows[known] for known in models.names() if known in rows])
     return 0
 
 
-def in_own_process(name: str) -> dict[str, Any]:
-    """What `measure` says, in a process that does nothing else."""
-    command = [sys.executable, __file__, name, "--here"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def measure(name: str) -> dict[str, dict[str, Any]]:
+def measure(name: str, side: int) -> dict[str, dict[str, Any]]:
     """Memory first, while there is nothing else in the process; sizes last, because they make more models."""
-    from detect import models
-
-    side = models.variant(name).image_size
-    images, boxes, labels = made_up_batch(side, PREDICTED)
-    batch = images[:TRAINED], boxes[:TRAINED], labels[:TRAINED]
-    works, memory = {}, {}
-    memory["one"], taken = first_use(predicting(model_of(name), images[:1]))
-    if taken < SLOWEST:
-        works["train"] = training(models.create(name, CLASSES), side, *batch)
-        memory["train"], _ = first_use(works["train"])
-    model = model_of(name)
-    works["one"] = predicting(model, images[:1])
-    if taken < SLOWEST:
-        works["many"] = predicting(model, images)
-    theirs = works_of_twin(name, images, batch)
-    speed = {what: take_turns([work, theirs[what]] if theirs else [work]) for what, work in works.items()}
-    return {"size": measure_size(name), "speed": speed, "memory": memory}
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(Worker(sys.executable, "our_models.py"))
+        theirs = None
+        if name in TWINS:
+            theirs = stack.enter_context(Worker(python_of("torch"), "torchvision_models.py"))
+        ours.do(f"{name} one")
+        first = ours.do(f"{name} one")
+        memory, whats = {"one": first["memory"] / 1e9}, ["one"]
+        if first["seconds"] < SLOWEST:
+            memory["train"] = ours.do(f"{name} train")["memory"] / 1e9
+            whats += ["many", "train"]
+        speed = {what: compared(name, side, what, ours, theirs) for what in whats}
+        return {"size": ours.do(f"{name} size"), "speed": speed, "memory": memory}
 
 
-def works_of_twin(name: str, images: np.ndarray, batch: tuple[np.ndarray, ...]) -> dict[str, Callable[[], Any]]:
-    """What torchvision's model does for the same names; nothing where there is none."""
-    if not all(importlib.util.find_spec(package) for package in ("torch", "torchvision")):
-        return {}
-    import torchvision_twins as twins
-
-    twin = twins.create_twin(name)
-    if twin is None:
-        return {}
-    return {
-        "one": twins.prediction(twin, images[:1]),
-        "many": twins.prediction(twin, images),
-        "train": twins.training(twin, *batch),
-    }
-
-
-def measure_size(name: str) -> dict[str, Any]:
-    """Trainable parameters, millions, and the billions of multiply-adds of an image of the authors' size."""
-    from count_operations import multiply_adds, published_side
-
-    from detect import models
-
-    weights = models.create(name, CLASSES).trainable_weights
-    parameters = sum(math.prod(weight.shape) for weight in weights)
-    return {
-        "parameters": parameters / 1e6,
-        "multiply_adds": multiply_adds(name) / 1e9,
-        "side": published_side(name),
-    }
-
-
-# Work to be timed
-
-
-def made_up_batch(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise [count, side, side, 3], boxes [count, N, 4] and labels [count, N]."""
-    random = np.random.default_rng(0)
-    corners = random.uniform(0, 0.7 * side, (count, OBJECTS, 2))
-    boxes = np.concatenate([corners, corners + random.uniform(0.05, 0.3, (count, OBJECTS, 2)) * side], axis=-1)
-    images = random.integers(0, 256, (count, side, side, 3), np.uint8)
-    return images, boxes.astype(np.float32), random.integers(0, CLASSES, (count, OBJECTS)).astype(np.int32)
-
-
-def model_of(name: str) -> Any:
-    """Our model with random weights, ready to predict."""
-    from detect import models
-    from detect.inference.predictor import Model
-    from detect.models.saving import ModelCard
-
-    row, classes = models.variant(name), tuple(f"class {number}" for number in range(CLASSES))
-    card = ModelCard(
-        model=name, config={}, classes=classes, category_ids=tuple(range(CLASSES)), image_size=row.image_size
-    )
-    return Model(models.create(name, CLASSES), card)
-
-
-def predicting(model: Any, images: np.ndarray) -> Callable[[], Any]:
-    return lambda: model.detect(images, confidence=model.detector.config.confidence)
-
-
-def training(detector: Any, side: int, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray) -> Callable[[], Any]:
-    """A step as in a training run: forward, loss, gradients, update, average."""
-    import tensorflow as tf
-
-    from detect.structures import Batch, Targets
-    from detect.training.average import WeightAverage
-    from detect.training.optimizers import Optimizer
-    from detect.training.settings import OptimizerSettings
-    from detect.training.step import TrainingStep
-
-    targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, bool))
-    batch = Batch(tf.constant(images), targets, tf.range(len(images), dtype=tf.int64))
-    variables = [variable.value for variable in detector.trainable_variables]
-    optimizer = Optimizer(OptimizerSettings(name="sgd"), variables)
-    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
-    return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99).values())
-
-
-def take_turns(works: list[Callable[[], Any]]) -> dict[str, float]:
-    """Median seconds of the first, and the median of its ratio to the second where there is one."""
-    for work in works:  # compiles
-        work()
-    rounds: list[list[float]] = []
-    start = time.perf_counter()
-    while len(rounds) < ROUNDS or time.perf_counter() - start < SECONDS:
-        rounds.append([seconds(work) for work in works])
-    found = {"seconds": statistics.median(times[0] for times in rounds)}
-    if len(works) > 1:
-        found["ratio"] = statistics.median(times[0] / times[1] for times in rounds)
+def compared(name: str, side: int, what: str, ours: Worker, theirs: Worker | None) -> dict[str, float]:
+    """Our median seconds, and the median of their ratio to torchvision's where it has that model."""
+    works = [lambda: ours.do(f"{name} {what}")]
+    if theirs:
+        works.append(lambda: theirs.do(f"{name} {side} {what}"))
+    rounds = list(zip(*take_turns(works, ROUNDS, SECONDS), strict=True))
+    found = {"seconds": statistics.median(answers[0]["seconds"] for answers in rounds)}
+    if theirs:
+        found["ratio"] = statistics.median(answers[0]["seconds"] / answers[1]["seconds"] for answers in rounds)
     return found
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def first_use(work: Callable[[], Any]) -> tuple[float, float]:
-    """Largest resident memory of this process so far, GB, and the seconds of a second call."""
-    work()
-    taken = seconds(work)
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux
-    return kibibytes * 1024 / 1e9, taken
 
 
 # The page
@@ -291,20 +172,8 @@ Predicting is from pixels to boxes after suppression. Training is a step of {TRA
 Batches and training are measured of models that take less than {SLOWEST} seconds for an image. GB are the largest
 resident memory of a process that does nothing else, TensorFlow included.
 
-The last columns are our time over that of torchvision, {torchvision_here()}, for the same work, by turns in one
-process: below 1 ours is faster."""
-
-
-def torchvision_here() -> str:
-    """Which torchvision this is, for the page."""
-    if not importlib.util.find_spec("torchvision"):
-        return "not measured again this time"
-    version = importlib.metadata.version("torchvision")
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:  # its operators were built for another PyTorch: torchvision_twins.py
-        return f"release {version} with TensorFlow's suppression and RoIAlign by PyTorch's `grid_sample`"
-    return f"release {version} with its compiled operators"
+The last columns are our time over that of torchvision for the same work, {" and ".join(TORCH)},
+in a process of its own, by turns: below 1 ours is faster."""
 
 
 if __name__ == "__main__":

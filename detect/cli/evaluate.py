@@ -33,6 +33,9 @@ def evaluate(
     ] = None,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Let pycocotools score: slower, same numbers.")
+    ] = False,
 ) -> None:
     """Score a model, or a file of predictions, as COCO does."""
     if (model is None) == (predictions is None):
@@ -41,16 +44,15 @@ def evaluate(
     if predictions is not None:
         from detect.evaluation.run import evaluate_predictions
 
-        scores = evaluate_predictions(predictions, data, split)
+        scores = evaluate_predictions(predictions, data, split, reference)
     else:
         import detect
 
         with download_bar(str(weights or model)) as progress:
             loaded = detect.load(model, weights, progress)
         with progress_bar("images") as progress:
-            scores = detect.evaluate(
-                loaded, data, split, confidence=confidence, iou=iou, batch_size=batch_size, progress=progress
-            )
+            options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
+            scores = detect.evaluate(loaded, data, split, progress=progress, **options)
     if json is not None:
         scores.save(json)  # first: whoever reads the output may stop reading
     show_scores(scores)

@@ -1,8 +1,11 @@
-"""COCO scores, computed by pycocotools: average precision and recall over ten overlaps, object sizes and classes.
+"""COCO scores: average precision and recall over ten overlaps, object sizes and classes.
 
 Source: the detection evaluation of COCO, https://cocodataset.org/#detection-eval. AP is the mean, over the classes
 and the overlaps (IoU) 0.50, 0.55 ... 0.95, of the precision averaged at 101 recalls. At most 100 detections of an
-image count.
+image and class count.
+
+hotcoco computes them, which gives the numbers of pycocotools to the last bit in a small part of the time; who would
+rather have pycocotools itself asks for the `reference`.
 """
 
 import contextlib
@@ -10,18 +13,18 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hotcoco
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+import pycocotools.coco
+import pycocotools.cocoeval
 
-from detect.errors import BadInput, did_you_mean
 from detect.evaluation.confusion import Confusion, confusion
-from detect.evaluation.truth import Truth
+from detect.evaluation.detections import Found, check_ids
+from detect.evaluation.truth import Truth, positions_of
 
 # The twelve numbers in the order of `COCOeval.stats`.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -74,138 +77,117 @@ class Scores:
         os.replace(temporary, path)
 
 
-def score(truth: Truth, detections: Sequence[dict[str, Any]], where: str = "detections") -> Scores:
-    """The scores of COCO results `{image_id, category_id, bbox: [x, y, width, height], score}` against `truth`.
+def score(truth: Truth, found: Found, where: str = "detections", reference: bool = False) -> Scores:
+    """The scores of detections against the truth. None at all score zero.
 
-    No detections at all score zero. `where` names the results in errors.
+    Args:
+        where: names the detections in errors.
+        reference: let pycocotools compute them: the same numbers, slower.
 
     Raises:
-        BadInput: an entry is malformed, or is of an image or a category that the truth does not have.
+        BadInput: a detection is of an image or a category that the truth does not have.
     """
-    check_detections(truth, detections, where)
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress with print
-        evaluation = COCOeval(
-            _index(truth, _copies(truth.annotations)), _index(truth, _results(detections)), iouType="bbox"
-        )
+    check_ids(truth, found, where)
+    evaluation = _with_pycocotools(truth, found) if reference else _with_hotcoco(truth, found)
+    with contextlib.redirect_stdout(io.StringIO()):  # both report their progress with print
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return Scores(
         **{name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)},
-        per_class=_per_class(truth, evaluation),
-        curves=_curves(truth, evaluation),
-        confusion=confusion(truth, detections),
+        per_class=_per_class(truth, evaluation.eval["precision"], evaluation.eval["recall"]),
+        curves=_curves(truth, evaluation.eval["precision"], evaluation.eval["scores"]),
+        confusion=confusion(truth, found),
         notes=truth.notes,
     )
 
 
-def read_detections(path: str | Path) -> list[dict[str, Any]]:
-    """The entries of a COCO results file, unchecked; `score` checks them against the truth."""
-    try:
-        content = json.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"Cannot read the predictions {path}: {error.strerror}.") from None
-    except ValueError as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
-    if not isinstance(content, list):
-        raise BadInput(
-            f"{path}: expected a COCO results file, a list of {{image_id, category_id, bbox, score}}, "
-            f"got {_kind(content)}."
-        )
-    return content
-
-
-def check_detections(truth: Truth, detections: Sequence[dict[str, Any]], where: str) -> None:
-    """Raises BadInput for the first entry that cannot be scored."""
-    images = set(truth.image_ids)
-    for row, entry in enumerate(detections):
-        problem = _problem(entry, images, truth.categories)
-        if problem:
-            raise BadInput(f"{where}: entry {row} {problem}")
-
-
-def _problem(entry: Any, images: set[int], categories: dict[int, str]) -> str | None:
-    """What makes `entry` impossible to score, as the end of a sentence."""
-    if not isinstance(entry, dict):
-        return f"is {_kind(entry)}; expected an object with image_id, category_id, bbox and score."
-    missing = [key for key in ("image_id", "category_id", "bbox", "score") if key not in entry]
-    if missing:
-        return f"lacks {', '.join(missing)}; it has {', '.join(entry) or 'nothing'}."
-    if not _is_number(entry["score"]):
-        return f"(image {entry['image_id']}) has score {entry['score']!r}; expected a number."
-    box = entry["bbox"]
-    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
-        return f"(image {entry['image_id']}) has bbox {box!r}; expected [x, y, width, height], finite, sizes >= 0."
-    return _unknown(entry["image_id"], images, "image_id") or _unknown(entry["category_id"], categories, "category_id")
-
-
-def _unknown(value: Any, known: Any, key: str) -> str | None:
-    if isinstance(value, int | str) and value in known:
-        return None
-    if len(known) <= 20:
-        return f"has {key} {value!r}, which the annotations do not have. {did_you_mean(str(value), map(str, known))}"
-    return (
-        f"has {key} {value!r}, which is not one of the {len(known)} in the annotations "
-        f"({', '.join(map(str, sorted(known)[:3]))}, ...). Are these predictions of another dataset or split?"
+def _with_hotcoco(truth: Truth, found: Found) -> hotcoco.COCOeval:
+    """Ids are positions in the truth + 1: hotcoco wants integers, and 0 stands for "nothing" in pycocotools."""
+    true = hotcoco.COCO.from_arrays(
+        _entries(len(truth.image_ids)),
+        _entries(len(truth.category_ids)),
+        image_ids=truth.images + 1,
+        category_ids=truth.categories + 1,
+        boxes=truth.boxes,
+        area=truth.areas,
+        iscrowd=truth.crowd,
     )
+    return hotcoco.COCOeval(true, true.load_res(_result_rows(truth, found)), "bbox")
 
 
-def _index(truth: Truth, annotations: list[dict[str, Any]]) -> COCO:
-    """pycocotools' object around `annotations`, made without a file and without its `loadRes`, which fails on []."""
-    index = COCO()
-    index.dataset = {
-        "images": [{"id": image_id} for image_id in truth.image_ids],
-        "categories": [{"id": key, "name": name} for key, name in truth.categories.items()],
-        "annotations": annotations,
-    }
-    index.createIndex()
+def _with_pycocotools(truth: Truth, found: Found) -> pycocotools.cocoeval.COCOeval:
+    """With the same ids; without `loadRes`, which fails where nothing was found."""
+    columns = zip(truth.images.tolist(), truth.categories.tolist(), truth.boxes.tolist(), truth.areas.tolist(),
+                  truth.crowd.tolist(), strict=True)  # fmt: skip
+    true = [
+        {
+            "id": row + 1,
+            "image_id": image + 1,
+            "category_id": kind + 1,
+            "bbox": box,
+            "area": area,
+            "iscrowd": int(crowd),
+        }
+        for row, (image, kind, box, area, crowd) in enumerate(columns)
+    ]
+    results = [
+        {"id": row + 1, "image_id": int(image), "category_id": int(kind), "bbox": [x, y, width, height],
+         "score": confidence, "area": width * height, "iscrowd": 0}
+        for row, (image, x, y, width, height, confidence, kind) in enumerate(_result_rows(truth, found).tolist())
+    ]  # fmt: skip
+    return pycocotools.cocoeval.COCOeval(_index(truth, true), _index(truth, results), "bbox")
+
+
+def _index(truth: Truth, annotations: list[dict[str, Any]]) -> pycocotools.coco.COCO:
+    index = pycocotools.coco.COCO()
+    images, categories = _entries(len(truth.image_ids)), _entries(len(truth.category_ids))
+    index.dataset = {"images": images, "categories": categories, "annotations": annotations}
+    with contextlib.redirect_stdout(io.StringIO()):
+        index.createIndex()
     return index
 
 
-def _copies(annotations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """COCOeval adds fields to what it is given."""
-    return [dict(entry) for entry in annotations]
+def _entries(count: int) -> list[dict[str, Any]]:
+    return [{"id": number, "name": str(number)} for number in range(1, count + 1)]
 
 
-def _results(detections: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Copies with the fields that COCOeval wants of a detection."""
-    return [
-        {**entry, "id": row + 1, "area": entry["bbox"][2] * entry["bbox"][3], "iscrowd": 0}
-        for row, entry in enumerate(detections)
-    ]
+def _result_rows(truth: Truth, found: Found) -> np.ndarray:
+    """Detections as both take them, float64 [n, 7]: image, x, y, width, height, score, category."""
+    images = positions_of(found.image_ids, truth.image_ids) + 1
+    categories = positions_of(found.category_ids, truth.category_ids) + 1
+    return np.column_stack([images, found.boxes, found.scores, categories])
 
 
-def _per_class(truth: Truth, evaluation: COCOeval) -> dict[str, dict[str, float]]:
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # [10 overlaps, 101 recalls, K], all sizes, 100 detections
-    recall = evaluation.eval["recall"][:, :, 0, -1]  # [10, K]
+def _per_class(truth: Truth, precision: np.ndarray, recall: np.ndarray) -> dict[str, dict[str, float]]:
+    """By the name of the class. `precision` is [10 overlaps, 101 recalls, K, sizes, numbers of detections]."""
+    precision, recall = precision[:, :, :, 0, -1], recall[:, :, 0, -1]  # all sizes, 100 detections
     rows = {}
-    for column, category in enumerate(evaluation.params.catIds):
-        boxes = [box["image_id"] for box in truth.annotations if box["category_id"] == category and not box["iscrowd"]]
-        rows[truth.categories[category]] = {
+    for column, name in enumerate(truth.names):
+        images = truth.images[(truth.categories == column) & ~truth.crowd]
+        rows[name] = {
             "AP": _mean(precision[:, :, column]),
             "AP50": _mean(precision[0, :, column]),
             "AP75": _mean(precision[5, :, column]),
             "AR100": _mean(recall[:, column]),
-            "images": len(set(boxes)),
-            "boxes": len(boxes),
+            "images": len(np.unique(images)),
+            "boxes": len(images),
         }
     return rows
 
 
-def _curves(truth: Truth, evaluation: COCOeval) -> Curves:
-    precision = evaluation.eval["precision"][0, :, :, 0, -1]  # [101, K] at IoU 0.5
-    confidence = evaluation.eval["scores"][0, :, :, 0, -1]
-    names = [truth.categories[category] for category in evaluation.params.catIds]
-    measured = [column for column in range(len(names)) if precision[0, column] > -1]
+def _curves(truth: Truth, precision: np.ndarray, confidence: np.ndarray) -> Curves:
+    precision, confidence = precision[0, :, :, 0, -1], confidence[0, :, :, 0, -1]  # [101, K] at IoU 0.5
+    measured = [column for column in range(len(truth.names)) if precision[0, column] > -1]
     return Curves(
-        recalls=evaluation.params.recThrs,
-        precisions={names[column]: precision[:, column] for column in measured},
-        confidences={names[column]: confidence[:, column] for column in measured},
+        recalls=np.linspace(0, 1, len(precision)),
+        precisions={truth.names[column]: precision[:, column] for column in measured},
+        confidences={truth.names[column]: confidence[:, column] for column in measured},
     )
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of the measured values; pycocotools writes -1 where a class has no boxes."""
+    """The mean of the measured values; -1 stands where a class has no boxes."""
     measured = values[values > -1]
     return float(measured.mean()) if measured.size else math.nan
 
@@ -216,13 +198,3 @@ def _absent_is_nan(value: float) -> float:
 
 def _nullable(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _kind(value: Any) -> str:
-    """What JSON calls a value of this type."""
-    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", type(None): "null"}
-    return names.get(type(value), type(value).__name__)

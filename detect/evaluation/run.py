@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +13,8 @@ from detect.data.pipeline import evaluation_batches
 from detect.data.records import Records
 from detect.data.resizing import Placing, letterbox, to_source
 from detect.errors import BadInput
-from detect.evaluation.coco import Scores, read_detections, score
+from detect.evaluation.coco import Scores, score
+from detect.evaluation.detections import Found, joined, read_detections
 from detect.evaluation.truth import truth_from_file, truth_from_records
 from detect.inference.predictor import Model, load
 from detect.structures import Detections
@@ -31,6 +31,7 @@ def evaluate(
     confidence: float | None = None,
     iou: float | None = None,
     batch_size: int = 8,
+    reference: bool = False,
     progress: Progress | None = None,
 ) -> Scores:
     """The COCO scores of a trained model on a split of a dataset; the words are those of `detect evaluate`.
@@ -42,6 +43,7 @@ def evaluate(
         confidence: least score of a detection; by default the model's setting for scoring, which is low.
         iou: overlap from which two boxes of a class are one object; by default the model's setting.
         batch_size: images at once; the scores do not depend on it.
+        reference: let pycocotools compute the scores: the same numbers, slower.
         progress: called with the number of images done and of all images.
 
     Raises:
@@ -59,24 +61,29 @@ def evaluate(
         found = model.detect(images, confidence, iou, extents)
         return found._replace(labels=labels[found.labels])
 
-    scores = score_batches(
-        detect, records, model.placement, dataset.classes, dataset.category_ids, batch_size, progress
+    found = find(detect, records, model.placement, dataset.category_ids, batch_size, progress)
+    scores = score(
+        truth_from_records(records, dataset.classes, dataset.category_ids), joined(found), "detections", reference
     )
     return dataclasses.replace(scores, notes=(*_notes(dataset, split), *notes, *scores.notes))
 
 
-def evaluate_predictions(predictions: str | Path, data: str | Path, split: str = "val") -> Scores:
+def evaluate_predictions(
+    predictions: str | Path, data: str | Path, split: str = "val", reference: bool = False
+) -> Scores:
     """The COCO scores of a results file, from any program. `data` may be a COCO file whose pictures are not there.
+
+    With `reference`, pycocotools computes them: the same numbers, slower.
 
     Raises:
         BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
     """
     found = read_detections(predictions)
     if Path(data).suffix.lower() == ".json":
-        return score(truth_from_file(data), found, str(predictions))
+        return score(truth_from_file(data), found, str(predictions), reference)
     dataset = description.open_dataset(data)
     truth = truth_from_records(description.split(dataset, split), dataset.classes, dataset.category_ids)
-    scores = score(truth, found, str(predictions))
+    scores = score(truth, found, str(predictions), reference)
     return dataclasses.replace(scores, notes=_notes(dataset, split))
 
 
@@ -102,7 +109,7 @@ def score_batches(
     The truth comes from the records, so a box that the batch had no room for still counts.
     """
     found = find(detect_function, records, placing, category_ids, batch_size, progress)
-    return score(truth_from_records(records, classes, category_ids), list(found))
+    return score(truth_from_records(records, classes, category_ids), joined(found))
 
 
 def find(
@@ -112,8 +119,8 @@ def find(
     category_ids: Sequence[int],
     batch_size: int,
     progress: Progress | None = None,
-) -> Iterator[dict[str, Any]]:
-    """What the detector finds in `records`, as entries of a COCO results file, in pixels of the source images.
+) -> Iterator[Found]:
+    """What the detector finds in `records`, image by image, in pixels of the source images.
 
     Images come in any order: those that are of one height and width together.
     """
@@ -130,7 +137,7 @@ def find(
             width, height = records.sizes[index].tolist()
             corners = to_source(boxes[row][kept], placement, width, height)
             categories = np.asarray(category_ids)[labels[row][kept]]
-            yield from _entries(int(records.image_ids[index]), corners, scores[row][kept], categories)
+            yield _found(int(records.image_ids[index]), corners, scores[row][kept], categories)
         done += len(indices)
         if progress:
             progress(done, len(records))
@@ -162,13 +169,11 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
     return labels, notes
 
 
-def _entries(
-    image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray
-) -> Iterator[dict[str, Any]]:
+def _found(image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
+    """The detections of one image, whose boxes [n, 4] are given by their corners."""
     corners = corners.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height
-    for box, confidence, category in zip(boxes.tolist(), scores.tolist(), categories.tolist(), strict=True):
-        yield {"image_id": image_id, "category_id": category, "bbox": box, "score": confidence}
+    return Found(np.full(len(boxes), image_id), categories, boxes, scores.astype(np.float64))
 
 
 def _notes(dataset: Dataset, split: str) -> tuple[str, ...]:

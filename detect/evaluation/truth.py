@@ -1,8 +1,9 @@
 """The truth that detections are scored against: from records, or from a COCO file whose pictures need not be there."""
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,30 +16,41 @@ from detect.errors import BadInput
 
 @dataclass(frozen=True)
 class Truth:
-    """Annotated boxes in the terms of COCO: `[x, y, width, height]` in pixels, ids of images and of categories."""
+    """Annotated boxes in the terms of COCO, by column: M boxes in I images, of K categories."""
 
-    image_ids: tuple[int, ...]
-    categories: dict[int, str]  # id -> name, no name twice
-    annotations: list[dict[str, Any]]  # keys: id (from 1), image_id, category_id, bbox, area, iscrowd
+    image_ids: np.ndarray  # [I], integers or texts, ascending
+    category_ids: np.ndarray  # [K], integers or texts, ascending
+    names: tuple[str, ...]  # of the categories, no name twice
+    images: np.ndarray  # int64 [M], position of the box's image in `image_ids`
+    categories: np.ndarray  # int64 [M], position of its category in `category_ids`
+    boxes: np.ndarray  # float64 [M, 4]: x, y, width, height in pixels
+    areas: np.ndarray  # float64 [M], square pixels: the mask's where there is one
+    crowd: np.ndarray  # bool [M]: a detection here is neither right nor wrong
     notes: tuple[str, ...] = ()  # what was left out, for the person who asked for the score
+
+    def __len__(self) -> int:
+        return len(self.boxes)
 
 
 def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int]) -> Truth:
     """The truth of `records`, whose label k is category `category_ids[k]`, named `classes[k]`.
 
-    Ignored boxes become crowds: COCO's way of saying "a detection here is neither right nor wrong". Areas are the
-    records' own, the mask's where the dataset has masks, because the size groups of COCO are made of these.
+    Ignored boxes become crowds. Areas are the records' own, the mask's where the dataset has masks, because the size
+    groups of COCO are made of these.
     """
     corners = records.boxes.astype(np.float64)
-    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-    counts = np.diff(records.box_ends, prepend=0)
-    owners = np.repeat(records.image_ids, counts).tolist()
-    categories = np.asarray(category_ids, np.int64)[records.labels].tolist()
-    columns = zip(owners, categories, boxes, records.areas.tolist(), records.ignore.tolist(), strict=True)
+    owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
+    ids = np.asarray(category_ids, np.int64)
+    image_ids, order = np.unique(records.image_ids), np.argsort(ids)
     return Truth(
-        image_ids=tuple(records.image_ids.tolist()),
-        categories=dict(zip(category_ids, classes, strict=True)),
-        annotations=[_annotation(position, *column) for position, column in enumerate(columns)],
+        image_ids=image_ids,
+        category_ids=ids[order],
+        names=tuple(classes[position] for position in order.tolist()),
+        images=np.searchsorted(image_ids, owners),
+        categories=np.argsort(order)[records.labels],
+        boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
+        areas=records.areas,
+        crowd=records.ignore,
     )
 
 
@@ -49,42 +61,79 @@ def truth_from_file(path: str | Path) -> Truth:
         BadInput: the file is missing, is not JSON, or an entry lacks what scoring needs; the message names the entry.
     """
     content = _read_object(Path(path))
-    image_ids = tuple(_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(content["images"]))
-    categories = _unique_names(content["categories"], path)
+    image_ids = [_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(content["images"])]
+    return truth_from_entries(image_ids, _unique_names(content["categories"], path), content["annotations"], str(path))
+
+
+def truth_from_entries(
+    image_ids: Sequence[Any], categories: Mapping[Any, str], annotations: Sequence[Any], where: str = "truth"
+) -> Truth:
+    """The truth of COCO annotations `{image_id, category_id, bbox, area, iscrowd}`; the last two may be missing.
+
+    Args:
+        image_ids: of all images, those without boxes too.
+        categories: name of each id.
+        annotations: those of other images or categories are left out, which `notes` then say.
+        where: names the file in errors.
+
+    Raises:
+        BadInput: an annotation lacks what scoring needs; ids are integers in one place and texts in another.
+    """
     known_images, left_out = set(image_ids), Counter[str]()
-    annotations: list[dict[str, Any]] = []
-    for row, entry in enumerate(content["annotations"]):
-        where = f"{path}: annotations[{row}]"
-        image_id, category_id = _field(entry, "image_id", where), _field(entry, "category_id", where)
+    rows: list[tuple[Any, Any, float, bool]] = []
+    boxes: list[list[float]] = []
+    for row, entry in enumerate(annotations):
+        place = f"{where}: annotations[{row}]"
+        image_id, category_id = _field(entry, "image_id", place), _field(entry, "category_id", place)
         if image_id not in known_images:
             left_out["an image"] += 1
         elif category_id not in categories:
             left_out["a category"] += 1
         else:
-            box = _box(entry, where)
-            area = float(entry.get("area", box[2] * box[3]))
-            annotations.append(_annotation(len(annotations), image_id, category_id, box, area, entry.get("iscrowd", 0)))
-    notes = tuple(
-        f"{path}: {count} boxes of {what} that it does not list were left out" for what, count in left_out.items()
+            box = _box(entry, place)
+            boxes.append(box)
+            rows.append((image_id, category_id, float(entry.get("area", box[2] * box[3])), bool(entry.get("iscrowd"))))
+    images, kinds, areas, crowd = zip(*rows, strict=True) if rows else ((), (), (), ())
+    try:
+        image_column, category_column = np.unique(id_column(image_ids)), np.unique(id_column(list(categories)))
+    except ValueError:
+        raise BadInput(f"{where}: expected ids that are all integers, or all texts.") from None
+    return Truth(
+        image_ids=image_column,
+        category_ids=category_column,
+        names=tuple(categories[key] for key in category_column.tolist()),
+        images=positions_of(id_column(images), image_column),
+        categories=positions_of(id_column(kinds), category_column),
+        boxes=np.array(boxes, np.float64).reshape(-1, 4),
+        areas=np.array(areas, np.float64),
+        crowd=np.array(crowd, bool),
+        notes=tuple(
+            f"{where}: {count} boxes of {what} that it does not list were left out" for what, count in left_out.items()
+        ),
     )
-    return Truth(tuple(dict.fromkeys(image_ids)), categories, annotations, notes)
 
 
-def _annotation(position: int, image_id: int, category_id: int, box: list[float], area: float, crowd) -> dict[str, Any]:
-    """Ids are ours and start at 1: pycocotools takes the id 0 for "matched with nothing"."""
-    return {
-        "id": position + 1,
-        "image_id": image_id,
-        "category_id": category_id,
-        "bbox": box,
-        "area": area,
-        "iscrowd": int(crowd),
-    }
+def id_column(ids: Sequence[Any]) -> np.ndarray:
+    """Ids [n] as an array of integers or of texts; ValueError where they are neither, or both."""
+    kinds = {*map(type, ids)}
+    if kinds <= {int}:
+        return np.array(ids, np.int64)
+    if kinds == {str}:
+        return np.array(ids)
+    raise ValueError
+
+
+def positions_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where each of ids [n] stands in `known` [m], ascending; -1 where it does not. int64 [n]."""
+    if not len(ids) or not len(known) or ids.dtype.kind != known.dtype.kind:
+        return np.full(len(ids), -1, np.int64)
+    positions = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where(known[positions] == ids, positions, -1)
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}.") from None
     except ValueError as error:
@@ -112,14 +161,14 @@ def _box(entry: dict[str, Any], where: str) -> list[float]:
         numbers = [float(value) for value in box]
     except (TypeError, ValueError):
         numbers = []
-    if len(numbers) != 4 or not np.isfinite(numbers).all():
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise BadInput(
             f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got {_shorten(box)}."
         )
     return numbers
 
 
-def _unique_names(entries: list[Any], path: str | Path) -> dict[int, str]:
+def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
     """Category names by id; a name that several ids have gets its id added, so that none hides another."""
     names = {}
     for row, entry in enumerate(entries):

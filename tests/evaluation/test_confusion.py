@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from detect.evaluation.confusion import confusion
-from detect.evaluation.truth import Truth
+from detect.evaluation import confusion as module
+from detect.evaluation.confusion import Confusion
+from detect.evaluation.detections import from_entries
+from detect.evaluation.truth import Truth, truth_from_entries
 
 CATEGORIES = {1: "cat", 2: "dog"}  # rows and columns 0, 1; "nothing" is 2
 LEFT, RIGHT = [0, 0, 10, 10], [100, 0, 10, 10]
@@ -12,7 +14,11 @@ LEFT, RIGHT = [0, 0, 10, 10], [100, 0, 10, 10]
 
 def truth_of(*boxes) -> Truth:
     keys = ("image_id", "category_id", "bbox", "iscrowd")
-    return Truth((1, 2), CATEGORIES, [dict(zip(keys, box, strict=True)) for box in boxes])
+    return truth_from_entries((1, 2), CATEGORIES, [dict(zip(keys, box, strict=True)) for box in boxes])
+
+
+def confusion(truth: Truth, entries) -> Confusion:
+    return module.confusion(truth, from_entries(entries))
 
 
 def found(image_id, category_id, bbox, confidence=0.9):

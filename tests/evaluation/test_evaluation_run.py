@@ -10,6 +10,7 @@ import tensorflow as tf
 from detect.data.records import Record, RecordsBuilder
 from detect.data.resizing import Fit, letterbox
 from detect.errors import BadInput
+from detect.evaluation.detections import joined
 from detect.evaluation.run import evaluate_predictions, find, match_classes, score_batches
 from detect.structures import Detections
 
@@ -81,13 +82,13 @@ def test_images_of_one_canvas_are_scored_together(records):
 
 
 def test_found_boxes_are_in_pixels_of_the_source(records):
-    entries = list(find(PerfectDetector(records), records, SIDE, CATEGORY_IDS, 2))
-    assert [entry["image_id"] for entry in entries] == [100, 100, 101, 101, 102, 102, 103, 103]
-    assert [entry["category_id"] for entry in entries] == [3, 9] * 4
+    found = joined(find(PerfectDetector(records), records, SIDE, CATEGORY_IDS, 2))
+    assert found.image_ids.tolist() == [100, 100, 101, 101, 102, 102, 103, 103]
+    assert found.category_ids.tolist() == [3, 9] * 4
     corners = records[3].boxes[1]
     expected = [*corners[:2], *(corners[2:] - corners[:2])]
-    np.testing.assert_allclose(entries[7]["bbox"], expected, atol=1e-4)
-    assert entries[7]["score"] == pytest.approx(0.9)
+    np.testing.assert_allclose(found.boxes[7], expected, atol=1e-4)
+    assert found.scores[7] == pytest.approx(0.9)
 
 
 def test_the_truth_is_the_records_not_what_fits_into_a_batch(records):

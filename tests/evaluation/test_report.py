@@ -6,8 +6,9 @@ import re
 import pytest
 
 from detect.evaluation.coco import score
+from detect.evaluation.detections import from_entries
 from detect.evaluation.report import write_report
-from detect.evaluation.truth import Truth
+from detect.evaluation.truth import truth_from_entries
 
 METRICS_ROWS = [
     {"step": 1, "epoch": 0.5, "time": 100.0, "kind": "train", "loss": 3.0, "box": 2.0, "learning_rate": 0.01},
@@ -20,8 +21,9 @@ METRICS_ROWS = [
 def scores():
     keys = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
     boxes = [(1, 1, 1, [0, 0, 9, 9], 81, 0), (2, 1, 2, [50, 0, 9, 9], 81, 0)]
-    truth = Truth((1,), {1: "<cat> & co", 2: "dog", 3: "unseen"}, [dict(zip(keys, box, strict=True)) for box in boxes])
-    return score(truth, [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.9}])
+    annotations = [dict(zip(keys, box, strict=True)) for box in boxes]
+    truth = truth_from_entries((1,), {1: "<cat> & co", 2: "dog", 3: "unseen"}, annotations)
+    return score(truth, from_entries([{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.9}]))
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""What a detector found, in the terms of COCO and by column: from batches, or from a results file of any program."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detect.errors import BadInput, did_you_mean
+from detect.evaluation.truth import Truth, id_column, positions_of
+
+_KEYS = ("image_id", "category_id", "bbox", "score")
+
+
+@dataclass(frozen=True)
+class Found:
+    """n detections, in any order."""
+
+    image_ids: np.ndarray  # [n], integers or texts
+    category_ids: np.ndarray  # [n], integers or texts
+    boxes: np.ndarray  # float64 [n, 4]: x, y, width, height in pixels
+    scores: np.ndarray  # float64 [n]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def joined(parts: Iterable[Found]) -> Found:
+    """The detections of all parts, in order."""
+    parts = list(parts)
+    if not parts:
+        return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0))
+    columns = zip(*((part.image_ids, part.category_ids, part.boxes, part.scores) for part in parts), strict=True)
+    return Found(*map(np.concatenate, columns))
+
+
+def read_detections(path: str | Path) -> Found:
+    """The entries of a COCO results file.
+
+    Raises:
+        BadInput: it cannot be read, or an entry is malformed; the message names the entry.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise BadInput(f"Cannot read the predictions {path}: {error.strerror}.") from None
+    except ValueError as error:
+        raise BadInput(f"{path} is not JSON: {error}.") from None
+    if not isinstance(content, list):
+        raise BadInput(
+            f"{path}: expected a COCO results file, a list of {{image_id, category_id, bbox, score}}, "
+            f"got {_kind(content)}."
+        )
+    return from_entries(content, str(path))
+
+
+def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -> Found:
+    """COCO results `{image_id, category_id, bbox: [x, y, width, height], score}`; `where` names them in errors.
+
+    Raises:
+        BadInput: an entry is malformed; the message names it.
+    """
+    if not entries:
+        return joined([])
+    try:
+        images, categories, boxes, scores = ([entry[key] for entry in entries] for key in _KEYS)
+        found = Found(id_column(images), id_column(categories), _numbers(boxes, 4), _numbers([scores], len(scores))[0])
+    except (TypeError, KeyError, ValueError, OverflowError):
+        raise BadInput(_first_problem(entries, where)) from None
+    if not np.isfinite(found.scores).all() or not np.isfinite(found.boxes).all() or found.boxes[:, 2:].min() < 0:
+        raise BadInput(_first_problem(entries, where))
+    return found
+
+
+def check_ids(truth: Truth, found: Found, where: str) -> None:
+    """BadInput for the first detection of an image or of a category that the truth does not have."""
+    for key, known, ids in (
+        ("image_id", truth.image_ids, found.image_ids),
+        ("category_id", truth.category_ids, found.category_ids),
+    ):
+        unknown = positions_of(ids, known) < 0
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            raise BadInput(f"{where}: entry {row} {_unknown(ids[row].item(), known.tolist(), key)}")
+
+
+def _numbers(rows: Sequence[Sequence[float]], length: int) -> np.ndarray:
+    """Float64 [n, length]; ValueError where a row is not made of so many numbers."""
+    if not {*map(type, chain.from_iterable(rows))} <= {int, float} or {*map(len, rows)} != {length}:
+        raise ValueError
+    return np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * length).reshape(-1, length)
+
+
+def _first_problem(entries: Sequence[Any], where: str) -> str:
+    problems = ((row, _problem(entry)) for row, entry in enumerate(entries))
+    row, problem = next((row, problem) for row, problem in problems if problem)
+    return f"{where}: entry {row} {problem}"
+
+
+def _problem(entry: Any) -> str | None:
+    """What makes `entry` impossible to score, as the end of a sentence."""
+    if not isinstance(entry, dict):
+        return f"is {_kind(entry)}; expected an object with image_id, category_id, bbox and score."
+    missing = [key for key in _KEYS if key not in entry]
+    if missing:
+        return f"lacks {', '.join(missing)}; it has {', '.join(entry) or 'nothing'}."
+    if not _is_number(entry["score"]):
+        return f"(image {entry['image_id']}) has score {entry['score']!r}; expected a number."
+    box = entry["bbox"]
+    if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
+        return f"(image {entry['image_id']}) has bbox {box!r}; expected [x, y, width, height], finite, sizes >= 0."
+    for key in ("image_id", "category_id"):
+        if type(entry[key]) not in (int, str):
+            return f"has {key} {entry[key]!r}; expected an integer."
+    return None
+
+
+def _unknown(value: Any, known: list[Any], key: str) -> str:
+    if len(known) <= 20:
+        return f"has {key} {value!r}, which the annotations do not have. {did_you_mean(str(value), map(str, known))}"
+    return (
+        f"has {key} {value!r}, which is not one of the {len(known)} in the annotations "
+        f"({', '.join(map(str, known[:3]))}, ...). Are these predictions of another dataset or split?"
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _kind(value: Any) -> str:
+    """What JSON calls a value of this type."""
+    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,223 @@
+"""What is compared: a row for each figure, with the sides that take turns at it.
+
+A ratio is above 1 where ours is better. Targets are for 2 CPU cores.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from measuring.environments import python_of
+from measuring.inputs import Inputs
+from measuring.workers import Answer, Worker
+
+OURS = "detect"
+TORCHVISION, ULTRALYTICS, KERASHUB, OPENCV = "torchvision", "Ultralytics", "KerasHub", "OpenCV"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One project's part: a work of a worker's script, or a command."""
+
+    project: str
+    script: str = ""
+    work: str = ""
+    environment: str | None = None  # of `environments.PEERS`; None for our own
+    command: Sequence[str | Path] = ()
+
+    def start(self, stack: contextlib.ExitStack, cores: int | None) -> Callable[[], Answer]:
+        """What does the work once; its process, if it is one that stays, ends with the stack."""
+        python = Path(sys.executable) if self.environment is None else python_of(self.environment)
+        if self.command:
+            program, *words = map(str, self.command)
+            return lambda: timed([str(python.parent / program), *words])
+        worker = stack.enter_context(Worker(python, self.script, cores))
+        return lambda: worker.do(self.work)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row."""
+
+    name: str
+    text: str
+    sides: Callable[[Inputs], list[Side]]  # ours first
+    unit: str = "ms"  # ms, s, MB, or a rate: images/s, frames/s
+    count: int = 1  # images of a call, for a rate
+    figure: str = "seconds"  # of the answer
+    target: float | None = None  # least ratio to the best peer
+    limit: float | None = None  # the most that ours may be, in the unit
+    cores: int | None = None  # all by default
+    rounds: int = 5
+    seconds: float = 10  # spent on it at least
+
+
+def timed(command: list[str]) -> Answer:
+    """A command as a whole process, in an empty folder: seconds, and its largest memory in bytes."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=folder)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()[-2000:]}")
+    return {"seconds": seconds, "memory": usage.ru_maxrss * 1024}  # kibibytes on Linux
+
+
+def ours(work: str, script: str = "our_api.py") -> Side:
+    return Side(OURS, script, work)
+
+
+def ultralytics(work: str) -> Side:
+    return Side(ULTRALYTICS, "ultralytics_api.py", work, "torch")
+
+
+def torch_op(work: str) -> Side:
+    return Side(TORCHVISION, "torchvision_ops.py", work, "torch")
+
+
+def pipeline(inputs: Inputs, mosaic: int, cores: int, kept: float) -> list[Side]:
+    numbers = f"640 16 320 {mosaic}"
+    return [
+        ours(f"pipeline {inputs.bccd} {numbers} {kept}"),
+        ultralytics(f"pipeline {inputs.yolo} {numbers} {cores if cores > 1 else 0}"),  # 0: in its own process
+    ]
+
+
+def twin(name: str, side: int, what: str) -> list[Side]:
+    return [
+        Side(OURS, "our_models.py", f"{name} {what} {side}"),
+        Side(TORCHVISION, "torchvision_models.py", f"{name} {side} {what}", "torch"),
+    ]
+
+
+def training_commands(inputs: Inputs, epochs: int, side: int = 320) -> list[Side]:
+    """From the command to the trained model, validation included; both from random weights."""
+    detect_words = ["detect", "train", "--data", inputs.bccd, "--model", "yolox-micro", "--weights", "none"]
+    sizes = ["--image-size", side, "--batch-size", 16, "--epochs", epochs]
+    yolo_words = ["yolo", "detect", "train", f"data={inputs.yolo}", "model=yolo11n.yaml", "pretrained=False"]
+    options = [f"epochs={epochs}", f"imgsz={side}", "batch=16", "device=cpu", "amp=False", "plots=False"]
+    return [
+        Side(OURS, command=[*detect_words, *sizes]),
+        Side(ULTRALYTICS, environment="torch", command=[*yolo_words, *options, "workers=2"]),
+    ]
+
+
+def scoring(inputs: Inputs) -> list[Side]:
+    truth, results = inputs.coco
+    libraries = ("pycocotools", "faster-coco-eval", "hotcoco")
+    peers = [Side(name, "scoring_peers.py", f"{name} {truth} {results}", "torch") for name in libraries]
+    return [ours(f"score {truth} {results}"), *peers]
+
+
+def predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
+    work = f"{side} {inputs.photo} {count}"
+    return [ours(f"predict yolox-micro {work}"), ultralytics(f"predict {work}")]
+
+
+def video(inputs: Inputs) -> list[Side]:
+    work = f"640 {inputs.video} {inputs.folder / 'video'}"
+    return [ours(f"video yolox-micro {work}"), ultralytics(f"video {work}")]
+
+
+def suppression(images: int, boxes: int) -> list[Side]:
+    work = f"nms {images} {boxes}"
+    return [
+        ours(work, "our_ops.py"),
+        torch_op(work),
+        ultralytics(work),
+        Side(OPENCV, "opencv_ops.py", work),
+    ]
+
+
+def retinanet(what: str) -> list[Side]:
+    """At 512 pixels, batches of 4 in training."""
+    kerashub = "predict 512" if what == "one" else "train 512 4"
+    return [*twin("retinanet-r50", 512, what), Side(KERASHUB, "kerashub_models.py", kerashub, "kerashub")]
+
+
+PIPELINES = [
+    Comparison(
+        f"pipeline, {words}, {cores} core{'s' if cores > 1 else ''}",
+        f"files to padded batches at 640 px, {text}",
+        lambda inputs, mosaic=mosaic, cores=cores, kept=kept: pipeline(inputs, mosaic, cores, kept),
+        unit="images/s", count=320, target=2.0, cores=cores,
+    )
+    for cores in (1, 2)
+    for words, text, mosaic, kept in (
+        ("plain", "decoded each time", 0, 0),
+        ("mosaic", "decoded each time (Ultralytics keeps decoded pictures of its own accord)", 1, 0),
+        ("mosaic, defaults", "decoded pictures kept as each project does by default", 1, 1),
+    )
+]  # fmt: skip
+
+OPS = [
+    Comparison("IoU", "76,725 anchors x 100 boxes x 8 images", lambda _: [ours("iou", "our_ops.py"), torch_op("iou")],
+               target=1.0),
+    Comparison("matching", "76,725 anchors x 100 boxes x 8 images, by IoU",
+               lambda _: [ours("matching", "our_ops.py"), torch_op("matching")], target=1.0),
+    Comparison("SimOTA", "8,400 points x 100 boxes x 8 images",
+               lambda _: [ours("sim_ota", "our_ops.py"), Side("YOLOX", "megvii_ops.py", "sim_ota", "torch")],
+               target=1.0),
+    Comparison("focal loss", "8 x 76,725 x 80, forward and backward",
+               lambda _: [ours("focal", "our_ops.py"), torch_op("focal")], target=1.0),
+    Comparison("NMS, 8 images", "8,400 boxes, 80 classes, the best 1,000 to 100", lambda _: suppression(8, 8_400),
+               target=1.0),
+    Comparison("NMS, 1 image", "25,200 boxes, 80 classes, the best 1,000 to 100", lambda _: suppression(1, 25_200),
+               target=1.0),
+    Comparison("RoIAlign", "8 images of 512 px, four levels, 1,000 boxes each",
+               lambda _: [ours("roi", "our_ops.py"), torch_op("roi")], target=1.0),
+]  # fmt: skip
+
+TRAINING = [
+    Comparison("training step, small", "yolox-micro and yolo11n, 320 px, batch 16",
+               lambda _: [ours("train yolox-micro 320 16"), ultralytics("train 320 16")],
+               unit="images/s", count=16, target=1.2),
+    Comparison("training step, RetinaNet-R50", "512 px, batch 4", lambda _: retinanet("train"),
+               unit="images/s", count=4, target=1.2, rounds=3),
+    Comparison("whole training", "BCCD, 205 images, 320 px, 6 epochs, from the command to the scored model",
+               lambda inputs: training_commands(inputs, 6), unit="images/s", count=6 * 205, target=1.5,
+               rounds=1, seconds=0),
+]  # fmt: skip
+
+PREDICTION = [
+    Comparison("latency, 320 px", "one picture through the API, yolox-micro and yolo11n",
+               lambda inputs: predictions(inputs, 320, 1), target=1.0),
+    Comparison("latency, 640 px", "one picture through the API, yolox-micro and yolo11n",
+               lambda inputs: predictions(inputs, 640, 1), target=1.0),
+    Comparison("batch, 320 px", "32 pictures through the API, yolox-micro and yolo11n",
+               lambda inputs: predictions(inputs, 320, 32), unit="images/s", count=32, target=1.0),
+    Comparison("latency, RetinaNet-R50", "one image of 512 px to boxes", lambda _: retinanet("one"), target=1.0),
+    Comparison("latency, SSDLite", "one image of 320 px to boxes", lambda _: twin("ssdlite-mobilenetv3", 320, "one"),
+               target=1.0),
+    Comparison("video", "768 x 432, H.264, annotated at 640 px, yolox-micro and yolo11n", video,
+               unit="frames/s", count=394, target=1.5, rounds=3),
+]  # fmt: skip
+
+EVALUATION = [
+    Comparison("evaluation", "files of 5,000 images, 36,000 boxes and 500,000 detections to all scores", scoring,
+               unit="s", target=1.0, rounds=2),
+]  # fmt: skip
+
+STARTING = [
+    Comparison("help", "`detect --help`",
+               lambda _: [Side(OURS, command=["detect", "--help"]),
+                          Side(ULTRALYTICS, environment="torch", command=["yolo", "help"])],
+               unit="s", target=1.0, limit=0.3),
+    Comparison("first prediction", "a command that searches one picture, as a whole process",
+               lambda inputs: [
+                   Side(OURS, command=["detect", "predict", inputs.model, inputs.photo]),
+                   Side(ULTRALYTICS, environment="torch",
+                        command=["yolo", "predict", "model=yolo11n.yaml", f"source={inputs.photo}"])],
+               unit="s", limit=8.0, rounds=3),
+]  # fmt: skip
+
+COMPARISONS = [*PIPELINES, *OPS, *TRAINING, *PREDICTION, *EVALUATION, *STARTING]

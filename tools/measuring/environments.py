@@ -1,0 +1,37 @@
+"""The projects that ours is measured against, each in an environment of its own.
+
+Running them is all that is done with them; nothing of theirs becomes part of this project.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ENVIRONMENTS = Path(__file__).parents[2] / ".venv-peers"
+
+# What pip installs, one call after the other. Torchvision has to be of PyTorch's own release.
+TORCH = ("torch==2.14.1", "torchvision==0.29.1")
+PEERS: dict[str, tuple[Sequence[str], ...]] = {
+    "torch": (
+        TORCH,
+        ("ultralytics==8.4.*", "pycocotools", "faster-coco-eval", "hotcoco"),
+        ("--no-deps", "yolox==0.3.0"),
+    ),
+    "kerashub": (("tensorflow==2.21.*", "keras-hub==0.32.*"),),
+}
+
+
+def python_of(name: str) -> Path:
+    """The interpreter of an environment of peers, which is made where it is missing or was made for other versions."""
+    folder = ENVIRONMENTS / name
+    python, stamp = folder / "bin" / "python", folder / "installed"
+    wanted = repr(PEERS[name])
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"Installing {name} into {folder}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        for packages in PEERS[name]:
+            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            subprocess.run(command, check=True)
+        stamp.write_text(wanted)
+    return python

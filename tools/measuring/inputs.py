@@ -1,0 +1,129 @@
+"""What comparisons work on: files made once for a call of `measure_speed.py`, and real pictures and videos."""
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from measuring.workers import Worker
+
+IMAGES, OBJECTS, DETECTIONS, CLASSES = 5_000, 36_000, 500_000, 80  # of COCO's validation split, and results for it
+
+
+class Inputs:
+    """Paths. Each is made, or found, when it is asked for first."""
+
+    def __init__(self, data: Path, folder: Path):
+        """
+        Args:
+            data: folder with `bccd` (Pascal VOC) and `videos`.
+            folder: where to write.
+        """
+        self.bccd = data / "bccd"
+        self.video = data / "videos" / "one-by-one-person-detection.mp4"
+        self.folder = folder
+        for path in (self.bccd, self.video):
+            if not path.exists():
+                raise SystemExit(f"{path} is not there: give the folder that holds bccd and videos with --data.")
+
+    @functools.cached_property
+    def photo(self) -> Path:
+        return min((self.bccd / "JPEGImages").glob("*.jpg"))
+
+    @functools.cached_property
+    def yolo(self) -> Path:
+        """BCCD as Ultralytics reads it: the same pictures, links to them."""
+        import detect
+
+        dataset = detect.open_dataset(self.bccd)
+        root = self.folder / "yolo"
+        for name, records in dataset.splits.items():
+            for kind in ("images", "labels"):
+                (root / kind / name).mkdir(parents=True)
+            for record in records:
+                (root / "images" / name / record.image_path.name).symlink_to(record.image_path.resolve())
+                middles, sides = (
+                    (record.boxes[:, :2] + record.boxes[:, 2:]) / 2,
+                    record.boxes[:, 2:] - record.boxes[:, :2],
+                )
+                boxes = np.concatenate([middles, sides], axis=1) / np.tile([record.width, record.height], 2)
+                rows = zip(record.labels.tolist(), boxes.tolist(), strict=True)
+                lines = [" ".join(map(str, [label, *box])) for label, box in rows]
+                (root / "labels" / name / f"{record.image_path.stem}.txt").write_text("\n".join(lines))
+        description = {"path": str(root), "names": list(dataset.classes), "nc": len(dataset.classes)}
+        splits = {name: f"images/{name}" for name in dataset.splits}
+        (root / "data.yaml").write_text(json.dumps({**description, **splits}))  # JSON is YAML
+        return root / "data.yaml"
+
+    @functools.cached_property
+    def model(self) -> Path:
+        """A saved model of ours, with random weights."""
+        folder = self.folder / "model"
+        with Worker(sys.executable, "our_api.py") as worker:  # here, TensorFlow would count in the memory of commands
+            worker.do(f"save yolox-micro 640 {folder}")
+        return folder
+
+    @functools.cached_property
+    def coco(self) -> tuple[Path, Path]:
+        """A truth and results of the size of COCO's validation split: half of the detections near an object."""
+        random = np.random.default_rng(0)
+        owners, kinds = random.integers(1, IMAGES + 1, OBJECTS), random.integers(1, CLASSES + 1, OBJECTS)
+        boxes = random_boxes(random, OBJECTS)
+        images, categories = random.integers(1, IMAGES + 1, DETECTIONS), random.integers(1, CLASSES + 1, DETECTIONS)
+        found, scores = random_boxes(random, DETECTIONS), random.random(DETECTIONS).round(4)
+        near = random.integers(0, OBJECTS, DETECTIONS // 2)
+        rows = slice(0, len(near))
+        images[rows], categories[rows] = owners[near], kinds[near]
+        found[rows] = (boxes[near] * random.normal(1, 0.1, (len(near), 4))).round(2)
+        truth = {
+            "images": [{"id": number, "width": 640, "height": 480, "file_name": ""} for number in range(1, IMAGES + 1)],
+            "categories": [{"id": number, "name": f"class {number}"} for number in range(1, CLASSES + 1)],
+            "annotations": [
+                {"id": row, "image_id": image, "category_id": kind, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+                for row, (image, kind, box) in enumerate(columns(owners, kinds, boxes), 1)
+            ],
+        }
+        results = [
+            {"image_id": image, "category_id": kind, "bbox": box, "score": score}
+            for image, kind, box, score in columns(images, categories, found, scores)
+        ]
+        paths = self.folder / "truth.json", self.folder / "results.json"
+        for path, content in zip(paths, (truth, results), strict=True):
+            path.write_text(json.dumps(content))
+        return paths
+
+    def growing(self, count: int) -> Path:
+        """A COCO file of so many images of one object each; the pictures are links to a hundred of BCCD."""
+        root = self.folder / f"images_{count}"
+        (root / "train").mkdir(parents=True)
+        photos = sorted(path.resolve() for path in (self.bccd / "JPEGImages").glob("*.jpg"))[:100]
+        names = [f"{number:012d}.jpg" for number in range(count)]
+        for number, name in enumerate(names):
+            os.symlink(photos[number % len(photos)], root / "train" / name)
+        boxes = random_boxes(np.random.default_rng(0), count, 200).tolist()
+        truth = {
+            "images": [
+                {"id": number, "file_name": name, "width": 640, "height": 480} for number, name in enumerate(names, 1)
+            ],
+            "categories": [{"id": 1, "name": "cell"}],
+            "annotations": [
+                {"id": number, "image_id": number, "category_id": 1, "bbox": box, "iscrowd": 0}
+                for number, box in enumerate(boxes, 1)
+            ],
+        }
+        (root / "train.json").write_text(json.dumps(truth))
+        return root / "train.json"
+
+
+def random_boxes(random: np.random.Generator, count: int, most: float = 400) -> np.ndarray:
+    """Float64 [count, 4]: x, y, width, height within 640 x 480 pixels."""
+    sides = random.uniform(8, most, (count, 2))
+    corners = random.random((count, 2)) * np.maximum((640, 480) - sides, 0)
+    return np.concatenate([corners, sides], axis=1).round(2)
+
+
+def columns(*arrays: np.ndarray):
+    """Rows of several arrays, as Python's own numbers."""
+    return zip(*(array.tolist() for array in arrays), strict=True)

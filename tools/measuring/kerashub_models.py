@@ -1,0 +1,67 @@
+"""Works of `workers.py`: KerasHub's RetinaNet-R50 with random weights: `predict SIDE` and `train SIDE BATCH`."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import keras_hub
+import numpy as np
+from batches import CLASSES, made_up_batch
+from serving import Work, serve
+
+
+def prepare(work: str) -> Work:
+    name, side, *batch = work.split()
+    images, boxes, labels = made_up_batch(int(side), int(batch[0]) if batch else 1)
+    detector = create(int(side))
+    if name == "predict":
+        return lambda: detector.predict(images.astype(np.float32), verbose=0) and None
+    detector.compile(optimizer=keras.optimizers.SGD(1e-5, momentum=0.9))
+    targets = {"boxes": boxes, "labels": labels.astype(np.float32)}
+    return lambda: detector.train_on_batch(images.astype(np.float32), targets) and None
+
+
+def create(side: int) -> keras.Model:
+    resnet = keras_hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 128, 256, 512],
+        stackwise_num_blocks=[3, 4, 6, 3],
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type="bottleneck_block",
+        image_shape=(side, side, 3),
+    )
+    # Its label encoder makes anchors of five levels, so the pyramid must have as many.
+    backbone = keras_hub.models.RetinaNetBackbone(
+        image_encoder=resnet, min_level=3, max_level=7, use_p5=False, image_shape=(side, side, 3)
+    )
+    anchors = keras_hub.layers.AnchorGenerator(
+        bounding_box_format="xyxy",
+        min_level=3,
+        max_level=7,
+        num_scales=3,
+        aspect_ratios=[0.5, 1.0, 2.0],
+        anchor_size=4.0,
+    )
+    encoder = keras_hub.layers.RetinaNetLabelEncoder(
+        bounding_box_format="xyxy",
+        min_level=3,
+        max_level=7,
+        num_scales=3,
+        aspect_ratios=[0.5, 1.0, 2.0],
+        anchor_size=4.0,
+    )
+    _ = anchors
+    return keras_hub.models.RetinaNetObjectDetector(
+        backbone=backbone,
+        label_encoder=encoder,
+        num_classes=CLASSES,
+        bounding_box_format="xyxy",
+        use_prediction_head_norm=False,
+    )
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,26 @@
+"""Works of `workers.py`: suppression by OpenCV."""
+
+import cv2
+from operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
+from serving import Work, serve
+
+
+def prepare(work: str) -> Work:
+    """A box competes in its best class, which is all that OpenCV's function takes."""
+    _, images, count = work.split()
+    boxes, scores = boxes_and_scores(int(images), int(count))
+    rectangles = boxes.copy()
+    rectangles[..., 2:] -= rectangles[..., :2]
+
+    def run() -> None:
+        for own, all_scores in zip(rectangles, scores, strict=True):
+            classes, best = all_scores.argmax(axis=1), all_scores.max(axis=1)
+            options = {"score_threshold": CONFIDENCE, "nms_threshold": OVERLAP, "top_k": CANDIDATES}
+            kept = cv2.dnn.NMSBoxesBatched(own, best, classes, **options)[:KEPT]
+            _ = own[kept], best[kept], classes[kept]
+
+    return run
+
+
+if __name__ == "__main__":
+    serve(prepare)

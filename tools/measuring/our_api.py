@@ -1,0 +1,131 @@
+"""Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
+
+pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
+predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API
+video MODEL SIDE FILE OUT            read, searched, drawn and written
+train MODEL SIDE BATCH               a training step
+save MODEL SIDE FOLDER               a model with random weights into a folder
+score TRUTH RESULTS                  COCO results files
+open DATA                            annotations to records
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from serving import Work, serve
+
+
+def prepare(work: str) -> Work:
+    name, *arguments = work.split()
+    return WORKS[name](*arguments)
+
+
+def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, kept: str) -> Work:
+    import detect
+    from detect.data.augmentation import Augmentation
+    from detect.data.pipeline import PipelineSettings, training_batches
+
+    augmentation = Augmentation(mosaic=float(mosaic))
+    workers = len(os.sched_getaffinity(0))
+    settings = PipelineSettings(augmentation=augmentation, cache_gigabytes=float(kept), workers=workers)
+    records = detect.open_dataset(data).splits["train"]
+    batches = iter(training_batches(records, settings, sizes=(int(side),), batch_size=int(batch), seed=0))
+    return lambda: timed_batches(batches, int(images) // int(batch))
+
+
+def timed_batches(batches, count: int) -> dict[str, Any]:
+    """Seconds of `count` batches, after those that were made ahead."""
+    for _ in range(4):
+        next(batches)
+    start = time.perf_counter()
+    for _ in range(count):
+        next(batches)
+    return {"seconds": time.perf_counter() - start}
+
+
+def predict(model: str, side: str, file: str, count: str) -> Work:
+    from our_models import model_of
+
+    from detect.data.images import read_image
+
+    picture, searching = read_image(file), model_of(model, int(side))
+    pictures: Any = picture if count == "1" else [picture] * int(count)
+    return lambda: found(searching.predict(pictures))
+
+
+def found(results) -> dict[str, Any]:
+    return {"boxes": sum(len(result) for result in results)}
+
+
+def video(model: str, side: str, file: str, out: str) -> Work:
+    from our_models import model_of
+
+    from detect.inference.run import predict_to_folder
+
+    searching = model_of(model, int(side))
+
+    def run() -> dict[str, Any]:
+        shutil.rmtree(out, ignore_errors=True)
+        return {"frames": predict_to_folder(searching, file, out).frames}
+
+    return run
+
+
+def train(name: str, side: str, batch: str) -> Work:
+    from batches import made_up_batch
+    from our_models import training
+
+    return training(name, *made_up_batch(int(side), int(batch)))
+
+
+def save(name: str, side: str, folder: str) -> Work:
+    from our_models import model_of
+
+    from detect.models import saving
+
+    model = model_of(name, int(side))
+    return lambda: saving.save(model.detector, model.card, folder)
+
+
+def score(truth: str, results: str) -> Work:
+    from detect.evaluation.run import evaluate_predictions
+
+    def run() -> dict[str, Any]:
+        scores = evaluate_predictions(results, truth)
+        return {"stats": [scores.AP, scores.AP50, scores.AP75, scores.AR100]}
+
+    return run
+
+
+def open_records(data: str) -> Work:
+    import detect
+
+    def run() -> dict[str, Any]:
+        start, before = time.perf_counter(), resident()
+        records = detect.open_dataset(data).splits["train"]
+        return {"seconds": time.perf_counter() - start, "grown": resident() - before, "images": len(records)}
+
+    return run
+
+
+def resident() -> int:
+    """Memory of this process at this moment, bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+WORKS: dict[str, Callable[..., Work]] = {
+    "pipeline": pipeline,
+    "predict": predict,
+    "video": video,
+    "train": train,
+    "save": save,
+    "score": score,
+    "open": open_records,
+}
+
+if __name__ == "__main__":
+    serve(prepare)

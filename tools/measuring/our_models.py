@@ -1,0 +1,73 @@
+"""Works of `workers.py`: `NAME one`, `NAME many`, `NAME train` and `NAME size` of each model of this project.
+
+The first three may be followed by the side of the images, which is the model's own otherwise.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from batches import CLASSES, PREDICTED, TRAINED, made_up_batch
+from operations import multiply_adds, published_side
+from serving import Work, serve
+
+from detect import models
+from detect.inference.predictor import Model
+from detect.models.saving import ModelCard
+from detect.structures import Batch, Targets
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+from detect.training.step import TrainingStep
+
+
+def prepare(work: str) -> Work:
+    name, what, *side = work.split()
+    images, boxes, labels = made_up_batch(int(side[0]) if side else models.variant(name).image_size, PREDICTED)
+    if what == "size":
+        return lambda: size_of(name)
+    if what == "train":
+        return training(name, images[:TRAINED], boxes[:TRAINED], labels[:TRAINED])
+    return predicting(model_of(name, images.shape[1]), images[:1] if what == "one" else images)
+
+
+@functools.lru_cache(maxsize=1)
+def model_of(name: str, side: int) -> Model:
+    """The model with random weights, ready to predict."""
+    classes, ids = tuple(f"class {number}" for number in range(CLASSES)), tuple(range(CLASSES))
+    card = ModelCard(model=name, config={}, classes=classes, category_ids=ids, image_size=side)
+    return Model(models.create(name, CLASSES), card)
+
+
+def predicting(model: Model, images: np.ndarray) -> Callable[[], Any]:
+    """From pixels to boxes after suppression, with the threshold that the model is scored with."""
+    return lambda: model.detect(images, confidence=model.detector.config.confidence)
+
+
+def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray) -> Callable[[], Any]:
+    """A step as in a training run: forward, loss, gradients, update, average."""
+    detector, side = models.create(name, CLASSES), images.shape[1]
+    targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, bool))
+    batch = Batch(tf.constant(images), targets, tf.range(len(images), dtype=tf.int64))
+    variables = [variable.value for variable in detector.trainable_variables]
+    optimizer = Optimizer(OptimizerSettings(name="sgd"), variables)
+    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
+    return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99).values())
+
+
+def size_of(name: str) -> dict[str, Any]:
+    """Trainable parameters, millions, and the billions of multiply-adds of an image of the authors' size."""
+    weights = models.create(name, CLASSES).trainable_weights
+    parameters = sum(math.prod(weight.shape) for weight in weights)
+    return {
+        "parameters": parameters / 1e6,
+        "multiply_adds": multiply_adds(name) / 1e9,
+        "side": published_side(name),
+    }
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,53 @@
+"""The worker's side of a measurement: a process that prepares works by name, and does one whenever it is told to.
+
+Standard library only, because it also runs in the environments of other projects. `workers.py` is the other side.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[], Any]  # a dictionary that it returns is added to the answer, in place of what is measured here
+
+
+def serve(prepare: Callable[[str], Work]) -> None:
+    """Do the works that standard input names, a line each, until it ends; an answer in JSON for each of them.
+
+    A work is prepared when it is named first. The time for that is not counted, but the first call may compile:
+    whoever asks leaves the first answer out.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not come between the answers
+    works: dict[str, Work] = {}
+    for line in sys.stdin:
+        name = line.strip()
+        try:
+            works[name] = works.get(name) or prepare(name)
+            answer = measured(works[name])
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def measured(work: Work) -> dict[str, Any]:
+    """Seconds of the clock and of the processors that one call takes, and the largest memory of this process so far."""
+    processors, start = time.process_time(), time.perf_counter()
+    found = work()
+    seconds = time.perf_counter() - start
+    figures = {"seconds": seconds, "processor_seconds": time.process_time() - processors, "memory": peak_memory()}
+    return {**figures, **(found if isinstance(found, dict) else {})}
+
+
+def peak_memory() -> int:
+    """The largest resident memory of this process so far, bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

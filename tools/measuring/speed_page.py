@@ -1,0 +1,118 @@
+"""docs/benchmarks/: the figures as JSON, as a page and as a plot."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from measuring.environments import PEERS, python_of
+from measuring.summary import Row, row_from_json
+
+FILE = "results.json"
+VERSIONS = {"torch": ("torch", "torchvision", "ultralytics", "yolox", "faster-coco-eval", "hotcoco", "pycocotools"),
+            "kerashub": ("keras-hub",)}  # fmt: skip
+OWN_VERSIONS = ("tensorflow", "keras", "opencv-python", "albumentations", "hotcoco")
+
+
+def read(folder: Path) -> dict[str, Row]:
+    """The rows that were measured before, by name."""
+    path = folder / FILE
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    return {row["name"]: row_from_json(row) for row in rows}
+
+
+def write(folder: Path, rows: Sequence[Row]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine(), "versions": versions(), "rows": [row.to_json() for row in rows]}
+    (folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(page(rows), encoding="utf-8")
+    plot(folder / "speed.svg", rows)
+
+
+def page(rows: Sequence[Row]) -> str:
+    where = machine()
+    header = ("figure", "what", "ours", "others", "ratio to the best", "wanted", "reached")
+    lines = [header, ["---"] * len(header), *(cells(row) for row in rows)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    used = ", ".join(f"{name} {number}" for name, number in versions().items())
+    return f"""<!-- Written by tools/measure_speed.py: measure again instead of editing. -->
+
+# Speed, side by side
+
+Each figure is the median of several rounds in which the projects took turns on the same machine, each in a process and
+an environment of its own; numbers in brackets are the 10th and 90th percentiles. A ratio is the median of the rounds'
+ratios, and above 1 where ours is better. Measured on {where["cores"]} cores of {where["processor"]}
+({where["system"]}, Python {where["python"]}). Measure yours: `make bench`.
+
+![Ratios to the best other project](speed.svg)
+
+{table}
+
+Versions: {used}. The raw figures, memory included, are in [results.json](results.json).
+"""
+
+
+def cells(row: Row) -> list[str]:
+    ours, *_ = row.sides.values()
+    others = [f"{name} {row.sides[name].median:.4g} ({ratio:.2f})" for name, ratio in row.ratios.items()]
+    wanted = [f"ratio {row.target:g}"] if row.target is not None else []
+    wanted += [f"{row.limit:g} {row.unit} at most"] if row.limit is not None else []
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    reached = {None: "", True: "yes", False: "**no**"}[row.reached]
+    spread = f"{row.ours:.4g} {row.unit} ({ours.low:.4g} to {ours.high:.4g})"
+    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(wanted), reached]
+
+
+def plot(path: Path, rows: Sequence[Row]) -> None:
+    """Ratios as bars on a logarithmic axis, the targets as marks."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    shown = [row for row in rows if row.ratio is not None]
+    figure, axes = plt.subplots(figsize=(9, 0.32 * len(shown) + 1.2), layout="constrained")
+    places = range(len(shown))
+    colours = ["#c0392b" if row.reached is False else "#2a7f62" for row in shown]
+    axes.barh(places, [row.ratio for row in shown], color=colours, height=0.62)
+    for place, row in zip(places, shown, strict=True):
+        axes.text(row.ratio * 1.04, place, f"{row.ratio:.2f} x {row.peer_name}", va="center", fontsize=8)
+        if row.target is not None:
+            axes.plot([row.target] * 2, [place - 0.42, place + 0.42], color="black", linewidth=1.5)
+    axes.axvline(1, color="grey", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlim(0.4, 3 * max((row.ratio for row in shown), default=1))
+    axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
+    axes.set_yticks(places, [row.name for row in shown], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("times as fast as the best other project; black: wanted")
+    axes.spines[["top", "right"]].set_visible(False)
+    with matplotlib.rc_context({"svg.hashsalt": "detect"}):
+        figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def machine() -> dict[str, str | int]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+    return {
+        "processor": named[0] if named else platform.processor(),
+        "cores": cores,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of the projects that are compared, as far as they are installed."""
+    found = {name: version(name) for name in OWN_VERSIONS}
+    script = "import sys, importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep='\\n')"
+    for environment in PEERS:
+        command = [str(python_of(environment)), "-c", script, *VERSIONS[environment]]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found |= dict(line.split(" ", 1) for line in said.splitlines())  # type: ignore[misc]
+    return found

@@ -1,0 +1,107 @@
+"""From what the sides of a comparison answered to the numbers of its row."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+from measuring.comparisons import Comparison
+from measuring.workers import Answer
+
+RATES = ("images/s", "frames/s")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One side's values of all rounds, in the unit of the row."""
+
+    median: float
+    low: float  # 10th percentile
+    high: float  # 90th percentile
+    memory: float  # the largest resident memory of its process, MB
+
+
+@dataclass(frozen=True)
+class Row:
+    """A comparison that was measured."""
+
+    name: str
+    text: str
+    unit: str
+    ours: float
+    peer: float | None  # the best other one
+    peer_name: str | None
+    ratio: float | None  # to it, above 1 where ours is better: the median of the rounds
+    target: float | None  # the least ratio
+    limit: float | None  # the most that ours may be
+    rounds: int
+    measured: str  # day
+    sides: dict[str, Spread] = field(default_factory=dict)  # by project, ours first
+    ratios: dict[str, float] = field(default_factory=dict)  # to each other project
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether target and limit are kept; None where there is neither."""
+        kept = []
+        if self.target is not None and self.ratio is not None:
+            kept.append(self.ratio >= self.target)
+        if self.limit is not None:
+            kept.append(self.ours <= self.limit)
+        return all(kept) if kept else None
+
+    def sentence(self) -> str:
+        others = ", ".join(
+            f"{name} {self.sides[name].median:.4g} (ratio {ratio:.2f})" for name, ratio in self.ratios.items()
+        )
+        verdict = {None: "", True: "  reached", False: "  NOT REACHED"}[self.reached]
+        return f"{self.ours:.4g} {self.unit}; {others}{verdict}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "reached": self.reached}
+
+
+def row_from_json(content: dict[str, Any]) -> Row:
+    sides = {name: Spread(**spread) for name, spread in content["sides"].items()}
+    return Row(**{key: value for key, value in content.items() if key not in ("reached", "sides")}, sides=sides)
+
+
+def summarize(comparison: Comparison, projects: Sequence[str], answers: list[list[Answer]]) -> Row:
+    """`answers` by side and round, ours first."""
+    raw = [[answer[comparison.figure] for answer in side] for side in answers]
+    sides = {
+        project: _spread(comparison, values, side) for project, values, side in zip(projects, raw, answers, strict=True)
+    }
+    ratios = {
+        project: statistics.median(theirs / ours for ours, theirs in zip(raw[0], values, strict=True))
+        for project, values in zip(projects[1:], raw[1:], strict=True)
+    }
+    best = min(ratios, key=lambda project: ratios[project], default=None)
+    return Row(
+        name=comparison.name,
+        text=comparison.text,
+        unit=comparison.unit,
+        ours=sides[projects[0]].median,
+        peer=sides[best].median if best else None,
+        peer_name=best,
+        ratio=ratios[best] if best else None,
+        target=comparison.target,
+        limit=comparison.limit,
+        rounds=len(raw[0]),
+        measured=date.today().isoformat(),
+        sides=sides,
+        ratios=ratios,
+    )
+
+
+def _spread(comparison: Comparison, values: list[float], answers: list[Answer]) -> Spread:
+    in_unit = [_in_unit(comparison, value) for value in values]
+    low, high = np.percentile(in_unit, [10, 90]).tolist()
+    return Spread(statistics.median(in_unit), low, high, max(answer["memory"] for answer in answers) / 1e6)
+
+
+def _in_unit(comparison: Comparison, value: float) -> float:
+    if comparison.unit in RATES:
+        return comparison.count / value
+    return value * {"ms": 1e3, "s": 1.0, "MB": 1e-6, "bytes": 1.0}[comparison.unit]

@@ -1,0 +1,76 @@
+"""Works of `workers.py`: the operations of `our_ops.py` as torchvision and PyTorch have them."""
+
+import torch
+import torchvision.models.detection._utils as detection
+from operands import (
+    CANDIDATES,
+    CLASSES,
+    CONFIDENCE,
+    KEPT,
+    OVERLAP,
+    PYRAMID_SIDE,
+    boxes_and_scores,
+    focal_operands,
+    matching_operands,
+    pyramid_operands,
+)
+from serving import Work, serve
+from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_focal_loss
+
+
+def prepare(work: str) -> Work:
+    name, *numbers = work.split()
+    return {"iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi}[name](*map(int, numbers))
+
+
+def pairwise_iou() -> Work:
+    anchors, boxes = map(torch.from_numpy, matching_operands())
+    return lambda: [box_iou(anchors, own) for own in boxes]
+
+
+def matching() -> Work:
+    """As torchvision's RetinaNet does it."""
+    anchors, boxes = map(torch.from_numpy, matching_operands())
+    matcher = detection.Matcher(0.5, 0.4, allow_low_quality_matches=True)
+    return lambda: [matcher(box_iou(own, anchors)) for own in boxes]
+
+
+def focal() -> Work:
+    """Forward and backward; that labels become targets of zeros and ones is not counted."""
+    logits, labels = map(torch.from_numpy, focal_operands())
+    targets = torch.nn.functional.one_hot(labels.long() + 1, CLASSES + 1)[..., 1:].float()
+    logits.requires_grad_()
+
+    def run() -> None:
+        logits.grad = None
+        sigmoid_focal_loss(logits, targets, reduction="sum").backward()
+
+    return run
+
+
+def nms(images: int, count: int) -> Work:
+    """As torchvision's RetinaNet does it: a threshold, the best pairs of box and class, suppression by class."""
+    boxes, scores = map(torch.from_numpy, boxes_and_scores(images, count))
+
+    def run() -> None:
+        for own, confidence in zip(boxes, scores, strict=True):
+            flat = confidence.flatten()
+            pairs = torch.where(flat > CONFIDENCE)[0]
+            best, order = flat[pairs].topk(min(CANDIDATES, len(pairs)))
+            rows, labels = pairs[order] // CLASSES, pairs[order] % CLASSES
+            kept = batched_nms(own[rows], best, labels, OVERLAP)[:KEPT]
+            _ = own[rows][kept], best[kept], labels[kept]
+
+    return run
+
+
+def roi() -> Work:
+    levels, boxes = pyramid_operands()
+    features = {str(level): torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() for level, x in enumerate(levels)}
+    regions, sizes = list(torch.from_numpy(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)
+    pool = MultiScaleRoIAlign(list(features), output_size=7, sampling_ratio=2)
+    return torch.inference_mode()(lambda: pool(features, regions, sizes))
+
+
+if __name__ == "__main__":
+    serve(prepare)

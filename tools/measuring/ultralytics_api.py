@@ -1,0 +1,125 @@
+"""Works of `workers.py`: Ultralytics as its user calls it; what the works are called, and their arguments, as in
+`our_api.py` and `our_ops.py`. Of the models of its kind the one nearest in size to ours, with random weights.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("YOLO_OFFLINE", "true")
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+os.environ.setdefault("YOLO_VERBOSE", "false")
+
+import numpy as np
+import torch
+from serving import Work, serve
+from ultralytics import YOLO, settings
+
+MODEL = "yolo11n.yaml"
+
+
+def prepare(work: str) -> Work:
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    name, *arguments = work.split()
+    return WORKS[name](*arguments)
+
+
+def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers: str) -> Work:
+    from ultralytics.cfg import get_cfg
+    from ultralytics.data import build_dataloader, build_yolo_dataset
+    from ultralytics.data.utils import check_det_dataset
+
+    configuration = get_cfg(overrides={"imgsz": int(side), "mosaic": float(mosaic), "task": "detect"})
+    described = check_det_dataset(data)
+    dataset = build_yolo_dataset(configuration, described["train"], int(batch), described, mode="train")
+    loader = build_dataloader(dataset, int(batch), int(workers), shuffle=True, rank=-1)
+
+    def endless():
+        while True:
+            yield from loader
+
+    batches = endless()
+
+    def run() -> dict[str, Any]:
+        for _ in range(4):  # made ahead
+            next(batches)
+        start = time.perf_counter()
+        count = 0
+        while count < int(images):
+            count += len(next(batches)["img"])
+        return {"seconds": (time.perf_counter() - start) * int(images) / count}
+
+    return run
+
+
+def predict(side: str, file: str, count: str) -> Work:
+    import cv2
+
+    model, picture = YOLO(MODEL), cv2.imread(file)
+    pictures = picture if count == "1" else [picture] * int(count)
+
+    def run() -> dict[str, Any]:
+        return {"boxes": sum(len(result) for result in model.predict(pictures, imgsz=int(side), verbose=False))}
+
+    return run
+
+
+def video(side: str, file: str, out: str) -> Work:
+    model = YOLO(MODEL)
+    options = {"imgsz": int(side), "stream": True, "save": True, "project": out, "name": "video", "exist_ok": True}
+    return lambda: {"frames": sum(1 for _ in model.predict(file, verbose=False, **options))}
+
+
+def train(side: str, batch: str) -> Work:
+    """Forward, loss, gradients, clipping, update, average, as its trainer does them."""
+    from batches import made_up_batch
+    from ultralytics.cfg import get_cfg
+    from ultralytics.nn.tasks import DetectionModel
+    from ultralytics.utils.torch_utils import ModelEMA
+
+    model = DetectionModel(MODEL, nc=80, verbose=False).train()
+    model.args = get_cfg()
+    average, optimizer = ModelEMA(model), torch.optim.SGD(model.parameters(), 1e-5, 0.9, nesterov=True)
+    images, boxes, labels = made_up_batch(int(side), int(batch))
+    middles, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    targets = {
+        "img": torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+        "cls": torch.from_numpy(labels.reshape(-1, 1)).float(),
+        "bboxes": torch.from_numpy(np.concatenate([middles, sides], axis=-1).reshape(-1, 4) / int(side)).float(),
+        "batch_idx": torch.arange(len(boxes)).repeat_interleave(boxes.shape[1]).float(),
+    }
+
+    def run() -> None:
+        loss, _ = model({**targets, "img": targets["img"].float() / 255})
+        loss.sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=10.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        average.update(model)
+
+    return run
+
+
+def nms(images: str, count: str) -> Work:
+    from operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
+    from ultralytics.utils.nms import non_max_suppression
+
+    boxes, scores = boxes_and_scores(int(images), int(count))
+    middles, sides = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    predicted = torch.from_numpy(np.concatenate([middles, sides, scores], axis=-1)).transpose(1, 2).contiguous()
+    options = {"conf_thres": CONFIDENCE, "iou_thres": OVERLAP, "max_det": KEPT, "max_nms": CANDIDATES}
+    return lambda: non_max_suppression(predicted.clone(), max_time_img=100, **options)
+
+
+WORKS: dict[str, Callable[..., Work]] = {
+    "pipeline": pipeline,
+    "predict": predict,
+    "video": video,
+    "train": train,
+    "nms": nms,
+}
+
+if __name__ == "__main__":
+    settings.update({"sync": False, "tensorboard": False})
+    serve(prepare)
