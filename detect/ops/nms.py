@@ -110,13 +110,35 @@ def _best_of_level(scores, best, start, candidates):
     `best` [B, a] are the best scores of its boxes, the first of which is box `start`. Only boxes that are among the
     best by their best class can be in one of the best pairs.
     """
-    rows = tf.math.top_k(best, at_most(candidates, dimension(best, 1))).indices
+    boxes = at_most(candidates, dimension(best, 1))
+    best, rows = tf.math.top_k(best, boxes)
     rows = tf.sort(rows) + start  # equal scores rank by box
     few = tf.gather(scores, rows, batch_dims=1)  # [B, C, K]
     classes = dimension(few, 2)
-    pairs = tf.reshape(few, [dimension(few, 0), dimension(few, 1) * classes])
-    values, position = tf.math.top_k(pairs, at_most(candidates, dimension(pairs, 1)))
+    pairs = tf.reshape(few, [dimension(few, 0), boxes * classes])
+    # So many boxes have a pair of their own at least as good as this one: no worse pair can be among the best.
+    least = tf.where(boxes < candidates, -float("inf"), tf.reduce_min(best, axis=1, keepdims=True))
+    values, position = _best_in_rows(pairs, least, at_most(candidates, dimension(pairs, 1)))
     return values, tf.gather(rows, position // classes, batch_dims=1), position % classes
+
+
+def _best_in_rows(values, least, count):
+    """The `count` largest of each row of `values` [B, n] and their positions, [B, count] each, in order.
+
+    All of them are known to be `least` [B, 1] or more. On the CPU the others are thrown out first: of 8 rows of 80,000
+    the best 1,000 are found in 1.6 ms instead of 3.4.
+    """
+    if suits_xla():
+        return tf.math.top_k(values, count)
+    may_be = values >= least
+    places = tf.where(may_be)  # [m, 2], row by row, in order
+    counts = tf.math.count_nonzero(may_be, axis=1)
+    column = tf.range(tf.shape(places, tf.int64)[0]) - tf.gather(tf.cumsum(counts, exclusive=True), places[:, 0])
+    spots = tf.stack([places[:, 0], column], axis=1)
+    shape = tf.stack([tf.shape(values, tf.int64)[0], tf.maximum(tf.reduce_max(counts), tf.cast(count, tf.int64))])
+    few = tf.tensor_scatter_nd_update(tf.fill(shape, -float("inf")), spots, tf.gather_nd(values, places))
+    best, order = tf.math.top_k(few, count)
+    return best, tf.gather(tf.scatter_nd(spots, tf.cast(places[:, 1], tf.int32), shape), order, batch_dims=1)
 
 
 def _place_in_class(labels, classes):

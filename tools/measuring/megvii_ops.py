@@ -25,7 +25,7 @@ def prepare(work: str) -> Work:
         for image in range(len(boxes)):
             head.get_assignments(
                 image, len(boxes[image]), len(points), boxes[image], labels[image].float(), predicted[image],
-                strides[None], x, y, classes, predicted, objectness[..., None], labels, images, mode="cpu",
+                strides[None], x, y, classes, predicted, objectness[..., None], labels, images,
             )  # fmt: skip
 
     return run
