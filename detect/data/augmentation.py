@@ -1,4 +1,4 @@
-"""Augmentation of one example: a random view of it by one warp, then a shift of its colours.
+"""Augmentation of one example: a random view of it by one warp, in shifted colours.
 
 Every random choice is drawn from the generator given, in a fixed order, so a sample can be repeated from its seed.
 """
@@ -9,7 +9,7 @@ import numpy as np
 import pydantic
 
 from detect.config import Settings
-from detect.data.colour import shift_colours
+from detect.data.colour import MOST_HUE, ColourShift
 from detect.data.resizing import fit_scale
 from detect.data.warping import blank, flip, paint_example, rotation_and_shear, scaling, translation
 from detect.structures import Example
@@ -40,7 +40,7 @@ class Augmentation(Settings):
     translate: Probability = 0.1  # largest shift, share of the side of the output
     rotate_degrees: float = pydantic.Field(0.0, ge=0, le=180)  # largest angle, either way
     shear_degrees: float = pydantic.Field(0.0, ge=0, le=60)
-    hue: int = pydantic.Field(5, ge=0, le=90)  # largest shift, steps of 2 degrees
+    hue: int = pydantic.Field(5, ge=0, le=MOST_HUE)  # largest shift, steps of 2 degrees
     saturation: int = pydantic.Field(30, ge=0, le=255)  # largest shift of 255 levels
     value: int = pydantic.Field(30, ge=0, le=255)
     mosaic: Probability = 0.8
@@ -59,11 +59,13 @@ def weakened(settings: Augmentation) -> Augmentation:
     return settings.model_copy(update={"mosaic": 0.0, "mixup": 0.0, **still})
 
 
-def random_view(example: Example, settings: Augmentation, rng: np.random.Generator, side: int) -> Example:
+def random_view(
+    example: Example, settings: Augmentation, rng: np.random.Generator, side: int, colours: ColourShift
+) -> Example:
     """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted."""
     linear = random_linear(settings, rng)
     shift = rng.uniform(-1, 1, 2) * settings.translate * side
-    return zoomed_view(example, linear, shift, settings, rng, side)
+    return zoomed_view(example, linear, shift, settings, rng, side, colours)
 
 
 def zoomed_view(
@@ -73,6 +75,7 @@ def zoomed_view(
     settings: Augmentation,
     rng: np.random.Generator,
     side: int,
+    colours: ColourShift,
 ) -> Example:
     """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
 
@@ -82,7 +85,7 @@ def zoomed_view(
     point = rng.random(2) * (width, height)
     about_point = translation(*(point + shift)) @ linear @ translation(*-point)
     canvas = blank(side, side)
-    return Example(canvas, *paint_example(example, about_point @ fitted, canvas))
+    return Example(canvas, *paint_example(example, about_point @ fitted, canvas, colours))
 
 
 def random_fit(
@@ -103,8 +106,8 @@ def random_linear(settings: Augmentation, rng: np.random.Generator) -> np.ndarra
     return scaling(scale, scale) @ rotation_and_shear(angle, shear_x, shear_y)
 
 
-def jitter_colours(image: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> None:
-    """Shift hue, saturation and value of a uint8 RGB picture in place, each one every second time on average."""
+def random_colours(settings: Augmentation, rng: np.random.Generator) -> ColourShift:
+    """A shift of hue, saturation and value within the settings' limits, each one every second time on average."""
     limits = (settings.hue, settings.saturation, settings.value)
     amounts = rng.uniform(-1, 1, 3) * limits * rng.integers(0, 2, 3)
-    shift_colours(image, *np.rint(amounts).astype(int).tolist())
+    return ColourShift(*np.rint(amounts).astype(int).tolist())

@@ -1,19 +1,34 @@
-"""Colour jitter by lookup tables: hue, saturation and value shifted in one pass over the picture."""
+"""Colour jitter: hue, saturation and value shifted in one pass over the picture."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+MOST_HUE = 75  # so that a hue of up to 179 and its shift fit eight bits
 
-def shift_colours(image: np.ndarray, hue: int, saturation: int, value: int) -> None:
-    """Shift the colours of a uint8 RGB picture [H, W, 3] in place.
 
-    Units are OpenCV's: hue in steps of 2 degrees (0..179, it wraps around), saturation and value in 0..255 (they stop
-    at the ends). Adding to the channels follows YOLOX, `augment_hsv` in yolox/data/data_augment.py.
+@dataclass(frozen=True)
+class ColourShift:
+    """What is added to the channels, as YOLOX does it (`augment_hsv` in yolox/data/data_augment.py).
+
+    Units are OpenCV's: hue in steps of 2 degrees (0..179, it wraps around; a shift of `MOST_HUE` at most), saturation
+    and value in 0..255 (they stop at the ends).
     """
-    if hue == saturation == value == 0:
-        return
-    levels = np.arange(256)
-    tables = np.stack([(levels + hue) % 180, levels + saturation, levels + value], axis=-1)
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    cv2.LUT(hsv, np.clip(tables, 0, 255).astype(np.uint8)[None], dst=hsv)  # [1, 256, 3], a table a channel
-    cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=image)
+
+    hue: int = 0
+    saturation: int = 0
+    value: int = 0
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """The uint8 RGB picture [H, W, 3] in other colours; the same array where there is nothing to shift.
+
+        OpenCV adds numbers with saturation, ten times as fast as it looks them up in tables, and takes hues beyond 179
+        for what they are. Hues below 0 would be cut: where red and blue change places, hue runs the other way.
+        """
+        if self.hue == self.saturation == self.value == 0:
+            return image
+        forwards = self.hue >= 0
+        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV if forwards else cv2.COLOR_BGR2HSV)
+        cv2.add(hsv, (abs(self.hue), self.saturation, self.value, 0), dst=hsv)
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB if forwards else cv2.COLOR_HSV2BGR, dst=hsv)

@@ -2,26 +2,30 @@
 
 import os
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
-from detect.data.images import read_image
+from detect.data.images import read_halved
 from detect.data.records import Record, Records
 from detect.data.resizing import fit_scale
-from detect.data.warping import halve, halvings
+from detect.data.warping import halvings
 from detect.errors import BadInput
 from detect.structures import Example
 
 GIGABYTE = 10**9
+WINDOW = 128  # pictures of which one sample is made are at most so many positions apart in the order of an epoch
 
 
 class Pictures:
     """The examples of `Records` at the largest size that training can need. Threads may share it.
 
-    A picture that no sample shows at more than half its size is halved right after decoding, as often as that is so.
-    `paint` would halve it anyway, with the same result; this way the budget holds four or sixteen times as many.
-    What does not fit is decoded each time, again with the same result.
+    A picture that no sample shows at more than half its size is halved while it is decoded, as often as that is so. It
+    would be halved anyway before it is painted; this way the budget holds four or sixteen times as many.
+
+    Where the budget does not hold all pictures, a part of it is for those used last, enough for `WINDOW` of them; the
+    rest is for the first that come and stay. What is not there is decoded again, with the same result.
     """
 
     def __init__(self, records: Records, side: int, largest_scale: float | None, budget: int):
@@ -35,39 +39,61 @@ class Pictures:
         self.records = records
         self._side = side
         self._largest_scale = largest_scale
-        self._room = budget
+        mean = self._mean_bytes()
+        self._room_for_recent = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
+        self._room = budget - self._room_for_recent
         self._kept: dict[int, np.ndarray] = {}
+        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()  # the one used longest ago first
         self._lock = threading.Lock()
 
     def example(self, index: int) -> Example:
         """The example of record `index`; its picture is read-only."""
         record = self.records[index]
-        times = self._halvings(record)
-        image = self._kept.get(index)
+        times = self._halvings(record.height, record.width)
+        image = self._find(index)
         if image is None:
-            image = halve(read_checked(record), times)
+            image = read_checked(record, times)
             image.flags.writeable = False
             self._keep(index, image)
         return Example(image, record.boxes * np.float32(0.5**times), record.labels, record.ignore)
 
-    def _halvings(self, record: Record) -> int:
+    def _halvings(self, height: int, width: int) -> int:
         if self._largest_scale is None:
             return 0
-        scale = fit_scale(record.height, record.width, (self._side, self._side)) * self._largest_scale
-        return halvings(record.height, record.width, scale)
+        scale = fit_scale(height, width, (self._side, self._side)) * self._largest_scale
+        return halvings(height, width, scale)
+
+    def _mean_bytes(self) -> float:
+        """Of a picture as it is kept, estimated from a thousand of them."""
+        sizes = self.records.sizes[:: max(1, len(self.records) // 1000)].tolist()
+        areas = [3 * width * height / 4 ** self._halvings(height, width) for width, height in sizes]
+        return sum(areas) / max(len(areas), 1)
+
+    def _find(self, index: int) -> np.ndarray | None:
+        with self._lock:
+            if index in self._recent:
+                self._recent.move_to_end(index)
+            return self._kept.get(index, self._recent.get(index))
 
     def _keep(self, index: int, image: np.ndarray) -> None:
-        """Nothing is ever thrown out: with every picture used once an epoch, the first ones are as good as any."""
         with self._lock:
-            if image.nbytes <= self._room and index not in self._kept:
+            if index in self._kept or index in self._recent:  # another thread was as fast
+                return
+            if image.nbytes <= self._room:
                 self._room -= image.nbytes
                 self._kept[index] = image
+                return
+            self._room_for_recent -= image.nbytes
+            self._recent[index] = image
+            while self._room_for_recent < 0:
+                self._room_for_recent += self._recent.popitem(last=False)[1].nbytes
 
 
-def read_checked(record: Record) -> np.ndarray:
-    """The picture of a record, uint8 RGB [H, W, 3]; an error where it is not of the size that the boxes refer to."""
-    image = read_image(record.image_path)
-    height, width = image.shape[:2]
+def read_checked(record: Record, times: int = 0) -> np.ndarray:
+    """The picture of a record, uint8 RGB [H, W, 3], halved so many times; an error where the file's is not of the size
+    that the boxes refer to.
+    """
+    image, (width, height) = read_halved(record.image_path, times)
     if (width, height) != (record.width, record.height):
         raise BadInput(
             f"{record.image_path}: the image is {width} x {height} pixels, its annotation is for "

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detect.data.augmentation import Augmentation, jitter_colours, random_view
+from detect.data.augmentation import Augmentation, random_colours, random_view
 from detect.data.mixing import MOSAIC_PICTURES, mix_up, mosaic
-from detect.data.pictures import Pictures
+from detect.data.pictures import WINDOW, Pictures
 from detect.data.user_transform import UserTransform
 from detect.structures import Example
 
@@ -41,20 +41,19 @@ class Samples:
     def sample(self, position: int, side: int) -> Example:
         """The augmented example [side, side, 3] at a position of the stream, counted from 0."""
         rng = self._generator(position)
-        sources = self._draw_sources(rng, self.record_index(position))
+        sources, colours = self._draw_sources(rng, position), random_colours(self.settings, rng)
         examples = [self._example(index, rng) for index in sources.pictures]
         if len(examples) == 1:
-            example = random_view(examples[0], self.settings, rng, side)
+            example = random_view(examples[0], self.settings, rng, side, colours)
         else:
-            example = mosaic(examples, self.settings, rng, side)
+            example = mosaic(examples, self.settings, rng, side, colours)
         if sources.partner is not None:
-            example = mix_up(example, self._example(sources.partner, rng), self.settings, rng)
-        jitter_colours(example.image, self.settings, rng)
+            example = mix_up(example, self._example(sources.partner, rng), self.settings, rng, colours)
         return example
 
     def sources(self, position: int) -> Sources:
         """The records that make the sample at a position."""
-        return self._draw_sources(self._generator(position), self.record_index(position))
+        return self._draw_sources(self._generator(position), position)
 
     def image_paths(self, position: int) -> tuple[Path, ...]:
         """The images that make the sample at a position."""
@@ -72,9 +71,14 @@ class Samples:
         epoch = position // len(self.pictures.records)
         return np.random.default_rng([SAMPLE, self.seed, epoch, self.record_index(position)])
 
-    def _draw_sources(self, rng: np.random.Generator, index: int) -> Sources:
+    def _draw_sources(self, rng: np.random.Generator, position: int) -> Sources:
+        """The others of a mosaic, or of a mix-up, are those of the last `WINDOW` positions: they are likely still there
+        where not all pictures are kept. Near the start of the stream, it is positions to come.
+        """
         in_mosaic, in_mixup = rng.random(2) < (self.settings.mosaic, self.settings.mixup)
-        *others, partner = rng.integers(len(self.pictures.records), size=MOSAIC_PICTURES).tolist()
+        back = rng.integers(1, min(WINDOW, len(self.pictures.records)) + 1, size=MOSAIC_PICTURES)
+        *others, partner = (self.record_index(abs(position - step)) for step in back.tolist())
+        index = self.record_index(position)
         return Sources((index, *others) if in_mosaic else (index,), partner if in_mixup else None)
 
     def _example(self, index: int, rng: np.random.Generator) -> Example:

@@ -10,6 +10,7 @@ import math
 import cv2
 import numpy as np
 
+from detect.data.colour import ColourShift
 from detect.structures import Example
 
 GREY = 114  # what a canvas shows where no picture lies; YOLOX, yolox/data/data_augment.py
@@ -49,11 +50,55 @@ def rotation_and_shear(rotate_degrees: float, shear_x_degrees: float, shear_y_de
     return rotation @ shear
 
 
-def paint_example(example: Example, matrix: np.ndarray, canvas: np.ndarray) -> Truth:
-    """Paint the picture on `canvas` in place; what is visible of its boxes there, boxes of ignored regions included."""
-    paint(example.image, matrix, canvas)
+def paint_example(example: Example, matrix: np.ndarray, canvas: np.ndarray, colours: ColourShift) -> Truth:
+    """Paint the picture on `canvas` in place; what is visible of its boxes there, boxes of ignored regions included.
+
+    Pictures that are flipped or moved, but neither turned nor sheared, may end up to a pixel, of their own or of the
+    canvas, beside `matrix`; so do their boxes.
+    """
+    if is_upright(matrix) and not is_scaling(matrix):
+        matrix = paint_upright(example.image, matrix, canvas, colours)
+    else:
+        paint(colours.apply(example.image), matrix, canvas)
     height, width = canvas.shape[:2]
     return visible(move_boxes(example.boxes, matrix), example.labels, example.ignore, height, width)
+
+
+def is_upright(matrix: np.ndarray) -> bool:
+    """Whether it only scales, flips and moves."""
+    return bool(matrix[0, 1] == 0 and matrix[1, 0] == 0)
+
+
+def is_scaling(matrix: np.ndarray) -> bool:
+    """Whether it only scales, about the origin."""
+    across, down = matrix[0, 0], matrix[1, 1]
+    return bool(across > 0 and down > 0 and np.array_equal(matrix, scaling(across, down)))
+
+
+def paint_upright(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray, colours: ColourShift) -> np.ndarray:
+    """As `paint`, for an upright matrix: from whole pixels of the picture to whole pixels of the canvas.
+
+    That is a crop, resized, which takes a quarter of the time of a warp. Colours are shifted on whichever of the two
+    has fewer pixels.
+
+    Returns:
+        The matrix that was painted with. Its scales may differ a little from those of `matrix`, and from each other.
+    """
+    left, top, right, bottom = _reach(image, matrix, canvas)
+    if right <= left or bottom <= top:
+        return matrix
+    times = _halvings(image, matrix)
+    first_column, last_column, across = _whole_pixels(matrix[0], 0, left, right, image.shape[1], 2**times)
+    first_row, last_row, down = _whole_pixels(matrix[1], 1, top, bottom, image.shape[0], 2**times)
+    part, region = halve(image[first_row:last_row, first_column:last_column], times), canvas[top:bottom, left:right]
+    source_is_smaller = part.size < region.size
+    part = colours.apply(part) if source_is_smaller else part
+    cv2.resize(part, (right - left, bottom - top), dst=region, interpolation=cv2.INTER_LINEAR)
+    if across[0] < 0 or down[1] < 0:
+        cv2.flip(region, {(True, False): 1, (False, True): 0, (True, True): -1}[across[0] < 0, down[1] < 0], dst=region)
+    if not source_is_smaller:
+        region[:] = colours.apply(region)
+    return np.array([across, down, [0, 0, 1]])
 
 
 def paint(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> None:
@@ -73,8 +118,7 @@ def paint(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> None:
     # OpenCV's coordinates are indices: the centre of the first pixel is 0, not 0.5.
     indices = translation(-left - 0.5, -top - 0.5) @ matrix @ translation(0.5, 0.5)
     # A rotated picture covers its reach in part. OpenCV fades its rim into what the canvas holds.
-    straight = matrix[0, 1] == 0 and matrix[1, 0] == 0
-    border = cv2.BORDER_REPLICATE if straight else cv2.BORDER_TRANSPARENT
+    border = cv2.BORDER_REPLICATE if is_upright(matrix) else cv2.BORDER_TRANSPARENT
     region = canvas[top:bottom, left:right]
     size = (right - left, bottom - top)
     cv2.warpAffine(image, indices[:2], size, dst=region, flags=cv2.INTER_LINEAR, borderMode=border)
@@ -123,9 +167,35 @@ def halve(image: np.ndarray, times: int) -> np.ndarray:
 
 
 def _halve_to_scale(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    times = halvings(image.shape[0], image.shape[1], scale)
+    times = _halvings(image, matrix)
     return halve(image, times), matrix @ scaling(2**times, 2**times)
+
+
+def _halvings(image: np.ndarray, matrix: np.ndarray) -> int:
+    """How often the picture is halved before it is painted with this matrix."""
+    (a, b), (c, d) = matrix[:2, :2].tolist()
+    return halvings(image.shape[0], image.shape[1], math.sqrt(abs(a * d - b * c)))
+
+
+def _whole_pixels(
+    line: np.ndarray, axis: int, low: int, high: int, length: int, block: int
+) -> tuple[int, int, list[float]]:
+    """Which source pixels are shown on canvas pixels `low` to `high` of an axis, and the matrix's line for just that.
+
+    Args:
+        line: of the matrix, for this axis.
+        length: pixels of the source; the answer lies in it.
+        block: the answer is multiples of it.
+    """
+    scale, shift = float(line[axis]), float(line[2])
+    near, far = sorted(((low - shift) / scale, (high - shift) / scale))
+    first = min(max(round(near / block), 0), length // block - 1)
+    last = min(max(round(far / block), first + 1), length // block)
+    first, last = first * block, last * block
+    scale = math.copysign((high - low) / (last - first), scale)
+    exact = [0.0, 0.0, (low if scale > 0 else high) - first * scale]
+    exact[axis] = scale
+    return first, last, exact
 
 
 def _fits_by_resizing(image: np.ndarray, matrix: np.ndarray, right: int, bottom: int) -> bool:
@@ -133,9 +203,8 @@ def _fits_by_resizing(image: np.ndarray, matrix: np.ndarray, right: int, bottom:
 
     Resizing by factors, without whole sides, is the same as the warp, within a level, in a third of the time.
     """
-    scaled_only = matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.array_equal(matrix, scaling(matrix[0, 0], matrix[1, 1]))
     width, height = image.shape[1] * matrix[0, 0], image.shape[0] * matrix[1, 1]
-    return scaled_only and right <= round(width) <= right + 1 and bottom <= round(height) <= bottom + 1
+    return is_scaling(matrix) and right <= round(width) <= right + 1 and bottom <= round(height) <= bottom + 1
 
 
 def _reach(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> tuple[int, int, int, int]:

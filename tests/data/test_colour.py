@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detect.data.colour import shift_colours
+from detect.data.colour import MOST_HUE, ColourShift
 
 
 def one_pixel(*rgb: int) -> np.ndarray:
@@ -13,9 +13,7 @@ def one_pixel(*rgb: int) -> np.ndarray:
 
 def test_nothing_to_shift_changes_nothing():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    same = image.copy()
-    shift_colours(same, 0, 0, 0)
-    np.testing.assert_array_equal(same, image)
+    assert ColourShift().apply(image) is image
 
 
 @pytest.mark.parametrize(
@@ -31,19 +29,21 @@ def test_nothing_to_shift_changes_nothing():
 )
 def test_by_hand(shifts, before, after):
     image = one_pixel(*before)
-    shift_colours(image, *shifts)
-    np.testing.assert_allclose(image[0, 0], after, atol=1)
+    shifted = ColourShift(*shifts).apply(image)
+    np.testing.assert_allclose(shifted[0, 0], after, atol=1)
+    np.testing.assert_array_equal(image[0, 0], before)
 
 
-def test_against_the_standard_library():
+@pytest.mark.parametrize("hue", [7, -7, MOST_HUE, -MOST_HUE])
+def test_against_the_standard_library(hue):
     rng = np.random.default_rng(1)
     image = cv2.resize(rng.integers(60, 190, (6, 6, 3)).astype(np.uint8), (12, 12))
     expected = np.zeros((12, 12, 3))
     for row in range(12):
         for column in range(12):
-            hue, saturation, value = colorsys.rgb_to_hsv(*(image[row, column] / 255))
-            shifted = (hue + 7 / 180) % 1, min(1, saturation + 20 / 255), max(0, value - 25 / 255)
+            own, saturation, value = colorsys.rgb_to_hsv(*(image[row, column] / 255))
+            shifted = (own + hue / 180) % 1, min(1, saturation + 20 / 255), max(0, value - 25 / 255)
             expected[row, column] = np.multiply(colorsys.hsv_to_rgb(*shifted), 255)
-    shift_colours(image, 7, 20, -25)
-    assert np.abs(image - expected).max() < 5  # hue in 180 steps is coarse
-    assert np.abs(image - expected).mean() < 1
+    found = ColourShift(hue, 20, -25).apply(image)
+    assert np.abs(found - expected).max() < 5  # hue in 180 steps is coarse
+    assert np.abs(found - expected).mean() < 1

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.data.augmentation import Augmentation
+from detect.data.colour import ColourShift
 from detect.data.mixing import mix_up, mosaic
 from detect.structures import Example
 
@@ -42,7 +43,7 @@ def test_every_rectangle_of_a_mosaic_keeps_its_box(seed, rotate, scale):
     augmentation = Augmentation(rotate_degrees=rotate, shear_degrees=rotate / 5, scale=scale, flip_vertical=0.5)
     order = np.random.default_rng(seed).permutation(4)
     examples = [picture(channel, *SHAPES[channel]) for channel in order]
-    sample = mosaic(examples, augmentation, np.random.default_rng(seed), 112)
+    sample = mosaic(examples, augmentation, np.random.default_rng(seed), 112, ColourShift())
     assert sample.image.shape == (112, 112, 3)
     assert sample.boxes.dtype == np.float32
     assert len(sample.boxes) == len(sample.labels) == len(sample.ignore) <= 3
@@ -56,7 +57,7 @@ def test_at_half_scale_a_mosaic_shows_all_of_its_pictures_without_overlap():
     for level in (10, 20, 30, 40):
         nothing = picture(3, 64, 64)
         examples.append(Example(np.full((64, 64, 3), level, np.uint8), nothing.boxes, nothing.labels, nothing.ignore))
-    sample = mosaic(examples, still, np.random.default_rng(1), 64)
+    sample = mosaic(examples, still, np.random.default_rng(1), 64, ColourShift())
     levels, counts = np.unique(sample.image[..., 0], return_counts=True)
     assert set(levels) <= {10, 20, 30, 40, 114}
     first = np.argwhere(sample.image[..., 0] == 10)
@@ -70,7 +71,7 @@ def test_at_half_scale_a_mosaic_shows_all_of_its_pictures_without_overlap():
 def test_mix_up_averages_two_pictures_and_keeps_both_truths(seed):
     augmentation = Augmentation(mixup_scale=(1.0, 1.5))
     first, second = picture(0, 64, 64), picture(1, 64, 64)
-    sample = mix_up(first, second, augmentation, np.random.default_rng(seed))
+    sample = mix_up(first, second, augmentation, np.random.default_rng(seed), ColourShift())
     assert sample.image.shape == (64, 64, 3)
     np.testing.assert_array_equal(sample.boxes[0], first.boxes[0])
     np.testing.assert_allclose(sample.image[32, 32, 0], 128, atol=1)

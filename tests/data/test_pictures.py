@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from detect.data.images import read_image
+from detect.data.images import read_halved, read_image
 from detect.data.pictures import Pictures, available_memory, default_budget
 from detect.data.records import Record, Records, RecordsBuilder
 from detect.data.warping import halve
@@ -48,15 +49,48 @@ def test_kept_or_not_the_examples_are_the_same(records):
     assert not decoding.example(1).image.flags.writeable
 
 
-def test_no_more_is_kept_than_the_budget_allows(records):
-    pictures = Pictures(records, 1000, 1.0, budget=400 * 300 * 3 + 10)
-    for index in (2, 1, 0):  # the largest does not fit, the next does, then the smallest does not
-        pictures.example(index)
-    assert [pictures.example(index).image is pictures.example(index).image for index in range(3)] == [
-        False,
-        True,
-        False,
-    ]
+def test_where_not_all_fit_those_used_last_are_kept(records):
+    """100 x 80 and 400 x 300 pixels fit together, 801 x 600 never does."""
+    pictures = Pictures(records, 1000, 1.0, budget=(400 * 300 + 100 * 80) * 3)
+
+    def is_kept(index: int) -> bool:
+        return pictures.example(index).image is pictures.example(index).image
+
+    assert [is_kept(index) for index in (0, 1, 2, 0, 1)] == [True, True, False, True, True]
+    smaller = Pictures(records, 1000, 1.0, budget=400 * 300 * 3)
+    first = smaller.example(0).image
+    assert smaller.example(0).image is first
+    smaller.example(1)  # makes room for itself
+    assert smaller.example(0).image is not first
+
+
+def test_beside_those_used_last_the_first_ones_stay(tmp_path):
+    """400 pictures of 30,000 bytes; the last 160 take 4.8 MB, and 40 more fit into the budget."""
+    builder = RecordsBuilder()
+    path = tmp_path / "same.png"
+    cv2.imwrite(str(path), np.zeros((100, 100, 3), np.uint8))
+    for number in range(400):
+        builder.append(
+            Record(path, number, 100, 100, np.zeros((0, 4)), *(np.zeros(0, kind) for kind in (int, bool, float)))
+        )
+    pictures = Pictures(builder.build(), 100, 1.0, budget=200 * 30_000)
+    seen = [pictures.example(index).image for index in range(400)]
+    kept = [index for index in range(400) if pictures._find(index) is seen[index]]
+    assert kept == [*range(40), *range(240, 400)]
+
+
+@pytest.mark.parametrize(("times", "shape"), [(1, (25, 34, 3)), (2, (13, 17, 3)), (3, (7, 9, 3)), (4, (3, 4, 3))])
+def test_jpegs_are_halved_by_their_decoder(tmp_path, times, shape):
+    """67 x 50 pixels, turned by EXIF data; an eighth is the least, and what is left of it is halved by averaging."""
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (50, 67, 3)).astype(np.uint8), (0, 0), 9)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=98, exif=exif)
+    image, size = read_halved(tmp_path / "a.jpg", times)
+    assert (image.shape, size) == ((shape[1], shape[0], 3), (50, 67))
+    averaged = halve(picture, times)
+    stored = np.rot90(image)[: averaged.shape[0], : averaged.shape[1]]
+    assert np.abs(stored.astype(int) - averaged).max() < 12
 
 
 def test_a_picture_of_another_size_than_annotated_is_an_error(records):

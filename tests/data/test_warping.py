@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detect.data.colour import ColourShift
 from detect.data.warping import (
     GREY,
     blank,
@@ -12,6 +13,7 @@ from detect.data.warping import (
     halvings,
     move_boxes,
     paint,
+    paint_upright,
     rotation_and_shear,
     scaling,
     translation,
@@ -191,3 +193,33 @@ def test_a_rectangle_and_its_box_move_together(scale, angle, shear, mirrored, pl
     seen = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) - 300
     # A pointed corner of a turned rectangle does not fill the last pixels.
     np.testing.assert_allclose(seen, hull, atol=1.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    scale=st.floats(0.1, 2.5),
+    mirrored=st.tuples(st.booleans(), st.booleans()),
+    place=st.tuples(st.floats(-90, 90), st.floats(-90, 90)),
+)
+def test_upright_pictures_and_their_boxes_end_together(scale, mirrored, place):
+    """By the matrix that was painted with, which is near the one asked for."""
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[23:59, 31:83] = 255
+    matrix = translation(*place) @ scaling(scale, scale) @ flip(128, 96, *mirrored)
+    canvas, exact = blank(160, 160), blank(160, 160)
+    used = paint_upright(image, matrix, canvas, ColourShift())
+    (seen,) = np.clip(move_boxes(np.array([[31, 23, 83, 59]], np.float32), used), 0, 160)
+    ys, xs = np.nonzero(canvas[..., 0] > 127)
+    ys, xs = ys[canvas[ys, xs, 0] != GREY], xs[canvas[ys, xs, 0] != GREY]
+    if (seen[2:] - seen[:2]).min() > 3:
+        np.testing.assert_allclose([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], seen, atol=1.5)
+
+    white = np.full((96, 128, 3), 255, np.uint8)
+    paint(white, matrix, exact)
+    paint_upright(white, matrix, canvas, ColourShift())
+    np.testing.assert_array_equal(canvas == 255, exact == 255)  # nothing is painted where nothing belongs
+    shown = np.clip(move_boxes(np.array([[0, 0, 128, 96]], np.float32), matrix), 0, 160)[0]
+    if (shown[2:] - shown[:2]).min() > 2:
+        corners = np.linalg.inv(matrix) @ [[shown[0], shown[2]], [shown[1], shown[3]], [1, 1]]
+        beside = (used - matrix) @ corners
+        assert np.abs(beside).max() < 1.1 * max(1, scale)
