@@ -75,12 +75,13 @@ class EfficientNet(Composite):
         self.drops = [DROPPED * index / len(self.blocks) * stochastic for index in range(len(self.blocks))]
 
     def call(self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None) -> list[tf.Tensor]:
-        """`seed`, int32 [2], makes the draws of stochastic depth, in training."""
+        """`seed`, integers [2], makes the draws of stochastic depth, in training."""
         mean, deviation = (LITE_MEAN, LITE_DEVIATION) if self.lite else (MEAN, DEVIATION)
         pixels = (tf.cast(images, tf.float32) - mean) / deviation
         features = activation(self.lite)(self.stem(tf.cast(pixels, self.compute_dtype), training=training))
         if training and any(self.drops):
-            draws = tf.random.stateless_uniform([len(self.blocks), tf.shape(images)[0], 1, 1, 1], seed)
+            shape = [len(self.blocks), tf.shape(images)[0], 1, 1, 1]
+            draws = tf.random.stateless_uniform(shape, seed, alg="philox")  # "auto" differs under XLA
             factors = [keep_or_drop(*pair) for pair in zip(tf.unstack(draws), self.drops, strict=True)]
         else:
             factors = [None] * len(self.blocks)

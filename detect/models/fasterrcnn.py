@@ -144,14 +144,14 @@ class FasterRCNN(Detector):
             objectness: logits [B, A]. anchor_deltas: [B, A, 4], as `decode_deltas` reads them.
             regions: `Regions`, the R proposals or, in training, the sample of them that the second stage looked at.
             logits: [B, R, K + 1], the background last. deltas: [B, R, K, 4], with `DELTA_WEIGHTS`.
-            seed: int32 [2], of the sample of anchors.
+            seed: int64 [2], of the sample of anchors.
             size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         levels = self.neck(self._features(images, training), training=training)
         stage = [self.proposal_head(level) for level in levels]
         objectness, deltas = (tf.concat(part, axis=1) for part in zip(*stage, strict=True))
         frame = geometry(images, extents)
-        seed = self.seed.next() if training else tf.zeros([2], tf.int32)
+        seed = self.seed.next() if training else tf.zeros([2], tf.int64)
         regions = self._propose(objectness, deltas, **frame, training=training)
         if training and targets is not None:
             regions = self._sample(regions, targets, seed)
@@ -213,7 +213,7 @@ class FasterRCNN(Detector):
             size=self.config.region_samples,
             positive_share=0.25,
             foreground=self.config.region_foreground,
-            seed=seed + tf.constant([1, 0]),  # anchors are drawn by `seed` itself
+            seed=seed + tf.constant([1, 0], tf.int64),  # anchors are drawn by `seed` itself
         )
 
     def _pool(self, levels: list[tf.Tensor], regions: Regions) -> tf.Tensor:

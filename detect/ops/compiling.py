@@ -72,11 +72,13 @@ def suits_xla() -> bool:
     Elsewhere, on a CPU, the C++ kernels of TensorFlow that XLA does not know are faster. A `tf.function` keeps the
     answer of its first trace, so it must not be called both under XLA and without.
     """
-    return _on_accelerator() or GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return on_accelerator() or GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
-def _on_accelerator() -> bool:
-    """Whether this process computes on a GPU or TPU."""
+def on_accelerator() -> bool:
+    """Whether this process computes on a GPU or TPU. There XLA compiles whole steps, and not on a CPU, whose
+    convolutions by XLA are slower than oneDNN's.
+    """
     return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
 
 

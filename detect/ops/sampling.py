@@ -23,7 +23,7 @@ def sample_balanced(
         size: how many are drawn; all negatives where there are not enough of them.
         positive_share: how much of `size` positives may take up, rounded down to whole candidates. What they leave,
             negatives fill; they are never filled up with positives.
-        seed: int32 [2]. Equal seeds draw alike.
+        seed: integers [2]. Equal seeds draw alike.
 
     Returns:
         The drawn positives and the drawn negatives, bool [B, A] each. Every candidate of a kind is equally likely.

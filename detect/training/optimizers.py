@@ -58,7 +58,8 @@ class Optimizer:
         self.sizes = [math.prod(variable.shape) for variable in variables]
         self.shapes = [variable.shape for variable in variables]
         decayed = [np.full(size, decays(variable)) for variable, size in zip(variables, self.sizes, strict=True)]
-        self.decayed = np.concatenate(decayed).astype(np.float32)  # [P], 1 where weight decay applies
+        # [P], 0 where weight decay does not apply. A tensor is an argument of the compiled step, an array a part of it.
+        self.decay = tf.constant(settings.weight_decay * np.concatenate(decayed), tf.float32)
         self.iterations = replica_variable(tf.constant(0.0), "iterations")
         names = ("velocity",) if settings.name == "sgd" else ("first_moment", "second_moment")
         self.moments = [replica_variable(tf.zeros(sum(self.sizes)), name) for name in names]
@@ -73,10 +74,11 @@ class Optimizer:
         replica = tf.distribute.get_replica_context()
         if replica.num_replicas_in_sync > 1:
             gradient = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradient)
-        weights, decay = flatten(self.variables), self.settings.weight_decay * self.decayed
+        weights = flatten(self.variables)
         rule = _sgd if self.settings.name == "sgd" else _adamw
         self.iterations.assign_add(1.0)
-        change, *moments = rule(self.settings, gradient, weights, decay, learning_rate, self.iterations, *self.moments)
+        arguments = (gradient, weights, self.decay, learning_rate, self.iterations, *self.moments)
+        change, *moments = rule(self.settings, *arguments)
         for moment, value in zip(self.moments, moments, strict=True):
             moment.assign(value)
         parts = tf.split(change, self.sizes)

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from detect.models.detector import Detector, losses_and_gradients
+from detect.ops.compiling import on_accelerator
 from detect.structures import Batch
 from detect.training.average import WeightAverage
 from detect.training.optimizers import Optimizer
@@ -13,7 +14,8 @@ from detect.training.optimizers import Optimizer
 class TrainingStep:
     """A callable that trains on one step's batches, on every replica of the running strategy.
 
-    It is compiled once for each image size of the run; a batch of another size is an error, not a silent retrace.
+    It is compiled once for each image size of the run; a batch of another size is an error, not a silent retrace. On
+    one accelerator it is a single XLA computation, from the images to the new weights.
     """
 
     def __init__(
@@ -27,7 +29,10 @@ class TrainingStep:
         self.optimizer = optimizer
         self.average = average
         self.strategy = tf.distribute.get_strategy()
-        self.compiled = {size: tf.function(self._update, autograph=False) for size in sizes}
+        # Several replicas add up numbers within the step. TensorFlow refuses to do so within XLA on CPUs, and on GPUs
+        # training may hang (tensorflow/tensorflow issue 61314): with them, XLA compiles only what is `fused`.
+        xla = on_accelerator() and self.strategy.num_replicas_in_sync == 1
+        self.compiled = {size: tf.function(self._update, autograph=False, jit_compile=xla) for size in sizes}
 
     def __call__(self, batches: tuple[Batch, ...], size: int, learning_rate: float, decay: float) -> dict[str, Any]:
         """The losses of the step, summed over replicas, after one update of the weights.

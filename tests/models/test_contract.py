@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from light_models import CLASSES, FIRST, create_light, pictures, truth
 
 from detect import models
 from detect.data.description import open_dataset
@@ -25,51 +26,12 @@ from detect.training.settings import OptimizerSettings
 from detect.training.step import TrainingStep
 
 pytestmark = pytest.mark.slow
-CLASSES = 3
 ALL = models.names()
-FIRST = list({name.split("-")[0]: name for name in reversed(ALL)}.values())
-# Settings that make a first row small enough to be asked much.
-LIGHTER: dict[str, dict] = {
-    "fcos-r18": {"filters": 64},
-    "retinanet-r18": {"filters": 64},
-    "ssd-vgg16": {"width": 0.125},
-    "fasterrcnn-r18": {
-        "filters": 64,
-        "hidden": (128, 128),
-        "proposals": 100,
-        "proposals_in_training": 200,
-        "region_samples": 64,
-    },
-    "efficientdet-d0": {
-        "width": 0.25,
-        "depth": 0.3,
-        "filters": 32,
-        "cells": 1,
-        "layers": 1,
-        "levels": 4,
-        "anchor_scale": 2.0,
-    },
-}
 
 
 @pytest.fixture(scope="module", params=FIRST)
 def detector(request) -> Detector:
-    keras.utils.set_random_seed(0)
-    return models.create(request.param, CLASSES, **LIGHTER.get(request.param, {}))
-
-
-def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:
-    """Noise, of the smallest size that the model takes and `extra` rows and columns."""
-    shape = (batch, detector.smallest_side + extra[0], detector.smallest_side + extra[1], 3)
-    return tf.constant(np.random.default_rng(0).integers(0, 256, shape), tf.uint8)
-
-
-def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
-    """The first picture has two boxes, the others none."""
-    boxes, labels = np.zeros((batch, rows, 4), np.float32), np.full((batch, rows), -1, np.int32)
-    boxes[0, :2] = np.array([[4, 6, 40, 50], [30, 20, 44, 34]]) * detector.smallest_side / 64
-    labels[0, :2] = [2, 0]
-    return Targets(tf.constant(boxes), tf.constant(labels), tf.zeros([batch, rows], bool))
+    return create_light(request.param)
 
 
 def total(losses: dict[str, tf.Tensor]) -> float:
@@ -235,8 +197,7 @@ def test_the_exported_function_predicts_the_same(detector, tmp_path):
 @pytest.mark.parametrize("name", FIRST)
 def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     """Four pictures, found at AP50 above 0.95 within 400 steps."""
-    keras.utils.set_random_seed(0)
-    detector = models.create(name, CLASSES, **LIGHTER.get(name, {}))
+    detector = create_light(name)
     for layer in detector._flatten_layers():
         if isinstance(layer, BatchNormalization):
             layer.momentum = 0.8  # so that the statistics follow such short training

@@ -79,9 +79,9 @@ def xla_suits_what_is_traced():
 
 
 def test_suits_xla_where_it_compiles_the_caller(monkeypatch):
-    monkeypatch.setattr(compiling, "_on_accelerator", lambda: False)
+    monkeypatch.setattr(compiling, "on_accelerator", lambda: False)
     assert not suits_xla()
     assert not any(tf.function(xla_suits_what_is_traced)())
     assert all(tf.function(xla_suits_what_is_traced, jit_compile=True)())
-    monkeypatch.setattr(compiling, "_on_accelerator", lambda: True)
+    monkeypatch.setattr(compiling, "on_accelerator", lambda: True)
     assert suits_xla()

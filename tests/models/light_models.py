@@ -1,0 +1,54 @@
+"""The first row of each family, small enough to be asked much, and what it is asked with."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from detect import models
+from detect.models.detector import Detector
+from detect.structures import Targets
+
+CLASSES = 3
+FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
+# Settings that make a first row small enough to be asked much.
+LIGHTER: dict[str, dict] = {
+    "fcos-r18": {"filters": 64},
+    "retinanet-r18": {"filters": 64},
+    "ssd-vgg16": {"width": 0.125},
+    "fasterrcnn-r18": {
+        "filters": 64,
+        "hidden": (128, 128),
+        "proposals": 100,
+        "proposals_in_training": 200,
+        "region_samples": 64,
+    },
+    "efficientdet-d0": {
+        "width": 0.25,
+        "depth": 0.3,
+        "filters": 32,
+        "cells": 1,
+        "layers": 1,
+        "levels": 4,
+        "anchor_scale": 2.0,
+    },
+}
+
+
+def create_light(name: str) -> Detector:
+    """The model with `LIGHTER` settings and the same weights every time."""
+    keras.utils.set_random_seed(0)
+    return models.create(name, CLASSES, **LIGHTER.get(name, {}))
+
+
+def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:
+    """Noise, of the smallest size that the model takes and `extra` rows and columns."""
+    shape = (batch, detector.smallest_side + extra[0], detector.smallest_side + extra[1], 3)
+    return tf.constant(np.random.default_rng(0).integers(0, 256, shape), tf.uint8)
+
+
+def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
+    """The first picture has two boxes, the others none."""
+    boxes, labels = np.zeros((batch, rows, 4), np.float32), np.full((batch, rows), -1, np.int32)
+    boxes[0, :2] = np.array([[4, 6, 40, 50], [30, 20, 44, 34]]) * detector.smallest_side / 64
+    labels[0, :2] = [2, 0]
+    return Targets(tf.constant(boxes), tf.constant(labels), tf.zeros([batch, rows], bool))

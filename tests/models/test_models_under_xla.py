@@ -1,0 +1,41 @@
+"""Training and prediction of every family are one computation each under XLA, as they are compiled for a GPU."""
+
+import pytest
+import tensorflow as tf
+from light_models import FIRST, create_light, pictures, truth
+from one_computation import check_one_computation
+
+from detect.inference import predictor
+from detect.models.detector import Detector
+from detect.structures import Batch
+from detect.training import step as training
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=FIRST)
+def detector(request) -> Detector:
+    return create_light(request.param)
+
+
+def test_a_training_step_is_one_computation(detector, monkeypatch):
+    monkeypatch.setattr(training, "on_accelerator", lambda: True)
+    side = detector.smallest_side
+    optimizer = Optimizer(OptimizerSettings(), [variable.value for variable in detector.trainable_variables])
+    step = training.TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
+    batch = Batch(pictures(detector), truth(detector), tf.range(2, dtype=tf.int64))
+    check_one_computation(step.compiled[side], (batch,), tf.constant(0.01), tf.constant(0.9))
+
+
+def test_a_prediction_step_is_one_computation(detector):
+    images, side = pictures(detector), detector.smallest_side
+    step = predictor._compile(detector, side, side, images.dtype, xla=True)
+    check_one_computation(step, images, tf.fill([2, 2], float(side)), tf.constant(0.1), tf.constant(0.5))
+
+
+def test_all_variables_can_be_on_a_gpu(detector):
+    """TensorFlow keeps those of type int32 on the host."""
+    assert not [variable.path for variable in detector.variables if variable.dtype == "int32"]

@@ -1,0 +1,93 @@
+"""The step as it is compiled for a GPU: one XLA computation, with the numbers of the plain one."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from one_computation import check_one_computation
+
+from detect.layers.batch_normalization import BatchNormalization
+from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
+from detect.ops.activations import swish
+from detect.structures import Batch, Targets
+from detect.training import step as training
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+
+SIDE = 8
+
+
+class Widths(Detector):
+    """From a convolution, one number an image: the width of its first box, in pictures."""
+
+    def __init__(self):
+        super().__init__(DetectorConfig(), classes=1)
+        self.convolution = keras.layers.Conv2D(4, 3, strides=2, use_bias=False)
+        self.normalization = BatchNormalization()
+        self.width = keras.layers.Dense(1)
+
+    def call(self, images, targets=None, training=False, extents=None):
+        features = self.convolution(tf.cast(images, tf.float32) / 255)
+        features = swish(self.normalization(features, training=training))
+        return {"width": self.width(tf.reduce_mean(features, axis=[1, 2]))[:, 0]}
+
+    def loss(self, outputs, targets):
+        count = sum_over_replicas(tf.cast(tf.shape(outputs["width"])[0], tf.float32))
+        wanted = (targets.boxes[:, 0, 2] - targets.boxes[:, 0, 0]) / SIDE
+        return {"square": tf.reduce_sum(tf.square(outputs["width"] - wanted)) / count}
+
+    def decode(self, outputs, confidence=None, iou=None):
+        raise NotImplementedError("this detector only learns")
+
+
+def batches() -> tuple[Batch, ...]:
+    """Two of two pictures, as a step takes them that accumulates."""
+    random = np.random.default_rng(0)
+    images = tf.constant(random.integers(0, 256, (2, SIDE, SIDE, 3)), tf.uint8)
+    boxes = tf.constant([[[0.0, 0, 4, 4]], [[0, 0, 6, 2]]])
+    targets = Targets(boxes, tf.zeros([2, 1], tf.int32), tf.zeros([2, 1], tf.bool))
+    batch = Batch(images, targets, tf.range(2, dtype=tf.int64))
+    return batch, batch._replace(images=255 - images)
+
+
+def create_step(rule: str) -> training.TrainingStep:
+    keras.utils.set_random_seed(0)
+    detector = Widths()
+    detector(tf.zeros((1, SIDE, SIDE, 3), tf.uint8))
+    settings = OptimizerSettings(name=rule, weight_decay=0.01, clip_norm=1.0)
+    optimizer = Optimizer(settings, [variable.value for variable in detector.trainable_variables])
+    return training.TrainingStep(detector, optimizer, WeightAverage(detector), (SIDE,))
+
+
+def numbers_after_steps(rule: str) -> list[np.ndarray]:
+    """The loss of each of five steps, then all weights, their average and what the optimizer keeps."""
+    step = create_step(rule)
+    losses = [step(batches(), SIDE, learning_rate=0.01, decay=0.9)["square"] for _ in range(5)]
+    assert losses[-1] < losses[0]
+    return [value.numpy() for value in (*losses, *step.average.weights, step.average.average, *step.optimizer.state)]
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adamw"])
+def test_it_gives_the_numbers_of_the_plain_step(rule, monkeypatch):
+    plain = numbers_after_steps(rule)
+    monkeypatch.setattr(training, "on_accelerator", lambda: True)
+    for under_xla, number in zip(numbers_after_steps(rule), plain, strict=True):
+        np.testing.assert_allclose(under_xla, number, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adamw"])
+def test_it_is_one_computation(rule, monkeypatch):
+    monkeypatch.setattr(training, "on_accelerator", lambda: True)
+    check_one_computation(create_step(rule).compiled[SIDE], batches(), tf.constant(0.01), tf.constant(0.9))
+
+
+def test_xla_compiles_it_on_one_accelerator_only(two_devices, monkeypatch):
+    def whole() -> bool:
+        return bool(create_step("sgd").compiled[SIDE]._jit_compile)
+
+    assert not whole()
+    monkeypatch.setattr(training, "on_accelerator", lambda: True)
+    assert whole()
+    with tf.distribute.MirroredStrategy(two_devices).scope():
+        assert not whole()
