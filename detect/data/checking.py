@@ -1,59 +1,18 @@
 """From what annotation files state to records that can be relied on: images that open, boxes within them.
 
-Readers fill an `Annotations`, column by column; `check` reports and removes what is wrong, in whole columns too,
-because a data set may have ten million boxes.
+Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory that the
+annotations have, because a data set may have ten million boxes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from array import array
+from dataclasses import dataclass
 
 import numpy as np
 
+from detect.data.annotations import NO_SIZE, Annotations
 from detect.data.headers import Header, read_header, turn_boxes
-from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.errors import BadInput
-
-NO_SIZE = (0, 0)
-NO_AREA = float("nan")
-
-_TABLE = np.dtype(
-    [("row", "i8"), ("number", "i8"), ("box", "f8", (4,)), ("label", "i4"), ("ignore", "?"), ("area", "f8")]
-)
-
-
-@dataclass
-class Annotations:
-    """One split as its files state it, nothing checked: R images, M boxes."""
-
-    source: str  # the file that lists the images
-    locate_image: Callable[[int], str]  # row -> where that image is named, for messages
-    locate_box: Callable[[int], str]  # number of a box -> where it is stated
-    fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
-    paths: list[str] = field(default_factory=list)  # [R]
-    image_ids: list[int] = field(default_factory=list)  # [R]
-    sizes: list[tuple[int, int]] = field(default_factory=list)  # [R] stated width and height, or NO_SIZE
-    rows: list[int] = field(default_factory=list)  # [M] which image each box is on
-    boxes: list[tuple[float, ...]] = field(default_factory=list)  # [M] x1, y1, x2, y2
-    labels: list[int] = field(default_factory=list)  # [M]
-    ignore: list[bool] = field(default_factory=list)  # [M]
-    areas: list[float] = field(default_factory=list)  # [M] square pixels, or NO_AREA: the box's own
-    problems: Problems = field(default_factory=Problems)  # those met while reading
-
-    def add_image(self, path: str, image_id: int, size: tuple[int, int] = NO_SIZE) -> int:
-        """Adds an image and gives its row."""
-        self.paths.append(path)
-        self.image_ids.append(image_id)
-        self.sizes.append(size)
-        return len(self.paths) - 1
-
-    def add_box(self, row: int, box: tuple, label: int, ignore: bool = False, area: float = NO_AREA) -> None:
-        """Adds a box of the image in `row`."""
-        self.rows.append(row)
-        self.boxes.append(box)
-        self.labels.append(label)
-        self.ignore.append(ignore)
-        self.areas.append(area)
 
 
 @dataclass(frozen=True)
@@ -61,20 +20,22 @@ class _Images:
     """What the headers of R images say."""
 
     kept: np.ndarray  # bool [R], false for one that is missing, unreadable or named before
-    sizes: np.ndarray  # int64 [R, 2], upright width and height, pixels
-    orientations: np.ndarray  # int64 [R], EXIF
+    sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
+    orientations: np.ndarray  # int8 [R], EXIF
 
 
 def check(annotations: Annotations) -> Records:
-    """The records of a split; everything that is wrong goes to its `problems`."""
-    annotations.problems.images_total += len(annotations.paths)
-    annotations.problems.boxes_total += len(annotations.rows)
+    """The records of a split; everything that is wrong goes to its `problems`. Its boxes are changed in place."""
+    annotations.problems.images_total += len(annotations.images)
+    annotations.problems.boxes_total += len(annotations.boxes)
     first = _first_rows(annotations)
     images = _read_headers(annotations, first)
-    table = _table(annotations, first)
+    table = annotations.boxes.table
+    table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
     if annotations.fractions:
-        table["box"] *= np.tile(images.sizes[table["row"]], 2)
+        for side in range(4):
+            table["box"][:, side] *= images.sizes[table["row"], side % 2]
     table = _without_impossible(table, annotations)
     _turn(table, images, annotations)
     table = _within_frame(table, images, annotations)
@@ -84,33 +45,43 @@ def check(annotations: Annotations) -> Records:
 
 def _first_rows(annotations: Annotations) -> np.ndarray:
     """For each image the row where its file is first named; a second naming gives its boxes to the first."""
+    rows = np.arange(len(annotations.images))
     first: dict[str, int] = {}
-    rows = np.array([first.setdefault(path, row) for row, path in enumerate(annotations.paths)], np.int64)
+    for row in _rows_of_equal_hash(annotations):
+        rows[row] = first.setdefault(annotations.path(row), row)
 
     def describe(row: int) -> tuple[str, str]:
         where = annotations.locate_image
-        return where(row), f"{annotations.paths[row]} is already named by {where(int(rows[row]))}"
+        return where(row), f"{annotations.path(row)} is already named by {where(int(rows[row]))}"
 
     repeats = np.flatnonzero(rows != np.arange(len(rows)))
     annotations.problems.add_many("duplicate image", repeats, describe, "joined with the first")
     return rows
 
 
+def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
+    """The images whose path may be another's too, ascending: few, so that only these need be kept as texts."""
+    count = len(annotations.images)
+    hashes = np.fromiter((hash(annotations.path(row)) for row in range(count)), np.int64, count)
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    equal = np.flatnonzero(hashes[1:] == hashes[:-1])
+    return np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
+
+
 def _read_headers(annotations: Annotations, first: np.ndarray) -> _Images:
     kept = first == np.arange(len(first))
-    sizes = np.zeros((len(first), 2), np.int64)
-    orientations = np.ones(len(first), np.int64)
-    for row in np.flatnonzero(kept).tolist():
-        header = _read_header(annotations, row)
-        if header is None:
-            kept[row] = False
-        else:
-            sizes[row], orientations[row] = header.size, header.orientation
-    return _Images(kept, sizes, orientations)
+    sizes, orientations = array("i"), array("b")
+    for row in range(len(first)):
+        header = _read_header(annotations, row) if kept[row] else None
+        kept[row] = header is not None
+        sizes.extend(header.size if header else NO_SIZE)
+        orientations.append(header.orientation if header else 1)
+    return _Images(kept, np.frombuffer(sizes, np.int32).reshape(-1, 2), np.frombuffer(orientations, np.int8))
 
 
 def _read_header(annotations: Annotations, row: int) -> Header | None:
-    path = annotations.paths[row]
+    path = annotations.path(row)
     try:
         return read_header(path)
     except OSError as error:
@@ -121,21 +92,15 @@ def _read_header(annotations: Annotations, row: int) -> Header | None:
     return None
 
 
-def _table(annotations: Annotations, first: np.ndarray) -> np.ndarray:
-    table = np.zeros(len(annotations.rows), _TABLE)
-    table["row"] = first[np.array(annotations.rows, np.int64)]
-    table["number"] = np.arange(len(table))
-    table["box"] = np.array(annotations.boxes, np.float64).reshape(-1, 4)
-    table["label"] = annotations.labels
-    table["ignore"] = annotations.ignore
-    table["area"] = annotations.areas
-    return table
-
-
 def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
     kept = images.kept[table["row"]]
     annotations.problems.lost_boxes += int(np.count_nonzero(~kept))
-    return table[kept]
+    return _select(table, kept)
+
+
+def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The rows where `kept`; the table itself, and no copy, where that is all of them."""
+    return table if kept.all() else table[kept]
 
 
 def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
@@ -158,7 +123,7 @@ def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
     A picture whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
     was annotated: upright is assumed, as all current tools draw it so.
     """
-    stated = np.array(annotations.sizes, np.int64).reshape(-1, 2)
+    stated = annotations.images.sizes
     differing = images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
     sideways = differing & (images.orientations >= 5) & (stated[:, ::-1] == images.sizes).all(axis=1)
 
@@ -176,14 +141,17 @@ def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
 
 def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
     """Clips boxes to their image: silently where less than a pixel is cut, because exporters round."""
-    frame = images.sizes[table["row"]].astype(np.float64)
+    frame = images.sizes[table["row"]]
     outside = ((table["box"][:, 2:] <= 0) | (table["box"][:, :2] >= frame)).any(axis=1)
     table, frame = _drop(table, outside, "box outside its image", annotations), frame[~outside]
-    clipped = np.clip(table["box"], 0, np.tile(frame, 2))
-    past = (np.abs(table["box"] - clipped) >= 1).any(axis=1)
+    past = np.zeros(len(table), bool)
+    for side in range(4):
+        stated = table["box"][:, side]
+        past |= np.abs(stated - np.clip(stated, 0, frame[:, side % 2])) >= 1
     _report(table, past, "box past the frame", "clipped", annotations)
-    table["box"] = clipped
-    return _drop(table, _empty(clipped), "zero-area box", annotations)
+    for side in range(4):
+        np.clip(table["box"][:, side], 0, frame[:, side % 2], out=table["box"][:, side])
+    return _drop(table, _empty(table["box"]), "zero-area box", annotations)
 
 
 def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
@@ -196,38 +164,40 @@ def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
     repeats = np.zeros(len(table), bool)
     repeats[order[1:][same]] = True
     _report(table, repeats, "duplicate box", "the first is kept", annotations)
-    return table[~repeats]
+    return _select(table, ~repeats)
 
 
 def _drop(table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations) -> np.ndarray:
     _report(table, bad, kind, "dropped", annotations)
     annotations.problems.lost_boxes += int(np.count_nonzero(bad))
-    return table[~bad]
+    return _select(table, ~bad)
 
 
 def _report(table: np.ndarray, bad: np.ndarray, kind: str, action: str, annotations: Annotations) -> None:
     def describe(index: int) -> tuple[str, str]:
         x1, y1, x2, y2 = (f"{value:g}" for value in table["box"][index])
-        image = annotations.paths[table["row"][index]]
+        image = annotations.path(int(table["row"][index]))
         return annotations.locate_box(int(table["number"][index])), f"x {x1}..{x2}, y {y1}..{y2} on {image}"
 
     annotations.problems.add_many(kind, np.flatnonzero(bad), describe, action)
 
 
 def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Records:
-    table = table[np.argsort(table["row"], kind="stable")]
-    kept = np.flatnonzero(images.kept)
-    paths = [annotations.paths[row].encode("utf-8", "surrogateescape") for row in kept]
+    if (table["row"][1:] < table["row"][:-1]).any():
+        table = table[np.argsort(table["row"], kind="stable")]
+    stated, kept = annotations.images, images.kept
+    if not kept.all():
+        stated = stated.select(np.flatnonzero(kept))
     width, height = (table["box"][:, 2:] - table["box"][:, :2]).T
-    stated = np.isfinite(table["area"]) & (table["area"] > 0)
+    has_area = np.isfinite(table["area"]) & (table["area"] > 0)
     return Records(
-        paths=b"".join(paths),
-        path_ends=np.cumsum([len(path) for path in paths], dtype=np.int64),
-        image_ids=np.array(annotations.image_ids, np.int64)[kept],
-        sizes=images.sizes[kept].astype(np.int32),
-        box_ends=np.cumsum(np.bincount(table["row"], minlength=len(images.kept))[kept], dtype=np.int64),
+        folder=annotations.folder,
+        paths=stated.names,
+        image_ids=stated.ids,
+        sizes=_select(images.sizes, kept),
+        box_ends=np.cumsum(np.bincount(table["row"], minlength=len(kept))[kept], dtype=np.int64),
         boxes=table["box"].astype(np.float32),
-        labels=table["label"].copy(),
+        labels=table["label"].astype(np.int32),
         ignore=table["ignore"].copy(),
-        areas=np.where(stated, table["area"], width * height),
+        areas=np.where(has_area, table["area"], width * height),
     )

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.annotations import Annotations, StatedImages
 from detect.data.categories import Category, CategoryMap, map_categories, parse_categories
-from detect.data.checking import NO_AREA, NO_SIZE, Annotations
+from detect.data.coco_content import CocoContent, load_coco, locate_box, take_boxes
 from detect.data.dataset import Dataset, assemble, attempt
 from detect.data.headers import SUFFIXES
 from detect.data.locating import split_named
 from detect.data.records import Record
+from detect.data.texts import Texts
 from detect.errors import BadInput
 
 FORMAT = "COCO JSON"
@@ -90,32 +92,15 @@ def read_coco(
     Raises:
         BadInput: a file is no COCO truth, or no split has images.
     """
-    documents = {split: load_coco(file.path) for split, file in files.items()}
-    stated = {str(file.path): _categories(documents[split], str(file.path)) for split, file in files.items()}
+    contents = {split: load_coco(file.path) for split, file in files.items()}
+    stated = {str(file.path): _categories(contents[split]) for split, file in files.items()}
     categories = map_categories(stated, classes)
     notes = [*notes, *categories.notes]
     splits = {
-        split: attempt(partial(_read_split, documents.pop(split), file, categories, notes))
+        split: attempt(partial(_read_split, contents.pop(split), file, categories, notes))
         for split, file in files.items()
     }
     return assemble(source, format, categories.classes, categories.category_ids, splits, notes)
-
-
-def load_coco(path: Path) -> dict[str, Any]:
-    """The content of a COCO truth file; BadInput where it is something else."""
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
-    if isinstance(document, list):
-        raise BadInput(f"{path}: expected COCO annotations, found a list, as results files are.")
-    keys = ("images", "annotations")
-    if not isinstance(document, dict) or not all(isinstance(document.get(key), list) for key in keys):
-        found = ", ".join(document) if isinstance(document, dict) else type(document).__name__
-        raise BadInput(f"{path}: expected COCO annotations with lists 'images' and 'annotations', found: {found}.")
-    return document
 
 
 def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], images: Path) -> None:
@@ -148,98 +133,28 @@ def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _read_split(document: dict, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
-    path = str(file.path)
-    numbers: list[Any] = []  # of each box: its annotation id
-    annotations: Annotations = Annotations(
-        source=path,
-        locate_image=lambda row: f"{path}: image {annotations.image_ids[row]}",
-        locate_box=lambda number: f"{path}: annotation {numbers[number]}",
+def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
+    path = file.path
+    folder, images = _find_images(file, content.images)
+    if folder != path.parent:
+        notes.append(f"images of {path.name} are found in {folder}")
+    return Annotations(
+        source=str(path),
+        locate_image=lambda row: f"{path}: image {images.ids[row]}",
+        locate_box=partial(locate_box, path),
+        folder=str(folder),
+        images=images,
+        boxes=take_boxes(content, categories.labels[str(path)]),
+        problems=content.problems,
     )
-    images = _well_formed_images(document["images"], annotations)
-    folder, names = _find_images(file, [image["file_name"] for image in images])
-    if folder != file.path.parent:
-        notes.append(f"images of {file.path.name} are found in {folder}")
-    rows = _add_images(images, [os.path.join(folder, name) for name in names], annotations)
-    _add_boxes(document["annotations"], rows, categories.labels[path], numbers, annotations)
-    return annotations
 
 
-def _categories(document: dict, where: str) -> list[Category]:
-    used = {entry.get("category_id") for entry in document["annotations"] if isinstance(entry, dict)}
-    return parse_categories(document.get("categories"), used, where)
+def _categories(content: CocoContent) -> list[Category]:
+    return parse_categories(content.categories, content.used_categories(), str(content.path))
 
 
-def _well_formed_images(entries: list, annotations: Annotations) -> list[dict]:
-    """The entries of `images` that have an integer id, of their own, and a file name."""
-    good: dict[int, dict] = {}
-    problems = annotations.problems
-    for position, entry in enumerate(entries):
-        where = f"{annotations.source}: image entry {position}"
-        if not isinstance(entry, dict) or type(entry.get("id")) is not int or not _is_name(entry.get("file_name")):
-            kind, what = "malformed image entry", f"no integer 'id' or no 'file_name': {entry!r:.120}"
-        elif entry["id"] in good:
-            kind, what = "repeated image id", f"id {entry['id']} is already {good[entry['id']]['file_name']!r}"
-        else:
-            good[entry["id"]] = entry
-            continue
-        problems.images_total += 1
-        problems.add(kind, where, what, "left out", images=1)
-    return list(good.values())
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _add_images(images: list[dict], paths: list[str], annotations: Annotations) -> dict[int, int]:
-    """Adds the images and gives the row of each id."""
-    rows = {}
-    for image, path in zip(images, paths, strict=True):
-        width, height = image.get("width"), image.get("height")
-        stated = (width, height) if type(width) is int and type(height) is int else NO_SIZE
-        rows[image["id"]] = annotations.add_image(path, image["id"], stated)
-    return rows
-
-
-def _add_boxes(
-    entries: list, rows: Mapping[int, int], labels: Mapping[int, int], numbers: list, annotations: Annotations
-) -> None:
-    problems = annotations.problems
-    for position, entry in enumerate(entries):
-        try:
-            x, y, width, height = map(float, entry["bbox"])
-            row, label = rows[entry["image_id"]], labels[entry["category_id"]]
-        except (TypeError, ValueError, KeyError, OverflowError):
-            kind, what = _what_is_wrong(entry, rows, labels)
-            number = entry.get("id") if isinstance(entry, dict) else None
-            where = f"{annotations.source}: " + (f"annotation {number}" if number else f"annotation entry {position}")
-            problems.boxes_total += 1
-            problems.add(kind, where, what, "dropped", boxes=1)
-            continue
-        numbers.append(entry.get("id", f"entry {position}"))
-        area = entry.get("area")
-        area = float(area) if isinstance(area, int | float) else NO_AREA
-        annotations.add_box(row, (x, y, x + width, y + height), label, bool(entry.get("iscrowd")), area)
-
-
-def _what_is_wrong(entry: Any, rows: Mapping[int, int], labels: Mapping[int, int]) -> tuple[str, str]:
-    if not isinstance(entry, dict):
-        return "malformed annotation", f"expected an object, found {entry!r:.80}"
-    image, category = entry.get("image_id"), entry.get("category_id")
-    if not _has(rows, image):
-        return "unknown image", f"image_id {image!r} is not among the images"
-    if not _has(labels, category):
-        return "unknown class", f"category_id {category!r} is not among the classes"
-    return "malformed annotation", f"expected 'bbox' of four numbers, found {entry.get('bbox')!r:.80}"
-
-
-def _has(known: Mapping[int, int], number: Any) -> bool:
-    return isinstance(number, int) and number in known
-
-
-def _find_images(file: CocoFile, names: list[str]) -> tuple[Path, list[str]]:
-    """The folder that holds the most of the named images, the first of equals, and the names as found in it.
+def _find_images(file: CocoFile, images: StatedImages) -> tuple[Path, StatedImages]:
+    """The folder that holds the most of the named images, the first of equals, and the images as named in it.
 
     Candidates: the JSON's own folder; `images` in it and beside it; a folder beside either named as the JSON is, after
     `instances_` (train2017); one named as its split; and the JSON's parent folder. Where no name is found as it
@@ -249,13 +164,21 @@ def _find_images(file: CocoFile, names: list[str]) -> tuple[Path, list[str]]:
         BadInput: none of them holds any of the images.
     """
     candidates = [file.images] if file.images else _candidate_folders(file.path)
-    stated = [name.replace("\\", "/") for name in names]
-    for tried in (stated, [name.rsplit("/", 1)[-1] for name in stated]):
-        for sample in (tried[:: max(len(tried) // _NAMES_TRIED, 1)], tried):
-            held = [sum((folder / name).is_file() for name in sample) for folder in candidates]
+    names = images.names
+    if any("\\" in name for name in names):
+        images.names = Texts(name.replace("\\", "/") for name in names)
+    for cut in (False, True):
+        if cut:
+            images.names = Texts(name.rsplit("/", 1)[-1] for name in images.names)
+        for step in (max(len(names) // _NAMES_TRIED, 1), 1):
+            held = [_count_held(folder, images.names[::step]) for folder in candidates]
             if max(held) or not names:
-                return candidates[held.index(max(held))], tried
+                return candidates[held.index(max(held))], images
     raise BadInput(_no_images(file, names, candidates))
+
+
+def _count_held(folder: Path, names: Sequence[str]) -> int:
+    return sum(os.path.isfile(os.path.join(folder, name)) for name in names)
 
 
 def _candidate_folders(path: Path) -> list[Path]:
@@ -267,7 +190,7 @@ def _candidate_folders(path: Path) -> list[Path]:
     return [candidate for candidate in dict.fromkeys(candidates) if candidate.is_dir()]
 
 
-def _no_images(file: CocoFile, names: list[str], candidates: list[Path]) -> str:
+def _no_images(file: CocoFile, names: Sequence[str], candidates: list[Path]) -> str:
     looked = ", ".join(str(folder) for folder in candidates)
     text = f"{file.path}: none of the {len(names)} images that it names exists ({names[0]!r} ...). Looked in {looked}."
     others = [path for path in (file.images or file.path.parent).iterdir() if path.suffix.lower() in SUFFIXES]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from detect.data.checking import Annotations
+from detect.data.annotations import Annotations
 from detect.data.dataset import Dataset, assemble, attempt
 from detect.data.locating import locate, read_lines
 from detect.data.yolo import map_names, read_labels, read_list

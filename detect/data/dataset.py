@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.data.checking import Annotations, check
+from detect.data.annotations import Annotations
+from detect.data.checking import check
 from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.errors import BadInput, did_you_mean
@@ -109,7 +110,7 @@ def _same_images(records: Mapping[str, Records]) -> list[str]:
     return [
         f"splits {first!r} and {second!r} are the same images: scores on one say nothing of images new to the other"
         for first, second in pairs
-        if records[first].paths == records[second].paths
+        if (records[first].folder, records[first].paths) == (records[second].folder, records[second].paths)
     ]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.data.texts import Texts
+
 
 @dataclass(frozen=True)
 class Record:
@@ -29,13 +31,13 @@ class Record:
 class RecordsBuilder:
     """Collects records one by one; `build` packs them."""
 
-    _paths: list[bytes] = field(default_factory=list)
+    _paths: Texts = field(default_factory=Texts)
     _images: list[tuple[int, int, int, int]] = field(default_factory=list)  # id, width, height, number of boxes
     _boxes: list[np.ndarray] = field(default_factory=list)
 
     def append(self, record: Record) -> None:
         count = len(record.boxes)
-        self._paths.append(str(record.image_path).encode("utf-8", "surrogateescape"))
+        self._paths.append(str(record.image_path))
         self._images.append((record.image_id, record.width, record.height, count))
         if count:
             columns = [record.boxes, record.labels[:, None], record.ignore[:, None], record.areas[:, None]]
@@ -45,8 +47,8 @@ class RecordsBuilder:
         images = np.array(self._images, np.int64).reshape(-1, 4)
         boxes = np.concatenate([np.zeros((0, 7)), *self._boxes])
         return Records(
-            paths=b"".join(self._paths),
-            path_ends=np.cumsum([len(path) for path in self._paths], dtype=np.int64),
+            folder="",
+            paths=self._paths,
             image_ids=images[:, 0].copy(),
             sizes=images[:, 1:3].astype(np.int32),
             box_ends=np.cumsum(images[:, 3]),
@@ -61,8 +63,8 @@ class RecordsBuilder:
 class Records(Sequence):
     """A read-only sequence of `Record`, R images with M boxes in all."""
 
-    paths: bytes  # UTF-8 paths, one after the other
-    path_ends: np.ndarray  # int64 [R], where each path ends
+    folder: str  # in which all images are; empty where they are in several, and `paths` are whole
+    paths: Texts  # [R], within the folder
     image_ids: np.ndarray  # int64 [R]
     sizes: np.ndarray  # int32 [R, 2], width and height
     box_ends: np.ndarray  # int64 [R], where the boxes of each image end
@@ -96,12 +98,22 @@ class Records(Sequence):
         return (self[index] for index in range(len(self)))
 
     def image_path(self, index: int) -> Path:
-        start = self.path_ends[index - 1] if index else 0
-        return Path(self.paths[start : self.path_ends[index]].decode("utf-8", "surrogateescape"))
+        return Path(self.folder, self.paths[index])
 
     def select(self, indices) -> "Records":
         """The records at `indices`, in that order."""
-        builder = RecordsBuilder()
-        for index in indices:
-            builder.append(self[int(index)])
-        return builder.build()
+        rows = np.arange(len(self))[np.asarray(indices, np.int64)]
+        counts = np.diff(self.box_ends, prepend=0)[rows]
+        box_ends = np.cumsum(counts)
+        boxes = np.arange(counts.sum()) + np.repeat(self.box_ends[rows] - box_ends, counts)
+        return Records(
+            folder=self.folder,
+            paths=self.paths.select(rows),
+            image_ids=self.image_ids[rows],
+            sizes=self.sizes[rows],
+            box_ends=box_ends,
+            boxes=self.boxes[boxes],
+            labels=self.labels[boxes],
+            ignore=self.ignore[boxes],
+            areas=self.areas[boxes],
+        )

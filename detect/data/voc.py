@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.data.checking import NO_SIZE, Annotations
+from detect.data.annotations import NO_SIZE, Annotations
 from detect.data.dataset import Dataset, assemble
 from detect.data.headers import SUFFIXES
 from detect.data.locating import read_lines, split_named
@@ -193,7 +193,7 @@ def _annotations(
 
     annotations = Annotations(source, lambda row: pictures[row].line, locate_box, problems=problems)
     for picture in pictures:
-        row = annotations.add_image(picture.path, len(annotations.paths) + 1, picture.size)
+        row = annotations.add_image(picture.path, len(annotations.images) + 1, picture.size)
         for thing in picture.objects:
             if thing.name in labels:
                 origins.append((picture, thing))

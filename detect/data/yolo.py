@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from detect.data.annotations import Annotations
 from detect.data.categories import Category, CategoryMap, map_categories
-from detect.data.checking import Annotations
 from detect.data.dataset import Dataset, assemble, attempt
 from detect.data.headers import SUFFIXES
 from detect.data.locating import locate, locate_all, read_lines
@@ -80,7 +80,7 @@ def read_labels(
     )
     labelled, unlabelled = 0, 0
     for image, _ in images:
-        row = annotations.add_image(image, len(annotations.paths) + 1)
+        row = annotations.add_image(image, len(annotations.images) + 1)
         label_path, text = _label_text(image)
         if text is None:
             unlabelled += os.path.exists(image)  # a missing image is reported as such

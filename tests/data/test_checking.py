@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detect.data.checking import Annotations, check
+from detect.data.annotations import Annotations
+from detect.data.checking import check
 
 WIDTH, HEIGHT = 64, 48
 FRAME = (0.0, 0.0, 10.0, 10.0)
@@ -120,7 +121,7 @@ def test_missing_and_unreadable_images_are_lost_with_their_boxes(found, tmp_path
 
 def test_an_image_named_twice_is_joined(found, tmp_path):
     found.add_box(0, FRAME, 0)
-    again = found.add_image(found.paths[0], 8)
+    again = found.add_image(found.path(0), 8)
     found.add_box(again, FRAME, 0)  # the same object
     found.add_box(again, FRAME, 1)
     records = check(found)
@@ -133,7 +134,7 @@ def test_an_image_named_twice_is_joined(found, tmp_path):
 def test_boxes_may_be_stated_in_any_order(tmp_path, write_picture):
     found = annotations()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        found.add_image(str(write_picture(tmp_path / name)), len(found.paths) + 1)
+        found.add_image(str(write_picture(tmp_path / name)), len(found.images) + 1)
     for row, label in [(2, 0), (0, 1), (2, 2), (0, 3)]:
         found.add_box(row, FRAME, label)
     assert [record.labels.tolist() for record in check(found)] == [[1, 3], [], [0, 2]]
@@ -157,8 +158,8 @@ def turned(path, orientation: int) -> str:
 def test_boxes_drawn_before_the_exif_rotation_are_turned(tmp_path):
     found = annotations()
     for orientation in (6, 8, 6, 3):
-        path = turned(tmp_path / f"{len(found.paths)}.jpg", orientation)
-        found.add_image(path, 1, (HEIGHT, WIDTH) if len(found.paths) == 2 else (WIDTH, HEIGHT))
+        path = turned(tmp_path / f"{len(found.images)}.jpg", orientation)
+        found.add_image(path, 1, (HEIGHT, WIDTH) if len(found.images) == 2 else (WIDTH, HEIGHT))
     for row in range(4):
         found.add_box(row, (4, 2, 10, 20), 0)
     records = check(found)
@@ -172,7 +173,7 @@ def test_boxes_drawn_before_the_exif_rotation_are_turned(tmp_path):
 
 
 def test_a_stated_size_that_differs_is_reported(found):
-    found.sizes[0] = (128, 96)
+    found.images.sizes[0] = (128, 96)
     found.add_box(0, (10, 10, 20, 20), 0)
     found.add_box(0, (100, 10, 120, 20), 0)
     record = check(found)[0]

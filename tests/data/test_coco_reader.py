@@ -5,13 +5,13 @@ import pytest
 
 from detect.data.coco import (
     CocoFile,
-    load_coco,
     read_coco,
     read_coco_file,
     read_coco_folder,
     read_roboflow,
     write_coco,
 )
+from detect.data.coco_content import load_coco
 from detect.data.dataset import check_losses, split
 from detect.errors import BadInput
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.data.checking import Annotations
+from detect.data.annotations import Annotations
 from detect.data.dataset import Dataset, assemble, attempt, check_losses, split, with_validation
 from detect.errors import BadInput
 

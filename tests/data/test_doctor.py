@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.data.checking import Annotations
+from detect.data.annotations import Annotations
 from detect.data.dataset import Dataset, assemble
 from detect.data.doctor import copies, examine, tables, undecodable
 
