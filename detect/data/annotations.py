@@ -1,7 +1,7 @@
 """What annotation files state, nothing checked: the images and boxes of one split, packed.
 
-A data set may have ten million boxes, and as Python objects each is half a kilobyte. Here an image is its name and 24
-bytes, and a box 65; NumPy sees them as arrays, without a copy.
+A data set may have ten million boxes, and as Python objects an image and its box are more than a kilobyte. Here an
+image is its name and 24 bytes, and a box 65; NumPy sees them as arrays, without a copy.
 """
 
 import os

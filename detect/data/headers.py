@@ -97,7 +97,7 @@ def _has_end(file: BinaryIO, header: Header) -> bool:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - _TAIL, header.scan_start))
     tail = file.read(_TAIL)
-    if (_JPEG_END if header.components else _PNG_END) in tail:
+    if tail.rfind(_JPEG_END if header.components else _PNG_END) >= 0:  # from the end, where it mostly is
         return True
     file.seek(0)
     if header.components:
