@@ -3,6 +3,7 @@
 # make unit    the quick ones of them
 # make lint    style and types
 # make parity  our models beside torchvision's own, with the same weights on the same pictures
+# make bench   our speed beside that of other projects; installs them, and takes an hour
 # make docs    write the generated pages of docs/ again
 # make clean   remove what these made; runs/ stays
 #
@@ -29,7 +30,7 @@ define CHECK_PYTHON
 		exit 2; }
 endef
 
-.PHONY: demo test unit lint parity docs clean
+.PHONY: demo test unit lint parity bench docs clean
 
 demo: .venv/installed
 	.venv/bin/detect demo
@@ -49,11 +50,14 @@ lint: .venv/installed-tests
 parity: .venv-parity/installed
 	$(IN_PARITY) -m pytest -q tests/parity
 
+bench: .venv/installed
+	$(IN_VENV) tools/measure_speed.py
+
 docs: .venv/installed
 	$(IN_VENV) tools/write_documents.py
 
 clean:
-	rm -rf .venv .venv-parity demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-parity .venv-peers demo .pytest_cache .mypy_cache .ruff_cache
 
 # The stamps live in .venv, so that removing it is enough to start afresh.
 .venv/installed: pyproject.toml tools/choose_opencv.py

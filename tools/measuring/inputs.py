@@ -1,6 +1,7 @@
 """What comparisons work on: files made once for a call of `measure_speed.py`, and real pictures and videos."""
 
 import functools
+import itertools
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from measuring.workers import Worker
 
+FRAMES = 200  # of the video
 IMAGES, OBJECTS, DETECTIONS, CLASSES = 5_000, 36_000, 500_000, 80  # of COCO's validation split, and results for it
 
 
@@ -22,15 +24,28 @@ class Inputs:
             folder: where to write.
         """
         self.bccd = data / "bccd"
-        self.video = data / "videos" / "one-by-one-person-detection.mp4"
+        self._long_video = data / "videos" / "one-by-one-person-detection.mp4"
         self.folder = folder
-        for path in (self.bccd, self.video):
+        for path in (self.bccd, self._long_video):
             if not path.exists():
                 raise SystemExit(f"{path} is not there: give the folder that holds bccd and videos with --data.")
 
     @functools.cached_property
     def photo(self) -> Path:
         return min((self.bccd / "JPEGImages").glob("*.jpg"))
+
+    @functools.cached_property
+    def video(self) -> Path:
+        """The first `FRAMES` frames, 768 x 432 pixels."""
+        from detect.inference.sources import find_sources, read_frames
+        from detect.inference.video import VideoWriter
+
+        frames = itertools.islice(read_frames(find_sources(str(self._long_video)), print), FRAMES)
+        first = next(frames)
+        with VideoWriter(self.folder / "video.mp4", first.video, first.width, first.height) as writer:
+            for frame in itertools.chain([first], frames):
+                writer.write(frame.image, frame.timestamp)
+        return self.folder / "video.mp4"
 
     @functools.cached_property
     def yolo(self) -> Path:
@@ -94,6 +109,7 @@ class Inputs:
             path.write_text(json.dumps(content))
         return paths
 
+    @functools.cache  # noqa: B019  there is one of these objects in a process
     def growing(self, count: int) -> Path:
         """A COCO file of so many images of one object each; the pictures are links to a hundred of BCCD."""
         root = self.folder / f"images_{count}"

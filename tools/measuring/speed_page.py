@@ -34,7 +34,7 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
 
 def page(rows: Sequence[Row]) -> str:
     where = machine()
-    header = ("figure", "what", "ours", "others", "ratio to the best", "wanted", "reached")
+    header = ("figure", "what", "ours", "others", "ratio to the best", "wanted", "reached", "peak memory, MB")
     lines = [header, ["---"] * len(header), *(cells(row) for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     used = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -58,12 +58,13 @@ Versions: {used}. The raw figures, memory included, are in [results.json](result
 def cells(row: Row) -> list[str]:
     ours, *_ = row.sides.values()
     others = [f"{name} {row.sides[name].median:.4g} ({ratio:.2f})" for name, ratio in row.ratios.items()]
-    wanted = [f"ratio {row.target:g}"] if row.target is not None else []
+    wanted = [f"{row.target:g} x {row.target_of or 'the best'}"] if row.target is not None else []
     wanted += [f"{row.limit:g} {row.unit} at most"] if row.limit is not None else []
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     reached = {None: "", True: "yes", False: "**no**"}[row.reached]
     spread = f"{row.ours:.4g} {row.unit} ({ours.low:.4g} to {ours.high:.4g})"
-    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(wanted), reached]
+    memory = "<br>".join(f"{name} {side.memory:.0f}" for name, side in row.sides.items())
+    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(wanted), reached, memory]
 
 
 def plot(path: Path, rows: Sequence[Row]) -> None:

@@ -31,10 +31,11 @@ class Row:
     text: str
     unit: str
     ours: float
-    peer: float | None  # the best other one
+    peer: float | None  # the best other one, or the one that the target is of
     peer_name: str | None
     ratio: float | None  # to it, above 1 where ours is better: the median of the rounds
     target: float | None  # the least ratio
+    target_of: str | None  # the project it is to, where it is not the best
     limit: float | None  # the most that ours may be
     rounds: int
     measured: str  # day
@@ -77,7 +78,7 @@ def summarize(comparison: Comparison, projects: Sequence[str], answers: list[lis
         project: statistics.median(theirs / ours for ours, theirs in zip(raw[0], values, strict=True))
         for project, values in zip(projects[1:], raw[1:], strict=True)
     }
-    best = min(ratios, key=lambda project: ratios[project], default=None)
+    best = comparison.target_of or min(ratios, key=lambda project: ratios[project], default=None)
     return Row(
         name=comparison.name,
         text=comparison.text,
@@ -87,6 +88,7 @@ def summarize(comparison: Comparison, projects: Sequence[str], answers: list[lis
         peer_name=best,
         ratio=ratios[best] if best else None,
         target=comparison.target,
+        target_of=comparison.target_of,
         limit=comparison.limit,
         rounds=len(raw[0]),
         measured=date.today().isoformat(),
