@@ -1,0 +1,227 @@
+"""Write operations and steps as StableHLO with their inputs, for a machine that has a GPU and XLA but no TensorFlow.
+
+    python tools/export_stablehlo_cases.py FOLDER                     every case
+    python tools/export_stablehlo_cases.py FOLDER nms train           those whose names hold one of these words
+    python tools/export_stablehlo_cases.py FOLDER --list              their names
+
+Each case becomes a folder: module.mlir, the text; inputs.npz, the arguments of its `main` in order, arr_0, arr_1, ...;
+and for operations outputs.npz, what TensorFlow computes on this machine, in the order of the results. Pictures are
+coarse noise and weights random, the average of the weights zeros, so that the files of a training step stay small.
+"""
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from measuring import operands
+
+from detect import models
+from detect.models.detector import Detector
+from detect.ops.assignment import sim_ota
+from detect.ops.boxes import iou
+from detect.ops.losses import sigmoid_focal
+from detect.ops.matching import match_by_iou
+from detect.ops.nms import non_maximum_suppression
+from detect.ops.roi_align import pyramid_roi_align
+from detect.structures import Batch, Targets
+from detect.training.average import WeightAverage
+from detect.training.optimizers import Optimizer
+from detect.training.settings import OptimizerSettings
+from detect.training.step import TrainingStep
+
+MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images of a step
+ARGUMENTS = re.compile(r"func\.func @main\((?P<arguments>.*?)\) -> ", re.DOTALL)
+ARGUMENT = re.compile(r"%arg\d+: tensor<(?P<type>[^>]+)>")
+TRUTHS = re.compile(r'dense<"0x(?P<bytes>[0-9A-F]+)"> : tensor<(?P<shape>[0-9x]+)xi1>')
+TYPES = {"i1": "bool", "ui8": "uint8", "i32": "int32", "i64": "int64", "f32": "float32", "bf16": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function to compile whole, with its arguments."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    answers: bool = field(default=True)  # whether TensorFlow computes the outputs: a step of 64 images takes too long
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    words = [word.lower() for word in arguments.words] or [""]
+    chosen = [name for name in CASES if any(word in name for word in words)]
+    for name in chosen:
+        if not arguments.list:
+            write(CASES[name](), arguments.folder / name)
+        print(name, flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where a folder for each case is made")
+    parser.add_argument("words", nargs="*", help="cases whose names hold one of these; all by default")
+    parser.add_argument("--list", action="store_true", help="print their names only")
+    return parser.parse_args()
+
+
+def write(case: Case, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    function = tf.function(case.function, autograph=False, jit_compile=True)
+    inputs = inputs_of(function, case.arguments)
+    text = function.experimental_get_compiler_ir(*case.arguments)(stage="stablehlo")
+    check_arguments(text, inputs)
+    (folder / "module.mlir").write_text(TRUTHS.sub(one_byte_each, text), encoding="utf-8")
+    np.savez_compressed(folder / "inputs.npz", *inputs)
+    if case.answers:
+        outputs = tf.nest.flatten(function(*case.arguments))
+        np.savez_compressed(folder / "outputs.npz", *(output.numpy() for output in outputs))
+
+
+def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tuple[Any, ...]) -> list[np.ndarray]:
+    """What the compiled function reads: its arguments, and what it captured, variables by their values."""
+    concrete = function.get_concrete_function(*arguments)
+    variables = {id(variable.handle): variable for variable in concrete.variables}
+    captured = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
+    return [value.numpy() for value in (*tf.nest.flatten(arguments), *captured)]
+
+
+def check_arguments(text: str, inputs: list[np.ndarray]) -> None:
+    """The module's own list of arguments must be that of the inputs: XLA leaves out what it finds to be constant."""
+    found = ARGUMENTS.search(text)
+    types = [match["type"] for match in ARGUMENT.finditer(found["arguments"])] if found else []
+    wanted = ["x".join(map(str, (*value.shape, short_name(value)))) for value in inputs]
+    if types != wanted:
+        differing = next((pair for pair in zip(types, wanted, strict=False) if pair[0] != pair[1]), None)
+        raise ValueError(f"expected {len(wanted)} arguments, got {len(types)}; the first that differs: {differing}")
+
+
+def one_byte_each(constant: re.Match[str]) -> str:
+    """A constant of truth values as newer versions of MLIR read it; TensorFlow's writes eight of them to a byte."""
+    shape = [int(length) for length in constant["shape"].split("x")]
+    packed = np.frombuffer(bytes.fromhex(constant["bytes"]), np.uint8)
+    values = np.unpackbits(packed, count=math.prod(shape), bitorder="little")
+    return f'dense<"0x{values.tobytes().hex().upper()}"> : tensor<{constant["shape"]}xi1>'
+
+
+def short_name(value: np.ndarray) -> str:
+    return next(short for short, name in TYPES.items() if name == value.dtype.name)
+
+
+# Operations, at the sizes of the measurements
+
+
+def pairwise_iou() -> Case:
+    anchors, boxes = map(tf.constant, operands.matching_operands())
+    return Case(lambda anchors, boxes: iou(anchors[None], boxes), (anchors, boxes))
+
+
+def matching() -> Case:
+    anchors, boxes = map(tf.constant, operands.matching_operands())
+    labels = tf.zeros(boxes.shape[:2], tf.int32)
+    return Case(lambda *case: match_by_iou(*case), (anchors, boxes, labels, tf.zeros(labels.shape, tf.bool)))
+
+
+def assignment() -> Case:
+    arguments = tuple(map(tf.constant, operands.sim_ota_operands()))
+    return Case(lambda *case: sim_ota(*case), (*arguments, tf.zeros(arguments[-1].shape, tf.bool)))
+
+
+def focal() -> Case:
+    """Forward and backward."""
+
+    def value_and_gradient(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = tf.reduce_sum(sigmoid_focal(logits, labels))
+        return loss, tape.gradient(loss, logits)
+
+    return Case(value_and_gradient, tuple(map(tf.constant, operands.focal_operands())))
+
+
+def suppression(images: int, count: int) -> Case:
+    """From the scores of all classes to boxes."""
+
+    def suppress(boxes: tf.Tensor, scores: tf.Tensor, overlap: tf.Tensor, confidence: tf.Tensor) -> Any:
+        kept, candidates = operands.KEPT, operands.CANDIDATES
+        return non_maximum_suppression(
+            boxes, scores, iou=overlap, confidence=confidence, max_detections=kept, candidates=candidates
+        )
+
+    thresholds = tf.constant(operands.OVERLAP), tf.constant(operands.CONFIDENCE)
+    return Case(suppress, (*map(tf.constant, operands.boxes_and_scores(images, count)), *thresholds))
+
+
+def pooling() -> Case:
+    levels, boxes = operands.pyramid_operands()
+
+    def pool(levels: list[tf.Tensor], boxes: tf.Tensor) -> tf.Tensor:
+        return pyramid_roi_align(levels, boxes, strides=operands.PYRAMID_STRIDES, size=7, samples=2)
+
+    return Case(pool, ([tf.constant(level) for level in levels], tf.constant(boxes)))
+
+
+# Steps
+
+
+def pictures(count: int) -> tf.Tensor:
+    """Noise uint8 [B, H, W, 3] in squares of 32 pixels."""
+    squares = np.random.default_rng(0).integers(0, 256, (count, SIDE // 32, SIDE // 32, 3), np.uint8)
+    return tf.constant(squares.repeat(32, axis=1).repeat(32, axis=2))
+
+
+def create(precision: str) -> Detector:
+    """The model with the same random weights every time."""
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(0)
+    return models.create(MODEL, operands.CLASSES)
+
+
+def training(precision: str) -> Case:
+    """Forward, loss, gradients, update, average, as in a run on one GPU."""
+    detector, random = create(precision), np.random.default_rng(0)
+    boxes = operands.random_boxes(random, (TRAINED, operands.OBJECTS))
+    labels = random.integers(0, operands.CLASSES, boxes.shape[:2], np.int32)
+    labels[:, 8:] = -1  # padding, as most of it is
+    targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, tf.bool))
+    batch = Batch(pictures(TRAINED), targets, tf.range(TRAINED, dtype=tf.int64))
+    average = WeightAverage(detector)
+    average.average.assign(tf.zeros_like(average.average))
+    optimizer = Optimizer(OptimizerSettings(), [variable.value for variable in detector.trainable_variables])
+    step = TrainingStep(detector, optimizer, average, (SIDE,))
+    return Case(step.compiled[SIDE].python_function, ((batch,), tf.constant(1e-3), tf.constant(0.99)), answers=False)
+
+
+def prediction() -> Case:
+    """From pixels to boxes."""
+    detector = create("float32")
+
+    def predict(images: tf.Tensor, extents: tf.Tensor, confidence: tf.Tensor, overlap: tf.Tensor) -> Any:
+        return detector.decode(detector(images, extents=extents), confidence=confidence, iou=overlap)
+
+    thresholds = tf.constant(0.0), tf.constant(operands.OVERLAP)  # so that suppression has its full load
+    arguments = (pictures(PREDICTED), tf.fill([PREDICTED, 2], float(SIDE)), *thresholds)
+    return Case(predict, arguments, answers=False)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "iou": pairwise_iou,
+    "matching": matching,
+    "sim_ota": assignment,
+    "focal": focal,
+    "nms_1": lambda: suppression(1, operands.POINTS),
+    "nms_8": lambda: suppression(operands.IMAGES, operands.POINTS),
+    "roi_align": pooling,
+    "train_bfloat16": lambda: training("mixed_bfloat16"),
+    "train_float32": lambda: training("float32"),
+    "predict": prediction,
+}
+
+
+if __name__ == "__main__":
+    main()
