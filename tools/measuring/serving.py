@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+SETTLING = 1.5  # seconds in which a pipeline makes its next batches ahead, which must not fall into the other's turn
 Work = Callable[[], Any]  # a dictionary that it returns is added to the answer, in place of what is measured here
 
 
