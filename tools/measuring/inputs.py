@@ -23,6 +23,7 @@ class Inputs:
             data: folder with `bccd` (Pascal VOC) and `videos`.
             folder: where to write.
         """
+        data = data.resolve()
         self.bccd = data / "bccd"
         self._long_video = data / "videos" / "one-by-one-person-detection.mp4"
         self.folder = folder

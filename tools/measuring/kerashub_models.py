@@ -8,8 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import keras_hub
 import numpy as np
-from batches import CLASSES, made_up_batch
-from serving import Work, serve
+from measuring.batches import CLASSES, made_up_batch
+from measuring.serving import Work, serve
 
 
 def prepare(work: str) -> Work:

@@ -4,8 +4,8 @@ import sys
 import types
 
 import torch
-from operands import CLASSES, SIDE, sim_ota_operands
-from serving import Work, serve
+from measuring.operands import CLASSES, SIDE, sim_ota_operands
+from measuring.serving import Work, serve
 
 sys.modules.setdefault("loguru", types.SimpleNamespace(logger=types.SimpleNamespace(info=print, error=print)))
 

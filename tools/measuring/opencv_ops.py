@@ -1,8 +1,8 @@
 """Works of `workers.py`: suppression by OpenCV."""
 
 import cv2
-from operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
-from serving import Work, serve
+from measuring.operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
+from measuring.serving import Work, serve
 
 
 def prepare(work: str) -> Work:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving import SETTLING, Work, peak_memory, serve
+from measuring.serving import SETTLING, Work, peak_memory, serve
 
 
 def prepare(work: str) -> Work:
@@ -50,7 +50,7 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
 
 
 def predict(model: str, side: str, file: str, count: str) -> Work:
-    from our_models import model_of
+    from measuring.our_models import model_of
 
     from detect.data.images import read_image
 
@@ -64,7 +64,7 @@ def found(results) -> dict[str, Any]:
 
 
 def video(model: str, side: str, file: str, out: str) -> Work:
-    from our_models import model_of
+    from measuring.our_models import model_of
 
     from detect.inference.run import predict_to_folder
 
@@ -78,14 +78,14 @@ def video(model: str, side: str, file: str, out: str) -> Work:
 
 
 def train(name: str, side: str, batch: str) -> Work:
-    from batches import made_up_batch
-    from our_models import training
+    from measuring.batches import made_up_batch
+    from measuring.our_models import training
 
     return training(name, *made_up_batch(int(side), int(batch)))
 
 
 def save(name: str, side: str, folder: str) -> Work:
-    from our_models import model_of
+    from measuring.our_models import model_of
 
     from detect.models import saving
 

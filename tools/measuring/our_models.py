@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from batches import CLASSES, PREDICTED, TRAINED, made_up_batch
-from operations import multiply_adds, published_side
-from serving import Work, serve
+from measuring.batches import CLASSES, PREDICTED, TRAINED, made_up_batch
+from measuring.operations import multiply_adds, published_side
+from measuring.serving import Work, serve
 
 from detect import models
 from detect.inference.predictor import Model

@@ -3,7 +3,7 @@
 import functools
 
 import tensorflow as tf
-from operands import (
+from measuring.operands import (
     CANDIDATES,
     CONFIDENCE,
     KEPT,
@@ -15,7 +15,7 @@ from operands import (
     pyramid_operands,
     sim_ota_operands,
 )
-from serving import Work, serve
+from measuring.serving import Work, serve
 
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import iou

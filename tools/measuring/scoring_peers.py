@@ -5,7 +5,7 @@ import importlib
 import io
 from typing import Any
 
-from serving import Work, serve
+from measuring.serving import Work, serve
 
 CLASSES = {  # library -> module and names of its two classes
     "pycocotools": ("pycocotools.coco", "COCO", "pycocotools.cocoeval", "COCOeval"),

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
-from batches import CLASSES, PREDICTED, TRAINED, TWINS, made_up_batch
-from serving import Work, serve
+from measuring.batches import CLASSES, PREDICTED, TRAINED, TWINS, made_up_batch
+from measuring.serving import Work, serve
 
 
 def prepare(work: str) -> Work:

@@ -2,7 +2,7 @@
 
 import torch
 import torchvision.models.detection._utils as detection
-from operands import (
+from measuring.operands import (
     CANDIDATES,
     CLASSES,
     CONFIDENCE,
@@ -14,7 +14,7 @@ from operands import (
     matching_operands,
     pyramid_operands,
 )
-from serving import Work, serve
+from measuring.serving import Work, serve
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_focal_loss
 
 

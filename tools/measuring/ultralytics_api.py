@@ -13,7 +13,7 @@ os.environ.setdefault("YOLO_VERBOSE", "false")
 
 import numpy as np
 import torch
-from serving import SETTLING, Work, serve
+from measuring.serving import SETTLING, Work, serve
 from ultralytics import YOLO, settings
 
 MODEL = "yolo11n.yaml"
@@ -75,7 +75,7 @@ def video(side: str, file: str, out: str) -> Work:
 
 def train(side: str, batch: str) -> Work:
     """Forward, loss, gradients, clipping, update, average, as its trainer does them."""
-    from batches import made_up_batch
+    from measuring.batches import made_up_batch
     from ultralytics.cfg import get_cfg
     from ultralytics.nn.tasks import DetectionModel
     from ultralytics.utils.torch_utils import ModelEMA
@@ -104,7 +104,7 @@ def train(side: str, batch: str) -> Work:
 
 
 def nms(images: str, count: str) -> Work:
-    from operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
+    from measuring.operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
     from ultralytics.utils.nms import non_max_suppression
 
     boxes, scores = boxes_and_scores(int(images), int(count))

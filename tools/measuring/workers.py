@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 Answer = dict[str, Any]  # of `serving.measured`, and what the work returned
-HERE = Path(__file__).parent
+TOOLS = Path(__file__).parents[1]
 
 
 class Worker:
@@ -29,12 +29,12 @@ class Worker:
         """
         self.script = script
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  the process writes into it until both are gone
-        command = [str(python), str(HERE / script)]
+        command = [str(python), "-m", f"measuring.{Path(script).stem}"]
         if cores and hasattr(os, "sched_getaffinity"):
             allowed = sorted(os.sched_getaffinity(0))[:cores]
             command = ["taskset", "--cpu-list", ",".join(map(str, allowed)), *command]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
-        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **pipes)
+        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=TOOLS, **pipes)
 
     def __enter__(self) -> "Worker":
         return self
