@@ -30,5 +30,6 @@ class ColourShift:
             return image
         forwards = self.hue >= 0
         hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV if forwards else cv2.COLOR_BGR2HSV)
-        cv2.add(hsv, (abs(self.hue), self.saturation, self.value, 0), dst=hsv)
+        amounts = np.array([abs(self.hue), self.saturation, self.value, 0], np.float64)  # OpenCV's scalar has four
+        cv2.add(hsv, amounts, dst=hsv)
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB if forwards else cv2.COLOR_HSV2BGR, dst=hsv)

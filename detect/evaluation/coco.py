@@ -93,10 +93,11 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
+    measured: dict[str, Any] = evaluation.eval  # type: ignore[assignment]
     return Scores(
         **{name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)},
-        per_class=_per_class(truth, evaluation.eval["precision"], evaluation.eval["recall"]),
-        curves=_curves(truth, evaluation.eval["precision"], evaluation.eval["scores"]),
+        per_class=_per_class(truth, measured["precision"], measured["recall"]),
+        curves=_curves(truth, measured["precision"], measured["scores"]),
         confusion=confusion(truth, found),
         notes=truth.notes,
     )

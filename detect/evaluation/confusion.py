@@ -41,7 +41,7 @@ def confusion(truth: Truth, found: Found, confidence: float = 0.25, overlap: flo
     alone = np.ones(len(boxes), bool)
     alone[partner[partner >= 0]] = False
     alone[_on_crowds(truth.boxes[crowds], truth.images[crowds], boxes, images)] = False
-    np.add.at(counts, (nothing, found_classes[alone]), 1)
+    counts[nothing] += np.bincount(found_classes[alone], minlength=nothing + 1)
     return Confusion(truth.names, counts, confidence, overlap)
 
 

@@ -4,6 +4,7 @@ A ratio is above 1 where ours is better. Targets are for 2 CPU cores.
 """
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -102,8 +103,17 @@ def twin(name: str, side: int, what: str) -> list[Side]:
 
 def training_commands(inputs: Inputs, epochs: int, side: int = 320) -> list[Side]:
     """From the command to the trained model, validation included; both from random weights."""
-    detect_words = ["detect", "train", "--data", inputs.bccd, "--model", "yolox-micro", "--weights", "none"]
-    sizes = ["--image-size", side, "--batch-size", 16, "--epochs", epochs]
+    detect_words: list[str | Path] = [
+        "detect",
+        "train",
+        "--data",
+        inputs.bccd,
+        "--model",
+        "yolox-micro",
+        "--weights",
+        "none",
+    ]
+    sizes = ["--image-size", str(side), "--batch-size", "16", "--epochs", str(epochs)]
     yolo_words = ["yolo", "detect", "train", f"data={inputs.yolo}", "model=yolo11n.yaml", "pretrained=False"]
     options = [f"epochs={epochs}", f"imgsz={side}", "batch=16", "device=cpu", "amp=False", "plots=False"]
     return [
@@ -129,6 +139,10 @@ def video(inputs: Inputs) -> list[Side]:
     return [ours(f"video yolox-micro {work}"), ultralytics(f"video {work}")]
 
 
+def opening(inputs: Inputs, count: int) -> list[Side]:
+    return [ours(f"open {inputs.growing(100)} {inputs.growing(count)}")]
+
+
 def suppression(images: int, boxes: int) -> list[Side]:
     work = f"nms {images} {boxes}"
     return [
@@ -149,7 +163,7 @@ PIPELINES = [
     Comparison(
         f"pipeline, {words}, {cores} core{'s' if cores > 1 else ''}",
         f"files to padded batches at 640 px, {text}",
-        lambda inputs, mosaic=mosaic, cores=cores, kept=kept: pipeline(inputs, mosaic, cores, kept),
+        functools.partial(pipeline, mosaic=mosaic, cores=cores, kept=kept),
         unit="images/s", count=320, target=2.0, cores=cores,
     )
     for cores in (1, 2)
@@ -224,7 +238,7 @@ STARTING = [
 SIZES = {"1 k": 1_000, "10 k": 10_000, "100 k": 100_000, "1 M": 1_000_000}  # images, one box each
 GROWTH = [
     Comparison(f"{words} {size} images", f"a COCO file of {size} images; {text}",
-               lambda inputs, count=count: [ours(f"open {inputs.growing(100)} {inputs.growing(count)}")],
+               functools.partial(opening, count=count),
                unit=unit, figure=figure, limit=limit if size == "1 M" else None, rounds=1, seconds=0)
     for words, text, unit, figure, limit in (
         ("opening", "their headers are read", "s", "seconds", 60),

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,10 @@ class Inputs:
 
         frames = itertools.islice(read_frames(find_sources(str(self._long_video)), print), FRAMES)
         first = next(frames)
+        assert first.video is not None
         with VideoWriter(self.folder / "video.mp4", first.video, first.width, first.height) as writer:
             for frame in itertools.chain([first], frames):
-                writer.write(frame.image, frame.timestamp)
+                writer.write(frame.image, frame.timestamp or Fraction(0))
         return self.folder / "video.mp4"
 
     @functools.cached_property

@@ -7,7 +7,8 @@ import torch
 from measuring.operands import CLASSES, SIDE, sim_ota_operands
 from measuring.serving import Work, serve
 
-sys.modules.setdefault("loguru", types.SimpleNamespace(logger=types.SimpleNamespace(info=print, error=print)))
+sys.modules["loguru"] = types.ModuleType("loguru")  # its logger, which is not needed here
+sys.modules["loguru"].logger = types.SimpleNamespace(info=print, error=print)  # type: ignore[attr-defined]
 
 
 def prepare(work: str) -> Work:

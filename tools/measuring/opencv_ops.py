@@ -15,8 +15,7 @@ def prepare(work: str) -> Work:
     def run() -> None:
         for own, all_scores in zip(rectangles, scores, strict=True):
             classes, best = all_scores.argmax(axis=1), all_scores.max(axis=1)
-            options = {"score_threshold": CONFIDENCE, "nms_threshold": OVERLAP, "top_k": CANDIDATES}
-            kept = cv2.dnn.NMSBoxesBatched(own, best, classes, **options)[:KEPT]
+            kept = cv2.dnn.NMSBoxesBatched(own, best, classes, CONFIDENCE, OVERLAP, top_k=CANDIDATES)[:KEPT]
             _ = own[kept], best[kept], classes[kept]
 
     return run

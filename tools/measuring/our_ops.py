@@ -1,6 +1,6 @@
 """Works of `workers.py`: single operations of this project, as `detect.ops` has them."""
 
-import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 from measuring.operands import (
@@ -27,14 +27,15 @@ from detect.ops.roi_align import pyramid_roi_align
 
 def prepare(work: str) -> Work:
     name, *numbers = work.split()
-    return {"iou": pairwise_iou, "matching": matching, "sim_ota": simota, "focal": focal, "nms": nms, "roi": roi}[name](
-        *map(int, numbers)
-    )
+    works: dict[str, Callable[..., Work]] = {
+        "iou": pairwise_iou, "matching": matching, "sim_ota": simota, "focal": focal, "nms": nms, "roi": roi
+    }  # fmt: skip
+    return works[name](*map(int, numbers))
 
 
 def pairwise_iou() -> Work:
     anchors, boxes = map(tf.constant, matching_operands())
-    return lambda: [finished(iou(anchors, own)) for own in boxes]
+    return lambda: finished([iou(anchors, own) for own in boxes])
 
 
 def matching() -> Work:
@@ -67,19 +68,22 @@ def focal() -> Work:
 def nms(images: int, count: int) -> Work:
     """From the scores of all classes to boxes."""
     boxes, scores = map(tf.constant, boxes_and_scores(images, count))
-    options = {"max_detections": KEPT, "candidates": CANDIDATES}
-    suppress = functools.partial(non_maximum_suppression, **options)
-    return lambda: finished(suppress(boxes, scores, iou=tf.constant(OVERLAP), confidence=tf.constant(CONFIDENCE)))
+    overlap, confidence = tf.constant(OVERLAP), tf.constant(CONFIDENCE)
+
+    def run() -> None:
+        options = {"iou": overlap, "confidence": confidence}
+        finished(non_maximum_suppression(boxes, scores, max_detections=KEPT, candidates=CANDIDATES, **options))
+
+    return run
 
 
 def roi() -> Work:
     levels, boxes = pyramid_operands()
     levels, boxes = [tf.constant(level) for level in levels], tf.constant(boxes)
-    options = {"strides": PYRAMID_STRIDES, "size": 7, "samples": 2}
 
     @tf.function(autograph=False)
     def pooled(levels, boxes):
-        return pyramid_roi_align(levels, boxes, **options)
+        return pyramid_roi_align(levels, boxes, strides=PYRAMID_STRIDES, size=7, samples=2)
 
     return lambda: finished(pooled(levels, boxes))
 

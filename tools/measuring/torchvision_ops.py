@@ -1,5 +1,7 @@
 """Works of `workers.py`: the operations of `our_ops.py` as torchvision and PyTorch have them."""
 
+from collections.abc import Callable
+
 import torch
 import torchvision.models.detection._utils as detection
 from measuring.operands import (
@@ -20,7 +22,10 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_fo
 
 def prepare(work: str) -> Work:
     name, *numbers = work.split()
-    return {"iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi}[name](*map(int, numbers))
+    works: dict[str, Callable[..., Work]] = {
+        "iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi
+    }  # fmt: skip
+    return works[name](*map(int, numbers))
 
 
 def pairwise_iou() -> Work:

@@ -33,8 +33,9 @@ class Worker:
         if cores and hasattr(os, "sched_getaffinity"):
             allowed = sorted(os.sched_getaffinity(0))[:cores]
             command = ["taskset", "--cpu-list", ",".join(map(str, allowed)), *command]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._said}
-        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, cwd=TOOLS, **pipes)
+        self._process = subprocess.Popen(
+            command, text=True, cwd=TOOLS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
+        )
 
     def __enter__(self) -> "Worker":
         return self
