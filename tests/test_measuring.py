@@ -1,0 +1,102 @@
+"""How comparisons are made: processes that take turns, and the numbers of a row."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[1] / "tools"
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+
+
+def test_a_worker_does_what_it_is_told_until_it_is_left():
+    from measuring.workers import Worker
+
+    with Worker(sys.executable, "opencv_ops.py") as worker:
+        first, second = worker.do("nms 1 50"), worker.do("nms 2 50")
+    assert min(answer["seconds"] for answer in (first, second)) > 0
+    assert 2e7 < first["memory"] <= second["memory"] < 4e9
+    assert worker._process.returncode == 0
+
+
+def test_a_failing_work_is_named_and_a_later_one_still_done():
+    from measuring.workers import Worker
+
+    with Worker(sys.executable, "opencv_ops.py") as worker:
+        with pytest.raises(RuntimeError, match=r"(?s)opencv_ops\.py, nms one 50: .*ValueError"):
+            worker.do("nms one 50")
+        assert worker.do("nms 1 50")["seconds"] > 0
+
+
+def test_a_worker_that_cannot_start_says_why():
+    from measuring.workers import Worker
+
+    with (
+        Worker(sys.executable, "no_such_works.py") as worker,
+        pytest.raises(RuntimeError, match=r"No module named measuring\.no_such_works"),
+    ):
+        worker.do("anything")
+
+
+def test_sides_take_turns():
+    from measuring.workers import take_turns
+
+    order: list[str] = []
+
+    def side(name):
+        def work():
+            order.append(name)
+            return {"seconds": len(order)}
+
+        return work
+
+    answers = take_turns([side("A"), side("B")], rounds=3, seconds=0, warmups=1)
+    assert "".join(order) == "ABABABAB"
+    assert [[answer["seconds"] for answer in own] for own in answers] == [[3, 5, 7], [4, 6, 8]]
+
+
+def row_of(ours, first, second, **options):
+    """A row of two other projects, from seconds of two rounds."""
+    from measuring.comparisons import Comparison
+    from measuring.summary import summarize
+
+    comparison = Comparison("a row", "what it is", lambda _: [], **options)
+    answers = [[{"seconds": value, "memory": 5e6} for value in side] for side in (ours, first, second)]
+    return summarize(comparison, ["detect", "slow", "fast"], answers)
+
+
+def test_a_ratio_is_the_median_of_the_rounds_to_the_best_other_project():
+    row = row_of([0.1, 0.2, 0.4], [1, 1, 1], [0.3, 0.3, 0.8], target=2.0)
+    assert (row.unit, row.ours, row.peer_name) == ("ms", 200, "fast")
+    assert row.ratios == {"slow": pytest.approx(5), "fast": pytest.approx(2)}  # 10, 5, 2.5 and 3, 1.5, 2
+    assert (row.ratio, row.reached) == (pytest.approx(2), True)
+    assert row.sides["slow"].memory == 5
+    assert not row_of([0.1, 0.1], [1, 1], [0.19, 0.19], target=2.0).reached
+    assert row_of([0.1, 0.1], [1, 1], [0.19, 0.19], target=10.0, target_of="slow").reached
+
+
+def test_rates_and_limits():
+    row = row_of([2, 2], [4, 4], [8, 8], unit="images/s", count=32, limit=15)
+    assert (row.ours, row.peer, row.ratio) == (16, 8, 2)
+    assert row.reached is False
+    assert row_of([2, 2], [4, 4], [8, 8], unit="s").reached is None
+
+
+def test_a_page_keeps_the_rows_that_are_not_measured_again(tmp_path, monkeypatch):
+    from measuring import speed_page
+
+    monkeypatch.setattr(speed_page, "versions", lambda: {"detect": "1"})
+    row = row_of([0.1, 0.1], [1, 1], [0.3, 0.3], target=4.0)
+    speed_page.write(tmp_path, [row])
+    assert speed_page.read(tmp_path) == {"a row": row}
+    page = (tmp_path / "README.md").read_text()
+    assert (
+        "| a row | what it is | 100 ms (100 to 100) | slow 1000 (10.00)<br>fast 300 (3.00) | 3.00 | 4 x the best |"
+        in page
+    )
+    assert "**no**" in page
+    assert "<svg" in (tmp_path / "speed.svg").read_text()
