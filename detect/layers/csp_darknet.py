@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, spatial_block
+from detect.ops.compiling import dimension
 
 
 class CspDarknet(Composite):
@@ -57,7 +58,7 @@ def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
 
     Down, then right: the order of the authors' code, so that their weights fit; that of `tf.nn.space_to_depth` is not.
     """
-    batch, height, width = tf.unstack(tf.shape(images)[:3])
+    batch, height, width = (dimension(images, axis) for axis in range(3))  # known sides stay known
     patches = tf.reshape(images, [batch, height // 2, 2, width // 2, 2, 3])
     patches = tf.transpose(patches, [0, 1, 3, 4, 2, 5])  # [B, H / 2, W / 2, right, down, 3]
     return tf.reshape(patches, [batch, height // 2, width // 2, 12])

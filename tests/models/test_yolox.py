@@ -209,3 +209,13 @@ def test_cells_in_an_ignored_region_learn_nothing(yolox):
     gradient = tape.gradient(total, objectness)
     assert float(gradient[0, 0]) == 0
     assert float(gradient[0, 63]) > 0
+
+
+@pytest.mark.parametrize("separable", [False, True])
+def test_sides_stay_known_where_the_batch_is_open(separable):
+    """As prediction traces it; depthwise convolutions of a stride need the sides."""
+    model = YOLOX(Config(width=0.0625, depth=0.0, separable=separable), classes=3)
+    signature = [tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8)]
+    network = tf.function(lambda images: model.backbone(images), input_signature=signature)
+    outputs = network.get_concrete_function().structured_outputs
+    assert [level.shape.as_list()[1:3] for level in outputs] == [[8, 8], [4, 4], [2, 2]]

@@ -33,33 +33,14 @@ def create(side: int) -> keras.Model:
         block_type="bottleneck_block",
         image_shape=(side, side, 3),
     )
-    # Its label encoder makes anchors of five levels, so the pyramid must have as many.
+    levels = {"min_level": 3, "max_level": 7}  # as many as its label encoder makes anchors for
     backbone = keras_hub.models.RetinaNetBackbone(
-        image_encoder=resnet, min_level=3, max_level=7, use_p5=False, image_shape=(side, side, 3)
+        image_encoder=resnet, use_p5=False, image_shape=(side, side, 3), **levels
     )
-    anchors = keras_hub.layers.AnchorGenerator(
-        bounding_box_format="xyxy",
-        min_level=3,
-        max_level=7,
-        num_scales=3,
-        aspect_ratios=[0.5, 1.0, 2.0],
-        anchor_size=4.0,
-    )
-    encoder = keras_hub.layers.RetinaNetLabelEncoder(
-        bounding_box_format="xyxy",
-        min_level=3,
-        max_level=7,
-        num_scales=3,
-        aspect_ratios=[0.5, 1.0, 2.0],
-        anchor_size=4.0,
-    )
-    _ = anchors
+    anchors = {"num_scales": 3, "aspect_ratios": [0.5, 1.0, 2.0], "anchor_size": 4.0}
+    encoder = keras_hub.layers.RetinaNetLabelEncoder(bounding_box_format="xyxy", **levels, **anchors)
     return keras_hub.models.RetinaNetObjectDetector(
-        backbone=backbone,
-        label_encoder=encoder,
-        num_classes=CLASSES,
-        bounding_box_format="xyxy",
-        use_prediction_head_norm=False,
+        backbone=backbone, label_encoder=encoder, num_classes=CLASSES, bounding_box_format="xyxy"
     )
 
 
