@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 def overfitted(data, tmp_path_factory):
     """A run that has learnt the four pictures by heart."""
     runs = tmp_path_factory.mktemp("runs")
-    settings = [*SMALL, *STILL, f"runs={runs}", "validations=2", "optimizer.learning_rate=0.003"]
+    settings = ["architecture.width=0.25", *STILL, f"runs={runs}", "validations=2", "optimizer.learning_rate=0.003"]
     return detect.train(data, "yolox-micro", epochs=500, image_size=96, batch_size=4, name="learnt", set=settings)
 
 
