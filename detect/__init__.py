@@ -6,7 +6,8 @@
     for result in model.predict("pictures/"):
         print(result.image_path, result.names, result.boxes)
 
-`train`, `evaluate`, `load` and `open_dataset` are imported on first use, so that `import detect` itself is instant.
+`train`, `evaluate`, `load`, `export` and `open_dataset` are imported on first use, so that `import detect` itself is
+instant.
 """
 
 import importlib
@@ -23,7 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _PUBLIC = {
     "train": "detect.training.run",
     "evaluate": "detect.evaluation.run",
-    "load": "detect.inference.predictor",
+    "load": "detect.inference.loading",
+    "export": "detect.export.run",
     "open_dataset": "detect.data.description",
 }
 __all__ = ["__version__", *_PUBLIC]

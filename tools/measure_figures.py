@@ -175,7 +175,8 @@ def measure_retinanet(_arguments) -> list[Figure]:
 
     from detect import models
     from detect.inference.predictor import Model
-    from detect.models.saving import ModelCard
+    from detect.inference.tensorflow_backend import TensorFlowBackEnd
+    from detect.models.card import ModelCard
     from detect.structures import Batch, Targets
     from detect.training.average import WeightAverage
     from detect.training.optimizers import Optimizer
@@ -185,7 +186,10 @@ def measure_retinanet(_arguments) -> list[Figure]:
     rng = np.random.default_rng(0)
     classes = tuple(f"class {number}" for number in range(80))
     detector = models.create("retinanet-r50", len(classes))
-    model = Model(detector, ModelCard(model="", config={}, classes=classes, category_ids=range(80), image_size=512))
+    model = Model(
+        TensorFlowBackEnd(detector),
+        ModelCard(model="", config={}, classes=classes, category_ids=range(80), image_size=512),
+    )
     image = rng.integers(0, 256, (1, 512, 512, 3), np.uint8)
     # Every anchor passes a confidence of 0, so that suppression has its full load.
     latency = median_seconds(lambda: model.detect(image, confidence=0.0), repeats=15, warmups=3)
@@ -230,7 +234,7 @@ def measure_bccd(arguments) -> list[Figure]:
     val, test = (detect.evaluate(model, arguments.data / "bccd", part) for part in ("val", "test"))
     rows = journal(run)
     return [
-        Figure("bccd, parameters", model.detector.count_params() / 1e6, "million", most=3),
+        Figure("bccd, parameters", model.backend.detector.count_params() / 1e6, "million", most=3),
         Figure("bccd, time of the run", (rows[-1]["time"] - rows[0]["time"]) / 60, "minutes", most=30),
         Figure("bccd, AP on val", val.AP, least=0.53),
         Figure("bccd, AP50 on val", val.AP50, least=0.83),
@@ -298,12 +302,13 @@ def small_model(run: Path | None):
     import detect
     from detect import models
     from detect.inference.predictor import Model
-    from detect.models.saving import ModelCard
+    from detect.inference.tensorflow_backend import TensorFlowBackEnd
+    from detect.models.card import ModelCard
 
     if run:
         return detect.load(run)
     card = ModelCard(model="yolox-micro", config={}, classes=("person",), category_ids=(1,), image_size=320)
-    return Model(models.create(card.model, 1), card)
+    return Model(TensorFlowBackEnd(models.create(card.model, 1)), card)
 
 
 def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:

@@ -19,8 +19,9 @@ from detect.data.description import open_dataset
 from detect.data.pipeline import PipelineSettings, training_batches
 from detect.errors import DetectError
 from detect.evaluation.run import score_batches
+from detect.models.card import ModelCard
 from detect.models.detector import losses_and_gradients
-from detect.models.saving import ModelCard, save
+from detect.models.saving import save
 
 STEPS_BETWEEN_LINES = 20
 

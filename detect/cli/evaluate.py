@@ -16,7 +16,7 @@ def evaluate(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="Run folder, model folder or published checkpoint; or with --weights a model's name.",
+            help="Run folder, model folder, exported model or published checkpoint; or with --weights a model's name.",
             show_default=False,
         ),
     ] = None,
@@ -47,9 +47,10 @@ def evaluate(
         scores = evaluate_predictions(predictions, data, split, reference)
     else:
         import detect
+        from detect.inference.loading import own_backend
 
         with download_bar(str(weights or model)) as progress:
-            loaded = detect.load(model, weights, progress)
+            loaded = detect.load(model, weights, progress, own_backend(model))
         with progress_bar("images") as progress:
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
             scores = detect.evaluate(loaded, data, split, progress=progress, **options)

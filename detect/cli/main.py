@@ -12,6 +12,7 @@ import typer
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
+from detect.cli.export import export
 from detect.cli.missing_library import missing_library
 from detect.cli.models import models
 from detect.cli.predict import predict
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
+app.command()(export)
 app.add_typer(data_commands, name="data")
 app.command()(models)
 app.add_typer(weights_commands, name="weights")

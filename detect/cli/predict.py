@@ -19,7 +19,7 @@ def predict(
     model: Annotated[
         str,
         typer.Argument(
-            help="Run folder, model folder or published checkpoint; or with --weights a model's name.",
+            help="Run folder, model folder, exported model or published checkpoint; or with --weights a model's name.",
             show_default=False,
         ),
     ],
@@ -36,6 +36,9 @@ def predict(
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detection.")] = 0.25,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    backend: Annotated[
+        str, typer.Option(help="What computes: auto (the fastest that was exported), tensorflow, openvino.")
+    ] = "auto",
     pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
     save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,
     save_csv: Annotated[Path | None, typer.Option(help="Write a table of all boxes.")] = None,
@@ -43,13 +46,16 @@ def predict(
     save_crops: Annotated[bool, typer.Option("--save-crops", help="Write every object to OUT/crops.")] = False,
 ) -> None:
     """Find objects in images and videos."""
-    start_tensorflow()
-    from detect.inference.predictor import load
+    from detect.inference.artefact import find_artefact
+
+    if weights is not None or find_artefact(model, backend) is None:
+        start_tensorflow()
+    from detect.inference.loading import load
     from detect.inference.run import predict_to_folder
 
     try:
         with download_bar(weights or model) as progress:
-            detector = load(model, weights, progress)
+            detector = load(model, weights, progress, backend)
         with progress_bar("frames") as progress:
             summary = predict_to_folder(
                 detector,

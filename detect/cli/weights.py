@@ -52,7 +52,7 @@ def import_(
 ) -> None:
     """Make a model of a published checkpoint, to predict with, to score, and to go on training from."""
     start_tensorflow()
-    from detect.models.saving import load_card
+    from detect.models.card import load_card
     from detect.weights.importing import import_weights
 
     with download_bar(name) as progress:

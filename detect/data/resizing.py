@@ -5,8 +5,8 @@ axis and lies at the top-left corner of a canvas, and the rest is padding. Boxes
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -14,6 +14,7 @@ import numpy as np
 
 from detect.config import Settings
 from detect.data.warping import GREY, paint, scaling
+from detect.errors import BadInput
 
 Colour = tuple[float, float, float]
 Resampling = Literal["average", "linear", "exact"]
@@ -47,6 +48,17 @@ class Placement:
     def scales(self) -> np.ndarray:
         """What the four coordinates of a box are multiplied with on the way to the canvas, float32 [4]."""
         return np.array([self.scale_x, self.scale_y] * 2, np.float32)
+
+    def on_one_of(self, canvases: Sequence[tuple[int, int]]) -> "Placement":
+        """The same on the smallest of these canvases that has room for it; BadInput where none has."""
+        room = [canvas for canvas in canvases if canvas[0] >= self.height and canvas[1] >= self.width]
+        if not room:
+            raise BadInput(
+                f"A picture takes {self.height} x {self.width} pixels, more than the largest image that the model was "
+                f"exported for: {max(canvases)}. Export it for that size too."
+            )
+        height, width = min(room, key=math.prod)
+        return replace(self, height=height, width=width)
 
 
 Placing = Callable[[int, int], Placement]  # from a picture's height and width

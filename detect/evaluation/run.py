@@ -16,7 +16,8 @@ from detect.errors import BadInput
 from detect.evaluation.coco import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
 from detect.evaluation.truth import truth_from_file, truth_from_records
-from detect.inference.predictor import Model, load
+from detect.inference.loading import load, own_backend
+from detect.inference.predictor import Model
 from detect.structures import Detections
 
 DetectFunction = Callable[[tf.Tensor, np.ndarray], Detections]  # from images and extents, see `Model.detect`
@@ -37,7 +38,7 @@ def evaluate(
     """The COCO scores of a trained model on a split of a dataset; the words are those of `detect evaluate`.
 
     Args:
-        model: what `detect.load` takes, or gives.
+        model: what `detect.load` takes, or gives. A run is scored as it is, not by way of its exports.
         data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
         split: `train`, `val`, `test`, or whatever the dataset calls its parts.
         confidence: least score of a detection; by default the model's setting for scoring, which is low.
@@ -53,9 +54,9 @@ def evaluate(
     if split == "val" and split not in dataset.splits:
         dataset = description.with_validation(dataset)
     records = description.split(dataset, split)
-    model = model if isinstance(model, Model) else load(model)
+    model = model if isinstance(model, Model) else load(model, backend=own_backend(model))
     labels, notes = match_classes(model.classes, dataset.classes)
-    confidence = model.detector.config.confidence if confidence is None else confidence
+    confidence = model.backend.confidence if confidence is None else confidence
 
     def detect(images: tf.Tensor, extents: np.ndarray) -> Detections:
         found = model.detect(images, confidence, iou, extents)

@@ -4,13 +4,13 @@ import importlib
 import inspect
 import pkgutil
 from types import ModuleType
-from typing import Any
-
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any
 
 from detect.config import build
 from detect.errors import BadInput, did_you_mean
-from detect.models.detector import Detector, Variant
+
+if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without TensorFlow
+    from detect.models.detector import Detector, Variant
 
 
 def names() -> list[str]:
@@ -18,12 +18,12 @@ def names() -> list[str]:
     return [f"{name}-{row}" for name, module in _modules().items() for row in module.VARIANTS]
 
 
-def variant(name: str) -> Variant:
+def variant(name: str) -> "Variant":
     """The row that `name` stands for; BadInput with the nearest known name otherwise."""
     return _find(name)[1]
 
 
-def create(name: str, classes: int, **config_overrides: Any) -> Detector:
+def create(name: str, classes: int, **config_overrides: Any) -> "Detector":
     """A detector with random weights, all of them made.
 
     Args:
@@ -31,6 +31,8 @@ def create(name: str, classes: int, **config_overrides: Any) -> Detector:
         classes: K.
         config_overrides: settings of the model's `Config` that replace those of the row.
     """
+    import tensorflow as tf
+
     module, row = _find(name)
     if classes < 1:
         raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
@@ -47,7 +49,7 @@ def _modules() -> dict[str, ModuleType]:
     return {name: module for name, module in found.items() if hasattr(module, "VARIANTS")}
 
 
-def _find(name: str) -> tuple[ModuleType, Variant]:
+def _find(name: str) -> tuple[ModuleType, "Variant"]:
     stem, _, row = name.partition("-")
     module = _modules().get(stem)
     if module is None or row not in module.VARIANTS:
@@ -55,7 +57,9 @@ def _find(name: str) -> tuple[ModuleType, Variant]:
     return module, module.VARIANTS[row]
 
 
-def _detector_class(module: ModuleType) -> type[Detector]:
+def _detector_class(module: ModuleType) -> type["Detector"]:
+    from detect.models.detector import Detector
+
     own = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
     (detector,) = (kind for kind in own if issubclass(kind, Detector))
     return detector

@@ -4,32 +4,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from detect.config import Settings, from_json, to_json
-from detect.data.resizing import Fit
+from detect.config import to_json
 from detect.errors import BadInput, RunFailure
 from detect.models import create
+from detect.models.card import CARD, WEIGHTS, ModelCard, load_card
 from detect.models.detector import Detector
-
-FORMAT_VERSION = 1
-CARD = "model.json"
-WEIGHTS = "model.weights.h5"
-
-
-class ModelCard(Settings):
-    """What a saved model is."""
-
-    format_version: int = FORMAT_VERSION
-    model: str  # a name of `detect.models.names()`
-    config: dict[str, Any]  # settings of the model's `Config`
-    classes: tuple[str, ...]  # names, by label
-    category_ids: tuple[int, ...]  # label -> id written in COCO results
-    image_size: int  # the size S of `fit` that it is run at by default, pixels
-    fit: Fit = Fit()  # how pictures are brought to that size
-    source: str = ""  # where the weights come from
-    licence: str = ""  # of the weights
-    metrics: dict[str, Any] = {}  # of the validation that they were saved after, or those that their publisher states
 
 
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
@@ -79,22 +59,6 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
             f"{folder / WEIGHTS} is damaged or of another model than {card.model}: {error}. Copy the folder again."
         ) from None
     return detector, card
-
-
-def load_card(folder: str | Path) -> ModelCard:
-    """The card alone: fast, no weights are read."""
-    path = Path(folder) / CARD
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}.") from None
-    card = from_json(ModelCard, text, str(path))
-    if card.format_version != FORMAT_VERSION:
-        raise BadInput(
-            f"{path} has format version {card.format_version}; this version of detect reads {FORMAT_VERSION}. "
-            "Update detect, or export the model again."
-        )
-    return card
 
 
 def _replace(folder: Path, new: Path) -> None:

@@ -1,7 +1,9 @@
 """How every function of this room is compiled, and what compiled code asks about shapes and about its compiler."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -9,6 +11,8 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_exporting = ContextVar("exporting", default=False)
 
 
 def compiled(function: F) -> F:
@@ -38,7 +42,8 @@ def compiled(function: F) -> F:
 def fused(function: F) -> F:
     """As `compiled`, but always compiled by XLA, anew for each combination of shapes.
 
-    For long chains of operations on large tensors: XLA makes one loop of them, without the tensors in between.
+    For long chains of operations on large tensors: XLA makes one loop of them, without the tensors in between. Other
+    runtimes get the operations.
     """
 
     @functools.cache
@@ -49,6 +54,8 @@ def fused(function: F) -> F:
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         arguments, options = _to_tensors(arguments, options)
+        if is_for_export():
+            return function(*arguments, **options)
         shapes = [tuple(value.shape) for value in (*arguments, *options.values()) if tf.is_tensor(value)]
         return graph(*shapes)(*arguments, **options)
 
@@ -66,12 +73,29 @@ def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
     return min(limit, length) if isinstance(length, int) else tf.minimum(limit, length)
 
 
+@contextmanager
+def tracing_for_export() -> Iterator[None]:
+    """What is traced within is for other runtimes."""
+    token = _exporting.set(True)
+    try:
+        yield
+    finally:
+        _exporting.reset(token)
+
+
+def is_for_export() -> bool:
+    """Whether what is traced now is for another runtime: few operations, those that all of them know."""
+    return _exporting.get()
+
+
 def suits_xla() -> bool:
     """Whether what is traced now should be whole, parallel steps: on an accelerator, or where XLA compiles the caller.
 
     Elsewhere, on a CPU, the C++ kernels of TensorFlow that XLA does not know are faster. A `tf.function` keeps the
     answer of its first trace, so it must not be called both under XLA and without.
     """
+    if is_for_export():
+        return False
     return on_accelerator() or GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import at_most, compiled, dimension, fused, suits_xla
+from detect.ops.compiling import at_most, compiled, dimension, fused, is_for_export, suits_xla
 from detect.ops.matching import gather_rows
 from detect.structures import Detections
 
@@ -44,9 +44,14 @@ def non_maximum_suppression(
 
     Equal scores rank by box, then by class, so the result is the same everywhere. Differs from Megvii YOLOX, where a
     box competes in its best class only.
+
+    For export it is one operation, in which all boxes enter: so there may be more detections after the last, where
+    fewer than D were left of the candidates.
     """
+    if is_for_export():
+        return _in_one_operation(boxes, scores, iou, confidence, max_detections)
     classes = dimension(scores, 2)
-    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels)
+    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)
     alive = scores > confidence
     if of_class is not None:
         alive &= _place_in_class(labels, classes) <= of_class
@@ -82,17 +87,20 @@ def suppress(
 
 
 def best_pairs(
-    boxes: tf.Tensor, scores: tf.Tensor, candidates: int, levels: tuple[int, ...] | None = None
+    boxes: tf.Tensor, scores: tf.Tensor, candidates: int, levels: tuple[int, ...] | None, confidence
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The best pairs of box and class, best first: boxes [B, C, 4], scores [B, C], labels int32 [B, C].
 
-    Arguments as of `non_maximum_suppression`; C is at most `candidates`, or `candidates` times the number of levels.
-    Equal scores rank by box, then by class.
+    Arguments as of `non_maximum_suppression`. C is at most `candidates`, or `candidates` times the number of levels;
+    on a CPU it is no more than there are scores above `confidence` in any image, which is usually much less. Equal
+    scores rank by box, then by class.
     """
     best = tf.reduce_max(scores, axis=-1)  # [B, A]
     parts = [best] if levels is None else tf.split(best, levels, axis=1)
     starts = np.cumsum([0, *(levels or ())])
-    chosen = [_best_of_level(scores, part, start, candidates) for part, start in zip(parts, starts, strict=False)]
+    chosen = [
+        _best_of_level(scores, part, start, candidates, confidence) for part, start in zip(parts, starts, strict=False)
+    ]
     scores, rows, labels = (tf.concat(values, axis=1) for values in zip(*chosen, strict=True))
     if len(chosen) > 1:  # each is in order, all together are not
         scores, order = tf.math.top_k(scores, dimension(scores, 1))
@@ -104,13 +112,13 @@ def best_pairs(
     return tf.gather(boxes, rows, batch_dims=1), scores, labels
 
 
-def _best_of_level(scores, best, start, candidates):
+def _best_of_level(scores, best, start, candidates, confidence):
     """Scores, boxes and labels [B, C] of the best pairs of a level, best first.
 
     `best` [B, a] are the best scores of its boxes, the first of which is box `start`. Only boxes that are among the
     best by their best class can be in one of the best pairs.
     """
-    boxes = at_most(candidates, dimension(best, 1))
+    boxes = at_most(candidates, _most_above(best, confidence))
     best, rows = tf.math.top_k(best, boxes)
     rows = tf.sort(rows) + start  # equal scores rank by box
     few = tf.gather(scores, rows, batch_dims=1)  # [B, C, K]
@@ -118,8 +126,17 @@ def _best_of_level(scores, best, start, candidates):
     pairs = tf.reshape(few, [dimension(few, 0), boxes * classes])
     # So many boxes have a pair of their own at least as good as this one: no worse pair can be among the best.
     least = tf.where(boxes < candidates, -float("inf"), tf.reduce_min(best, axis=1, keepdims=True))
-    values, position = _best_in_rows(pairs, least, at_most(candidates, dimension(pairs, 1)))
+    values, position = _best_in_rows(pairs, least, at_most(candidates, _most_above(pairs, confidence)))
     return values, tf.gather(rows, position // classes, batch_dims=1), position % classes
+
+
+def _most_above(values, confidence):
+    """How many columns of `values` [B, n] have room for those of any row that are above `confidence`; 1 if none is."""
+    length = dimension(values, 1)
+    if suits_xla():
+        return length
+    above = tf.reduce_max(tf.math.count_nonzero(values > confidence, axis=1, dtype=tf.int32))
+    return tf.minimum(tf.maximum(above, 1), length)
 
 
 def _best_in_rows(values, least, count):
@@ -139,6 +156,21 @@ def _best_in_rows(values, least, count):
     few = tf.tensor_scatter_nd_update(tf.fill(shape, -float("inf")), spots, tf.gather_nd(values, places))
     best, order = tf.math.top_k(few, count)
     return best, tf.gather(tf.scatter_nd(spots, tf.cast(places[:, 1], tf.int32), shape), order, batch_dims=1)
+
+
+def _in_one_operation(boxes, scores, iou, confidence, keep):
+    """Suppression as other runtimes know it, or can be taught."""
+    found = tf.image.combined_non_max_suppression(
+        boxes if boxes.shape.rank == 4 else boxes[:, :, None],
+        scores,
+        max_output_size_per_class=keep,
+        max_total_size=keep,
+        iou_threshold=iou,
+        score_threshold=confidence,
+        clip_boxes=False,
+    )
+    real = tf.range(keep) < found.valid_detections[:, None]
+    return Detections(found.nmsed_boxes, found.nmsed_scores, tf.where(real, tf.cast(found.nmsed_classes, tf.int32), -1))
 
 
 def _place_in_class(labels, classes):

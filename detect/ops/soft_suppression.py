@@ -40,7 +40,7 @@ def soft_nms(
     Equal scores rank by box, then by class. Published EfficientDets are scored with 5,000 candidates, a confidence of
     0.001, a sigma of 0.5 and no half (google/automl, `efficientdet/tf2/postprocess.py`).
     """
-    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels)
+    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)
     scores = tf.where(scores > confidence, scores, 0.0)
     scale = tf.constant(-0.5 / sigma if halved else -1 / sigma)
     rows, scores = _take_one_by_one(boxes, scores, labels, tf.cast(confidence, tf.float32), scale, max_detections)
@@ -74,7 +74,7 @@ def matrix_nms(
         The best D by the lowered scores, padded with label -1. Equal scores rank by the score before, by box and by
         class.
     """
-    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels)
+    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)
     alive = scores > confidence
     scores = tf.where(alive, scores * _matrix_decay(boxes, alive, labels, sigma), 0.0)
     values, rows = tf.math.top_k(scores, at_most(max_detections, dimension(scores, 1)))
@@ -91,12 +91,12 @@ def _take_one_by_one(boxes, scores, labels, confidence, scale, most):
     Classes do not touch each other, so one round for all of them, the best box of any class first, takes the boxes of
     each in the order of its own, and ends as soon as there are enough.
     """
-    positions = tf.range(dimension(scores, 1))
-    columns = tf.range(most)
+    length = dimension(scores, 1)
+    positions, columns = tf.range(length), tf.range(most)
 
     def visit(n, scores, rows, values):
         best = tf.reduce_max(scores, axis=1, keepdims=True)  # [B, 1]
-        row = tf.reduce_min(tf.where(scores == best, positions, tf.int32.max), axis=1, keepdims=True)  # first of equals
+        row = tf.reduce_min(tf.where(scores == best, positions, length), axis=1, keepdims=True)  # first of equals
         valid = (best > confidence) & (best > 0)
         rows = tf.where(columns == n, tf.where(valid, row, -1), rows)
         values = tf.where(columns == n, tf.where(valid, best, 0.0), values)

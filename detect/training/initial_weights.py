@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
+from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
-from detect.models.saving import ModelCard
 from detect.weights import backbones
 from detect.weights.download import Progress
 from detect.weights.importing import ForeignFileError, checkpoint_of, checkpoints
-from detect.weights.opening import model_folder, open_model
+from detect.weights.opening import open_model
 from detect.weights.torch_files import require_torch
 
 SHOWN = 8  # tensors that are named one by one

@@ -12,8 +12,9 @@ from detect.data.dataset import Dataset, split
 from detect.evaluation.coco import Scores
 from detect.evaluation.report import write_report
 from detect.inference.predictor import Model
+from detect.inference.tensorflow_backend import TensorFlowBackEnd
+from detect.models.card import ModelCard
 from detect.models.detector import Detector
-from detect.models.saving import ModelCard
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, load_checkpoint
 from detect.training.display import Display, create_display
@@ -147,7 +148,8 @@ def assemble(
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
     validation = Validation(
-        model=Model(detector, model_card(settings, dataset, detector), learning=True),
+        detector=detector,
+        model=Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector)),
         average=average,
         variables=variables,
         records=split(dataset, "val"),

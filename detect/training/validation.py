@@ -12,6 +12,7 @@ from detect.evaluation.coco import METRICS, Scores
 from detect.evaluation.run import score_batches
 from detect.inference.predictor import Model
 from detect.models import saving
+from detect.models.detector import Detector
 from detect.structures import Detections
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, save_checkpoint
@@ -29,7 +30,8 @@ SECONDS_FOR_THE_END = 8.0  # report and leaving, beside the last validation
 class Validation:
     """Called by the loop with a position: scores the model, keeps the best and the last, writes the checkpoint."""
 
-    model: Model
+    detector: Detector
+    model: Model  # the same, for predictions
     average: WeightAverage
     variables: list[tf.Variable]
     records: Records
@@ -57,7 +59,7 @@ class Validation:
 
     def detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
         """Everything that the model finds, down to the low confidence that scoring wants."""
-        return self.model.detect(images, self.model.detector.config.confidence, extents=extents)
+        return self.model.detect(images, self.model.backend.confidence, extents=extents)
 
     def save(self, position: Position) -> None:
         """Write the checkpoint to resume from."""
@@ -74,10 +76,10 @@ class Validation:
         position.stale = 0 if better else position.stale + 1
         metrics = {name: getattr(scores, name) for name in METRICS if math.isfinite(getattr(scores, name))}
         card = card.model_copy(update={"metrics": metrics})
-        saving.save(self.model.detector, card, self.folder.last)
+        saving.save(self.detector, card, self.folder.last)
         if better:
             position.best, position.best_step, self.scores = float(np.nan_to_num(scores.AP)), position.step, scores
-            saving.save(self.model.detector, card, self.folder.best)
+            saving.save(self.detector, card, self.folder.best)
             scores.save(self.folder.evaluation)
             save_predictions(self.folder.validation_picture, self.detect, self.records, card.classes, card.image_size)
         epoch = position.step / self.steps_per_epoch

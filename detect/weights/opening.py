@@ -6,12 +6,10 @@ from pathlib import Path
 from detect import models
 from detect.errors import BadInput, did_you_mean
 from detect.models import saving
+from detect.models.card import CARD, RUN_FOLDERS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
-from detect.models.saving import ModelCard
 from detect.weights.download import Progress
 from detect.weights.importing import checkpoint_of, checkpoints, imported, read
-
-RUN_FOLDERS = ("best", "last")  # in a run folder, in order of preference
 
 
 def open_model(
@@ -31,7 +29,7 @@ def open_model(
     """
     folder = model_folder(Path(named))
     if folder is not None:
-        _check_model(named, saving.load_card(folder).model, model)
+        _check_model(named, load_card(folder).model, model)
         return saving.load(folder)
     checkpoint = checkpoints().get(str(named))
     if checkpoint is not None:
@@ -40,12 +38,6 @@ def open_model(
     if model is not None and Path(named).is_file():
         return _open_file(Path(named), model)
     raise BadInput(_nothing_there(Path(named)))
-
-
-def model_folder(path: Path) -> Path | None:
-    """The folder of the model that lies at `path`, which may be a run's; None where there is none."""
-    folders = (path, *(path / name for name in RUN_FOLDERS))
-    return next((folder for folder in folders if (folder / saving.CARD).is_file()), None)
 
 
 def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:
@@ -63,7 +55,7 @@ def _check_model(named: str | Path, found: str, expected: str | None) -> None:
 def _nothing_there(path: Path) -> str:
     """Why `path` names no model, and what would."""
     expected = (
-        f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {saving.CARD}), or the name "
+        f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
         "of a published checkpoint (`detect weights list`)."
     )
     if path.is_file():

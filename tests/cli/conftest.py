@@ -41,7 +41,8 @@ def model_folder(tmp_path_factory) -> Path:
     """A saved model with random weights for the classes of `shapes`."""
     from detect import models
     from detect.data.shapes import CLASSES
-    from detect.models.saving import ModelCard, save
+    from detect.models.card import ModelCard
+    from detect.models.saving import save
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
     detector = models.create("yolox-micro", len(CLASSES))
@@ -58,7 +59,7 @@ def model_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def loaded_model(model_folder):
-    from detect.inference.predictor import load
+    from detect.inference.loading import load
 
     return load(model_folder)
 
@@ -66,6 +67,6 @@ def loaded_model(model_folder):
 @pytest.fixture
 def model(monkeypatch, model_folder, loaded_model) -> Path:
     """The folder of a model that commands find loaded already: loading and compiling it anew takes seconds."""
-    monkeypatch.setattr("detect.inference.predictor.load", lambda *_: loaded_model)
+    monkeypatch.setattr("detect.inference.loading.load", lambda *_: loaded_model)
     monkeypatch.setattr("detect.evaluation.run.load", lambda *_: loaded_model)
     return model_folder

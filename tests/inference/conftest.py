@@ -63,8 +63,9 @@ def red_finder():
     import tensorflow as tf
 
     from detect.inference.predictor import Model
+    from detect.inference.tensorflow_backend import TensorFlowBackEnd
+    from detect.models.card import ModelCard
     from detect.models.detector import Detector, DetectorConfig
-    from detect.models.saving import ModelCard
     from detect.structures import Detections
 
     class RedFinder(Detector):
@@ -93,4 +94,4 @@ def red_finder():
             return tf.cast(first, tf.float32), tf.cast(last, tf.float32)
 
     card = ModelCard(model="red", config={}, classes=("red", "never"), category_ids=(7, 9), image_size=64)
-    return Model(RedFinder(DetectorConfig(), classes=2), card)
+    return Model(TensorFlowBackEnd(RedFinder(DetectorConfig(), classes=2)), card)

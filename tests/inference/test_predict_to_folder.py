@@ -163,4 +163,4 @@ def test_frames_in_memory_are_bounded(red_finder, picture_with_red_box, write_vi
         progress=lambda state: most.append(sum(picture() is not None for picture in pictures)),
     )
     assert len(most) == 150
-    assert max(most) <= 5 * red_finder.batch_size + 3
+    assert max(most) <= 5 * red_finder.backend.batch_size + 3

@@ -9,12 +9,15 @@ import tensorflow as tf
 
 from detect.data.resizing import Fit
 from detect.errors import BadInput
-from detect.inference import predictor
+from detect.inference import tensorflow_backend
 from detect.inference.image_files import write_image
-from detect.inference.predictor import load
+from detect.inference.loading import load
+from detect.inference.predictor import Model
+from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models import create
+from detect.models.card import ModelCard, load_card
 from detect.models.detector import DetectorConfig
-from detect.models.saving import ModelCard, load_card, save
+from detect.models.saving import save
 
 BOX = (20, 10, 44, 30)
 
@@ -43,15 +46,15 @@ def without_weights(monkeypatch):
 
     def load_card_only(folder):
         card = load_card(folder)
-        return SimpleNamespace(config=DetectorConfig()), card
+        return SimpleNamespace(config=DetectorConfig(), size_divisor=32, smallest_side=64), card
 
     monkeypatch.setattr("detect.models.saving.load", load_card_only)
 
 
 def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box, monkeypatch):
-    model = predictor.Model(red_finder.detector, red_finder.card)
-    traces, decode = [], model.detector.decode
-    monkeypatch.setattr(model.detector, "decode", lambda *a, **b: traces.append(1) or decode(*a, **b))
+    model = Model(TensorFlowBackEnd(red_finder.backend.detector), red_finder.card)
+    traces, decode = [], model.backend.detector.decode
+    monkeypatch.setattr(model.backend.detector, "decode", lambda *a, **b: traces.append(1) or decode(*a, **b))
     image = picture_with_red_box((8, 16, 40, 32), width=64, height=64)
     found = model.detect(image[None], confidence=0.5)
     assert found.boxes.tolist() == [[[8, 16, 40, 32]]]
@@ -124,19 +127,19 @@ def test_videos_go_without_the_rows_that_are_only_grey(red_finder, picture_with_
     sizes = {(96, 64): (64, 64), (64, 16): (32, 64), (16, 96): (64, 32), (192, 64): (32, 64)}
     for (width, height), canvas in sizes.items():
         video = write_video(tmp_path / f"{width}.mp4", [picture_with_red_box((2, 2, 10, 10), width, height)])
-        red_finder._steps.clear()
+        red_finder.backend._steps.clear()
         (result,) = red_finder.predict(video)
-        assert list(red_finder._steps) == [canvas]
+        assert list(red_finder.backend._steps) == [canvas]
         assert np.abs(result.boxes - [[2, 2, 10, 10]]).max() <= 3
 
 
 def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(kind="shortest", longest=96, resampling="linear")})
-    model = predictor.Model(red_finder.detector, card)
+    model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
     sizes = [(96, 64), (64, 96), (100, 64), (640, 64), (33, 64)]
     images = [picture_with_red_box((10, 20, 30, 60), width, height) for width, height in sizes]
     results = model.predict(images)
-    assert set(model._steps) == {(64, 96), (96, 64), (32, 96)}
+    assert set(model.backend._steps) == {(64, 96), (96, 64), (32, 96)}
     for (width, _), result in zip(sizes, results, strict=True):
         pixel = max(1, width / 96)
         np.testing.assert_allclose(result.boxes, [[10, 20, 30, 60]], atol=1.01 * pixel)
@@ -144,38 +147,38 @@ def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
 
 def test_stretched_pictures_get_their_boxes_back(red_finder, picture_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(kind="stretch", resampling="linear")})
-    model = predictor.Model(red_finder.detector, card)
+    model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
     (result,) = model.predict(picture_with_red_box((32, 12, 64, 24), width=256, height=32))
     assert result.boxes.tolist() == [[32, 12, 64, 24]]
-    assert list(model._steps) == [(64, 64)]
+    assert list(model.backend._steps) == [(64, 64)]
 
 
 def test_pictures_may_keep_fractions(red_finder, picture_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(resampling="exact")})
-    model = predictor.Model(red_finder.detector, card)
+    model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
     picture = picture_with_red_box((32, 12, 64, 24), width=64, height=64)
     (result,) = model.predict(picture)
     assert result.boxes.tolist() == [[32, 12, 64, 24]]
     for dtype in (np.uint8, np.float32):
         assert model.detect(picture[None].astype(dtype)).boxes.tolist() == [[[32, 12, 64, 24]]]
-    assert list(model._steps) == [(64, 64)]
+    assert list(model.backend._steps) == [(64, 64)]
 
 
 def test_compiled_steps_do_not_pile_up(red_finder, monkeypatch):
-    model = predictor.Model(red_finder.detector, red_finder.card)
-    monkeypatch.setattr(predictor, "MOST_STEPS", 3)
+    model = Model(TensorFlowBackEnd(red_finder.backend.detector), red_finder.card)
+    monkeypatch.setattr(tensorflow_backend, "MOST_STEPS", 3)
     for height in (32, 64, 96, 32, 128, 96, 160):
         model.detect(np.zeros((1, height, 32, 3), np.uint8))
-    assert [height for height, _ in model._steps] == [128, 96, 160]
+    assert [height for height, _ in model.backend._steps] == [128, 96, 160]
 
 
 def test_weights_become_constants_of_a_few_steps_only(saved, monkeypatch):
     model, frozen = load(saved), []
-    monkeypatch.setattr(predictor, "_with_constant_weights", lambda step: frozen.append(step) or step)
+    monkeypatch.setattr(tensorflow_backend, "_with_constant_weights", lambda step: frozen.append(step) or step)
     for width in (64, 96, 128):
         model.detect(np.zeros((1, 64, width, 3), np.uint8))
     assert len(frozen) == 3
-    monkeypatch.setattr(predictor, "CONSTANT_BYTES", 1)
+    monkeypatch.setattr(tensorflow_backend, "CONSTANT_BYTES", 1)
     model.detect(np.zeros((1, 64, 160, 3), np.uint8))
     assert len(frozen) == 3
     load(saved).detect(np.zeros((1, 64, 64, 3), np.uint8))

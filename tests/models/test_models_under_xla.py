@@ -5,7 +5,7 @@ import tensorflow as tf
 from light_models import FIRST, create_light, pictures, truth
 from one_computation import check_one_computation
 
-from detect.inference import predictor
+from detect.inference.tensorflow_backend import predict_step
 from detect.models.detector import Detector
 from detect.structures import Batch
 from detect.training import step as training
@@ -32,7 +32,7 @@ def test_a_training_step_is_one_computation(detector, monkeypatch):
 
 def test_a_prediction_step_is_one_computation(detector):
     images, side = pictures(detector), detector.smallest_side
-    step = predictor._compile(detector, side, side, images.dtype, xla=True)
+    step = predict_step(detector, side, side, images.dtype, xla=True)
     check_one_computation(step, images, tf.fill([2, 2], float(side)), tf.constant(0.1), tf.constant(0.5))
 
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from detect import models
 from detect.errors import BadInput, RunFailure
-from detect.models.saving import ModelCard, load, load_card, save
+from detect.models.card import ModelCard, load_card
+from detect.models.saving import load, save
 
 SMALL = {"width": 0.0625, "depth": 0.0}  # far smaller than any row of the table
 

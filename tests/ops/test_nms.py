@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from detect.ops import nms
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import fused
+from detect.ops.compiling import fused, tracing_for_export
 from detect.ops.nms import best_pairs, non_maximum_suppression, suppress
 
 OPTIONS = {"iou": 0.5, "confidence": 0.1, "max_detections": 6, "candidates": 30}
@@ -256,10 +256,23 @@ def test_proposals_in_all_modes_and_of_nothing():
 
 def test_best_pairs_by_hand():
     scores = np.array([[[0.1, 0.9], [0.9, 0.2], [0.3, 0.4]]], np.float32)
-    boxes, values, labels = best_pairs(tf.constant([[A, NEARLY_A, OTHER]]), tf.constant(scores), 3)
+    boxes, values, labels = best_pairs(tf.constant([[A, NEARLY_A, OTHER]]), tf.constant(scores), 3, None, 0.0)
     np.testing.assert_array_equal(boxes, [[A, NEARLY_A, OTHER]])
     np.testing.assert_array_equal(labels, [[1, 0, 1]])
     np.testing.assert_allclose(values, [[0.9, 0.9, 0.4]])
+    boxes, values, labels = best_pairs(tf.constant([[A, NEARLY_A, OTHER]]), tf.constant(scores), 3, None, 0.5)
+    np.testing.assert_array_equal(boxes, [[A, NEARLY_A]])
+    np.testing.assert_allclose(values, [[0.9, 0.9]])
+
+
+def test_for_export_it_is_one_operation_with_the_same_result():
+    boxes, scores = random_case(np.random.default_rng(12), 3, 30, 4, 10**6)
+    plain = non_maximum_suppression(boxes, scores, **OPTIONS)
+    with tracing_for_export():
+        graph = tf.function(lambda: non_maximum_suppression(boxes, scores, **OPTIONS)).get_concrete_function()
+    assert "TopKV2" not in {node.op for node in graph.graph.as_graph_def().node}
+    for ours, theirs in zip(plain, graph(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_shapes_are_static_where_the_inputs_are():

@@ -47,7 +47,7 @@ class Pair:
 
     def image(self, extra: tuple[int, int]) -> np.ndarray:
         """A picture of a size that both take as it is."""
-        detector = self.ours.detector
+        detector = self.ours.backend.detector
         side = self.ours.image_size if self.ours.image_size < 400 else 256
         rows, columns = (-(-(side + more) // detector.size_divisor) * detector.size_divisor for more in extra)
         return picture(rows, columns)
@@ -105,7 +105,7 @@ def assert_same(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
 @pytest.mark.parametrize("extra", SIZES)
 def test_raw_outputs_of_every_level(pair, extra):
     image = pair.image(extra)
-    ours = pair.ours.detector(image[None])
+    ours = pair.ours.backend.detector(image[None])
     theirs = references.raw_outputs(pair.theirs, image)
     names = {
         "cls_logits": ("logits", pair.columns),
@@ -128,7 +128,7 @@ def test_what_the_second_stage_says_of_a_region(pair, extra):
     if not hasattr(pair.theirs, "roi_heads"):
         pytest.skip("a detector of one stage")
     image = pair.image(extra)
-    ours = pair.ours.detector(image[None])
+    ours = pair.ours.backend.detector(image[None])
     regions = ours["regions"].boxes.numpy()[0][ours["regions"].valid.numpy()[0]]
     logits, deltas = references.second_stage(pair.theirs, image, regions)
     assert_same(ours["logits"].numpy()[0, : len(regions)], logits[:, pair.columns], "logits")

@@ -8,7 +8,7 @@ import pytest
 from detect import models
 from detect.errors import BadInput, RunFailure
 from detect.layers.resnet import ResNet
-from detect.models.saving import ModelCard
+from detect.models.card import ModelCard
 from detect.training.initial_weights import Source, find_source, start_from
 from detect.weights.importing import import_weights
 

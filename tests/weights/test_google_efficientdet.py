@@ -14,6 +14,7 @@ from recorded_files import SIZES, assert_same_detections
 from detect import models
 from detect.errors import BadInput
 from detect.inference.predictor import Model
+from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.weights import importing
 from detect.weights.google_efficientdet import AVERAGE, CHECKPOINTS, COLUMNS, read_tensors
 from detect.weights.tensors import fill
@@ -110,7 +111,8 @@ def test_the_same_file_has_the_same_boxes(recorded, tmp_path, row, prediction):
     files = np.load(Path(__file__).with_name("google_efficientdet_files.npz"))
     write_checkpoint(tmp_path / "x.tar.gz", drawn(json.loads(str(recorded[f"{row}_shapes"])), prediction))
     checkpoint = dataclasses.replace(BY_MODEL[row], image_size=128, config=RECORDED[row])
-    model = Model(*importing.read(checkpoint, tmp_path / "x.tar.gz"))
+    detector, card = importing.read(checkpoint, tmp_path / "x.tar.gz")
+    model = Model(TensorFlowBackEnd(detector), card)
     for size in SIZES:
         path = tmp_path / f"{size}.jpg"
         path.write_bytes(files[size].tobytes())

@@ -12,6 +12,7 @@ import pytest
 from detect import models
 from detect.errors import BadInput, RunFailure
 from detect.models import saving
+from detect.models.card import load_card
 from detect.weights import download, importing, megvii_yolox
 from detect.weights.importing import checkpoints, import_weights, imported, is_here
 
@@ -132,7 +133,7 @@ def test_a_file_put_into_the_cache_by_hand(published):
 def test_a_file_given_by_its_path(published):
     folder = import_weights("yolox-micro-coco", file=published.file)
     assert folder == imported(published.checkpoint)
-    assert saving.load_card(folder).licence == "Apache-2.0; trained on COCO"
+    assert load_card(folder).licence == "Apache-2.0; trained on COCO"
 
 
 def test_another_file_needs_a_folder_and_is_not_called_the_published_one(published, tmp_path):
@@ -140,7 +141,7 @@ def test_another_file_needs_a_folder_and_is_not_called_the_published_one(publish
     with pytest.raises(BadInput, match=r"not the published file of yolox-micro-coco: .*--out"):
         import_weights("yolox-micro-coco", file=published.file)
     assert not is_here(published.checkpoint)
-    card = saving.load_card(import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine"))
+    card = load_card(import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine"))
     assert "yolox_micro.npz" in card.source
     assert "Megvii" not in card.source
     assert (card.licence, card.metrics) == ("", {})
@@ -193,7 +194,7 @@ def test_a_folder_of_something_else_is_left_alone(published, tmp_path):
 def test_a_model_is_replaced(published, tmp_path):
     for _ in range(2):
         folder = import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine")
-    assert saving.load_card(folder).model == "yolox-micro"
+    assert load_card(folder).model == "yolox-micro"
 
 
 def test_names_and_files_that_are_not_there(published, tmp_path):

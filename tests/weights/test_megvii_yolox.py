@@ -11,6 +11,7 @@ from recorded_files import SIZES, assert_same_detections
 from detect import models
 from detect.data.resizing import Fit
 from detect.inference.predictor import Model
+from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.weights import importing, megvii_yolox
 
 
@@ -76,7 +77,8 @@ def test_the_same_file_has_the_same_boxes(recorded_state, tmp_path):
         category_ids=(1, 2),
         read=lambda path: dict(np.load(path)),
     )
-    model = Model(*importing.read(checkpoint, tmp_path / "theirs.npz"))
+    detector, card = importing.read(checkpoint, tmp_path / "theirs.npz")
+    model = Model(TensorFlowBackEnd(detector), card)
     for size in SIZES:
         path = tmp_path / f"{size}.jpg"
         path.write_bytes(recorded[size].tobytes())

@@ -4,7 +4,8 @@ import pytest
 
 from detect.errors import BadInput, RunFailure
 from detect.models import create
-from detect.models.saving import ModelCard, save
+from detect.models.card import ModelCard
+from detect.models.saving import save
 from detect.weights.importing import import_weights
 from detect.weights.opening import open_model
 

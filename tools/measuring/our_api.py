@@ -90,7 +90,7 @@ def save(name: str, side: str, folder: str) -> Work:
     from detect.models import saving
 
     model = model_of(name, int(side))
-    return lambda: saving.save(model.detector, model.card, folder)
+    return lambda: saving.save(model.backend.detector, model.card, folder)
 
 
 def score(truth: str, results: str) -> Work:

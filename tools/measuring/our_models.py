@@ -16,7 +16,8 @@ from measuring.serving import Work, serve
 
 from detect import models
 from detect.inference.predictor import Model
-from detect.models.saving import ModelCard
+from detect.inference.tensorflow_backend import TensorFlowBackEnd
+from detect.models.card import ModelCard
 from detect.structures import Batch, Targets
 from detect.training.average import WeightAverage
 from detect.training.optimizers import Optimizer
@@ -39,12 +40,12 @@ def model_of(name: str, side: int) -> Model:
     """The model with random weights, ready to predict."""
     classes, ids = tuple(f"class {number}" for number in range(CLASSES)), tuple(range(CLASSES))
     card = ModelCard(model=name, config={}, classes=classes, category_ids=ids, image_size=side)
-    return Model(models.create(name, CLASSES), card)
+    return Model(TensorFlowBackEnd(models.create(name, CLASSES)), card)
 
 
 def predicting(model: Model, images: np.ndarray) -> Callable[[], Any]:
     """From pixels to boxes after suppression, with the threshold that the model is scored with."""
-    return lambda: model.detect(images, confidence=model.detector.config.confidence)
+    return lambda: model.detect(images, confidence=model.backend.confidence)
 
 
 def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray) -> Callable[[], Any]:

@@ -1,0 +1,65 @@
+"""`detect export`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detect.cli.printing import say
+from detect.cli.starting import start_tensorflow
+
+if TYPE_CHECKING:
+    from detect.export.run import Exported
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
+    format: Annotated[str, typer.Option(help="What will run it: openvino.")] = "openvino",
+    precision: Annotated[
+        str, typer.Option(help="float32, or float16: half the file, and fewer bits where the machine can.")
+    ] = "float32",
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Score model and export on this dataset.")] = None,
+    split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the export. Default: exports/ beside the model.", show_default=False)
+    ] = None,
+    max_ap_loss: Annotated[
+        float | None, typer.Option(help="Points of AP that may be lost. Default: 0.1, with float16 0.3.")
+    ] = None,
+) -> None:
+    """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
+    start_tensorflow()
+    from detect.export.run import export as run_export
+
+    done = run_export(
+        model,
+        format,
+        precision=precision,
+        image_size=image_size,
+        data=data,
+        split=split,
+        out=out,
+        max_ap_loss=max_ap_loss,
+        say=say,
+    )
+    show_export(done)
+
+
+def show_export(done: "Exported") -> None:
+    """Where it is, and how it compares with the original."""
+    check = done.card.check
+    assert check is not None
+    say(f"Exported: {done.folder} ({done.size / 1e6:.1f} MB)", style="bold")
+    if check.AP is not None and check.AP_of_original is not None:
+        say(f"  AP {check.AP:.4f}, of the original {check.AP_of_original:.4f}")
+    else:
+        say("  AP was not checked: give --data for that.")
+    say(
+        f"  On {check.images} {check.shown}: {check.detections} detections, {check.unmatched} on one side only; boxes "
+        f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
+    )
+    say(f"  One image: {1e3 * check.seconds:.1f} ms, of the original {1e3 * check.seconds_of_original:.1f} ms")
+    say(f"  detect predict {done.folder} PICTURES_OR_VIDEO")

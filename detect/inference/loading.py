@@ -1,0 +1,56 @@
+"""Whatever names a trained model -> a `Model` that is ready to predict: `detect.load`."""
+
+from pathlib import Path
+
+from detect.inference.artefact import find_artefact, is_artefact, open_artefact
+from detect.inference.predictor import Model
+from detect.models.card import load_card
+from detect.weights.download import Progress
+
+
+def load(
+    path: str | Path,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
+    backend: str = "auto",
+) -> Model:
+    """A trained model, from whatever names one.
+
+    Args:
+        path: a run folder, of which the best model is taken; a model folder; the folder of an exported model; the name
+            of a published checkpoint, such as `yolox-s-coco`, which is downloaded at the first call; or with `weights`
+            the name of a model.
+        weights: what the named model gets: any of these but an exported model, or a file of the checkpoint that is
+            published for it.
+        progress: called while downloading, with the bytes that are there and all.
+        backend: what runs it, see `find_artefact`. An export that was found to be faster is taken by default;
+            `tensorflow` always gives the model itself.
+
+    Raises:
+        BadInput: there is no such thing; it is damaged; the weights are another model's.
+        RunFailure: a checkpoint cannot be downloaded, or read.
+    """
+    artefact = find_artefact(path if weights is None else weights, backend)
+    if artefact is not None:
+        card = load_card(artefact)
+        if weights is None or card.model == str(path):
+            return Model(open_artefact(artefact), card)
+    return _load_in_tensorflow(path, weights, progress)
+
+
+def own_backend(path: str | Path) -> str:
+    """What runs the thing itself that lies at `path`, an exported model or another, and no export of it."""
+    return "auto" if is_artefact(path) else "tensorflow"
+
+
+def _load_in_tensorflow(path: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:
+    from detect.inference.tensorflow_backend import TensorFlowBackEnd
+    from detect.models import variant
+    from detect.weights.opening import open_model
+
+    if weights is None:
+        detector, card = open_model(path, progress=progress)
+    else:
+        variant(str(path))  # an unknown name has an error of its own
+        detector, card = open_model(weights, model=str(path), progress=progress)
+    return Model(TensorFlowBackEnd(detector), card)

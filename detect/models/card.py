@@ -1,0 +1,54 @@
+"""What is known of a saved model besides its weights, and where saved models lie. Reading it needs no TensorFlow."""
+
+from pathlib import Path
+from typing import Any
+
+from detect.config import Settings, from_json
+from detect.data.resizing import Fit
+from detect.errors import BadInput
+
+FORMAT_VERSION = 1
+CARD = "model.json"
+WEIGHTS = "model.weights.h5"
+RUN_FOLDERS = ("best", "last")  # the models of a run folder, in order of preference
+
+
+class ModelCard(Settings):
+    """What a saved model is."""
+
+    format_version: int = FORMAT_VERSION
+    model: str  # a name of `detect.models.names()`
+    config: dict[str, Any]  # settings of the model's `Config`
+    classes: tuple[str, ...]  # names, by label
+    category_ids: tuple[int, ...]  # label -> id written in COCO results
+    image_size: int  # the size S of `fit` that it is run at by default, pixels
+    fit: Fit = Fit()  # how pictures are brought to that size
+    source: str = ""  # where the weights come from
+    licence: str = ""  # of the weights
+    metrics: dict[str, Any] = {}  # of the validation that they were saved after, or those that their publisher states
+
+
+def load_card(folder: str | Path) -> ModelCard:
+    """The card of the model in a folder: fast, no weights are read.
+
+    Raises:
+        BadInput: there is none, it is damaged, or a later version wrote it.
+    """
+    path = Path(folder) / CARD
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from None
+    card = from_json(ModelCard, text, str(path))
+    if card.format_version != FORMAT_VERSION:
+        raise BadInput(
+            f"{path} has format version {card.format_version}; this version of detect reads {FORMAT_VERSION}. "
+            "Update detect, or export the model again."
+        )
+    return card
+
+
+def model_folder(path: Path) -> Path | None:
+    """The folder of the model that lies at `path`, which may be a run's; None where there is none."""
+    folders = (path, *(path / name for name in RUN_FOLDERS))
+    return next((folder for folder in folders if (folder / CARD).is_file()), None)

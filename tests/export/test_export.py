@@ -1,0 +1,207 @@
+"""From a model folder to an artefact that finds the same, run as its user would run it."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import openvino
+import pytest
+from light_models import FIRST, create_light
+
+import detect
+from detect.data.resizing import Fit
+from detect.data.shapes import CLASSES, write_shapes
+from detect.errors import BadInput, RunFailure
+from detect.export import check
+from detect.export.check import fault_of
+from detect.export.run import export
+from detect.inference.artefact import EXPORT_CARD, Check, find_artefact, load_export_card
+from detect.inference.loading import load
+from detect.models.card import CARD, ModelCard, load_card
+from detect.models.saving import save
+from detect.structures import Detections
+
+pytestmark = pytest.mark.slow
+
+
+def saved(name: str, folder, **changes):
+    """A light model that finds something everywhere, in a model folder."""
+    detector = create_light(name)
+    for weight in detector.weights:  # scores far apart, so that rounding does not change their order
+        if "class_logits" in weight.path and weight.path.endswith("kernel"):
+            weight.assign(30 * weight)
+    side = detector.smallest_side
+    card = ModelCard(
+        model=name,
+        config={**detector.config.model_dump(), "confidence": 1e-4},
+        classes=CLASSES,
+        category_ids=tuple(range(len(CLASSES))),
+        image_size=side,
+        licence="CC0",
+    )
+    save(detector, card.model_copy(update=changes), folder)
+    return folder
+
+
+def check_same(ours, theirs):
+    """The same detections of an image; of equal scores, either may be the first."""
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
+    ours, theirs = ((each.labels[order], each.boxes[order]) for each in (ours, theirs) for order in [in_order(each)])
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-3)
+
+
+def in_order(found):
+    return np.lexsort((*found.boxes.T.round(2), found.labels))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run folder with a small model in it."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    saved("yolox-micro", folder / "best", image_size=96)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run):
+    return export(run)
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_every_family_finds_the_same(name, tmp_path):
+    done = export(saved(name, tmp_path / "model"))
+    found = done.card.check
+    assert found.detections > 100
+    assert found.unmatched == 0
+    assert found.box_difference < 0.05
+    assert found.score_difference < 1e-4
+
+
+def test_what_is_written(run, exported):
+    assert exported.folder == run / "exports" / "openvino"
+    assert exported.card == load_export_card(exported.folder)
+    assert exported.card.canvases == ((96, 96), (64, 96))
+    files = {CARD, EXPORT_CARD, *(f"{size}.{suffix}" for size in ("96x96", "64x96") for suffix in ("xml", "bin"))}
+    assert {path.name for path in exported.folder.iterdir()} == files
+    assert exported.size == sum(path.stat().st_size for path in exported.folder.iterdir())
+
+
+def test_the_file_itself_says_what_it_is(exported):
+    model = openvino.Core().read_model(exported.folder / "96x96.xml")
+    card = json.loads(model.get_rt_info(["detect", "model"]).astype(str))
+    assert (card["classes"], card["licence"]) == (list(CLASSES), "CC0")
+    assert json.loads(model.get_rt_info(["detect", "export"]).astype(str))["iou"] == 0.65
+
+
+def test_batches_thresholds_and_sizes(run, exported):
+    ours, theirs = load(exported.folder), load(run, backend="tensorflow")
+    assert (ours.backend.name, theirs.backend.name) == ("openvino", "tensorflow")
+    rng = np.random.default_rng(1)
+    for shape in ((3, 96, 96, 3), (1, 64, 96, 3)):
+        images = rng.integers(0, 256, shape, np.uint8)
+        for confidence, iou in ((1e-4, 0.65), (1e-4, 0.2)):
+            extents = np.tile(np.float32([[50, 90]]), (len(images), 1))
+            found, expected = (model.detect(images, confidence, iou, extents) for model in (ours, theirs))
+            for row in range(len(images)):
+                check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+    assert ours.detect(images[:0]).labels.size == 0
+    assert (ours.detect(images, confidence=0.9).labels == -1).all()
+
+
+def test_images_of_another_size(exported):
+    with pytest.raises(
+        BadInput, match=r"Expected uint8 images \[B, 96, 96, 3\] or \[B, 64, 96, 3\]; got uint8 \[1, 12"
+    ):
+        load(exported.folder).detect(np.zeros((1, 128, 128, 3), np.uint8))
+
+
+def test_pictures_and_results(run, exported):
+    picture = np.random.default_rng(2).integers(0, 256, (70, 130, 3), np.uint8)
+    (ours,), (theirs,) = (
+        load(path, backend=b).predict(picture, 1e-4) for path, b in ((run, "openvino"), (run, "tensorflow"))
+    )
+    check_same(ours, theirs)
+
+
+def test_prediction_goes_without_tensorflow(exported, tmp_path):
+    program = (
+        "import sys, numpy as np, detect\n"
+        f"model = detect.load({str(exported.folder)!r})\n"
+        "(result,) = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
+        "print(len(result), [name for name in ('tensorflow', 'keras') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "100 []"
+
+
+def test_pictures_that_kept_their_shape_are_fitted_into_a_square(tmp_path):
+    fit = Fit(kind="shortest", longest=96, resampling="linear")
+    done = export(saved("yolox-micro", tmp_path / "model", fit=fit))
+    assert load_card(done.folder).fit == Fit(resampling="linear")
+    assert done.card.check.unmatched == 0
+
+
+def test_another_size_and_precision(run, tmp_path):
+    done = export(run, precision="float16", image_size=64, out=tmp_path / "half")
+    assert done.folder == tmp_path / "half"
+    assert load(done.folder).image_size == 64
+    assert done.size < 0.6 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
+
+
+def test_with_data_both_are_scored(run, tmp_path):
+    shapes = write_shapes(tmp_path / "shapes", train=8, val=4, image_size=64)
+    done = export(run, data=shapes, out=tmp_path / "scored")
+    assert pytest.approx(done.card.check.AP_of_original, abs=1e-4) == done.card.check.AP
+    assert detect.evaluate(done.folder, shapes).AP == done.card.check.AP
+
+
+def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(check.SCORE_TOLERANCE, "float32", -1.0)
+    with pytest.raises(RunFailure, match=r"not delivered: scores differ by up to .*It is kept as .*worse.rejected"):
+        export(run, out=tmp_path / "worse")
+    assert not (tmp_path / "worse").exists()
+    assert load_export_card(tmp_path / "worse.rejected").check.images == 8
+
+
+def test_faults():
+    same = {"shown": "", "box_difference": 0.0, "seconds": 1.0, "seconds_of_original": 1.0}
+    found = Check(images=1, detections=100, unmatched=1, score_difference=0.0, **same)
+    assert fault_of(found, "float32", None) == "1 of 100 detections are on one side only"
+    assert fault_of(found, "float16", None) == ""
+    scored = found.model_copy(update={"AP": 0.498, "AP_of_original": 0.5})
+    assert fault_of(scored, "float32", None) == "it loses 0.20 points of AP, more than 0.1"
+    assert fault_of(scored, "float16", None) == fault_of(scored, "float32", 0.25) == ""
+
+
+def test_a_damaged_file(exported, tmp_path):
+    folder = shutil.copytree(exported.folder, tmp_path / "damaged")
+    (folder / "96x96.xml").write_text("<net>")
+    with pytest.raises(BadInput, match=r"96x96.xml cannot be run by OpenVINO"):
+        load(folder).detect(np.zeros((1, 96, 96, 3), np.uint8))
+
+
+def test_what_cannot_be_exported(run, tmp_path):
+    with pytest.raises(BadInput, match=r"Unknown format 'openvno'. Did you mean 'openvino'"):
+        export(run, "openvno")
+    with pytest.raises(BadInput, match="Unknown precision 'int8'"):
+        export(run, precision="int8")
+    with pytest.raises(BadInput, match="is no run folder or model folder"):
+        export(tmp_path)
+    with pytest.raises(BadInput, match="Image size 100: yolox-micro takes multiples of 32 from 64 on"):
+        export(run, image_size=100)
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(BadInput, match="mine is there and is no export"):
+        export(run, out=tmp_path / "mine")
+
+
+def test_a_stale_export_is_not_taken(run, exported, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    assert find_artefact(folder, "openvino") is not None
+    saved("yolox-micro", folder / "best", image_size=96, licence="other")
+    with (folder / "best" / "model.weights.h5").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(BadInput, match="no export for openvino of its present weights"):
+        find_artefact(folder, "openvino")
