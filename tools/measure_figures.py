@@ -1,7 +1,7 @@
 """Measure what the project promises of its speed and accuracy, and say whether the machine it runs on keeps it.
 
     python tools/measure_figures.py                          everything but the long ones: bccd, demo
-    python tools/measure_figures.py retinanet video          these
+    python tools/measure_figures.py throughput video         these
     python tools/measure_figures.py bccd --run runs/bccd     read a finished run instead of training for 30 minutes
     python tools/measure_figures.py --json figures.json      for other programs, too
 
@@ -116,25 +116,6 @@ def median_seconds(work: Callable[[], object], repeats: int, warmups: int = 1) -
     return statistics.median(times)
 
 
-# Start-up
-
-
-def measure_startup(_arguments) -> list[Figure]:
-    """The help, and `import detect`: the best of several processes, since others may use the machine."""
-
-    def best(*command: str) -> float:
-        def run() -> None:
-            subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-
-        return min(median_seconds(run, repeats=1) for _ in range(5))
-
-    return [
-        Figure("detect --help", best(*DETECT, "--help"), "s", most=0.5),
-        Figure("import detect", best(sys.executable, "-c", "import detect"), "s"),
-        Figure("python itself", best(sys.executable, "-c", "pass"), "s"),
-    ]
-
-
 # Scoring
 
 
@@ -166,53 +147,6 @@ def measure_coco_reference(arguments) -> list[Figure]:
     return [*figures, Figure("coco_reference, largest of 12 differences to pycocotools", largest, most=0)]
 
 
-# RetinaNet
-
-
-def measure_retinanet(_arguments) -> list[Figure]:
-    """RetinaNet-R50 at 512 px with random weights: one image to boxes, and a training step of four images."""
-    import tensorflow as tf
-
-    from detect import models
-    from detect.inference.predictor import Model
-    from detect.inference.tensorflow_backend import TensorFlowBackEnd
-    from detect.models.card import ModelCard
-    from detect.structures import Batch, Targets
-    from detect.training.average import WeightAverage
-    from detect.training.optimizers import Optimizer
-    from detect.training.settings import OptimizerSettings
-    from detect.training.step import TrainingStep
-
-    rng = np.random.default_rng(0)
-    classes = tuple(f"class {number}" for number in range(80))
-    detector = models.create("retinanet-r50", len(classes))
-    model = Model(
-        TensorFlowBackEnd(detector),
-        ModelCard(model="", config={}, classes=classes, category_ids=range(80), image_size=512),
-    )
-    image = rng.integers(0, 256, (1, 512, 512, 3), np.uint8)
-    # Every anchor passes a confidence of 0, so that suppression has its full load.
-    latency = median_seconds(lambda: model.detect(image, confidence=0.0), repeats=15, warmups=3)
-
-    corners = rng.uniform(0, 380, (4, 8, 2))
-    boxes = np.concatenate([corners, corners + rng.uniform(20, 130, (4, 8, 2))], axis=-1).astype(np.float32)
-    labels = rng.integers(0, len(classes), (4, 8)).astype(np.int32)
-    targets = Targets(*map(tf.constant, (boxes, labels, np.zeros((4, 8), bool))))
-    images = tf.constant(rng.integers(0, 256, (4, 512, 512, 3), np.uint8))
-    batch = Batch(images, targets, tf.range(4, dtype=tf.int64))
-    variables = [variable.value for variable in detector.trainable_variables]
-    step = TrainingStep(detector, Optimizer(OptimizerSettings(), variables), WeightAverage(detector), (512,))
-
-    def train() -> float:
-        return sum(float(loss) for loss in step((batch,), 512, 1e-5, 0.99).values())
-
-    seconds = median_seconds(train, repeats=4, warmups=2)
-    return [
-        Figure("RetinaNet-R50, 512 px, one image to boxes", 1000 * latency, "ms", most=670),
-        Figure("RetinaNet-R50, 512 px, training step of 4", 4 / seconds, "images/s", least=0.40),
-    ]
-
-
 # Training
 
 
@@ -230,7 +164,7 @@ def measure_bccd(arguments) -> list[Figure]:
     if not arguments.run:
         train_bccd(arguments.data, ROOT / "runs", "bccd", "30m")
     run = arguments.run or ROOT / "runs" / "bccd"
-    model = detect.load(run)
+    model = detect.load(run, backend="tensorflow")
     val, test = (detect.evaluate(model, arguments.data / "bccd", part) for part in ("val", "test"))
     rows = journal(run)
     return [
@@ -275,8 +209,8 @@ def measure_video(arguments) -> list[Figure]:
 
     video = arguments.data / "videos" / "one-by-one-person-detection.mp4"
     model = small_model(arguments.run)
-    frames = letterboxed_frames(video, model.image_size, 16 * model.batch_size)
-    batches = np.split(frames, len(frames) // model.batch_size)
+    frames = letterboxed_frames(video, model.image_size, 16 * model.backend.batch_size)
+    batches = np.split(frames, len(frames) // model.backend.batch_size)
 
     def batched() -> None:
         for batch in batches:
@@ -343,9 +277,7 @@ def measure_demo(_arguments) -> list[Figure]:
 
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
-    "startup": measure_startup,
     "coco_reference": measure_coco_reference,
-    "retinanet": measure_retinanet,
     "throughput": measure_throughput,
     "video": measure_video,
     "bccd": measure_bccd,

@@ -50,7 +50,7 @@ def evaluate(
         from detect.inference.loading import own_backend
 
         with download_bar(str(weights or model)) as progress:
-            loaded = detect.load(model, weights, progress, own_backend(model))
+            loaded = detect.load(model, weights, progress, own_backend(str(model)))
         with progress_bar("images") as progress:
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
             scores = detect.evaluate(loaded, data, split, progress=progress, **options)

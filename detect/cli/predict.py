@@ -48,8 +48,11 @@ def predict(
     """Find objects in images and videos."""
     from detect.inference.artefact import find_artefact
 
-    if weights is not None or find_artefact(model, backend) is None:
+    artefact = find_artefact(model if weights is None else weights, backend)
+    if artefact is None:
         start_tensorflow()
+    else:
+        say(f"Computing with the export in {artefact}.")
     from detect.inference.loading import load
     from detect.inference.run import predict_to_folder
 

@@ -1,9 +1,10 @@
 """Records -> tf.data.Dataset of `Batch`, for training and for evaluation.
 
-An endless stream of numbers goes through one parallel `map` that makes the samples in Python (OpenCV works outside the
-interpreter's lock), then is batched and prefetched. The order of the results does not depend on the workers.
+A stream of numbers goes through one `map` that makes whole batches in Python, a few at a time, and is prefetched. The
+order of the results does not depend on the workers.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import tensorflow as tf
 
 from detect.config import Settings
 from detect.data.augmentation import Augmentation, weakened
-from detect.data.padding import Overflow, enough_boxes, pad
+from detect.data.batching import BatchMaker
+from detect.data.padding import Overflow, enough_boxes
 from detect.data.pictures import GIGABYTE, Pictures, default_budget, read_checked
 from detect.data.records import Records
 from detect.data.resizing import Placement, Placing, letterbox, place
@@ -36,6 +38,10 @@ class PipelineSettings(Settings):
     max_boxes: int | None = pydantic.Field(None, ge=1)  # N; None: enough for nearly every sample of the data
     workers: int | None = pydantic.Field(None, ge=1)  # samples made at a time; None: as many as CPU cores
     cache_gigabytes: float | None = pydantic.Field(None, ge=0)  # None: a quarter of the free memory, at most 2
+
+    def threads(self) -> int:
+        """Samples made at a time."""
+        return self.workers or os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,13 @@ def training_batches(
         numbers = range(batch * batch_size, (batch + 1) * batch_size)
         return [samples.image_paths(position(number)) for number in numbers]
 
+    def canvas(batch: int) -> tuple[int, int]:
+        return (side_of_batch(sizes, seed, batch),) * 2
+
     side = sizes[0] if len(sizes) == 1 else None
-    max_boxes = settings.max_boxes or enough_boxes(records, settings.augmentation)
-    numbers = tf.data.Dataset.counter(first_batch * batch_size)
-    return _batches(numbers, make, image_paths, (side, side), np.uint8, batch_size, max_boxes, settings.workers)
+    overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
+    maker = BatchMaker(make, canvas, np.uint8, batch_size, overflow, settings.threads())
+    return _batches(tf.data.Dataset.counter(first_batch), maker, (side, side), image_paths)
 
 
 def evaluation_batches(
@@ -150,11 +159,15 @@ def evaluation_batches(
         indices = order[batch * batch_size : (batch + 1) * batch_size]
         return [(records.image_path(index),) for index in indices if index >= 0]
 
+    def canvas(batch: int) -> tuple[int, int]:
+        first = records[order[batch * batch_size]]
+        return placing(first.height, first.width).canvas
+
     size = next(iter(groups)) if len(groups) == 1 else (None, None)
     dtype = placing(1, 1).dtype
-    max_boxes = settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0))
-    numbers = tf.data.Dataset.range(len(order))
-    return _batches(numbers, make, image_paths, size, dtype, batch_size, max_boxes, settings.workers)
+    overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
+    maker = BatchMaker(make, canvas, dtype, batch_size, overflow, settings.threads())
+    return _batches(tf.data.Dataset.range(len(order) // batch_size), maker, size, image_paths)
 
 
 def _by_canvas(records: Records, placing: Placing) -> dict[tuple[int, int], list[int]]:
@@ -178,45 +191,37 @@ def _nothing(placement: Placement) -> Example:
 
 def _batches(
     numbers: tf.data.Dataset,
-    make: Callable[[int], tuple[Example, int]],
-    image_paths: Callable[[int], list[tuple[Path, ...]]],
+    maker: BatchMaker,
     size: tuple[int | None, int | None],
-    dtype: type[np.generic],
-    batch_size: int,
-    max_boxes: int,
-    workers: int | None,
+    image_paths: Callable[[int], list[tuple[Path, ...]]],
 ) -> Batches:
-    overflow, failures = Overflow(max_boxes), []
-
-    def sample(number: np.ndarray):
-        try:
-            example, index = make(int(number))
-        except Exception as error:
-            failures.append(error)  # raised again by `Batches.explained`
-            raise
-        return example.image, *pad(example, max_boxes, overflow, seed=int(number)), np.int64(index)
+    """The batches of these numbers; `size` is height and width of all images, None where they differ."""
+    rows, columns = maker.batch_size, maker.overflow.max_boxes
+    specs = [
+        tf.TensorSpec([rows, *size, 3], maker.dtype),
+        tf.TensorSpec([rows, columns, 4], tf.float32),
+        tf.TensorSpec([rows, columns], tf.int32),
+        tf.TensorSpec([rows, columns], tf.bool),
+        tf.TensorSpec([rows], tf.int64),
+    ]
 
     def mapped(number: tf.Tensor) -> Batch:
-        kinds = [dtype, tf.float32, tf.int32, tf.bool, tf.int64]
-        image, boxes, labels, ignore, index = tf.numpy_function(sample, [number], kinds)
-        image.set_shape([*size, 3])
-        boxes.set_shape([max_boxes, 4])
-        labels.set_shape([max_boxes])
-        ignore.set_shape([max_boxes])
-        index.set_shape([])
-        return Batch(image, Targets(boxes, labels, ignore), index)
+        parts = tf.numpy_function(lambda number: maker.batch(int(number)), [number], [spec.dtype for spec in specs])
+        for part, spec in zip(parts, specs, strict=True):
+            part.set_shape(spec.shape)
+        images, boxes, labels, ignore, indices = parts
+        return Batch(images, Targets(boxes, labels, ignore), indices)
 
     cv2.setNumThreads(0)  # samples are made in parallel: threads within one would only get in each other's way
-    workers = workers or os.cpu_count() or 1
-    dataset = numbers.map(mapped, num_parallel_calls=workers, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(workers)), overflow, image_paths, failures)
+    at_a_time = 1 + math.ceil(maker.workers / rows)  # the last rows of one leave workers for the next
+    dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
+    return Batches(dataset.with_options(_options(at_a_time)), maker.overflow, image_paths, maker.failures)
 
 
-def _options(workers: int) -> tf.data.Options:
+def _options(threads: int) -> tf.data.Options:
     options = tf.data.Options()
-    # Samples wait for files and for Python's lock; in TensorFlow's own pool they would hold up the training step.
-    options.threading.private_threadpool_size = workers
+    # Batches wait for files and for Python's lock; in TensorFlow's own pool they would hold up the training step.
+    options.threading.private_threadpool_size = threads
     # Each process already makes its own shard.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return options

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import tensorflow as tf
 
 from detect.config import to_json
 from detect.data import description
@@ -27,12 +28,12 @@ from detect.inference.artefact import (
     exports_folder,
     open_artefact,
 )
-from detect.inference.backend import BackEnd
-from detect.inference.loading import load
 from detect.inference.predictor import Model
 from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models.card import CARD, WEIGHTS, ModelCard, model_folder
+from detect.models.detector import Detector
 from detect.weights.download import sha256
+from detect.weights.opening import open_model
 
 PICTURES = 32  # of the dataset, on which single detections are compared
 GENERATED = 8  # images where there is no dataset
@@ -77,84 +78,86 @@ def export(
         BadInput: there is no such model, it takes no such size, or a package is missing.
         RunFailure: the export is not as good as its original. It is kept, with `.rejected` in its name.
     """
-    format, precision = _known("format", format, Format), _known("precision", precision, Precision)
-    _check_installed(format)
+    kind: Format = _known("format", format, Format)
+    bits: Precision = _known("precision", precision, Precision)
+    _check_installed(kind)
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
-    original = load(folder, backend="tensorflow")
-    model_card = _card_for(original, image_size)
-    precise = "" if precision == "float32" else f"-{precision}"
-    target = Path(out) if out is not None else exports_folder(folder) / f"{format}{precise}"
+    target = (
+        Path(out) if out is not None else exports_folder(folder) / (kind if bits == "float32" else f"{kind}-{bits}")
+    )
     _check_replaceable(target)
+    detector, card = open_model(folder)
+    card = _card_for(card, detector, image_size)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
         written = Path(name) / target.name
         written.mkdir()
-        say(f"Writing {format}, {precision}, for images of {model_card.image_size} pixels.")
-        card = _write(original, model_card, written, format, precision, sha256(folder / WEIGHTS))
+        say(f"Writing {kind}, {bits}, for images of {card.image_size} pixels.")
+        export_card = _write(detector, card, written, kind, bits, sha256(folder / WEIGHTS))
         say("Comparing with the original.")
-        check = _compare(original, model_card, written, data, split)
-        card = card.model_copy(update={"check": check})
-        (written / EXPORT_CARD).write_text(to_json(card), encoding="utf-8")
-        fault = fault_of(check, precision, max_ap_loss)
+        check = _compare(Model(TensorFlowBackEnd(detector), card), Model(open_artefact(written), card), data, split)
+        export_card = export_card.model_copy(update={"check": check})
+        (written / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
+        fault = fault_of(check, bits, max_ap_loss)
         target = target.with_name(f"{target.name}.rejected") if fault else target
         shutil.rmtree(target, ignore_errors=True)
         written.rename(target)
     if fault:
         raise RunFailure(f"The export is not delivered: {fault}. It is kept as {target}, with the figures in it.")
-    return Exported(target, card, sum(path.stat().st_size for path in target.iterdir()))
+    return Exported(target, export_card, sum(path.stat().st_size for path in target.iterdir()))
 
 
 def _write(
-    original: Model, model_card: ModelCard, folder: Path, format: Format, precision: Precision, digest: str
+    detector: Detector, model_card: ModelCard, folder: Path, kind: Format, precision: Precision, digest: str
 ) -> ExportCard:
     """All files of the export but the result of its check."""
     from detect.export import openvino
 
-    backend = _tensorflow(original)
     card = ExportCard(
-        format=format,
+        format=kind,
         precision=precision,
-        canvases=_canvases(backend, model_card),
-        size_divisor=backend.size_divisor,
-        smallest_side=backend.smallest_side,
-        confidence=backend.confidence,
-        iou=backend.iou,
+        canvases=_canvases(detector, model_card),
+        size_divisor=detector.size_divisor,
+        smallest_side=detector.smallest_side,
+        confidence=detector.config.confidence,
+        iou=detector.config.iou,
         weights=digest,
     )
     metadata = {"model": to_json(model_card), "export": to_json(card)}
     for canvas in card.canvases:
-        dtype = original.placement(1, 1).dtype
-        openvino.write(backend.detector, folder, canvas, dtype, precision, metadata)
+        dtype = model_card.fit.placement(1, 1, model_card.image_size).dtype
+        openvino.write(detector, folder, canvas, tf.as_dtype(dtype), precision, metadata)
     (folder / CARD).write_text(to_json(model_card), encoding="utf-8")
     (folder / EXPORT_CARD).write_text(to_json(card), encoding="utf-8")
     return card
 
 
-def _card_for(original: Model, image_size: int | None) -> ModelCard:
+def _card_for(card: ModelCard, detector: Detector, image_size: int | None) -> ModelCard:
     """The card of the export. Its images are square, so pictures that kept their shape are fitted into a square."""
-    card, divisor, smallest = original.card, original.backend.size_divisor, original.backend.smallest_side
     side = card.image_size if image_size is None else image_size
-    if side % divisor or side < smallest:
-        raise BadInput(f"Image size {side}: {card.model} takes multiples of {divisor} from {smallest} on.")
+    if side % detector.size_divisor or side < detector.smallest_side:
+        raise BadInput(
+            f"Image size {side}: {card.model} takes multiples of {detector.size_divisor} from "
+            f"{detector.smallest_side} on."
+        )
     fit = card.fit
     if fit.kind == "shortest":
         fit = fit.model_copy(update={"kind": "letterbox", "longest": None})
     return card.model_copy(update={"image_size": side, "fit": fit})
 
 
-def _canvases(backend: BackEnd, card: ModelCard) -> tuple[tuple[int, int], ...]:
+def _canvases(detector: Detector, card: ModelCard) -> tuple[tuple[int, int], ...]:
     """The square, and what it leaves of 16:9 videos without the rows that would be padding only."""
-    square = card.image_size, card.image_size
-    wide = card.fit.placement(9, 16, card.image_size, backend.size_divisor, backend.smallest_side, trimmed=True).canvas
+    square, limits = (card.image_size, card.image_size), (detector.size_divisor, detector.smallest_side)
+    wide = card.fit.placement(9, 16, card.image_size, *limits, trimmed=True).canvas
     return (square,) if wide == square else (square, wide)
 
 
-def _compare(original: Model, model_card: ModelCard, written: Path, data: str | Path | None, split: str) -> Check:
-    exported = Model(open_artefact(written), model_card)
-    original = Model(original.backend, model_card)  # pictures as the export sees them
-    images, shown = _images_of(exported, data, split) if data is not None else _generated(exported)
+def _compare(original: Model, exported: Model, data: str | Path | None, split: str) -> Check:
+    """Both see pictures as the export does."""
+    images, shown = _generated(exported) if data is None else _images_of(exported, data, split)
     check = compare(original, exported, images, shown)
     if data is None:
         return check
@@ -203,8 +206,3 @@ def _check_replaceable(target: Path) -> None:
     """BadInput where there is something that is no export."""
     if target.exists() and not (target / EXPORT_CARD).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
-
-
-def _tensorflow(model: Model) -> TensorFlowBackEnd:
-    assert isinstance(model.backend, TensorFlowBackEnd)
-    return model.backend

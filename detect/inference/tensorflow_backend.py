@@ -34,7 +34,7 @@ class TensorFlowBackEnd:
     """
 
     name = "tensorflow"
-    canvases = ()
+    canvases: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, detector: Detector, learning: bool = False):
         """`learning` says that the weights will go on changing, as in training; otherwise they are compiled in."""
@@ -61,19 +61,26 @@ class TensorFlowBackEnd:
     def _step_for(self, images: tf.Tensor) -> Step:
         height, width = images.shape[1:3]
         with self._compiling:
-            step = self._steps.pop((height, width), None) or self._new_step(height, width, images.dtype)
+            step = self._steps.pop((height, width), None)
+            if step is None:
+                step = self._new_step(height, width, images.dtype)
+            elif isinstance(step, tf.types.experimental.PolymorphicFunction) and self._has_room_for_constants():
+                step = _with_constant_weights(step)  # at its second call: one picture is found sooner without
             self._steps[height, width] = step  # the last one is the one used last
             return step
 
-    def _new_step(self, height: int, width: int, dtype: tf.DType) -> Step:
+    def _new_step(self, height: int, width: int, dtype: tf.DType) -> tf.types.experimental.PolymorphicFunction:
         if len(self._steps) == MOST_STEPS:
             del self._steps[next(iter(self._steps))]
-        step = predict_step(self.detector, height, width, dtype, xla=self._on_gpu)
+        return predict_step(self.detector, height, width, dtype, xla=self._on_gpu)
+
+    def _has_room_for_constants(self) -> bool:
+        """Whether the weights of one more step may become constants; counts them if so."""
         size = CONSTANT_COPIES * sum(4 * math.prod(weight.shape) for weight in self.detector.weights)
         if self._learning or self._on_gpu or (self._constant_bytes and self._constant_bytes + size > CONSTANT_BYTES):
-            return step
+            return False
         self._constant_bytes += size
-        return _with_constant_weights(step)
+        return True
 
 
 def predict_step(

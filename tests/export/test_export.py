@@ -15,9 +15,8 @@ from detect.data.resizing import Fit
 from detect.data.shapes import CLASSES, write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.export import check
-from detect.export.check import fault_of
 from detect.export.run import export
-from detect.inference.artefact import EXPORT_CARD, Check, find_artefact, load_export_card
+from detect.inference.artefact import EXPORT_CARD, find_artefact, load_export_card
 from detect.inference.loading import load
 from detect.models.card import CARD, ModelCard, load_card
 from detect.models.saving import save
@@ -164,16 +163,6 @@ def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
         export(run, out=tmp_path / "worse")
     assert not (tmp_path / "worse").exists()
     assert load_export_card(tmp_path / "worse.rejected").check.images == 8
-
-
-def test_faults():
-    same = {"shown": "", "box_difference": 0.0, "seconds": 1.0, "seconds_of_original": 1.0}
-    found = Check(images=1, detections=100, unmatched=1, score_difference=0.0, **same)
-    assert fault_of(found, "float32", None) == "1 of 100 detections are on one side only"
-    assert fault_of(found, "float16", None) == ""
-    scored = found.model_copy(update={"AP": 0.498, "AP_of_original": 0.5})
-    assert fault_of(scored, "float32", None) == "it loses 0.20 points of AP, more than 0.1"
-    assert fault_of(scored, "float16", None) == fault_of(scored, "float32", 0.25) == ""
 
 
 def test_a_damaged_file(exported, tmp_path):

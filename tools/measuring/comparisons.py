@@ -129,14 +129,23 @@ def scoring(inputs: Inputs) -> list[Side]:
     return [ours(f"score {truth} {results}"), *peers]
 
 
-def predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
-    work = f"{side} {inputs.photo} {count}"
-    return [ours(f"predict yolox-micro {work}"), ultralytics(f"predict {work}")]
+def predictions(inputs: Inputs, side: int, count: int, exported: bool = False) -> list[Side]:
+    work, model = f"{side} {inputs.photo} {count}", inputs.exported(side) if exported else "yolox-micro"
+    return [ours(f"predict {model} {work}"), ultralytics(f"predict {work}")]
 
 
-def video(inputs: Inputs) -> list[Side]:
-    work = f"640 {inputs.video} {inputs.folder / 'video'}"
-    return [ours(f"video yolox-micro {work}"), ultralytics(f"video {work}")]
+def video(inputs: Inputs, exported: bool = False) -> list[Side]:
+    work, model = f"640 {inputs.video} {inputs.folder / 'video'}", inputs.exported(640) if exported else "yolox-micro"
+    return [ours(f"video {model} {work}"), ultralytics(f"video {work}")]
+
+
+def first_prediction(inputs: Inputs, exported: bool = False) -> list[Side]:
+    model = inputs.exported(640) if exported else inputs.model
+    theirs = ["yolo", "predict", "model=yolo11n.yaml", f"source={inputs.photo}"]
+    return [
+        Side(OURS, command=["detect", "predict", model, inputs.photo]),
+        Side(ULTRALYTICS, environment="torch", command=theirs),
+    ]
 
 
 def opening(inputs: Inputs, count: int) -> list[Side]:
@@ -203,17 +212,24 @@ TRAINING = [
                rounds=1, seconds=0),
 ]  # fmt: skip
 
+EXPORTED = "ours exported to OpenVINO, theirs in PyTorch"
 PREDICTION = [
-    Comparison("latency, 320 px", "one picture through the API, yolox-micro and yolo11n",
-               lambda inputs: predictions(inputs, 320, 1), target=1.0),
-    Comparison("latency, 640 px", "one picture through the API, yolox-micro and yolo11n",
-               lambda inputs: predictions(inputs, 640, 1), target=1.0),
+    *(
+        Comparison(f"latency, {side} px{words}", f"one picture through the API, yolox-micro and yolo11n{text}",
+                   functools.partial(predictions, side=side, count=1, exported=exported), target=target)
+        for words, text, exported, target in (("", "", False, 1.0), (", exported", f"; {EXPORTED}", True, 2.0))
+        for side in (320, 640)
+    ),
     Comparison("batch, 320 px", "32 pictures through the API, yolox-micro and yolo11n",
                lambda inputs: predictions(inputs, 320, 32), unit="images/s", count=32, target=1.0),
+    Comparison("batch, 320 px, exported", f"32 pictures through the API; {EXPORTED}",
+               lambda inputs: predictions(inputs, 320, 32, exported=True), unit="images/s", count=32, target=1.0),
     Comparison("latency, RetinaNet-R50", "one image of 512 px to boxes", lambda _: retinanet("one"), target=1.0),
     Comparison("latency, SSDLite", "one image of 320 px to boxes", lambda _: twin("ssdlite-mobilenetv3", 320, "one"),
                target=1.0),
     Comparison("video", "768 x 432, H.264, annotated at 640 px, yolox-micro and yolo11n", video,
+               unit="frames/s", count=FRAMES, target=1.0, rounds=3),
+    Comparison("video, exported", f"the same; {EXPORTED}", functools.partial(video, exported=True),
                unit="frames/s", count=FRAMES, target=1.5, rounds=3),
 ]  # fmt: skip
 
@@ -227,12 +243,10 @@ STARTING = [
                lambda _: [Side(OURS, command=["detect", "--help"]),
                           Side(ULTRALYTICS, environment="torch", command=["yolo", "help"])],
                unit="s", target=1.0, limit=0.3),
-    Comparison("first prediction", "a command that searches one picture, as a whole process",
-               lambda inputs: [
-                   Side(OURS, command=["detect", "predict", inputs.model, inputs.photo]),
-                   Side(ULTRALYTICS, environment="torch",
-                        command=["yolo", "predict", "model=yolo11n.yaml", f"source={inputs.photo}"])],
+    Comparison("first prediction", "a command that searches one picture, as a whole process", first_prediction,
                unit="s", limit=8.0, rounds=3),
+    Comparison("first prediction, exported", f"the same; {EXPORTED}",
+               functools.partial(first_prediction, exported=True), unit="s", target=1.0, limit=8.0, rounds=3),
 ]  # fmt: skip
 
 SIZES = {"1 k": 1_000, "10 k": 10_000, "100 k": 100_000, "1 M": 1_000_000}  # images, one box each

@@ -83,6 +83,14 @@ class Inputs:
             worker.do(f"save yolox-micro 640 {folder}")
         return folder
 
+    @functools.cache  # noqa: B019  there is one of these objects in a process
+    def exported(self, side: int) -> Path:
+        """The same for OpenVINO, for images of this side."""
+        folder = self.folder / f"exported_{side}"
+        with Worker(sys.executable, "our_api.py") as worker:
+            worker.do(f"export {self.model} {side} {folder}")
+        return folder
+
     @functools.cached_property
     def coco(self) -> tuple[Path, Path]:
         """A truth and results of the size of COCO's validation split: half of the detections near an object."""

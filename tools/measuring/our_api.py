@@ -1,10 +1,11 @@
 """Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
 
 pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
-predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API
+predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API; MODEL: a name or an export
 video MODEL SIDE FILE OUT            read, searched, drawn and written
 train MODEL SIDE BATCH               a training step
 save MODEL SIDE FOLDER               a model with random weights into a folder
+export FOLDER SIDE OUT               such a model for OpenVINO
 score TRUTH RESULTS                  COCO results files
 open DATA                            annotations to records
 """
@@ -50,13 +51,22 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
 
 
 def predict(model: str, side: str, file: str, count: str) -> Work:
-    from measuring.our_models import model_of
-
     from detect.data.images import read_image
 
-    picture, searching = read_image(file), model_of(model, int(side))
+    picture, searching = read_image(file), opened(model, int(side))
     pictures: Any = picture if count == "1" else [picture] * int(count)
     return lambda: found(searching.predict(pictures))
+
+
+def opened(model: str, side: int):
+    """The named model with random weights, or what was exported into a folder."""
+    if Path(model).is_dir():
+        import detect
+
+        return detect.load(model)
+    from measuring.our_models import model_of
+
+    return model_of(model, side)
 
 
 def found(results) -> dict[str, Any]:
@@ -64,11 +74,9 @@ def found(results) -> dict[str, Any]:
 
 
 def video(model: str, side: str, file: str, out: str) -> Work:
-    from measuring.our_models import model_of
-
     from detect.inference.run import predict_to_folder
 
-    searching = model_of(model, int(side))
+    searching = opened(model, int(side))
 
     def run() -> dict[str, Any]:
         shutil.rmtree(out, ignore_errors=True)
@@ -85,12 +93,19 @@ def train(name: str, side: str, batch: str) -> Work:
 
 
 def save(name: str, side: str, folder: str) -> Work:
-    from measuring.our_models import model_of
+    from measuring.our_models import CLASSES, model_of
 
+    from detect import models
     from detect.models import saving
 
-    model = model_of(name, int(side))
-    return lambda: saving.save(model.backend.detector, model.card, folder)
+    card = model_of(name, int(side)).card
+    return lambda: saving.save(models.create(name, CLASSES), card, folder)
+
+
+def export(folder: str, side: str, out: str) -> Work:
+    import detect
+
+    return lambda: {"megabytes": detect.export(folder, image_size=int(side), out=out).size / 1e6}
 
 
 def score(truth: str, results: str) -> Work:
@@ -130,6 +145,7 @@ WORKS: dict[str, Callable[..., Work]] = {
     "video": video,
     "train": train,
     "save": save,
+    "export": export,
     "score": score,
     "open": open_records,
 }

@@ -1,0 +1,45 @@
+"""`detect export`, and `detect predict` by what it wrote."""
+
+import json
+import shutil
+
+import pytest
+
+from detect.inference.artefact import EXPORT_CARD
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(model_folder, tmp_path_factory):
+    """A copy of the model, for its exports."""
+    return shutil.copytree(model_folder, tmp_path_factory.mktemp("exported") / "model")
+
+
+def test_an_export_predicts(command, shapes, folder, tmp_path):
+    done = command("export", folder, "--data", shapes)
+    assert done.code == 0, done.err
+    exported = folder / "exports" / "openvino"
+    assert f"Exported: {exported}" in done.out
+    assert "of the original" in done.out
+
+    picture = next((shapes.parent / "images" / "val").glob("*.jpg"))
+    words = ("predict", folder, picture, "--out", tmp_path, "--confidence", 0, "--save-json", tmp_path / "a.json")
+    done = command(*words, "--backend", "openvino")
+    assert done.code == 0, done.err
+    assert f"Computing with the export in {exported}" in done.out
+    assert json.loads((tmp_path / "a.json").read_text())
+    assert "Computing" not in command(*words, "--backend", "tensorflow").out
+
+
+def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
+    done = command("export", folder, "--out", tmp_path / "x", "--precision", "float16")
+    assert done.code == 0, done.err
+    assert "AP was not checked" in done.out
+    assert json.loads((tmp_path / "x" / EXPORT_CARD).read_text())["check"]["AP"] is None
+
+
+def test_what_there_is_no_export_for(command, shapes, folder, tmp_path):
+    assert "Unknown format 'onnx'" in command("export", folder, "--format", "onnx").err
+    done = command("predict", tmp_path, shapes.parent, "--backend", "openvino")
+    assert (done.code, "has no export for openvino" in done.err) == (2, True)
