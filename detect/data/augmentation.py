@@ -11,7 +11,7 @@ import pydantic
 from detect.config import Settings
 from detect.data.colour import MOST_HUE, ColourShift
 from detect.data.resizing import fit_scale
-from detect.data.warping import blank, flip, paint_example, rotation_and_shear, scaling, translation
+from detect.data.warping import flip, paint_example, rotation_and_shear, scaling, translation, visible
 from detect.structures import Example
 
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
@@ -60,12 +60,15 @@ def weakened(settings: Augmentation) -> Augmentation:
 
 
 def random_view(
-    example: Example, settings: Augmentation, rng: np.random.Generator, side: int, colours: ColourShift
+    example: Example, settings: Augmentation, rng: np.random.Generator, canvas: np.ndarray, colours: ColourShift
 ) -> Example:
-    """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted."""
+    """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted.
+
+    It is painted on `canvas`, a blank square, which becomes the image.
+    """
     linear = random_linear(settings, rng)
-    shift = rng.uniform(-1, 1, 2) * settings.translate * side
-    return zoomed_view(example, linear, shift, settings, rng, side, colours)
+    shift = rng.uniform(-1, 1, 2) * settings.translate * len(canvas)
+    return zoomed_view(example, linear, shift, settings, rng, canvas, colours)
 
 
 def zoomed_view(
@@ -74,18 +77,19 @@ def zoomed_view(
     shift: np.ndarray,
     settings: Augmentation,
     rng: np.random.Generator,
-    side: int,
+    canvas: np.ndarray,
     colours: ColourShift,
 ) -> Example:
     """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
 
     But for turns and shifts: zoomed in, it still covers all that the letterbox covers; zoomed out, it lies within that.
     """
+    side = len(canvas)
     fitted, width, height = random_fit(example, settings, rng, side)
     point = rng.random(2) * (width, height)
     about_point = translation(*(point + shift)) @ linear @ translation(*-point)
-    canvas = blank(side, side)
-    return Example(canvas, *paint_example(example, about_point @ fitted, canvas, colours))
+    boxes = paint_example(example, about_point @ fitted, canvas, colours)
+    return Example(canvas, *visible(boxes, example.labels, example.ignore, side, side))
 
 
 def random_fit(

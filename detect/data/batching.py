@@ -19,7 +19,7 @@ class BatchMaker:
 
     def __init__(
         self,
-        make: Callable[[int], tuple[Example, int]],
+        make: Callable[[int, np.ndarray], tuple[Example, int]],
         canvas: Callable[[int], tuple[int, int]],
         dtype: type[np.generic],
         batch_size: int,
@@ -28,7 +28,8 @@ class BatchMaker:
     ):
         """
         Args:
-            make: the example of a sample's number, and its index among the records.
+            make: from a sample's number, and an array [H, W, 3] of any content that it fills and that becomes the
+                image, to the example and its index among the records.
             canvas: height and width of the images of a batch, by its number.
             dtype: of the images.
             batch_size: B; batch b has the samples from b * B on.
@@ -50,8 +51,7 @@ class BatchMaker:
 
         def fill(row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
             sample = number * self.batch_size + row
-            example, index = self._make(sample)
-            images[row] = example.image
+            example, index = self._make(sample, images[row])
             return *pad(example, self.overflow.max_boxes, self.overflow, seed=sample), index
 
         try:

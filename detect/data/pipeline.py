@@ -22,7 +22,7 @@ from detect.data.batching import BatchMaker
 from detect.data.padding import Overflow, enough_boxes
 from detect.data.pictures import GIGABYTE, Pictures, default_budget, read_checked
 from detect.data.records import Records
-from detect.data.resizing import Placement, Placing, letterbox, place
+from detect.data.resizing import Placing, letterbox, place
 from detect.data.samples import Samples, side_of_batch
 from detect.data.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
@@ -115,9 +115,8 @@ def training_batches(
         batch, row = divmod(number, batch_size)
         return (batch * processes + process) * batch_size + row
 
-    def make(number: int) -> tuple[Example, int]:
-        side = side_of_batch(sizes, seed, number // batch_size)
-        return samples.sample(position(number), side), samples.record_index(position(number))
+    def make(number: int, canvas: np.ndarray) -> tuple[Example, int]:
+        return samples.sample(position(number), canvas), samples.record_index(position(number))
 
     def image_paths(batch: int) -> list[tuple[Path, ...]]:
         numbers = range(batch * batch_size, (batch + 1) * batch_size)
@@ -146,14 +145,15 @@ def evaluation_batches(
     groups = _by_canvas(records, placing)
     order = [index for group in groups.values() for index in (*group, *[-1] * (-len(group) % batch_size))]
 
-    def make(number: int) -> tuple[Example, int]:
+    def make(number: int, canvas: np.ndarray) -> tuple[Example, int]:
         index, first = order[number], order[number // batch_size * batch_size]
         record = records[first if index < 0 else index]
         placement = placing(record.height, record.width)
         if index < 0:
-            return _nothing(placement), -1
-        image = place(read_checked(record), placement)
-        return Example(image, record.boxes * placement.scales, record.labels, record.ignore), index
+            canvas[:] = placement.padding
+            return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
+        place(read_checked(record), placement, out=canvas)
+        return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
 
     def image_paths(batch: int) -> list[tuple[Path, ...]]:
         indices = order[batch * batch_size : (batch + 1) * batch_size]
@@ -182,11 +182,6 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
     if transform is None and settings.transform is not None:
         transform = load_transform(settings.transform)
     return None if transform is None else UserTransform(transform)
-
-
-def _nothing(placement: Placement) -> Example:
-    image = np.full((*placement.canvas, 3), placement.padding, placement.dtype)
-    return Example(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool))
 
 
 def _batches(

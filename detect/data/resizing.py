@@ -135,9 +135,9 @@ def fit_scale(height: int, width: int, size: tuple[int, int]) -> float:
     return min(size[0] / height, size[1] / width)
 
 
-def place(image: np.ndarray, placement: Placement) -> np.ndarray:
-    """The uint8 RGB picture [h, w, 3] on its canvas [H, W, 3], uint8, or float32 of the same range."""
-    canvas = np.empty((*placement.canvas, 3), placement.dtype)
+def place(image: np.ndarray, placement: Placement, out: np.ndarray | None = None) -> np.ndarray:
+    """The uint8 RGB picture [h, w, 3] on its canvas [H, W, 3], uint8, or float32 of the same range; `out` if given."""
+    canvas = np.empty((*placement.canvas, 3), placement.dtype) if out is None else out
     rows, columns = math.floor(placement.rows), math.floor(placement.columns)
     _fill(canvas[rows:], placement.padding)
     _fill(canvas[:rows, columns:], placement.padding)

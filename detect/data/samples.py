@@ -14,6 +14,7 @@ from detect.data.augmentation import Augmentation, random_colours, random_view
 from detect.data.mixing import MOSAIC_PICTURES, mix_up, mosaic
 from detect.data.pictures import WINDOW, Pictures
 from detect.data.user_transform import UserTransform
+from detect.data.warping import GREY
 from detect.structures import Example
 
 # First word of every seed, so that no two uses share a sequence.
@@ -38,15 +39,16 @@ class Samples:
         self.seed = seed
         self.transform = transform
 
-    def sample(self, position: int, side: int) -> Example:
-        """The augmented example [side, side, 3] at a position of the stream, counted from 0."""
+    def sample(self, position: int, canvas: np.ndarray) -> Example:
+        """The augmented example at a position of the stream, counted from 0; its image is `canvas`, a square."""
+        canvas.fill(GREY)
         rng = self._generator(position)
         sources, colours = self._draw_sources(rng, position), random_colours(self.settings, rng)
         examples = [self._example(index, rng) for index in sources.pictures]
         if len(examples) == 1:
-            example = random_view(examples[0], self.settings, rng, side, colours)
+            example = random_view(examples[0], self.settings, rng, canvas, colours)
         else:
-            example = mosaic(examples, self.settings, rng, side, colours)
+            example = mosaic(examples, self.settings, rng, canvas, colours)
         if sources.partner is not None:
             example = mix_up(example, self._example(sources.partner, rng), self.settings, rng, colours)
         return example

@@ -50,8 +50,8 @@ def rotation_and_shear(rotate_degrees: float, shear_x_degrees: float, shear_y_de
     return rotation @ shear
 
 
-def paint_example(example: Example, matrix: np.ndarray, canvas: np.ndarray, colours: ColourShift) -> Truth:
-    """Paint the picture on `canvas` in place; what is visible of its boxes there, boxes of ignored regions included.
+def paint_example(example: Example, matrix: np.ndarray, canvas: np.ndarray, colours: ColourShift) -> np.ndarray:
+    """Paint the picture on `canvas` in place; where its boxes are then, float32 [n, 4], beyond the canvas too.
 
     Pictures that are flipped or moved, but neither turned nor sheared, may end up to a pixel, of their own or of the
     canvas, beside `matrix`; so do their boxes.
@@ -60,8 +60,7 @@ def paint_example(example: Example, matrix: np.ndarray, canvas: np.ndarray, colo
         matrix = paint_upright(example.image, matrix, canvas, colours)
     else:
         paint(colours.apply(example.image), matrix, canvas)
-    height, width = canvas.shape[:2]
-    return visible(move_boxes(example.boxes, matrix), example.labels, example.ignore, height, width)
+    return move_boxes(example.boxes, matrix)
 
 
 def is_upright(matrix: np.ndarray) -> bool:
@@ -209,6 +208,9 @@ def _fits_by_resizing(image: np.ndarray, matrix: np.ndarray, right: int, bottom:
 
 def _reach(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the canvas pixels whose centres lie in the upright hull of the warped picture."""
-    frame = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float64)
-    left, top, right, bottom = (math.ceil(edge - 0.5) for edge in move_boxes(frame, matrix)[0].tolist())
+    (rows, columns), (a, b, x), (c, d, y) = image.shape[:2], *matrix[:2].tolist()
+    middle_x, middle_y = (a * columns + b * rows) / 2 + x, (c * columns + d * rows) / 2 + y
+    half_x, half_y = (abs(a) * columns + abs(b) * rows) / 2, (abs(c) * columns + abs(d) * rows) / 2
+    edges = middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y
+    left, top, right, bottom = (math.ceil(round(edge - 0.5, 4)) for edge in edges)  # whole pixels stay whole
     return max(left, 0), max(top, 0), min(right, canvas.shape[1]), min(bottom, canvas.shape[0])

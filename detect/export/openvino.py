@@ -30,7 +30,7 @@ def write(
 
     Args:
         dtype: of the images.
-        precision: float16 halves the file; computation is then in bfloat16 where the CPU has it.
+        precision: of the weights in the file, which float16 halves; computation is in float32.
         metadata: texts that the file carries, under `detect`.
     """
     with tracing_for_export():

@@ -65,7 +65,7 @@ def export(
     Args:
         model: a run folder or a model folder.
         format: what runs it.
-        precision: of the weights; float16 also computes with fewer bits where the machine can.
+        precision: of the weights in the file, which float16 halves.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.

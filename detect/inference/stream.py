@@ -56,7 +56,10 @@ def _batches(
         placed = ((frame, placing(frame)) for frame in frames)
         for _, group in itertools.groupby(placed, key=lambda pair: pair[1].canvas):
             while batch := list(itertools.islice(group, batch_size)):
-                images = np.stack([place(frame.image, placement) for frame, placement in batch])
+                first = batch[0][1]
+                images = np.empty((len(batch), *first.canvas, 3), first.dtype)
+                for (frame, placement), image in zip(batch, images, strict=True):
+                    place(frame.image, placement, out=image)
                 yield batch, images, np.array([placement.extent for _, placement in batch], np.float32)
 
 

@@ -7,6 +7,7 @@ from detect.config import build, override
 from detect.data.augmentation import Augmentation, random_colours, random_view, weakened
 from detect.data.colour import ColourShift
 from detect.data.resizing import letterbox, place
+from detect.data.warping import blank
 from detect.errors import BadInput
 from detect.structures import Example
 
@@ -43,7 +44,7 @@ def test_a_rectangle_and_its_box_stay_together(seed, rotate, shear, scale, side)
     augmentation = Augmentation(
         rotate_degrees=rotate, shear_degrees=shear, scale=scale, translate=0.2, flip_vertical=0.5
     )
-    view = random_view(example(), augmentation, np.random.default_rng(seed), side, ColourShift())
+    view = random_view(example(), augmentation, np.random.default_rng(seed), blank(side, side), ColourShift())
     assert view.image.shape == (side, side, 3)
     assert view.boxes.dtype == np.float32
     assert view.labels.dtype == np.int32
@@ -63,7 +64,9 @@ def test_a_rectangle_and_its_box_stay_together(seed, rotate, shear, scale, side)
 
 def test_one_seed_one_view():
     first, second, other = (
-        random_view(example(), Augmentation(rotate_degrees=5), np.random.default_rng(seed), 64, ColourShift())
+        random_view(
+            example(), Augmentation(rotate_degrees=5), np.random.default_rng(seed), blank(64, 64), ColourShift()
+        )
         for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first.image, second.image)
@@ -73,7 +76,7 @@ def test_one_seed_one_view():
 
 def test_the_last_epochs_see_what_evaluation_sees():
     plain = weakened(Augmentation(flip_horizontal=0, rotate_degrees=9, shear_degrees=9, mixup=1))
-    view = random_view(example(), plain, np.random.default_rng(0), 80, ColourShift())
+    view = random_view(example(), plain, np.random.default_rng(0), blank(80, 80), ColourShift())
     placement = letterbox(80)(*example().image.shape[:2])
     np.testing.assert_array_equal(view.image, place(example().image, placement))
     np.testing.assert_allclose(view.boxes, example().boxes * placement.scales)
@@ -85,7 +88,7 @@ def test_a_zoomed_view_covers_what_the_letterbox_covers():
     for seed in range(20):
         nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
         white = Example(np.full((48, 64, 3), 255, np.uint8), *nothing)
-        view = random_view(white, augmentation, np.random.default_rng(seed), 64, ColourShift())
+        view = random_view(white, augmentation, np.random.default_rng(seed), blank(64, 64), ColourShift())
         assert (view.image[:48] == 255).all()
         assert view.boxes.shape == (0, 4)
 
@@ -94,7 +97,7 @@ def test_flips_happen_as_often_as_asked():
     left = Example(np.zeros((8, 16, 3), np.uint8), np.array([[0, 0, 4, 8]], np.float32), np.zeros(1, int), np.zeros(1))
     plain = weakened(Augmentation(flip_horizontal=0.25))
     rng = np.random.default_rng(0)
-    flipped = sum(random_view(left, plain, rng, 16, ColourShift()).boxes[0, 0] == 12 for _ in range(400))
+    flipped = sum(random_view(left, plain, rng, blank(16, 16), ColourShift()).boxes[0, 0] == 12 for _ in range(400))
     assert 70 < flipped < 130
 
 
@@ -114,7 +117,7 @@ def test_colours_are_shifted_on_the_picture_alone(scale):
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
     grey = Example(np.full((40, 64, 3), 100, np.uint8), *nothing)
     settings = Augmentation(scale=scale, translate=0)
-    view = random_view(grey, settings, np.random.default_rng(0), 64, ColourShift(value=30))
+    view = random_view(grey, settings, np.random.default_rng(0), blank(64, 64), ColourShift(value=30))
     assert set(np.unique(view.image)) == {114, 130}
     assert (grey.image == 100).all()
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from detect.data.augmentation import Augmentation
 from detect.data.colour import ColourShift
 from detect.data.mixing import mix_up, mosaic
+from detect.data.warping import blank
 from detect.structures import Example
 
 SHAPES = [(96, 128), (128, 96), (64, 64), (50, 150)]
@@ -43,7 +44,7 @@ def test_every_rectangle_of_a_mosaic_keeps_its_box(seed, rotate, scale):
     augmentation = Augmentation(rotate_degrees=rotate, shear_degrees=rotate / 5, scale=scale, flip_vertical=0.5)
     order = np.random.default_rng(seed).permutation(4)
     examples = [picture(channel, *SHAPES[channel]) for channel in order]
-    sample = mosaic(examples, augmentation, np.random.default_rng(seed), 112, ColourShift())
+    sample = mosaic(examples, augmentation, np.random.default_rng(seed), blank(112, 112), ColourShift())
     assert sample.image.shape == (112, 112, 3)
     assert sample.boxes.dtype == np.float32
     assert len(sample.boxes) == len(sample.labels) == len(sample.ignore) <= 3
@@ -57,7 +58,7 @@ def test_at_half_scale_a_mosaic_shows_all_of_its_pictures_without_overlap():
     for level in (10, 20, 30, 40):
         nothing = picture(3, 64, 64)
         examples.append(Example(np.full((64, 64, 3), level, np.uint8), nothing.boxes, nothing.labels, nothing.ignore))
-    sample = mosaic(examples, still, np.random.default_rng(1), 64, ColourShift())
+    sample = mosaic(examples, still, np.random.default_rng(1), blank(64, 64), ColourShift())
     levels, counts = np.unique(sample.image[..., 0], return_counts=True)
     assert set(levels) <= {10, 20, 30, 40, 114}
     first = np.argwhere(sample.image[..., 0] == 10)

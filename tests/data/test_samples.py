@@ -6,6 +6,7 @@ from detect.data.augmentation import Augmentation
 from detect.data.pictures import Pictures
 from detect.data.records import Record, Records, RecordsBuilder
 from detect.data.samples import Samples, side_of_batch
+from detect.data.warping import blank
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def test_every_epoch_has_every_record_once_in_a_new_order(records):
 
 def test_a_sample_depends_on_its_position_alone(records):
     forwards, backwards = samples(records), samples(records)
-    first = [forwards.sample(position, 32) for position in range(10)]
-    second = [backwards.sample(position, 32) for position in reversed(range(10))][::-1]
+    first = [forwards.sample(position, blank(32, 32)) for position in range(10)]
+    second = [backwards.sample(position, blank(32, 32)) for position in reversed(range(10))][::-1]
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.boxes, other.boxes)
@@ -44,8 +45,8 @@ def test_a_sample_depends_on_its_position_alone(records):
 
 def test_a_record_looks_different_in_the_next_epoch(records):
     made = samples(records)
-    first = {made.record_index(position): made.sample(position, 32).image for position in range(7)}
-    second = {made.record_index(position): made.sample(position, 32).image for position in range(7, 14)}
+    first = {made.record_index(position): made.sample(position, blank(32, 32)).image for position in range(7)}
+    second = {made.record_index(position): made.sample(position, blank(32, 32)).image for position in range(7, 14)}
     assert all((first[index] != second[index]).any() for index in range(7))
 
 
@@ -55,7 +56,7 @@ def test_sources_name_what_a_sample_shows(records):
         sources = made.sources(position)
         assert sources.pictures[0] == made.record_index(position)
         assert len(sources.pictures) == 4
-        shown = set(made.sample(position, 32).labels.tolist())
+        shown = set(made.sample(position, blank(32, 32)).labels.tolist())
         assert shown <= {*sources.pictures, sources.partner}
         assert shown >= set(sources.pictures)  # at half the scale all four are visible
         names = [path.stem for path in made.image_paths(position)]
