@@ -126,7 +126,7 @@ def _best_of_level(scores, best, start, candidates, confidence):
     pairs = tf.reshape(few, [dimension(few, 0), boxes * classes])
     # So many boxes have a pair of their own at least as good as this one: no worse pair can be among the best.
     least = tf.where(boxes < candidates, -float("inf"), tf.reduce_min(best, axis=1, keepdims=True))
-    values, position = _best_in_rows(pairs, least, at_most(candidates, _most_above(pairs, confidence)))
+    values, position = _best_in_rows(pairs, least, at_most(candidates, dimension(pairs, 1)), confidence)
     return values, tf.gather(rows, position // classes, batch_dims=1), position % classes
 
 
@@ -139,23 +139,25 @@ def _most_above(values, confidence):
     return tf.minimum(tf.maximum(above, 1), length)
 
 
-def _best_in_rows(values, least, count):
+def _best_in_rows(values, least, count, confidence):
     """The `count` largest of each row of `values` [B, n] and their positions, [B, count] each, in order.
 
-    All of them are known to be `least` [B, 1] or more. On the CPU the others are thrown out first: of 8 rows of 80,000
-    the best 1,000 are found in 1.6 ms instead of 3.4.
+    All of them are known to be `least` [B, 1] or more, and those that are not above `confidence` may be left out. On
+    the CPU the others are thrown out first: of 8 rows of 80,000 the best 1,000 are found in 1.6 ms instead of 3.4.
     """
     if suits_xla():
         return tf.math.top_k(values, count)
-    may_be = values >= least
+    may_be = (values >= least) & (values > confidence)
     places = tf.where(may_be)  # [m, 2], row by row, in order
     counts = tf.math.count_nonzero(may_be, axis=1)
     column = tf.range(tf.shape(places, tf.int64)[0]) - tf.gather(tf.cumsum(counts, exclusive=True), places[:, 0])
     spots = tf.stack([places[:, 0], column], axis=1)
-    shape = tf.stack([tf.shape(values, tf.int64)[0], tf.maximum(tf.reduce_max(counts), tf.cast(count, tf.int64))])
-    few = tf.tensor_scatter_nd_update(tf.fill(shape, -float("inf")), spots, tf.gather_nd(values, places))
-    best, order = tf.math.top_k(few, count)
-    return best, tf.gather(tf.scatter_nd(spots, tf.cast(places[:, 1], tf.int32), shape), order, batch_dims=1)
+    images, length = tf.unstack(tf.shape(values, tf.int64))
+    most = tf.minimum(tf.maximum(tf.reduce_max(counts), 1), length)
+    few = tf.tensor_scatter_nd_update(tf.fill([images, most], -float("inf")), spots, tf.gather_nd(values, places))
+    best, order = tf.math.top_k(few, tf.minimum(tf.cast(most, tf.int32), count))
+    columns = tf.scatter_nd(spots, tf.cast(places[:, 1], tf.int32), [images, most])
+    return best, tf.gather(columns, order, batch_dims=1)
 
 
 def _in_one_operation(boxes, scores, iou, confidence, keep):

@@ -8,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import keras_hub
 import numpy as np
+import tensorflow as tf
+from keras_hub.src.models.retinanet.retinanet_label_encoder import RetinaNetLabelEncoder  # exported nowhere
 from measuring.batches import CLASSES, made_up_batch
 from measuring.serving import Work, serve
 
@@ -19,8 +21,10 @@ def prepare(work: str) -> Work:
     if name == "predict":
         return lambda: detector.predict(images.astype(np.float32), verbose=0) and None
     detector.compile(optimizer=keras.optimizers.SGD(1e-5, momentum=0.9))
-    targets = {"boxes": boxes, "labels": labels.astype(np.float32)}
-    return lambda: detector.train_on_batch(images.astype(np.float32), targets) and None
+    pictures = tf.constant(images, tf.float32)
+    targets = {"boxes": tf.constant(boxes), "labels": tf.constant(labels, tf.float32)}
+    # Not its own `train_on_batch`, which takes no truth of several parts.
+    return lambda: keras.Model.train_on_batch(detector, pictures, targets) and None
 
 
 def create(side: int) -> keras.Model:
@@ -38,7 +42,8 @@ def create(side: int) -> keras.Model:
         image_encoder=resnet, use_p5=False, image_shape=(side, side, 3), **levels
     )
     anchors = {"num_scales": 3, "aspect_ratios": [0.5, 1.0, 2.0], "anchor_size": 4.0}
-    encoder = keras_hub.layers.RetinaNetLabelEncoder(bounding_box_format="xyxy", **levels, **anchors)
+    generator = keras_hub.layers.AnchorGenerator(bounding_box_format="xyxy", **levels, **anchors)
+    encoder = RetinaNetLabelEncoder(generator, bounding_box_format="xyxy")
     return keras_hub.models.RetinaNetObjectDetector(
         backbone=backbone, label_encoder=encoder, num_classes=CLASSES, bounding_box_format="xyxy"
     )
