@@ -208,7 +208,8 @@ def _fits_by_resizing(image: np.ndarray, matrix: np.ndarray, right: int, bottom:
 
 def _reach(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the canvas pixels whose centres lie in the upright hull of the warped picture."""
-    (rows, columns), (a, b, x), (c, d, y) = image.shape[:2], *matrix[:2].tolist()
+    rows, columns = image.shape[:2]
+    (a, b, x), (c, d, y) = matrix[:2].tolist()
     middle_x, middle_y = (a * columns + b * rows) / 2 + x, (c * columns + d * rows) / 2 + y
     half_x, half_y = (abs(a) * columns + abs(b) * rows) / 2, (abs(c) * columns + abs(d) * rows) / 2
     edges = middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y

@@ -84,7 +84,7 @@ def train(loop: Loop) -> None:
         position.step += 1
         position.seconds = time.monotonic() - started
         position.progress = agreed(loop.budget.progress(position.step))
-        if validation_due(position, settings.validations, loop.budget):
+        if validation_due(position, settings.validation_count, loop.budget):
             report(loop, meter, *last)
             last = None
             if agreed(float(loop.validate(position))):

@@ -40,6 +40,9 @@ class AverageSettings(Settings):
     decay: float = Field(0.9998, ge=0, lt=1)  # reached step by step, see `schedule.average_decay`
 
 
+MOST_VALIDATIONS = 30  # of a run whose settings name no number
+
+
 class TrainingSettings(Settings):
     """One training run."""
 
@@ -63,7 +66,7 @@ class TrainingSettings(Settings):
     precision: Literal["float32", "bfloat16"] = "float32"
     strategy: Literal["auto", "one", "mirrored", "workers"] = "auto"
 
-    validations: int = Field(30, ge=1)  # how often the model is scored and saved, evenly over the run
+    validations: int | None = Field(None, ge=1)  # evenly over the run; by default 30, and no more than one an epoch
     checkpoint_seconds: float = Field(600.0, ge=0)  # a checkpoint is written between validations after so long
     patience: int | None = Field(None, gt=0)  # stop after so many validations without a better AP
     max_lost: float = Field(0.1, ge=0, le=1)  # largest share of images or boxes that reading may lose
@@ -72,6 +75,13 @@ class TrainingSettings(Settings):
     schedule: ScheduleSettings = ScheduleSettings()
     average: AverageSettings = AverageSettings()
     pipeline: PipelineSettings = PipelineSettings()
+
+    @property
+    def validation_count(self) -> int:
+        """How often the model is scored and saved."""
+        if self.validations is not None:
+            return self.validations
+        return MOST_VALIDATIONS if self.epochs is None else min(MOST_VALIDATIONS, max(1, int(self.epochs)))
 
     @property
     def side(self) -> int:

@@ -47,7 +47,7 @@ class Validation:
     def __call__(self, position: Position) -> bool:
         """Whether to stop early."""
         started = time.monotonic()
-        position.validations = math.floor(position.progress * self.settings.validations + 1e-9)
+        position.validations = math.floor(position.progress * self.settings.validation_count + 1e-9)
         if self.chief:
             with self.average.applied():
                 self._score_and_save(position)

@@ -130,6 +130,12 @@ def test_a_validation_is_due_once_for_each_share():
     assert validation_due(Position(progress=0.1 + 0.2, validations=2), 10, budget)  # 0.30000000000000004
 
 
+@pytest.mark.parametrize(("given", "count"), [({}, 30), ({"epochs": 100}, 30), ({"epochs": 6.5}, 6),
+                                              ({"epochs": 0.5}, 1), ({"epochs": 2, "validations": 8}, 8)])  # fmt: skip
+def test_an_epoch_has_one_validation_at_most_unless_told_otherwise(given, count):
+    assert TrainingSettings(data="d", **given).validation_count == count
+
+
 def test_under_a_time_limit_validations_wait_for_training():
     budget = TimeBudget(seconds=100, pause=2)
     assert not validation_due(Position(progress=0.5, seconds=30, saved_seconds=10), 4, budget)  # 20 of 24 seconds

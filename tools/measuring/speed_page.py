@@ -80,7 +80,7 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
     colours = ["#c0392b" if row.reached is False else "#2a7f62" for row, _ in shown]
     axes.barh(places, [ratio for _, ratio in shown], color=colours, height=0.62)
     for place, (row, ratio) in enumerate(shown):
-        axes.text(ratio * 1.04, place, f"{ratio:.2f} x {row.peer_name}", va="center", fontsize=8)
+        axes.text(max(ratio, row.target or 0) * 1.04, place, f"{ratio:.2f} x {row.peer_name}", va="center", fontsize=8)
         if row.target is not None:
             axes.plot([row.target] * 2, [place - 0.42, place + 0.42], color="black", linewidth=1.5)
     axes.axvline(1, color="grey", linewidth=0.8)
