@@ -164,7 +164,7 @@ def measure_bccd(arguments) -> list[Figure]:
     if not arguments.run:
         train_bccd(arguments.data, ROOT / "runs", "bccd", "30m")
     run = arguments.run or ROOT / "runs" / "bccd"
-    model = detect.load(run, backend="tensorflow")
+    model = detect.load(run)
     val, test = (detect.evaluate(model, arguments.data / "bccd", part) for part in ("val", "test"))
     rows = journal(run)
     return [

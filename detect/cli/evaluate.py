@@ -47,10 +47,9 @@ def evaluate(
         scores = evaluate_predictions(predictions, data, split, reference)
     else:
         import detect
-        from detect.inference.loading import own_backend
 
         with download_bar(str(weights or model)) as progress:
-            loaded = detect.load(model, weights, progress, own_backend(str(model)))
+            loaded = detect.load(str(model), weights, progress)
         with progress_bar("images") as progress:
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
             scores = detect.evaluate(loaded, data, split, progress=progress, **options)

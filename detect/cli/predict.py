@@ -48,17 +48,19 @@ def predict(
     """Find objects in images and videos."""
     from detect.inference.artefact import find_artefact
 
-    artefact = find_artefact(model if weights is None else weights, backend)
+    named: tuple[str | Path, str | Path | None] = (model, weights)
+    artefact = find_artefact(weights or model, backend)
     if artefact is None:
         start_tensorflow()
     else:
         say(f"Computing with the export in {artefact}.")
+        named = (model, artefact) if weights else (artefact, None)
     from detect.inference.loading import load
     from detect.inference.run import predict_to_folder
 
     try:
         with download_bar(weights or model) as progress:
-            detector = load(model, weights, progress, backend)
+            detector = load(*named, progress)
         with progress_bar("frames") as progress:
             summary = predict_to_folder(
                 detector,

@@ -5,12 +5,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from detect.cli.printing import say
-
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
-
 
 # New objects after which Python looks for garbage. With its own 700, a sixth of the time until the first prediction
 # goes into looking through TensorFlow's modules and graphs, none of which is ever garbage.
@@ -27,6 +23,8 @@ def start_tensorflow() -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
+    from detect.inference.artefact import NVIDIA_DRIVER
+
     if NVIDIA_DRIVER.exists() and not gpus:
         say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU. It says:")
         say("\n".join(notices))

@@ -20,10 +20,10 @@ class ColourShift:
     saturation: int = 0
     value: int = 0
 
-    def apply(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def apply(self, image: np.ndarray, in_place: bool = False) -> np.ndarray:
         """The uint8 RGB picture [H, W, 3] in other colours; the same array where there is nothing to shift.
 
-        With `out`, which may be `image`, it is written there.
+        A new array unless `in_place`.
 
         OpenCV adds numbers with saturation, ten times as fast as it looks them up in tables, and takes hues beyond 179
         for what they are. Hues below 0 would be cut: where red and blue change places, hue runs the other way.
@@ -35,4 +35,4 @@ class ColourShift:
         amounts = np.array([abs(self.hue), self.saturation, self.value, 0], np.float64)  # OpenCV's scalar has four
         cv2.add(hsv, amounts, dst=hsv)
         back = cv2.COLOR_HSV2RGB if forwards else cv2.COLOR_HSV2BGR
-        return cv2.cvtColor(hsv, back, dst=hsv if out is None else out)
+        return cv2.cvtColor(hsv, back, dst=image if in_place else hsv)

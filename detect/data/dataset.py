@@ -105,6 +105,12 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
     return replace(dataset, splits=splits, problems=problems, notes=(*dataset.notes, note))
 
 
+def scored_split(dataset: Dataset, name: str) -> tuple[Dataset, Records]:
+    """The records to score a model on, and the data set that has them: "val" is held out where there is none."""
+    dataset = with_validation(dataset) if name == "val" else dataset
+    return dataset, split(dataset, name)
+
+
 def _same_images(records: Mapping[str, Records]) -> list[str]:
     pairs = itertools.combinations(records, 2)
     return [

@@ -14,7 +14,6 @@ import numpy as np
 
 from detect.config import Settings
 from detect.data.warping import GREY, paint, scaling
-from detect.errors import BadInput
 
 Colour = tuple[float, float, float]
 Resampling = Literal["average", "linear", "exact"]
@@ -50,13 +49,8 @@ class Placement:
         return np.array([self.scale_x, self.scale_y] * 2, np.float32)
 
     def on_one_of(self, canvases: Sequence[tuple[int, int]]) -> "Placement":
-        """The same on the smallest of these canvases that has room for it; BadInput where none has."""
+        """The same on the smallest of these canvases that has room for it; one of them must have."""
         room = [canvas for canvas in canvases if canvas[0] >= self.height and canvas[1] >= self.width]
-        if not room:
-            raise BadInput(
-                f"A picture takes {self.height} x {self.width} pixels, more than the largest image that the model was "
-                f"exported for: {max(canvases)}. Export it for that size too."
-            )
         height, width = min(room, key=math.prod)
         return replace(self, height=height, width=width)
 

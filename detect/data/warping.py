@@ -96,7 +96,7 @@ def paint_upright(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray, col
     if across[0] < 0 or down[1] < 0:
         cv2.flip(region, {(True, False): 1, (False, True): 0, (True, True): -1}[across[0] < 0, down[1] < 0], dst=region)
     if not source_is_smaller:
-        colours.apply(region, out=region)
+        colours.apply(region, in_place=True)
     return np.array([across, down, [0, 0, 1]])
 
 

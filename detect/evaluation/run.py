@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.data import description
-from detect.data.description import Dataset
+from detect.data.dataset import Dataset, scored_split
 from detect.data.pipeline import evaluation_batches
 from detect.data.records import Records
 from detect.data.resizing import Placing, letterbox, to_source
@@ -16,7 +16,7 @@ from detect.errors import BadInput
 from detect.evaluation.coco import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
 from detect.evaluation.truth import truth_from_file, truth_from_records
-from detect.inference.loading import load, own_backend
+from detect.inference.loading import load
 from detect.inference.predictor import Model
 from detect.structures import Detections
 
@@ -38,7 +38,7 @@ def evaluate(
     """The COCO scores of a trained model on a split of a dataset; the words are those of `detect evaluate`.
 
     Args:
-        model: what `detect.load` takes, or gives. A run is scored as it is, not by way of its exports.
+        model: what `detect.load` takes, or gives.
         data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
         split: `train`, `val`, `test`, or whatever the dataset calls its parts.
         confidence: least score of a detection; by default the model's setting for scoring, which is low.
@@ -50,11 +50,8 @@ def evaluate(
     Raises:
         BadInput: the model or the data cannot be used, or have no class in common.
     """
-    dataset = description.open_dataset(data)
-    if split == "val" and split not in dataset.splits:
-        dataset = description.with_validation(dataset)
-    records = description.split(dataset, split)
-    model = model if isinstance(model, Model) else load(model, backend=own_backend(model))
+    dataset, records = scored_split(description.open_dataset(data), split)
+    model = model if isinstance(model, Model) else load(model)
     labels, notes = match_classes(model.classes, dataset.classes)
     confidence = model.backend.confidence if confidence is None else confidence
 

@@ -21,7 +21,10 @@ AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3}
 
 
 def compare(original: Model, artefact: Model, images: list[np.ndarray], shown: str) -> Check:
-    """Both on the same images [H, W, 3], one by one, at the low confidence of scoring, or lower if nothing has that."""
+    """Both on the same images [H, W, 3], one by one, at the low confidence of scoring, or lower if nothing has that.
+
+    The time is that of the first image.
+    """
     confidence = _confidence(original, images)
     differences = [
         _differences(*(_found(model, image, confidence) for model in (original, artefact))) for image in images

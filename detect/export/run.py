@@ -1,8 +1,6 @@
 """A trained model in another format, delivered only after it was run and compared: `detect.export`."""
 
-import importlib.util
-import shutil
-import tempfile
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from detect.config import to_json
-from detect.data import description
+from detect.data.dataset import scored_split
+from detect.data.description import open_dataset
 from detect.data.images import read_image
 from detect.data.resizing import place
 from detect.errors import BadInput, RunFailure, did_you_mean
@@ -26,17 +25,19 @@ from detect.inference.artefact import (
     Format,
     Precision,
     exports_folder,
+    is_installed,
     open_artefact,
 )
 from detect.inference.predictor import Model
 from detect.inference.tensorflow_backend import TensorFlowBackEnd
-from detect.models.card import CARD, WEIGHTS, ModelCard, model_folder
+from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
+from detect.models.folders import deliver, draft, is_free
 from detect.weights.download import sha256
 from detect.weights.opening import open_model
 
 PICTURES = 32  # of the dataset, on which single detections are compared
-GENERATED = 8  # images where there is no dataset
+GENERATED = 8  # images of each size where there are no pictures of it
 
 
 @dataclass(frozen=True)
@@ -80,42 +81,39 @@ def export(
     """
     kind: Format = _known("format", format, Format)
     bits: Precision = _known("precision", precision, Precision)
-    _check_installed(kind)
+    if not is_installed(kind):
+        raise BadInput(f"Export to {kind} needs {PACKAGES[kind]}. Run: pip install {PACKAGES[kind]}")
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
-    target = (
-        Path(out) if out is not None else exports_folder(folder) / (kind if bits == "float32" else f"{kind}-{bits}")
-    )
-    _check_replaceable(target)
+    own_place = exports_folder(folder) / (kind if bits == "float32" else f"{kind}-{bits}")
+    target = own_place if out is None else Path(out)
+    if not is_free(target, EXPORT_CARD):
+        raise BadInput(f"{target} is there and is no export. Give another folder.")
     detector, card = open_model(folder)
-    card = _card_for(card, detector, image_size)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
-        written = Path(name) / target.name
-        written.mkdir()
+    card = _at_size(card, detector, image_size)
+    with draft(target) as new:
         say(f"Writing {kind}, {bits}, for images of {card.image_size} pixels.")
-        export_card = _write(detector, card, written, kind, bits, sha256(folder / WEIGHTS))
+        export_card = _write(detector, card, new, kind, bits, sha256(folder / WEIGHTS))
         say("Comparing with the original.")
-        check = _compare(Model(TensorFlowBackEnd(detector), card), Model(open_artefact(written), card), data, split)
+        exported = Model(open_artefact(new), load_card(new))
+        check = _compare(Model(TensorFlowBackEnd(detector), card), exported, data, split)
+        check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         export_card = export_card.model_copy(update={"check": check})
-        (written / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
-        fault = fault_of(check, bits, max_ap_loss)
-        target = target.with_name(f"{target.name}.rejected") if fault else target
-        shutil.rmtree(target, ignore_errors=True)
-        written.rename(target)
-    if fault:
-        raise RunFailure(f"The export is not delivered: {fault}. It is kept as {target}, with the figures in it.")
+        (new / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
+        target = target.with_name(f"{target.name}.rejected") if check.fault else target
+        deliver(new, target)
+    if check.fault:
+        raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
     return Exported(target, export_card, sum(path.stat().st_size for path in target.iterdir()))
 
 
 def _write(
-    detector: Detector, model_card: ModelCard, folder: Path, kind: Format, precision: Precision, digest: str
+    detector: Detector, card: ModelCard, folder: Path, kind: Format, precision: Precision, digest: str
 ) -> ExportCard:
-    """All files of the export but the result of its check."""
-    from detect.export import openvino
-
-    card = ExportCard(
+    """All files of the export but the result of its check. The module called as the format writes those of it."""
+    writer, model_card = importlib.import_module(f"detect.export.{kind}"), _on_squares(card)
+    export_card = ExportCard(
         format=kind,
         precision=precision,
         canvases=_canvases(detector, model_card),
@@ -125,27 +123,31 @@ def _write(
         iou=detector.config.iou,
         weights=digest,
     )
-    metadata = {"model": to_json(model_card), "export": to_json(card)}
-    for canvas in card.canvases:
-        dtype = model_card.fit.placement(1, 1, model_card.image_size).dtype
-        openvino.write(detector, folder, canvas, tf.as_dtype(dtype), precision, metadata)
+    metadata = {"model": to_json(model_card), "export": to_json(export_card)}
+    dtype = tf.as_dtype(model_card.fit.placement(1, 1, model_card.image_size).dtype)
+    for canvas in export_card.canvases:
+        writer.write(detector, folder, canvas, dtype, precision, metadata)
     (folder / CARD).write_text(to_json(model_card), encoding="utf-8")
-    (folder / EXPORT_CARD).write_text(to_json(card), encoding="utf-8")
-    return card
+    (folder / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
+    return export_card
 
 
-def _card_for(card: ModelCard, detector: Detector, image_size: int | None) -> ModelCard:
-    """The card of the export. Its images are square, so pictures that kept their shape are fitted into a square."""
+def _at_size(card: ModelCard, detector: Detector, image_size: int | None) -> ModelCard:
+    """The card for images of this size, the model's own by default."""
     side = card.image_size if image_size is None else image_size
     if side % detector.size_divisor or side < detector.smallest_side:
         raise BadInput(
             f"Image size {side}: {card.model} takes multiples of {detector.size_divisor} from "
             f"{detector.smallest_side} on."
         )
-    fit = card.fit
-    if fit.kind == "shortest":
-        fit = fit.model_copy(update={"kind": "letterbox", "longest": None})
-    return card.model_copy(update={"image_size": side, "fit": fit})
+    return card.model_copy(update={"image_size": side})
+
+
+def _on_squares(card: ModelCard) -> ModelCard:
+    """The card of the export. Its images have few sizes, so pictures that kept their shape are fitted into a square."""
+    if card.fit.kind != "shortest":
+        return card
+    return card.model_copy(update={"fit": card.fit.model_copy(update={"kind": "letterbox", "longest": None})})
 
 
 def _canvases(detector: Detector, card: ModelCard) -> tuple[tuple[int, int], ...]:
@@ -156,8 +158,13 @@ def _canvases(detector: Detector, card: ModelCard) -> tuple[tuple[int, int], ...
 
 
 def _compare(original: Model, exported: Model, data: str | Path | None, split: str) -> Check:
-    """Both see pictures as the export does."""
-    images, shown = _generated(exported) if data is None else _images_of(exported, data, split)
+    """On the same images, of every size that it was made for; and with data by AP, each as its users call it."""
+    square, *others = exported.backend.canvases
+    if data is None:
+        images, shown = _generated(exported, *square), "generated images"
+    else:
+        images, shown = _images_of(exported, data, split), f"pictures of {data}, {split}, and generated images"
+    images += [image for canvas in others for image in _generated(exported, *canvas)]
     check = compare(original, exported, images, shown)
     if data is None:
         return check
@@ -165,21 +172,15 @@ def _compare(original: Model, exported: Model, data: str | Path | None, split: s
     return check.model_copy(update=scores)
 
 
-def _images_of(model: Model, data: str | Path, split: str) -> tuple[list[np.ndarray], str]:
-    dataset = description.open_dataset(data)
-    if split == "val" and split not in dataset.splits:
-        dataset = description.with_validation(dataset)
-    records = description.split(dataset, split)
-    images = []
-    for index in range(min(PICTURES, len(records))):
-        picture = read_image(records.image_path(index))
-        images.append(place(picture, model.placement(*picture.shape[:2])))
-    return images, f"pictures of {data}, {split}"
+def _images_of(model: Model, data: str | Path, split: str) -> list[np.ndarray]:
+    """The first pictures of a dataset as the model sees them."""
+    _, records = scored_split(open_dataset(data), split)
+    pictures = (read_image(records.image_path(index)) for index in range(min(PICTURES, len(records))))
+    return [place(picture, model.placement(*picture.shape[:2])) for picture in pictures]
 
 
-def _generated(model: Model) -> tuple[list[np.ndarray], str]:
+def _generated(model: Model, height: int, width: int) -> list[np.ndarray]:
     """Rectangles of random colours on noise."""
-    height, width = model.backend.canvases[0]
     rng, images = np.random.default_rng(0), []
     for _ in range(GENERATED):
         image = rng.integers(0, 256, (height, width, 3)) // 4
@@ -187,7 +188,7 @@ def _generated(model: Model) -> tuple[list[np.ndarray], str]:
             (y1, y2), (x1, x2) = (np.sort(rng.integers(0, side, 2)) for side in (height, width))
             image[y1:y2, x1:x2] = image[y1:y2, x1:x2] // 8 + rng.integers(0, 192, 3)
         images.append(image.astype(model.placement(1, 1).dtype))
-    return images, "generated images"
+    return images
 
 
 def _known(what: str, word: str, words: Any) -> Any:
@@ -195,14 +196,3 @@ def _known(what: str, word: str, words: Any) -> Any:
     if word not in get_args(words):
         raise BadInput(f"Unknown {what} {word!r}. {did_you_mean(word, get_args(words))}")
     return word
-
-
-def _check_installed(format: Format) -> None:
-    if importlib.util.find_spec(PACKAGES[format]) is None:
-        raise BadInput(f"Export to {format} needs {PACKAGES[format]}. Run: pip install 'detect-tf[{format}]'")
-
-
-def _check_replaceable(target: Path) -> None:
-    """BadInput where there is something that is no export."""
-    if target.exists() and not (target / EXPORT_CARD).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise BadInput(f"{target} is there and is no export. Give another folder.")

@@ -3,24 +3,26 @@
 Neither reading nor finding one needs TensorFlow.
 """
 
+import importlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from detect.config import Settings, from_json
+from detect.config import Settings
 from detect.errors import BadInput
-from detect.inference.backend import BACK_ENDS, BackEnd
-from detect.models.card import CARD, RUN_FOLDERS, WEIGHTS, model_folder
+from detect.inference.backend import BackEnd
+from detect.models.card import CARD, RUN_FOLDERS, WEIGHTS, Card, model_folder, read_card
 from detect.weights.download import sha256
 
-FORMAT_VERSION = 1
 EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 Format = Literal["openvino"]
 Precision = Literal["float32", "float16"]
-PACKAGES: dict[Format, str] = {"openvino": "openvino"}  # what runs each format; the extra of the same name installs it
+PACKAGES: dict[Format, str] = {"openvino": "openvino"}  # what writes and runs each format
+BACK_ENDS = ("auto", "tensorflow", *get_args(Format))  # names of `--backend`
 
 
 class Check(Settings):
@@ -36,12 +38,12 @@ class Check(Settings):
     AP_of_original: float | None = None
     seconds: float  # for one image, median
     seconds_of_original: float  # in TensorFlow, by turns with it
+    fault: str = ""  # why it was not delivered
 
 
-class ExportCard(Settings):
+class ExportCard(Card):
     """What a client has to know of an artefact, besides the card of the model."""
 
-    format_version: int = FORMAT_VERSION
     format: Format
     precision: Precision
     canvases: tuple[tuple[int, int], ...]  # heights and widths of images, pixels, the usual one first
@@ -55,17 +57,7 @@ class ExportCard(Settings):
 
 def load_export_card(folder: Path) -> ExportCard:
     """The export's card; BadInput where it is damaged, or a later version wrote it."""
-    path = folder / EXPORT_CARD
-    try:
-        card = from_json(ExportCard, path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}. Export the model again.") from None
-    if card.format_version != FORMAT_VERSION:
-        raise BadInput(
-            f"{path} has format version {card.format_version}; this version of detect reads {FORMAT_VERSION}. "
-            "Update detect, or export the model again."
-        )
-    return card
+    return read_card(ExportCard, folder / EXPORT_CARD)
 
 
 def exports_folder(path: Path) -> Path:
@@ -73,76 +65,77 @@ def exports_folder(path: Path) -> Path:
     return (path.parent if path.name in RUN_FOLDERS else path) / EXPORTS
 
 
-def is_artefact(path: str | Path) -> bool:
-    """Whether there is an exported model at `path`."""
-    return (Path(path) / EXPORT_CARD).is_file()
-
-
-def find_artefact(path: str | Path, backend: str = "auto") -> Path | None:
+def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     """The folder of the artefact that predicts for the model at `path`; None: TensorFlow does.
 
     Args:
         path: an artefact's folder, a run folder, a model folder; anything else is left to TensorFlow.
-        backend: one of `BACK_ENDS`. `auto` is the fastest of the exports of this very model, by what `detect export`
-            measured, where one is faster than TensorFlow and its runtime is installed. With a GPU it is TensorFlow.
+        backend: None is `path` itself, an artefact or not. Otherwise one of `BACK_ENDS`: `auto` is the fastest of the
+            exports of this very model, by what `detect export` measured, where one is faster than TensorFlow and its
+            runtime is installed; with a GPU it is TensorFlow.
 
     Raises:
         BadInput: there is no such back end, or no export of the model for it, or its runtime is not installed.
     """
     path = Path(path)
-    if backend not in BACK_ENDS:
+    if backend not in (None, *BACK_ENDS):
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
-    if is_artefact(path):
+    if (path / EXPORT_CARD).is_file():
         return _checked(path, backend)
-    folder = model_folder(path)
-    if backend == "tensorflow" or (backend == "auto" and (folder is None or NVIDIA_DRIVER.exists())):
+    if backend in (None, "tensorflow"):
         return None
-    found = {} if folder is None else _exports_of(folder)
-    if backend != "auto":
-        found = {artefact: card for artefact, card in found.items() if card.format == backend}
-        if not found:
-            raise BadInput(
-                f"{path} has no export for {backend} of its present weights. Make one: "
-                f"detect export {path} --format {backend}"
-            )
-        return _checked(min(found, key=lambda artefact: _seconds(found[artefact])), backend)
-    faster = [
-        artefact
-        for artefact, card in found.items()
-        if _is_installed(card.format) and card.check and card.check.seconds < card.check.seconds_of_original
-    ]
-    return min(faster, key=lambda artefact: _seconds(found[artefact]), default=None)
+    if backend == "auto":
+        return None if NVIDIA_DRIVER.exists() else _fastest(path, get_args(Format), only_faster=True)
+    artefact = _fastest(path, (backend,))
+    if artefact is None:
+        raise BadInput(
+            f"{path} has no export for {backend} of its present weights. Make one: "
+            f"detect export {path} --format {backend}"
+        )
+    return _checked(artefact, backend)
 
 
 def open_artefact(folder: Path) -> BackEnd:
-    """What runs the artefact in this folder."""
-    from detect.inference.openvino_backend import OpenVinoBackEnd
-
-    return OpenVinoBackEnd(folder, load_export_card(folder))
-
-
-def _exports_of(folder: Path) -> dict[Path, ExportCard]:
-    """The artefacts beside the model in this folder that were made of its present weights."""
-    cards = {path.parent: load_export_card(path.parent) for path in exports_folder(folder).glob(f"*/{EXPORT_CARD}")}
-    digest = sha256(folder / WEIGHTS) if cards else ""
-    return {artefact: card for artefact, card in sorted(cards.items()) if card.weights == digest}
+    """What runs the artefact in this folder: `open_folder` of the module of its format."""
+    card = load_export_card(folder)
+    return importlib.import_module(f"detect.inference.{card.format}_backend").open_folder(folder, card)
 
 
-def _checked(folder: Path, backend: str) -> Path:
-    """`folder`, if this back end runs what is in it, and is installed."""
-    kind = load_export_card(folder).format
-    if backend not in ("auto", kind):
-        raise BadInput(f"{folder} was exported for {kind}: give the run folder or model folder for {backend}.")
-    if not (folder / CARD).is_file():
-        raise BadInput(f"{folder} has no {CARD}: the export is not whole. Copy it again.")
-    if not _is_installed(kind):
-        raise BadInput(f"{folder} needs {PACKAGES[kind]}, which is not installed. Run: pip install 'detect-tf[{kind}]'")
-    return folder
-
-
-def _is_installed(kind: Format) -> bool:
+def is_installed(kind: Format) -> bool:
+    """Whether what writes and runs this format is there."""
     return importlib.util.find_spec(PACKAGES[kind]) is not None
 
 
-def _seconds(card: ExportCard) -> float:
-    return card.check.seconds if card.check else float("inf")
+def _fastest(path: Path, formats: Sequence[str], only_faster: bool = False) -> Path | None:
+    """The fastest artefact of the present weights of the model at `path`.
+
+    `only_faster` leaves out those that TensorFlow is faster than, or whose runtime is not installed.
+    """
+    folder = model_folder(path)
+    cards = {} if folder is None else _delivered(exports_folder(folder))
+    digest = sha256(folder / WEIGHTS) if folder and cards else ""
+    seconds = {
+        artefact: card.check.seconds
+        for artefact, card in cards.items()
+        if card.weights == digest and card.format in formats and card.check
+        if not only_faster or (is_installed(card.format) and card.check.seconds < card.check.seconds_of_original)
+    }
+    return min(seconds, key=lambda artefact: seconds[artefact], default=None)
+
+
+def _delivered(exports: Path) -> dict[Path, ExportCard]:
+    """The artefacts in a folder that passed their check."""
+    cards = {path.parent: load_export_card(path.parent) for path in sorted(exports.glob(f"*/{EXPORT_CARD}"))}
+    return {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}
+
+
+def _checked(folder: Path, backend: str | None) -> Path:
+    """`folder`, if this back end runs what is in it, and is installed."""
+    kind = load_export_card(folder).format
+    if backend not in (None, "auto", kind):
+        raise BadInput(f"{folder} was exported for {kind}: give the run folder or model folder for {backend}.")
+    if not (folder / CARD).is_file():
+        raise BadInput(f"{folder} has no {CARD}: the export is not whole. Copy it again.")
+    if not is_installed(kind):
+        raise BadInput(f"{folder} needs {kind}, which is not installed. Run: pip install {PACKAGES[kind]}")
+    return folder

@@ -6,14 +6,12 @@ import numpy as np
 
 from detect.structures import Detections
 
-BACK_ENDS = ("auto", "tensorflow", "openvino")  # names of `--backend`
-
 
 class BackEnd(Protocol):
     """Images in, boxes out.
 
     Attributes:
-        name: one of `BACK_ENDS`, but not `auto`.
+        name: as `--backend` knows it.
         confidence: least score of a detection in scoring.
         iou: overlap from which two boxes of a class are one object, unless the user says otherwise.
         batch_size: images a call that suit it.

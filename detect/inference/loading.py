@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from detect.inference.artefact import find_artefact, is_artefact, open_artefact
+from detect.errors import BadInput
+from detect.inference.artefact import find_artefact, open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import load_card
 from detect.weights.download import Progress
@@ -12,7 +13,7 @@ def load(
     path: str | Path,
     weights: str | Path | None = None,
     progress: Progress | None = None,
-    backend: str = "auto",
+    backend: str | None = None,
 ) -> Model:
     """A trained model, from whatever names one.
 
@@ -23,24 +24,20 @@ def load(
         weights: what the named model gets: any of these but an exported model, or a file of the checkpoint that is
             published for it.
         progress: called while downloading, with the bytes that are there and all.
-        backend: what runs it, see `find_artefact`. An export that was found to be faster is taken by default;
-            `tensorflow` always gives the model itself.
+        backend: "auto" takes the model's fastest export, "openvino" its export for that, see `find_artefact`; by
+            default it is what lies at `path`.
 
     Raises:
-        BadInput: there is no such thing; it is damaged; the weights are another model's.
+        BadInput: there is no such thing; it is damaged; the weights are another model's; there is no such export.
         RunFailure: a checkpoint cannot be downloaded, or read.
     """
     artefact = find_artefact(path if weights is None else weights, backend)
-    if artefact is not None:
-        card = load_card(artefact)
-        if weights is None or card.model == str(path):
-            return Model(open_artefact(artefact), card)
-    return _load_in_tensorflow(path, weights, progress)
-
-
-def own_backend(path: str | Path) -> str:
-    """What runs the thing itself that lies at `path`, an exported model or another, and no export of it."""
-    return "auto" if is_artefact(path) else "tensorflow"
+    if artefact is None:
+        return _load_in_tensorflow(path, weights, progress)
+    card = load_card(artefact)
+    if weights is not None and card.model != str(path):
+        raise BadInput(f"{artefact} holds a {card.model}, not a {path}: name the model {card.model}.")
+    return Model(open_artefact(artefact), card)
 
 
 def _load_in_tensorflow(path: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:

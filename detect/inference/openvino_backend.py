@@ -15,6 +15,11 @@ INPUTS = ("images", "extents", "confidence", "iou")
 BATCH_SIZE = 4
 
 
+def open_folder(folder: Path, card: ExportCard) -> "OpenVinoBackEnd":
+    """What runs the artefact in this folder."""
+    return OpenVinoBackEnd(folder, card)
+
+
 class OpenVinoBackEnd:
     """An artefact as a `BackEnd`. Each height and width that it was exported for is compiled at its first image."""
 

@@ -1,22 +1,26 @@
 """What is known of a saved model besides its weights, and where saved models lie. Reading it needs no TensorFlow."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from detect.config import Settings, from_json
 from detect.data.resizing import Fit
 from detect.errors import BadInput
 
-FORMAT_VERSION = 1
 CARD = "model.json"
 WEIGHTS = "model.weights.h5"
 RUN_FOLDERS = ("best", "last")  # the models of a run folder, in order of preference
 
 
-class ModelCard(Settings):
+class Card(Settings):
+    """What a file of this toolkit says, and in which version of its format."""
+
+    format_version: int = 1
+
+
+class ModelCard(Card):
     """What a saved model is."""
 
-    format_version: int = FORMAT_VERSION
     model: str  # a name of `detect.models.names()`
     config: dict[str, Any]  # settings of the model's `Config`
     classes: tuple[str, ...]  # names, by label
@@ -28,21 +32,28 @@ class ModelCard(Settings):
     metrics: dict[str, Any] = {}  # of the validation that they were saved after, or those that their publisher states
 
 
+C = TypeVar("C", bound=Card)
+
+
 def load_card(folder: str | Path) -> ModelCard:
     """The card of the model in a folder: fast, no weights are read.
 
     Raises:
         BadInput: there is none, it is damaged, or a later version wrote it.
     """
-    path = Path(folder) / CARD
+    return read_card(ModelCard, Path(folder) / CARD)
+
+
+def read_card(kind: type[C], path: Path) -> C:
+    """A card from its file; errors as of `load_card`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        card = from_json(kind, path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read: {error}.") from None
-    card = from_json(ModelCard, text, str(path))
-    if card.format_version != FORMAT_VERSION:
+    known = kind.model_fields["format_version"].default
+    if card.format_version != known:
         raise BadInput(
-            f"{path} has format version {card.format_version}; this version of detect reads {FORMAT_VERSION}. "
+            f"{path} has format version {card.format_version}; this version of detect reads {known}. "
             "Update detect, or export the model again."
         )
     return card

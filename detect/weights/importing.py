@@ -10,8 +10,9 @@ import numpy as np
 from detect import models, weights
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.models import saving
-from detect.models.card import ModelCard
+from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
+from detect.models.folders import is_free
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.download import Progress, alone, cache_folder, cached_file, fetch, sha256
 from detect.weights.tensors import fill
@@ -164,7 +165,7 @@ def _own_folder(checkpoint: Checkpoint) -> Path:
 
 
 def _is_imported(checkpoint: Checkpoint) -> bool:
-    return (_own_folder(checkpoint) / saving.CARD).is_file()
+    return (_own_folder(checkpoint) / CARD).is_file()
 
 
 def _existing(path: Path) -> Path:
@@ -175,6 +176,6 @@ def _existing(path: Path) -> Path:
 
 def _free(folder: Path) -> Path:
     """The folder, unless writing a model there would replace something that is none."""
-    if folder.exists() and not (folder / saving.CARD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder, CARD):
         raise BadInput(f"{folder} is there already and holds no model. Give --out a folder that is not there yet.")
     return folder

@@ -1,5 +1,7 @@
 """Canvases and scales by hand, pictures against a plain bilinear loop, and boxes there and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,14 @@ def test_a_box_stays_on_its_object(kind, resampling):
     seen = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
     pixel = 1 / min(placement.scale_x, placement.scale_y)
     np.testing.assert_allclose(to_source(seen, placement, 121, 90), [30, 20, 90, 50], atol=pixel)
+
+
+def test_a_placement_goes_on_the_smallest_canvas_that_has_room():
+    canvases = ((64, 64), (48, 64), (32, 64))
+    for height, width, trimmed, canvas in (
+        (30, 60, True, (32, 64)),
+        (40, 60, True, (48, 64)),
+        (30, 60, False, (64, 64)),
+    ):
+        placement = Fit().placement(height, width, 64, divisor=16, trimmed=trimmed)
+        assert placement.on_one_of(canvases) == replace(placement, height=canvas[0], width=canvas[1])

@@ -14,7 +14,7 @@ import detect
 from detect.data.resizing import Fit
 from detect.data.shapes import CLASSES, write_shapes
 from detect.errors import BadInput, RunFailure
-from detect.export import check
+from detect.export import check as tolerances
 from detect.export.run import export
 from detect.inference.artefact import EXPORT_CARD, find_artefact, load_export_card
 from detect.inference.loading import load
@@ -158,11 +158,13 @@ def test_with_data_both_are_scored(run, tmp_path):
 
 
 def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(check.SCORE_TOLERANCE, "float32", -1.0)
+    monkeypatch.setitem(tolerances.SCORE_TOLERANCE, "float32", -1.0)
     with pytest.raises(RunFailure, match=r"not delivered: scores differ by up to .*It is kept as .*worse.rejected"):
         export(run, out=tmp_path / "worse")
     assert not (tmp_path / "worse").exists()
-    assert load_export_card(tmp_path / "worse.rejected").check.images == 8
+    check = load_export_card(tmp_path / "worse.rejected").check
+    assert check.images == 2 * 8  # of both sizes
+    assert check.fault.startswith("scores differ")
 
 
 def test_a_damaged_file(exported, tmp_path):
@@ -189,7 +191,6 @@ def test_what_cannot_be_exported(run, tmp_path):
 def test_a_stale_export_is_not_taken(run, exported, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
     assert find_artefact(folder, "openvino") is not None
-    saved("yolox-micro", folder / "best", image_size=96, licence="other")
     with (folder / "best" / "model.weights.h5").open("ab") as file:
         file.write(b"more")
     with pytest.raises(BadInput, match="no export for openvino of its present weights"):

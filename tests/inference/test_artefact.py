@@ -11,7 +11,6 @@ from detect.inference.artefact import (
     ExportCard,
     exports_folder,
     find_artefact,
-    is_artefact,
     load_export_card,
 )
 from detect.models.card import CARD, WEIGHTS
@@ -32,7 +31,7 @@ CHECK = Check(
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run folder whose best model is a card and weights that nothing reads, on a machine with OpenVINO and no GPU."""
-    monkeypatch.setattr(artefact, "_is_installed", lambda kind: True)
+    monkeypatch.setattr(artefact, "is_installed", lambda kind: True)
     monkeypatch.setattr(artefact, "NVIDIA_DRIVER", tmp_path / "none")
     folder = tmp_path / "run"
     (folder / "best").mkdir(parents=True)
@@ -68,53 +67,58 @@ def put(run):
 
 def test_without_exports_tensorflow_predicts(run):
     for path in (run, run / "best", "yolox-s-coco", run / "nothing"):
-        assert find_artefact(path) is None
+        assert find_artefact(path) is find_artefact(path, "auto") is None
 
 
 def test_the_fastest_export_predicts(run, put):
     put("slow", seconds=0.015)
     fast = put("fast", seconds=0.012)
     put("slower than TensorFlow", seconds=0.03)
-    assert find_artefact(run) == find_artefact(run / "best") == find_artefact(run, "openvino") == fast
-    assert find_artefact(run, "tensorflow") is None
+    for path in (run, run / "best"):
+        assert find_artefact(path, "auto") == find_artefact(path, "openvino") == fast
+        assert find_artefact(path) is find_artefact(path, "tensorflow") is None
 
 
 def test_tensorflow_predicts_where_it_is_faster(run, put):
     folder = put(seconds=0.03)
-    assert find_artefact(run) is None
+    assert find_artefact(run, "auto") is None
     assert find_artefact(run, "openvino") == folder
 
 
 def test_tensorflow_predicts_where_there_is_a_gpu(run, put, monkeypatch):
     folder = put()
     monkeypatch.setattr(artefact, "NVIDIA_DRIVER", run)
-    assert find_artefact(run) is None
+    assert find_artefact(run, "auto") is None
     assert find_artefact(run, "openvino") == folder
+
+
+def test_rejected_and_unfinished_exports_do_not_count(run, put):
+    put("rejected", check=CHECK.model_copy(update={"fault": "it loses 5 points"}))
+    put("unfinished", check=None)
+    assert find_artefact(run, "auto") is None
+    with pytest.raises(BadInput, match="has no export for openvino"):
+        find_artefact(run, "openvino")
 
 
 def test_exports_of_other_weights_do_not_count(run, put):
     put(weights="0" * 64)
-    assert find_artefact(run) is None
+    assert find_artefact(run, "auto") is None
     with pytest.raises(BadInput, match=r"has no export for openvino of its present weights. Make one: detect export"):
         find_artefact(run, "openvino")
 
 
 def test_exports_without_their_runtime(run, put, monkeypatch):
     folder = put()
-    monkeypatch.setattr(artefact, "_is_installed", lambda kind: False)
-    assert find_artefact(run) is None
+    monkeypatch.setattr(artefact, "is_installed", lambda kind: False)
+    assert find_artefact(run, "auto") is None
     for path, backend in ((folder, "auto"), (run, "openvino")):
-        with pytest.raises(
-            BadInput, match=r"needs openvino, which is not installed. Run: pip install 'detect-tf\[open"
-        ):
+        with pytest.raises(BadInput, match=r"needs openvino, which is not installed. Run: pip install openvino"):
             find_artefact(path, backend)
 
 
 def test_an_export_is_named_itself(run, put):
     folder = put()
-    assert is_artefact(folder)
-    assert not is_artefact(run / "best")
-    assert find_artefact(folder) == find_artefact(folder, "openvino") == folder
+    assert find_artefact(folder) == find_artefact(folder, "auto") == find_artefact(folder, "openvino") == folder
     with pytest.raises(BadInput, match="was exported for openvino: give the run folder or model folder for tensorflow"):
         find_artefact(folder, "tensorflow")
     (folder / CARD).unlink()
