@@ -16,7 +16,8 @@ PEERS: dict[str, tuple[Sequence[str], ...]] = {
     "torch": (
         TORCH,
         ("ultralytics==8.4.*", "pycocotools", "faster-coco-eval", "hotcoco"),
-        ("--no-deps", "yolox==0.3.0"),
+        ("setuptools", "wheel"),
+        ("--no-deps", "--no-build-isolation", "yolox==0.3.0"),  # its setup.py imports PyTorch
     ),
     "kerashub": (("tensorflow==2.21.*", "keras-hub==0.32.*"),),
 }
