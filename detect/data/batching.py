@@ -48,18 +48,23 @@ class BatchMaker:
     def batch(self, number: int) -> Columns:
         """Images [B, H, W, 3], boxes [B, N, 4], labels [B, N], ignore [B, N] and indices [B], as in `Batch`."""
         images = aligned((self.batch_size, *self._canvas(number), 3), self.dtype)
+        rows: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, int]] = {}
+        waiting = iter(range(self.batch_size))
 
-        def fill(row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-            sample = number * self.batch_size + row
-            example, index = self._make(sample, images[row])
-            return *pad(example, self.overflow.max_boxes, self.overflow, seed=sample), index
+        def fill() -> None:
+            """Whichever rows are still waiting, one after the other: to hand over each would hold up all threads."""
+            for row in waiting:
+                sample = number * self.batch_size + row
+                example, index = self._make(sample, images[row])
+                rows[row] = *pad(example, self.overflow.max_boxes, self.overflow, seed=sample), index
 
         try:
-            rows = list(self._pool.map(fill, range(self.batch_size)))
+            for filled in [self._pool.submit(fill) for _ in range(min(self.workers, self.batch_size))]:
+                filled.result()
         except Exception as error:
             self.failures.append(error)
             raise
-        boxes, labels, ignore, indices = zip(*rows, strict=True)
+        boxes, labels, ignore, indices = zip(*(rows[row] for row in range(self.batch_size)), strict=True)
         return images, np.stack(boxes), np.stack(labels), np.stack(ignore), np.array(indices, np.int64)
 
 

@@ -42,19 +42,22 @@ class Pictures:
         mean = self._mean_bytes()
         self._room_for_recent = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
         self._room = budget - self._room_for_recent
-        self._kept: dict[int, np.ndarray] = {}
-        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()  # the one used longest ago first
+        self._kept: dict[int, Example] = {}
+        self._recent: OrderedDict[int, Example] = OrderedDict()  # the one used longest ago first
         self._lock = threading.Lock()
 
     def example(self, index: int) -> Example:
         """The example of record `index`; its picture is read-only."""
-        record = self.records[index]
+        example = self._find(index)
+        if example is None:
+            example = self._read(self.records[index])
+            self._keep(index, example)
+        return example
+
+    def _read(self, record: Record) -> Example:
         times = self._halvings(record.height, record.width)
-        image = self._find(index)
-        if image is None:
-            image = read_checked(record, times)
-            image.flags.writeable = False
-            self._keep(index, image)
+        image = read_checked(record, times)
+        image.flags.writeable = False
         return Example(image, record.boxes * np.float32(0.5**times), record.labels, record.ignore)
 
     def _halvings(self, height: int, width: int) -> int:
@@ -69,24 +72,25 @@ class Pictures:
         areas = [3 * width * height / 4 ** self._halvings(height, width) for width, height in sizes]
         return sum(areas) / max(len(areas), 1)
 
-    def _find(self, index: int) -> np.ndarray | None:
+    def _find(self, index: int) -> Example | None:
         with self._lock:
             if index in self._recent:
                 self._recent.move_to_end(index)
             return self._kept.get(index, self._recent.get(index))
 
-    def _keep(self, index: int, image: np.ndarray) -> None:
+    def _keep(self, index: int, example: Example) -> None:
+        size = example.image.nbytes
         with self._lock:
             if index in self._kept or index in self._recent:  # another thread was as fast
                 return
-            if image.nbytes <= self._room:
-                self._room -= image.nbytes
-                self._kept[index] = image
+            if size <= self._room:
+                self._room -= size
+                self._kept[index] = example
                 return
-            self._room_for_recent -= image.nbytes
-            self._recent[index] = image
+            self._room_for_recent -= size
+            self._recent[index] = example
             while self._room_for_recent < 0:
-                self._room_for_recent += self._recent.popitem(last=False)[1].nbytes
+                self._room_for_recent += self._recent.popitem(last=False)[1].image.nbytes
 
 
 def read_checked(record: Record, times: int = 0) -> np.ndarray:

@@ -4,10 +4,12 @@ A stream of numbers goes through one `map` that makes whole batches in Python, a
 order of the results does not depend on the workers.
 """
 
+import atexit
 import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,11 @@ class Batches:
     failures: list[Exception]
 
     def __iter__(self) -> Iterator[Batch]:
+        stream = self._stream()
+        _streams.add(stream)
+        return stream
+
+    def _stream(self) -> Generator[Batch, None, None]:
         with self.explained():
             yield from self.dataset
 
@@ -70,6 +77,21 @@ class Batches:
             if self.failures:
                 raise self.failures[0] from None
             raise
+
+
+_streams: weakref.WeakSet[Generator[Batch, None, None]] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_streams() -> None:
+    """End what is still iterated over while Python can run.
+
+    A program that is over in the middle of a batch would hang otherwise: TensorFlow waits for its last batches, and
+    Python no longer lets them be made.
+    """
+    for stream in list(_streams):
+        with suppress(ValueError):  # another thread is in it
+            stream.close()
 
 
 def training_pictures(records: Records, settings: PipelineSettings, sizes: tuple[int, ...], transform=None) -> Pictures:

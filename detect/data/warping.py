@@ -70,8 +70,8 @@ def is_upright(matrix: np.ndarray) -> bool:
 
 def is_scaling(matrix: np.ndarray) -> bool:
     """Whether it only scales, about the origin."""
-    across, down = matrix[0, 0], matrix[1, 1]
-    return bool(across > 0 and down > 0 and np.array_equal(matrix, scaling(across, down)))
+    (across, b, x), (c, down, y) = matrix[:2].tolist()
+    return b == c == x == y == 0 and across > 0 and down > 0
 
 
 def paint_upright(image: np.ndarray, matrix: np.ndarray, canvas: np.ndarray, colours: ColourShift) -> np.ndarray:
@@ -129,10 +129,11 @@ def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     Under rotation or shear they are larger than the objects in them (a square turned by 5 degrees: 8 %), since
     nothing is known of the shape inside a box.
     """
-    linear, shift = matrix[:2, :2], matrix[:2, 2]
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + shift
-    halves = (boxes[:, 2:] - boxes[:, :2]) / 2 @ np.abs(linear).T
-    return np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32)
+    linear = matrix[:2, :2].T
+    corners = np.empty((4, 4))  # what both corners of a box add to both of the new one: a factor below 0 swaps them
+    corners[:2, :2] = corners[2:, 2:] = np.maximum(linear, 0)
+    corners[:2, 2:] = corners[2:, :2] = np.minimum(linear, 0)
+    return (boxes @ corners + matrix[[0, 1, 0, 1], 2]).astype(np.float32)
 
 
 def visible(boxes: np.ndarray, labels: np.ndarray, ignore: np.ndarray, height: int, width: int) -> Truth:

@@ -75,8 +75,8 @@ def test_beside_those_used_last_the_first_ones_stay(tmp_path):
         )
     pictures = Pictures(builder.build(), 100, 1.0, budget=200 * 30_000)
     seen = [pictures.example(index).image for index in range(400)]
-    kept = [index for index in range(400) if pictures._find(index) is seen[index]]
-    assert kept == [*range(40), *range(240, 400)]
+    assert all(pictures.example(index).image is seen[index] for index in (*range(40), *range(240, 400)))
+    assert not any(pictures.example(index).image is seen[index] for index in range(40, 240))
 
 
 @pytest.mark.parametrize(("times", "shape"), [(1, (25, 34, 3)), (2, (13, 17, 3)), (3, (7, 9, 3)), (4, (3, 4, 3))])

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -226,3 +229,19 @@ def test_a_users_transform(records, tmp_path):
 def test_no_images_to_train_on(records):
     with pytest.raises(BadInput, match="no images"):
         train(records[:0])
+
+
+def test_a_program_may_end_in_the_middle_of_batches(tmp_path):
+    """What it registered itself, before ours, runs after ours: the stream is at its end by then."""
+    program = f"""
+import atexit
+atexit.register(lambda: print(next(stream, "over")))
+import detect
+from detect.data.pipeline import PipelineSettings, training_batches
+from detect.data.shapes import write_shapes
+records = detect.open_dataset(write_shapes({str(tmp_path)!r}, train=8, val=1)).splits["train"]
+stream = iter(training_batches(records, PipelineSettings(), sizes=(64,), batch_size=4, seed=0))
+next(stream)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, "over\n"), ended.stderr
