@@ -239,6 +239,9 @@ def _options(threads: int) -> tf.data.Options:
     options = tf.data.Options()
     # Batches wait for files and for Python's lock; in TensorFlow's own pool they would hold up the training step.
     options.threading.private_threadpool_size = threads
+    # Nothing is left to be tuned, and the thread that would do it may miss that the stream is closed: whoever closes it
+    # then waits until that thread looks again, which is a minute in a long run.
+    options.autotune.enabled = False
     # Each process already makes its own shard.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return options
