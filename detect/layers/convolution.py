@@ -12,6 +12,7 @@ import tensorflow as tf
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.composite import Composite
 from detect.layers.depthwise import DepthwiseConvolution
+from detect.ops.activations import swish
 
 
 class ConvolutionBlock(Composite):
@@ -36,7 +37,7 @@ class ConvolutionBlock(Composite):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self.convolution(pad(inputs, self.padding))
-        return tf.nn.silu(self.normalization(features, training=training))
+        return swish(self.normalization(features, training=training))
 
 
 class DepthwiseBlock(Composite):
@@ -50,7 +51,7 @@ class DepthwiseBlock(Composite):
         self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97, name="normalization")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return tf.nn.silu(self.normalization(self.convolution(inputs), training=training))
+        return swish(self.normalization(self.convolution(inputs), training=training))
 
 
 class SeparableBlock(Composite):
