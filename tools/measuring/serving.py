@@ -44,7 +44,8 @@ def measured(work: Work) -> dict[str, Any]:
     A short work is repeated for `TURN` seconds and its median counts, or else what the caches held of it after another
     process's turn would decide.
     """
-    times, end = [], time.perf_counter() + TURN
+    times: list[float] = []
+    end = time.perf_counter() + TURN
     processors = time.process_time()
     while not times or time.perf_counter() < end:
         start = time.perf_counter()
