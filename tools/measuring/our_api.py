@@ -1,6 +1,7 @@
 """Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
 
 pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
+samples DATA THREADS                   the samples of mosaics that such batches are made of
 predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API; MODEL: a name or an export
 video MODEL SIDE FILE OUT            read, searched, drawn and written
 train MODEL SIDE BATCH               a training step
@@ -14,10 +15,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from measuring.serving import SETTLING, Work, peak_memory, serve
+
+SAMPLES, OUTPUT, KEPT_GIGABYTES = 640, 640, 0.1183  # of `samples`: how many, of which side, from how much memory
 
 
 def prepare(work: str) -> Work:
@@ -48,6 +52,36 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     time.sleep(SETTLING)
     return {"seconds": seconds}
+
+
+def samples(data: str, threads: str) -> Work:
+    make, count = sample_maker(data), int(threads)
+    pool = ThreadPoolExecutor(count)
+    return lambda: {"made": sum(pool.map(make, (range(thread, SAMPLES, count) for thread in range(count))))}
+
+
+def sample_maker(data: str) -> Callable[[range], int]:
+    """What makes the samples at some positions, and counts them; with as little memory as Ultralytics takes."""
+    import cv2
+    import numpy as np
+
+    import detect
+    from detect.data.augmentation import Augmentation
+    from detect.data.pipeline import PipelineSettings, training_pictures
+    from detect.data.samples import Samples
+
+    cv2.setNumThreads(0)
+    settings = PipelineSettings(augmentation=Augmentation(mosaic=1), cache_gigabytes=KEPT_GIGABYTES)
+    records = detect.open_dataset(data).splits["train"]
+    source = Samples(training_pictures(records, settings, (OUTPUT,)), settings.augmentation, seed=0)
+
+    def make(positions: range) -> int:
+        canvas = np.empty((OUTPUT, OUTPUT, 3), np.uint8)
+        for position in positions:
+            source.sample(position, canvas)
+        return len(positions)
+
+    return make
 
 
 def predict(model: str, side: str, file: str, count: str) -> Work:
@@ -141,6 +175,7 @@ def resident() -> int:
 
 WORKS: dict[str, Callable[..., Work]] = {
     "pipeline": pipeline,
+    "samples": samples,
     "predict": predict,
     "video": video,
     "train": train,

@@ -52,7 +52,8 @@ Measure yours: `make bench`.
 
 {table}
 
-Versions: {used}. The raw figures, memory included, are in [results.json](results.json).
+Where the time goes in rows that are not reached: [profiles](profiles.md). The raw figures, memory included, are in
+[results.json](results.json). Versions: {used}.
 """
 
 

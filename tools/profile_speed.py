@@ -1,0 +1,164 @@
+"""Write docs/benchmarks/profiles.md: where the time goes in what is slower than wanted.
+
+    python tools/profile_speed.py          a minute on two cores
+
+The numbers are for a machine that does nothing else meanwhile.
+"""
+
+import argparse
+import cProfile
+import pstats
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tensorflow as tf
+from measuring.batches import made_up_batch
+from measuring.our_api import OUTPUT, SAMPLES, sample_maker
+from measuring.our_models import training
+from measuring.speed_page import machine
+from measuring.workers import Worker
+from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+from detect import models
+
+ROOT = Path(__file__).parents[1]
+MODEL, SIDE, BATCH, CLASSES = "retinanet-r50", 512, 4, 80
+MATRIX = 4096
+WARM = 256  # samples after which the pictures that are kept are there
+# Kinds of operations, by a part of their names; the first that fits counts.
+KINDS = {
+    "Conv2DBackpropFilter": "convolutions, gradient of the kernel",
+    "Conv2DBackpropInput": "convolutions, gradient of the input",
+    "Conv2D": "convolutions",
+    "BatchNorm": "batch normalisation and its gradient",
+    "Relu": "ReLU and its gradient",
+    "": "all other operations",
+}
+# What a sample is made with, by the names of the functions.
+STAGES = {"decode_jpeg": "decoding", "cvtColor": "colours", "add": "colours", "resize": "resizing", "flip": "flipping"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="holds bccd")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "profiles.md")
+    arguments = parser.parse_args()
+    where = machine()
+    arguments.out.write_text(f"""<!-- Written by tools/profile_speed.py: measure again instead of editing. -->
+
+# Where the time goes
+
+In the rows of the [benchmark](README.md) that are not reached; on {where["cores"]} cores of {where["processor"]}.
+
+{training_section()}
+{pipeline_section(arguments.data / "bccd")}""")
+    return 0
+
+
+def training_section() -> str:
+    """The training step: by kind of operation, and beside what the processor can do at all."""
+    step = training(MODEL, *made_up_batch(SIDE, BATCH))
+    for _ in range(2):  # compiled, then with the memory it needs
+        step()
+    seconds = median_seconds(step, 5)
+    work = 3 * forward_operations() / 1e9  # forward, and as much again for each of the two gradients
+    matrix = tf.random.normal((MATRIX, MATRIX))
+    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
+    product()
+    peak = 2 * MATRIX**3 / 1e9 / median_seconds(lambda: product().numpy(), 5)
+    kinds = time_by_kind(step)
+    rows = [f"| {kind} | {spent / sum(kinds.values()):.0%} |" for kind, spent in kinds.most_common()]
+    return "\n".join(
+        [
+            f"## Training step, {MODEL}, {SIDE} px, batch {BATCH}",
+            "",
+            f"A step of {seconds:.2f} s does {work:,.0f} billion floating-point operations in its convolutions, "
+            f"{work / seconds:.0f} a second.",
+            f"A product of two matrices, each {MATRIX:,} x {MATRIX:,}, does {peak:.0f} a second; at that rate the "
+            f"convolutions alone take {work / peak:.2f} s.",
+            "",
+            "| operations | share of the processors' time |",
+            "| --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def median_seconds(work: Callable[[], object], rounds: int) -> float:
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def forward_operations() -> int:
+    """Floating-point operations of the network for a batch."""
+    network = tf.function(models.create(MODEL, CLASSES), [tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.uint8)])
+    options = {**tf.compat.v1.profiler.ProfileOptionBuilder.float_operation(), "output": "none"}
+    return tf.compat.v1.profiler.profile(network.get_concrete_function().graph, options=options).total_float_ops
+
+
+def time_by_kind(step: Callable[[], object]) -> Counter[str]:
+    """Picoseconds of one call, over all threads."""
+    space = XSpace()
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            step()
+        space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
+    kinds: Counter[str] = Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            name = plane.event_metadata[event.metadata_id].name
+            node, colon, operation = name.rpartition(":")
+            if colon and "EagerLocalExecute" not in node and not node.endswith(":"):
+                kinds[next(kind for part, kind in KINDS.items() if part in operation)] += event.duration_ps
+    return kinds
+
+
+def pipeline_section(data: Path) -> str:
+    """Samples of mosaics: by stage on one core, and what a second thread or process adds."""
+    make = sample_maker(str(data))
+    make(range(WARM))
+    profile = cProfile.Profile()
+    profile.runcall(make, range(WARM, WARM + SAMPLES))
+    spent: Counter[str] = Counter()
+    for (_, _, function), (_, _, own, _, _) in vars(pstats.Stats(profile))["stats"].items():
+        spent[next((stage for name, stage in STAGES.items() if name in function), "all else, in Python")] += own
+    rows = [f"| {stage} | {1e3 * seconds / SAMPLES:.2f} |" for stage, seconds in spent.most_common()]
+    with Worker(sys.executable, "our_api.py") as one, Worker(sys.executable, "our_api.py") as other:
+        alone, threads = (rate(one, data, count) for count in (1, 2))
+        with ThreadPoolExecutor(2) as pool:
+            apart = sum(pool.map(lambda worker: rate(worker, data, 1), (one, other)))
+    return "\n".join(
+        [
+            "## Pipeline with mosaic and memory for 128 decoded pictures",
+            "",
+            f"Samples of {OUTPUT} px, without batches: {alone:.0f} a second by one thread, {threads:.0f} by two, "
+            f"{apart:.0f} by two processes.",
+            "Two threads wait for each other where Python runs between the calls of OpenCV and the decoder.",
+            "",
+            "| one thread, with the profiler on | ms a sample |",
+            "| --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def rate(worker: Worker, data: Path, threads: int) -> float:
+    """Samples a second; the first call fills the memory for pictures."""
+    _, answer = (worker.do(f"samples {data} {threads}") for _ in range(2))
+    return SAMPLES / answer["seconds"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
