@@ -6,8 +6,8 @@
     for result in model.predict("pictures/"):
         print(result.image_path, result.names, result.boxes)
 
-`train`, `evaluate`, `load`, `export` and `open_dataset` are imported on first use, so that `import detect` itself is
-instant.
+`train`, `evaluate`, `load`, `export`, `benchmark` and `open_dataset` are imported on first use, so that `import detect`
+itself is instant.
 """
 
 import importlib
@@ -25,7 +25,8 @@ _PUBLIC = {
     "train": "detect.training.run",
     "evaluate": "detect.evaluation.run",
     "load": "detect.inference.loading",
-    "export": "detect.export.run",
+    "export": "detect.exporting.run",
+    "benchmark": "detect.exporting.benchmark",
     "open_dataset": "detect.data.description",
 }
 __all__ = ["__version__", *_PUBLIC]

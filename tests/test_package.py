@@ -22,6 +22,12 @@ def test_every_public_name_exists():
     assert set(detect.__all__) <= set(dir(detect))
 
 
+def test_no_module_takes_the_name_of_a_function():
+    functions = [name for name in detect.__all__ if not name.startswith("_")]
+    for _ in range(2):  # at the second look, whatever the first one imported is there
+        assert [name for name in functions if not callable(getattr(detect, name))] == []
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'detect' has no attribute 'trian'"):
         detect.trian  # noqa: B018

@@ -24,7 +24,7 @@ ROOMS = (
     ("inference",),
     ("evaluation",),
     ("training",),
-    ("export",),
+    ("exporting",),
     ("cli", "__main__"),
 )
 LEVELS = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -9,12 +9,12 @@ from detect.cli.printing import say
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
-    from detect.export.run import Exported
+    from detect.exporting.run import Exported
 
 
 def export(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
-    format: Annotated[str, typer.Option(help="What will run it: openvino.")] = "openvino",
+    format: Annotated[str, typer.Option(help="What will run it: openvino, onnx, litert.")] = "openvino",
     precision: Annotated[str, typer.Option(help="Of the weights: float32, or float16 for half the file.")] = "float32",
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")
@@ -30,7 +30,7 @@ def export(
 ) -> None:
     """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
     start_tensorflow()
-    from detect.export.run import export as run_export
+    from detect.exporting.run import export as run_export
 
     done = run_export(
         model,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from detect.cli.benchmark import benchmark
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(export)
+app.command()(benchmark)
 app.add_typer(data_commands, name="data")
 app.command()(models)
 app.add_typer(weights_commands, name="weights")

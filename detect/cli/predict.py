@@ -37,7 +37,8 @@ def predict(
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     backend: Annotated[
-        str, typer.Option(help="What computes: auto (the fastest that was exported), tensorflow, openvino.")
+        str,
+        typer.Option(help="What computes: auto (the fastest that was exported), tensorflow, openvino, onnx, litert."),
     ] = "auto",
     pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
     save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,

@@ -1,4 +1,4 @@
-"""The figures of the report, each as the text of an SVG picture."""
+"""Figures of reports, each as the text of an SVG picture."""
 
 import io
 import math
@@ -86,6 +86,23 @@ def confusion_chart(confusion: Confusion) -> str:
         axes.tick_params(length=0, labelsize=8 if len(names) <= MOST_NUMBERED else 5)
         if len(names) <= MOST_NUMBERED + 1:
             _write_counts(axes, confusion.counts, shares)
+        return _svg(figure)
+
+
+def bar_charts(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str:
+    """A panel of horizontal bars for each column, by its label; the names stand at the left of the first."""
+    with rc_context(STYLE | {"axes.grid": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(2.4 * len(columns) + 1.2, 0.34 * len(names) + 0.6), layout="constrained")
+        panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+        for axes, (label, values), colour in zip(panels, columns.items(), _cycle(len(columns)), strict=True):
+            bars = axes.barh(range(len(names)), values, color=colour, height=0.6)
+            axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+            axes.set_title(label, fontsize=9)
+            axes.set_xlim(0, 1.25 * max(values))
+            axes.set_xticks([])
+            axes.tick_params(length=0)
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].invert_yaxis()
         return _svg(figure)
 
 

@@ -19,9 +19,10 @@ EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
-Format = Literal["openvino"]
+Format = Literal["openvino", "onnx", "litert"]
 Precision = Literal["float32", "float16"]
-PACKAGES: dict[Format, str] = {"openvino": "openvino"}  # what writes and runs each format
+# The package that runs each format.
+RUNTIMES: dict[Format, str] = {"openvino": "openvino", "onnx": "onnxruntime", "litert": "ai_edge_litert"}
 BACK_ENDS = ("auto", "tensorflow", *get_args(Format))  # names of `--backend`
 
 
@@ -102,31 +103,32 @@ def open_artefact(folder: Path) -> BackEnd:
 
 
 def is_installed(kind: Format) -> bool:
-    """Whether what writes and runs this format is there."""
-    return importlib.util.find_spec(PACKAGES[kind]) is not None
+    """Whether what runs this format is there."""
+    return importlib.util.find_spec(RUNTIMES[kind]) is not None
+
+
+def fresh_exports(path: Path) -> dict[Path, ExportCard]:
+    """The exports of the present weights of the model at `path` that passed their check, by folder."""
+    folder = model_folder(path)
+    places = sorted(exports_folder(folder).glob(f"*/{EXPORT_CARD}")) if folder else []
+    cards = {place.parent: load_export_card(place.parent) for place in places}
+    passed = {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}
+    digest = sha256(folder / WEIGHTS) if folder and passed else ""
+    return {artefact: card for artefact, card in passed.items() if card.weights == digest}
 
 
 def _fastest(path: Path, formats: Sequence[str], only_faster: bool = False) -> Path | None:
-    """The fastest artefact of the present weights of the model at `path`.
+    """The fastest fresh export.
 
     `only_faster` leaves out those that TensorFlow is faster than, or whose runtime is not installed.
     """
-    folder = model_folder(path)
-    cards = {} if folder is None else _delivered(exports_folder(folder))
-    digest = sha256(folder / WEIGHTS) if folder and cards else ""
     seconds = {
         artefact: card.check.seconds
-        for artefact, card in cards.items()
-        if card.weights == digest and card.format in formats and card.check
+        for artefact, card in fresh_exports(path).items()
+        if card.format in formats and card.check
         if not only_faster or (is_installed(card.format) and card.check.seconds < card.check.seconds_of_original)
     }
     return min(seconds, key=lambda artefact: seconds[artefact], default=None)
-
-
-def _delivered(exports: Path) -> dict[Path, ExportCard]:
-    """The artefacts in a folder that passed their check."""
-    cards = {path.parent: load_export_card(path.parent) for path in sorted(exports.glob(f"*/{EXPORT_CARD}"))}
-    return {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}
 
 
 def _checked(folder: Path, backend: str | None) -> Path:
@@ -137,5 +139,5 @@ def _checked(folder: Path, backend: str | None) -> Path:
     if not (folder / CARD).is_file():
         raise BadInput(f"{folder} has no {CARD}: the export is not whole. Copy it again.")
     if not is_installed(kind):
-        raise BadInput(f"{folder} needs {kind}, which is not installed. Run: pip install {PACKAGES[kind]}")
+        raise BadInput(f"{folder} needs {RUNTIMES[kind]}, which is not installed. Run: pip install {RUNTIMES[kind]}")
     return folder

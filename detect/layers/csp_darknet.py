@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, spatial_block
-from detect.ops.compiling import dimension
+from detect.ops.compiling import dimension, is_for_export
 
 
 class CspDarknet(Composite):
@@ -49,8 +49,13 @@ class Focus(Composite):
         self.block = ConvolutionBlock(filters, 3, name="block")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        pixels = tf.cast(pixels_to_channels(tf.reverse(images, [-1])), self.compute_dtype)
+        pixels = tf.cast(pixels_to_channels(_to_bgr(images)), self.compute_dtype)
         return self.block(pixels, training=training)
+
+
+def _to_bgr(images: tf.Tensor) -> tf.Tensor:
+    """RGB to BGR; other runtimes are slow at reversing, or do not know it."""
+    return tf.gather(images, [2, 1, 0], axis=-1) if is_for_export() else tf.reverse(images, [-1])
 
 
 def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:

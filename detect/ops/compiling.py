@@ -13,6 +13,7 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 F = TypeVar("F", bound=Callable[..., Any])
 
 _exporting = ContextVar("exporting", default=False)
+_plain = ContextVar("plain", default=False)
 
 
 def compiled(function: F) -> F:
@@ -74,18 +75,29 @@ def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
 
 
 @contextmanager
-def tracing_for_export() -> Iterator[None]:
-    """What is traced within is for other runtimes."""
-    token = _exporting.set(True)
+def tracing_for_export(plain: bool = False) -> Iterator[None]:
+    """What is traced within is for other runtimes; `plain`: for one that knows the simplest operations only."""
+    tokens = _exporting.set(True), _plain.set(plain)
     try:
         yield
     finally:
-        _exporting.reset(token)
+        _exporting.reset(tokens[0])
+        _plain.reset(tokens[1])
 
 
 def is_for_export() -> bool:
     """Whether what is traced now is for another runtime: few operations, those that all of them know."""
     return _exporting.get()
+
+
+def is_plain() -> bool:
+    """Whether it is for a runtime that knows the simplest operations only, and one image at a time."""
+    return _plain.get()
+
+
+def wants_static_shapes() -> bool:
+    """Whether the shapes of what is traced now must not depend on values."""
+    return is_plain() or suits_xla()
 
 
 def suits_xla() -> bool:

@@ -10,7 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
-from detect.ops.compiling import at_most, compiled, dimension, fused, is_for_export, suits_xla
+from detect.ops.compiling import (
+    at_most,
+    compiled,
+    dimension,
+    fused,
+    is_for_export,
+    is_plain,
+    suits_xla,
+    wants_static_shapes,
+)
 from detect.ops.matching import gather_rows
 from detect.structures import Detections
 
@@ -45,10 +54,10 @@ def non_maximum_suppression(
     Equal scores rank by box, then by class, so the result is the same everywhere. Differs from Megvii YOLOX, where a
     box competes in its best class only.
 
-    For export it is one operation, in which all boxes enter: so there may be more detections after the last, where
-    fewer than D were left of the candidates.
+    For most exports it is one operation, in which all boxes enter: so there may be more detections after the last,
+    where fewer than D were left of the candidates.
     """
-    if is_for_export():
+    if is_for_export() and not is_plain():
         return _in_one_operation(boxes, scores, iou, confidence, max_detections)
     classes = dimension(scores, 2)
     boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)
@@ -137,7 +146,7 @@ def _most_above(values, confidence):
     eighth more than without counting.
     """
     length = dimension(values, 1)
-    if suits_xla():
+    if wants_static_shapes():
         return length
     above = tf.reduce_max(tf.math.count_nonzero(values > confidence, axis=1, dtype=tf.int32))
     return tf.minimum(tf.maximum(above, 1), length)
@@ -149,7 +158,7 @@ def _best_in_rows(values, least, count, confidence):
     All of them are known to be `least` [B, 1] or more, and those that are not above `confidence` may be left out. On
     the CPU the others are thrown out first: of 8 rows of 80,000 the best 1,000 are found in 1.6 ms instead of 3.4.
     """
-    if suits_xla():
+    if wants_static_shapes():
         return tf.math.top_k(values, count)
     may_be = (values >= least) & (values > confidence)
     places = tf.where(may_be)  # [m, 2], row by row, in order
@@ -190,6 +199,8 @@ def _kept_rows(boxes, alive, groups, group_count, iou, keep):
 
     boxes [B, C, 4] are in order, best first; `alive` bool [B, C] take part; boxes compete within `groups` int32 [B, C].
     """
+    if is_plain():
+        return _keep_of_one_image(boxes, alive, groups, iou, keep)
     if suits_xla():
         return _keep_by_fixed_point(boxes, alive, groups, iou, keep)
     return _keep_by_kernel(boxes, alive, groups, group_count, iou, keep)
@@ -215,6 +226,22 @@ def _keep_by_kernel(boxes, alive, groups, group_count, iou, keep):
     )
     ranks = tf.cast(kept.nmsed_scores, tf.int32)
     return tf.where(ranks > 0, length - ranks, -1)
+
+
+def _keep_of_one_image(boxes, alive, groups, iou, keep):
+    """By the operation that LiteRT has, for one image and without groups: each gets a part of the plane for itself."""
+    boxes, alive, groups = boxes[0], alive[0], groups[0]
+    room = tf.reduce_max(boxes) - tf.reduce_min(boxes) + 1
+    rows, _, count = tf.raw_ops.NonMaxSuppressionV5(
+        boxes=boxes + (room * tf.cast(groups, tf.float32))[:, None],
+        scores=tf.cast(tf.where(alive, tf.range(dimension(boxes, 0), 0, -1), 0), tf.float32),  # as by the kernel
+        max_output_size=keep,
+        iou_threshold=iou,
+        score_threshold=0.5,
+        soft_nms_sigma=0.0,
+        pad_to_max_output_size=True,
+    )
+    return tf.where(tf.range(keep) < count, rows, -1)[None]
 
 
 @fused

@@ -39,7 +39,18 @@ def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
     assert json.loads((tmp_path / "x" / EXPORT_CARD).read_text())["check"]["AP"] is None
 
 
+def test_benchmark(command, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("detect.exporting.benchmark.SECONDS", 0.1)
+    command("export", folder, "--format", "onnx")
+    done = command("benchmark", folder, "--formats", "onnx, tensorflow", "--out", tmp_path / "chart.svg")
+    assert done.code == 0, done.err
+    rows = [line.split() for line in done.out.splitlines() if line.startswith(("onnx", "tensorflow"))]
+    assert [row[:2] for row in rows] == [["tensorflow", "-"], ["onnx", "-"]]
+    assert min(float(number) for row in rows for number in row[2:]) > 0
+    assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
+
+
 def test_what_there_is_no_export_for(command, shapes, folder, tmp_path):
-    assert "Unknown format 'onnx'" in command("export", folder, "--format", "onnx").err
+    assert "Unknown format 'onx'. Did you mean 'onnx'" in command("export", folder, "--format", "onx").err
     done = command("predict", tmp_path, shapes.parent, "--backend", "openvino")
     assert (done.code, "has no export for openvino" in done.err) == (2, True)

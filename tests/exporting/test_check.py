@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.export.check import compare, fault_of
+from detect.exporting.check import compare, fault_of
 from detect.inference.artefact import Check
 from detect.inference.predictor import Model
 from detect.models.card import ModelCard

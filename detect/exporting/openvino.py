@@ -7,15 +7,12 @@ import openvino
 import openvino.opset13 as ops
 import tensorflow as tf
 from openvino.frontend.tensorflow import ConversionExtension
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from detect.exporting.freezing import frozen_step
 from detect.inference.artefact import Precision
-from detect.inference.openvino_backend import INPUTS, model_file
-from detect.inference.tensorflow_backend import predict_step
+from detect.inference.artefact_backend import INPUTS, OUTPUTS, model_file
+from detect.inference.openvino_backend import SUFFIX
 from detect.models.detector import Detector
-from detect.ops.compiling import tracing_for_export
-
-OUTPUTS = ("boxes", "scores", "labels")
 
 
 def write(
@@ -33,16 +30,11 @@ def write(
         precision: of the weights in the file, which float16 halves; computation is in float32.
         metadata: texts that the file carries, under `detect`.
     """
-    with tracing_for_export():
-        step = predict_step(detector, *canvas, dtype).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(step)
+    frozen = frozen_step(detector, canvas, dtype)
     model = openvino.convert_model(
         frozen.graph,
         output=[tensor.name for tensor in frozen.outputs],
-        extension=[
-            ConversionExtension("CombinedNonMaxSuppression", _suppression),
-            ConversionExtension("ReverseV2", _reversal),
-        ],
+        extension=[ConversionExtension("CombinedNonMaxSuppression", _suppression)],
     )
     for port in model.inputs:
         port.get_tensor().set_names({port.any_name.split(":")[0]})
@@ -51,15 +43,7 @@ def write(
     assert {port.any_name for port in model.inputs} == set(INPUTS)
     for name, text in metadata.items():
         model.set_rt_info(text, ["detect", name])
-    openvino.save_model(model, model_file(folder, *canvas), compress_to_fp16=precision == "float16")
-
-
-def _reversal(node) -> list[openvino.Output]:
-    """TensorFlow's `ReverseV2` of the channels. OpenVINO's own way takes four times as long."""
-    values, axis = node.get_input(0), node.get_input(1)
-    last = values.get_partial_shape().rank.get_length() - 1
-    length = values.get_partial_shape()[last].get_length()
-    return [ops.gather(values, _integers(*reversed(range(length))), ops.squeeze(axis, _integers(0))).output(0)]
+    openvino.save_model(model, model_file(folder, *canvas, SUFFIX), compress_to_fp16=precision == "float16")
 
 
 def _suppression(node) -> list[openvino.Output]:

@@ -1,6 +1,7 @@
 """A trained model in another format, delivered only after it was run and compared: `detect.export`."""
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,14 @@ from detect.data.images import read_image
 from detect.data.resizing import place
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.run import evaluate
-from detect.export.check import compare, fault_of
+from detect.exporting.check import compare, fault_of
 from detect.inference.artefact import (
     EXPORT_CARD,
-    PACKAGES,
     Check,
     ExportCard,
     Format,
     Precision,
     exports_folder,
-    is_installed,
     open_artefact,
 )
 from detect.inference.predictor import Model
@@ -36,6 +35,12 @@ from detect.models.folders import deliver, draft, is_free
 from detect.weights.download import sha256
 from detect.weights.opening import open_model
 
+# What writes each format and runs it.
+PACKAGES: dict[Format, tuple[str, ...]] = {
+    "openvino": ("openvino",),
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+    "litert": ("ai_edge_litert",),
+}
 PICTURES = 32  # of the dataset, on which single detections are compared
 GENERATED = 8  # images of each size where there are no pictures of it
 
@@ -81,8 +86,9 @@ def export(
     """
     kind: Format = _known("format", format, Format)
     bits: Precision = _known("precision", precision, Precision)
-    if not is_installed(kind):
-        raise BadInput(f"Export to {kind} needs {PACKAGES[kind]}. Run: pip install {PACKAGES[kind]}")
+    missing = [name for name in PACKAGES[kind] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BadInput(f"Export to {kind} needs {' and '.join(missing)}. Run: pip install {' '.join(missing)}")
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
@@ -112,7 +118,7 @@ def _write(
     detector: Detector, card: ModelCard, folder: Path, kind: Format, precision: Precision, digest: str
 ) -> ExportCard:
     """All files of the export but the result of its check. The module called as the format writes those of it."""
-    writer, model_card = importlib.import_module(f"detect.export.{kind}"), _on_squares(card)
+    writer, model_card = importlib.import_module(f"detect.exporting.{kind}"), _on_squares(card)
     export_card = ExportCard(
         format=kind,
         precision=precision,

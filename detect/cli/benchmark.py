@@ -1,0 +1,46 @@
+"""`detect benchmark`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detect.cli.printing import say, show_table
+from detect.cli.starting import start_tensorflow
+
+COLUMNS = ("form", "AP", "ms an image", "95 %", "images/s", "memory, MB", "size, MB")
+
+
+def benchmark(
+    model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
+    formats: Annotated[
+        str | None,
+        typer.Option(help="Some of tensorflow, openvino, onnx, litert, with commas. Default: all that are there."),
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Score every form on this dataset.")] = None,
+    split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
+    out: Annotated[Path | None, typer.Option(help="Write a plot to this SVG file.", show_default=False)] = None,
+) -> None:
+    """Measure a trained model and its exports on this machine: AP, time, memory and size."""
+    start_tensorflow()
+    from detect.exporting.benchmark import benchmark as measure
+    from detect.exporting.benchmark import chart
+
+    wanted = None if formats is None else [word.strip() for word in formats.split(",")]
+    measured = measure(model, wanted, data=data, split=split, say=say)
+    rows = [
+        [
+            form.name,
+            "-" if form.AP is None else f"{form.AP:.4f}",
+            f"{form.milliseconds:.1f}",
+            f"{form.milliseconds_95:.1f}",
+            f"{form.images_per_second:.1f}",
+            f"{form.memory:.0f}",
+            f"{form.size:.1f}",
+        ]
+        for form in measured
+    ]
+    show_table(COLUMNS, rows)
+    if out is not None:
+        out.write_text(chart(measured), encoding="utf-8")
+        say(f"Written: {out}")

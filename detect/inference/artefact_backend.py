@@ -1,0 +1,67 @@
+"""What all back ends of exported detectors share: a file for each height and width, opened at its first image."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detect.inference.artefact import ExportCard
+from detect.structures import Detections
+
+INPUTS = ("images", "extents", "confidence", "iou")
+OUTPUTS = ("boxes", "scores", "labels")
+BATCH_SIZE = 4
+
+Run = Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]]  # `INPUTS` by name to `OUTPUTS` in order
+
+
+class ArtefactBackEnd:
+    """An artefact as a `BackEnd`. No TensorFlow is needed."""
+
+    batch_size = BATCH_SIZE
+
+    def __init__(self, folder: Path, card: ExportCard, suffix: str, open_file: Callable[[Path], Run]):
+        """
+        Args:
+            folder: with the files.
+            card: of the artefact.
+            suffix: of the files.
+            open_file: what makes a file run; the function that it gives may be called from several threads.
+        """
+        self.name = card.format
+        self.confidence, self.iou = card.confidence, card.iou
+        self.size_divisor, self.smallest_side = card.size_divisor, card.smallest_side
+        self.canvases = card.canvases
+        self._folder, self._suffix, self._open_file = folder, suffix, open_file
+        self._runs: dict[tuple[int, int], Run] = {}
+        self._opening = threading.Lock()  # streams call `detect` from two threads
+
+    def detect(self, images: Any, extents: np.ndarray, confidence: float, iou: float) -> Detections:
+        """See `BackEnd`."""
+        images = np.asarray(images)
+        if not len(images):
+            return _nothing()
+        values = (
+            images,
+            np.asarray(extents, np.float32),
+            np.asarray(confidence, np.float32),
+            np.asarray(iou, np.float32),
+        )
+        return Detections(*self._run_for(*images.shape[1:3])(dict(zip(INPUTS, values, strict=True))))
+
+    def _run_for(self, height: int, width: int) -> Run:
+        with self._opening:
+            if (height, width) not in self._runs:
+                self._runs[height, width] = self._open_file(model_file(self._folder, height, width, self._suffix))
+            return self._runs[height, width]
+
+
+def model_file(folder: Path, height: int, width: int, suffix: str) -> Path:
+    """The file of an artefact for images of this size."""
+    return folder / f"{height}x{width}{suffix}"
+
+
+def _nothing() -> Detections:
+    return Detections(np.zeros([0, 0, 4], np.float32), np.zeros([0, 0], np.float32), np.zeros([0, 0], np.int32))

@@ -1,0 +1,42 @@
+"""A detector exported for LiteRT, run by its interpreter: small enough for phones and single-board computers."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from detect.errors import BadInput
+from detect.inference.artefact import ExportCard
+from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run
+
+SUFFIX = ".tflite"
+
+
+def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
+    """What runs the artefact in this folder."""
+    return ArtefactBackEnd(folder, card, SUFFIX, open_file)
+
+
+def open_file(path: Path) -> Run:
+    """The model in a file, which takes one image after the other."""
+    try:
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        step = interpreter.get_signature_runner()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise BadInput(f"{path} cannot be run by LiteRT: {reason} Copy it again, or export it again.") from None
+    busy = threading.Lock()  # an interpreter has one set of tensors
+
+    def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
+        images, extents = values["images"], values["extents"]
+        thresholds = {name: values[name] for name in ("confidence", "iou")}
+        with busy:
+            found = [
+                step(images=images[row : row + 1], extents=extents[row : row + 1], **thresholds)
+                for row in range(len(images))
+            ]
+        return [np.concatenate([each[name] for each in found]) for name in OUTPUTS]
+
+    return run

@@ -1,0 +1,28 @@
+"""A detector exported as ONNX, run by ONNX Runtime."""
+
+from pathlib import Path
+
+import onnxruntime
+
+from detect.errors import BadInput
+from detect.inference.artefact import ExportCard
+from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run
+
+SUFFIX = ".onnx"
+
+
+def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
+    """What runs the artefact in this folder."""
+    return ArtefactBackEnd(folder, card, SUFFIX, open_file)
+
+
+def open_file(path: Path) -> Run:
+    """The model in a file, on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; it warns of constants that the converter left over
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # they have no class in common, and their classes no public name
+        reason = str(error).strip().splitlines()[-1]
+        raise BadInput(f"{path} cannot be run by ONNX Runtime: {reason} Copy it again, or export it again.") from None
+    return lambda values: session.run(OUTPUTS, values)
