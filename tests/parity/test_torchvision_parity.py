@@ -144,9 +144,13 @@ def test_the_same_image_has_the_same_boxes(pair, extra):
     assert len(boxes) == pytest.approx(len(theirs["boxes"]), abs=1)  # one may have the confidence itself, but for 1e-7
     assert len(boxes) > COMPARED / 2
     distances, differences = pair.compare(theirs, boxes, scores, labels)
+    there = distances < CLOSEST * max(image.shape)
     clear = theirs["scores"] > confidence + CLOSEST
-    assert distances[clear].max() < CLOSEST * max(image.shape)
-    assert differences[clear].max() < CLOSEST
+    # Of two regions that overlap and are equally likely but for rounding, the first stage keeps one, and on another
+    # processor the other: of a hundred thousand candidates there may be two such.
+    ties = 1 if hasattr(pair.theirs, "roi_heads") else 0
+    assert (clear & ~there).sum() <= ties
+    assert differences[clear & there].max() < CLOSEST
 
 
 @pytest.mark.parametrize("size", PICTURES)
