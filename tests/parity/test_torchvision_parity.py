@@ -147,7 +147,7 @@ def test_the_same_image_has_the_same_boxes(pair, extra):
     there = distances < CLOSEST * max(image.shape)
     clear = theirs["scores"] > confidence + CLOSEST
     # Of two regions that overlap and are equally likely but for rounding, the first stage keeps one, and on another
-    # processor the other: of a hundred thousand candidates there may be two such.
+    # processor the other: of thousands of candidates two may be such.
     ties = 1 if hasattr(pair.theirs, "roi_heads") else 0
     assert (clear & ~there).sum() <= ties
     assert differences[clear & there].max() < CLOSEST
