@@ -96,7 +96,7 @@ def bar_charts(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for axes, (label, values), colour in zip(panels, columns.items(), _cycle(len(columns)), strict=True):
             bars = axes.barh(range(len(names)), values, color=colour, height=0.6)
-            axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+            axes.bar_label(bars, fmt=_three_digits, padding=3, fontsize=8)
             axes.set_title(label, fontsize=9)
             axes.set_xlim(0, 1.25 * max(values))
             axes.set_xticks([])
@@ -104,6 +104,10 @@ def bar_charts(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str
         panels[0].set_yticks(range(len(names)), names)
         panels[0].invert_yaxis()
         return _svg(figure)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:

@@ -96,6 +96,8 @@ def export(
     target = own_place if out is None else Path(out)
     if not is_free(target, EXPORT_CARD):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
+    if data is not None:
+        scored_split(open_dataset(data), split)  # what is wrong with it is said before the work
     detector, card = open_model(folder)
     card = _at_size(card, detector, image_size)
     with draft(target) as new:

@@ -193,6 +193,8 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(run, precision="int8")
     with pytest.raises(BadInput, match="is no run folder or model folder"):
         export(tmp_path)
+    with pytest.raises(BadInput, match="nowhere"):
+        export(run, data=tmp_path / "nowhere", say=pytest.fail)
     with pytest.raises(BadInput, match="Image size 100: yolox-micro takes multiples of 32 from 64 on"):
         export(run, image_size=100)
     (tmp_path / "mine").write_text("")
