@@ -19,6 +19,7 @@ from pathlib import Path
 
 import tensorflow as tf
 from measuring.batches import made_up_batch
+from measuring.operations import floating_point_operations
 from measuring.our_api import OUTPUT, SAMPLES, sample_maker
 from measuring.our_models import training
 from measuring.speed_page import machine
@@ -103,8 +104,7 @@ def median_seconds(work: Callable[[], object], rounds: int) -> float:
 def forward_operations() -> int:
     """Floating-point operations of the network for a batch."""
     network = tf.function(models.create(MODEL, CLASSES), [tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.uint8)])
-    options = {**tf.compat.v1.profiler.ProfileOptionBuilder.float_operation(), "output": "none"}
-    return tf.compat.v1.profiler.profile(network.get_concrete_function().graph, options=options).total_float_ops
+    return floating_point_operations(network.get_concrete_function().graph)
 
 
 def time_by_kind(step: Callable[[], object]) -> Counter[str]:

@@ -5,38 +5,21 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tensorflow as tf
 import tf2onnx
 
-from detect.exporting.freezing import frozen_step
 from detect.inference.artefact import Precision
-from detect.inference.artefact_backend import INPUTS, OUTPUTS, model_file
-from detect.inference.onnx_backend import SUFFIX
-from detect.models.detector import Detector
+from detect.inference.artefact_backend import INPUTS, OUTPUTS
 
+PLAIN = False
 OPSET = 17
 SMALL = 1024  # values of a constant up to which it stays in float32
 
 
-def write(
-    detector: Detector,
-    folder: Path,
-    canvas: tuple[int, int],
-    dtype: tf.DType,
-    precision: Precision,
-    metadata: dict[str, str],
-) -> None:
-    """The predict step for images of one height and width, as `model_file`.
-
-    Args:
-        dtype: of the images.
-        precision: of the weights in the file, which float16 halves; computation is in float32.
-        metadata: texts that the file carries, under `detect.NAME`.
-    """
-    frozen = frozen_step(detector, canvas, dtype)
-    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (frozen.inputs, frozen.outputs))
+def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> None:
+    """See `detect.exporting.run`. The texts are metadata properties, `detect.NAME`."""
+    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (step.inputs, step.outputs))
     model, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(),
+        step.graph.as_graph_def(),
         input_names=inputs,
         output_names=outputs,
         tensors_to_rename=dict(zip(inputs + outputs, INPUTS + OUTPUTS, strict=True)),
@@ -48,7 +31,7 @@ def write(
     for name, text in metadata.items():
         model.metadata_props.add(key=f"detect.{name}", value=text)
     onnx.checker.check_model(model)
-    onnx.save(model, model_file(folder, *canvas, SUFFIX))
+    onnx.save(model, path)
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:

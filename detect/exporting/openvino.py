@@ -5,35 +5,19 @@ from pathlib import Path
 import numpy as np
 import openvino
 import openvino.opset13 as ops
-import tensorflow as tf
 from openvino.frontend.tensorflow import ConversionExtension
 
-from detect.exporting.freezing import frozen_step
 from detect.inference.artefact import Precision
-from detect.inference.artefact_backend import INPUTS, OUTPUTS, model_file
-from detect.inference.openvino_backend import SUFFIX
-from detect.models.detector import Detector
+from detect.inference.artefact_backend import INPUTS, OUTPUTS
+
+PLAIN = False
 
 
-def write(
-    detector: Detector,
-    folder: Path,
-    canvas: tuple[int, int],
-    dtype: tf.DType,
-    precision: Precision,
-    metadata: dict[str, str],
-) -> None:
-    """The predict step for images of one height and width, `model_file` and the weights beside it.
-
-    Args:
-        dtype: of the images.
-        precision: of the weights in the file, which float16 halves; computation is in float32.
-        metadata: texts that the file carries, under `detect`.
-    """
-    frozen = frozen_step(detector, canvas, dtype)
+def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> None:
+    """See `detect.exporting.run`. The weights go into a file beside `path`, and the texts under `detect`."""
     model = openvino.convert_model(
-        frozen.graph,
-        output=[tensor.name for tensor in frozen.outputs],
+        step.graph,
+        output=[tensor.name for tensor in step.outputs],
         extension=[ConversionExtension("CombinedNonMaxSuppression", _suppression)],
     )
     for port in model.inputs:
@@ -43,7 +27,7 @@ def write(
     assert {port.any_name for port in model.inputs} == set(INPUTS)
     for name, text in metadata.items():
         model.set_rt_info(text, ["detect", name])
-    openvino.save_model(model, model_file(folder, *canvas, SUFFIX), compress_to_fp16=precision == "float16")
+    openvino.save_model(model, path, compress_to_fp16=precision == "float16")
 
 
 def _suppression(node) -> list[openvino.Output]:

@@ -1,4 +1,9 @@
-"""A trained model in another format, delivered only after it was run and compared: `detect.export`."""
+"""A trained model in another format, delivered only after it was run and compared: `detect.export`.
+
+The module of a format has `write(step, path, precision, metadata)`, which makes the file `path` of the step of
+`frozen_step`, with its large weights in this precision and with these texts in it where the format can hold them
+(computation is in float32), and `PLAIN`, which that function takes.
+"""
 
 import importlib
 import importlib.util
@@ -14,10 +19,12 @@ from detect.config import to_json
 from detect.data.dataset import scored_split
 from detect.data.description import open_dataset
 from detect.data.images import read_image
+from detect.data.records import Records
 from detect.data.resizing import place
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.run import evaluate
 from detect.exporting.check import compare, fault_of
+from detect.exporting.freezing import frozen_step
 from detect.inference.artefact import (
     EXPORT_CARD,
     Check,
@@ -27,6 +34,7 @@ from detect.inference.artefact import (
     exports_folder,
     open_artefact,
 )
+from detect.inference.artefact_backend import model_file
 from detect.inference.predictor import Model
 from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
@@ -96,8 +104,8 @@ def export(
     target = own_place if out is None else Path(out)
     if not is_free(target, EXPORT_CARD):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
-    if data is not None:
-        scored_split(open_dataset(data), split)  # what is wrong with it is said before the work
+    # What is wrong with the data is said before the work.
+    records = None if data is None else scored_split(open_dataset(data), split)[1]
     detector, card = open_model(folder)
     card = _at_size(card, detector, image_size)
     with draft(target) as new:
@@ -105,7 +113,7 @@ def export(
         export_card = _write(detector, card, new, kind, bits, sha256(folder / WEIGHTS))
         say("Comparing with the original.")
         exported = Model(open_artefact(new), load_card(new))
-        check = _compare(Model(TensorFlowBackEnd(detector), card), exported, data, split)
+        check = _compare(Model(TensorFlowBackEnd(detector), card), exported, records, data, split)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         export_card = export_card.model_copy(update={"check": check})
         (new / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
@@ -120,7 +128,8 @@ def _write(
     detector: Detector, card: ModelCard, folder: Path, kind: Format, precision: Precision, digest: str
 ) -> ExportCard:
     """All files of the export but the result of its check. The module called as the format writes those of it."""
-    writer, model_card = importlib.import_module(f"detect.exporting.{kind}"), _on_squares(card)
+    writer = importlib.import_module(f"detect.exporting.{kind}")
+    runner, model_card = importlib.import_module(f"detect.inference.{kind}_backend"), _on_squares(card)
     export_card = ExportCard(
         format=kind,
         precision=precision,
@@ -134,7 +143,8 @@ def _write(
     metadata = {"model": to_json(model_card), "export": to_json(export_card)}
     dtype = tf.as_dtype(model_card.fit.placement(1, 1, model_card.image_size).dtype)
     for canvas in export_card.canvases:
-        writer.write(detector, folder, canvas, dtype, precision, metadata)
+        step = frozen_step(detector, canvas, dtype, plain=writer.PLAIN)
+        writer.write(step, model_file(folder, *canvas, runner.SUFFIX), precision, metadata)
     (folder / CARD).write_text(to_json(model_card), encoding="utf-8")
     (folder / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
     return export_card
@@ -165,13 +175,13 @@ def _canvases(detector: Detector, card: ModelCard) -> tuple[tuple[int, int], ...
     return (square,) if wide == square else (square, wide)
 
 
-def _compare(original: Model, exported: Model, data: str | Path | None, split: str) -> Check:
+def _compare(original: Model, exported: Model, records: Records | None, data: str | Path | None, split: str) -> Check:
     """On the same images, of every size that it was made for; and with data by AP, each as its users call it."""
     square, *others = exported.backend.canvases
-    if data is None:
+    if records is None:
         images, shown = _generated(exported, *square), "generated images"
     else:
-        images, shown = _images_of(exported, data, split), f"pictures of {data}, {split}, and generated images"
+        images, shown = _images_of(exported, records), f"pictures of {data}, {split}, and generated images"
     images += [image for canvas in others for image in _generated(exported, *canvas)]
     check = compare(original, exported, images, shown)
     if data is None:
@@ -180,9 +190,8 @@ def _compare(original: Model, exported: Model, data: str | Path | None, split: s
     return check.model_copy(update=scores)
 
 
-def _images_of(model: Model, data: str | Path, split: str) -> list[np.ndarray]:
-    """The first pictures of a dataset as the model sees them."""
-    _, records = scored_split(open_dataset(data), split)
+def _images_of(model: Model, records: Records) -> list[np.ndarray]:
+    """The first pictures as the model sees them."""
     pictures = (read_image(records.image_path(index)) for index in range(min(PICTURES, len(records))))
     return [place(picture, model.placement(*picture.shape[:2])) for picture in pictures]
 

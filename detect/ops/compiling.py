@@ -12,8 +12,7 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_exporting = ContextVar("exporting", default=False)
-_plain = ContextVar("plain", default=False)
+_exporting: ContextVar[str] = ContextVar("exporting", default="")  # "whole", "plain", or empty: not for export
 
 
 def compiled(function: F) -> F:
@@ -77,22 +76,21 @@ def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
 @contextmanager
 def tracing_for_export(plain: bool = False) -> Iterator[None]:
     """What is traced within is for other runtimes; `plain`: for one that knows the simplest operations only."""
-    tokens = _exporting.set(True), _plain.set(plain)
+    token = _exporting.set("plain" if plain else "whole")
     try:
         yield
     finally:
-        _exporting.reset(tokens[0])
-        _plain.reset(tokens[1])
+        _exporting.reset(token)
 
 
 def is_for_export() -> bool:
     """Whether what is traced now is for another runtime: few operations, those that all of them know."""
-    return _exporting.get()
+    return bool(_exporting.get())
 
 
 def is_plain() -> bool:
     """Whether it is for a runtime that knows the simplest operations only, and one image at a time."""
-    return _plain.get()
+    return _exporting.get() == "plain"
 
 
 def wants_static_shapes() -> bool:
