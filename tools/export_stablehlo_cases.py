@@ -4,12 +4,14 @@
     python tools/export_stablehlo_cases.py FOLDER nms train           those whose names hold one of these words
     python tools/export_stablehlo_cases.py FOLDER --list              their names
 
-Each case becomes a folder: module.mlir, the text; inputs.npz, the arguments of its `main` in order, arr_0, arr_1, ...;
-and for operations outputs.npz, what TensorFlow computes on this machine, in the order of the results. Pictures are
-coarse noise and weights random, the average of the weights zeros, so that the files of a training step stay small.
+Each case becomes a folder: module.mlir, the text; inputs.npz, the arguments of its `main` by their positions, but for
+those that `measuring.operands` makes again, of which operands.json tells; and for operations outputs.npz, what
+TensorFlow computes on this machine, in the order of the results, of large ones a part. Pictures are coarse noise,
+weights random and of few bits, their average zeros, so that the files of a step stay small.
 """
 
 import argparse
+import json
 import math
 import re
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from detect import models
 from detect.models.detector import Detector
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import iou
+from detect.ops.compiling import tracing_for_accelerator
 from detect.ops.losses import sigmoid_focal
 from detect.ops.matching import match_by_iou
 from detect.ops.nms import non_maximum_suppression
@@ -40,6 +43,8 @@ MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images of a step
 ARGUMENTS = re.compile(r"func\.func @main\((?P<arguments>.*?)\) -> ", re.DOTALL)
 ARGUMENT = re.compile(r"%arg\d+: tensor<(?P<type>[^>]+)>")
 TRUTHS = re.compile(r'dense<"0x(?P<bytes>[0-9A-F]+)"> : tensor<(?P<shape>[0-9x]+)xi1>')
+COPY = re.compile(r"mhlo\.copy (?P<value>%\w+) : (?P<type>tensor<[^>]*>)")
+ALIASES = re.compile(r"mhlo\.input_output_alias = \[.*?\](?=, mhlo\.)")  # weights replaced in place: calls may repeat
 TYPES = {"i1": "bool", "ui8": "uint8", "i32": "int32", "i64": "int64", "f32": "float32", "bf16": "bfloat16"}
 
 
@@ -49,6 +54,7 @@ class Case:
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    operands: str = ""  # the call of `measuring.operands` that makes the large ones of them
     answers: bool = field(default=True)  # whether TensorFlow computes the outputs: a step of 64 images takes too long
 
 
@@ -73,14 +79,30 @@ def parse_arguments() -> argparse.Namespace:
 def write(case: Case, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     function = tf.function(case.function, autograph=False, jit_compile=True)
-    inputs = inputs_of(function, case.arguments)
-    text = function.experimental_get_compiler_ir(*case.arguments)(stage="stablehlo")
+    with tracing_for_accelerator():
+        inputs = inputs_of(function, case.arguments)
+        text = function.experimental_get_compiler_ir(*case.arguments)(stage="stablehlo")
     check_arguments(text, inputs)
-    (folder / "module.mlir").write_text(TRUTHS.sub(one_byte_each, text), encoding="utf-8")
-    np.savez_compressed(folder / "inputs.npz", *inputs)
+    text = ALIASES.sub("mhlo.input_output_alias = []", text)
+    text = COPY.sub(r"stablehlo.reshape \g<value> : (\g<type>) -> \g<type>", TRUTHS.sub(one_byte_each, text))
+    (folder / "module.mlir").write_text(text, encoding="utf-8")
+    write_inputs(inputs, case.operands, folder)
     if case.answers:
-        outputs = tf.nest.flatten(function(*case.arguments))
-        np.savez_compressed(folder / "outputs.npz", *(output.numpy() for output in outputs))
+        outputs = tf.nest.flatten(tf.function(case.function, autograph=False)(*case.arguments))
+        np.savez_compressed(folder / "outputs.npz", *(operands.part(output.numpy()) for output in outputs))
+
+
+def write_inputs(inputs: list[np.ndarray], call: str, folder: Path) -> None:
+    made = operands.made_by(call) if call else []
+    saved, places = {}, {}
+    for position, value in enumerate(inputs):
+        index = next((index for index, other in enumerate(made) if np.array_equal(value, other)), None)
+        if index is None:
+            saved[str(position)] = value
+        else:
+            places[position] = index
+    np.savez_compressed(folder / "inputs.npz", **saved)  # type: ignore[arg-type]
+    (folder / "operands.json").write_text(json.dumps({"call": call, "places": places}))
 
 
 def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tuple[Any, ...]) -> list[np.ndarray]:
@@ -118,18 +140,20 @@ def short_name(value: np.ndarray) -> str:
 
 def pairwise_iou() -> Case:
     anchors, boxes = map(tf.constant, operands.matching_operands())
-    return Case(lambda anchors, boxes: iou(anchors[None], boxes), (anchors, boxes))
+    return Case(lambda anchors, boxes: iou(anchors[None], boxes), (anchors, boxes), "matching_operands")
 
 
 def matching() -> Case:
     anchors, boxes = map(tf.constant, operands.matching_operands())
     labels = tf.zeros(boxes.shape[:2], tf.int32)
-    return Case(lambda *case: match_by_iou(*case), (anchors, boxes, labels, tf.zeros(labels.shape, tf.bool)))
+    arguments = (anchors, boxes, labels, tf.zeros(labels.shape, tf.bool))
+    return Case(lambda *case: match_by_iou(*case), arguments, "matching_operands")
 
 
 def assignment() -> Case:
     arguments = tuple(map(tf.constant, operands.sim_ota_operands()))
-    return Case(lambda *case: sim_ota(*case), (*arguments, tf.zeros(arguments[-1].shape, tf.bool)))
+    arguments = (*arguments, tf.zeros(arguments[-1].shape, tf.bool))
+    return Case(lambda *case: sim_ota(*case), arguments, "sim_ota_operands")
 
 
 def focal() -> Case:
@@ -141,7 +165,7 @@ def focal() -> Case:
             loss = tf.reduce_sum(sigmoid_focal(logits, labels))
         return loss, tape.gradient(loss, logits)
 
-    return Case(value_and_gradient, tuple(map(tf.constant, operands.focal_operands())))
+    return Case(value_and_gradient, tuple(map(tf.constant, operands.focal_operands())), "focal_operands")
 
 
 def suppression(images: int, count: int) -> Case:
@@ -154,7 +178,8 @@ def suppression(images: int, count: int) -> Case:
         )
 
     thresholds = tf.constant(operands.OVERLAP), tf.constant(operands.CONFIDENCE)
-    return Case(suppress, (*map(tf.constant, operands.boxes_and_scores(images, count)), *thresholds))
+    arguments = (*map(tf.constant, operands.boxes_and_scores(images, count)), *thresholds)
+    return Case(suppress, arguments, f"boxes_and_scores {images} {count}")
 
 
 def pooling() -> Case:
@@ -163,7 +188,7 @@ def pooling() -> Case:
     def pool(levels: list[tf.Tensor], boxes: tf.Tensor) -> tf.Tensor:
         return pyramid_roi_align(levels, boxes, strides=operands.PYRAMID_STRIDES, size=7, samples=2)
 
-    return Case(pool, ([tf.constant(level) for level in levels], tf.constant(boxes)))
+    return Case(pool, ([tf.constant(level) for level in levels], tf.constant(boxes)), "pyramid_operands")
 
 
 # Steps
@@ -179,12 +204,29 @@ def create(precision: str) -> Detector:
     """The model with the same random weights every time."""
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
-    return models.create(MODEL, operands.CLASSES)
+    detector = models.create(MODEL, operands.CLASSES)
+    for variable in detector.variables:
+        variable.assign(tf.cast(tf.cast(variable.value, tf.bfloat16), variable.dtype))
+    return detector
 
 
-def training(precision: str) -> Case:
+def network() -> Case:
+    """Forward and backward, without assignment and loss."""
+    detector = create("mixed_bfloat16")
+    weights = [variable.value for variable in detector.trainable_variables]
+
+    def gradients(images: tf.Tensor) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = [x for x in tf.nest.flatten(detector(images, training=True)) if tf.is_tensor(x)]
+            total = tf.add_n([tf.reduce_sum(tf.cast(x, tf.float32)) for x in outputs])
+        return tape.gradient(total, weights)
+
+    return Case(gradients, (pictures(TRAINED),), answers=False)
+
+
+def training() -> Case:
     """Forward, loss, gradients, update, average, as in a run on one GPU."""
-    detector, random = create(precision), np.random.default_rng(0)
+    detector, random = create("mixed_bfloat16"), np.random.default_rng(0)
     boxes = operands.random_boxes(random, (TRAINED, operands.OBJECTS))
     labels = random.integers(0, operands.CLASSES, boxes.shape[:2], np.int32)
     labels[:, 8:] = -1  # padding, as most of it is
@@ -217,8 +259,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "nms_1": lambda: suppression(1, operands.POINTS),
     "nms_8": lambda: suppression(operands.IMAGES, operands.POINTS),
     "roi_align": pooling,
-    "train_bfloat16": lambda: training("mixed_bfloat16"),
-    "train_float32": lambda: training("float32"),
+    "network": network,
+    "train": training,
     "predict": prediction,
 }
 

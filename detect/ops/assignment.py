@@ -1,8 +1,4 @@
-"""Which points learn which true box, by the cost of their predictions: SimOTA (Ge et al. 2021, YOLOX, section 2.1).
-
-The cost matrix [B, N, A] is never made: true boxes are visited one after the other, and each point remembers what it
-needs. Memory grows with B * A, and time with the boxes that are there, not with the padding.
-"""
+"""Which points learn which true box, by the cost of their predictions: SimOTA (Ge et al. 2021, YOLOX, section 2.1)."""
 
 from typing import NamedTuple
 
@@ -10,7 +6,8 @@ import tensorflow as tf
 
 from detect.ops.boxes import paired_iou
 from detect.ops.compiling import at_most, dimension, fused
-from detect.ops.matching import gather_rows, used_rows, with_spare_row
+from detect.ops.matching import gather_rows
+from detect.ops.visiting import largest_in_rows, visit_boxes
 
 OUTSIDE = 1e6  # added to the cost of a candidate of other boxes: taken only where a box has too few of its own
 FORBIDDEN = 1e12  # cost of a point that is no candidate: never taken
@@ -64,83 +61,80 @@ def sim_ota(
     `simota_matching`); up to 2022 points inside a box were candidates as well, and the radius was 2.5.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
-    true_boxes, labels, ignore = with_spare_row(true_boxes, labels, ignore)
-    used, real = used_rows(labels, ignore), (labels >= 0) & ~ignore
-    candidate, ignored = _mark_points(points, strides * radius, true_boxes, real, ignore, used)
+    truth, reach = (true_boxes, labels, ignore), strides * radius
+    candidate, ignored = _mark_points(points, reach, *truth)
     no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)
-    cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)
-    predicted = tf.where(candidate[..., None], boxes, 0.0)  # empty boxes overlap nothing
+    cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)[:, None]
+    predicted = tf.where(candidate[..., None], boxes, 0.0)[:, None]  # empty boxes overlap nothing
 
-    def visit(n, taken, index, least, cheapest):
-        box, label, is_real = (_row(rows, n) for rows in (true_boxes, tf.maximum(labels, 0), real))
-        iou = paired_iou(predicted, box)  # [B, A]
-        cost = cost_of_point + tf.gather(yes_to_one, label, axis=2, batch_dims=1)[..., 0]
-        cost += tf.where(_is_near(points, strides * radius, box), 0.0, OUTSIDE)
-        cost += tf.where(is_real, 0.0, FORBIDDEN) - iou_weight * tf.math.log(iou + EPSILON)
-        takes = _take_cheapest(cost, iou, candidates)
-        return (
-            n + 1,
-            taken + tf.cast(takes, tf.int32),
-            tf.where(takes, n, index),
-            tf.minimum(cost, least),
-            tf.where(cost < least, n, cheapest),
-        )
+    def visit(numbers, boxes, labels, real, _, taken, taken_by, least, cheapest):
+        boxes = boxes[:, :, None]
+        iou = paired_iou(predicted, boxes)  # [B, n, A]
+        cost = cost_of_point + tf.gather(yes_to_one, tf.maximum(labels, 0), axis=1, batch_dims=1)
+        cost += tf.where(_is_near(points, reach, boxes), 0.0, OUTSIDE)
+        cost += tf.where(real, 0.0, FORBIDDEN) - iou_weight * tf.math.log(iou + EPSILON)
+        position, takes = _take_cheapest(cost, iou, candidates)  # [B, n, k]
+        taken += _count_in_images(position, tf.cast(takes, tf.int32), taken)
+        taken_by += _count_in_images(position, tf.where(takes, numbers[:, None], 0), taken)
+        own = tf.reduce_min(cost, axis=1)
+        cheapest = tf.where(own < least, tf.gather(numbers, tf.argmin(cost, axis=1)), cheapest)
+        return taken, taken_by, tf.minimum(own, least), cheapest
 
     none = tf.zeros_like(candidate, tf.int32)
-    start = (0, none, none, tf.fill(tf.shape(none), FORBIDDEN), none)
-    _, taken, index, _, cheapest = tf.while_loop(lambda n, *_: n < used, visit, start)
+    start = (none, none, tf.fill(tf.shape(none), FORBIDDEN), none)
+    taken, taken_by, _, cheapest = visit_boxes(visit, start, *truth)  # `taken_by` sums up numbers, of one box mostly
     foreground = taken > 0
-    index = tf.where(foreground, tf.where(taken > 1, cheapest, index), -1)
+    index = tf.where(foreground, tf.where(taken > 1, cheapest, taken_by), -1)
     iou = tf.where(foreground, paired_iou(boxes, gather_rows(true_boxes, index)), 0.0)
     return Assignment(foreground, index, tf.stop_gradient(iou), ignored & ~foreground)
 
 
-def _mark_points(points, reach, boxes, real, ignore, used):
+def _mark_points(points, reach, boxes, labels, ignore):
     """Points near the centre of some true box, and points in some ignored region: bool [B, A] each."""
 
-    def visit(n, candidate, ignored):
-        box = _row(boxes, n)
-        candidate |= _row(real, n) & _is_near(points, reach, box)
-        ignored |= _row(ignore, n) & _is_inside(points, box)
-        return n + 1, candidate, ignored
+    def visit(numbers, boxes, labels, real, ignored, candidate, in_ignored):
+        boxes = boxes[:, :, None]
+        candidate |= tf.reduce_any(real & _is_near(points, reach, boxes), axis=1)
+        return candidate, in_ignored | tf.reduce_any(ignored & _is_inside(points, boxes), axis=1)
 
     nothing = tf.zeros([dimension(boxes, 0), dimension(points, 0)], tf.bool)
-    return tf.while_loop(lambda n, *_: n < used, visit, (0, nothing, nothing))[1:]
+    return visit_boxes(visit, (nothing, nothing), boxes, labels, ignore)
 
 
 def _class_costs(class_logits, objectness_logits):
-    """Cost of answering no to every class [B, A], and what a yes to one class adds to it [B, A, K]."""
+    """Cost of answering no to every class [B, A], and what a yes to one class adds to it [B, K, A]."""
     score = tf.sqrt(tf.sigmoid(class_logits) * tf.sigmoid(objectness_logits)[..., None])
     no, yes = (-tf.maximum(tf.math.log(probability), LOG_FLOOR) for probability in (1 - score, score))
-    return tf.reduce_sum(no, axis=-1), yes - no
+    return tf.reduce_sum(no, axis=-1), tf.linalg.matrix_transpose(yes - no)
 
 
 def _take_cheapest(cost, iou, candidates):
-    """The k cheapest points of one box an image, bool [B, A]; k from the largest IoUs [B, A]."""
-    count, length = dimension(cost, 0), dimension(cost, 1)
-    most = at_most(candidates, length)
-    total = tf.reduce_sum(tf.math.top_k(iou, most).values, axis=1, keepdims=True)
-    k = tf.maximum(tf.cast(total, tf.int32), 1)  # [B, 1]
-    negated, position = tf.math.top_k(-cost, most)
-    takes = (tf.range(most) < k) & (negated > -FORBIDDEN / 2)
-    image = tf.broadcast_to(tf.range(count)[:, None], tf.shape(position))
-    return tf.scatter_nd(tf.stack([image, position], axis=-1), tf.cast(takes, tf.int32), [count, length]) > 0
+    """Positions of the cheapest points of each box, and which of them are its k: [B, n, C]; k from the largest IoUs.
+
+    Both come as [B, n, A].
+    """
+    most = at_most(candidates, dimension(cost, 2))
+    total = tf.reduce_sum(largest_in_rows(iou, most)[0], axis=-1, keepdims=True)
+    k = tf.maximum(tf.cast(total, tf.int32), 1)  # [B, n, 1]
+    negated, position = largest_in_rows(-cost, most)
+    return position, (tf.range(most) < k) & (negated > -FORBIDDEN / 2)
+
+
+def _count_in_images(positions, values, like):
+    """What `values` [B, n, C] add up to at each position of an image, int32 as `like` [B, A]."""
+    image = tf.broadcast_to(tf.range(dimension(positions, 0))[:, None, None], tf.shape(positions))
+    return tf.scatter_nd(tf.stack([image, positions], axis=-1), values, tf.shape(like))
 
 
 def _is_near(points, reach, box):
-    """Whether points [A, 2] are less than `reach` [A], in x and in y, from the centre of box [B, 1, 4]: bool [B, A]."""
+    """Whether points [A, 2] are less than `reach` [A], in x and in y, from the centre of a box [..., 1, 4]."""
     x, y = tf.unstack(points, axis=-1)
     x1, y1, x2, y2 = tf.unstack(box, axis=-1)
     return (tf.abs(x - (x1 + x2) / 2) < reach) & (tf.abs(y - (y1 + y2) / 2) < reach)
 
 
 def _is_inside(points, box):
-    """Whether points [A, 2] are inside box [B, 1, 4], edges excluded: bool [B, A]."""
+    """Whether points [A, 2] are inside a box [..., 1, 4], edges excluded."""
     x, y = tf.unstack(points, axis=-1)
     x1, y1, x2, y2 = tf.unstack(box, axis=-1)
     return (x > x1) & (x < x2) & (y > y1) & (y < y2)
-
-
-def _row(values, n):
-    """Row n of every image: [B, 1, ...] of [B, N, ...]."""
-    return tf.gather(values, [n], axis=1)

@@ -1,15 +1,13 @@
 """Adaptive training sample selection (Zhang et al. 2020, arXiv 1912.02424, algorithm 1): each true box sets its own
 threshold of overlap, by the statistics of the anchors around it.
-
-True boxes are visited one after the other and every anchor remembers its best, so that memory grows with B * A, not
-with B * N * A, and time with the boxes that are there, not with the padding.
 """
 
 import tensorflow as tf
 
 from detect.ops.boxes import intersection_over_area, paired_iou
 from detect.ops.compiling import at_most, dimension, fused
-from detect.ops.matching import NEGATIVE, NEITHER, Matches, used_rows, with_spare_row
+from detect.ops.matching import NEGATIVE, NEITHER, Matches
+from detect.ops.visiting import largest_in_rows, scatter_in_rows, visit_boxes
 
 
 @fused
@@ -44,46 +42,43 @@ def assign_atss(
         Matches whose `ious` are those with the matched box, 0 where there is none.
     """
     anchors = tf.stop_gradient(anchors)
-    boxes, labels, ignore = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
-    real = (labels >= 0) & ~ignore
 
-    def visit(n, best, index, ignored):
-        box, is_real, is_ignored = (tf.gather(rows, [n], axis=1) for rows in (boxes, real, ignore))
-        iou = _positive_overlaps(anchors, levels, box, candidates)
-        iou = tf.where(is_real, iou, 0.0)
-        ignored |= is_ignored & (intersection_over_area(anchors, box)[..., 0] > 0.5)
-        return n + 1, tf.maximum(best, iou), tf.where(iou > best, n, index), ignored
+    def visit(numbers, boxes, labels, real, ignored, best, index, in_ignored):
+        iou = tf.where(real, _positive_overlaps(anchors, levels, boxes, candidates), 0.0)  # [B, n, A]
+        most = tf.reduce_max(iou, axis=1)
+        index = tf.where(most > best, tf.gather(numbers, tf.argmax(iou, axis=1)), index)
+        covered = tf.linalg.matrix_transpose(intersection_over_area(anchors, boxes))
+        in_ignored |= tf.reduce_any(ignored & (covered > 0.5), axis=1)
+        return tf.maximum(best, most), index, in_ignored
 
     shape = [dimension(boxes, 0), dimension(anchors, 0)]
-    start = (0, tf.zeros(shape), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool))
-    used = used_rows(labels, ignore)
-    _, best, index, ignored = tf.while_loop(lambda n, *_: n < used, visit, start)
+    start = tf.zeros(shape), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool)
+    best, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore)
     return Matches(tf.where((index == NEGATIVE) & ignored, NEITHER, index), best)
 
 
-def _positive_overlaps(anchors, levels, box, candidates):
-    """Overlaps [B, A] of box [B, 1, 4] with those anchors that are positive for it; 0 elsewhere."""
-    nearest = _nearest_anchors(anchors, levels, box, candidates)  # [B, C]
-    around = tf.gather(anchors, nearest)  # [B, C, 4]
-    iou = paired_iou(around, box)
-    mean = tf.reduce_mean(iou, axis=1, keepdims=True)
-    freedom = tf.cast(tf.maximum(dimension(iou, 1) - 1, 1), iou.dtype)
-    deviation = tf.sqrt(tf.reduce_sum(tf.square(iou - mean), axis=1, keepdims=True) / freedom)
+def _positive_overlaps(anchors, levels, boxes, candidates):
+    """Overlaps [B, n, A] of boxes [B, n, 4] with those anchors that are positive for them; 0 elsewhere."""
+    nearest = _nearest_anchors(anchors, levels, boxes, candidates)  # [B, n, C]
+    around = tf.gather(anchors, nearest)  # [B, n, C, 4]
+    iou = paired_iou(around, boxes[:, :, None])
+    mean = tf.reduce_mean(iou, axis=-1, keepdims=True)
+    freedom = tf.cast(tf.maximum(dimension(iou, -1) - 1, 1), iou.dtype)
+    deviation = tf.sqrt(tf.reduce_sum(tf.square(iou - mean), axis=-1, keepdims=True) / freedom)
     x, y = tf.unstack((around[..., :2] + around[..., 2:]) / 2, axis=-1)
-    x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
+    x1, y1, x2, y2 = tf.unstack(boxes[:, :, None], axis=-1)  # [B, n, 1]
     inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
     positive = tf.where(inside & (iou >= mean + deviation), iou, 0.0)
-    count = dimension(nearest, 0)
-    image = tf.broadcast_to(tf.range(count)[:, None], tf.shape(nearest))
-    return tf.scatter_nd(tf.stack([image, nearest], axis=-1), positive, [count, dimension(anchors, 0)])
+    return scatter_in_rows(nearest, positive, dimension(anchors, 0))
 
 
-def _nearest_anchors(anchors, levels, box, candidates):
-    """For every level, those anchors whose centres are nearest to that of box [B, 1, 4]: int32 [B, C]."""
-    difference = (anchors[:, :2] + anchors[:, 2:] - box[..., :2] - box[..., 2:]) / 2  # [B, A, 2]
+def _nearest_anchors(anchors, levels, boxes, candidates):
+    """For every level, those anchors whose centres are nearest to those of boxes [B, n, 4]: int32 [B, n, C]."""
+    centres = boxes[:, :, None, :2] + boxes[:, :, None, 2:]
+    difference = (anchors[:, :2] + anchors[:, 2:] - centres) / 2  # [B, n, A, 2]
     distance = tf.reduce_sum(tf.square(difference), axis=-1)
     nearest, start = [], 0
-    for part in tf.split(distance, levels, axis=1):
-        nearest.append(tf.math.top_k(-part, at_most(candidates, dimension(part, 1))).indices + start)
-        start += dimension(part, 1)
-    return tf.concat(nearest, axis=1)
+    for part in tf.split(distance, levels, axis=-1):
+        nearest.append(largest_in_rows(-part, at_most(candidates, dimension(part, -1)))[1] + start)
+        start += dimension(part, -1)
+    return tf.concat(nearest, axis=-1)

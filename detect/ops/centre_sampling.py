@@ -1,8 +1,4 @@
-"""Which points learn which true box, by where they lie: FCOS (Tian et al. 2019, arXiv 1904.01355, sections 3.1-3.2).
-
-True boxes are visited one after the other and every point remembers its smallest, so that memory grows with B * A, not
-with B * N * A, and time with the boxes that are there, not with the padding.
-"""
+"""Which points learn which true box, by where they lie: FCOS (Tian et al. 2019, arXiv 1904.01355, sections 3.1-3.2)."""
 
 from typing import NamedTuple
 
@@ -10,7 +6,8 @@ import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
 from detect.ops.compiling import compiled, dimension, fused
-from detect.ops.matching import NEGATIVE, NEITHER, used_rows, with_spare_row
+from detect.ops.matching import NEGATIVE, NEITHER
+from detect.ops.visiting import visit_boxes
 
 
 class PointMatches(NamedTuple):
@@ -47,28 +44,25 @@ def assign_points(
     several boxes it takes the one of the smallest area, the first of equals. All borders of boxes are outside. A box
     whose size lies on the border of two levels belongs to both, as in the authors' code; in torchvision to neither.
     """
-    boxes, labels, ignore = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
     x, y = tf.unstack(points, axis=-1)  # [A]
     least, most = tf.unstack(ranges, axis=-1)
     reach = strides * radius
-    real = (labels >= 0) & ~ignore
 
-    def visit(n, smallest, index, ignored):
-        box, is_real, is_ignored = (tf.gather(rows, [n], axis=1) for rows in (boxes, real, ignore))
-        x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
-        left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y  # [B, A]
+    def visit(numbers, boxes, labels, real, ignored, smallest, index, in_ignored):
+        x1, y1, x2, y2 = tf.unstack(boxes[:, :, None], axis=-1)  # [B, n, 1]
+        left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y  # [B, n, A]
         inside = tf.minimum(tf.minimum(left, right), tf.minimum(top, bottom)) > 0
         near = tf.maximum(tf.abs(left - right), tf.abs(top - bottom)) < 2 * reach
         farthest = tf.maximum(tf.maximum(left, right), tf.maximum(top, bottom))
-        matches = is_real & inside & near & (farthest >= least) & (farthest <= most)
-        size = tf.where(matches, area(box), float("inf"))
-        index = tf.where(size < smallest, n, index)
-        return n + 1, tf.minimum(size, smallest), index, ignored | (is_ignored & inside)
+        matches = real & inside & near & (farthest >= least) & (farthest <= most)
+        size = tf.where(matches, area(boxes)[..., None], float("inf"))
+        least_size = tf.reduce_min(size, axis=1)
+        index = tf.where(least_size < smallest, tf.gather(numbers, tf.argmin(size, axis=1)), index)
+        return tf.minimum(smallest, least_size), index, in_ignored | tf.reduce_any(ignored & inside, axis=1)
 
     shape = [dimension(boxes, 0), dimension(points, 0)]
-    start = (0, tf.fill(shape, float("inf")), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool))
-    used = used_rows(labels, ignore)
-    _, _, index, ignored = tf.while_loop(lambda n, *_: n < used, visit, start)
+    start = tf.fill(shape, float("inf")), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool)
+    _, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore)
     return PointMatches(tf.where((index == NEGATIVE) & ignored, NEITHER, index))
 
 

@@ -13,6 +13,7 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 F = TypeVar("F", bound=Callable[..., Any])
 
 _exporting: ContextVar[str] = ContextVar("exporting", default="")  # "whole", "plain", or empty: not for export
+_for_accelerator: ContextVar[bool] = ContextVar("for_accelerator", default=False)
 
 
 def compiled(function: F) -> F:
@@ -24,7 +25,7 @@ def compiled(function: F) -> F:
     """
 
     @functools.cache
-    def graph(*ranks: int) -> Callable[..., Any]:
+    def graph(accelerator: bool, *ranks: int) -> Callable[..., Any]:
         # One function for each combination of ranks: the reduction of retracing would forget the rank itself.
         return tf.function(function, autograph=False, reduce_retracing=True)
 
@@ -34,7 +35,7 @@ def compiled(function: F) -> F:
         if not tf.executing_eagerly():
             return function(*arguments, **options)
         ranks = [value.shape.rank for value in (*arguments, *options.values()) if tf.is_tensor(value)]
-        return graph(*ranks)(*arguments, **options)
+        return graph(on_accelerator(), *ranks)(*arguments, **options)
 
     return cast(F, call)
 
@@ -47,7 +48,7 @@ def fused(function: F) -> F:
     """
 
     @functools.cache
-    def graph(*shapes: tuple[int | None, ...]) -> Callable[..., Any]:
+    def graph(accelerator: bool, *shapes: tuple[int | None, ...]) -> Callable[..., Any]:
         # One function for each combination, because TensorFlow warns of a single one that is traced often.
         return tf.function(function, autograph=False, jit_compile=True)
 
@@ -57,7 +58,7 @@ def fused(function: F) -> F:
         if is_for_export():
             return function(*arguments, **options)
         shapes = [tuple(value.shape) for value in (*arguments, *options.values()) if tf.is_tensor(value)]
-        return graph(*shapes)(*arguments, **options)
+        return graph(on_accelerator(), *shapes)(*arguments, **options)
 
     return cast(F, call)
 
@@ -109,10 +110,22 @@ def suits_xla() -> bool:
     return on_accelerator() or GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
+@contextmanager
+def tracing_for_accelerator() -> Iterator[None]:
+    """What is traced within is as it would be on a machine with a GPU, which this one may have none of."""
+    token = _for_accelerator.set(True)
+    try:
+        yield
+    finally:
+        _for_accelerator.reset(token)
+
+
 def on_accelerator() -> bool:
     """Whether this process computes on a GPU or TPU. There XLA compiles whole steps, and not on a CPU, whose
     convolutions by XLA are slower than oneDNN's.
     """
+    if _for_accelerator.get():
+        return True
     return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
 
 

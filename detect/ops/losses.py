@@ -22,15 +22,13 @@ def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gam
     @tf.custom_gradient
     def focal(logits):
         wrong = tf.where(yes, -logits, logits)  # logit of the wrong answer
-        share = tf.sigmoid(wrong)  # 1 - p_t
-        surprise = tf.nn.softplus(wrong)  # -log(p_t)
+        small = tf.exp(-tf.abs(wrong))
+        share = tf.where(wrong > 0, tf.ones_like(small), small) / (1 + small)  # its sigmoid, 1 - p_t
+        surprise = tf.nn.relu(wrong) + tf.math.log1p(small)  # its softplus, -log(p_t)
         weighted = tf.where(yes, tf.cast(alpha, logits.dtype), tf.cast(1 - alpha, logits.dtype)) * share**gamma
-
-        def gradient(upstream):
-            slope = weighted * (gamma * (1 - share) * surprise + share)  # by `wrong`
-            return tf.where(yes, -slope, slope) * upstream[..., None]
-
-        return tf.reduce_sum(weighted * surprise, axis=-1), gradient
+        slope = weighted * (gamma * (1 - share) * surprise + share)  # by `wrong`
+        slope = tf.where(yes, -slope, slope)  # known here already, so that XLA can make both in one pass
+        return tf.reduce_sum(weighted * surprise, axis=-1), lambda upstream: slope * upstream[..., None]
 
     return focal(logits)
 

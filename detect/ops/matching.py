@@ -1,8 +1,4 @@
-"""Which true box each anchor answers for, by overlap.
-
-True boxes are visited one after the other and every anchor remembers its best, so that memory grows with B * A, not
-with B * N * A, and time with the boxes that are there, not with the padding.
-"""
+"""Which true box each anchor answers for, by overlap."""
 
 from typing import NamedTuple
 
@@ -10,6 +6,7 @@ import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
 from detect.ops.compiling import compiled, dimension, fused
+from detect.ops.visiting import visit_boxes, with_spare_row
 
 NEGATIVE = -1
 NEITHER = -2
@@ -46,8 +43,8 @@ def match_by_iou(
     than half their area in one of them are neither, unless positive. Without true boxes all are negative or neither.
     No gradient flows.
     """
-    targets = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
-    best, index, leads_for, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets)
+    anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
+    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore)
     positive = best >= foreground
     if low_quality:
         positive |= leads_for >= 0
@@ -68,8 +65,8 @@ def match_default_boxes(
 
     Padding, ignored boxes and images without boxes are as in `match_by_iou`. No gradient flows.
     """
-    targets = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
-    best, index, leads_for, ignored = _visit_boxes(tf.stop_gradient(anchors), *targets, sole_leader=True)
+    anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
+    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore, sole_leader=True)
     index = tf.where(leads_for >= 0, leads_for, tf.where(best >= foreground, index, NEGATIVE))
     return Matches(tf.where((index < 0) & ignored, NEITHER, index), best)
 
@@ -121,53 +118,43 @@ def gather_rows(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return tf.gather(values, tf.maximum(indices + 1, 0), batch_dims=1)
 
 
-def with_spare_row(boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The true boxes of a batch with one padded row more: XLA refuses a loop over rows where there are none."""
-    rows = [[0, 0], [0, 1]]
-    return tf.pad(boxes, [*rows, [0, 0]]), tf.pad(labels, rows, constant_values=-1), tf.pad(ignore, rows)
-
-
-def used_rows(labels: tf.Tensor, ignore: tf.Tensor) -> tf.Tensor:
-    """How many rows of `labels` [B, N] have to be visited: those up to the last that is no padding in some image."""
-    used = tf.reduce_any((labels >= 0) | ignore, axis=0)
-    return tf.reduce_max(tf.where(used, tf.range(1, dimension(labels, 1) + 1), 0))
-
-
-def _visit_boxes(anchors, boxes, labels, ignore, sole_leader=False):
+def _see_boxes(anchors, boxes, labels, ignore, sole_leader=False):
     """What every anchor knows when it has seen all true boxes.
 
     Returns, [B, A] each: its best overlap, with which box, the last box for which no anchor beats it or -1, and whether
     it lies in an ignored region. With `sole_leader`, only the first of the anchors that lead for a box counts.
     """
-    size, position = area(anchors), tf.range(dimension(anchors, -2))
-    real = (labels >= 0) & ~ignore
+    position = tf.range(dimension(anchors, -2))
+    each = anchors if anchors.shape.rank == 2 else anchors[:, None]  # [A, 4] or [B, 1, A, 4]
+    size = area(each)
 
-    def visit(n, best, index, leads_for, ignored):
-        box, is_real, is_ignored = (tf.gather(rows, [n], axis=1) for rows in (boxes, real, ignore))
-        iou, overlap = _overlaps(anchors, size, box)
-        iou = tf.where(is_real, iou, 0.0)
-        leads = (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=1, keepdims=True))
+    def visit(numbers, boxes, labels, real, ignored, best, index, leads_for, in_ignored):
+        iou, overlap = _overlaps(each, size, boxes[:, :, None])  # [B, n, A]
+        iou = tf.where(real, iou, 0.0)
+        leads = (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=-1, keepdims=True))
         if sole_leader:
             leads &= position == _first(leads)
-        ignored |= is_ignored & (overlap > 0.5 * size)
-        return n + 1, tf.maximum(best, iou), tf.where(iou > best, n, index), tf.where(leads, n, leads_for), ignored
+        most = tf.reduce_max(iou, axis=1)
+        index = tf.where(most > best, tf.gather(numbers, tf.argmax(iou, axis=1)), index)
+        leads_for = tf.maximum(leads_for, tf.reduce_max(tf.where(leads, numbers[:, None], -1), axis=1))
+        in_ignored |= tf.reduce_any(ignored & (overlap > 0.5 * size), axis=1)
+        return tf.maximum(best, most), index, leads_for, in_ignored
 
     shape = [dimension(boxes, 0), dimension(anchors, -2)]
-    start = (0, tf.zeros(shape), tf.zeros(shape, tf.int32), tf.fill(shape, -1), tf.zeros(shape, tf.bool))
-    used = used_rows(labels, ignore)
-    return tf.while_loop(lambda n, *_: n < used, visit, start)[1:]
+    start = tf.zeros(shape), tf.zeros(shape, tf.int32), tf.fill(shape, -1), tf.zeros(shape, tf.bool)
+    return visit_boxes(visit, start, boxes, labels, ignore)
 
 
 def _overlaps(anchors, size, box):
-    """IoU and common area [B, A] of anchors [A, 4] or [B, A, 4], their areas known as `size`, with box [B, 1, 4]."""
-    ax1, ay1, ax2, ay2 = tf.unstack(anchors, axis=-1)  # [A] or [B, A]
-    x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [B, 1]
+    """IoU and common area [..., A] of anchors [..., A, 4], their areas known as `size`, with a box [..., 1, 4]."""
+    ax1, ay1, ax2, ay2 = tf.unstack(anchors, axis=-1)  # [..., A]
+    x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [..., 1]
     width = tf.nn.relu(tf.minimum(ax2, x2) - tf.maximum(ax1, x1))
     overlap = width * tf.nn.relu(tf.minimum(ay2, y2) - tf.maximum(ay1, y1))
     return overlap / tf.maximum(size + area(box) - overlap, EPSILON), overlap
 
 
 def _first(marks):
-    """Position [B, 1] of the first mark of each row [B, A]; behind the last where there is none."""
-    length = dimension(marks, 1)
-    return tf.reduce_min(tf.where(marks, tf.range(length), length), axis=1, keepdims=True)
+    """Position [..., 1] of the first mark of each row [..., A]; behind the last where there is none."""
+    length = dimension(marks, -1)
+    return tf.reduce_min(tf.where(marks, tf.range(length), length), axis=-1, keepdims=True)

@@ -1,25 +1,45 @@
-"""Works of `workers.py`: the assignment of SimOTA by its authors' code, the package `yolox`."""
+"""Works of `workers.py`: YOLOX by its authors' code, the package `yolox`: its assignment, and its training step.
+
+A training step has the backbone and the convolutions of the head compiled by PyTorch, in bfloat16 where it is safe, as
+its authors' trainer does in float16; the loss is theirs as it stands. `network` is the step with the sum of the outputs
+in place of the loss.
+"""
 
 import sys
 import types
+from typing import Any
 
+import numpy as np
 import torch
-from measuring.operands import CLASSES, SIDE, sim_ota_operands
+from measuring.operands import CLASSES, OBJECTS, SIDE, random_boxes, sim_ota_operands
 from measuring.serving import Work, serve
+from measuring.torch_device import DEVICE, finished, on_device
 
-sys.modules["loguru"] = types.ModuleType("loguru")  # its logger, which is not needed here
+for name in ("loguru", "thop"):  # its logger and its counter of operations, which are not needed here
+    sys.modules[name] = types.ModuleType(name)
 sys.modules["loguru"].logger = types.SimpleNamespace(info=print, error=print)  # type: ignore[attr-defined]
+sys.modules["thop"].profile = None  # type: ignore[attr-defined]
+
+DEPTH, WIDTH = 0.33, 0.5  # of YOLOX-s
+RATE, DECAY = 1e-3, 0.99
 
 
 def prepare(work: str) -> Work:
+    name, *numbers = work.split()
+    if name == "sim_ota":
+        return assignment()
+    count, side = map(int, numbers)
+    return training(count, side, with_loss=name == "train")
+
+
+def assignment() -> Work:
     from yolox.models.yolo_head import YOLOXHead
 
-    head = YOLOXHead(CLASSES)
-    predicted, classes, objectness, points, strides, boxes, labels = map(torch.from_numpy, sim_ota_operands())
-    middles, sides = (lambda x: (x[..., :2] + x[..., 2:]) / 2), (lambda x: x[..., 2:] - x[..., :2])
-    predicted, boxes = (torch.cat([middles(x), sides(x)], dim=-1) for x in (predicted, boxes))
+    head = YOLOXHead(CLASSES).to(DEVICE)
+    predicted, classes, objectness, points, strides, boxes, labels = map(on_device, sim_ota_operands())
+    predicted, boxes = centred(predicted), centred(boxes)
     x, y = (points / strides[:, None] - 0.5).T[:, None]  # numbers of the cells
-    images = torch.zeros(len(boxes), 3, SIDE, SIDE)
+    images = torch.zeros(len(boxes), 3, SIDE, SIDE, device=DEVICE)
 
     @torch.inference_mode()
     def run() -> None:
@@ -29,7 +49,49 @@ def prepare(work: str) -> Work:
                 strides[None], x, y, classes, predicted, objectness[..., None], labels, images,
             )  # fmt: skip
 
-    return run
+    return finished(run)
+
+
+def training(count: int, side: int, with_loss: bool) -> Work:
+    from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
+
+    model = YOLOX(YOLOPAFPN(DEPTH, WIDTH), YOLOXHead(CLASSES, WIDTH)).to(DEVICE, memory_format=torch.channels_last)
+    losses = model.train().head.get_losses if with_loss else sum_of_outputs
+    model.head.get_losses = torch.compiler.disable(losses)
+    compiled = torch.compile(model)
+    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    weights = [value for value in model.state_dict().values() if value.is_floating_point()]
+    average = [value.clone() for value in weights]
+    images = torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8, device=DEVICE)
+    targets = truth(count)
+
+    def run() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(DEVICE, torch.bfloat16):
+            compiled(images.permute(0, 3, 1, 2).float(), targets)["total_loss"].backward()
+        optimizer.step()
+        torch._foreach_lerp_(average, weights, 1 - DECAY)
+
+    return finished(run)
+
+
+def truth(count: int) -> torch.Tensor:
+    """Labels and boxes [B, N, 5] of `count` images, eight of each and padding, as the authors' code takes them."""
+    random = np.random.default_rng(0)
+    boxes = centred(on_device(random_boxes(random, (count, OBJECTS))))
+    labels = on_device(random.integers(0, CLASSES, (count, OBJECTS, 1), np.int32))
+    rows = torch.arange(OBJECTS, device=DEVICE)[:, None]
+    return torch.where(rows < 8, torch.cat([labels, boxes], dim=-1), 0.0)
+
+
+def centred(boxes: torch.Tensor) -> torch.Tensor:
+    """Centres and sides of boxes given by their corners."""
+    return torch.cat([(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=-1)
+
+
+def sum_of_outputs(*arguments: Any, **_: Any) -> tuple[Any, ...]:
+    outputs = next(value for value in arguments if torch.is_tensor(value) and value.ndim == 3 and value.requires_grad)
+    return (outputs.float().sum(), 0, 0, 0, 0, 0)
 
 
 if __name__ == "__main__":

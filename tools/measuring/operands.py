@@ -1,5 +1,7 @@
 """The numbers that single operations are given, the same for all sides. NumPy only."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 IMAGES, OBJECTS, CLASSES, SIDE = 8, 100, 80, 640
@@ -8,6 +10,17 @@ POINTS = 8_400  # of YOLOX at 640 pixels
 ROIS, CHANNELS = 1_000, 256  # regions an image, channels of the pyramid
 PYRAMID_STRIDES, PYRAMID_SIDE = (4, 8, 16, 32), 512
 CONFIDENCE, OVERLAP, CANDIDATES, KEPT = 0.01, 0.65, 1_000, 100  # of suppression
+
+
+def made_by(call: str) -> list[np.ndarray]:
+    """What a function of this file returns, in one list; `call` is its name, and its numbers after it."""
+    name, *numbers = call.split()
+    return list(_flat(globals()[name](*map(int, numbers))))
+
+
+def part(values: np.ndarray, most: int = 100_000) -> np.ndarray:
+    """Numbers from all over an array, in one row, at most so many and a few."""
+    return values.reshape(-1)[:: max(values.size // most, 1)]
 
 
 def matching_operands() -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +67,7 @@ def boxes_and_scores(images: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     objects = random_boxes(random, (images, 50))
     owner = random.integers(0, 50, (images, count))
     boxes = np.take_along_axis(objects, owner[..., None], axis=1) + random.normal(0, 6, (images, count, 4))
+    boxes[..., 2:] = np.maximum(boxes[..., 2:], boxes[..., :2] + 1)  # the noise may have turned small ones inside out
     logits = random.normal(-7, 1, (images, count, CLASSES))
     rows, columns = np.indices(owner.shape)
     logits[rows, columns, owner % CLASSES] += random.uniform(0, 8, owner.shape)
@@ -73,3 +87,11 @@ def random_boxes(random: np.random.Generator, shape: tuple[int, ...], side: int 
     sides = np.minimum(random.lognormal(np.log(side / 10), 0.8, (*shape, 2)), 0.9 * side)
     corners = random.random((*shape, 2)) * (side - sides)
     return np.concatenate([corners, corners + sides], axis=-1).astype(np.float32)
+
+
+def _flat(values: np.ndarray | tuple | list) -> Iterator[np.ndarray]:
+    if isinstance(values, np.ndarray):
+        yield values
+    else:
+        for value in values:
+            yield from _flat(value)

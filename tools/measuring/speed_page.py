@@ -52,7 +52,8 @@ Measure yours: `make bench`.
 
 {table}
 
-Where the time goes in rows that are not reached: [profiles](profiles.md). The raw figures, memory included, are in
+Operations on a GPU have [a page of their own](gpu.md). Where the time goes in rows that are not reached:
+[profiles](profiles.md). The raw figures, memory included, are in
 [results.json](results.json). Versions: {used}.
 """
 

@@ -17,6 +17,7 @@ from measuring.operands import (
     pyramid_operands,
 )
 from measuring.serving import Work, serve
+from measuring.torch_device import finished, on_device
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_focal_loss
 
 
@@ -25,24 +26,24 @@ def prepare(work: str) -> Work:
     works: dict[str, Callable[..., Work]] = {
         "iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi
     }  # fmt: skip
-    return works[name](*map(int, numbers))
+    return finished(works[name](*map(int, numbers)))
 
 
 def pairwise_iou() -> Work:
-    anchors, boxes = map(torch.from_numpy, matching_operands())
+    anchors, boxes = map(on_device, matching_operands())
     return lambda: [box_iou(anchors, own) for own in boxes]
 
 
 def matching() -> Work:
     """As torchvision's RetinaNet does it."""
-    anchors, boxes = map(torch.from_numpy, matching_operands())
+    anchors, boxes = map(on_device, matching_operands())
     matcher = detection.Matcher(0.5, 0.4, allow_low_quality_matches=True)
     return lambda: [matcher(box_iou(own, anchors)) for own in boxes]
 
 
 def focal() -> Work:
     """Forward and backward; that labels become targets of zeros and ones is not counted."""
-    logits, labels = map(torch.from_numpy, focal_operands())
+    logits, labels = map(on_device, focal_operands())
     targets = torch.nn.functional.one_hot(labels.long() + 1, CLASSES + 1)[..., 1:].float()
     logits.requires_grad_()
 
@@ -55,7 +56,7 @@ def focal() -> Work:
 
 def nms(images: int, count: int) -> Work:
     """As torchvision's RetinaNet does it: a threshold, the best pairs of box and class, suppression by class."""
-    boxes, scores = map(torch.from_numpy, boxes_and_scores(images, count))
+    boxes, scores = map(on_device, boxes_and_scores(images, count))
 
     def run() -> None:
         for own, confidence in zip(boxes, scores, strict=True):
@@ -71,8 +72,8 @@ def nms(images: int, count: int) -> Work:
 
 def roi() -> Work:
     levels, boxes = pyramid_operands()
-    features = {str(level): torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() for level, x in enumerate(levels)}
-    regions, sizes = list(torch.from_numpy(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)
+    features = {str(level): on_device(x).permute(0, 3, 1, 2).contiguous() for level, x in enumerate(levels)}
+    regions, sizes = list(on_device(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)
     pool = MultiScaleRoIAlign(list(features), output_size=7, sampling_ratio=2)
     return torch.inference_mode()(lambda: pool(features, regions, sizes))
 

@@ -1,0 +1,104 @@
+"""What is computed in another way on an accelerator is the same there: traced for one, run on this machine."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.ops import visiting
+from detect.ops.assignment import sim_ota
+from detect.ops.atss import assign_atss
+from detect.ops.centre_sampling import assign_points
+from detect.ops.compiling import tracing_for_accelerator
+from detect.ops.matching import match_by_iou, match_default_boxes
+from detect.ops.nms import non_maximum_suppression
+from detect.ops.visiting import largest_in_rows
+
+SIDE, STRIDES, CLASSES = 128, (8, 16, 32), 5
+
+
+def random_boxes(random: np.random.Generator, *shape: int) -> np.ndarray:
+    corners = np.sort(random.uniform(0, SIDE, (*shape, 2, 2)), axis=-2)
+    return corners.reshape(*shape, 4).astype(np.float32)
+
+
+def cells() -> tuple[np.ndarray, np.ndarray]:
+    """Points [A, 2] and strides [A] of a small pyramid."""
+    points = [np.stack(np.meshgrid(*[(np.arange(SIDE // s) + 0.5) * s] * 2), axis=-1).reshape(-1, 2) for s in STRIDES]
+    reach = np.repeat(STRIDES, [len(each) for each in points])
+    return np.concatenate(points).astype(np.float32), reach.astype(np.float32)
+
+
+def truth(random: np.random.Generator, images: int, boxes: int) -> dict[str, np.ndarray]:
+    labels = random.integers(0, CLASSES, (images, boxes), np.int32)
+    labels[np.arange(boxes) >= boxes - np.arange(images)[:, None]] = -1  # none, one, two padded rows
+    return {
+        "boxes": random_boxes(random, images, boxes),
+        "labels": labels,
+        "ignore": random.random((images, boxes)) < 0.1,
+    }
+
+
+def anchored(operation: Callable, **options) -> Callable:
+    def run(random: np.random.Generator):
+        return operation(random_boxes(random, 336), **options, **truth(random, 3, 12))
+
+    return run
+
+
+def by_points(random: np.random.Generator):
+    points, strides = cells()
+    ranges = np.stack([strides * 0, strides * 8], axis=-1)
+    return assign_points(points, strides, ranges, **truth(random, 3, 12))
+
+
+def by_cost(random: np.random.Generator):
+    points, strides = cells()
+    objects = truth(random, 3, 12)
+    return sim_ota(
+        random_boxes(random, 3, len(points)),
+        random.normal(size=(3, len(points), CLASSES)).astype(np.float32),
+        random.normal(size=(3, len(points))).astype(np.float32),
+        points,
+        strides,
+        objects["boxes"],
+        objects["labels"],
+        objects["ignore"],
+    )
+
+
+def suppression(random: np.random.Generator):
+    boxes, scores = random_boxes(random, 3, 200), random.random((3, 200, CLASSES)).astype(np.float32)
+    scores = np.round(scores, 2)  # so that some are equal
+    return non_maximum_suppression(boxes, scores, iou=0.5, confidence=0.3, max_detections=50, candidates=150)
+
+
+OPERATIONS = {
+    "match_by_iou": anchored(match_by_iou),
+    "match_default_boxes": anchored(match_default_boxes),
+    "assign_atss": anchored(assign_atss, levels=(256, 64, 16)),
+    "assign_points": by_points,
+    "sim_ota": by_cost,
+    "non_maximum_suppression": suppression,
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_agree(name, seed, monkeypatch):
+    monkeypatch.setattr(visiting, "AT_ONCE", 5)
+    expected = OPERATIONS[name](np.random.default_rng(seed))
+    with tracing_for_accelerator():
+        found = OPERATIONS[name](np.random.default_rng(seed))
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert any(np.unique(each).size > 2 for each in expected)
+
+
+def test_the_largest_of_rows_with_equals():
+    values = tf.constant([[[3.0, 5, 5, -1, 5], [-2, -2, -9, 0, -2]]])
+    with tracing_for_accelerator():
+        largest, positions = largest_in_rows(values, 4)
+    np.testing.assert_array_equal(largest, [[[5, 5, 5, 3], [0, -2, -2, -2]]])
+    np.testing.assert_array_equal(positions, [[[1, 2, 4, 0], [3, 0, 1, 4]]])
