@@ -19,6 +19,9 @@ def export(
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")
     ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Images of a call, if fixed. Default: any number; with litert 1.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Score model and export on this dataset.")] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     out: Annotated[
@@ -37,6 +40,7 @@ def export(
         format,
         precision=precision,
         image_size=image_size,
+        batch=batch,
         data=data,
         split=split,
         out=out,

@@ -10,7 +10,7 @@ from pathlib import Path
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.figures import bar_charts
 from detect.evaluation.run import evaluate
-from detect.inference.artefact import BACK_ENDS, fresh_exports, is_installed
+from detect.inference.artefact import BACK_ENDS, files_size, fresh_exports, is_installed
 from detect.models.card import CARD, WEIGHTS, model_folder
 
 FORMATS = BACK_ENDS[1:]  # without "auto"
@@ -95,10 +95,11 @@ def _measured(name: str, folder: Path, data: str | Path | None, split: str) -> M
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RunFailure(f"{folder} cannot be measured:\n{done.stderr.strip()[-1000:]}")
-    files = (folder / CARD, folder / WEIGHTS) if name == "tensorflow" else tuple(folder.iterdir())
+    own = name == "tensorflow"  # whose folder holds exports as well
+    size = sum((folder / file).stat().st_size for file in (CARD, WEIGHTS)) if own else files_size(folder)
     return Measured(
         name=name,
         AP=None if data is None else evaluate(folder, data, split).AP,
-        size=sum(file.stat().st_size for file in files) / 1e6,
+        size=size / 1e6,
         **json.loads(done.stdout.splitlines()[-1]),
     )

@@ -9,14 +9,16 @@ from detect.models.detector import Detector
 from detect.ops.compiling import tracing_for_export
 
 
-def frozen_step(detector: Detector, canvas: tuple[int, int], dtype: tf.DType, plain: bool = False):
+def frozen_step(
+    detector: Detector, canvas: tuple[int, int], dtype: tf.DType, batch: int | None = None, plain: bool = False
+):
     """The step for images of one height and width, as a concrete function.
 
-    Its inputs are `INPUTS` in order, any number of images, and its outputs `OUTPUTS`. Suppression is one
+    Its inputs are `INPUTS` in order, `batch` images or any number, and its outputs `OUTPUTS`. Suppression is one
     `CombinedNonMaxSuppression`; `plain` is for runtimes that know no such thing: one image, the simplest operations.
     """
     with tracing_for_export(plain):
-        step = predict_step(detector, *canvas, dtype, batch=1 if plain else None).get_concrete_function()
+        step = predict_step(detector, *canvas, dtype, batch=batch).get_concrete_function()
     frozen = convert_variables_to_constants_v2(step)
     assert tuple(tensor.op.name for tensor in frozen.inputs) == INPUTS
     return frozen

@@ -2,38 +2,41 @@
 
 import tempfile
 import zipfile
-from pathlib import Path
 
 import tensorflow as tf
 
 from detect.errors import RunFailure
+from detect.exporting.job import Job
 from detect.inference.artefact import Precision
 from detect.inference.artefact_backend import OUTPUTS
+from detect.inference.litert_backend import SUFFIX
 
-PLAIN = True
 
-
-def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> None:
+def write(job: Job) -> None:
     """See `detect.exporting.run`. The texts are a zip archive behind the model, with a `NAME.json` for each, where
     TensorFlow Lite's own tools look for such files.
 
     Raises:
         RunFailure: LiteRT has no operation for something in this detector.
     """
+    for step, path in job.files(SUFFIX, plain=True):
+        path.write_bytes(_converted(step, job.precision))
+        with zipfile.ZipFile(path, "a") as archive:
+            for name, text in job.texts.items():
+                archive.writestr(f"{name}.json", text)
+
+
+def _converted(step, precision: Precision) -> bytes:
+    """The step as LiteRT has it."""
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in step.inputs]
     served = tf.function(lambda *values: dict(zip(OUTPUTS, step(*values), strict=True)), signature, autograph=False)
     with tempfile.TemporaryDirectory() as saved:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(tf.Module(), saved, served.get_concrete_function(), options)
-        model = _converted(saved, precision)
-    path.write_bytes(model)
-    with zipfile.ZipFile(path, "a") as archive:
-        for name, text in metadata.items():
-            archive.writestr(f"{name}.json", text)
+        return _converted_folder(saved, precision)
 
 
-def _converted(saved: str, precision: Precision) -> bytes:
-    """The saved model in this folder as LiteRT has it."""
+def _converted_folder(saved: str, precision: Precision) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]  # never "Flex", which needs TensorFlow
     if precision == "float16":

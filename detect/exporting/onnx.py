@@ -1,22 +1,33 @@
 """Detectors as ONNX: the whole predict step, non-maximum suppression and thresholds included."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import tf2onnx
 
-from detect.inference.artefact import Precision
+from detect.exporting.job import Job
 from detect.inference.artefact_backend import INPUTS, OUTPUTS
+from detect.inference.onnx_backend import SUFFIX
 
-PLAIN = False
 OPSET = 17
 SMALL = 1024  # values of a constant up to which it stays in float32
 
 
-def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> None:
+def write(job: Job) -> None:
     """See `detect.exporting.run`. The texts are metadata properties, `detect.NAME`."""
+    for step, path in job.files(SUFFIX):
+        model = _converted(step)
+        if job.precision == "float16":
+            _halve_weights(model.graph)
+        for name, text in job.texts.items():
+            model.metadata_props.add(key=f"detect.{name}", value=text)
+        onnx.checker.check_model(model)
+        onnx.save(model, path)
+
+
+def _converted(step) -> onnx.ModelProto:
+    """The step as ONNX has it."""
     inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (step.inputs, step.outputs))
     model, _ = tf2onnx.convert.from_graph_def(
         step.graph.as_graph_def(),
@@ -26,12 +37,7 @@ def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> N
         opset=OPSET,
         custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, [])},
     )
-    if precision == "float16":
-        _halve_weights(model.graph)
-    for name, text in metadata.items():
-        model.metadata_props.add(key=f"detect.{name}", value=text)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    return model
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:

@@ -1,20 +1,26 @@
 """Detectors for OpenVINO: the whole predict step as an IR, non-maximum suppression and thresholds included."""
 
-from pathlib import Path
-
 import numpy as np
 import openvino
 import openvino.opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
 
-from detect.inference.artefact import Precision
+from detect.exporting.job import Job
 from detect.inference.artefact_backend import INPUTS, OUTPUTS
+from detect.inference.openvino_backend import SUFFIX
 
-PLAIN = False
+
+def write(job: Job) -> None:
+    """See `detect.exporting.run`. Weights go into a file beside each model, and the texts under `detect`."""
+    for step, path in job.files(SUFFIX):
+        model = _converted(step)
+        for name, text in job.texts.items():
+            model.set_rt_info(text, ["detect", name])
+        openvino.save_model(model, path, compress_to_fp16=job.precision == "float16")
 
 
-def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> None:
-    """See `detect.exporting.run`. The weights go into a file beside `path`, and the texts under `detect`."""
+def _converted(step) -> openvino.Model:
+    """The step as OpenVINO has it."""
     model = openvino.convert_model(
         step.graph,
         output=[tensor.name for tensor in step.outputs],
@@ -25,9 +31,7 @@ def write(step, path: Path, precision: Precision, metadata: dict[str, str]) -> N
     for port, name in zip(model.outputs, OUTPUTS, strict=True):
         port.get_tensor().set_names({name})
     assert {port.any_name for port in model.inputs} == set(INPUTS)
-    for name, text in metadata.items():
-        model.set_rt_info(text, ["detect", name])
-    openvino.save_model(model, path, compress_to_fp16=precision == "float16")
+    return model
 
 
 def _suppression(node) -> list[openvino.Output]:

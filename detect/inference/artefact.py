@@ -19,6 +19,7 @@ EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
+Canvas = tuple[int, int]  # height and width of images, pixels
 Format = Literal["openvino", "onnx", "litert"]
 Precision = Literal["float32", "float16"]
 # The package that runs each format.
@@ -47,7 +48,8 @@ class ExportCard(Card):
 
     format: Format
     precision: Precision
-    canvases: tuple[tuple[int, int], ...]  # heights and widths of images, pixels, the usual one first
+    canvases: tuple[Canvas, ...]  # the usual one first
+    batch: int | None = None  # images of a call; None is any number
     size_divisor: int
     smallest_side: int
     confidence: float  # least score in scoring
@@ -100,6 +102,11 @@ def open_artefact(folder: Path) -> BackEnd:
     """What runs the artefact in this folder: `open_folder` of the module of its format."""
     card = load_export_card(folder)
     return importlib.import_module(f"detect.inference.{card.format}_backend").open_folder(folder, card)
+
+
+def files_size(folder: Path) -> int:
+    """Of all files in a folder and its folders, bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def is_installed(kind: Format) -> bool:

@@ -34,6 +34,7 @@ class ArtefactBackEnd:
         self.confidence, self.iou = card.confidence, card.iou
         self.size_divisor, self.smallest_side = card.size_divisor, card.smallest_side
         self.canvases = card.canvases
+        self._batch = card.batch
         self._folder, self._suffix, self._open_file = folder, suffix, open_file
         self._runs: dict[tuple[int, int], Run] = {}
         self._opening = threading.Lock()  # streams call `detect` from two threads
@@ -43,13 +44,15 @@ class ArtefactBackEnd:
         images = np.asarray(images)
         if not len(images):
             return _nothing()
-        values = (
-            images,
-            np.asarray(extents, np.float32),
-            np.asarray(confidence, np.float32),
-            np.asarray(iou, np.float32),
-        )
-        return Detections(*self._run_for(*images.shape[1:3])(dict(zip(INPUTS, values, strict=True))))
+        run, extents = self._run_for(*images.shape[1:3]), np.asarray(extents, np.float32)
+        thresholds = np.asarray(confidence, np.float32), np.asarray(iou, np.float32)
+        batch = self._batch or len(images)
+        parts = []
+        for start in range(0, len(images), batch):
+            part = _filled(images[start : start + batch], batch), _filled(extents[start : start + batch], batch)
+            parts.append(run(dict(zip(INPUTS, (*part, *thresholds), strict=True))))
+        found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return Detections(*(values[: len(images)] for values in found))
 
     def _run_for(self, height: int, width: int) -> Run:
         with self._opening:
@@ -61,6 +64,12 @@ class ArtefactBackEnd:
 def model_file(folder: Path, height: int, width: int, suffix: str) -> Path:
     """The file of an artefact for images of this size."""
     return folder / f"{height}x{width}{suffix}"
+
+
+def _filled(rows: np.ndarray, count: int) -> np.ndarray:
+    """With its last row again and again until there are so many."""
+    missing = count - len(rows)
+    return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows
 
 
 def _nothing() -> Detections:

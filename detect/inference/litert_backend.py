@@ -20,7 +20,7 @@ def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
 
 
 def open_file(path: Path) -> Run:
-    """The model in a file, which takes one image after the other."""
+    """The model in a file."""
     try:
         interpreter = Interpreter(str(path), num_threads=os.cpu_count())
         step = interpreter.get_signature_runner()
@@ -30,13 +30,8 @@ def open_file(path: Path) -> Run:
     busy = threading.Lock()  # an interpreter has one set of tensors
 
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
-        images, extents = values["images"], values["extents"]
-        thresholds = {name: values[name] for name in ("confidence", "iou")}
         with busy:
-            found = [
-                step(images=images[row : row + 1], extents=extents[row : row + 1], **thresholds)
-                for row in range(len(images))
-            ]
-        return [np.concatenate([each[name] for each in found]) for name in OUTPUTS]
+            found = step(**values)
+        return [found[name] for name in OUTPUTS]
 
     return run

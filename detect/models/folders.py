@@ -24,7 +24,7 @@ def deliver(new: Path, folder: Path) -> None:
 
     Two renames replace a folder; between them the old one is called as `previous` says.
     """
-    for path in (*new.iterdir(), new):
+    for path in (*new.rglob("*"), new):
         _sync(path)
     new.chmod(0o755)  # mkdtemp keeps others out
     old = previous(folder)

@@ -162,6 +162,15 @@ def test_another_size_and_precision(run, format, tmp_path):
     assert done.size < 0.6 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
 
 
+@pytest.mark.parametrize("format", ["openvino", "onnx"])
+def test_a_fixed_number_of_images(run, format, tmp_path):
+    done = export(run, format, batch=2, out=tmp_path / "pairs")
+    images = np.random.default_rng(1).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), load(run, backend="tensorflow")))
+    for row in range(len(images)):
+        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
 def test_with_data_both_are_scored(run, tmp_path):
     shapes = write_shapes(tmp_path / "shapes", train=8, val=4, image_size=64)
     done = export(run, data=shapes, out=tmp_path / "scored")
@@ -197,6 +206,8 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(run, data=tmp_path / "nowhere", say=pytest.fail)
     with pytest.raises(BadInput, match="Image size 100: yolox-micro takes multiples of 32 from 64 on"):
         export(run, image_size=100)
+    with pytest.raises(BadInput, match="litert takes one image after the other"):
+        export(run, "litert", batch=4)
     (tmp_path / "mine").write_text("")
     with pytest.raises(BadInput, match="mine is there and is no export"):
         export(run, out=tmp_path / "mine")
