@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.printing import say
 from detect.cli.starting import start_tensorflow
+from detect.errors import BadInput
 
 if TYPE_CHECKING:
     from detect.exporting.run import Exported
@@ -21,6 +22,10 @@ def export(
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Images of a call, if fixed. Default: any number; with litert 1.")
+    ] = None,
+    class_confidence: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS=SCORE", help="Least score for a class. May be repeated. Default: 0.25."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Score model and export on this dataset.")] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
@@ -41,6 +46,7 @@ def export(
         precision=precision,
         image_size=image_size,
         batch=batch,
+        class_confidence=dict(map(_pair, class_confidence or ())),
         data=data,
         split=split,
         out=out,
@@ -48,6 +54,15 @@ def export(
         say=say,
     )
     show_export(done)
+
+
+def _pair(text: str) -> tuple[str, float]:
+    """CLASS=SCORE."""
+    name, _, score = text.rpartition("=")
+    try:
+        return name, float(score)
+    except ValueError:
+        raise BadInput(f"--class-confidence takes CLASS=SCORE, such as person=0.4; got {text!r}.") from None
 
 
 def show_export(done: "Exported") -> None:

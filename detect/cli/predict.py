@@ -33,7 +33,10 @@ def predict(
         str | None, typer.Option(help="For a model's name: a run or model folder, a published checkpoint, or its file.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for annotated pictures and videos.")] = Path("predictions"),
-    confidence: Annotated[float, typer.Option(min=0, max=1, help="Least score of a detection.")] = 0.25,
+    confidence: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Least score of a detection. Default: 0.25, or the model's for each class."),
+    ] = None,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     backend: Annotated[

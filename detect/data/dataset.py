@@ -1,5 +1,6 @@
 """`Dataset`, what every reader gives: classes, splits, and all that was found wrong or decided on the way."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,13 @@ class Dataset:
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see
     refused: Mapping[str, str] = field(default_factory=dict)  # splits that exist but cannot be used, and why
+
+    def digest(self) -> str:
+        """SHA-256 of classes, splits and annotations in hexadecimal: equal for the same data in another place."""
+        hashed = hashlib.sha256(repr(self.classes).encode())
+        for name, records in sorted(self.splits.items()):
+            hashed.update(name.encode() + records.digest())
+        return hashed.hexdigest()
 
 
 def attempt(read: Callable[[], Annotations]) -> Annotations | BadInput:

@@ -1,5 +1,6 @@
 """Many short texts in one piece of memory: as Python's own strings they take some 60 bytes more each."""
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 
@@ -31,6 +32,10 @@ class Texts(Sequence):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Texts) and self._ends == other._ends and self._bytes == other._bytes
+
+    def digest(self) -> bytes:
+        """SHA-256 of the texts and where each ends."""
+        return hashlib.sha256(bytes(self._bytes) + self._ends.tobytes()).digest()
 
     def select(self, rows: Iterable[int] | np.ndarray) -> "Texts":
         """The texts in `rows`, in that order."""

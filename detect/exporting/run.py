@@ -6,7 +6,7 @@ in its precision, and its texts where the format can hold them. What is computed
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -65,6 +65,7 @@ def export(
     precision: str = "float32",
     image_size: int | None = None,
     batch: int | None = None,
+    class_confidence: Mapping[str, float] | None = None,
     data: str | Path | None = None,
     split: str = "val",
     out: str | Path | None = None,
@@ -79,6 +80,7 @@ def export(
         precision: of the weights in the file, which float16 halves.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         batch: images of a call, for clients that want a fixed number; by default any, with LiteRT 1.
+        class_confidence: by class, the least score of a detection where its user names none, which is 0.25 otherwise.
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.
         split: which part of it.
@@ -103,7 +105,7 @@ def export(
     # What is wrong with the data is said before the work.
     records = None if data is None else scored_split(open_dataset(data), split)[1]
     detector, card = open_model(folder)
-    card = _on_squares(_at_size(card, detector, image_size))
+    card = _with_confidences(_on_squares(_at_size(card, detector, image_size)), class_confidence or {})
     export_card = ExportCard(
         format=kind,
         precision=bits,
@@ -113,6 +115,7 @@ def export(
         smallest_side=detector.smallest_side,
         confidence=detector.config.confidence,
         iou=detector.config.iou,
+        run=exports_folder(folder).parent.resolve().name,
         weights=sha256(folder / WEIGHTS),
     )
     with draft(target) as new:
@@ -160,6 +163,15 @@ def _on_squares(card: ModelCard) -> ModelCard:
     if card.fit.kind != "shortest":
         return card
     return card.model_copy(update={"fit": card.fit.model_copy(update={"kind": "letterbox", "longest": None})})
+
+
+def _with_confidences(card: ModelCard, confidences: Mapping[str, float]) -> ModelCard:
+    for name, value in confidences.items():
+        if name not in card.classes:
+            raise BadInput(f"Class {name!r} is none of the model's. {did_you_mean(name, card.classes)}")
+        if not 0 <= value <= 1:
+            raise BadInput(f"Confidence of {name}: expected 0 to 1, got {value:g}.")
+    return card.model_copy(update={"confidences": {**card.confidences, **confidences}})
 
 
 def _canvases(detector: Detector, card: ModelCard) -> tuple[Canvas, ...]:

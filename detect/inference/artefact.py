@@ -54,7 +54,8 @@ class ExportCard(Card):
     smallest_side: int
     confidence: float  # least score in scoring
     iou: float  # boxes of one class that overlap more are one object
-    weights: str  # SHA-256 of the weights that were exported
+    run: str = ""  # the folder of the run or model that was exported
+    weights: str  # SHA-256 of its weights
     check: Check | None = None  # None only until it was run
 
 

@@ -17,6 +17,8 @@ from detect.inference.stream import stream_results
 from detect.models.card import ModelCard
 from detect.structures import Detections
 
+CONFIDENCE = 0.25  # least score of a detection, where neither user nor model says another
+
 
 class Model:
     """A detector with its classes: pictures in, `Result` objects out.
@@ -29,6 +31,7 @@ class Model:
     def __init__(self, backend: BackEnd, card: ModelCard):
         self.backend = backend
         self.card = card
+        self._confidences = np.array([card.confidences.get(name, CONFIDENCE) for name in card.classes], np.float32)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -49,14 +52,15 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.card.model}, {len(self.classes)} classes, {self.image_size} px>"
 
-    def detect(self, images, confidence: float = 0.25, iou: float | None = None, extents=None) -> Detections:
+    def detect(self, images, confidence: float | None = None, iou: float | None = None, extents=None) -> Detections:
         """One compiled step on images as `placement` has them, for those who do their own reading and drawing.
 
         Args:
             images: uint8 RGB [B, H, W, 3], array or tensor; float32 of 0..255 too, where `card.fit` keeps fractions.
                 Most models take H = W = `image_size`. In TensorFlow each other height and width is compiled at its
                 first call; an artefact takes those that it was exported for.
-            confidence: detections below this score are left out.
+            confidence: detections below this score are left out; by default 0.25, or what `card.confidences` has for
+                their class.
             iou: boxes of one class that overlap more are one object; the model's own setting by default.
             extents: [B, 2], rows and columns that each picture takes, see `Placement.extent`; all by default.
         Returns:
@@ -65,12 +69,16 @@ class Model:
         images = self._checked(images)
         if extents is None:
             extents = np.tile(np.array(images.shape[1:3], np.float32), (len(images), 1))
-        return self.backend.detect(images, extents, confidence, self.backend.iou if iou is None else iou)
+        iou = self.backend.iou if iou is None else iou
+        if confidence is not None:
+            return self.backend.detect(images, extents, confidence, iou)
+        found = self.backend.detect(images, extents, float(self._confidences.min(initial=CONFIDENCE)), iou)
+        return _above(found, self._confidences) if self.card.confidences else found
 
     def predict(
         self,
         source: Any,
-        confidence: float = 0.25,
+        confidence: float | None = None,
         iou: float | None = None,
         batch_size: int | None = None,
         stream: bool | None = None,
@@ -102,7 +110,7 @@ class Model:
     def results_of(
         self,
         frames: Generator[Frame, None, None],
-        confidence: float = 0.25,
+        confidence: float | None = None,
         iou: float | None = None,
         batch_size: int | None = None,
         *,
@@ -145,6 +153,17 @@ class Model:
             return " or ".join(f"[B, {height}, {width}, 3]" for height, width in self.backend.canvases)
         side, divisor, smallest = self.image_size, self.backend.size_divisor, self.backend.smallest_side
         return f"[B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on"
+
+
+def _above(found: Detections, least: np.ndarray) -> Detections:
+    """Detections [B, D] whose scores are above the `least` [K] of their class, still best first and then padding."""
+    stays = (found.labels >= 0) & (found.scores > least[found.labels])
+    order = np.argsort(~stays, axis=1, kind="stable")
+    boxes, scores, labels, stays = (
+        np.take_along_axis(values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1)
+        for values in (*found, stays)
+    )
+    return Detections(np.where(stays[..., None], boxes, 0), np.where(stays, scores, 0), np.where(stays, labels, -1))
 
 
 def _without_image(result: Result) -> Result:

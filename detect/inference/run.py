@@ -51,7 +51,7 @@ def predict_to_folder(
     sources: Any,
     out: str | Path,
     *,
-    confidence: float = 0.25,
+    confidence: float | None = None,
     iou: float | None = None,
     batch_size: int | None = None,
     pictures: bool = True,

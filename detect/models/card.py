@@ -29,6 +29,9 @@ class ModelCard(Card):
     fit: Fit = Fit()  # how pictures are brought to that size
     source: str = ""  # where the weights come from
     licence: str = ""  # of the weights
+    data: str = ""  # what it was trained on, as it was called then
+    data_digest: str = ""  # SHA-256 of its annotations, see `Dataset.digest`
+    confidences: dict[str, float] = {}  # by class: least score of a detection where the user of the model names none
     metrics: dict[str, Any] = {}  # of the validation that they were saved after, or those that their publisher states
 
 

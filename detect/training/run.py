@@ -192,4 +192,6 @@ def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector)
         classes=dataset.classes,
         category_ids=dataset.category_ids,
         image_size=settings.side,
+        data=str(dataset.source),
+        data_digest=dataset.digest(),
     )

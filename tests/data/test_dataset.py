@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,8 @@ import pytest
 
 from detect.data.annotations import Annotations
 from detect.data.dataset import Dataset, assemble, attempt, check_losses, split, with_validation
+from detect.data.description import open_dataset
+from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 
 
@@ -109,3 +112,18 @@ def test_both_parts_have_an_image(found, images, share, expected):
 def test_one_image_cannot_be_divided(found):
     with pytest.raises(BadInput, match="1 training image cannot be divided"):
         with_validation(dataset_of(train=found(1)))
+
+
+def test_the_digest_is_of_classes_splits_and_annotations_and_not_of_the_place(tmp_path):
+    first = open_dataset(write_shapes(tmp_path / "here", train=3, val=2, image_size=64))
+    again = open_dataset(write_shapes(tmp_path / "there", train=3, val=2, image_size=64))
+    assert first.digest() == again.digest()
+    others = [
+        replace(first, classes=first.classes[::-1]),
+        replace(first, splits={"train": first.splits["train"]}),
+        replace(first, splits={**first.splits, "val": first.splits["val"][:1]}),
+        replace(
+            first, splits={**first.splits, "val": replace(first.splits["val"], boxes=first.splits["val"].boxes + 1)}
+        ),
+    ]
+    assert len({first.digest(), *(other.digest() for other in others)}) == 5

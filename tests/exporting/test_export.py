@@ -71,6 +71,7 @@ def test_what_is_written(run, exported):
     assert exported.folder == run / "exports" / format
     assert exported.card == load_export_card(exported.folder)
     assert exported.card.canvases == ((96, 96), (64, 96))
+    assert exported.card.run == "small"
     files = {CARD, EXPORT_CARD, *(f"{size}.{suffix}" for size in ("96x96", "64x96") for suffix in FILES[format])}
     assert {path.name for path in exported.folder.iterdir()} == files
     assert exported.size == sum(path.stat().st_size for path in exported.folder.iterdir())
@@ -169,6 +170,15 @@ def test_a_fixed_number_of_images(run, format, tmp_path):
     found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), load(run, backend="tensorflow")))
     for row in range(len(images)):
         check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
+def test_confidences_of_classes_go_with_it(run, tmp_path):
+    done = export(run, class_confidence={CLASSES[0]: 0.9}, out=tmp_path / "chosen")
+    assert load_card(done.folder).confidences == {CLASSES[0]: 0.9}
+    with pytest.raises(BadInput, match=r"Class 'nothing' is none of the model's"):
+        export(run, class_confidence={"nothing": 0.9})
+    with pytest.raises(BadInput, match="expected 0 to 1, got 2"):
+        export(run, class_confidence={CLASSES[0]: 2})
 
 
 def test_with_data_both_are_scored(run, tmp_path):

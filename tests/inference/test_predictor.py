@@ -18,6 +18,7 @@ from detect.models import create
 from detect.models.card import ModelCard, load_card
 from detect.models.detector import DetectorConfig
 from detect.models.saving import save
+from detect.structures import Detections
 
 BOX = (20, 10, 44, 30)
 
@@ -247,3 +248,31 @@ def test_warnings_are_not_errors_of_the_reader(red_finder, picture_with_red_box,
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(red_finder.predict(tmp_path)) == 1
+
+
+class Known:
+    """A back end that finds the same three boxes in every image: two of class 0, one of class 1."""
+
+    name, confidence, iou, batch_size, size_divisor, smallest_side, canvases = "known", 0.01, 0.5, 1, 32, 32, ()
+
+    def detect(self, images, extents, confidence, iou):
+        scores = np.float32([[0.9, 0.5, 0.2]])
+        labels = np.where(scores > confidence, np.int32([[0, 1, 0]]), -1)
+        boxes = np.tile(np.float32([[1, 2, 3, 4]]), (1, 3, 1))
+        return Detections(*(np.repeat(part, len(images), axis=0) for part in (boxes, scores, labels)))
+
+
+def test_each_class_has_the_confidence_of_the_card_unless_the_user_names_one():
+    card = ModelCard(
+        model="", config={}, classes=("a", "b"), category_ids=(1, 2), image_size=32, confidences={"a": 0.1, "b": 0.6}
+    )
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    found = Model(Known(), card).detect(images)
+    np.testing.assert_array_equal(found.labels, [[0, 0, -1]] * 2)
+    np.testing.assert_array_equal(found.scores, np.float32([[0.9, 0.2, 0]] * 2))
+    assert (found.boxes[:, 2] == 0).all()
+    np.testing.assert_array_equal(Model(Known(), card).detect(images, 0.3).labels, [[0, 1, -1]] * 2)
+    (result,) = Model(Known(), card).predict(images[0])
+    assert result.labels.tolist() == [0, 0]
+    usual = card.model_copy(update={"confidences": {}})
+    np.testing.assert_array_equal(Model(Known(), usual).detect(images).labels, [[0, 1, -1]] * 2)
