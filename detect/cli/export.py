@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 def export(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
-    format: Annotated[str, typer.Option(help="What will run it: openvino, onnx, litert.")] = "openvino",
+    format: Annotated[str, typer.Option(help="What will run it: openvino, onnx, litert, stablehlo.")] = "openvino",
     precision: Annotated[str, typer.Option(help="Of the weights: float32, or float16 for half the file.")] = "float32",
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="Images of a call, if fixed. Default: any number; with litert 1.")
+        int | None,
+        typer.Option(min=1, help="Images of a call, if fixed. Default: any; with litert, stablehlo 1."),
     ] = None,
     class_confidence: Annotated[
         list[str] | None,

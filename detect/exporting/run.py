@@ -44,9 +44,17 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "tf2onnx", "onnxruntime"),
     "litert": ("ai_edge_litert",),
+    "stablehlo": ("jax",),
+}
+PRECISIONS: dict[Format, tuple[Precision, ...]] = {
+    "openvino": ("float32", "float16"),
+    "onnx": ("float32", "float16"),
+    "litert": ("float32", "float16"),
+    "stablehlo": ("float32",),
 }
 PICTURES = 32  # of the dataset, on which single detections are compared
 ONE_IMAGE = ("litert",)  # formats whose suppression is for one image
+FIXED = ("litert", "stablehlo")  # formats that want to know the number of images, 1 by default
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def export(
         format: what runs it.
         precision: of the weights in the file, which float16 halves.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
-        batch: images of a call, for clients that want a fixed number; by default any, with LiteRT 1.
+        batch: images of a call, for clients that want a fixed number; by default any, with LiteRT and StableHLO 1.
         class_confidence: by class, the least score of a detection where its user names none, which is 0.25 otherwise.
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.
@@ -94,6 +102,8 @@ def export(
     """
     kind: Format = _known("format", format, Format)
     bits: Precision = _known("precision", precision, Precision)
+    if bits not in PRECISIONS[kind]:
+        raise BadInput(f"{kind} has no {bits} here, but {' and '.join(PRECISIONS[kind])}.")
     _check_packages(kind)
     folder = model_folder(Path(model))
     if folder is None:
@@ -183,11 +193,9 @@ def _canvases(detector: Detector, card: ModelCard) -> tuple[Canvas, ...]:
 
 def _batch(kind: Format, batch: int | None) -> int | None:
     """Images of a call."""
-    if kind not in ONE_IMAGE:
-        return batch
-    if batch not in (None, 1):
+    if kind in ONE_IMAGE and batch not in (None, 1):
         raise BadInput(f"{kind} takes one image after the other, because its suppression does: leave out --batch.")
-    return 1
+    return batch or (1 if kind in FIXED else None)
 
 
 def _compare(original: Model, exported: Model, records: Records | None, data: str | Path | None, split: str) -> Check:

@@ -1,0 +1,27 @@
+"""Detectors as StableHLO: the whole predict step, non-maximum suppression and thresholds included, for XLA anywhere.
+
+A file is what `jax.export` writes: StableHLO in its portable form, which later versions read too, with the shapes of
+its inputs and outputs. `jax.export.deserialize(...).mlir_module()` is its text, for other compilers.
+"""
+
+import jax
+from jax import export
+from jax.experimental import jax2tf
+
+from detect.exporting.job import Job
+from detect.inference.artefact_backend import model_file
+from detect.inference.stablehlo_backend import SUFFIX
+from detect.inference.tensorflow_backend import predict_step
+
+# It is traced on this machine, but has nothing in it that is for its processor.
+ANYWHERE = {"platforms": ["cpu"], "disabled_checks": [export.DisabledSafetyCheck.platform()]}
+
+
+def write(job: Job) -> None:
+    """See `detect.exporting.run`. The format has no place for texts."""
+    for canvas in job.export.canvases:
+        step = predict_step(job.detector, *canvas, job.dtype, xla=True, batch=job.export.batch)
+        of_jax = jax2tf.call_tf(step, has_side_effects=False)
+        exported = export.export(jax.jit(lambda *values, call=of_jax: tuple(call(*values))), **ANYWHERE)
+        specification = [jax.ShapeDtypeStruct(spec.shape, spec.dtype.as_numpy_dtype) for spec in step.input_signature]
+        model_file(job.folder, *canvas, SUFFIX).write_bytes(exported(*specification).serialize())
