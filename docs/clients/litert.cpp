@@ -1,0 +1,147 @@
+// A detector exported with `detect export --format litert`, in C++ with LiteRT's own C interface.
+//
+//     g++ -std=c++17 -O2 litert.cpp -I LITERT -L LITERT/lib -lLiteRt -o detect-litert
+//     ./detect-litert exports/litert/416x416.tflite 416 photo.ppm
+//
+// Prints a line for each object: label, score, x1, y1, x2, y2 in pixels of the picture. Names are in model.json.
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+#include "litert/c/litert_compiled_model.h"
+#include "litert/c/litert_environment.h"
+#include "litert/c/litert_model.h"
+#include "litert/c/litert_options.h"
+#include "litert/c/litert_tensor_buffer.h"
+#include "litert/c/litert_tensor_buffer_requirements.h"
+#include "picture.h"
+
+void check(LiteRtStatus status, const char* what) {
+  if (status != kLiteRtStatusOk) throw std::runtime_error(std::string(what) + ": LiteRT status " + std::to_string(status));
+}
+
+// A model with the buffers of its first signature, by name.
+class Detector {
+ public:
+  explicit Detector(const std::string& path) {
+    LiteRtOptions options;
+    check(LiteRtCreateEnvironment(0, nullptr, &environment_), "environment");
+    check(LiteRtCreateModelFromFile(environment_, path.c_str(), &model_), path.c_str());
+    check(LiteRtCreateOptions(&options), "options");
+    check(LiteRtSetOptionsHardwareAccelerators(options, kLiteRtHwAcceleratorCpu), "options");
+    check(LiteRtCreateCompiledModel(environment_, model_, options, &compiled_), "compiling");
+    LiteRtDestroyOptions(options);
+    LiteRtSignature signature;
+    check(LiteRtGetModelSignature(model_, 0, &signature), "signature");
+    make_inputs(signature);
+    make_outputs(signature);
+  }
+
+  void write(const std::string& name, const void* values, size_t bytes) {
+    void* place = nullptr;
+    LiteRtTensorBuffer buffer = inputs_.at(positions_.at(name));
+    check(LiteRtLockTensorBuffer(buffer, &place, kLiteRtTensorBufferLockModeWrite), name.c_str());
+    std::memcpy(place, values, bytes);
+    check(LiteRtUnlockTensorBuffer(buffer), name.c_str());
+  }
+
+  void run() {
+    check(LiteRtRunCompiledModel(compiled_, 0, inputs_.size(), inputs_.data(), outputs_.size(), outputs_.data()),
+          "running");
+  }
+
+  template <typename T>
+  std::vector<T> read(const std::string& name) {
+    void* place = nullptr;
+    size_t bytes = 0;
+    LiteRtTensorBuffer buffer = outputs_.at(positions_.at(name));
+    check(LiteRtGetTensorBufferPackedSize(buffer, &bytes), name.c_str());
+    check(LiteRtLockTensorBuffer(buffer, &place, kLiteRtTensorBufferLockModeRead), name.c_str());
+    std::vector<T> values(static_cast<T*>(place), static_cast<T*>(place) + bytes / sizeof(T));
+    check(LiteRtUnlockTensorBuffer(buffer), name.c_str());
+    return values;
+  }
+
+ private:
+  void make_inputs(LiteRtSignature signature) {
+    LiteRtParamIndex count;
+    check(LiteRtGetNumSignatureInputs(signature, &count), "inputs");
+    for (LiteRtParamIndex index = 0; index < count; ++index) {
+      const char* name;
+      LiteRtTensor tensor;
+      LiteRtTensorBufferRequirements needs;
+      check(LiteRtGetSignatureInputName(signature, index, &name), "inputs");
+      check(LiteRtGetSignatureInputTensorByIndex(signature, index, &tensor), name);
+      check(LiteRtGetCompiledModelInputBufferRequirements(compiled_, 0, index, &needs), name);
+      add(name, tensor, needs, inputs_);
+    }
+  }
+
+  void make_outputs(LiteRtSignature signature) {
+    LiteRtParamIndex count;
+    check(LiteRtGetNumSignatureOutputs(signature, &count), "outputs");
+    for (LiteRtParamIndex index = 0; index < count; ++index) {
+      const char* name;
+      LiteRtTensor tensor;
+      LiteRtTensorBufferRequirements needs;
+      check(LiteRtGetSignatureOutputName(signature, index, &name), "outputs");
+      check(LiteRtGetSignatureOutputTensorByIndex(signature, index, &tensor), name);
+      check(LiteRtGetCompiledModelOutputBufferRequirements(compiled_, 0, index, &needs), name);
+      add(name, tensor, needs, outputs_);
+    }
+  }
+
+  void add(const char* name, LiteRtTensor tensor, LiteRtTensorBufferRequirements needs,
+           std::vector<LiteRtTensorBuffer>& buffers) {
+    LiteRtRankedTensorType type;
+    LiteRtTensorBuffer buffer;
+    check(LiteRtGetRankedTensorType(tensor, &type), name);
+    check(LiteRtCreateManagedTensorBufferFromRequirements(environment_, &type, needs, &buffer), name);
+    positions_[name] = buffers.size();
+    buffers.push_back(buffer);
+  }
+
+  LiteRtEnvironment environment_ = nullptr;  // all of them live as long as the program
+  LiteRtModel model_ = nullptr;
+  LiteRtCompiledModel compiled_ = nullptr;
+  std::map<std::string, size_t> positions_;
+  std::vector<LiteRtTensorBuffer> inputs_, outputs_;
+};
+
+int run(const std::string& model, int side, const std::string& path, float confidence) {
+  const Picture picture = read_ppm(path);
+  const float scale = letterbox_scale(picture, side);
+  const std::vector<uint8_t> images = letterbox(picture, side);
+  const float extents[] = {picture.height * scale, picture.width * scale};  // rows and columns that the picture takes
+  const float iou = 0.65f;
+
+  Detector detector(model);
+  detector.write("images", images.data(), images.size());
+  detector.write("extents", extents, sizeof(extents));
+  detector.write("confidence", &confidence, sizeof(confidence));
+  detector.write("iou", &iou, sizeof(iou));
+  detector.run();
+
+  const auto boxes = detector.read<float>("boxes"), scores = detector.read<float>("scores");
+  const auto labels = detector.read<int32_t>("labels");
+  for (size_t row = 0; row < labels.size() && labels[row] >= 0; ++row) {  // best first, then padding
+    const float* box = boxes.data() + 4 * row;
+    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", labels[row], scores[row], box[0] / scale, box[1] / scale,
+                box[2] / scale, box[3] / scale);
+  }
+  return 0;
+}
+
+int main(int count, char** words) {
+  if (count < 4) {
+    std::fprintf(stderr, "usage: %s MODEL.tflite SIDE PICTURE.ppm [CONFIDENCE]\n", words[0]);
+    return 2;
+  }
+  try {
+    return run(words[1], std::stoi(words[2]), words[3], count > 4 ? std::stof(words[4]) : 0.25f);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
