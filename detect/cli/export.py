@@ -24,6 +24,9 @@ def export(
         int | None,
         typer.Option(min=1, help="Images of a call, if fixed. Default: any; with litert, stablehlo 1."),
     ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Sizes for videos of all usual shapes, not only for squares and 16:9.")
+    ] = False,
     class_confidence: Annotated[
         list[str] | None,
         typer.Option(metavar="CLASS=SCORE", help="Least score for a class. May be repeated. Default: 0.25."),
@@ -47,6 +50,7 @@ def export(
         precision=precision,
         image_size=image_size,
         batch=batch,
+        dynamic=dynamic,
         class_confidence=dict(map(_pair, class_confidence or ())),
         data=data,
         split=split,

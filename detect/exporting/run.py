@@ -54,6 +54,8 @@ PRECISIONS: dict[Format, tuple[Precision, ...]] = {
 }
 PICTURES = 32  # of the dataset, on which single detections are compared
 ONE_IMAGE = ("litert",)  # formats whose suppression is for one image
+SHAPES = ((1, 1), (9, 16))  # heights to widths of the pictures that an export has a canvas for
+MORE_SHAPES = ((16, 9), (3, 4), (4, 3), (2, 3), (3, 2))  # with `dynamic`
 FIXED = ("litert", "stablehlo")  # formats that want to know the number of images, 1 by default
 
 
@@ -73,6 +75,7 @@ def export(
     precision: str = "float32",
     image_size: int | None = None,
     batch: int | None = None,
+    dynamic: bool = False,
     class_confidence: Mapping[str, float] | None = None,
     data: str | Path | None = None,
     split: str = "val",
@@ -88,6 +91,7 @@ def export(
         precision: of the weights in the file, which float16 halves.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         batch: images of a call, for clients that want a fixed number; by default any, with LiteRT and StableHLO 1.
+        dynamic: also for videos that are upright, 4:3 or 3:2; without it for squares and 16:9. Others are padded.
         class_confidence: by class, the least score of a detection where its user names none, which is 0.25 otherwise.
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.
@@ -119,7 +123,7 @@ def export(
     export_card = ExportCard(
         format=kind,
         precision=bits,
-        canvases=_canvases(detector, card),
+        canvases=_canvases(detector, card, dynamic),
         batch=_batch(kind, batch),
         size_divisor=detector.size_divisor,
         smallest_side=detector.smallest_side,
@@ -184,11 +188,17 @@ def _with_confidences(card: ModelCard, confidences: Mapping[str, float]) -> Mode
     return card.model_copy(update={"confidences": {**card.confidences, **confidences}})
 
 
-def _canvases(detector: Detector, card: ModelCard) -> tuple[Canvas, ...]:
-    """The square, and what it leaves of 16:9 videos without the rows that would be padding only."""
-    square, limits = (card.image_size, card.image_size), (detector.size_divisor, detector.smallest_side)
-    wide = card.fit.placement(9, 16, card.image_size, *limits, trimmed=True).canvas
-    return (square,) if wide == square else (square, wide)
+def _canvases(detector: Detector, card: ModelCard, dynamic: bool) -> tuple[Canvas, ...]:
+    """The square, and what is left of it for videos of other shapes without what would be padding only.
+
+    Anchors and points are constants of a size, so each size is a graph of its own.
+    """
+    limits = detector.size_divisor, detector.smallest_side
+    placements = (
+        card.fit.placement(*shape, card.image_size, *limits, trimmed=True)
+        for shape in (*SHAPES, *(MORE_SHAPES if dynamic else ()))
+    )
+    return tuple(dict.fromkeys(placement.canvas for placement in placements))
 
 
 def _batch(kind: Format, batch: int | None) -> int | None:

@@ -174,6 +174,13 @@ def test_a_fixed_number_of_images(run, format, tmp_path):
         check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
 
 
+def test_sizes_for_videos_of_all_shapes(run, tmp_path):
+    done = export(run, image_size=192, dynamic=True, out=tmp_path / "dynamic")
+    shapes = ((192, 192), (128, 192), (192, 128), (160, 192), (192, 160))
+    assert done.card.canvases == shapes  # multiples of 32; 2:3 has the canvas of 9:16
+    assert load(done.folder).placement(400, 300, trimmed=True).canvas == (192, 160)
+
+
 def test_confidences_of_classes_go_with_it(run, tmp_path):
     done = export(run, class_confidence={CLASSES[0]: 0.9}, out=tmp_path / "chosen")
     assert load_card(done.folder).confidences == {CLASSES[0]: 0.9}
