@@ -15,7 +15,7 @@ def benchmark(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
     formats: Annotated[
         str | None,
-        typer.Option(help="Some of tensorflow, openvino, onnx, litert, with commas. Default: all that are there."),
+        typer.Option(help="tensorflow, openvino, onnx, litert, savedmodel, with commas. Default: all that are there."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Score every form on this dataset.")] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",

@@ -38,7 +38,7 @@ def predict(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
     backend: Annotated[
         str,
-        typer.Option(help="What computes: auto (the fastest that was exported), tensorflow, openvino, onnx, litert."),
+        typer.Option(help="auto (the fastest that was exported), tensorflow, openvino, onnx, litert, savedmodel."),
     ] = "auto",
     pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
     save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,

@@ -44,6 +44,7 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "tf2onnx", "onnxruntime"),
     "litert": ("ai_edge_litert",),
+    "savedmodel": ("tensorflow",),
 }
 PICTURES = 32  # of the dataset, on which single detections are compared
 ONE_IMAGE = ("litert",)  # formats whose suppression is for one image

@@ -20,10 +20,15 @@ EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 Canvas = tuple[int, int]  # height and width of images, pixels
-Format = Literal["openvino", "onnx", "litert"]
+Format = Literal["openvino", "onnx", "litert", "savedmodel"]
 Precision = Literal["float32", "float16"]
 # The package that runs each format.
-RUNTIMES: dict[Format, str] = {"openvino": "openvino", "onnx": "onnxruntime", "litert": "ai_edge_litert"}
+RUNTIMES: dict[Format, str] = {
+    "openvino": "openvino",
+    "onnx": "onnxruntime",
+    "litert": "ai_edge_litert",
+    "savedmodel": "tensorflow",
+}
 BACK_ENDS = ("auto", "tensorflow", *get_args(Format))  # names of `--backend`
 
 
