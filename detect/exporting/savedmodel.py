@@ -9,8 +9,11 @@ Its signatures:
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
 """
 
+from pathlib import Path
+
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from detect.exporting.encoded_pictures import read_pictures
 from detect.exporting.job import Job
@@ -34,6 +37,7 @@ def write(job: Job) -> None:
     folder = job.folder / VERSION
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(served, str(folder), signatures, options)
+    _forget_gradients(folder / "saved_model.pb")
     (folder / TEXTS).mkdir()
     for name, text in job.texts.items():
         (folder / TEXTS / f"{name}.json").write_text(text, encoding="utf-8")
@@ -50,7 +54,7 @@ def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.typ
 
     def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]
-        with tracing_for_export(), keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
+        with tracing_for_export("tensorflow"), keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
             return step.python_function(*values)._asdict()
 
     return tf.function(images_step, step.input_signature, autograph=False)
@@ -70,3 +74,13 @@ def _bytes_step(
         return {**found, "boxes": boxes, "class_names": tf.gather(names, found["labels"] + 1)}
 
     return tf.function(bytes_step, [tf.TensorSpec([job.export.batch], tf.string, "image_bytes")], autograph=False)
+
+
+def _forget_gradients(path: Path) -> None:
+    """Take the names of our own gradients, which were not saved, off the operations: loading would warn of each."""
+    saved = SavedModel.FromString(path.read_bytes())
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(saved.SerializeToString())
