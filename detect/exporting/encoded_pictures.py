@@ -1,7 +1,7 @@
 """Encoded pictures to the images that a detector takes, in stock TensorFlow operations.
 
-`detect.data.images` and `detect.data.resizing` do the same in Python: a test holds the two within a level of each other.
-Two things differ: transparency is dropped instead of laid over white, and EXIF orientation is that of JPEGs alone.
+`detect.data.images` and `detect.data.resizing` do the same in Python, and a test holds the two within a level of each
+other. But transparency is dropped here instead of laid over white, and EXIF orientation is that of JPEGs alone.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from detect.data.resizing import Fit
 
-# The start of a file up to its EXIF block, and in there the entry of the orientation, in either order of bytes: tag 274,
-# type 3, one value. `\C` is any byte.
+# A file's EXIF block, and in it the entry of the orientation, in either order of bytes: tag 0x0112, type 3, one value.
+# `\C` is any byte.
 _ORIENTATION = (
     rb"^\C*?Exif\x00\x00(?:II\*\x00\C*?\x12\x01\x03\x00\x01\x00\x00\x00(\C)\x00"
     rb"|MM\x00\*\C*?\x01\x12\x00\x03\x00\x00\x00\x01\x00(\C))\C*$"

@@ -4,8 +4,8 @@ Its signatures:
 
 - `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
   `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
-  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, and boxes of
-  one class overlap no more than the model's `iou` says.
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, and boxes
+  of one class overlap no more than the model's `iou` says.
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
 """
 

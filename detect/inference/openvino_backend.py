@@ -17,7 +17,7 @@ _opening = threading.Lock()
 
 def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
     """What runs the artefact in this folder."""
-    return ArtefactBackEnd(card, lambda *canvas: open_file(model_file(folder, *canvas, SUFFIX)))
+    return ArtefactBackEnd(card, lambda height, width: open_file(model_file(folder, height, width, SUFFIX)))
 
 
 def open_file(path: Path) -> Run:

@@ -176,7 +176,7 @@ def test_another_size_and_precision(run, format, tmp_path):
     done = export(run, format, precision="float16", image_size=64, out=tmp_path / "half")
     assert done.folder == tmp_path / "half"
     assert load(done.folder).image_size == 64
-    assert done.size < 0.6 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
+    assert done.size < 0.65 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
 
 
 @pytest.mark.parametrize("format", ["openvino", "onnx", "savedmodel"])
