@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def export(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
-    format: Annotated[str, typer.Option(help="What will run it: openvino, onnx, litert, stablehlo.")] = "openvino",
+    format: Annotated[
+        str, typer.Option(help="What will run it: openvino, onnx, litert, savedmodel, stablehlo.")
+    ] = "openvino",
     precision: Annotated[str, typer.Option(help="Of the weights: float32, or float16 for half the file.")] = "float32",
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")

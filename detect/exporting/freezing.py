@@ -17,7 +17,7 @@ def frozen_step(
     Its inputs are `INPUTS` in order, `batch` images or any number, and its outputs `OUTPUTS`. Suppression is one
     `CombinedNonMaxSuppression`; `plain` is for runtimes that know no such thing: one image, the simplest operations.
     """
-    with tracing_for_export(plain):
+    with tracing_for_export("plain" if plain else "whole"):
         step = predict_step(detector, *canvas, dtype, batch=batch).get_concrete_function()
     frozen = convert_variables_to_constants_v2(step)
     assert tuple(tensor.op.name for tensor in frozen.inputs) == INPUTS

@@ -44,12 +44,14 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "onnx": ("onnx", "tf2onnx", "onnxruntime"),
     "litert": ("ai_edge_litert",),
+    "savedmodel": ("tensorflow",),
     "stablehlo": ("jax",),
 }
 PRECISIONS: dict[Format, tuple[Precision, ...]] = {
     "openvino": ("float32", "float16"),
     "onnx": ("float32", "float16"),
     "litert": ("float32", "float16"),
+    "savedmodel": ("float32", "float16"),
     "stablehlo": ("float32",),
 }
 PICTURES = 32  # of the dataset, on which single detections are compared
@@ -193,10 +195,10 @@ def _canvases(detector: Detector, card: ModelCard, dynamic: bool) -> tuple[Canva
 
     Anchors and points are constants of a size, so each size is a graph of its own.
     """
-    limits = detector.size_divisor, detector.smallest_side
+    side, divisor, smallest = card.image_size, detector.size_divisor, detector.smallest_side
     placements = (
-        card.fit.placement(*shape, card.image_size, *limits, trimmed=True)
-        for shape in (*SHAPES, *(MORE_SHAPES if dynamic else ()))
+        card.fit.placement(height, width, side, divisor, smallest, trimmed=True)
+        for height, width in (*SHAPES, *(MORE_SHAPES if dynamic else ()))
     )
     return tuple(dict.fromkeys(placement.canvas for placement in placements))
 

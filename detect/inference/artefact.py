@@ -20,13 +20,14 @@ EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 Canvas = tuple[int, int]  # height and width of images, pixels
-Format = Literal["openvino", "onnx", "litert", "stablehlo"]
+Format = Literal["openvino", "onnx", "litert", "savedmodel", "stablehlo"]
 Precision = Literal["float32", "float16"]
 # The package that runs each format.
 RUNTIMES: dict[Format, str] = {
     "openvino": "openvino",
     "onnx": "onnxruntime",
     "litert": "ai_edge_litert",
+    "savedmodel": "tensorflow",
     "stablehlo": "jax",
 }
 BACK_ENDS = ("auto", "tensorflow", *get_args(Format))  # names of `--backend`

@@ -1,4 +1,4 @@
-"""What all back ends of exported detectors share: a file for each height and width, opened at its first image."""
+"""What all back ends of exported detectors share: a step for each height and width, opened at its first image."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -22,20 +22,18 @@ class ArtefactBackEnd:
 
     batch_size = BATCH_SIZE
 
-    def __init__(self, folder: Path, card: ExportCard, suffix: str, open_file: Callable[[Path], Run]):
+    def __init__(self, card: ExportCard, open_canvas: Callable[[int, int], Run]):
         """
         Args:
-            folder: with the files.
             card: of the artefact.
-            suffix: of the files.
-            open_file: what makes a file run; the function that it gives may be called from several threads.
+            open_canvas: the step for a height and width, which may be called from several threads.
         """
         self.name = card.format
         self.confidence, self.iou = card.confidence, card.iou
         self.size_divisor, self.smallest_side = card.size_divisor, card.smallest_side
         self.canvases = card.canvases
         self._batch = card.batch
-        self._folder, self._suffix, self._open_file = folder, suffix, open_file
+        self._open_canvas = open_canvas
         self._runs: dict[tuple[int, int], Run] = {}
         self._opening = threading.Lock()  # streams call `detect` from two threads
 
@@ -57,7 +55,7 @@ class ArtefactBackEnd:
     def _run_for(self, height: int, width: int) -> Run:
         with self._opening:
             if (height, width) not in self._runs:
-                self._runs[height, width] = self._open_file(model_file(self._folder, height, width, self._suffix))
+                self._runs[height, width] = self._open_canvas(height, width)
             return self._runs[height, width]
 
 

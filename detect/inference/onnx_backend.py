@@ -6,14 +6,14 @@ import onnxruntime
 
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run
+from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".onnx"
 
 
 def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
     """What runs the artefact in this folder."""
-    return ArtefactBackEnd(folder, card, SUFFIX, open_file)
+    return ArtefactBackEnd(card, lambda height, width: open_file(model_file(folder, height, width, SUFFIX)))
 
 
 def open_file(path: Path) -> Run:

@@ -7,14 +7,14 @@ import numpy as np
 
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import INPUTS, ArtefactBackEnd, Run
+from detect.inference.artefact_backend import INPUTS, ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".stablehlo"
 
 
 def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
     """What runs the artefact in this folder."""
-    return ArtefactBackEnd(folder, card, SUFFIX, open_file)
+    return ArtefactBackEnd(card, lambda height, width: open_file(model_file(folder, height, width, SUFFIX)))
 
 
 def open_file(path: Path) -> Run:

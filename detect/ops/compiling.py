@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,10 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_exporting: ContextVar[str] = ContextVar("exporting", default="")  # "whole", "plain", or empty: not for export
+# What is traced for export: few large operations; the simplest ones only; or those of TensorFlow, but for XLA.
+Tracing = Literal["whole", "plain", "tensorflow"]
+
+_exporting: ContextVar[Tracing | None] = ContextVar("exporting", default=None)
 _for_accelerator: ContextVar[bool] = ContextVar("for_accelerator", default=False)
 
 
@@ -75,9 +78,11 @@ def at_most(limit: int, length: int | tf.Tensor) -> int | tf.Tensor:
 
 
 @contextmanager
-def tracing_for_export(plain: bool = False) -> Iterator[None]:
-    """What is traced within is for other runtimes; `plain`: for one that knows the simplest operations only."""
-    token = _exporting.set("plain" if plain else "whole")
+def tracing_for_export(tracing: Tracing = "whole") -> Iterator[None]:
+    """What is traced within is for other runtimes, "plain" for those that know the simplest operations only; or for
+    TensorFlow on another machine, whose accelerator or CPU, and whether it has XLA, is not known.
+    """
+    token = _exporting.set(tracing)
     try:
         yield
     finally:
@@ -85,8 +90,13 @@ def tracing_for_export(plain: bool = False) -> Iterator[None]:
 
 
 def is_for_export() -> bool:
-    """Whether what is traced now is for another runtime: few operations, those that all of them know."""
-    return bool(_exporting.get())
+    """Whether what is traced now leaves this process: in operations that run everywhere, without XLA."""
+    return _exporting.get() is not None
+
+
+def is_whole() -> bool:
+    """Whether it is for a runtime that has, or is taught, large operations of TensorFlow as they are."""
+    return _exporting.get() == "whole"
 
 
 def is_plain() -> bool:
@@ -122,8 +132,10 @@ def tracing_for_accelerator() -> Iterator[None]:
 
 def on_accelerator() -> bool:
     """Whether this process computes on a GPU or TPU. There XLA compiles whole steps, and not on a CPU, whose
-    convolutions by XLA are slower than oneDNN's.
+    convolutions by XLA are slower than oneDNN's. What leaves this process is not for its devices.
     """
+    if is_for_export():
+        return False
     if _for_accelerator.get():
         return True
     return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))

@@ -15,8 +15,8 @@ from detect.ops.compiling import (
     compiled,
     dimension,
     fused,
-    is_for_export,
     is_plain,
+    is_whole,
     on_accelerator,
     suits_xla,
     wants_static_shapes,
@@ -59,7 +59,7 @@ def non_maximum_suppression(
     For most exports it is one operation, in which all boxes enter: so there may be more detections after the last,
     where fewer than D were left of the candidates.
     """
-    if is_for_export() and not is_plain():
+    if is_whole():
         return _in_one_operation(boxes, scores, iou, confidence, max_detections)
     classes = dimension(scores, 2)
     boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)

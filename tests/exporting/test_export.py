@@ -46,7 +46,21 @@ def run(tmp_path_factory):
     return folder
 
 
-FILES = {"openvino": ("xml", "bin"), "onnx": ("onnx",), "litert": ("tflite",), "stablehlo": ("stablehlo",)}
+# What each format has beside the cards for squares of 96 pixels, the file that is opened first.
+FILES = {
+    "openvino": ("96x96.xml", "96x96.bin", "64x96.xml", "64x96.bin"),
+    "onnx": ("96x96.onnx", "64x96.onnx"),
+    "litert": ("96x96.tflite", "64x96.tflite"),
+    "stablehlo": ("96x96.stablehlo", "64x96.stablehlo"),
+    "savedmodel": (
+        "1/saved_model.pb",
+        "1/fingerprint.pb",
+        "1/variables/variables.index",
+        "1/variables/variables.data-00000-of-00001",
+        "1/assets.extra/model.json",
+        "1/assets.extra/export.json",
+    ),
+}
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -72,9 +86,9 @@ def test_what_is_written(run, exported):
     assert exported.card == load_export_card(exported.folder)
     assert exported.card.canvases == ((96, 96), (64, 96))
     assert exported.card.run == "small"
-    files = {CARD, EXPORT_CARD, *(f"{size}.{suffix}" for size in ("96x96", "64x96") for suffix in FILES[format])}
-    assert {path.name for path in exported.folder.iterdir()} == files
-    assert exported.size == sum(path.stat().st_size for path in exported.folder.iterdir())
+    files = [path for path in exported.folder.rglob("*") if path.is_file()]
+    assert {path.relative_to(exported.folder).as_posix() for path in files} == {CARD, EXPORT_CARD, *FILES[format]}
+    assert exported.size == sum(path.stat().st_size for path in files)
 
 
 def test_the_file_itself_says_what_it_is(exported):
@@ -87,7 +101,9 @@ def test_the_file_itself_says_what_it_is(exported):
 
 def texts_in(exported):
     """The cards that the file for squares carries."""
-    file = exported.folder / f"96x96.{FILES[exported.card.format][0]}"
+    file = exported.folder / FILES[exported.card.format][0]
+    if exported.card.format == "savedmodel":
+        return [(file.parent / "assets.extra" / f"{name}.json").read_text() for name in ("model", "export")]
     if exported.card.format == "litert":
         with zipfile.ZipFile(file) as archive:
             return archive.read("model.json"), archive.read("export.json")
@@ -128,12 +144,14 @@ def test_pictures_and_results(run, exported):
     check_same(ours, theirs)
 
 
-def test_prediction_goes_without_tensorflow(exported, tmp_path):
+def test_prediction_goes_without_tensorflow_and_models(exported, tmp_path):
+    unwanted = ("tensorflow", "keras", "detect.models.detector", "detect.layers", "detect.ops")
+    unwanted = unwanted[2:] if exported.card.format == "savedmodel" else unwanted  # TensorFlow itself imports Keras
     program = (
         "import sys, numpy as np, detect\n"
         f"model = detect.load({str(exported.folder)!r})\n"
         "(result,) = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
-        "print(len(result), [name for name in ('tensorflow', 'keras') if name in sys.modules])\n"
+        f"print(len(result), [name for name in {unwanted} if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "100 []"
@@ -165,7 +183,7 @@ def test_another_size_and_precision(run, format, tmp_path):
     assert done.size < 0.6 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
 
 
-@pytest.mark.parametrize("format", ["openvino", "onnx", "stablehlo"])
+@pytest.mark.parametrize("format", ["openvino", "onnx", "savedmodel", "stablehlo"])
 def test_a_fixed_number_of_images(run, format, tmp_path):
     done = export(run, format, batch=2, out=tmp_path / "pairs")
     images = np.random.default_rng(1).integers(0, 256, (3, 96, 96, 3), np.uint8)
@@ -209,10 +227,9 @@ def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
 
 def test_a_damaged_file(exported, tmp_path):
     folder = shutil.copytree(exported.folder, tmp_path / "damaged")
-    (folder / f"96x96.{FILES[exported.card.format][0]}").write_text("<net>")
-    with pytest.raises(
-        BadInput, match=r"96x96\..* cannot be run by (OpenVINO|ONNX Runtime|LiteRT|JAX): .* Copy it again"
-    ):
+    (folder / FILES[exported.card.format][0]).write_text("<net>")
+    runtimes = "OpenVINO|ONNX Runtime|LiteRT|TensorFlow|JAX"
+    with pytest.raises(BadInput, match=rf"damaged/(96x96\..*|1) cannot be run by ({runtimes}): .* Copy it again"):
         load(folder).detect(np.zeros((1, 96, 96, 3), np.uint8))
 
 

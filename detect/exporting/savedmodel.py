@@ -1,0 +1,86 @@
+"""Detectors as one TensorFlow SavedModel, for TensorFlow Serving and for programs that have TensorFlow alone.
+
+Its signatures:
+
+- `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
+  `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, and boxes
+  of one class overlap no more than the model's `iou` says.
+- `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
+"""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from detect.exporting.encoded_pictures import read_pictures
+from detect.exporting.job import Job
+from detect.inference.artefact import Canvas
+from detect.inference.savedmodel_backend import VERSION, signature_name
+from detect.inference.tensorflow_backend import predict_step
+from detect.ops.compiling import tracing_for_export
+
+CONFIDENCE = 0.25  # least score for encoded pictures, as of `Model.predict`
+TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
+
+
+def write(job: Job) -> None:
+    """See `detect.exporting.run`. All signatures share one set of weights. The texts are `NAME.json` in `TEXTS`."""
+    served = tf.Module()
+    served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
+    steps = {canvas: _images_step(job, served.weights, canvas) for canvas in job.export.canvases}
+    square, *_ = job.export.canvases
+    signatures = {"serving_default": _bytes_step(job, steps[square])}
+    signatures |= {signature_name(*canvas): step for canvas, step in steps.items()}
+    folder = job.folder / VERSION
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(served, str(folder), signatures, options)
+    _forget_gradients(folder / "saved_model.pb")
+    (folder / TEXTS).mkdir()
+    for name, text in job.texts.items():
+        (folder / TEXTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
+    """The value as it is stored. Vectors stay float32: they are small, and variances may exceed what float16 holds."""
+    return tf.cast(weight.value, job.precision if len(weight.shape) > 1 else weight.dtype)
+
+
+def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.types.experimental.PolymorphicFunction:
+    """The predict step for one canvas, with the stored weights in place of the detector's."""
+    step = predict_step(job.detector, *canvas, job.dtype, batch=job.export.batch)
+
+    def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]
+        with tracing_for_export("tensorflow"), keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
+            return step.python_function(*values)._asdict()
+
+    return tf.function(images_step, step.input_signature, autograph=False)
+
+
+def _bytes_step(
+    job: Job, images_step: tf.types.experimental.PolymorphicFunction
+) -> tf.types.experimental.PolymorphicFunction:
+    """Encoded pictures to their detections, by the step for squares."""
+    names = tf.constant(["", *job.card.classes])
+    thresholds = tf.constant(CONFIDENCE), tf.constant(job.export.iou)
+
+    def bytes_step(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        placed = read_pictures(image_bytes, job.card.fit, job.card.image_size, job.dtype)
+        found = images_step(placed.images, placed.extents, *thresholds)
+        boxes = placed.to_source(found["boxes"])
+        return {**found, "boxes": boxes, "class_names": tf.gather(names, found["labels"] + 1)}
+
+    return tf.function(bytes_step, [tf.TensorSpec([job.export.batch], tf.string, "image_bytes")], autograph=False)
+
+
+def _forget_gradients(path: Path) -> None:
+    """Take the names of our own gradients, which were not saved, off the operations: loading would warn of each."""
+    saved = SavedModel.FromString(path.read_bytes())
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(saved.SerializeToString())
