@@ -275,6 +275,20 @@ def test_for_export_it_is_one_operation_with_the_same_result():
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_for_tensorflow_elsewhere_it_is_that_of_a_cpu(monkeypatch):
+    """Even where the machine of the export has an accelerator; of equal scores the same ones stay."""
+    monkeypatch.setattr("detect.ops.compiling.on_accelerator", lambda: True)
+    boxes, scores = random_case(np.random.default_rng(12), 3, 30, 4, 5)
+    with tracing_for_export("tensorflow"):
+        graph = tf.function(lambda: non_maximum_suppression(boxes, scores, **OPTIONS)).get_concrete_function()
+    nodes = graph.graph.as_graph_def()
+    assert {"TopKV2", "CombinedNonMaxSuppression"} <= {node.op for node in nodes.node}
+    assert "_XlaMustCompile" not in str(nodes)
+    monkeypatch.undo()
+    for ours, theirs in zip(detect(boxes, scores), graph(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_shapes_are_static_where_the_inputs_are():
     graph = tf.function(lambda boxes, scores: non_maximum_suppression(boxes, scores, **OPTIONS))
     outputs = graph.get_concrete_function(tf.TensorSpec([2, 50, 4]), tf.TensorSpec([2, 50, 3])).structured_outputs
