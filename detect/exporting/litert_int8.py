@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import Quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
-from detect.exporting.network import Calls, ranges_of, trunk
+from detect.exporting.network import Calls, quietly, ranges_of, trunk
 
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 PASSING = ("PAD", "MAX_POOL_2D", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR")  # which int8 values go through
@@ -34,25 +34,24 @@ def quantised(model: bytes, calls: Calls) -> bytes:
             heads, and everywhere where there are no calls, they are so within a product only, in ranges that it finds
             anew for each picture.
     """
-    interpreter = Interpreter(
-        model_content=model,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-    )
+    with quietly():
+        interpreter = Interpreter(
+            model_content=model,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+        )
     operations = _operations(interpreter)
     products = _products(operations)
     fixed = _fixed(operations, products) if calls else []
-    quantizer = Quantizer(bytearray(model))
-    every = TFLOperationName.ALL_SUPPORTED
-    if anew := [operation for operation in products if operation not in fixed]:
+    anew = [operation for operation in products if operation not in fixed]
+    quantizer, every = Quantizer(bytearray(model)), TFLOperationName.ALL_SUPPORTED
+    if anew:
         quantizer.add_dynamic_config(_scope(anew), every, num_bits=8)
     if fixed:
         quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
     tensors = {name for operation in fixed for name in (*operation.inputs, *operation.outputs)}
-    found = quantizer.quantize(
-        _statistics(interpreter, tensors, calls), enable_progress_bar=False, enable_progress_report=False
-    )
-    return bytes(found.quantized_model)
+    with quietly():
+        return bytes(quantizer.quantize(_statistics(interpreter, tensors, calls)).quantized_model)
 
 
 def _operations(interpreter: Interpreter) -> list[Operation]:

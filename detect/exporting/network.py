@@ -1,7 +1,11 @@
 """Which part of a graph is computed in int8, and between which values: the same for every format."""
 
+import contextlib
+import io
+import logging
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -63,3 +67,16 @@ def ranges_of(calls: Iterable[Mapping[str, np.ndarray]]) -> dict[str, tuple[floa
             samples[name].append(values.reshape(-1)[rng.integers(0, values.size, SAMPLE)])
     ranges = {name: np.quantile(np.concatenate(parts), [CUT, 1 - CUT]) for name, parts in samples.items()}
     return {name: (min(float(low), 0.0), max(float(high), 0.0)) for name, (low, high) in ranges.items()}
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without the bars, tables and hints of quantisers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-from detect.exporting.network import Calls, ranges_of, trunk
+from detect.exporting.network import Calls, quietly, ranges_of, trunk
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
 PASSING = ("Relu", "Clip", "MaxPool")  # which int8 values go through as they are
@@ -33,7 +33,7 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
         name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
         for name, (low, high) in ranges_of(_activations(model, tensors, calls)).items()
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, quietly():
         original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, original)
         quantize_static(

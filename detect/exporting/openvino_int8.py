@@ -1,13 +1,9 @@
 """An OpenVINO model with its convolutions and matrix products in int8, calibrated on pictures."""
 
-import contextlib
-import io
-import logging
-
 import nncf
 import openvino
 
-from detect.exporting.network import Calls
+from detect.exporting.network import Calls, quietly
 
 PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
 PASSING = ("Concat", "MaxPool")  # which int8 values go through as they are
@@ -23,8 +19,7 @@ def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
         model: in float32.
         calls: inputs by name, for one picture after the other.
     """
-    nncf.set_log_level(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()):  # bars and tables
+    with quietly():
         return nncf.quantize(
             model,
             nncf.Dataset(calls),

@@ -198,8 +198,8 @@ def test_a_damaged_file(exported, tmp_path):
 def test_what_cannot_be_exported(run, tmp_path):
     with pytest.raises(BadInput, match=r"Unknown format 'openvno'. Did you mean 'openvino'"):
         export(run, "openvno")
-    with pytest.raises(BadInput, match="Unknown precision 'int8'"):
-        export(run, precision="int8")
+    with pytest.raises(BadInput, match="Unknown precision 'int9'"):
+        export(run, precision="int9")
     with pytest.raises(BadInput, match="is no run folder or model folder"):
         export(tmp_path)
     with pytest.raises(BadInput, match="nowhere"):
