@@ -1,15 +1,16 @@
 """What a format's module is asked to write."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from detect.config import to_json
 from detect.exporting.freezing import frozen_step
-from detect.inference.artefact import ExportCard, Precision
-from detect.inference.artefact_backend import model_file
+from detect.inference.artefact import Canvas, ExportCard, Precision
+from detect.inference.artefact_backend import INPUTS, model_file
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 
@@ -23,12 +24,14 @@ class Job:
         card: of the model as the export is, with its size and its way of fitting pictures.
         export: the card of the export, not yet checked.
         folder: where its files go.
+        pictures: images [H, W, 3] on the usual canvas, as users will give them, for int8; else none.
     """
 
     detector: Detector
     card: ModelCard
     export: ExportCard
     folder: Path
+    pictures: list[np.ndarray] = field(default_factory=list)
 
     @property
     def precision(self) -> Precision:
@@ -46,8 +49,21 @@ class Job:
 
     def files(
         self, suffix: str, plain: bool = False
-    ) -> Iterator[tuple["tf.types.experimental.ConcreteFunction", Path]]:
-        """The step for each canvas, see `frozen_step`, and the file that it goes into."""
+    ) -> Iterator[tuple["tf.types.experimental.ConcreteFunction", Path, Canvas]]:
+        """The step for each canvas, see `frozen_step`, the file that it goes into, and the canvas."""
         for canvas in self.export.canvases:
             path = model_file(self.folder, *canvas, suffix)
-            yield frozen_step(self.detector, canvas, self.dtype, self.export.batch, plain), path
+            yield frozen_step(self.detector, canvas, self.dtype, self.export.batch, plain), path, canvas
+
+    def calls(self, canvas: Canvas) -> list[dict[str, np.ndarray]]:
+        """`INPUTS` by name, for one call after the other that show all pictures, cut to this canvas, to its step."""
+        height, width = canvas
+        batch, count = self.export.batch or 1, len(self.pictures)
+        extents = np.tile(np.array(canvas, np.float32), (batch, 1))
+        thresholds = np.array(self.export.confidence, np.float32), np.array(self.export.iou, np.float32)
+        calls = []
+        for start in range(0, count, batch):
+            rows = [row % count for row in range(start, start + batch)]  # the first ones again where the last are few
+            images = np.stack([self.pictures[row][:height, :width] for row in rows])
+            calls.append(dict(zip(INPUTS, (images, extents, *thresholds), strict=True)))
+        return calls

@@ -19,8 +19,13 @@ def write(job: Job) -> None:
     Raises:
         RunFailure: LiteRT has no operation for something in this detector.
     """
-    for step, path in job.files(SUFFIX, plain=True):
-        path.write_bytes(_converted(step, job.precision))
+    for step, path, canvas in job.files(SUFFIX, plain=True):
+        model = _converted(step, job.precision)
+        if job.precision in ("int8", "int8-weights"):
+            from detect.exporting.litert_int8 import quantised
+
+            model = quantised(model, job.calls(canvas))
+        path.write_bytes(model)
         with zipfile.ZipFile(path, "a") as archive:
             for name, text in job.texts.items():
                 archive.writestr(f"{name}.json", text)

@@ -7,6 +7,7 @@ import onnx
 import tf2onnx
 
 from detect.exporting.job import Job
+from detect.exporting.onnx_int8 import quantised
 from detect.inference.artefact_backend import INPUTS, OUTPUTS
 from detect.inference.onnx_backend import SUFFIX
 
@@ -16,10 +17,12 @@ SMALL = 1024  # values of a constant up to which it stays in float32
 
 def write(job: Job) -> None:
     """See `detect.exporting.run`. The texts are metadata properties, `detect.NAME`."""
-    for step, path in job.files(SUFFIX):
+    for step, path, canvas in job.files(SUFFIX):
         model = _converted(step)
         if job.precision == "float16":
             _halve_weights(model.graph)
+        elif job.precision == "int8":
+            model = quantised(model, job.calls(canvas))
         for name, text in job.texts.items():
             model.metadata_props.add(key=f"detect.{name}", value=text)
         onnx.checker.check_model(model)

@@ -12,8 +12,12 @@ from detect.inference.openvino_backend import SUFFIX
 
 def write(job: Job) -> None:
     """See `detect.exporting.run`. Weights go into a file beside each model, and the texts under `detect`."""
-    for step, path in job.files(SUFFIX):
+    for step, path, canvas in job.files(SUFFIX):
         model = _converted(step)
+        if job.precision == "int8":
+            from detect.exporting.openvino_int8 import quantised
+
+            model = quantised(model, job.calls(canvas))
         for name, text in job.texts.items():
             model.set_rt_info(text, ["detect", name])
         openvino.save_model(model, path, compress_to_fp16=job.precision == "float16")

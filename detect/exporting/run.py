@@ -48,13 +48,16 @@ PACKAGES: dict[Format, tuple[str, ...]] = {
     "stablehlo": ("jax",),
 }
 PRECISIONS: dict[Format, tuple[Precision, ...]] = {
-    "openvino": ("float32", "float16"),
-    "onnx": ("float32", "float16"),
-    "litert": ("float32", "float16"),
+    "openvino": ("float32", "float16", "int8"),
+    "onnx": ("float32", "float16", "int8"),
+    "litert": ("float32", "float16", "int8", "int8-weights"),
     "savedmodel": ("float32", "float16"),
     "stablehlo": ("float32",),
 }
+# What int8 takes besides.
+QUANTISERS: dict[Format, tuple[str, ...]] = {"openvino": ("nncf",), "litert": ("ai_edge_quantizer",)}
 PICTURES = 32  # of the dataset, on which single detections are compared
+CALIBRATION = 128  # of those to train on, which show int8 what values there are
 ONE_IMAGE = ("litert",)  # formats whose suppression is for one image
 SHAPES = ((1, 1), (9, 16))  # heights to widths of the pictures that an export has a canvas for
 MORE_SHAPES = ((16, 9), (3, 4), (4, 3), (2, 3), (3, 2))  # with `dynamic`
@@ -90,7 +93,8 @@ def export(
     Args:
         model: a run folder or a model folder.
         format: what runs it.
-        precision: of the weights in the file, which float16 halves.
+        precision: of the weights in the file, which float16 halves and int8 quarters. With int8 the network computes
+            in it too, calibrated on pictures of the data. LiteRT also has int8-weights, which needs no pictures.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         batch: images of a call, for clients that want a fixed number; by default any, with LiteRT and StableHLO 1.
         dynamic: also for videos that are upright, 4:3 or 3:2; without it for squares and 16:9. Others are padded.
@@ -99,18 +103,17 @@ def export(
             generated images, and AP is not known.
         split: which part of it.
         out: the folder; by default `exports/` in that of the run or model, where `auto` finds it.
-        max_ap_loss: points of AP that may be lost; 0.1 with float32, 0.3 with float16 by default.
+        max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 1 with int8.
         say: told what is going on.
 
     Raises:
-        BadInput: there is no such model, it takes no such size, or a package is missing.
+        BadInput: there is no such model, it takes no such size, int8 has no data, or a package is missing.
         RunFailure: the export is not as good as its original. It is kept, with `.rejected` in its name.
     """
     kind: Format = _known("format", format, Format)
     bits: Precision = _known("precision", precision, Precision)
-    if bits not in PRECISIONS[kind]:
-        raise BadInput(f"{kind} has no {bits} here, but {' and '.join(PRECISIONS[kind])}.")
-    _check_packages(kind)
+    _check_precision(kind, bits, data)
+    _check_packages(kind, bits)
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
@@ -119,7 +122,7 @@ def export(
     if not is_free(target, EXPORT_CARD):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
     # What is wrong with the data is said before the work.
-    records = None if data is None else scored_split(open_dataset(data), split)[1]
+    dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
     detector, card = open_model(folder)
     card = _with_confidences(_on_squares(_at_size(card, detector, image_size)), class_confidence or {})
     export_card = ExportCard(
@@ -134,12 +137,14 @@ def export(
         run=exports_folder(folder).parent.resolve().name,
         weights=sha256(folder / WEIGHTS),
     )
+    original = Model(TensorFlowBackEnd(detector), card)
     with draft(target) as new:
         say(f"Writing {kind}, {bits}, for images of {card.image_size} pixels.")
-        _write(Job(detector, card, export_card, new))
+        seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
+        _write(Job(detector, card, export_card, new, images_of(original, seen, CALIBRATION) if seen else []))
         say("Comparing with the original.")
         exported = Model(open_artefact(new), load_card(new))
-        check = _compare(Model(TensorFlowBackEnd(detector), card), exported, records, data, split)
+        check = _compare(original, exported, records, data, split)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         export_card = export_card.model_copy(update={"check": check})
         (new / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
@@ -150,10 +155,19 @@ def export(
     return Exported(target, export_card, files_size(target))
 
 
-def _check_packages(kind: Format) -> None:
-    missing = [name for name in PACKAGES[kind] if importlib.util.find_spec(name) is None]
+def _check_packages(kind: Format, precision: Precision) -> None:
+    needed = (*PACKAGES[kind], *(QUANTISERS.get(kind, ()) if precision.startswith("int8") else ()))
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise BadInput(f"Export to {kind} needs {' and '.join(missing)}. Run: pip install {' '.join(missing)}")
+
+
+def _check_precision(kind: Format, precision: Precision, data: str | Path | None) -> None:
+    if precision not in PRECISIONS[kind]:
+        known = [f"{name} has {', '.join(held)}" for name, held in PRECISIONS.items()]
+        raise BadInput(f"There is no {precision} for {kind}: {'; '.join(known)}.")
+    if precision == "int8" and data is None:
+        raise BadInput("int8 is calibrated on pictures like those that the model will see: give a dataset with --data.")
 
 
 def _write(job: Job) -> None:

@@ -21,7 +21,8 @@ NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 Canvas = tuple[int, int]  # height and width of images, pixels
 Format = Literal["openvino", "onnx", "litert", "savedmodel", "stablehlo"]
-Precision = Literal["float32", "float16"]
+# int8: weights and, in ranges found on pictures, activations. int8-weights: weights only.
+Precision = Literal["float32", "float16", "int8", "int8-weights"]
 # The package that runs each format.
 RUNTIMES: dict[Format, str] = {
     "openvino": "openvino",

@@ -1,0 +1,147 @@
+"""Exports whose network computes in int8: as good as their original, much smaller, and with unrounded boxes."""
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+import yaml
+from ai_edge_litert.interpreter import Interpreter
+from light_models import saved
+
+import detect
+from detect.data.shapes import write_shapes
+from detect.errors import BadInput
+from detect.exporting import run as exporting
+from detect.exporting.network import TAIL, quietly, ranges_of, trunk
+from detect.exporting.run import export
+from detect.inference.artefact import files_size
+from detect.inference.loading import load
+
+pytestmark = pytest.mark.slow
+
+SIDE = 64  # pixels
+STILL = {"mosaic": 0, "scale": [1, 1], "translate": 0, "flip_horizontal": 0, "hue": 0, "saturation": 0, "value": 0}
+FORMATS = ("openvino", "onnx", "litert")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Pictures of shapes, which are both the training and the validation split."""
+    path = write_shapes(tmp_path_factory.mktemp("shapes"), train=16, val=1, image_size=SIDE)
+    description = yaml.safe_load(path.read_text())
+    description["splits"]["val"] = description["splits"]["train"]
+    path.write_text(yaml.safe_dump(description))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(data, tmp_path_factory):
+    """A run that has learnt these pictures by heart."""
+    settings = [f"pipeline.augmentation.{name}={value}" for name, value in STILL.items()]
+    settings += [f"runs={tmp_path_factory.mktemp('runs')}", "validations=1", "optimizer.learning_rate=0.003"]
+    done = detect.train(data, "yolox-micro", epochs=60, image_size=SIDE, batch_size=16, name="learnt", set=settings)
+    assert done.scores.AP > 0.5
+    return done.folder
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def exported(folder, data, request):
+    """An export in int8 in each format."""
+    return export(folder, request.param, precision="int8", data=data)
+
+
+def test_it_is_as_good_and_much_smaller(folder, exported):
+    assert exported.folder == folder / "exports" / f"{exported.card.format}-int8"
+    assert exported.card.check.AP_of_original - 0.01 < exported.card.check.AP
+    weights = sum(4 * np.prod(weight.shape) for weight in detect.load(folder).backend.detector.weights)
+    assert files_size(exported.folder) < 0.5 * weights
+
+
+def test_weights_are_int8_in_the_file(exported):
+    read = {"openvino": openvino_arrays, "onnx": onnx_arrays, "litert": litert_arrays}[exported.card.format]
+    sizes = {dtype: sum(size for kind, size in read(exported.folder) if kind == dtype) for dtype in ("int8", "float32")}
+    assert sizes["int8"] > 5 * sizes["float32"]
+
+
+def openvino_arrays(folder):
+    """Type and number of values of each constant."""
+    model = openvino.Core().read_model(folder / f"{SIDE}x{SIDE}.xml")
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
+    return [(node.get_element_type().to_dtype().name, node.data.size) for node in nodes]
+
+
+def onnx_arrays(folder):
+    arrays = map(onnx.numpy_helper.to_array, onnx.load(folder / f"{SIDE}x{SIDE}.onnx").graph.initializer)
+    return [(array.dtype.name, array.size) for array in arrays]
+
+
+def litert_arrays(folder):
+    interpreter = Interpreter(str(folder / f"{SIDE}x{SIDE}.tflite"))
+    operations = interpreter._get_ops_details()
+    made = {index for operation in operations for index in operation["outputs"]}
+    read = {index for operation in operations for index in operation["inputs"]} - made
+    details = [tensor for tensor in interpreter.get_tensor_details() if tensor["index"] in read]
+    return [(np.dtype(tensor["dtype"]).name, int(np.prod(tensor["shape"]))) for tensor in details]
+
+
+def test_boxes_are_not_rounded(exported):
+    """Offsets in int8 would give 256 widths for each of the three strides."""
+    model, found = load(exported.folder), []
+    for image in np.random.default_rng(0).integers(0, 256, (32, 1, SIDE, SIDE, 3), np.uint8):
+        boxes = model.detect(image, confidence=0.0, iou=1.0).boxes[0]
+        found.append(boxes[(boxes[:, 0] > 0) & (boxes[:, 2] < SIDE)])  # those that are not cut off
+    widths = np.concatenate([boxes[:, 2] - boxes[:, 0] for boxes in found])
+    assert len(np.unique(widths)) > max(3 * 256, 0.8 * len(widths))
+
+
+def test_weights_alone_need_no_pictures(folder):
+    done = export(folder, "litert", precision="int8-weights")
+    assert done.folder == folder / "exports" / "litert-int8-weights"
+    assert 0 < done.card.check.score_difference < 0.2
+    sizes = dict.fromkeys(("int8", "float32"), 0)
+    for dtype, size in litert_arrays(done.folder):
+        sizes[dtype] = sizes.get(dtype, 0) + size
+    assert sizes["int8"] > 5 * sizes["float32"]
+
+
+@pytest.mark.parametrize("format", ["openvino", "onnx"])
+def test_a_fixed_number_of_images(folder, data, format, tmp_path):
+    """16 pictures are shown three at a time."""
+    done = export(folder, format, precision="int8", batch=3, data=data, out=tmp_path / "three")
+    assert done.card.check.AP_of_original - 0.01 < done.card.check.AP
+
+
+def test_what_int8_needs(tmp_path, monkeypatch):
+    model = saved("yolox-micro", tmp_path / "model")
+    with pytest.raises(BadInput, match=r"int8 is calibrated on pictures .* --data"):
+        export(model, "onnx", precision="int8")
+    with pytest.raises(BadInput, match=r"no int8-weights for onnx: .*litert has float32, float16, int8, int8-weights"):
+        export(model, "onnx", precision="int8-weights")
+    monkeypatch.setattr(exporting, "QUANTISERS", {**exporting.QUANTISERS, "openvino": ("no_such_package",)})
+    with pytest.raises(BadInput, match="Export to openvino needs no_such_package"):
+        export(model, precision="int8", data=tmp_path)
+    export(model)  # nothing else needs it
+
+
+def test_the_trunk_ends_before_the_heads():
+    """a, a sum, b, c and d are a chain; d predicts, and what decoding makes of it goes into another product, e."""
+    inputs = {"a": [], "+": ["a"], "b": ["+"], "c": ["b"], "d": ["c"], "decoding": ["d"], "e": ["decoding"]}
+    assert TAIL == 2
+    assert trunk("abcde", inputs.__getitem__, lambda node: node == "+") == {"a", "+", "b"}
+
+
+def test_ranges():
+    """Each tensor between its own values, with zero; one of a million is an outlier."""
+    rng = np.random.default_rng(1)
+    calls = [{"x": rng.uniform(-1, 3, (500, 200)).astype(np.float32), "y": np.full(5, 2.0, np.float32)}] * 10
+    calls[0]["x"][0, 0] = 1e6
+    ranges = ranges_of(calls)
+    assert ranges["x"] == pytest.approx((-1, 3), abs=0.01)
+    assert ranges["y"] == (0, 2)
+
+
+def test_quietly(capsys):
+    with quietly():
+        print("a table")
+    print("after")
+    assert capsys.readouterr().out == "after\n"
