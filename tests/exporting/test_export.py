@@ -244,7 +244,7 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(run, data=tmp_path / "nowhere", say=pytest.fail)
     with pytest.raises(BadInput, match="Image size 100: yolox-micro takes multiples of 32 from 64 on"):
         export(run, image_size=100)
-    with pytest.raises(BadInput, match="There is no float16 for stablehlo: .*; stablehlo has float32"):
+    with pytest.raises(BadInput, match=r"There is no float16 for stablehlo: .*; stablehlo has float32"):
         export(run, "stablehlo", precision="float16")
     with pytest.raises(BadInput, match="litert takes one image after the other"):
         export(run, "litert", batch=4)

@@ -1,0 +1,27 @@
+"""Every family in every format and precision, with a model that has learnt something: what an export loses shows."""
+
+import pytest
+from light_models import FIRST
+from trained_models import learn
+
+from detect.exporting.check import AP_LOSS
+from detect.exporting.run import PRECISIONS, export
+
+pytestmark = pytest.mark.slow
+
+LEAST = 0.3  # AP of the original
+UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
+    folder, data = learn(name, tmp_path)
+    for format, precisions in PRECISIONS.items():
+        for precision in precisions:
+            check = export(folder, format, precision=precision, data=data).card.check
+            assert check.AP_of_original > LEAST
+            assert 100 * (check.AP_of_original - check.AP) <= AP_LOSS[precision], (format, precision)
+            if precision == "float32":
+                assert check.unmatched <= UNEQUAL * check.detections, format
+                assert check.box_difference < 0.05
+                assert check.score_difference < 1e-4
