@@ -18,9 +18,8 @@ JOINS = (
 def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
     """The model with int8 weights, a scale a channel, and int8 inputs of the products in its trunk.
 
-    What they give is float32, so activations are computed in it: on YOLOX-micro, int8 there costs 0.7 points of AP. With
-    the heads in int8 too, either some models or others lose points, by how outliers are treated: up to 1.1 with ranges
-    between the extremes, 6 with those of most pictures.
+    What they give is float32, so activations are computed in it: on YOLOX-micro, int8 there costs 0.7 points of AP.
+    With heads in int8, some models lose a point with ranges between the extremes, others 6 without the outliers.
 
     Args:
         model: in float32.
