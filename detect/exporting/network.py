@@ -11,7 +11,7 @@ import numpy as np
 
 Calls = Sequence[dict[str, np.ndarray]]  # inputs by name, for one picture after the other
 
-TAIL = 2  # products with weights on each way to a prediction that count as its head
+TAIL = 3  # products with weights on each way to a prediction that count as its head
 
 Node = TypeVar("Node", bound=Hashable)
 

@@ -90,7 +90,7 @@ def test_it_is_as_good_and_much_smaller(folder, exported):
 def test_weights_are_int8_in_the_file(exported):
     read = {"openvino": openvino_arrays, "onnx": onnx_arrays, "litert": litert_arrays}[exported.card.format]
     sizes = {dtype: sum(size for kind, size in read(exported.folder) if kind == dtype) for dtype in ("int8", "float32")}
-    assert sizes["int8"] > 5 * sizes["float32"]
+    assert sizes["int8"] > 2 * sizes["float32"]
 
 
 def openvino_arrays(folder):
@@ -130,7 +130,7 @@ def test_weights_alone_need_no_pictures(folder):
     sizes = dict.fromkeys(("int8", "float32"), 0)
     for dtype, size in litert_arrays(done.folder):
         sizes[dtype] = sizes.get(dtype, 0) + size
-    assert sizes["int8"] > 5 * sizes["float32"]
+    assert sizes["int8"] > 2 * sizes["float32"]
 
 
 @pytest.mark.parametrize("format", ["openvino", "onnx"])
@@ -155,8 +155,8 @@ def test_what_int8_needs(tmp_path, monkeypatch):
 def test_the_trunk_ends_before_the_heads():
     """a, a sum, b, c and d are a chain; d predicts, and what decoding makes of it goes into another product, e."""
     inputs = {"a": [], "+": ["a"], "b": ["+"], "c": ["b"], "d": ["c"], "decoding": ["d"], "e": ["decoding"]}
-    assert TAIL == 2
-    assert trunk("abcde", inputs.__getitem__, lambda node: node == "+") == {"a", "+", "b"}
+    assert TAIL == 3
+    assert trunk("abcde", inputs.__getitem__, lambda node: node == "+") == {"a", "+"}
 
 
 def test_ranges_hold_all_values_and_zero():
