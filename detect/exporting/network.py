@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -12,9 +11,7 @@ import numpy as np
 
 Calls = Sequence[dict[str, np.ndarray]]  # inputs by name, for one picture after the other
 
-SAMPLE = 2048  # values of a tensor that each picture gives
-TAIL = 2  # products with weights on each way to a prediction that count as its head
-CUT = 1e-5  # share of them at either end that may lie outside of the range
+TAIL = 3  # products with weights on each way to a prediction that count as its head
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -54,19 +51,19 @@ def _before(products: set[Node], inputs: Callable[[Node], Iterable[Node]], joins
 
 
 def ranges_of(calls: Iterable[Mapping[str, np.ndarray]]) -> dict[str, tuple[float, float]]:
-    """Between which values each tensor lies, zero included, but for the outliers.
+    """Between which values each tensor lies, zero included.
 
-    On YOLOX-micro, all values between the extremes cost a point of AP more than these ranges.
+    Outliers count: without the heads, cutting off 1 value of 100,000 costs some models a point of AP and gives none.
 
     Args:
         calls: the tensors by name, float32 of any shape, for one picture after the other.
     """
-    rng, samples = np.random.default_rng(0), defaultdict(list)
+    ranges: dict[str, tuple[float, float]] = {}
     for tensors in calls:
         for name, values in tensors.items():
-            samples[name].append(values.reshape(-1)[rng.integers(0, values.size, SAMPLE)])
-    ranges = {name: np.quantile(np.concatenate(parts), [CUT, 1 - CUT]) for name, parts in samples.items()}
-    return {name: (min(float(low), 0.0), max(float(high), 0.0)) for name, (low, high) in ranges.items()}
+            low, high = ranges.get(name, (0.0, 0.0))
+            ranges[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return ranges
 
 
 @contextlib.contextmanager
