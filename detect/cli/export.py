@@ -21,8 +21,8 @@ def export(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of the weights: float32; float16, half the file; int8, about a quarter, computed in int8, by --data; "
-            "int8-weights, a quarter without data, only litert."
+            help="Of the weights: float32; float16, half the file; int8, less, computed in int8, needs --data; "
+            "int8-weights, a quarter, without data, only litert."
         ),
     ] = "float32",
     image_size: Annotated[

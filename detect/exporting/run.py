@@ -93,8 +93,8 @@ def export(
     Args:
         model: a run folder or a model folder.
         format: what runs it.
-        precision: of the weights in the file, which float16 halves and int8 quarters. With int8 the network computes
-            in it too, calibrated on pictures of the data. LiteRT also has int8-weights, which needs no pictures.
+        precision: of the weights in the file, which float16 halves; int8 is smaller still. With int8 the network
+            computes in it too, calibrated on pictures of the data. LiteRT also has int8-weights, without data.
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         batch: images of a call, for clients that want a fixed number; by default any, with LiteRT and StableHLO 1.
         dynamic: also for videos that are upright, 4:3 or 3:2; without it for squares and 16:9. Others are padded.
