@@ -1,4 +1,4 @@
-"""Small models of every family that have learnt a few pictures by heart, so that whatever an export loses shows in AP."""
+"""Small models of every family that have learnt a few pictures by heart: what an export loses shows in their AP."""
 
 from pathlib import Path
 

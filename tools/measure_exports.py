@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from light_models import FIRST  # noqa: E402
 from trained_models import learn  # noqa: E402
 
-from detect.errors import RunFailure  # noqa: E402
+from detect.errors import DetectError  # noqa: E402
 from detect.exporting.check import AP_LOSS  # noqa: E402
 from detect.exporting.run import PRECISIONS, export  # noqa: E402
 
@@ -49,8 +49,8 @@ def measure(name: str) -> list[str]:
         cells, original = [], ""
         for format, precision in KINDS:
             try:
-                check = export(run, format, precision=precision, data=data).card.check
-            except RunFailure as error:
+                check = export(run, format, precision=precision, data=data, max_ap_loss=100).card.check
+            except DetectError as error:
                 cells.append(f"no: {error}".replace(folder, "").replace("|", "/"))
                 continue
             assert check
@@ -69,8 +69,10 @@ def page(rows: list[list[str]]) -> str:
 # What can be exported
 
 The smallest model of each family, made smaller still, has learnt 16 pictures by heart and was exported in every way
-that there is. Its AP in points, and what the export has more or less, run by its own runtime on the same pictures. The
-most that may be lost by default: {bounds}. A test asserts it for every cell.
+that there is. Its AP in points, and what the export has more or less, run by its own runtime on the same pictures. What
+`detect export` lets an export lose by default: {bounds}.
+
+Models that know their pictures by heart, with boxes exact to a fraction of a pixel, lose more by int8 than others do.
 
 {table}
 

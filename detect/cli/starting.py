@@ -1,12 +1,14 @@
 """Importing TensorFlow without the lines that its C++ part writes before anyone can tell it not to."""
 
 import gc
+import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from detect.cli.printing import say
+from detect.errors import BadInput
 
 # New objects after which Python looks for garbage. With its own 700, a sixth of the time until the first prediction
 # goes into looking through TensorFlow's modules and graphs, none of which is ever garbage.
@@ -14,7 +16,16 @@ GARBAGE_THRESHOLD = 50_000
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and find its devices. Its notices are shown only where a GPU is there and cannot be used."""
+    """Import TensorFlow and find its devices. Its notices are shown only where a GPU is there and cannot be used.
+
+    Raises:
+        BadInput: it is not installed, as where only exports are to be run.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise BadInput(
+            "This needs tensorflow, which is not installed. Run: pip install tensorflow keras. "
+            "`detect predict` goes without it where it is given an export."
+        )
     gc.disable()
     with _standard_error_in_file() as notices:
         import tensorflow as tf

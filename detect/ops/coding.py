@@ -34,9 +34,10 @@ def decode_deltas(
 ) -> tf.Tensor:
     """Boxes [..., 4] from anchors and the deltas of `encode_deltas`; log ratios above `clip` are cut to it."""
     anchor_centre, anchor_size = _centre_and_size(anchors)
-    deltas = deltas / tf.constant(weights, deltas.dtype)
-    centre = anchor_centre + deltas[..., :2] * anchor_size
-    half = 0.5 * anchor_size * tf.exp(tf.minimum(deltas[..., 2:], clip))
+    shift, ratio = tf.split(deltas, 2, axis=-1)  # before the division: OpenVINO 2026.4 cannot slice quotients in int8
+    shift, ratio = (part / tf.constant(by, part.dtype) for part, by in ((shift, weights[:2]), (ratio, weights[2:])))
+    centre = anchor_centre + shift * anchor_size
+    half = 0.5 * anchor_size * tf.exp(tf.minimum(ratio, clip))
     return tf.concat([centre - half, centre + half], axis=-1)
 
 

@@ -1,88 +1,52 @@
 """Exports whose network computes in int8: as good as their original, much smaller, and with unrounded boxes."""
 
-import keras
 import numpy as np
 import onnx
 import openvino
 import pytest
-import tensorflow as tf
-import yaml
 from ai_edge_litert.interpreter import Interpreter
-from light_models import create_light, saved
+from light_models import saved
+from trained_models import learn
 
 import detect
-from detect.data.description import open_dataset
-from detect.data.images import read_image
-from detect.data.shapes import CLASSES, write_shapes
 from detect.errors import BadInput
 from detect.exporting import run as exporting
 from detect.exporting.network import TAIL, quietly, ranges_of, trunk
 from detect.exporting.run import export
 from detect.inference.artefact import files_size
 from detect.inference.loading import load
-from detect.models.card import ModelCard
-from detect.models.detector import losses_and_gradients
-from detect.models.saving import save
-from detect.structures import Targets
 
 pytestmark = pytest.mark.slow
 
 SIDE = 64  # pixels
-PICTURES, STEPS = 16, 150
 FORMATS = ("openvino", "onnx", "litert")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Pictures of shapes, which are both the training and the validation split."""
-    path = write_shapes(tmp_path_factory.mktemp("shapes"), train=PICTURES, val=1, image_size=SIDE)
-    description = yaml.safe_load(path.read_text())
-    description["splits"]["val"] = description["splits"]["train"]
-    path.write_text(yaml.safe_dump(description))
-    return path
+def learnt(tmp_path_factory):
+    """A run folder, and the data that its model has learnt by heart."""
+    return learn("yolox-micro", tmp_path_factory.mktemp("learnt"))
 
 
 @pytest.fixture(scope="module")
-def folder(data, tmp_path_factory):
-    """A model that has learnt these pictures by heart."""
-    detector, (images, targets) = create_light("yolox-micro"), batch_of(open_dataset(data).splits["train"])
-    detector(images)
-    rate = keras.optimizers.schedules.CosineDecay(5e-4, STEPS, warmup_target=5e-3, warmup_steps=20)
-    optimizer = keras.optimizers.Adam(rate)
-    optimizer.build(detector.trainable_variables)
-
-    @tf.function
-    def step():
-        _, gradients = losses_and_gradients(detector, images, targets)
-        optimizer.apply_gradients(zip(gradients, detector.trainable_variables, strict=True))
-
-    for _ in range(STEPS):
-        step()
-    config, ids = detector.config.model_dump(), tuple(range(1, len(CLASSES) + 1))
-    card = ModelCard(model="yolox-micro", config=config, classes=CLASSES, category_ids=ids, image_size=SIDE)
-    folder = tmp_path_factory.mktemp("model")
-    save(detector, card, folder)
-    assert detect.evaluate(folder, data).AP > 0.4
-    return folder
+def folder(learnt):
+    return learnt[0]
 
 
-def batch_of(records):
-    """All of them at once."""
-    boxes = [np.pad(record.boxes, ((0, 10 - len(record.boxes)), (0, 0))) for record in records]
-    labels = [np.pad(record.labels, (0, 10 - len(record.labels)), constant_values=-1) for record in records]
-    images = tf.stack([read_image(record.image_path) for record in records])
-    return images, Targets(tf.stack(boxes), tf.stack(labels), tf.zeros([len(labels), 10], bool))
+@pytest.fixture(scope="module")
+def data(learnt):
+    return learnt[1]
 
 
 @pytest.fixture(scope="module", params=FORMATS)
 def exported(folder, data, request):
     """An export in int8 in each format."""
-    return export(folder, request.param, precision="int8", data=data)
+    return export(folder, request.param, precision="int8", data=data, max_ap_loss=3)
 
 
 def test_it_is_as_good_and_much_smaller(folder, exported):
     assert exported.folder == folder / "exports" / f"{exported.card.format}-int8"
-    assert exported.card.check.AP_of_original - 0.01 < exported.card.check.AP
+    assert exported.card.check.AP_of_original - 0.03 < exported.card.check.AP
     weights = sum(4 * np.prod(weight.shape) for weight in detect.load(folder).backend.detector.weights)
     assert files_size(exported.folder) < 0.5 * weights
 
@@ -136,8 +100,8 @@ def test_weights_alone_need_no_pictures(folder):
 @pytest.mark.parametrize("format", ["openvino", "onnx"])
 def test_a_fixed_number_of_images(folder, data, format, tmp_path):
     """16 pictures are shown three at a time."""
-    done = export(folder, format, precision="int8", batch=3, data=data, out=tmp_path / "three")
-    assert done.card.check.AP_of_original - 0.01 < done.card.check.AP
+    done = export(folder, format, precision="int8", batch=3, data=data, max_ap_loss=3, out=tmp_path / "three")
+    assert done.card.check.AP_of_original - 0.03 < done.card.check.AP
 
 
 def test_what_int8_needs(tmp_path, monkeypatch):

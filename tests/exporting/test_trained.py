@@ -10,6 +10,9 @@ from detect.exporting.run import PRECISIONS, export
 pytestmark = pytest.mark.slow
 
 LEAST = 0.3  # AP of the original
+# Points that may be lost. In int8 a model that knows pictures of 64 pixels by heart, with boxes exact to a fraction of a
+# pixel, loses more than one that has learnt what objects look like.
+MOST = {**AP_LOSS, "int8": 3.0, "int8-weights": 3.0}
 UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
 
 
@@ -18,9 +21,9 @@ def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
     folder, data = learn(name, tmp_path)
     for format, precisions in PRECISIONS.items():
         for precision in precisions:
-            check = export(folder, format, precision=precision, data=data).card.check
+            check = export(folder, format, precision=precision, data=data, max_ap_loss=MOST[precision]).card.check
             assert check.AP_of_original > LEAST
-            assert 100 * (check.AP_of_original - check.AP) <= AP_LOSS[precision], (format, precision)
+            assert 100 * (check.AP_of_original - check.AP) <= MOST[precision], (format, precision)
             if precision == "float32":
                 assert check.unmatched <= UNEQUAL * check.detections, format
                 assert check.box_difference < 0.05
