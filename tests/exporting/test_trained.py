@@ -10,8 +10,8 @@ from detect.exporting.run import PRECISIONS, export
 pytestmark = pytest.mark.slow
 
 LEAST = 0.3  # AP of the original
-# Points that may be lost. In int8 a model that knows pictures of 64 pixels by heart, with boxes exact to a fraction of a
-# pixel, loses more than one that has learnt what objects look like.
+# Points that may be lost. In int8 a model that knows pictures of 64 pixels by heart, with boxes exact to a fraction of
+# a pixel, loses more than one that has learnt what objects look like.
 MOST = {**AP_LOSS, "int8": 3.0, "int8-weights": 3.0}
 UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
 
