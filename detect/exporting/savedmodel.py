@@ -4,25 +4,26 @@ Its signatures:
 
 - `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
   `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
-  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, and boxes
-  of one class overlap no more than the model's `iou` says.
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, or what the
+  card has for their class, and boxes of one class overlap no more than the model's `iou` says.
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
 """
 
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from detect.exporting.encoded_pictures import read_pictures
 from detect.exporting.job import Job
 from detect.inference.artefact import Canvas
+from detect.inference.predictor import CONFIDENCE
 from detect.inference.savedmodel_backend import VERSION, signature_name
 from detect.inference.tensorflow_backend import predict_step
 from detect.ops.compiling import tracing_for_export
 
-CONFIDENCE = 0.25  # least score for encoded pictures, as of `Model.predict`
 TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
 
 
@@ -65,15 +66,31 @@ def _bytes_step(
 ) -> tf.types.experimental.PolymorphicFunction:
     """Encoded pictures to their detections, by the step for squares."""
     names = tf.constant(["", *job.card.classes])
-    thresholds = tf.constant(CONFIDENCE), tf.constant(job.export.iou)
+    least = np.array([job.card.confidences.get(name, CONFIDENCE) for name in job.card.classes], np.float32)
+    thresholds = tf.constant(least.min()), tf.constant(job.export.iou)
 
     def bytes_step(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         placed = read_pictures(image_bytes, job.card.fit, job.card.image_size, job.dtype)
-        found = images_step(placed.images, placed.extents, *thresholds)
+        found = _above(images_step(placed.images, placed.extents, *thresholds), least)
         boxes = placed.to_source(found["boxes"])
         return {**found, "boxes": boxes, "class_names": tf.gather(names, found["labels"] + 1)}
 
     return tf.function(bytes_step, [tf.TensorSpec([job.export.batch], tf.string, "image_bytes")], autograph=False)
+
+
+def _above(found: dict[str, tf.Tensor], least: np.ndarray) -> dict[str, tf.Tensor]:
+    """Detections whose scores are above the `least` [K] of their class, still best first and then padding."""
+    labels = found["labels"]
+    stays = (labels >= 0) & (found["scores"] > tf.gather(least, tf.maximum(labels, 0)))
+    order = tf.argsort(tf.cast(~stays, tf.int32), axis=1, stable=True)
+    boxes, scores, labels, stays = (
+        tf.gather(values, order, batch_dims=1) for values in (found["boxes"], found["scores"], labels, stays)
+    )
+    return {
+        "boxes": tf.where(stays[..., None], boxes, 0.0),
+        "scores": tf.where(stays, scores, 0.0),
+        "labels": tf.where(stays, labels, -1),
+    }
 
 
 def _forget_gradients(path: Path) -> None:

@@ -13,22 +13,21 @@ import tensorflow as tf
 from light_models import saved
 
 from detect.data.shapes import CLASSES
-from detect.exporting import savedmodel
 from detect.exporting.run import export
 from detect.inference.loading import load
 
 pytestmark = pytest.mark.slow
 
 SERVING = Path(__file__).parents[2] / "docs" / "serving.md"
-CONFIDENCE = 1e-4  # which all scores of the small model exceed
+NEVER, *OTHERS = CLASSES
+LEAST = {NEVER: 1.0, **dict.fromkeys(OTHERS, 1e-4)}  # all scores of the small model exceed the lower one
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """An export of a small model, at a low confidence."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(savedmodel, "CONFIDENCE", CONFIDENCE)
-        return export(saved("yolox-micro", tmp_path_factory.mktemp("saved") / "model", image_size=96), "savedmodel")
+    """An export of a small model, at low confidences but for one class."""
+    folder = saved("yolox-micro", tmp_path_factory.mktemp("saved") / "model", image_size=96)
+    return export(folder, "savedmodel", class_confidence=LEAST)
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +51,33 @@ def test_encoded_pictures_give_what_predict_gives(exported, pictures):
     found = run_model(exported, files)
     assert found["boxes"].shape == (3, 100, 4)
     assert found["labels"].dtype == np.int32
-    for row, result in enumerate(load(exported.folder).predict(files, CONFIDENCE)):
-        np.testing.assert_allclose(found["scores"][row], result.scores, atol=1e-4)
-        apart = np.abs(found["boxes"][row][:, None] - result.boxes).max(axis=-1)
-        apart[found["labels"][row][:, None] != result.labels] = np.inf
+    for row, result in enumerate(load(exported.folder).predict(files)):
+        real = found["labels"][row] >= 0
+        boxes, scores, labels = (found[name][row][real] for name in ("boxes", "scores", "labels"))
+        count = min(len(labels), len(result))
+        assert count > 30
+        assert max(len(labels), len(result)) <= count + 3  # of the hundred best, those of the other class are left out
+        assert not real[len(labels) :].any()
+        assert CLASSES.index(NEVER) not in labels
+        np.testing.assert_allclose(scores[:count], result.scores[:count], atol=1e-4)
+        apart = np.abs(boxes[:, None] - result.boxes).max(axis=-1)
+        apart[labels[:, None] != result.labels] = np.inf
         # Pictures may differ by a level, so nearly equal scores may change places, and cross the end of the list.
         assert np.median(apart.min(axis=1)) < 0.01
         assert (apart.min(axis=1) < 0.1).mean() >= 0.95
-        np.testing.assert_array_equal(found["class_names"][row].astype(str), np.array(CLASSES)[found["labels"][row]])
+        names = found["class_names"][row]
+        np.testing.assert_array_equal(names[real].astype(str), np.array(CLASSES)[labels])
+        assert set(names[~real]) <= {b""}
 
 
 def test_a_picture_of_the_right_size_gives_the_same_exactly(exported, pictures):
     found = run_model(exported, [pictures / "same.jpg"])
-    (result,) = load(exported.folder).predict(pictures / "same.jpg", CONFIDENCE)
-    np.testing.assert_array_equal(found["labels"][0], result.labels)
-    np.testing.assert_allclose(found["boxes"][0], result.boxes, atol=1e-3)
-    np.testing.assert_allclose(found["scores"][0], result.scores, atol=1e-6)
+    (result,) = load(exported.folder).predict(pictures / "same.jpg")
+    count = len(result)
+    assert not (found["labels"][0, count:] >= 0).any()
+    np.testing.assert_array_equal(found["labels"][0, :count], result.labels)
+    np.testing.assert_allclose(found["boxes"][0, :count], result.boxes, atol=1e-3)
+    np.testing.assert_allclose(found["scores"][0, :count], result.scores, atol=1e-6)
 
 
 def test_where_nothing_is_found(tmp_path, pictures):
@@ -96,6 +106,6 @@ def test_the_client_of_the_documents(exported, pictures, tmp_path):
     words = [sys.executable, "-I", "-c", program]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
-    assert len(lines) == 100
+    assert 30 < len(lines) <= 100
     assert lines[0].split()[0] in CLASSES
     assert "custom gradient" not in done.stderr
