@@ -117,10 +117,7 @@ def export(
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
-    own_place = exports_folder(folder) / (kind if bits == "float32" else f"{kind}-{bits}")
-    target = own_place if out is None else Path(out)
-    if not is_free(target, EXPORT_CARD):
-        raise BadInput(f"{target} is there and is no export. Give another folder.")
+    target = _target(folder, kind, bits, out)
     # What is wrong with the data is said before the work.
     dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
     detector, card = open_model(folder)
@@ -153,6 +150,15 @@ def export(
     if check.fault:
         raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
     return Exported(target, export_card, files_size(target))
+
+
+def _target(folder: Path, kind: Format, precision: Precision, out: str | Path | None) -> Path:
+    """The folder that the export of the model in `folder` becomes."""
+    own_place = exports_folder(folder) / (kind if precision == "float32" else f"{kind}-{precision}")
+    target = own_place if out is None else Path(out)
+    if not is_free(target, EXPORT_CARD):
+        raise BadInput(f"{target} is there and is no export. Give another folder.")
+    return target
 
 
 def _check_packages(kind: Format, precision: Precision) -> None:
