@@ -63,6 +63,9 @@ def measure(name: str) -> list[str]:
 
 def page(rows: list[list[str]]) -> str:
     table = "\n".join("| " + " | ".join(line) + " |" for line in (HEADER, ["---"] * len(HEADER), *rows))
+    names = {row[0] for row in rows}
+    missing = ", ".join(name for name in FIRST if name not in names)
+    not_yet = f"\nNot measured yet: {missing}.\n" if missing else ""
     bounds = ", ".join(f"{precision} {most:g}" for precision, most in AP_LOSS.items())
     return f"""<!-- Written by tools/measure_exports.py: measure again instead of editing. -->
 
@@ -75,7 +78,7 @@ that there is. Its AP in points, and what the export has more or less, run by it
 Models that know their pictures by heart, with boxes exact to a fraction of a pixel, lose more by int8 than others do.
 
 {table}
-
+{not_yet}
 - An export is for one size of images, and with `--dynamic` for those of all usual shapes of videos: anchors and points
   are constants of a size.
 - `litert` takes one image a call, because LiteRT's suppression does; `stablehlo` a fixed number, 1 by default.

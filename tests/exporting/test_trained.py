@@ -20,6 +20,7 @@ LEAST = 0.3  # AP of the original
 # Points that may be lost. In int8 a model that knows pictures of 64 pixels by heart, with boxes exact to a fraction of
 # a pixel, loses more than one that has learnt what objects look like.
 MOST = {**AP_LOSS, "int8": 3.0, "int8-weights": 3.0}
+IN_INT8 = ("yolox-micro", "ssdlite-mobilenetv3", "ssd-vgg16")  # the others have not been measured, see docs/exports.md
 UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
 
 
@@ -28,6 +29,8 @@ def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
     folder, data = learn(name, tmp_path)
     for format, precisions in PRECISIONS.items():
         for precision in precisions:
+            if precision.startswith("int8") and name not in IN_INT8:
+                continue
             out = tmp_path / f"{format}-{precision}"
             words = ["export", folder, "--format", format, "--precision", precision, "--data", data, "--out", out]
             command = [sys.executable, "-m", "detect", *words, "--max-ap-loss", str(MOST[precision])]
