@@ -12,10 +12,10 @@ from detect.structures import Detections
 
 SAME = 0.9  # boxes of one class that overlap by this are the same detection
 ROUNDS = 15  # of each, by turns, for the time of an image
-# Where there is no data to score: how far scores of the same detection may be apart, and which share of detections may
+# Where there is no data to score, which int8 must have: how far scores of the same detection may be apart, and which share of detections may
 # have no partner.
-SCORE_TOLERANCE: dict[Precision, float] = {"float32": 1e-3, "float16": 0.05, "int8": 0.2, "int8-weights": 0.2}
-UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8": 0.5, "int8-weights": 0.5}
+SCORE_TOLERANCE: dict[Precision, float] = {"float32": 1e-3, "float16": 0.05, "int8-weights": 0.1}
+UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8-weights": 0.25}
 # With data: the most AP that may be lost, in points of 100.
 AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "int8": 1.0, "int8-weights": 1.0}
 

@@ -19,7 +19,8 @@ from detect.inference.loading import load
 pytestmark = pytest.mark.slow
 
 SIDE = 64  # pixels
-FORMATS = ("openvino", "onnx", "litert")
+# Formats, and the AP that this model may lose: 0.0033, 0.0057 and 0.0101 were seen. ONNX has 7 bits of weights.
+MOST_LOST = {"openvino": 0.01, "litert": 0.01, "onnx": 0.015}
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +39,15 @@ def data(learnt):
     return learnt[1]
 
 
-@pytest.fixture(scope="module", params=FORMATS)
+@pytest.fixture(scope="module", params=MOST_LOST)
 def exported(folder, data, request):
     """An export in int8 in each format."""
-    return export(folder, request.param, precision="int8", data=data, max_ap_loss=3)
+    return export(folder, request.param, precision="int8", data=data, max_ap_loss=100 * MOST_LOST[request.param])
 
 
 def test_it_is_as_good_and_much_smaller(folder, exported):
     assert exported.folder == folder / "exports" / f"{exported.card.format}-int8"
-    assert exported.card.check.AP_of_original - 0.03 < exported.card.check.AP
+    assert exported.card.check.AP_of_original - MOST_LOST[exported.card.format] < exported.card.check.AP
     weights = sum(4 * np.prod(weight.shape) for weight in detect.load(folder).backend.detector.weights)
     assert files_size(exported.folder) < 0.5 * weights
 
@@ -90,7 +91,7 @@ def test_boxes_are_not_rounded(exported):
 def test_weights_alone_need_no_pictures(folder):
     done = export(folder, "litert", precision="int8-weights")
     assert done.folder == folder / "exports" / "litert-int8-weights"
-    assert 0 < done.card.check.score_difference < 0.2
+    assert 0 < done.card.check.score_difference < 0.1
     sizes = dict.fromkeys(("int8", "float32"), 0)
     for dtype, size in litert_arrays(done.folder):
         sizes[dtype] = sizes.get(dtype, 0) + size

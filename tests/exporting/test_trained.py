@@ -17,9 +17,15 @@ from detect.inference.artefact import load_export_card
 pytestmark = pytest.mark.slow
 
 LEAST = 0.3  # AP of the original
-# Points that may be lost. In int8 a model that knows pictures of 64 pixels by heart, with boxes exact to a fraction of
-# a pixel, loses more than one that has learnt what objects look like.
-MOST = {**AP_LOSS, "int8": 3.0, "int8-weights": 3.0}
+# What is rejected, because it loses more than a point: these models know small pictures by heart, with boxes exact to a
+# fraction of a pixel, which int8 is not.
+TOO_ROUGH = {
+    ("yolox-micro", "onnx", "int8"),
+    ("ssdlite-mobilenetv3", "openvino", "int8"),
+    ("ssdlite-mobilenetv3", "onnx", "int8"),
+    *(("ssd-vgg16", format, "int8") for format in ("openvino", "onnx", "litert")),
+    ("ssd-vgg16", "litert", "int8-weights"),
+}
 IN_INT8 = ("yolox-micro", "ssdlite-mobilenetv3", "ssd-vgg16")  # the others have not been measured, see docs/exports.md
 UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
 
@@ -33,12 +39,12 @@ def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
                 continue
             out = tmp_path / f"{format}-{precision}"
             words = ["export", folder, "--format", format, "--precision", precision, "--data", data, "--out", out]
-            command = [sys.executable, "-m", "detect", *words, "--max-ap-loss", str(MOST[precision])]
-            done = subprocess.run(command, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr[-2000:]
-            check = load_export_card(out).check
+            done = subprocess.run([sys.executable, "-m", "detect", *words], capture_output=True, text=True)
+            delivered = done.returncode == 0
+            assert delivered or (name, format, precision) in TOO_ROUGH, done.stderr[-2000:]
+            check = load_export_card(out if delivered else out.with_name(f"{out.name}.rejected")).check
             assert check.AP_of_original > LEAST
-            assert 100 * (check.AP_of_original - check.AP) <= MOST[precision], (format, precision)
+            assert (100 * (check.AP_of_original - check.AP) <= AP_LOSS[precision]) == delivered
             if precision == "float32":
                 assert check.unmatched <= UNEQUAL * check.detections, format
                 assert check.box_difference < 0.05
