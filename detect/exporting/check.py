@@ -12,8 +12,8 @@ from detect.structures import Detections
 
 SAME = 0.9  # boxes of one class that overlap by this are the same detection
 ROUNDS = 15  # of each, by turns, for the time of an image
-# Where there is no data to score, which int8 must have: how far scores of the same detection may be apart, and which share of detections may
-# have no partner.
+# Where there is no data to score, which int8 must have: how far scores of the same detection may be apart, and which
+# share of detections may have no partner.
 SCORE_TOLERANCE: dict[Precision, float] = {"float32": 1e-3, "float16": 0.05, "int8-weights": 0.1}
 UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8-weights": 0.25}
 # With data: the most AP that may be lost, in points of 100.

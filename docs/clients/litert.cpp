@@ -5,7 +5,6 @@
 //
 // Prints a line for each object: label, score, x1, y1, x2, y2 in pixels of the picture. Names are in model.json.
 
-#include <cstdio>
 #include <cstring>
 #include <map>
 
@@ -109,7 +108,7 @@ class Detector {
   std::vector<LiteRtTensorBuffer> inputs_, outputs_;
 };
 
-int run(const std::string& model, int side, const std::string& path, float confidence) {
+void run(const std::string& model, int side, const std::string& path, float confidence) {
   const Picture picture = read_ppm(path);
   const float scale = letterbox_scale(picture, side);
   const std::vector<uint8_t> images = letterbox(picture, side);
@@ -125,23 +124,7 @@ int run(const std::string& model, int side, const std::string& path, float confi
 
   const auto boxes = detector.read<float>("boxes"), scores = detector.read<float>("scores");
   const auto labels = detector.read<int32_t>("labels");
-  for (size_t row = 0; row < labels.size() && labels[row] >= 0; ++row) {  // best first, then padding
-    const float* box = boxes.data() + 4 * row;
-    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", labels[row], scores[row], box[0] / scale, box[1] / scale,
-                box[2] / scale, box[3] / scale);
-  }
-  return 0;
+  print_objects(boxes.data(), scores.data(), labels.data(), labels.size(), scale);
 }
 
-int main(int count, char** words) {
-  if (count < 4) {
-    std::fprintf(stderr, "usage: %s MODEL.tflite SIDE PICTURE.ppm [CONFIDENCE]\n", words[0]);
-    return 2;
-  }
-  try {
-    return run(words[1], std::stoi(words[2]), words[3], count > 4 ? std::stof(words[4]) : 0.25f);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-}
+int main(int count, char** words) { return run_client(count, words, run); }

@@ -7,8 +7,6 @@
 
 #include <onnxruntime_cxx_api.h>
 
-#include <cstdio>
-
 #include "picture.h"
 
 template <typename T>
@@ -17,7 +15,7 @@ Ort::Value tensor(T* values, size_t count, const std::vector<int64_t>& shape) {
   return Ort::Value::CreateTensor<T>(memory, values, count, shape.data(), shape.size());
 }
 
-int run(const std::string& model, int side, const std::string& path, float confidence) {
+void run(const std::string& model, int side, const std::string& path, float confidence) {
   const Picture picture = read_ppm(path);
   const float scale = letterbox_scale(picture, side);
   std::vector<uint8_t> images = letterbox(picture, side);
@@ -39,23 +37,7 @@ int run(const std::string& model, int side, const std::string& path, float confi
   const auto* scores = found[1].GetTensorData<float>();
   const auto* labels = found[2].GetTensorData<int32_t>();
   const size_t count = found[2].GetTensorTypeAndShapeInfo().GetElementCount();
-  for (size_t row = 0; row < count && labels[row] >= 0; ++row) {  // best first, then padding
-    const float* box = boxes + 4 * row;
-    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", labels[row], scores[row], box[0] / scale, box[1] / scale,
-                box[2] / scale, box[3] / scale);
-  }
-  return 0;
+  print_objects(boxes, scores, labels, count, scale);
 }
 
-int main(int count, char** words) {
-  if (count < 4) {
-    std::fprintf(stderr, "usage: %s MODEL.onnx SIDE PICTURE.ppm [CONFIDENCE]\n", words[0]);
-    return 2;
-  }
-  try {
-    return run(words[1], std::stoi(words[2]), words[3], count > 4 ? std::stof(words[4]) : 0.25f);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-}
+int main(int count, char** words) { return run_client(count, words, run); }

@@ -1,9 +1,10 @@
-// What both C++ clients need of pictures: reading one, and bringing it to the square that a model takes.
+// What both C++ clients share: a picture, brought to the square that a model takes, and what was found on it.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -56,4 +57,27 @@ inline std::vector<uint8_t> letterbox(const Picture& picture, int side) {
     }
   }
   return square;
+}
+
+// A line for each of `count` objects, best first; those with label -1 are padding. Boxes are of the square.
+inline void print_objects(const float* boxes, const float* scores, const int32_t* labels, size_t count, float scale) {
+  for (size_t row = 0; row < count && labels[row] >= 0; ++row, boxes += 4) {
+    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", labels[row], scores[row], boxes[0] / scale, boxes[1] / scale,
+                boxes[2] / scale, boxes[3] / scale);
+  }
+}
+
+// The command line of a client: a model, the side of its square, a picture, and the least score.
+inline int run_client(int count, char** words, void (*run)(const std::string&, int, const std::string&, float)) {
+  if (count < 4) {
+    std::fprintf(stderr, "usage: %s MODEL SIDE PICTURE.ppm [CONFIDENCE]\n", words[0]);
+    return 2;
+  }
+  try {
+    run(words[1], std::stoi(words[2]), words[3], count > 4 ? std::stof(words[4]) : 0.25f);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
 }
