@@ -4,7 +4,7 @@ Its signatures:
 
 - `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
   `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
-  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above `CONFIDENCE`, or what the
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above 0.25, or what the
   card has for their class, and boxes of one class overlap no more than the model's `iou` says.
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
 """
@@ -19,7 +19,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from detect.exporting.encoded_pictures import read_pictures
 from detect.exporting.job import Job
 from detect.inference.artefact import Canvas
-from detect.inference.predictor import CONFIDENCE
+from detect.inference.predictor import least_scores
 from detect.inference.savedmodel_backend import VERSION, signature_name
 from detect.inference.tensorflow_backend import predict_step
 from detect.ops.compiling import tracing_for_export
@@ -66,7 +66,7 @@ def _bytes_step(
 ) -> tf.types.experimental.PolymorphicFunction:
     """Encoded pictures to their detections, by the step for squares."""
     names = tf.constant(["", *job.card.classes])
-    least = np.array([job.card.confidences.get(name, CONFIDENCE) for name in job.card.classes], np.float32)
+    least = least_scores(job.card)
     thresholds = tf.constant(least.min()), tf.constant(job.export.iou)
 
     def bytes_step(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -31,7 +31,7 @@ class Model:
     def __init__(self, backend: BackEnd, card: ModelCard):
         self.backend = backend
         self.card = card
-        self._confidences = np.array([card.confidences.get(name, CONFIDENCE) for name in card.classes], np.float32)
+        self._confidences = least_scores(card)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -153,6 +153,11 @@ class Model:
             return " or ".join(f"[B, {height}, {width}, 3]" for height, width in self.backend.canvases)
         side, divisor, smallest = self.image_size, self.backend.size_divisor, self.backend.smallest_side
         return f"[B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on"
+
+
+def least_scores(card: ModelCard) -> np.ndarray:
+    """Float32 [K]: the least score of a detection of each class, where the user names none."""
+    return np.array([card.confidences.get(name, CONFIDENCE) for name in card.classes], np.float32)
 
 
 def _above(found: Detections, least: np.ndarray) -> Detections:
