@@ -1,4 +1,5 @@
-"""What flows through the toolkit, stage by stage: Example -> Batch(images, Targets) -> outputs -> Detections.
+"""What flows through the toolkit, stage by stage: Example -> Batch(images, Targets) -> outputs -> Candidates
+-> Detections.
 
 The legend of dimensions, used in every docstring and shape comment of the project:
 
@@ -45,6 +46,13 @@ class Batch(NamedTuple):
     images: "tf.Tensor"  # uint8 or float32 [B, H, W, 3], RGB
     targets: Targets
     indices: "tf.Tensor"  # int64 [B], position of each image in its Records; -1 pads an incomplete last batch
+
+
+class Candidates(NamedTuple):
+    """All pairs of box and class, before suppression."""
+
+    boxes: "tf.Tensor"  # float32 [B, A, 4], shared by the classes, or [B, A, K, 4], one for each
+    scores: "tf.Tensor"  # float32 [B, A, K] in 0..1
 
 
 class Detections(NamedTuple):

@@ -35,6 +35,9 @@ def export(
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Sizes for videos of all usual shapes, not only for squares and 16:9.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="End before suppression: all boxes and scores, for clients with their own.")
+    ] = False,
     class_confidence: Annotated[
         list[str] | None,
         typer.Option(metavar="CLASS=SCORE", help="Least score for a class. May be repeated. Default: 0.25."),
@@ -61,6 +64,7 @@ def export(
         image_size=image_size,
         batch=batch,
         dynamic=dynamic,
+        raw=raw,
         class_confidence=dict(map(_pair, class_confidence or ())),
         data=data,
         split=split,

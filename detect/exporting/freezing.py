@@ -1,24 +1,32 @@
-"""The predict step of a detector as a graph with its weights in it, which is what converters take."""
+"""The predict step of a detector as a graph with its weights in it, which is what converters take; and one that ends
+before suppression."""
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from detect.inference.artefact_backend import INPUTS
-from detect.inference.tensorflow_backend import predict_step
 from detect.models.detector import Detector
 from detect.ops.compiling import tracing_for_export
+from detect.structures import Candidates
 
 
-def frozen_step(
-    detector: Detector, canvas: tuple[int, int], dtype: tf.DType, batch: int | None = None, plain: bool = False
-):
-    """The step for images of one height and width, as a concrete function.
+def frozen(step: tf.types.experimental.PolymorphicFunction, plain: bool = False):
+    """The step as a concrete function.
 
-    Its inputs are `INPUTS` in order, `batch` images or any number, and its outputs `OUTPUTS`. Suppression is one
-    `CombinedNonMaxSuppression`; `plain` is for runtimes that know no such thing: one image, the simplest operations.
+    Suppression is one `CombinedNonMaxSuppression`; `plain` is for runtimes that know no such thing: one image, the
+    simplest operations.
     """
     with tracing_for_export("plain" if plain else "whole"):
-        step = predict_step(detector, *canvas, dtype, batch=batch).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(step)
-    assert tuple(tensor.op.name for tensor in frozen.inputs) == INPUTS
-    return frozen
+        return convert_variables_to_constants_v2(step.get_concrete_function())
+
+
+def candidates_step(
+    detector: Detector, canvas: tuple[int, int], dtype: tf.DType, batch: int | None, xla: bool
+) -> tf.types.experimental.PolymorphicFunction:
+    """As `predict_step`, without suppression: images, and extents where they matter, to `Candidates`."""
+
+    def step(images: tf.Tensor, extents: tf.Tensor | None = None) -> Candidates:
+        return detector.candidates(detector(images, training=False, extents=extents))
+
+    images = tf.TensorSpec([batch, *canvas, 3], dtype, name="images")
+    extents = [tf.TensorSpec([batch, 2], tf.float32, name="extents")] if detector.extents_matter else []
+    return tf.function(step, input_signature=(images, *extents), autograph=False, jit_compile=xla)

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from detect.config import to_json
-from detect.exporting.freezing import frozen_step
+from detect.exporting.freezing import candidates_step, frozen
 from detect.inference.artefact import Canvas, ExportCard, Precision
 from detect.inference.artefact_backend import INPUTS, model_file
+from detect.inference.tensorflow_backend import predict_step
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 
@@ -50,13 +51,18 @@ class Job:
     def files(
         self, suffix: str, plain: bool = False
     ) -> Iterator[tuple["tf.types.experimental.ConcreteFunction", Path, Canvas]]:
-        """The step for each canvas, see `frozen_step`, the file that it goes into, and the canvas."""
+        """The step for each canvas, see `frozen`, the file that it goes into, and the canvas."""
         for canvas in self.export.canvases:
-            path = model_file(self.folder, *canvas, suffix)
-            yield frozen_step(self.detector, canvas, self.dtype, self.export.batch, plain), path, canvas
+            yield frozen(self.step(canvas), plain), model_file(self.folder, *canvas, suffix), canvas
+
+    def step(self, canvas: Canvas, xla: bool = False) -> "tf.types.experimental.PolymorphicFunction":
+        """For images of this height and width: `INPUTS` to `OUTPUTS`, or some of them to `Candidates`."""
+        if self.export.suppression is not None:
+            return candidates_step(self.detector, canvas, self.dtype, self.export.batch, xla)
+        return predict_step(self.detector, *canvas, self.dtype, xla, self.export.batch)
 
     def calls(self, canvas: Canvas) -> list[dict[str, np.ndarray]]:
-        """`INPUTS` by name, for one call after the other that show all pictures, cut to this canvas, to its step."""
+        """Inputs by name, for one call after the other that show all pictures, cut to this canvas, to its step."""
         height, width = canvas
         batch, count = self.export.batch or 1, len(self.pictures)
         extents = np.tile(np.array(canvas, np.float32), (batch, 1))
@@ -65,5 +71,7 @@ class Job:
         for start in range(0, count, batch):
             rows = [row % count for row in range(start, start + batch)]  # the first ones again where the last are few
             images = np.stack([self.pictures[row][:height, :width] for row in rows])
-            calls.append(dict(zip(INPUTS, (images, extents, *thresholds), strict=True)))
+            inputs = dict(zip(INPUTS, (images, extents, *thresholds), strict=True))
+            taken = INPUTS if self.export.suppression is None else self.export.suppression.inputs
+            calls.append({name: inputs[name] for name in taken})
         return calls

@@ -34,7 +34,7 @@ def write(job: Job) -> None:
 def _converted(step, precision: Precision) -> bytes:
     """The step as LiteRT has it."""
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in step.inputs]
-    served = tf.function(lambda *values: dict(zip(OUTPUTS, step(*values), strict=True)), signature, autograph=False)
+    served = tf.function(lambda *values: dict(zip(OUTPUTS, step(*values), strict=False)), signature, autograph=False)
     with tempfile.TemporaryDirectory() as saved:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(tf.Module(), saved, served.get_concrete_function(), options)

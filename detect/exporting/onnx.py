@@ -36,7 +36,7 @@ def _converted(step) -> onnx.ModelProto:
         step.graph.as_graph_def(),
         input_names=inputs,
         output_names=outputs,
-        tensors_to_rename=dict(zip(inputs + outputs, INPUTS + OUTPUTS, strict=True)),
+        tensors_to_rename={**dict(zip(inputs, INPUTS, strict=False)), **dict(zip(outputs, OUTPUTS, strict=False))},
         opset=OPSET,
         custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, [])},
     )

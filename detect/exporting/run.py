@@ -27,6 +27,7 @@ from detect.inference.artefact import (
     ExportCard,
     Format,
     Precision,
+    Suppression,
     exports_folder,
     files_size,
     open_artefact,
@@ -81,6 +82,7 @@ def export(
     image_size: int | None = None,
     batch: int | None = None,
     dynamic: bool = False,
+    raw: bool = False,
     class_confidence: Mapping[str, float] | None = None,
     data: str | Path | None = None,
     split: str = "val",
@@ -98,6 +100,7 @@ def export(
         image_size: the side that pictures are brought to, pixels; by default that of the model.
         batch: images of a call, for clients that want a fixed number; by default any, with LiteRT and StableHLO 1.
         dynamic: also for videos that are upright, 4:3 or 3:2; without it for squares and 16:9. Others are padded.
+        raw: end before suppression, for clients with their own: images in, all boxes and scores out.
         class_confidence: by class, the least score of a detection where its user names none, which is 0.25 otherwise.
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.
@@ -117,7 +120,7 @@ def export(
     folder = model_folder(Path(model))
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
-    target = _target(folder, kind, bits, out)
+    target = _target(folder, _name(kind, bits, raw), out)
     # What is wrong with the data is said before the work.
     dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
     detector, card = open_model(folder)
@@ -130,6 +133,7 @@ def export(
         size_divisor=detector.size_divisor,
         smallest_side=detector.smallest_side,
         confidence=detector.config.confidence,
+        suppression=_suppression(detector) if raw else None,
         iou=detector.config.iou,
         run=exports_folder(folder).parent.resolve().name,
         weights=sha256(folder / WEIGHTS),
@@ -152,10 +156,14 @@ def export(
     return Exported(target, export_card, files_size(target))
 
 
-def _target(folder: Path, kind: Format, precision: Precision, out: str | Path | None) -> Path:
+def _name(kind: Format, precision: Precision, raw: bool) -> str:
+    """Of the folder of an export."""
+    return "-".join([kind, *([] if precision == "float32" else [precision]), *(["raw"] if raw else [])])
+
+
+def _target(folder: Path, name: str, out: str | Path | None) -> Path:
     """The folder that the export of the model in `folder` becomes."""
-    own_place = exports_folder(folder) / (kind if precision == "float32" else f"{kind}-{precision}")
-    target = own_place if out is None else Path(out)
+    target = exports_folder(folder) / name if out is None else Path(out)
     if not is_free(target, EXPORT_CARD):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
     return target
@@ -228,6 +236,18 @@ def _batch(kind: Format, batch: int | None) -> int | None:
     if kind in ONE_IMAGE and batch not in (None, 1):
         raise BadInput(f"{kind} takes one image after the other, because its suppression does: leave out --batch.")
     return batch or (1 if kind in FIXED else None)
+
+
+def _suppression(detector: Detector) -> Suppression:
+    """How clients do what the file leaves to them."""
+    soft = detector.soft_sigma is not None
+    return Suppression(
+        inputs=("images", "extents") if detector.extents_matter else ("images",),
+        max_detections=detector.config.max_detections,
+        candidates=detector.config.candidates if soft else None,
+        clips_first=detector.clips_first,
+        soft_sigma=detector.soft_sigma,
+    )
 
 
 def _compare(original: Model, exported: Model, records: Records | None, data: str | Path | None, split: str) -> Check:

@@ -7,6 +7,8 @@ Its signatures:
   [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above 0.25, or what the
   card has for their class, and boxes of one class overlap no more than the model's `iou` says.
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
+
+Where suppression is left to the client, there are only the latter.
 """
 
 from pathlib import Path
@@ -21,7 +23,6 @@ from detect.exporting.job import Job
 from detect.inference.artefact import Canvas
 from detect.inference.predictor import least_scores
 from detect.inference.savedmodel_backend import VERSION, signature_name
-from detect.inference.tensorflow_backend import predict_step
 from detect.ops.compiling import tracing_for_export
 
 TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
@@ -33,8 +34,9 @@ def write(job: Job) -> None:
     served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
     steps = {canvas: _images_step(job, served.weights, canvas) for canvas in job.export.canvases}
     square, *_ = job.export.canvases
-    signatures = {"serving_default": _bytes_step(job, steps[square])}
-    signatures |= {signature_name(*canvas): step for canvas, step in steps.items()}
+    signatures = {signature_name(*canvas): step for canvas, step in steps.items()}
+    if job.export.suppression is None:
+        signatures["serving_default"] = _bytes_step(job, steps[square])
     folder = job.folder / VERSION
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(served, str(folder), signatures, options)
@@ -51,7 +53,7 @@ def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
 
 def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.types.experimental.PolymorphicFunction:
     """The predict step for one canvas, with the stored weights in place of the detector's."""
-    step = predict_step(job.detector, *canvas, job.dtype, batch=job.export.batch)
+    step = job.step(canvas)
 
     def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]

@@ -11,7 +11,6 @@ from jax.experimental import jax2tf
 from detect.exporting.job import Job
 from detect.inference.artefact_backend import model_file
 from detect.inference.stablehlo_backend import SUFFIX
-from detect.inference.tensorflow_backend import predict_step
 
 # It is traced on this machine, but has nothing in it that is for its processor.
 ANYWHERE = {"platforms": ["cpu"], "disabled_checks": [export.DisabledSafetyCheck.platform()]}
@@ -20,7 +19,7 @@ ANYWHERE = {"platforms": ["cpu"], "disabled_checks": [export.DisabledSafetyCheck
 def write(job: Job) -> None:
     """See `detect.exporting.run`. The format has no place for texts."""
     for canvas in job.export.canvases:
-        step = predict_step(job.detector, *canvas, job.dtype, xla=True, batch=job.export.batch)
+        step = job.step(canvas, xla=True)
         of_jax = jax2tf.call_tf(step, has_side_effects=False)
         exported = export.export(jax.jit(lambda *values, call=of_jax: tuple(call(*values))), **ANYWHERE)
         specification = [jax.ShapeDtypeStruct(spec.shape, spec.dtype.as_numpy_dtype) for spec in step.input_signature]

@@ -50,6 +50,16 @@ class Check(Settings):
     fault: str = ""  # why it was not delivered
 
 
+class Suppression(Settings):
+    """What is to be done with the candidates of an export that ends before suppression."""
+
+    inputs: tuple[str, ...]  # of the file
+    max_detections: int
+    candidates: int | None  # how many pairs of box and class enter, the best by score; None is all
+    clips_first: bool  # whether boxes are cut at the picture's edges before they compete, or after
+    soft_sigma: float | None  # scores of a class are multiplied by exp(-IoU ** 2 / sigma); None: `iou` drops boxes
+
+
 class ExportCard(Card):
     """What a client has to know of an artefact, besides the card of the model."""
 
@@ -61,6 +71,7 @@ class ExportCard(Card):
     smallest_side: int
     confidence: float  # least score in scoring
     iou: float  # boxes of one class that overlap more are one object
+    suppression: Suppression | None = None  # left to the client; None: the file has it
     run: str = ""  # the folder of the run or model that was exported
     weights: str  # SHA-256 of its weights
     check: Check | None = None  # None only until it was run

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from detect.inference.artefact import ExportCard
-from detect.structures import Detections
+from detect.inference.suppression import best_detections
+from detect.structures import Candidates, Detections
 
 INPUTS = ("images", "extents", "confidence", "iou")
 OUTPUTS = ("boxes", "scores", "labels")
 BATCH_SIZE = 4
 
-Run = Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]]  # `INPUTS` by name to `OUTPUTS` in order
+# `INPUTS` by name to `OUTPUTS` in order; where suppression is left to the client, some of them to `Candidates`.
+Run = Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]]
 
 
 class ArtefactBackEnd:
@@ -32,7 +34,7 @@ class ArtefactBackEnd:
         self.confidence, self.iou = card.confidence, card.iou
         self.size_divisor, self.smallest_side = card.size_divisor, card.smallest_side
         self.canvases = card.canvases
-        self._batch = card.batch
+        self._batch, self._suppression = card.batch, card.suppression
         self._open_canvas = open_canvas
         self._runs: dict[tuple[int, int], Run] = {}
         self._opening = threading.Lock()  # streams call `detect` from two threads
@@ -48,9 +50,17 @@ class ArtefactBackEnd:
         parts = []
         for start in range(0, len(images), batch):
             part = _filled(images[start : start + batch], batch), _filled(extents[start : start + batch], batch)
-            parts.append(run(dict(zip(INPUTS, (*part, *thresholds), strict=True))))
+            parts.append(self._detections(run, *part, *thresholds))
         found = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
         return Detections(*(values[: len(images)] for values in found))
+
+    def _detections(self, run: Run, *values: np.ndarray) -> Sequence[np.ndarray]:
+        """`OUTPUTS` for `INPUTS`."""
+        if self._suppression is None:
+            return run(dict(zip(INPUTS, values, strict=True)))
+        _, extents, confidence, iou = values
+        inputs = {name: value for name, value in zip(INPUTS, values, strict=True) if name in self._suppression.inputs}
+        return best_detections(Candidates(*run(inputs)), extents, self._suppression, float(confidence), float(iou))
 
     def _run_for(self, height: int, width: int) -> Run:
         with self._opening:

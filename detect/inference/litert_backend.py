@@ -32,6 +32,6 @@ def open_file(path: Path) -> Run:
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
         with busy:
             found = step(**values)
-        return [found[name] for name in OUTPUTS]
+        return [found[name] for name in OUTPUTS if name in found]
 
     return run

@@ -6,7 +6,7 @@ import onnxruntime
 
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run, model_file
+from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".onnx"
 
@@ -25,4 +25,4 @@ def open_file(path: Path) -> Run:
     except Exception as error:  # they have no class in common, and their classes no public name
         reason = str(error).strip().splitlines()[-1]
         raise BadInput(f"{path} cannot be run by ONNX Runtime: {reason} Copy it again, or export it again.") from None
-    return lambda values: session.run(OUTPUTS, values)
+    return lambda values: session.run(None, values)

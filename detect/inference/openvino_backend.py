@@ -8,7 +8,7 @@ import openvino
 
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run, model_file
+from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".xml"  # the weights lie beside it
 
@@ -37,7 +37,7 @@ def open_file(path: Path) -> Run:
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
         request = compiled.create_infer_request()
         request.infer(values)
-        return [request.get_output_tensor(index).data.copy() for index in range(len(OUTPUTS))]
+        return [request.get_output_tensor(index).data.copy() for index in range(len(compiled.outputs))]
 
     # OpenVINO prepares itself when it is first used in a process, and two threads that both are the first wait for each
     # other for ever, one for Python's lock, the other for the preparation (2026.4).

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from detect.config import Settings
-from detect.structures import Batch, Detections, Targets
+from detect.structures import Batch, Candidates, Detections, Targets
 
 
 class DetectorConfig(Settings):
@@ -39,7 +39,7 @@ class Variant:
 
 
 class Detector(keras.Model, abc.ABC):
-    """Images to boxes. Final classes give `call`, `loss` and `decode`; `Detector` gives Keras' `compile` and `fit`.
+    """Images to boxes. Final classes give what is abstract here; `Detector` gives Keras' `compile` and `fit`.
 
     Attributes:
         config: the model's settings.
@@ -50,11 +50,17 @@ class Detector(keras.Model, abc.ABC):
         smallest_side: and no less than this.
         class_layers: names of the layers whose weights belong to single classes; they are learnt anew where a model
             goes on with other classes.
+        extents_matter: whether `call` does more with `extents` than to pass them on to `candidates` and `decode`.
+        clips_first: whether `candidates` end where the picture does; else detections are cut after suppression.
+        soft_sigma: of the Gaussian with which suppression lowers scores (`soft_nms`); None: it drops boxes.
     """
 
     size_divisor = 32
     smallest_side = 64
     class_layers: tuple[str, ...] = ("class_logits",)
+    extents_matter = False
+    clips_first = True
+    soft_sigma: float | None = None
 
     def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
@@ -90,6 +96,10 @@ class Detector(keras.Model, abc.ABC):
         Normalisers, such as the number of positives, are summed over all replicas (`sum_over_replicas`), so that the
         sum of the gradients of all replicas is the gradient of one large batch.
         """
+
+    @abc.abstractmethod
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """What enters suppression, in pixels of the input."""
 
     @abc.abstractmethod
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:

@@ -28,7 +28,7 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import huber, sigmoid_focal
 from detect.ops.matching import gather_rows, match_default_boxes
 from detect.ops.soft_suppression import soft_nms
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 OCTAVES = 3  # sizes of anchors from one level to the next
 RATIOS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # width and height of anchors
@@ -167,9 +167,11 @@ class EfficientDet(Detector):
     """
 
     config: Config
+    clips_first = False
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
+        self.soft_sigma = config.sigma
         self.seed = SamplingSeed()
         self.backbone = EfficientNet(config.width, config.depth, config.lite, config.stochastic, name="backbone")
         self.neck = BiFpn(
@@ -214,11 +216,14 @@ class EfficientDet(Detector):
             "box": self.config.box_weight * _sum_where(positive, boxes) / count,
         }
 
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box scores its class probability."""
+        return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
+
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the picture; soft suppression, per class, which has no use for `iou`."""
+        """Soft suppression, per class, which has no use for `iou`."""
         found = soft_nms(
-            decode_deltas(self._anchors(outputs), outputs["deltas"]),
-            tf.sigmoid(outputs["logits"]),
+            *self.candidates(outputs),
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,
             candidates=self.config.candidates,

@@ -36,7 +36,7 @@ from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 from detect.ops.roi_align import pyramid_roi_align
 from detect.ops.sampling import sample_balanced
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 RATIOS = (0.5, 1.0, 2.0)  # height / width
 # Strides of the pyramid's levels and sizes of their anchors. MobileNetV3's last two features have the same stride.
@@ -118,6 +118,7 @@ class FasterRCNN(Detector):
     """
 
     class_layers = ("class_logits", "class_deltas")
+    extents_matter = True  # regions end where the picture does
     config: Config
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
@@ -170,15 +171,18 @@ class FasterRCNN(Detector):
         """Of each stage, cross-entropy of the classes and smooth L1 of the box deltas (Ren et al., 3.1.2)."""
         return {**self._anchor_losses(outputs, targets), **self._region_losses(outputs, targets)}
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Every region may be found in several classes, each with its own box; suppression is per class."""
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """Every region may be found in several classes, each with its own box within the picture."""
         regions = outputs["regions"]
         boxes = decode_deltas(regions.boxes[:, :, None], outputs["deltas"], DELTA_WEIGHTS)  # [B, R, K, 4]
         boxes = clip(boxes, outputs["extents"])
         found = regions.valid[..., None] & (tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= SMALLEST_SIDE)
+        return Candidates(boxes, tf.where(found, tf.nn.softmax(outputs["logits"])[..., :-1], 0.0))
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Suppression is per class."""
         return non_maximum_suppression(
-            boxes,
-            tf.where(found, tf.nn.softmax(outputs["logits"])[..., :-1], 0.0),
+            *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,

@@ -31,7 +31,7 @@ from detect.ops.coding import decode_distances, encode_distances
 from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal
 from detect.ops.matching import gather_rows
 from detect.ops.nms import non_maximum_suppression
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # For each level, the distances to the farthest side of a box, in strides, that it is for (paper, section 3.2).
@@ -131,7 +131,7 @@ class FCOS(Detector):
         positive = indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, indices), -1)
         true_boxes = gather_rows(targets.boxes, indices)
-        centre = centreness(encode_distances(self._points(*outputs["size"])[0], true_boxes))
+        centre = centreness(encode_distances(true_boxes, *self._points(*outputs["size"])))
 
         classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
         boxes = giou_loss(self._boxes(outputs), true_boxes)
@@ -143,13 +143,16 @@ class FCOS(Detector):
             "centreness": _sum_where(positive, centres) / count,
         }
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the picture; suppression is per class."""
-        height, width = outputs["size"]
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box within the picture scores the geometric mean of class probability and centreness."""
         scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
+        return Candidates(clip(self._boxes(outputs), outputs["extents"]), scores)
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Suppression is per class."""
+        height, width = outputs["size"]
         return non_maximum_suppression(
-            clip(self._boxes(outputs), outputs["extents"]),
-            scores,
+            *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,
@@ -163,8 +166,7 @@ class FCOS(Detector):
 
     def _boxes(self, outputs: dict[str, Any]) -> tf.Tensor:
         """Predicted boxes [B, A, 4]."""
-        positions, strides = self._points(*outputs["size"])
-        return decode_distances(positions, outputs["distances"] * strides[:, None])
+        return decode_distances(outputs["distances"], *self._points(*outputs["size"]))
 
     def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:
         """The true box of each point: int32 [B, A], -1 for background, -2 for neither."""

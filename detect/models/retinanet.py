@@ -30,7 +30,7 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import giou_loss, l1, sigmoid_focal
 from detect.ops.matching import Matches, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # Four strides, times 2 to the power of 0, 1/3 and 2/3, cut to whole pixels as torchvision does: (32, 40, 50) at P3.
@@ -152,12 +152,15 @@ class RetinaNet(Detector):
             "box": _sum_where(positive, boxes) / count,
         }
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the picture; suppression is per class."""
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box within the picture scores its class probability."""
         boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
+        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["logits"]))
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Suppression is per class."""
         return non_maximum_suppression(
-            clip(boxes, outputs["extents"]),
-            tf.sigmoid(outputs["logits"]),
+            *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,

@@ -24,7 +24,7 @@ from detect.ops.losses import smooth_l1, softmax_cross_entropy
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.sampling import hardest_negatives
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
 SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes, shares of the image; the last one is no map's
@@ -171,9 +171,13 @@ class SSD(Detector):
         """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box within the picture scores its class probability."""
+        return multibox_candidates(outputs, _boxes(outputs))
+
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the picture; suppression is per class."""
-        return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
+        """Suppression is per class."""
+        return best_boxes(self.candidates(outputs), self.config, self.config.class_candidates, confidence, iou)
 
 
 def multibox_losses(
@@ -199,14 +203,16 @@ def multibox_losses(
     return {"class": _sum_where(chosen, classes) / count, "box": _sum_where(positive, boxes) / count}
 
 
-def best_boxes(
-    outputs: dict[str, Any], anchors: np.ndarray, config: DetectorConfig, class_candidates: int, confidence, iou
-) -> Detections:
-    """What `decode` gives, of the same `outputs`; `confidence` and `iou` replace the values of `config`."""
+def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candidates:
+    """Boxes within the picture and their class probabilities, from the same `outputs`."""
     boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
+    return Candidates(clip(boxes, outputs["extents"]), tf.nn.softmax(outputs["logits"])[..., :-1])
+
+
+def best_boxes(candidates: Candidates, config: DetectorConfig, class_candidates: int, confidence, iou) -> Detections:
+    """What `decode` gives; `confidence` and `iou` replace the values of `config`."""
     return non_maximum_suppression(
-        clip(boxes, outputs["extents"]),
-        tf.nn.softmax(outputs["logits"])[..., :-1],
+        *candidates,
         iou=config.iou if iou is None else iou,
         confidence=config.confidence if confidence is None else confidence,
         max_detections=config.max_detections,

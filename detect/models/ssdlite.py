@@ -19,9 +19,9 @@ from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.normalized_depthwise import NormalizedDepthwise
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
-from detect.models.ssd import best_boxes, by_box, multibox_losses
+from detect.models.ssd import best_boxes, by_box, multibox_candidates, multibox_losses
 from detect.ops.default_boxes import default_boxes
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 MAPS = 6
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes, shares of the image; the last one is no map's
@@ -173,9 +173,13 @@ class SSDLite(Detector):
         """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box within the picture scores its class probability."""
+        return multibox_candidates(outputs, _boxes(outputs))
+
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Boxes within the picture; suppression is per class."""
-        return best_boxes(outputs, _boxes(outputs), self.config, self.config.class_candidates, confidence, iou)
+        """Suppression is per class."""
+        return best_boxes(self.candidates(outputs), self.config, self.config.class_candidates, confidence, iou)
 
 
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:

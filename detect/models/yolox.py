@@ -23,7 +23,7 @@ from detect.ops.coding import decode_yolox, encode_yolox
 from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss
 from detect.ops.matching import gather_rows
 from detect.ops.nms import non_maximum_suppression
-from detect.structures import Detections, Targets
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32)
 
@@ -139,6 +139,7 @@ class YOLOX(Detector):
     """
 
     config: Config
+    clips_first = False
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)
@@ -190,13 +191,15 @@ class YOLOX(Detector):
             "l1": self.closing * _sum_where(assigned.foreground, offsets) / count,
         }
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """A box scores objectness times class probability; suppression is per class."""
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """A box scores objectness times class probability."""
         boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
-        scores = tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"])
+        return Candidates(boxes, tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"]))
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Suppression is per class."""
         found = non_maximum_suppression(
-            boxes,
-            scores,
+            *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             confidence=self.config.confidence if confidence is None else confidence,
             max_detections=self.config.max_detections,

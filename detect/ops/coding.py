@@ -42,18 +42,19 @@ def decode_deltas(
 
 
 @compiled
-def encode_distances(points: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-    """Pixels [..., 4] from points [..., 2] to the left, top, right, bottom of boxes [..., 4] (Tian et al. 2019, eq. 1).
+def encode_distances(boxes: tf.Tensor, points: tf.Tensor, strides: tf.Tensor) -> tf.Tensor:
+    """Strides [..., 4] from points [..., 2] to left, top, right, bottom of boxes [..., 4] (Tian et al. 2019, eq. 1).
 
-    Negative where the point lies outside.
+    `strides` [...] in pixels. Negative where the point lies outside.
     """
-    return tf.concat([points - boxes[..., :2], boxes[..., 2:] - points], axis=-1)
+    return tf.concat([points - boxes[..., :2], boxes[..., 2:] - points], axis=-1) / strides[..., None]
 
 
 @compiled
-def decode_distances(points: tf.Tensor, distances: tf.Tensor) -> tf.Tensor:
-    """Boxes [..., 4] whose sides lie at `distances` (left, top, right, bottom, pixels) from points [..., 2]."""
-    return tf.concat([points - distances[..., :2], points + distances[..., 2:]], axis=-1)
+def decode_distances(distances: tf.Tensor, points: tf.Tensor, strides: tf.Tensor) -> tf.Tensor:
+    """Boxes [..., 4] from points [..., 2] and the distances of `encode_distances`."""
+    stride = strides[..., None]  # times halves, not all: OpenVINO 2026.4 slices products wrongly in int8
+    return tf.concat([points - distances[..., :2] * stride, points + distances[..., 2:] * stride], axis=-1)
 
 
 @compiled

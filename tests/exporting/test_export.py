@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import onnx
+import onnxruntime
 import openvino
 import pytest
 from light_models import saved
@@ -179,6 +180,33 @@ def test_a_fixed_number_of_images(run, format, tmp_path):
     found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), load(run, backend="tensorflow")))
     for row in range(len(images)):
         check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
+@pytest.mark.parametrize("name", ["yolox-micro", "efficientdet-d0", "fasterrcnn-r18"])
+@pytest.mark.parametrize("format", FILES)
+def test_suppression_may_be_left_to_the_client(name, format, tmp_path):
+    """These cut boxes after it; have a soft one; have boxes for each class."""
+    model = saved(name, tmp_path / "model")
+    done = export(model, format, raw=True)
+    assert done.folder == tmp_path / "model" / "exports" / f"{format}-raw"
+    assert (done.card.check.unmatched, done.card.suppression.max_detections) == (0, 100)
+    ours, theirs = load(done.folder), load(model, backend="tensorflow")
+    assert done.card.check.score_difference < 1e-5
+    side = done.card.canvases[0][0]
+    images = np.random.default_rng(1).integers(0, 256, (2, side, side, 3), np.uint8)
+    extents = np.float32([[side / 2, side], [side, side]])
+    found, expected = (each.detect(images, 1e-4, 0.4, extents) for each in (ours, theirs))
+    for row in range(len(images)):
+        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
+def test_what_a_raw_file_takes_and_gives(run, tmp_path):
+    done = export(run, "onnx", raw=True, out=tmp_path / "raw")
+    session = onnxruntime.InferenceSession(done.folder / "96x96.onnx", providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == ["images"]
+    boxes, scores = session.run(["boxes", "scores"], {"images": np.zeros((2, 96, 96, 3), np.uint8)})
+    cells = sum((96 // stride) ** 2 for stride in (8, 16, 32))
+    assert (boxes.shape, scores.shape) == ((2, cells, 4), (2, cells, len(CLASSES)))
 
 
 def test_sizes_for_videos_of_all_shapes(run, tmp_path):

@@ -43,14 +43,17 @@ def test_decoded_sizes_are_cut():
 
 def test_distances_by_hand_and_back():
     point, box = [[10.0, 20.0]], [[4.0, 22.0, 11.0, 30.0]]  # the point lies above the box
-    np.testing.assert_array_equal(encode_distances(point, box), [[6, -2, 1, 10]])
-    np.testing.assert_array_equal(decode_distances(point, encode_distances(point, box)), box)
+    np.testing.assert_array_equal(encode_distances(box, point, [2.0]), [[3, -1, 0.5, 5]])
+    np.testing.assert_array_equal(decode_distances([[3.0, -1.0, 0.5, 5.0]], point, [2.0]), box)
 
 
 def test_distances_there_and_back():
     rng = np.random.default_rng(3)
     places, boxes = rng.uniform(0, 300, (3000, 2)).astype(np.float32), random_boxes(rng, 3000)
-    np.testing.assert_allclose(decode_distances(places, encode_distances(places, boxes)), boxes, atol=1e-4)
+    strides = rng.choice([8, 16, 32], 3000).astype(np.float32)
+    np.testing.assert_allclose(
+        decode_distances(encode_distances(boxes, places, strides), places, strides), boxes, atol=1e-4
+    )
 
 
 def test_yolox_by_hand():
@@ -82,7 +85,7 @@ def test_wild_or_empty_boxes_stay_finite():
 
 def all_functions(boxes, places, strides):
     deltas = [function(boxes, boxes) for function in (encode_deltas, decode_deltas)]
-    distances = [function(places, boxes) for function in (encode_distances, decode_distances)]
+    distances = [function(boxes, places, strides) for function in (encode_distances, decode_distances)]
     return [*deltas, *distances, encode_yolox(boxes, places, strides), decode_yolox(boxes / 300, places, strides)]
 
 
