@@ -3,6 +3,7 @@
 # make unit    the quick ones of them
 # make lint    style and types
 # make parity  our models beside torchvision's own, with the same weights on the same pictures
+# make exports every export of trained models of every family; takes half an hour
 # make bench   our speed beside that of other projects; installs them, and takes an hour
 # make docs    write the generated pages of docs/ again
 # make clean   remove what these made; runs/ stays
@@ -30,7 +31,7 @@ define CHECK_PYTHON
 		exit 2; }
 endef
 
-.PHONY: demo test unit lint parity bench docs clean
+.PHONY: demo test unit lint parity exports bench docs clean
 
 demo: .venv/installed
 	.venv/bin/detect demo
@@ -49,6 +50,9 @@ lint: .venv/installed-tests
 
 parity: .venv-parity/installed
 	$(IN_PARITY) -m pytest -q tests/parity
+
+exports: .venv/installed-tests
+	$(IN_VENV) -m pytest -q -n 2 -m long
 
 bench: .venv/installed
 	$(IN_VENV) tools/measure_speed.py

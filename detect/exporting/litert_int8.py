@@ -91,7 +91,7 @@ def _statistics(interpreter: Interpreter, tensors: set[str], calls: Calls) -> di
     """The ranges of these tensors, as the quantiser takes them."""
     details = [tensor for tensor in interpreter.get_tensor_details() if tensor["name"] in tensors]
     ranks = {tensor["name"]: len(tensor["shape"]) for tensor in details}
-    ranges = ranges_of(_activations(interpreter, details, calls))
+    ranges = ranges_of(_activations(interpreter, details, calls), len(calls))
     edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
     return {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
 

@@ -31,7 +31,7 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
     overrides = {
         name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
-        for name, (low, high) in ranges_of(_activations(model, tensors, calls)).items()
+        for name, (low, high) in ranges_of(_activations(model, tensors, calls), len(calls)).items()
     }
     with tempfile.TemporaryDirectory() as folder, quietly():
         original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import openvino
 import pytest
-from light_models import saved
+from light_models import FIRST, saved
 
 import detect
 from detect.data.resizing import Fit
@@ -182,10 +182,22 @@ def test_a_fixed_number_of_images(run, format, tmp_path):
         check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
 
 
-@pytest.mark.parametrize("name", ["yolox-micro", "efficientdet-d0", "fasterrcnn-r18"])
 @pytest.mark.parametrize("format", FILES)
+@pytest.mark.parametrize("name", FIRST)
+def test_every_family_in_every_format(name, format, tmp_path):
+    check = export(saved(name, tmp_path / "model"), format).card.check
+    assert check.detections > 100
+    assert check.unmatched == 0
+    assert check.box_difference < 1e-3
+    assert check.score_difference < 1e-5
+
+
+# The first in all formats, then those with a soft suppression and with boxes for each class.
+LEFT = [*(("yolox-micro", format) for format in FILES), ("efficientdet-d0", "onnx"), ("fasterrcnn-r18", "onnx")]
+
+
+@pytest.mark.parametrize(("name", "format"), LEFT)
 def test_suppression_may_be_left_to_the_client(name, format, tmp_path):
-    """These cut boxes after it; have a soft one; have boxes for each class."""
     model = saved(name, tmp_path / "model")
     done = export(model, format, raw=True)
     assert done.folder == tmp_path / "model" / "exports" / f"{format}-raw"

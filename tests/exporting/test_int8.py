@@ -1,4 +1,4 @@
-"""Exports whose network computes in int8: as good as their original, much smaller, and with unrounded boxes."""
+"""Exports whose network computes in int8: much smaller, and with unrounded boxes."""
 
 import numpy as np
 import onnx
@@ -6,48 +6,50 @@ import openvino
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from light_models import saved
-from trained_models import learn
 
 import detect
+from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 from detect.exporting import run as exporting
-from detect.exporting.network import TAIL, quietly, ranges_of, trunk
+from detect.exporting.network import OUTLIERS, TAIL, quietly, ranges_of, trunk
 from detect.exporting.run import export
 from detect.inference.artefact import files_size
 from detect.inference.loading import load
+from detect.models.saving import save
+from detect.weights.opening import open_model
 
 pytestmark = pytest.mark.slow
 
 SIDE = 64  # pixels
-# Formats, and the AP that this model may lose: 0.0033, 0.0057 and 0.0101 were seen. ONNX has 7 bits of weights.
-MOST_LOST = {"openvino": 0.01, "litert": 0.01, "onnx": 0.015}
+WIDER = 3000  # what brings the widths of boxes of a model with random weights apart
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
-    """A run folder, and the data that its model has learnt by heart."""
-    return learn("yolox-micro", tmp_path_factory.mktemp("learnt"))
+def folder(tmp_path_factory):
+    """A model with boxes of many widths."""
+    folder = saved("yolox-micro", tmp_path_factory.mktemp("models") / "small")
+    detector, card = open_model(folder)
+    for weight in detector.weights:
+        if weight.path.endswith("offsets/kernel"):
+            weight.assign(WIDER * weight)
+    save(detector, card, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def folder(learnt):
-    return learnt[0]
+def data(tmp_path_factory):
+    """What ranges are found with; the model finds nothing of it (test_trained has those that do)."""
+    return write_shapes(tmp_path_factory.mktemp("data"), train=15, val=2, image_size=SIDE)
 
 
-@pytest.fixture(scope="module")
-def data(learnt):
-    return learnt[1]
-
-
-@pytest.fixture(scope="module", params=MOST_LOST)
+@pytest.fixture(scope="module", params=["openvino", "litert", "onnx"])
 def exported(folder, data, request):
     """An export in int8 in each format."""
-    return export(folder, request.param, precision="int8", data=data, max_ap_loss=100 * MOST_LOST[request.param])
+    return export(folder, request.param, precision="int8", data=data)
 
 
-def test_it_is_as_good_and_much_smaller(folder, exported):
+def test_it_is_much_smaller(folder, exported):
     assert exported.folder == folder / "exports" / f"{exported.card.format}-int8"
-    assert exported.card.check.AP_of_original - MOST_LOST[exported.card.format] < exported.card.check.AP
     weights = sum(4 * np.prod(weight.shape) for weight in detect.load(folder).backend.detector.weights)
     assert files_size(exported.folder) < 0.5 * weights
 
@@ -98,11 +100,16 @@ def test_weights_alone_need_no_pictures(folder):
     assert sizes["int8"] > 2 * sizes["float32"]
 
 
-@pytest.mark.parametrize("format", ["openvino", "onnx"])
-def test_a_fixed_number_of_images(folder, data, format, tmp_path):
-    """16 pictures are shown three at a time."""
-    done = export(folder, format, precision="int8", batch=3, data=data, max_ap_loss=3, out=tmp_path / "three")
-    assert done.card.check.AP_of_original - 0.03 < done.card.check.AP
+@pytest.mark.parametrize("options", [{"batch": 3}, {"raw": True}], ids=str)
+def test_with_other_options(folder, data, exported, options, tmp_path):
+    """15 pictures are shown three at a time; or the file ends before suppression."""
+    format = exported.card.format
+    if format == "litert" and "batch" in options:
+        pytest.skip("it takes one image a call")
+    done = export(folder, format, precision="int8", data=data, out=tmp_path / "other", **options)
+    images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+    found, expected = (load(each.folder).detect(images, 1e-4) for each in (done, exported))
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
 def test_what_int8_needs(tmp_path, monkeypatch):
@@ -124,9 +131,17 @@ def test_the_trunk_ends_before_the_heads():
     assert trunk("abcde", inputs.__getitem__, lambda node: node == "+") == {"a", "+"}
 
 
-def test_ranges_hold_all_values_and_zero():
+def test_ranges_hold_all_of_few_values_and_zero():
     first, second = ({"x": np.float32(x), "y": np.float32(y)} for x, y in (([[-1, 3]], [2]), ([[0, 4]], [5])))
-    assert ranges_of([first, second]) == {"x": (-1, 4), "y": (0, 5)}
+    assert ranges_of([first, second], 2) == {"x": (-1, 4), "y": (0, 5)}
+
+
+def test_ranges_leave_out_a_few_of_many_values():
+    values = np.random.default_rng(0).permutation(np.arange(-100_000, 300_000)).astype(np.float32)
+    outside = int(OUTLIERS * len(values))
+    assert outside == 20
+    calls = [{"x": part.reshape(2, -1)} for part in np.split(values, 4)]
+    assert ranges_of(calls, 4) == {"x": (outside - 100_000, 299_999 - outside)}
 
 
 def test_quietly(capsys):
