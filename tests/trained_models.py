@@ -11,7 +11,7 @@ from detect.exporting.run import PRECISIONS, export
 from detect.inference.artefact import Check
 
 WAYS = [(format, precision) for format, precisions in PRECISIONS.items() for precision in precisions]
-PICTURES = {"train": 600, "val": 100}
+PICTURES = {"train": 600, "val": 200}
 SIDE = 128  # pixels, or more where a model takes no less
 # Epochs and the learning rate with which a first row reaches an AP of 0.3 to 0.9 in two to five minutes on a core.
 LEARNING = {

@@ -23,7 +23,7 @@ class Job:
     Attributes:
         detector: with its weights.
         card: of the model as the export is, with its size and its way of fitting pictures.
-        export: the card of the export, not yet checked.
+        export: the card of the export; it has no check before that is written.
         folder: where its files go.
         pictures: images [H, W, 3] on the usual canvas, as users will give them, for int8; else none.
     """
@@ -52,8 +52,12 @@ class Job:
         self, suffix: str, plain: bool = False
     ) -> Iterator[tuple["tf.types.experimental.ConcreteFunction", Path, Canvas]]:
         """The step for each canvas, see `frozen`, the file that it goes into, and the canvas."""
-        for canvas in self.export.canvases:
-            yield frozen(self.step(canvas), plain), model_file(self.folder, *canvas, suffix), canvas
+        for canvas, path in zip(self.export.canvases, self.paths(suffix), strict=True):
+            yield frozen(self.step(canvas), plain), path, canvas
+
+    def paths(self, suffix: str) -> list[Path]:
+        """The files of the canvases."""
+        return [model_file(self.folder, *canvas, suffix) for canvas in self.export.canvases]
 
     def step(self, canvas: Canvas, xla: bool = False) -> "tf.types.experimental.PolymorphicFunction":
         """For images of this height and width: `INPUTS` to `OUTPUTS`, or some of them to `Candidates`."""

@@ -13,8 +13,7 @@ from detect.inference.litert_backend import SUFFIX
 
 
 def write(job: Job) -> None:
-    """See `detect.exporting.run`. The texts are a zip archive behind the model, with a `NAME.json` for each, where
-    TensorFlow Lite's own tools look for such files.
+    """See `detect.exporting.run`.
 
     Raises:
         RunFailure: LiteRT has no operation for something in this detector.
@@ -26,6 +25,13 @@ def write(job: Job) -> None:
 
             model = quantised(model, job.calls(canvas))
         path.write_bytes(model)
+
+
+def label(job: Job) -> None:
+    """See `detect.exporting.run`. The texts are a zip archive behind each model, with a `NAME.json` for each, where
+    TensorFlow Lite's own tools look for such files.
+    """
+    for path in job.paths(SUFFIX):
         with zipfile.ZipFile(path, "a") as archive:
             for name, text in job.texts.items():
                 archive.writestr(f"{name}.json", text)

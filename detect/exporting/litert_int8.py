@@ -30,9 +30,9 @@ def quantised(model: bytes, calls: Calls) -> bytes:
 
     Args:
         model: in float32.
-        calls: what it is calibrated with: in the trunk activations are int8 too, in ranges found with these. In the
-            heads, and everywhere where there are no calls, they are so within a product only, in ranges that it finds
-            anew for each picture.
+        calls: what it is calibrated with: in the trunk activations are int8 too, in ranges found with these, and the
+            rest is float32. Where there are none, all products have int8 weights, and their inputs are int8 in ranges
+            found anew for each picture.
     """
     with quietly():
         interpreter = Interpreter(
@@ -42,13 +42,12 @@ def quantised(model: bytes, calls: Calls) -> bytes:
         )
     operations = _operations(interpreter)
     products = _products(operations)
-    fixed = _fixed(operations, products) if calls else []
-    anew = [operation for operation in products if operation not in fixed]
     quantizer, every = Quantizer(bytearray(model)), TFLOperationName.ALL_SUPPORTED
-    if anew:
-        quantizer.add_dynamic_config(_scope(anew), every, num_bits=8)
-    if fixed:
+    fixed = _fixed(operations, products) if calls else []
+    if calls:
         quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
+    else:
+        quantizer.add_dynamic_config(_scope(products), every, num_bits=8)
     tensors = {name for operation in fixed for name in (*operation.inputs, *operation.outputs)}
     with quietly():
         return bytes(quantizer.quantize(_statistics(interpreter, tensors, calls)).quantized_model)

@@ -16,16 +16,23 @@ SMALL = 1024  # values of a constant up to which it stays in float32
 
 
 def write(job: Job) -> None:
-    """See `detect.exporting.run`. The texts are metadata properties, `detect.NAME`."""
+    """See `detect.exporting.run`."""
     for step, path, canvas in job.files(SUFFIX):
         model = _converted(step)
         if job.precision == "float16":
             _halve_weights(model.graph)
         elif job.precision == "int8":
             model = quantised(model, job.calls(canvas))
+        onnx.checker.check_model(model)
+        onnx.save(model, path)
+
+
+def label(job: Job) -> None:
+    """See `detect.exporting.run`. The texts are metadata properties, `detect.NAME`."""
+    for path in job.paths(SUFFIX):
+        model = onnx.load(path)
         for name, text in job.texts.items():
             model.metadata_props.add(key=f"detect.{name}", value=text)
-        onnx.checker.check_model(model)
         onnx.save(model, path)
 
 

@@ -1,5 +1,7 @@
 """Detectors for OpenVINO: the whole predict step as an IR, non-maximum suppression and thresholds included."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import openvino
 import openvino.opset13 as ops
@@ -11,16 +13,26 @@ from detect.inference.openvino_backend import SUFFIX
 
 
 def write(job: Job) -> None:
-    """See `detect.exporting.run`. Weights go into a file beside each model, and the texts under `detect`."""
+    """See `detect.exporting.run`. Weights go into a file beside each model."""
     for step, path, canvas in job.files(SUFFIX):
         model = _converted(step)
         if job.precision == "int8":
             from detect.exporting.openvino_int8 import quantised
 
             model = quantised(model, job.calls(canvas))
-        for name, text in job.texts.items():
-            model.set_rt_info(text, ["detect", name])
         openvino.save_model(model, path, compress_to_fp16=job.precision == "float16")
+
+
+def label(job: Job) -> None:
+    """See `detect.exporting.run`. The texts are under `detect` in the `rt_info` of each model."""
+    for path in job.paths(SUFFIX):
+        description = ElementTree.parse(path)
+        place = description.getroot().find("rt_info")
+        assert place is not None  # OpenVINO writes its version there
+        texts = ElementTree.SubElement(place, "detect")
+        for name, text in job.texts.items():
+            ElementTree.SubElement(texts, name, value=text)
+        description.write(path, encoding="utf-8", xml_declaration=True)
 
 
 def _converted(step) -> openvino.Model:

@@ -1,14 +1,16 @@
 """A trained model in another format, delivered only after it was run and compared: `detect.export`.
 
-The module of a format has `write(job)`, which fills the folder of a `Job`: with its step for each canvas, its weights
-in its precision, and its texts where the format can hold them. What is computed with is float32, but for int8.
+The module of a format has `write(job)`, which fills the folder of a `Job` with its step for each canvas and its weights
+in its precision, and `label(job)`, which writes its texts into those files where the format can hold them. What is
+computed with is float32, but for int8.
 """
 
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 from detect.config import to_json
@@ -142,18 +144,21 @@ def export(
     with draft(target) as new:
         say(f"Writing {kind}, {bits}, for images of {card.image_size} pixels.")
         seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
-        _write(Job(detector, card, export_card, new, images_of(original, seen, CALIBRATION) if seen else []))
+        job = Job(detector, card, export_card, new, images_of(original, seen, CALIBRATION) if seen else [])
+        _module(kind).write(job)
+        _write_cards(job)
         say("Comparing with the original.")
         exported = Model(open_artefact(new), load_card(new))
         check = _compare(original, exported, records, data, split)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
-        export_card = export_card.model_copy(update={"check": check})
-        (new / EXPORT_CARD).write_text(to_json(export_card), encoding="utf-8")
+        job = replace(job, export=export_card.model_copy(update={"check": check}))
+        _module(kind).label(job)
+        _write_cards(job)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver(new, target)
     if check.fault:
         raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
-    return Exported(target, export_card, files_size(target))
+    return Exported(target, job.export, files_size(target))
 
 
 def _name(kind: Format, precision: Precision, raw: bool) -> str:
@@ -184,9 +189,12 @@ def _check_precision(kind: Format, precision: Precision, data: str | Path | None
         raise BadInput("int8 is calibrated on pictures like those that the model will see: give a dataset with --data.")
 
 
-def _write(job: Job) -> None:
-    """All files of the export but the result of its check."""
-    importlib.import_module(f"detect.exporting.{job.export.format}").write(job)
+def _module(kind: Format) -> ModuleType:
+    """What writes the format."""
+    return importlib.import_module(f"detect.exporting.{kind}")
+
+
+def _write_cards(job: Job) -> None:
     (job.folder / CARD).write_text(to_json(job.card), encoding="utf-8")
     (job.folder / EXPORT_CARD).write_text(to_json(job.export), encoding="utf-8")
 

@@ -29,7 +29,7 @@ TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
 
 
 def write(job: Job) -> None:
-    """See `detect.exporting.run`. All signatures share one set of weights. The texts are `NAME.json` in `TEXTS`."""
+    """See `detect.exporting.run`. All signatures share one set of weights."""
     served = tf.Module()
     served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
     steps = {canvas: _images_step(job, served.weights, canvas) for canvas in job.export.canvases}
@@ -41,9 +41,14 @@ def write(job: Job) -> None:
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(served, str(folder), signatures, options)
     _forget_gradients(folder / "saved_model.pb")
-    (folder / TEXTS).mkdir()
+
+
+def label(job: Job) -> None:
+    """See `detect.exporting.run`. The texts are `NAME.json` in `TEXTS`."""
+    folder = job.folder / VERSION / TEXTS
+    folder.mkdir()
     for name, text in job.texts.items():
-        (folder / TEXTS / f"{name}.json").write_text(text, encoding="utf-8")
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:

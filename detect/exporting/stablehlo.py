@@ -17,10 +17,14 @@ ANYWHERE = {"platforms": ["cpu"], "disabled_checks": [export.DisabledSafetyCheck
 
 
 def write(job: Job) -> None:
-    """See `detect.exporting.run`. The format has no place for texts."""
+    """See `detect.exporting.run`."""
     for canvas in job.export.canvases:
         step = job.step(canvas, xla=True)
         of_jax = jax2tf.call_tf(step, has_side_effects=False)
         exported = export.export(jax.jit(lambda *values, call=of_jax: tuple(call(*values))), **ANYWHERE)
         specification = [jax.ShapeDtypeStruct(spec.shape, spec.dtype.as_numpy_dtype) for spec in step.input_signature]
         model_file(job.folder, *canvas, SUFFIX).write_bytes(exported(*specification).serialize())
+
+
+def label(job: Job) -> None:
+    """See `detect.exporting.run`. The format has no place for texts."""

@@ -86,7 +86,8 @@ def test_the_file_itself_says_what_it_is(exported):
         pytest.skip("it has no place for texts")
     model, card = map(json.loads, texts_in(exported))
     assert (model["classes"], model["licence"]) == (list(CLASSES), "CC0")
-    assert card["iou"] == 0.65
+    assert card == json.loads((exported.folder / EXPORT_CARD).read_text())
+    assert (card["iou"], card["check"]["unmatched"]) == (0.65, 0)
 
 
 def texts_in(exported):
