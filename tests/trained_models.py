@@ -29,15 +29,11 @@ ALIKE = {"mosaic": 0, "scale": [1, 1], "translate": 0, "hue": 0, "saturation": 0
 def checks_of_exports(name: str, folder: Path) -> dict[tuple[str, str], Check]:
     """Train the model within `folder`, export it in all `WAYS` and score each on pictures that are new to it.
 
-    In a process of its own, because converters do not give memory back.
+    Each in a process of its own, because converters do not give memory back.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as process:
-        return process.apply(_train_and_export, (name, folder))
-
-
-def _train_and_export(name: str, folder: Path) -> dict[tuple[str, str], Check]:
-    run, data = _train(name, folder)
-    return {way: _check(run, data, *way) for way in WAYS}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as process:
+        run, data = process.apply(_train, (name, folder))
+        return {way: process.apply(_check, (run, data, *way)) for way in WAYS}
 
 
 def _train(name: str, folder: Path) -> tuple[Path, Path]:

@@ -14,6 +14,9 @@ import keras
 import tensorflow as tf
 
 from detect.config import Settings
+from detect.ops.boxes import clip
+from detect.ops.nms import non_maximum_suppression
+from detect.ops.soft_suppression import soft_nms
 from detect.structures import Batch, Candidates, Detections, Targets
 
 
@@ -101,12 +104,28 @@ class Detector(keras.Model, abc.ABC):
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """What enters suppression, in pixels of the input."""
 
-    @abc.abstractmethod
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """The best detections in pixels of the input, within the pictures, after non-maximum suppression.
+    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """What else decides which candidates enter suppression: `levels` or `of_class` of `non_maximum_suppression`."""
+        return {}
 
-        `confidence` and `iou`, floats or scalar tensors, replace the values of `config`.
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """The best detections in pixels of the input, within the pictures, after suppression, which is per class.
+
+        `confidence` and `iou`, floats or scalar tensors, replace the values of `config`. Soft suppression has no use
+        for an `iou`.
         """
+        limits = {
+            "confidence": self.config.confidence if confidence is None else confidence,
+            "max_detections": self.config.max_detections,
+            "candidates": self.config.candidates,
+            **self.limits(outputs),
+        }
+        if self.soft_sigma is None:
+            iou = self.config.iou if iou is None else iou
+            found = non_maximum_suppression(*self.candidates(outputs), iou=iou, **limits)
+        else:
+            found = soft_nms(*self.candidates(outputs), sigma=self.soft_sigma, **limits)
+        return found if self.clips_first else found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
         """As Keras' `compile`; the loss is the model's own. XLA is off by default: it slows this training on a CPU."""

@@ -23,12 +23,10 @@ from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
-from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import huber, sigmoid_focal
 from detect.ops.matching import gather_rows, match_default_boxes
-from detect.ops.soft_suppression import soft_nms
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 OCTAVES = 3  # sizes of anchors from one level to the next
 RATIOS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # width and height of anchors
@@ -219,17 +217,6 @@ class EfficientDet(Detector):
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """A box scores its class probability."""
         return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Soft suppression, per class, which has no use for `iou`."""
-        found = soft_nms(
-            *self.candidates(outputs),
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            candidates=self.config.candidates,
-            sigma=self.config.sigma,
-        )
-        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _anchors(self, outputs: dict[str, Any]) -> np.ndarray:
         return anchor_boxes(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)

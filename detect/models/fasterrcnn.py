@@ -32,11 +32,10 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
 from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
-from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 from detect.ops.roi_align import pyramid_roi_align
 from detect.ops.sampling import sample_balanced
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 RATIOS = (0.5, 1.0, 2.0)  # height / width
 # Strides of the pyramid's levels and sizes of their anchors. MobileNetV3's last two features have the same stride.
@@ -178,16 +177,6 @@ class FasterRCNN(Detector):
         boxes = clip(boxes, outputs["extents"])
         found = regions.valid[..., None] & (tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= SMALLEST_SIDE)
         return Candidates(boxes, tf.where(found, tf.nn.softmax(outputs["logits"])[..., :-1], 0.0))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
-        return non_maximum_suppression(
-            *self.candidates(outputs),
-            iou=self.config.iou if iou is None else iou,
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            candidates=self.config.candidates,
-        )
 
     def _features(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
         features = self.backbone(images, training=training)

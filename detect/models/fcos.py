@@ -30,8 +30,7 @@ from detect.ops.centre_sampling import assign_points, centreness
 from detect.ops.coding import decode_distances, encode_distances
 from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal
 from detect.ops.matching import gather_rows
-from detect.ops.nms import non_maximum_suppression
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # For each level, the distances to the farthest side of a box, in strides, that it is for (paper, section 3.2).
@@ -148,17 +147,10 @@ class FCOS(Detector):
         scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
         return Candidates(clip(self._boxes(outputs), outputs["extents"]), scores)
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
+    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The best of each level enter."""
         height, width = outputs["size"]
-        return non_maximum_suppression(
-            *self.candidates(outputs),
-            iou=self.config.iou if iou is None else iou,
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            candidates=self.config.candidates,
-            levels=cells(height, width, STRIDES),
-        )
+        return {"levels": cells(height, width, STRIDES)}
 
     def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions [A, 2] and strides [A], pixels."""

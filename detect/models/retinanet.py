@@ -29,8 +29,7 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import giou_loss, l1, sigmoid_focal
 from detect.ops.matching import Matches, gather_rows, match_by_iou
-from detect.ops.nms import non_maximum_suppression
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # Four strides, times 2 to the power of 0, 1/3 and 2/3, cut to whole pixels as torchvision does: (32, 40, 50) at P3.
@@ -157,16 +156,9 @@ class RetinaNet(Detector):
         boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
         return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["logits"]))
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
-        return non_maximum_suppression(
-            *self.candidates(outputs),
-            iou=self.config.iou if iou is None else iou,
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            candidates=self.config.candidates,
-            levels=_levels(*outputs["size"]),
-        )
+    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The best of each level enter."""
+        return {"levels": _levels(*outputs["size"])}
 
     def _anchors(self, height: int, width: int) -> np.ndarray:
         return anchor_boxes(height, width, STRIDES, SIZES, RATIOS, spread=self.config.spread)

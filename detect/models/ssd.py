@@ -22,9 +22,8 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.default_boxes import default_boxes
 from detect.ops.losses import smooth_l1, softmax_cross_entropy
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
-from detect.ops.nms import non_maximum_suppression
 from detect.ops.sampling import hardest_negatives
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
 SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes, shares of the image; the last one is no map's
@@ -175,9 +174,9 @@ class SSD(Detector):
         """A box within the picture scores its class probability."""
         return multibox_candidates(outputs, _boxes(outputs))
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
-        return best_boxes(self.candidates(outputs), self.config, self.config.class_candidates, confidence, iou)
+    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The best of each class enter."""
+        return {"of_class": self.config.class_candidates}
 
 
 def multibox_losses(
@@ -207,18 +206,6 @@ def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candida
     """Boxes within the picture and their class probabilities, from the same `outputs`."""
     boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
     return Candidates(clip(boxes, outputs["extents"]), tf.nn.softmax(outputs["logits"])[..., :-1])
-
-
-def best_boxes(candidates: Candidates, config: DetectorConfig, class_candidates: int, confidence, iou) -> Detections:
-    """What `decode` gives; `confidence` and `iou` replace the values of `config`."""
-    return non_maximum_suppression(
-        *candidates,
-        iou=config.iou if iou is None else iou,
-        confidence=config.confidence if confidence is None else confidence,
-        max_detections=config.max_detections,
-        candidates=config.candidates,
-        of_class=class_candidates,
-    )
 
 
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:

@@ -19,9 +19,9 @@ from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.normalized_depthwise import NormalizedDepthwise
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
-from detect.models.ssd import best_boxes, by_box, multibox_candidates, multibox_losses
+from detect.models.ssd import by_box, multibox_candidates, multibox_losses
 from detect.ops.default_boxes import default_boxes
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 MAPS = 6
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes, shares of the image; the last one is no map's
@@ -177,9 +177,9 @@ class SSDLite(Detector):
         """A box within the picture scores its class probability."""
         return multibox_candidates(outputs, _boxes(outputs))
 
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
-        return best_boxes(self.candidates(outputs), self.config, self.config.class_candidates, confidence, iou)
+    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The best of each class enter."""
+        return {"of_class": self.config.class_candidates}
 
 
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:

@@ -18,12 +18,10 @@ from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
-from detect.ops.boxes import clip
 from detect.ops.coding import decode_yolox, encode_yolox
 from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss
 from detect.ops.matching import gather_rows
-from detect.ops.nms import non_maximum_suppression
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32)
 
@@ -195,17 +193,6 @@ class YOLOX(Detector):
         """A box scores objectness times class probability."""
         boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
         return Candidates(boxes, tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"]))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Suppression is per class."""
-        found = non_maximum_suppression(
-            *self.candidates(outputs),
-            iou=self.config.iou if iou is None else iou,
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            candidates=self.config.candidates,
-        )
-        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _assign(self, outputs, boxes, targets):
         return sim_ota(
