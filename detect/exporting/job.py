@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from detect.config import to_json
 from detect.exporting.freezing import candidates_step, frozen
-from detect.inference.artefact import Canvas, ExportCard, Precision
-from detect.inference.artefact_backend import INPUTS, model_file
+from detect.inference.artefact import INPUTS, Canvas, ExportCard, Precision
+from detect.inference.artefact_backend import model_file
 from detect.inference.tensorflow_backend import predict_step
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
@@ -76,6 +76,5 @@ class Job:
             rows = [row % count for row in range(start, start + batch)]  # the first ones again where the last are few
             images = np.stack([self.pictures[row][:height, :width] for row in rows])
             inputs = dict(zip(INPUTS, (images, extents, *thresholds), strict=True))
-            taken = INPUTS if self.export.suppression is None else self.export.suppression.inputs
-            calls.append({name: inputs[name] for name in taken})
+            calls.append({name: inputs[name] for name in self.export.inputs})
         return calls

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from detect.errors import RunFailure
 from detect.exporting.job import Job
-from detect.inference.artefact import Precision
-from detect.inference.artefact_backend import OUTPUTS
+from detect.inference.artefact import OUTPUTS, Precision
 from detect.inference.litert_backend import SUFFIX
 
 

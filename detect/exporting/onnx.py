@@ -8,7 +8,7 @@ import tf2onnx
 
 from detect.exporting.job import Job
 from detect.exporting.onnx_int8 import quantised
-from detect.inference.artefact_backend import INPUTS, OUTPUTS
+from detect.inference.artefact import OUTPUTS
 from detect.inference.onnx_backend import SUFFIX
 
 OPSET = 17
@@ -38,12 +38,13 @@ def label(job: Job) -> None:
 
 def _converted(step) -> onnx.ModelProto:
     """The step as ONNX has it."""
-    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (step.inputs, step.outputs))
+    names = {tensor.name: tensor.op.name for tensor in step.inputs}
+    outputs = [tensor.name for tensor in step.outputs]
     model, _ = tf2onnx.convert.from_graph_def(
         step.graph.as_graph_def(),
-        input_names=inputs,
+        input_names=list(names),
         output_names=outputs,
-        tensors_to_rename={**dict(zip(inputs, INPUTS, strict=False)), **dict(zip(outputs, OUTPUTS, strict=False))},
+        tensors_to_rename={**names, **dict(zip(outputs, OUTPUTS, strict=False))},
         opset=OPSET,
         custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, [])},
     )

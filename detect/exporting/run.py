@@ -24,6 +24,7 @@ from detect.exporting.job import Job
 from detect.exporting.pictures import generated_images, images_of
 from detect.inference.artefact import (
     EXPORT_CARD,
+    INPUTS,
     Canvas,
     Check,
     ExportCard,
@@ -131,6 +132,7 @@ def export(
         format=kind,
         precision=bits,
         canvases=_canvases(detector, card, dynamic),
+        inputs=_inputs(detector, raw),
         batch=_batch(kind, batch),
         size_divisor=detector.size_divisor,
         smallest_side=detector.smallest_side,
@@ -246,11 +248,17 @@ def _batch(kind: Format, batch: int | None) -> int | None:
     return batch or (1 if kind in FIXED else None)
 
 
+def _inputs(detector: Detector, raw: bool) -> tuple[str, ...]:
+    """Of the files. Thresholds are for suppression, and extents mostly too."""
+    if raw:
+        return ("images", "extents") if detector.extents_matter else ("images",)
+    return INPUTS
+
+
 def _suppression(detector: Detector) -> Suppression:
     """How clients do what the file leaves to them."""
     soft = detector.soft_sigma is not None
     return Suppression(
-        inputs=("images", "extents") if detector.extents_matter else ("images",),
         max_detections=detector.config.max_detections,
         candidates=detector.config.candidates if soft else None,
         clips_first=detector.clips_first,

@@ -19,6 +19,8 @@ EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder for exported models in that of a run
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
+INPUTS = ("images", "extents", "confidence", "iou")
+OUTPUTS = ("boxes", "scores", "labels")
 Canvas = tuple[int, int]  # height and width of images, pixels
 Format = Literal["openvino", "onnx", "litert", "savedmodel", "stablehlo"]
 # int8: weights and, in ranges found on pictures, activations. int8-weights: weights only.
@@ -53,7 +55,6 @@ class Check(Settings):
 class Suppression(Settings):
     """What is to be done with the candidates of an export that ends before suppression."""
 
-    inputs: tuple[str, ...]  # of the file
     max_detections: int
     candidates: int | None  # how many pairs of box and class enter, the best by score; None is all
     clips_first: bool  # whether boxes are cut at the picture's edges before they compete, or after
@@ -66,6 +67,7 @@ class ExportCard(Card):
     format: Format
     precision: Precision
     canvases: tuple[Canvas, ...]  # the usual one first
+    inputs: tuple[str, ...] = INPUTS  # of its files
     batch: int | None = None  # images of a call; None is any number
     size_divisor: int
     smallest_side: int

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from detect.inference.artefact import ExportCard
+from detect.inference.artefact import INPUTS, ExportCard
 from detect.inference.suppression import best_detections
 from detect.structures import Candidates, Detections
 
-INPUTS = ("images", "extents", "confidence", "iou")
-OUTPUTS = ("boxes", "scores", "labels")
 BATCH_SIZE = 4
 
-# `INPUTS` by name to `OUTPUTS` in order; where suppression is left to the client, some of them to `Candidates`.
+# From those of `INPUTS` that the files have, by name, to `OUTPUTS` in order; or to `Candidates`, where suppression is
+# left to the client.
 Run = Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]]
 
 
@@ -34,7 +33,7 @@ class ArtefactBackEnd:
         self.confidence, self.iou = card.confidence, card.iou
         self.size_divisor, self.smallest_side = card.size_divisor, card.smallest_side
         self.canvases = card.canvases
-        self._batch, self._suppression = card.batch, card.suppression
+        self._inputs, self._batch, self._suppression = card.inputs, card.batch, card.suppression
         self._open_canvas = open_canvas
         self._runs: dict[tuple[int, int], Run] = {}
         self._opening = threading.Lock()  # streams call `detect` from two threads
@@ -56,11 +55,12 @@ class ArtefactBackEnd:
 
     def _detections(self, run: Run, *values: np.ndarray) -> Sequence[np.ndarray]:
         """`OUTPUTS` for `INPUTS`."""
+        inputs = dict(zip(INPUTS, values, strict=True))
+        found = run({name: inputs[name] for name in self._inputs})
         if self._suppression is None:
-            return run(dict(zip(INPUTS, values, strict=True)))
+            return found
         _, extents, confidence, iou = values
-        inputs = {name: value for name, value in zip(INPUTS, values, strict=True) if name in self._suppression.inputs}
-        return best_detections(Candidates(*run(inputs)), extents, self._suppression, float(confidence), float(iou))
+        return best_detections(Candidates(*found), extents, self._suppression, float(confidence), float(iou))
 
     def _run_for(self, height: int, width: int) -> Run:
         with self._opening:

@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from detect.errors import BadInput
-from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run, model_file
+from detect.inference.artefact import OUTPUTS, ExportCard
+from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".tflite"
 

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from detect.errors import BadInput
-from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import OUTPUTS, ArtefactBackEnd, Run
+from detect.inference.artefact import OUTPUTS, ExportCard
+from detect.inference.artefact_backend import ArtefactBackEnd, Run
 
 VERSION = "1"  # the folder of the SavedModel; TensorFlow Serving wants one whose name is a number
 

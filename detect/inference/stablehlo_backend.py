@@ -7,7 +7,7 @@ import numpy as np
 
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
-from detect.inference.artefact_backend import INPUTS, ArtefactBackEnd, Run, model_file
+from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
 
 SUFFIX = ".stablehlo"
 
@@ -24,4 +24,4 @@ def open_file(path: Path) -> Run:
     except Exception as error:  # of the reader of flat buffers, with no class in common
         reason = str(error).strip().splitlines()[-1] if str(error) else type(error).__name__
         raise BadInput(f"{path} cannot be run by JAX: {reason} Copy it again, or export it again.") from None
-    return lambda values: [np.asarray(part) for part in step(*(values[name] for name in INPUTS if name in values))]
+    return lambda values: [np.asarray(part) for part in step(*values.values())]

@@ -11,7 +11,7 @@ from detect.ops.soft_suppression import soft_nms
 from detect.structures import Candidates
 
 EXTENTS = np.float32([[90, 100], [60, 40]])
-GREEDY = Suppression(inputs=("images",), max_detections=20, candidates=None, clips_first=True, soft_sigma=None)
+GREEDY = Suppression(max_detections=20, candidates=None, clips_first=True, soft_sigma=None)
 LIMITS = {"max_detections": 20, "candidates": 1000}
 
 
@@ -50,7 +50,7 @@ def test_boxes_may_be_cut_after_it():
 @pytest.mark.parametrize("limit", [1000, 15])
 def test_soft(limit):
     boxes, scores = candidates()
-    rules = Suppression(inputs=("images",), max_detections=20, candidates=limit, clips_first=False, soft_sigma=0.5)
+    rules = Suppression(max_detections=20, candidates=limit, clips_first=False, soft_sigma=0.5)
     found = best_detections(Candidates(boxes, scores), EXTENTS, rules, 0.1, 0.4)
     expected = soft_nms(boxes, scores, confidence=0.1, max_detections=20, candidates=limit, sigma=0.5)
     check_same(found, expected._replace(boxes=clip(expected.boxes, EXTENTS)))
