@@ -1,7 +1,7 @@
 """Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
 
 pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
-samples DATA THREADS                   the samples of mosaics that such batches are made of
+samples DATA MOSAIC KEPT THREADS      the samples that such batches are made of
 predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API; MODEL: a name or an export
 video MODEL SIDE FILE OUT            read, searched, drawn and written
 train MODEL SIDE BATCH               a training step
@@ -21,7 +21,7 @@ from typing import Any
 
 from measuring.serving import SETTLING, Work, peak_memory, serve
 
-SAMPLES, OUTPUT, KEPT_GIGABYTES = 640, 640, 0.1183  # of `samples`: how many, of which side, from how much memory
+SAMPLES, OUTPUT = 640, 640  # of `samples`: how many, of which side
 
 
 def prepare(work: str) -> Work:
@@ -54,14 +54,14 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
     return {"seconds": seconds}
 
 
-def samples(data: str, threads: str) -> Work:
-    make, count = sample_maker(data), int(threads)
+def samples(data: str, mosaic: str, kept: str, threads: str) -> Work:
+    make, count = sample_maker(data, float(mosaic), float(kept)), int(threads)
     pool = ThreadPoolExecutor(count)
     return lambda: {"made": sum(pool.map(make, (range(thread, SAMPLES, count) for thread in range(count))))}
 
 
-def sample_maker(data: str) -> Callable[[range], int]:
-    """What makes the samples at some positions, and counts them; with as little memory as Ultralytics takes."""
+def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int]:
+    """What makes the samples at some positions, and counts them."""
     import cv2
     import numpy as np
 
@@ -71,7 +71,7 @@ def sample_maker(data: str) -> Callable[[range], int]:
     from detect.data.samples import Samples
 
     cv2.setNumThreads(0)
-    settings = PipelineSettings(augmentation=Augmentation(mosaic=1), cache_gigabytes=KEPT_GIGABYTES)
+    settings = PipelineSettings(augmentation=Augmentation(mosaic=mosaic), cache_gigabytes=kept)
     records = detect.open_dataset(data).splits["train"]
     source = Samples(training_pictures(records, settings, (OUTPUT,)), settings.augmentation, seed=0)
 
