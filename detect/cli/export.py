@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detect.cli.printing import say
+from detect.cli.printing import download_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
+    model: Annotated[
+        str, typer.Argument(help="Run folder, model folder, or name of a published checkpoint.", show_default=False)
+    ],
     format: Annotated[
         str, typer.Option(help="What will run it: openvino, onnx, litert, savedmodel, stablehlo.")
     ] = "openvino",
@@ -56,7 +58,10 @@ def export(
     """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
     start_tensorflow()
     from detect.exporting.run import export as run_export
+    from detect.weights.opening import find_folder
 
+    with download_bar(model) as progress:
+        find_folder(model, progress=progress)
     done = run_export(
         model,
         format,

@@ -41,7 +41,7 @@ from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
 from detect.models.folders import deliver, draft, is_free
 from detect.weights.download import sha256
-from detect.weights.opening import open_model
+from detect.weights.opening import find_folder, open_model
 
 # What writes each format and runs it.
 PACKAGES: dict[Format, tuple[str, ...]] = {
@@ -96,7 +96,7 @@ def export(
     """The words are those of `detect export`.
 
     Args:
-        model: a run folder or a model folder.
+        model: a run folder, a model folder, or the name of a published checkpoint.
         format: what runs it.
         precision: of the weights in the file, which float16 halves; int8 is smaller still. With int8 the network
             computes in it too, calibrated on pictures of the data. LiteRT also has int8-weights, without data.
@@ -108,7 +108,8 @@ def export(
         data: anything that `open_dataset` reads: original and export are scored on it. Without it they are compared on
             generated images, and AP is not known.
         split: which part of it.
-        out: the folder; by default `exports/` in that of the run or model, where `auto` finds it.
+        out: the folder; by default `exports/` in that of the run or model, where `auto` finds it; for a checkpoint
+            `NAME-FORMAT` here.
         max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 1 with int8.
         say: told what is going on.
 
@@ -120,10 +121,10 @@ def export(
     bits: Precision = _known("precision", precision, Precision)
     _check_precision(kind, bits, data)
     _check_packages(kind, bits)
-    folder = model_folder(Path(model))
+    target = _target(str(model), _name(kind, bits, raw), out)
+    folder = find_folder(model)
     if folder is None:
-        raise BadInput(f"{model} is no run folder or model folder: export takes what `detect train` wrote.")
-    target = _target(folder, _name(kind, bits, raw), out)
+        raise BadInput(f"{model} is no run folder or model folder, nor a published checkpoint (`detect weights list`).")
     # What is wrong with the data is said before the work.
     dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
     detector, card = open_model(folder)
@@ -168,9 +169,11 @@ def _name(kind: Format, precision: Precision, raw: bool) -> str:
     return "-".join([kind, *([] if precision == "float32" else [precision]), *(["raw"] if raw else [])])
 
 
-def _target(folder: Path, name: str, out: str | Path | None) -> Path:
-    """The folder that the export of the model in `folder` becomes."""
-    target = exports_folder(folder) / name if out is None else Path(out)
+def _target(model: str, name: str, out: str | Path | None) -> Path:
+    """The folder that the export of the model becomes."""
+    folder = model_folder(Path(model))
+    beside = exports_folder(folder) / name if folder else Path(f"{model}-{name}")
+    target = beside if out is None else Path(out)
     if not is_free(target, EXPORT_CARD):
         raise BadInput(f"{target} is there and is no export. Give another folder.")
     return target

@@ -27,17 +27,25 @@ def open_model(
         BadInput: there is no such thing; it is damaged, or of another model.
         RunFailure: a checkpoint cannot be downloaded, or read.
     """
-    folder = model_folder(Path(named))
+    folder = find_folder(named, model, progress)
     if folder is not None:
-        _check_model(named, load_card(folder).model, model)
         return saving.load(folder)
-    checkpoint = checkpoints().get(str(named))
-    if checkpoint is not None:
-        _check_model(named, checkpoint.model, model)
-        return saving.load(imported(checkpoint, progress))
     if model is not None and Path(named).is_file():
         return _open_file(Path(named), model)
     raise BadInput(_nothing_there(Path(named)))
+
+
+def find_folder(named: str | Path, model: str | None = None, progress: Progress | None = None) -> Path | None:
+    """The model folder that `named` stands for, as in `open_model`; None where it is neither folder nor checkpoint."""
+    folder = model_folder(Path(named))
+    if folder is not None:
+        _check_model(named, load_card(folder).model, model)
+        return folder
+    checkpoint = checkpoints().get(str(named))
+    if checkpoint is None:
+        return None
+    _check_model(named, checkpoint.model, model)
+    return imported(checkpoint, progress)
 
 
 def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -23,6 +24,7 @@ from detect.inference.artefact import EXPORT_CARD, find_artefact, load_export_ca
 from detect.inference.loading import load
 from detect.models.card import CARD, load_card
 from detect.structures import Detections
+from detect.weights.importing import import_weights
 
 pytestmark = pytest.mark.slow
 
@@ -220,6 +222,15 @@ def test_what_a_raw_file_takes_and_gives(run, tmp_path):
     boxes, scores = session.run(["boxes", "scores"], {"images": np.zeros((2, 96, 96, 3), np.uint8)})
     cells = sum((96 // stride) ** 2 for stride in (8, 16, 32))
     assert (boxes.shape, scores.shape) == ((2, cells, 4), (2, cells, len(CLASSES)))
+
+
+def test_a_published_checkpoint(published, tmp_path, monkeypatch):
+    import_weights("yolox-micro-coco", file=published.file)
+    monkeypatch.chdir(tmp_path)
+    done = export("yolox-micro-coco")
+    assert done.folder == Path("yolox-micro-coco-openvino")
+    assert load_card(done.folder).classes == ("person", "bicycle", "car")
+    assert done.card.check.unmatched == 0
 
 
 def test_sizes_for_videos_of_all_shapes(run, tmp_path):
