@@ -66,7 +66,7 @@ def red_finder():
     from detect.inference.tensorflow_backend import TensorFlowBackEnd
     from detect.models.card import ModelCard
     from detect.models.detector import Detector, DetectorConfig
-    from detect.structures import Detections
+    from detect.structures import Candidates
 
     class RedFinder(Detector):
         smallest_side = 32
@@ -77,14 +77,12 @@ def red_finder():
         def loss(self, outputs, targets):
             return {}
 
-        def decode(self, outputs, confidence=None, iou=None):
+        def candidates(self, outputs):
             red = outputs["images"][..., 0] - outputs["images"][..., 1] > 90  # [B, H, W]
             x1, x2 = self.extent(tf.reduce_any(red, axis=1))
             y1, y2 = self.extent(tf.reduce_any(red, axis=2))
             scores = tf.cast(tf.reduce_any(red, axis=[1, 2]), tf.float32)[:, None] * 0.875
-            found = scores > confidence
-            boxes = tf.stack([x1, y1, x2, y2], axis=-1)[:, None]
-            return Detections(boxes, tf.where(found, scores, 0), tf.where(found, 0, -1))
+            return Candidates(tf.stack([x1, y1, x2, y2], axis=-1)[:, None], scores[..., None])
 
         def extent(self, red):
             """The first and the last true position of each row [B, n], as edges."""
@@ -94,4 +92,4 @@ def red_finder():
             return tf.cast(first, tf.float32), tf.cast(last, tf.float32)
 
     card = ModelCard(model="red", config={}, classes=("red", "never"), category_ids=(7, 9), image_size=64)
-    return Model(TensorFlowBackEnd(RedFinder(DetectorConfig(), classes=2)), card)
+    return Model(TensorFlowBackEnd(RedFinder(DetectorConfig(max_detections=1), classes=2)), card)

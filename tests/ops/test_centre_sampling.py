@@ -144,7 +144,7 @@ def test_centreness_by_hand():
 
 
 def test_centreness_of_all_points_of_a_box_equals_a_loop():
-    values = centreness(encode_distances(CENTRES, [0.0, 0.0, 64.0, 48.0]))
+    values = centreness(encode_distances([0.0, 0.0, 64.0, 48.0], CENTRES, STRIDES))
     for (x, y), value in zip(CENTRES, values.numpy(), strict=True):
         across, down = min(x, 64 - x) / max(x, 64 - x), min(y, 48 - y) / max(y, 48 - y)
         assert value == pytest.approx(math.sqrt(across * max(down, 0)))

@@ -29,7 +29,7 @@ class Brightness(Detector):
         count = sum_over_replicas(tf.cast(tf.shape(outputs["value"])[0], tf.float32))
         return {"square": tf.reduce_sum(outputs["value"] ** 2) / count}
 
-    def decode(self, outputs, confidence=None, iou=None):
+    def candidates(self, outputs):
         raise NotImplementedError("this detector only learns")
 
 
