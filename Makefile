@@ -3,7 +3,7 @@
 # make unit    the quick ones of them
 # make lint    style and types
 # make parity  our models beside torchvision's own, with the same weights on the same pictures
-# make exports every export of trained models of every family; takes half an hour
+# make exports every export of trained models of every family; takes half an hour (ONLY=yolox: of one)
 # make bench   our speed beside that of other projects; installs them, and takes an hour
 # make docs    write the generated pages of docs/ again
 # make clean   remove what these made; runs/ stays
@@ -52,7 +52,7 @@ parity: .venv-parity/installed
 	$(IN_PARITY) -m pytest -q tests/parity
 
 exports: .venv/installed-tests
-	$(IN_VENV) -m pytest -q -n 2 -m long
+	$(IN_VENV) -m pytest -q -n 2 -m long $(if $(ONLY),-k "$(ONLY)")
 
 bench: .venv/installed
 	$(IN_VENV) tools/measure_speed.py
