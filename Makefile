@@ -36,9 +36,11 @@ endef
 demo: .venv/installed
 	.venv/bin/detect demo
 
-# Two at a time: half of the time is tracing, which is on one core.
+# Two at a time: half of the time is tracing, which is on one core. Exports in processes of their own: converters and
+# what was traced before them keep gigabytes.
 test: .venv/installed-tests
-	$(IN_VENV) -m pytest -q -n 2
+	$(IN_VENV) -m pytest -q -n 2 --ignore tests/exporting
+	$(IN_VENV) -m pytest -q -n 2 tests/exporting
 
 unit: .venv/installed-tests
 	$(IN_VENV) -m pytest -q -n 2 -m "not slow"
