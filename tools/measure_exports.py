@@ -1,7 +1,7 @@
 """Export a trained model of every family in every format and precision; write what works to docs/exports.md.
 
     python tools/measure_exports.py                    all families
-    python tools/measure_exports.py yolox-micro        these; the other rows of the page stay as they are
+    python tools/measure_exports.py yolox-micro        these; the other columns of the page stay as they are
 
 The models are those of tests/trained_models.py. All take half an hour on two cores.
 """
@@ -50,9 +50,10 @@ def column(checks: dict[tuple[str, str], Check]) -> list[str]:
 def read_columns() -> dict[str, list[str]]:
     """Those of the page as it is, by model; none where the rows were others."""
     rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("|")]
-    if [row[0] for row in rows] != ["", "---", *_names_of_rows()]:
+    if [row[0] for row in rows] != ["model", "---", *_names_of_rows()]:
         return {}
-    return {name: list(values) for name, *values in zip(*(rows[0], *rows[2:]), strict=True)}
+    _, *columns = zip(rows[0], *rows[2:], strict=True)
+    return {name: values for name, *values in columns}
 
 
 def _names_of_rows() -> list[str]:
@@ -62,7 +63,7 @@ def _names_of_rows() -> list[str]:
 def page(columns: dict[str, list[str]]) -> str:
     cells = zip(*columns.values(), strict=True)
     rows = [
-        ["", *columns],
+        ["model", *columns],
         ["---"] * (len(columns) + 1),
         *([n, *row] for n, row in zip(_names_of_rows(), cells, strict=True)),
     ]
