@@ -187,7 +187,10 @@ def test_a_fixed_number_of_images(run, format, tmp_path):
 
 @pytest.mark.parametrize("name", FIRST)
 def test_every_family_in_every_format(name, tmp_path):
-    """In a process of its own, because converters do not give memory back."""
+    """In a process of its own, because converters do not give memory back.
+
+    `saved` makes logits thirty times as large, and with them the rounding that scores differ by.
+    """
     model = saved(name, tmp_path / "model")
     program = f"from detect.exporting.run import export\n[export({str(model)!r}, format) for format in {[*FILES]}]"
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
@@ -196,7 +199,7 @@ def test_every_family_in_every_format(name, tmp_path):
         assert check.detections > 100
         assert check.unmatched == 0
         assert check.box_difference < 1e-3
-        assert check.score_difference < 1e-5
+        assert check.score_difference < 1e-4
 
 
 # The first in all formats, then those with a soft suppression and with boxes for each class.
