@@ -38,15 +38,14 @@ class Overflow:
         )
 
 
-def pad(example: Example, max_boxes: int, overflow: Overflow, seed: int) -> Truth:
-    """Boxes [N, 4], labels [N] and ignore [N] of an example, padded with zeros, -1 and False.
+def pad(example: Example, max_boxes: int, seed: int) -> tuple[Truth, int]:
+    """Boxes [N, 4], labels [N] and ignore [N] of an example, padded with zeros, -1 and False; how many are left out.
 
     Of too many boxes, ignored regions go first, then a random choice by `seed`: leaving out the smallest would teach
     the model that small objects are background.
     """
     rows = np.arange(len(example.boxes))
     if len(rows) > max_boxes:
-        overflow.add(len(rows) - max_boxes)
         shuffled = np.random.default_rng(seed).permutation(rows)
         objects_first = shuffled[np.argsort(example.ignore[shuffled], kind="stable")]
         rows = np.sort(objects_first[:max_boxes])
@@ -54,7 +53,7 @@ def pad(example: Example, max_boxes: int, overflow: Overflow, seed: int) -> Trut
     ignore = np.zeros(max_boxes, bool)
     count = len(rows)
     boxes[:count], labels[:count], ignore[:count] = example.boxes[rows], example.labels[rows], example.ignore[rows]
-    return boxes, labels, ignore
+    return (boxes, labels, ignore), len(example.boxes) - count
 
 
 def enough_boxes(records: Records, settings: Augmentation) -> int:

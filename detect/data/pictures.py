@@ -1,8 +1,8 @@
 """Decoded pictures with their boxes, kept in memory as far as there is room."""
 
 import os
-import threading
-from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from detect.data.images import read_halved
 from detect.data.records import Record, Records
 from detect.data.resizing import fit_scale
+from detect.data.store import Store
 from detect.data.warping import halvings
 from detect.errors import BadInput
 from detect.structures import Example
@@ -19,13 +20,13 @@ WINDOW = 128  # pictures of which one sample is made are at most so many positio
 
 
 class Pictures:
-    """The examples of `Records` at the largest size that training can need. Threads may share it.
+    """The examples of `Records` at the largest size that training can need. Threads and processes may share it.
 
     A picture that no sample shows at more than half its size is halved while it is decoded, as often as that is so. It
     would be halved anyway before it is painted; this way the budget holds four or sixteen times as many.
 
-    Where the budget does not hold all pictures, a part of it is for those used last, enough for `WINDOW` of them; the
-    rest is for the first that come and stay. What is not there is decoded again, with the same result.
+    Where the budget does not hold all pictures, a part of it is for those that came last, enough for `WINDOW` of them;
+    the rest is for the first that come and stay. What is not there is decoded again, with the same result.
     """
 
     def __init__(self, records: Records, side: int, largest_scale: float | None, budget: int):
@@ -40,24 +41,30 @@ class Pictures:
         self._side = side
         self._largest_scale = largest_scale
         mean = self._mean_bytes()
-        self._room_for_recent = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
-        self._room = budget - self._room_for_recent
-        self._kept: dict[int, Example] = {}
-        self._recent: OrderedDict[int, Example] = OrderedDict()  # the one used longest ago first
-        self._lock = threading.Lock()
+        last = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
+        self._store = Store(len(records), first=budget - last, last=last)
+        self.descriptors = self._store.descriptors
 
-    def example(self, index: int) -> Example:
-        """The example of record `index`; its picture is read-only."""
-        example = self._find(index)
-        if example is None:
-            example = self._read(self.records[index])
-            self._keep(index, example)
-        return example
+    @contextmanager
+    def examples(self, indices: Sequence[int]) -> Iterator[list[Example]]:
+        """The examples of these records, as long as the context lasts; their pictures are read-only."""
+        kept: list[int] = []
+        try:
+            yield [self._example(index, kept) for index in indices]
+        finally:
+            for index in kept:
+                self._store.release(index)
 
-    def _read(self, record: Record) -> Example:
+    def _example(self, index: int, kept: list[int]) -> Example:
+        record = self.records[index]
+        image = self._store.find(index)
         times = self._halvings(record.height, record.width)
-        image = read_checked(record, times)
-        image.flags.writeable = False
+        if image is None:
+            image = read_checked(record, times)
+            image.flags.writeable = False
+            self._store.keep(index, image)
+        else:
+            kept.append(index)
         return Example(image, record.boxes * np.float32(0.5**times), record.labels, record.ignore)
 
     def _halvings(self, height: int, width: int) -> int:
@@ -71,26 +78,6 @@ class Pictures:
         sizes = self.records.sizes[:: max(1, len(self.records) // 1000)].tolist()
         areas = [3 * width * height / 4 ** self._halvings(height, width) for width, height in sizes]
         return sum(areas) / max(len(areas), 1)
-
-    def _find(self, index: int) -> Example | None:
-        with self._lock:
-            if index in self._recent:
-                self._recent.move_to_end(index)
-            return self._kept.get(index, self._recent.get(index))
-
-    def _keep(self, index: int, example: Example) -> None:
-        size = example.image.nbytes
-        with self._lock:
-            if index in self._kept or index in self._recent:  # another thread was as fast
-                return
-            if size <= self._room:
-                self._room -= size
-                self._kept[index] = example
-                return
-            self._room_for_recent -= size
-            self._recent[index] = example
-            while self._room_for_recent < 0:
-                self._room_for_recent += self._recent.popitem(last=False)[1].image.nbytes
 
 
 def read_checked(record: Record, times: int = 0) -> np.ndarray:

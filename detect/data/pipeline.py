@@ -1,7 +1,8 @@
 """Records -> tf.data.Dataset of `Batch`, for training and for evaluation.
 
 A stream of numbers goes through one `map` that makes whole batches in Python, a few at a time, and is prefetched. The
-order of the results does not depend on the workers.
+rows of each are made by a crew: in training of processes, in evaluation of threads. What they make does not depend on
+how many there are.
 """
 
 import atexit
@@ -14,23 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pydantic
 import tensorflow as tf
 
 from detect.config import Settings
 from detect.data.augmentation import Augmentation, weakened
-from detect.data.batching import BatchMaker
+from detect.data.batching import BatchMaker, Crew, Rows, Threads
 from detect.data.padding import Overflow, enough_boxes
-from detect.data.pictures import GIGABYTE, Pictures, default_budget, read_checked
+from detect.data.pictures import GIGABYTE, Pictures, default_budget
+from detect.data.processes import Processes, can_travel
 from detect.data.records import Records
-from detect.data.resizing import Placing, letterbox, place
-from detect.data.samples import Samples, side_of_batch
+from detect.data.resizing import Placing, letterbox
+from detect.data.rows import EvaluationRows, TrainingRows
+from detect.data.samples import Samples
 from detect.data.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
-from detect.structures import Batch, Example, Targets
+from detect.structures import Batch, Targets
 
 PREFETCHED_BATCHES = 2
+MOST_WORKERS = 16  # that are started where the user says nothing
 
 
 class PipelineSettings(Settings):
@@ -38,12 +41,18 @@ class PipelineSettings(Settings):
 
     augmentation: Augmentation = Augmentation()
     max_boxes: int | None = pydantic.Field(None, ge=1)  # N; None: enough for nearly every sample of the data
-    workers: int | None = pydantic.Field(None, ge=1)  # samples made at a time; None: as many as CPU cores
+    # Processes that make samples, or threads in evaluation; None: as many as CPU cores, at most 16. 1: no processes.
+    workers: int | None = pydantic.Field(None, ge=1)
     cache_gigabytes: float | None = pydantic.Field(None, ge=0)  # None: a quarter of the free memory, at most 2
 
-    def threads(self) -> int:
+    def crew_size(self) -> int:
         """Samples made at a time."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or min(_cores(), MOST_WORKERS)
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,13 @@ class Batches:
     """
 
     dataset: tf.data.Dataset
-    overflow: Overflow
+    maker: BatchMaker
     image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each row, the images it is made of
-    failures: list[Exception]
+
+    @property
+    def overflow(self) -> Overflow:
+        """Counts the boxes for which there was no room, so far."""
+        return self.maker.overflow
 
     def __iter__(self) -> Iterator[Batch]:
         stream = self._stream()
@@ -65,7 +78,7 @@ class Batches:
         return stream
 
     def _stream(self) -> Generator[Batch, None, None]:
-        with self.explained():
+        with self.maker.in_use(), self.explained():
             yield from self.dataset
 
     @contextmanager
@@ -74,8 +87,9 @@ class Batches:
         try:
             yield
         except tf.errors.OpError:
-            if self.failures:
-                raise self.failures[0] from None
+            if self.maker.failures:
+                failure = self.maker.failures[0]
+                raise failure from failure.__cause__
             raise
 
 
@@ -131,26 +145,17 @@ def training_batches(
     augmentation = settings.augmentation if strong else weakened(settings.augmentation)
     pictures = pictures or training_pictures(records, settings, sizes, transform)
     samples = Samples(pictures, augmentation, seed, _user_transform(settings.augmentation, transform))
-    process, processes = shard
-
-    def position(number: int) -> int:
-        batch, row = divmod(number, batch_size)
-        return (batch * processes + process) * batch_size + row
-
-    def make(number: int, canvas: np.ndarray) -> tuple[Example, int]:
-        return samples.sample(position(number), canvas), samples.record_index(position(number))
-
-    def image_paths(batch: int) -> list[tuple[Path, ...]]:
-        numbers = range(batch * batch_size, (batch + 1) * batch_size)
-        return [samples.image_paths(position(number)) for number in numbers]
-
-    def canvas(batch: int) -> tuple[int, int]:
-        return (side_of_batch(sizes, seed, batch),) * 2
-
-    side = sizes[0] if len(sizes) == 1 else None
+    rows = TrainingRows(samples, sizes, batch_size, shard)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
-    maker = BatchMaker(make, canvas, np.uint8, batch_size, overflow, settings.threads())
-    return _batches(tf.data.Dataset.counter(first_batch), maker, (side, side), image_paths)
+    workers = settings.crew_size()
+    crew: Crew
+    if workers > 1 and can_travel(rows):
+        crew = Processes(rows, overflow.max_boxes, workers, 3 * batch_size * max(sizes) ** 2, pictures.descriptors)
+    else:
+        crew = Threads(rows, overflow.max_boxes, workers)
+    maker = BatchMaker(crew, overflow)
+    side = sizes[0] if len(sizes) == 1 else None
+    return _batches(tf.data.Dataset.counter(first_batch), maker, rows, (side, side), workers)
 
 
 def evaluation_batches(
@@ -163,41 +168,13 @@ def evaluation_batches(
     are for the loss: scoring takes the truth from the records.
     """
     settings = settings or PipelineSettings()
-    placing = letterbox(placing) if isinstance(placing, int) else placing
-    groups = _by_canvas(records, placing)
-    order = [index for group in groups.values() for index in (*group, *[-1] * (-len(group) % batch_size))]
-
-    def make(number: int, canvas: np.ndarray) -> tuple[Example, int]:
-        index, first = order[number], order[number // batch_size * batch_size]
-        record = records[first if index < 0 else index]
-        placement = placing(record.height, record.width)
-        if index < 0:
-            canvas[:] = placement.padding
-            return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
-        place(read_checked(record), placement, out=canvas)
-        return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
-
-    def image_paths(batch: int) -> list[tuple[Path, ...]]:
-        indices = order[batch * batch_size : (batch + 1) * batch_size]
-        return [(records.image_path(index),) for index in indices if index >= 0]
-
-    def canvas(batch: int) -> tuple[int, int]:
-        first = records[order[batch * batch_size]]
-        return placing(first.height, first.width).canvas
-
-    size = next(iter(groups)) if len(groups) == 1 else (None, None)
-    dtype = placing(1, 1).dtype
+    rows = EvaluationRows(records, letterbox(placing) if isinstance(placing, int) else placing, batch_size)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
-    maker = BatchMaker(make, canvas, dtype, batch_size, overflow, settings.threads())
-    return _batches(tf.data.Dataset.range(len(order) // batch_size), maker, size, image_paths)
-
-
-def _by_canvas(records: Records, placing: Placing) -> dict[tuple[int, int], list[int]]:
-    """Positions of the records, by height and width of the canvas."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for position, (width, height) in enumerate(records.sizes.tolist()):
-        groups.setdefault(placing(height, width).canvas, []).append(position)
-    return groups
+    # Decoding is most of it, and it is over soon: threads, which need not be started.
+    workers = settings.crew_size()
+    maker = BatchMaker(Threads(rows, overflow.max_boxes, workers), overflow)
+    size = next(iter(rows.canvases)) if len(rows.canvases) == 1 else (None, None)
+    return _batches(tf.data.Dataset.range(rows.batches), maker, rows, size, workers)
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
@@ -207,19 +184,16 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
 
 
 def _batches(
-    numbers: tf.data.Dataset,
-    maker: BatchMaker,
-    size: tuple[int | None, int | None],
-    image_paths: Callable[[int], list[tuple[Path, ...]]],
+    numbers: tf.data.Dataset, maker: BatchMaker, rows: Rows, size: tuple[int | None, int | None], workers: int
 ) -> Batches:
     """The batches of these numbers; `size` is height and width of all images, None where they differ."""
-    rows, columns = maker.batch_size, maker.overflow.max_boxes
+    count, columns = rows.batch_size, maker.overflow.max_boxes
     specs = [
-        tf.TensorSpec([rows, *size, 3], maker.dtype),
-        tf.TensorSpec([rows, columns, 4], tf.float32),
-        tf.TensorSpec([rows, columns], tf.int32),
-        tf.TensorSpec([rows, columns], tf.bool),
-        tf.TensorSpec([rows], tf.int64),
+        tf.TensorSpec([count, *size, 3], rows.dtype),
+        tf.TensorSpec([count, columns, 4], tf.float32),
+        tf.TensorSpec([count, columns], tf.int32),
+        tf.TensorSpec([count, columns], tf.bool),
+        tf.TensorSpec([count], tf.int64),
     ]
 
     def mapped(number: tf.Tensor) -> Batch:
@@ -230,9 +204,9 @@ def _batches(
         return Batch(images, Targets(boxes, labels, ignore), indices)
 
     cv2.setNumThreads(0)  # samples are made in parallel: threads within one would only get in each other's way
-    at_a_time = 1 + math.ceil(maker.workers / rows)  # the last rows of one leave workers for the next
+    at_a_time = 1 + math.ceil(workers / count)  # the last rows of one leave workers for the next
     dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(at_a_time)), maker.overflow, image_paths, maker.failures)
+    return Batches(dataset.with_options(_options(at_a_time)), maker, rows.image_paths)
 
 
 def _options(threads: int) -> tf.data.Options:

@@ -29,6 +29,10 @@ class Sources(NamedTuple):
     pictures: tuple[int, ...]  # one, or the four of a mosaic; the first is the record that the sample is counted for
     partner: int | None  # the record mixed into it
 
+    @property
+    def all(self) -> tuple[int, ...]:
+        return self.pictures if self.partner is None else (*self.pictures, self.partner)
+
 
 class Samples:
     """Makes the samples of a training run."""
@@ -44,14 +48,14 @@ class Samples:
         canvas.fill(GREY)
         rng = self._generator(position)
         sources, colours = self._draw_sources(rng, position), random_colours(self.settings, rng)
-        examples = [self._example(index, rng) for index in sources.pictures]
-        if len(examples) == 1:
-            example = random_view(examples[0], self.settings, rng, canvas, colours)
-        else:
-            example = mosaic(examples, self.settings, rng, canvas, colours)
-        if sources.partner is not None:
-            example = mix_up(example, self._example(sources.partner, rng), self.settings, rng, colours)
-        return example
+        with self.pictures.examples(sources.all) as originals:
+            examples = [self._transformed(*each, rng) for each in zip(sources.all, originals, strict=True)]
+            partner = examples.pop() if sources.partner is not None else None
+            if len(examples) == 1:
+                example = random_view(examples[0], self.settings, rng, canvas, colours)
+            else:
+                example = mosaic(examples, self.settings, rng, canvas, colours)
+            return example if partner is None else mix_up(example, partner, self.settings, rng, colours)
 
     def sources(self, position: int) -> Sources:
         """The records that make the sample at a position."""
@@ -59,9 +63,7 @@ class Samples:
 
     def image_paths(self, position: int) -> tuple[Path, ...]:
         """The images that make the sample at a position."""
-        sources = self.sources(position)
-        partner = () if sources.partner is None else (sources.partner,)
-        return tuple(self.pictures.records.image_path(index) for index in (*sources.pictures, *partner))
+        return tuple(self.pictures.records.image_path(index) for index in self.sources(position).all)
 
     def record_index(self, position: int) -> int:
         """The record that the sample at a position is counted for: each one once an epoch."""
@@ -83,8 +85,7 @@ class Samples:
         index = self.record_index(position)
         return Sources((index, *others) if in_mosaic else (index,), partner if in_mixup else None)
 
-    def _example(self, index: int, rng: np.random.Generator) -> Example:
-        example = self.pictures.example(index)
+    def _transformed(self, index: int, example: Example, rng: np.random.Generator) -> Example:
         if self.transform is None:
             return example
         return self.transform(example, rng, where=self.pictures.records.image_path(index))

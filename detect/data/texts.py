@@ -3,6 +3,8 @@
 import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
+from pickle import PickleBuffer
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,8 @@ class Texts(Sequence):
     """A list of texts to which one can only add; 8 bytes each and their UTF-8."""
 
     def __init__(self, texts: Iterable[str] = ()):
-        self._bytes, self._ends = bytearray(), array("q")  # one after the other, and where each ends
+        # One after the other, and where each ends; in a worker, views of these.
+        self._bytes, self._ends = bytearray(), array("q")
         for text in texts:
             self.append(text)
 
@@ -28,10 +31,14 @@ class Texts(Sequence):
             return self.select(range(*index.indices(len(self))))
         index = range(len(self))[index]
         start = self._ends[index - 1] if index else 0
-        return self._bytes[start : self._ends[index]].decode("utf-8", "surrogateescape")
+        return str(self._bytes[start : self._ends[index]], "utf-8", "surrogateescape")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Texts) and self._ends == other._ends and self._bytes == other._bytes
+
+    def __reduce__(self):
+        """Pickled for workers, which share the memory of it (`pickle`, protocol 5)."""
+        return _shared, (PickleBuffer(self._bytes), PickleBuffer(self._ends))
 
     def digest(self) -> bytes:
         """SHA-256 of the texts and where each ends."""
@@ -40,3 +47,9 @@ class Texts(Sequence):
     def select(self, rows: Iterable[int] | np.ndarray) -> "Texts":
         """The texts in `rows`, in that order."""
         return Texts(self[row] for row in rows)
+
+
+def _shared(content: Any, ends: Any) -> Texts:
+    texts: Any = Texts()
+    texts._bytes, texts._ends = memoryview(content).cast("B"), memoryview(ends).cast("B").cast("q")
+    return texts

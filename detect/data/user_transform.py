@@ -36,7 +36,7 @@ def load_transform(path: str | Path):
 
 
 class UserTransform:
-    """Calls an albumentations transform repeatably from several threads.
+    """Calls an albumentations transform repeatably from several threads or processes.
 
     A Compose holds its random state, so each thread has its own copy, reseeded for every example.
     """
@@ -44,6 +44,12 @@ class UserTransform:
     def __init__(self, transform):
         self._compose = _with_boxes_in_pixels(transform)
         self._copies = threading.local()
+
+    def __getstate__(self):
+        return self._compose
+
+    def __setstate__(self, compose):
+        self._compose, self._copies = compose, threading.local()
 
     def __call__(self, example: Example, rng: np.random.Generator, where="") -> Example:
         """The transformed example; `where` names its image in errors."""

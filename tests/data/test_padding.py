@@ -20,43 +20,51 @@ def records(*counts: int) -> Records:
 
 
 def test_padding_by_hand():
-    overflow = Overflow(3)
-    boxes, labels, ignore = pad(example(2, ignored=1), 3, overflow, seed=0)
+    (boxes, labels, ignore), left_out = pad(example(2, ignored=1), 3, seed=0)
     np.testing.assert_array_equal(boxes, [[0, 1, 2, 3], [4, 5, 6, 7], [0, 0, 0, 0]])
     np.testing.assert_array_equal(labels, [0, 1, -1])
     np.testing.assert_array_equal(ignore, [True, False, False])
     assert (boxes.dtype, labels.dtype, ignore.dtype) == (np.float32, np.int32, bool)
-    assert overflow.summary() == ""
+    assert left_out == 0
 
 
 def test_no_boxes():
-    boxes, labels, ignore = pad(example(0), 2, Overflow(2), seed=0)
+    (boxes, labels, ignore), _ = pad(example(0), 2, seed=0)
     assert not boxes.any()
     assert (labels == -1).all()
     assert not ignore.any()
 
 
-def test_too_many_boxes_are_counted_and_said():
-    overflow = Overflow(4)
-    _, labels, _ = pad(example(10), 4, overflow, seed=0)
+def test_too_many_boxes():
+    (_, labels, _), left_out = pad(example(10), 4, seed=0)
+    assert left_out == 6
     assert len(set(labels)) == 4
     np.testing.assert_array_equal(labels, np.sort(labels))
-    pad(example(5), 4, overflow, seed=0)
-    pad(example(4), 4, overflow, seed=0)
+
+
+def test_boxes_left_out_are_counted_and_said():
+    overflow = Overflow(4)
+    assert overflow.summary() == ""
+    overflow.add(6)
+    overflow.add(1)
     assert (overflow.samples, overflow.boxes) == (2, 7)
     assert "2 samples had more than 4 boxes; 7 of their boxes" in overflow.summary()
 
 
 def test_every_box_has_its_turn():
-    kept = [frozenset(pad(example(6), 3, Overflow(3), seed)[1].tolist()) for seed in range(30)]
-    assert frozenset.union(*kept) == set(range(6))
-    np.testing.assert_array_equal(pad(example(6), 3, Overflow(3), 5)[1], pad(example(6), 3, Overflow(3), 5)[1])
+    def kept(seed):
+        (_, labels, _), _ = pad(example(6), 3, seed)
+        return frozenset(labels.tolist())
+
+    assert frozenset.union(*(kept(seed) for seed in range(30))) == set(range(6))
+    assert kept(5) == kept(5)
 
 
 def test_ignored_regions_go_first():
     for seed in range(10):
-        assert pad(example(6, ignored=3), 4, Overflow(4), seed)[2].sum() == 1
-        assert pad(example(6, ignored=3), 3, Overflow(3), seed)[2].sum() == 0
+        for rows, ignored in ((4, 1), (3, 0)):
+            (_, _, ignore), _ = pad(example(6, ignored=3), rows, seed)
+            assert ignore.sum() == ignored
 
 
 def test_rows_that_are_enough():

@@ -1,0 +1,198 @@
+"""A crew of processes: Python itself works on all cores, and images come through shared memory, without a copy.
+
+They are new interpreters that know no TensorFlow: a copy of this one (`fork`) could hang on its threads, and
+`multiprocessing` would run the user's script again in each.
+"""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from detect.data.batching import Row, Rows, in_order, shape_of
+from detect.data.shared import CAN_SHARE, Lock, Piece, SharedMemory
+from detect.data.worker import COUNTER, Failure, Work, images_in
+from detect.errors import DetectError, RunFailure
+
+ENDING = 10  # seconds that a worker has for the rows in its hands when it is told to end
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from detect.data.worker import main; main({descriptor})"
+
+
+def can_travel(rows: Rows) -> bool:
+    """Whether another process can be started, and would understand it.
+
+    It would not, where a transform has functions without a name, or of the user's own script.
+    """
+    try:
+        data, _ = _pickled(rows)
+    except Exception:  # whatever a class of a user's does there
+        return False
+    return CAN_SHARE and bool(sys.executable) and b"__main__" not in data
+
+
+def _pickled(rows: Rows) -> tuple[bytes, list[pickle.PickleBuffer]]:
+    """Its arrays are apart."""
+    arrays: list[pickle.PickleBuffer] = []
+    return pickle.dumps(rows, protocol=5, buffer_callback=arrays.append), arrays
+
+
+class Processes:
+    """A crew of processes, started when they are first needed."""
+
+    def __init__(self, rows: Rows, max_boxes: int, workers: int, largest: int, descriptors: tuple[int, ...]):
+        """
+        Args:
+            rows: something that `can_travel`.
+            largest: bytes of the images of a batch at most.
+            descriptors: file descriptors that `rows` needs.
+        """
+        self._rows, self._count, self._max_boxes = rows, workers, max_boxes
+        self._memory, self._lock = SharedMemory(), Lock()
+        self._lent = Lent(self._memory, largest)
+        self._descriptors = (*descriptors, self._memory.descriptor, *self._lock.descriptors)
+        self._workers: list[Worker] = []
+        self._starting = threading.Lock()
+
+    def make(self, batch: int) -> tuple[np.ndarray, list[Row]]:
+        shape = shape_of(self._rows, batch)
+        piece, images = self._lent.lend(shape, self._rows.dtype)
+        workers = self._started()
+        # Where there are more workers than rows, others are asked every time.
+        chosen = [workers[(batch * shape[0] + turn) % self._count] for turn in range(min(self._count, shape[0]))]
+        parts = [worker.ask(batch, piece) for worker in chosen]
+        wait(parts)  # also where one has failed: the others may still write
+        return images, in_order(part.result() for part in parts)
+
+    def close(self) -> None:
+        """Ends the processes, after the rows in their hands."""
+        with self._starting:
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.hang_up()
+        for worker in workers:
+            worker.end()
+
+    def __del__(self):
+        self.close()
+
+    def _started(self) -> list["Worker"]:
+        with self._starting:
+            if not self._workers:
+                work = self._work()
+                self._workers = [Worker(work, self._descriptors) for _ in range(self._count)]
+            return self._workers
+
+    def _work(self) -> Work:
+        data, arrays = _pickled(self._rows)
+        pieces = []
+        for array in arrays:
+            with array.raw() as content:
+                piece = self._memory.allocate(max(1, content.nbytes))
+                piece.map[: content.nbytes] = content
+                pieces.append(piece)
+        return Work(data, pieces, self._max_boxes, self._lock)
+
+
+class Worker:
+    """A process, from the side of the one that starts it. Threads may share it."""
+
+    def __init__(self, work: Work, descriptors: tuple[int, ...]):
+        ours, theirs = socket.socketpair()
+        program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno())
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", program],
+                    stdin=subprocess.DEVNULL,
+                    env=environment,
+                    pass_fds=(theirs.fileno(), *descriptors),
+                )
+            except OSError as error:
+                ours.close()
+                raise RunFailure(
+                    f"A process that makes samples cannot be started: {error.strerror}. Use fewer (`workers`)."
+                ) from None
+        self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
+        self._receiver = ThreadPoolExecutor(1)  # answers come in the order of the questions
+        self._asking = threading.Lock()
+        with suppress(ConnectionError):  # what has ended is told when it is asked
+            self._connection.send(work)
+
+    def ask(self, batch: int, piece: Piece) -> Future[dict[int, Row]]:
+        """To make rows of a batch in this memory; the rows that it has made, or the error that came instead."""
+        with self._asking:
+            with suppress(ConnectionError):
+                self._connection.send((batch, piece))
+            return self._receiver.submit(self._answer)
+
+    def _answer(self) -> dict[int, Row]:
+        try:
+            answer = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise RunFailure(self._death()) from None
+        if not isinstance(answer, Failure):
+            return answer
+        if isinstance(answer.error, DetectError):
+            raise answer.error
+        raise answer.error from RuntimeError(f"in a process that makes samples:\n{answer.trace}")
+
+    def _death(self) -> str:
+        code = self._process.wait()
+        how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
+        return (
+            f"A process that makes samples has ended {how}. If the system killed it for want of memory, use fewer "
+            "(`workers`), or keep fewer pictures (`cache_gigabytes`)."
+        )
+
+    def hang_up(self) -> None:
+        """The worker ends when it next listens, or has something to say."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """After `hang_up`: wait for it, but not forever."""
+        try:
+            self._process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._receiver.shutdown()
+        self._connection.close()
+        self._socket.close()
+
+
+class Lent:
+    """Memory for the images of batches. A piece is free again when no array is left that has it."""
+
+    def __init__(self, memory: SharedMemory, largest: int):
+        self._memory, self._size = memory, COUNTER + largest
+        self._free: list[Piece] = []
+
+    def lend(self, shape: tuple[int, ...], dtype: type[np.generic]) -> tuple[Piece, np.ndarray]:
+        """A piece whose counter is 0, and the array in it for the images."""
+        try:
+            piece = self._free.pop()
+        except IndexError:
+            piece = self._memory.allocate(self._size)
+        piece.map[:8] = bytes(8)
+        return piece, np.asarray(_Loan(piece, images_in(piece, shape, dtype), self._free))
+
+
+class _Loan:
+    """What arrays of lent memory have for a base, and their views: it goes when the last of them goes."""
+
+    def __init__(self, piece: Piece, images: np.ndarray, free: list[Piece]):
+        self.__array_interface__ = images.__array_interface__
+        self._piece, self._free = piece, free
+
+    def __del__(self):
+        self._free.append(self._piece)

@@ -1,0 +1,76 @@
+"""Memory and a lock that this process shares with the workers that it starts.
+
+Both are file descriptors. A worker inherits them under their numbers, so what is pickled here is the same thing there.
+"""
+
+import functools
+import math
+import mmap
+import os
+import sys
+import threading
+import weakref
+
+CAN_SHARE = sys.platform == "linux"
+
+
+class SharedMemory:
+    """Memory without a name, which is given back when no process has it any more.
+
+    Other than files in /dev/shm, it is not limited to the 64 MB that containers have there. Where the system has no
+    such thing, it is memory of this process alone, for its threads.
+    """
+
+    def __init__(self):
+        self.descriptor = -1
+        self._size = 0
+        self._growing = threading.Lock()
+        if CAN_SHARE:
+            self.descriptor = os.memfd_create("detect")
+            weakref.finalize(self, os.close, self.descriptor)
+
+    def allocate(self, size: int) -> "Piece":
+        """A new piece of so many bytes, zeros. Pages that nobody writes to take no memory."""
+        with self._growing:
+            start = self._size
+            if CAN_SHARE:
+                self._size += mmap.ALLOCATIONGRANULARITY * math.ceil(size / mmap.ALLOCATIONGRANULARITY)
+                os.ftruncate(self.descriptor, self._size)
+        return Piece(self.descriptor, start, size)
+
+
+class Piece:
+    """A piece of shared memory. It begins at a page."""
+
+    def __init__(self, descriptor: int, start: int, size: int):
+        self._place = descriptor, start, size
+        self.map = mmap.mmap(descriptor, size, offset=start)
+
+    def __reduce__(self):
+        return _piece, self._place
+
+
+@functools.cache
+def _piece(*place: int) -> Piece:
+    """In a worker, which is told of the same piece again and again."""
+    return Piece(*place)
+
+
+class Lock:
+    """Held by one thread of one process at a time: the one that has read the only byte of a pipe."""
+
+    def __init__(self, descriptors: tuple[int, int] | None = None):
+        self.descriptors = descriptors or os.pipe()
+        if descriptors is None:
+            os.write(self.descriptors[1], b".")
+            for descriptor in self.descriptors:
+                weakref.finalize(self, os.close, descriptor)
+
+    def __enter__(self) -> None:
+        os.read(self.descriptors[0], 1)
+
+    def __exit__(self, *_) -> None:
+        os.write(self.descriptors[1], b".")
+
+    def __reduce__(self):
+        return Lock, (self.descriptors,)
