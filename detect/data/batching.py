@@ -141,3 +141,10 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
     return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def copied(images: np.ndarray) -> np.ndarray:
+    """The same in memory of its own."""
+    copy = aligned(images.shape, images.dtype)
+    copy[:] = images
+    return copy

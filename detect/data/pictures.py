@@ -56,16 +56,17 @@ class Pictures:
                 self._store.release(index)
 
     def _example(self, index: int, kept: list[int]) -> Example:
-        record = self.records[index]
+        width, height = self.records.sizes[index].tolist()
+        boxes, labels, ignore = self.records.truth(index)
+        times = self._halvings(height, width)
         image = self._store.find(index)
-        times = self._halvings(record.height, record.width)
         if image is None:
-            image = read_checked(record, times)
+            image = read_checked(self.records[index], times)
             image.flags.writeable = False
             self._store.keep(index, image)
         else:
             kept.append(index)
-        return Example(image, record.boxes * np.float32(0.5**times), record.labels, record.ignore)
+        return Example(image, boxes * np.float32(0.5**times), labels, ignore)
 
     def _halvings(self, height: int, width: int) -> int:
         if self._largest_scale is None:

@@ -41,12 +41,11 @@ class PipelineSettings(Settings):
 
     augmentation: Augmentation = Augmentation()
     max_boxes: int | None = pydantic.Field(None, ge=1)  # N; None: enough for nearly every sample of the data
-    # Processes that make samples, or threads in evaluation; None: as many as CPU cores, at most 16. 1: no processes.
-    workers: int | None = pydantic.Field(None, ge=1)
+    workers: int | None = pydantic.Field(None, ge=1)  # processes that make samples; None: one a CPU core, 16 at most
     cache_gigabytes: float | None = pydantic.Field(None, ge=0)  # None: a quarter of the free memory, at most 2
 
     def crew_size(self) -> int:
-        """Samples made at a time."""
+        """Samples made at a time; 1 needs no process."""
         return self.workers or min(_cores(), MOST_WORKERS)
 
 

@@ -10,17 +10,19 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import numpy as np
 
-from detect.data.batching import Row, Rows, in_order, shape_of
+from detect.data.batching import Row, Rows, copied, in_order, shape_of
 from detect.data.shared import CAN_SHARE, Lock, Piece, SharedMemory
 from detect.data.worker import COUNTER, Failure, Work, images_in
 from detect.errors import DetectError, RunFailure
 
+MOST_LENT = 32  # batches, each of which has a file descriptor: who keeps more gets copies
 ENDING = 10  # seconds that a worker has for the rows in its hands when it is told to end
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from detect.data.worker import main; main({descriptor})"
@@ -59,6 +61,7 @@ class Processes:
         self._lent = Lent(self._memory, largest)
         self._descriptors = (*descriptors, self._memory.descriptor, *self._lock.descriptors)
         self._workers: list[Worker] = []
+        weakref.finalize(self, _end, self._workers).atexit = False  # at the end of this process, they end by themselves
         self._starting = threading.Lock()
 
     def make(self, batch: int) -> tuple[np.ndarray, list[Row]]:
@@ -69,26 +72,20 @@ class Processes:
         chosen = [workers[(batch * shape[0] + turn) % self._count] for turn in range(min(self._count, shape[0]))]
         parts = [worker.ask(batch, piece) for worker in chosen]
         wait(parts)  # also where one has failed: the others may still write
-        return images, in_order(part.result() for part in parts)
+        rows = in_order(part.result() for part in parts)
+        return images if self._lent.count() <= MOST_LENT else copied(images), rows
 
     def close(self) -> None:
         """Ends the processes, after the rows in their hands."""
         with self._starting:
-            workers, self._workers = self._workers, []
-        for worker in workers:
-            worker.hang_up()
-        for worker in workers:
-            worker.end()
-
-    def __del__(self):
-        self.close()
+            _end(self._workers)
 
     def _started(self) -> list["Worker"]:
         with self._starting:
             if not self._workers:
                 work = self._work()
-                self._workers = [Worker(work, self._descriptors) for _ in range(self._count)]
-            return self._workers
+                self._workers.extend(Worker(work, self._descriptors) for _ in range(self._count))
+            return [*self._workers]
 
     def _work(self) -> Work:
         data, arrays = _pickled(self._rows)
@@ -170,12 +167,24 @@ class Worker:
         self._socket.close()
 
 
+def _end(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.hang_up()
+    while workers:
+        workers.pop().end()
+
+
 class Lent:
     """Memory for the images of batches. A piece is free again when no array is left that has it."""
 
     def __init__(self, memory: SharedMemory, largest: int):
         self._memory, self._size = memory, COUNTER + largest
         self._free: list[Piece] = []
+        self._allocated = 0
+
+    def count(self) -> int:
+        """How many pieces are lent."""
+        return self._allocated - len(self._free)
 
     def lend(self, shape: tuple[int, ...], dtype: type[np.generic]) -> tuple[Piece, np.ndarray]:
         """A piece whose counter is 0, and the array in it for the images."""
@@ -183,6 +192,7 @@ class Lent:
             piece = self._free.pop()
         except IndexError:
             piece = self._memory.allocate(self._size)
+            self._allocated += 1
         piece.map[:8] = bytes(8)
         return piece, np.asarray(_Loan(piece, images_in(piece, shape, dtype), self._free))
 

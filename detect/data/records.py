@@ -83,7 +83,7 @@ class Records(Sequence):
         if not -len(self) <= index < len(self):
             raise IndexError(f"record {index} of {len(self)}")
         index %= len(self)
-        rows = slice(self.box_ends[index - 1] if index else 0, self.box_ends[index])
+        rows = self._rows(index)
         return Record(
             image_path=self.image_path(index),
             image_id=int(self.image_ids[index]),
@@ -94,6 +94,14 @@ class Records(Sequence):
             ignore=self.ignore[rows],
             areas=self.areas[rows],
         )
+
+    def truth(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Boxes, labels and which of them are to be ignored of one image: faster than its `Record`."""
+        rows = self._rows(index)
+        return self.boxes[rows], self.labels[rows], self.ignore[rows]
+
+    def _rows(self, index: int) -> slice:
+        return slice(self.box_ends[index - 1] if index else 0, self.box_ends[index])
 
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))

@@ -139,10 +139,9 @@ def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def visible(boxes: np.ndarray, labels: np.ndarray, ignore: np.ndarray, height: int, width: int) -> Truth:
     """The boxes clipped to a canvas, without those of which too little is left (`MIN_VISIBLE`, `MIN_SIDE`)."""
     limits = np.array([width, height, width, height], np.float32)
-    clipped = np.clip(boxes, 0, limits)
-    sides = clipped[:, 2:] - clipped[:, :2]
-    whole = boxes[:, 2:] - boxes[:, :2]
-    keep = (sides.min(axis=1) >= MIN_SIDE) & (sides.prod(axis=1) >= MIN_VISIBLE * whole.prod(axis=1))
+    clipped = np.minimum(np.maximum(boxes, 0), limits)
+    sides, whole = (part[:, 2:] - part[:, :2] for part in (clipped, boxes))
+    keep = (sides >= MIN_SIDE).all(axis=1) & (sides[:, 0] * sides[:, 1] >= MIN_VISIBLE * whole[:, 0] * whole[:, 1])
     return clipped[keep], labels[keep], ignore[keep]
 
 

@@ -45,7 +45,7 @@ class Stream:
 
     def sample(self) -> Batch:
         """The first batch of the run, to look at."""
-        return next(iter(self._shard(0, True, 0, 1)))
+        return next(iter(self._shard(0, True, 0, 1, workers=1)))  # not worth a process
 
     def image_paths(self, step: int) -> list[Path]:
         """The images that the samples of `step` were made of, those of this process."""
@@ -62,11 +62,12 @@ class Stream:
         with self.shards[0].explained():
             yield from batches
 
-    def _shard(self, step: int, strong: bool, index: int, count: int) -> Batches:
+    def _shard(self, step: int, strong: bool, index: int, count: int, workers: int | None = None) -> Batches:
         self.shard_count = count
+        pipeline = self.settings.pipeline
         batches = training_batches(
             self.records,
-            self.settings.pipeline,
+            pipeline.model_copy(update={"workers": workers or pipeline.workers}),
             sizes=self.settings.sides,
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,

@@ -14,7 +14,7 @@ import pytest
 
 from detect.data.batching import ALIGNMENT, BatchMaker, Threads, aligned
 from detect.data.padding import Overflow
-from detect.data.processes import Processes, can_travel
+from detect.data.processes import MOST_LENT, Processes, can_travel
 from detect.data.shared import CAN_SHARE
 from detect.errors import RunFailure
 from detect.structures import Example
@@ -154,6 +154,13 @@ class TestProcesses:
         del view
         gc.collect()
         assert crew.make(2)[0].ctypes.data == place
+
+    def test_many_batches_may_be_kept(self, processes):
+        crew = processes(Numbered())
+        kept = [crew.make(number)[0] for number in range(MOST_LENT + 3)]
+        assert [images[0, 0, 0, 0] for images in kept] == [*range(0, 2 * len(kept), 2)]
+        assert [images.base.__class__.__name__ for images in kept[-4:]] == ["_Loan", *["ndarray"] * 3]
+        assert kept[-1].ctypes.data % ALIGNMENT == 0
 
     def test_an_error_brings_its_trace(self, processes):
         with pytest.raises(ValueError, match="batch 1") as caught:

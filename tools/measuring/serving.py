@@ -39,27 +39,40 @@ def serve(prepare: Callable[[str], Work]) -> None:
 
 
 def measured(work: Work) -> dict[str, Any]:
-    """Seconds of the clock and of the processors that a call takes, and the largest memory of this process so far.
+    """Seconds that a call takes, and the largest memory so far.
 
     A short work is repeated for `TURN` seconds and its median counts, or else what the caches held of it after another
     process's turn would decide.
     """
     times: list[float] = []
     end = time.perf_counter() + TURN
-    processors = time.process_time()
     while not times or time.perf_counter() < end:
         start = time.perf_counter()
         found = work()
         times.append(time.perf_counter() - start)
-    processors = (time.process_time() - processors) / len(times)
-    figures = {"seconds": statistics.median(times), "processor_seconds": processors, "memory": peak_memory()}
+    figures = {"seconds": statistics.median(times), "memory": peak_memory()}
     return {**figures, **(found if isinstance(found, dict) else {})}
 
 
 def peak_memory() -> int:
-    """The largest resident memory of this process so far, bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count the process that started this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """The largest resident memory so far of this process and of the workers that it has now, bytes.
+
+    What several of them share counts for each. `getrusage` would count the process that started this one.
+    """
+    if not Path("/proc/self/status").exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    statuses = {int(status["Pid"]): status for status in map(_status, Path("/proc").glob("[0-9]*/status")) if status}
+    family = {os.getpid()}
+    for number in sorted(statuses):  # whoever is started has a larger number, but where they begin anew
+        if int(statuses[number]["PPid"]) in family:
+            family.add(number)
+    return sum(int(statuses[number].get("VmHWM", "0").split()[0]) * 1024 for number in family)
+
+
+def _status(path: Path) -> dict[str, str]:
+    """What the system says of a process; nothing where it has just ended."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -44,7 +44,8 @@ def page(rows: Sequence[Row]) -> str:
 
 Each figure is the median of several rounds in which the projects took turns on the same machine, each in a process and
 an environment of its own; what takes milliseconds is repeated for 0.2 s in a turn. Numbers in brackets are the 10th and
-90th percentiles. A ratio is the median of the rounds' ratios, and above 1 where ours is better. Measured on
+90th percentiles. A ratio is the median of the rounds' ratios, and above 1 where ours is better. Memory is that of the
+process and of the workers that it has started, what they share counted for each. Measured on
 {where["cores"]} cores of {where["processor"]} ({where["system"]}, Python {where["python"]}).
 Measure yours: `make bench`.
 
