@@ -36,10 +36,11 @@ endef
 demo: .venv/installed
 	.venv/bin/detect demo
 
-# Two at a time: half of the time is tracing, which is on one core. Exports in processes of their own: converters and
-# what was traced before them keep gigabytes.
+# Two at a time: half of the time is tracing, which is on one core. In parts, each in processes of its own: TensorFlow and
+# converters keep gigabytes of what was traced and compiled.
 test: .venv/installed-tests
-	$(IN_VENV) -m pytest -q -n 2 --ignore tests/exporting
+	$(IN_VENV) -m pytest -q -n 2 --ignore tests/models --ignore tests/exporting
+	$(IN_VENV) -m pytest -q -n 2 tests/models
 	$(IN_VENV) -m pytest -q -n 2 tests/exporting
 
 unit: .venv/installed-tests
