@@ -11,12 +11,20 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from detect.data.padding import Overflow, pad
-from detect.data.warping import Truth
 from detect.structures import Example
 
 ALIGNMENT = 64  # bytes; TensorFlow takes over arrays that begin at multiples of it, and copies others
 
-Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+class Columns(NamedTuple):
+    """The arrays of a batch, as in `Batch`."""
+
+    images: np.ndarray  # [B, H, W, 3]
+    boxes: np.ndarray  # float32 [B, N, 4]
+    labels: np.ndarray  # int32 [B, N]
+    ignore: np.ndarray  # bool [B, N]
+    indices: np.ndarray  # int64 [B]
+    left_out: np.ndarray  # int64 [B], boxes that did not fit
 
 
 class Rows(Protocol):
@@ -40,32 +48,14 @@ class Rows(Protocol):
         """For each row of a batch, the images that it is made of."""
 
 
-class Row(NamedTuple):
-    """A row of a batch without its image."""
-
-    truth: Truth  # padded to N
-    left_out: int  # boxes that did not fit
-    record: int  # its index
-
-
 class Crew(Protocol):
     """Those who make the rows of batches. Threads may share it."""
 
-    def make(self, batch: int) -> tuple[np.ndarray, list[Row]]:
-        """Images [B, H, W, 3] of a batch and its rows, in order."""
+    def make(self, batch: int) -> Columns:
+        """A batch by its number."""
 
     def close(self) -> None:
         """Ends what it has started. If it is asked again, it starts again."""
-
-
-def make_rows(rows: Rows, max_boxes: int, batch: int, images: np.ndarray, wanted: Iterable[int]) -> dict[int, Row]:
-    """Some rows of a batch; their images are painted into `images` [B, H, W, 3]."""
-    made = {}
-    for row in wanted:
-        example, index = rows.example(batch, row, images[row])
-        truth, left_out = pad(example, max_boxes, seed=batch * rows.batch_size + row)
-        made[row] = Row(truth, left_out, index)
-    return made
 
 
 class Threads:
@@ -75,27 +65,31 @@ class Threads:
         self._rows, self._max_boxes, self._workers = rows, max_boxes, workers
         self._pool = ThreadPoolExecutor(workers)
 
-    def make(self, batch: int) -> tuple[np.ndarray, list[Row]]:
-        images = aligned(shape_of(self._rows, batch), np.dtype(self._rows.dtype))
+    def make(self, batch: int) -> Columns:
+        canvas, count = self._rows.canvas(batch), self._rows.batch_size
+        columns = columns_in(
+            aligned(bytes_of(self._rows, self._max_boxes, canvas)), self._rows, self._max_boxes, canvas
+        )
         # Whoever is free takes the next row: to hand over each would hold up all threads.
-        waiting = iter(range(len(images)))
-        arguments = self._rows, self._max_boxes, batch, images, waiting
-        parts = [self._pool.submit(make_rows, *arguments) for _ in range(min(self._workers, len(images)))]
-        return images, in_order(part.result() for part in parts)
+        waiting = iter(range(count))
+        parts = [
+            self._pool.submit(make_rows, self._rows, batch, columns, waiting) for _ in range(min(self._workers, count))
+        ]
+        for part in parts:
+            part.result()
+        return columns
 
     def close(self) -> None:
         """Threads that have nothing to do are no burden."""
 
 
-def shape_of(rows: Rows, batch: int) -> tuple[int, int, int, int]:
-    """Of the images of a batch: [B, H, W, 3]."""
-    return (rows.batch_size, *rows.canvas(batch), 3)
-
-
-def in_order(parts: Iterable[dict[int, Row]]) -> list[Row]:
-    """The rows of a batch, of which each worker has made some."""
-    rows = {number: row for part in parts for number, row in part.items()}
-    return [rows[number] for number in range(len(rows))]
+def make_rows(rows: Rows, batch: int, columns: Columns, wanted: Iterable[int]) -> None:
+    """Fill some rows of a batch."""
+    images, boxes, labels, ignore, indices, left_out = columns
+    for row in wanted:
+        example, indices[row] = rows.example(batch, row, images[row])
+        truth, left_out[row] = pad(example, boxes.shape[1], seed=batch * rows.batch_size + row)
+        boxes[row], labels[row], ignore[row] = truth
 
 
 class BatchMaker:
@@ -122,29 +116,46 @@ class BatchMaker:
                     self.crew.close()
 
     def batch(self, number: int) -> Columns:
-        """Images [B, H, W, 3], boxes [B, N, 4], labels [B, N], ignore [B, N] and indices [B], as in `Batch`."""
+        """Its arrays; an error that a sample has raised is kept, too."""
         try:
-            images, rows = self.crew.make(number)
+            columns = self.crew.make(number)
         except Exception as error:
             self.failures.append(error)
             raise
-        truths, left_out, indices = zip(*rows, strict=True)
-        for count in filter(None, left_out):
-            self.overflow.add(count)
-        boxes, labels, ignore = (np.stack(column) for column in zip(*truths, strict=True))
-        return images, boxes, labels, ignore, np.array(indices, np.int64)
+        for boxes in filter(None, columns.left_out.tolist()):
+            self.overflow.add(boxes)
+        return columns
 
 
-def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array with any content that begins at a multiple of `ALIGNMENT`."""
-    size = math.prod(shape) * dtype.itemsize
+def columns_in(memory: np.ndarray, rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> Columns:
+    """Columns with the content of `memory`, uint8 [`bytes_of`], which begins at a multiple of `ALIGNMENT`."""
+    parts, start = [], 0
+    for shape, dtype in _layout(rows, max_boxes, canvas):
+        size = math.prod(shape) * dtype.itemsize
+        parts.append(memory[start : start + size].view(dtype).reshape(shape))
+        start += _rounded_up(size)
+    return Columns(*parts)
+
+
+def bytes_of(rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> int:
+    """The memory that the columns of a batch take."""
+    return sum(_rounded_up(math.prod(shape) * dtype.itemsize) for shape, dtype in _layout(rows, max_boxes, canvas))
+
+
+def aligned(size: int) -> np.ndarray:
+    """Bytes with any content that begin at a multiple of `ALIGNMENT`."""
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size].view(dtype).reshape(shape)
+    return buffer[start : start + size]
 
 
-def copied(images: np.ndarray) -> np.ndarray:
-    """The same in memory of its own."""
-    copy = aligned(images.shape, images.dtype)
-    copy[:] = images
-    return copy
+def _layout(rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> list[tuple[tuple[int, ...], np.dtype]]:
+    """Shapes and types of the columns, in their order."""
+    count = rows.batch_size
+    shapes = ((count, *canvas, 3), (count, max_boxes, 4), (count, max_boxes), (count, max_boxes), (count,), (count,))
+    types: tuple[type[np.generic], ...] = (rows.dtype, np.float32, np.int32, np.bool_, np.int64, np.int64)
+    return [(shape, np.dtype(kind)) for shape, kind in zip(shapes, types, strict=True)]
+
+
+def _rounded_up(size: int) -> int:
+    return ALIGNMENT * math.ceil(size / ALIGNMENT)

@@ -149,7 +149,7 @@ def training_batches(
     workers = settings.crew_size()
     crew: Crew
     if workers > 1 and can_travel(rows):
-        crew = Processes(rows, overflow.max_boxes, workers, 3 * batch_size * max(sizes) ** 2, pictures.descriptors)
+        crew = Processes(rows, overflow.max_boxes, workers, (max(sizes), max(sizes)), pictures.descriptors)
     else:
         crew = Threads(rows, overflow.max_boxes, workers)
     maker = BatchMaker(crew, overflow)
@@ -196,7 +196,7 @@ def _batches(
     ]
 
     def mapped(number: tf.Tensor) -> Batch:
-        parts = tf.numpy_function(lambda number: maker.batch(int(number)), [number], [spec.dtype for spec in specs])
+        parts = tf.numpy_function(lambda number: maker.batch(int(number))[:5], [number], [spec.dtype for spec in specs])
         for part, spec in zip(parts, specs, strict=True):
             part.set_shape(spec.shape)
         images, boxes, labels, ignore, indices = parts

@@ -17,16 +17,16 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from detect.data.batching import Row, Rows, copied, in_order, shape_of
+from detect.data.batching import Columns, Rows, aligned, bytes_of, columns_in
 from detect.data.shared import CAN_SHARE, Lock, Piece, SharedMemory
-from detect.data.worker import COUNTER, Failure, Work, images_in
+from detect.data.worker import HEADER, Failure, Work
 from detect.errors import DetectError, RunFailure
 
 MOST_LENT = 32  # batches, each of which has a file descriptor: who keeps more gets copies
 ENDING = 10  # seconds that a worker has for the rows in its hands when it is told to end
 
-# One thread; and memory of pictures that have gone is kept for the next ones (glibc), or else a twelfth of the time goes
-# into giving it back and getting it again.
+# One thread; and glibc keeps the memory of pictures that have gone for the next ones: to give it back and get it again
+# takes a twelfth of the time.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -57,31 +57,35 @@ def _pickled(rows: Rows) -> tuple[bytes, list[pickle.PickleBuffer]]:
 class Processes:
     """A crew of processes, started when they are first needed."""
 
-    def __init__(self, rows: Rows, max_boxes: int, workers: int, largest: int, descriptors: tuple[int, ...]):
+    def __init__(
+        self, rows: Rows, max_boxes: int, workers: int, largest: tuple[int, int], descriptors: tuple[int, ...]
+    ):
         """
         Args:
             rows: something that `can_travel`.
-            largest: bytes of the images of a batch at most.
+            largest: height and width of the largest canvas.
             descriptors: file descriptors that `rows` needs.
         """
         self._rows, self._count, self._max_boxes = rows, workers, max_boxes
         self._memory, self._lock = SharedMemory(), Lock()
-        self._lent = Lent(self._memory, largest)
+        self._lent = Lent(self._memory, HEADER + bytes_of(rows, max_boxes, largest))
         self._descriptors = (*descriptors, self._memory.descriptor, *self._lock.descriptors)
         self._workers: list[Worker] = []
         weakref.finalize(self, _end, self._workers).atexit = False  # at the end of this process, they end by themselves
         self._starting = threading.Lock()
 
-    def make(self, batch: int) -> tuple[np.ndarray, list[Row]]:
-        shape = shape_of(self._rows, batch)
-        piece, images = self._lent.lend(shape, self._rows.dtype)
-        workers = self._started()
+    def make(self, batch: int) -> Columns:
+        workers, rows = self._started(), self._rows.batch_size
+        piece, memory = self._lent.lend()
         # Where there are more workers than rows, others are asked every time.
-        chosen = [workers[(batch * shape[0] + turn) % self._count] for turn in range(min(self._count, shape[0]))]
+        chosen = [workers[(batch * rows + turn) % self._count] for turn in range(min(self._count, rows))]
         parts = [worker.ask(batch, piece) for worker in chosen]
         wait(parts)  # also where one has failed: the others may still write
-        rows = in_order(part.result() for part in parts)
-        return images if self._lent.count() <= MOST_LENT else copied(images), rows
+        for part in parts:
+            part.result()
+        if self._lent.count() > MOST_LENT:
+            memory = copied(memory)
+        return columns_in(memory[HEADER:], self._rows, self._max_boxes, self._rows.canvas(batch))
 
     def close(self) -> None:
         """Ends the processes, after the rows in their hands."""
@@ -132,23 +136,23 @@ class Worker:
         with suppress(ConnectionError):  # what has ended is told when it is asked
             self._connection.send(work)
 
-    def ask(self, batch: int, piece: Piece) -> Future[dict[int, Row]]:
-        """To make rows of a batch in this memory; the rows that it has made, or the error that came instead."""
+    def ask(self, batch: int, piece: Piece) -> Future[None]:
+        """To make rows of a batch in this memory, as many as it can get."""
         with self._asking:
             with suppress(ConnectionError):
                 self._connection.send((batch, piece))
             return self._receiver.submit(self._answer)
 
-    def _answer(self) -> dict[int, Row]:
+    def _answer(self) -> None:
         try:
-            answer = self._connection.recv()
+            failure: Failure | None = self._connection.recv()
         except (EOFError, ConnectionError):
             raise RunFailure(self._death()) from None
-        if not isinstance(answer, Failure):
-            return answer
-        if isinstance(answer.error, DetectError):
-            raise answer.error
-        raise answer.error from RuntimeError(f"in a process that makes samples:\n{answer.trace}")
+        if failure is None:
+            return
+        if isinstance(failure.error, DetectError):
+            raise failure.error
+        raise failure.error from RuntimeError(f"in a process that makes samples:\n{failure.trace}")
 
     def _death(self) -> str:
         code = self._process.wait()
@@ -183,10 +187,10 @@ def _end(workers: list[Worker]) -> None:
 
 
 class Lent:
-    """Memory for the images of batches. A piece is free again when no array is left that has it."""
+    """Pieces of memory for batches. One is free again when no array is left that has it."""
 
-    def __init__(self, memory: SharedMemory, largest: int):
-        self._memory, self._size = memory, COUNTER + largest
+    def __init__(self, memory: SharedMemory, size: int):
+        self._memory, self._size = memory, size
         self._free: list[Piece] = []
         self._allocated = 0
 
@@ -194,23 +198,30 @@ class Lent:
         """How many pieces are lent."""
         return self._allocated - len(self._free)
 
-    def lend(self, shape: tuple[int, ...], dtype: type[np.generic]) -> tuple[Piece, np.ndarray]:
-        """A piece whose counter is 0, and the array in it for the images."""
+    def lend(self) -> tuple[Piece, np.ndarray]:
+        """A piece whose header is 0, and its bytes as an array."""
         try:
             piece = self._free.pop()
         except IndexError:
             piece = self._memory.allocate(self._size)
             self._allocated += 1
-        piece.map[:8] = bytes(8)
-        return piece, np.asarray(_Loan(piece, images_in(piece, shape, dtype), self._free))
+        piece.map[:HEADER] = bytes(HEADER)
+        return piece, np.asarray(_Loan(piece, self._free))
 
 
 class _Loan:
     """What arrays of lent memory have for a base, and their views: it goes when the last of them goes."""
 
-    def __init__(self, piece: Piece, images: np.ndarray, free: list[Piece]):
-        self.__array_interface__ = images.__array_interface__
+    def __init__(self, piece: Piece, free: list[Piece]):
+        self.__array_interface__ = np.frombuffer(piece.map, np.uint8).__array_interface__
         self._piece, self._free = piece, free
 
     def __del__(self):
         self._free.append(self._piece)
+
+
+def copied(memory: np.ndarray) -> np.ndarray:
+    """The same bytes in memory of their own."""
+    copy = aligned(len(memory))
+    copy[:] = memory
+    return copy

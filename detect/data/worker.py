@@ -11,10 +11,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detect.data.batching import Row, Rows, make_rows, shape_of
+from detect.data.batching import Rows, columns_in, make_rows
 from detect.data.shared import Lock, Piece
 
-COUNTER = 64  # bytes before the images of a batch; the first eight are the number of the row that is to be made next
+HEADER = 64  # bytes before the columns of a batch; the first eight are the number of the row that is to be made next
 
 
 class Work(NamedTuple):
@@ -23,7 +23,7 @@ class Work(NamedTuple):
     rows: bytes  # `Rows`, pickled without what lies in `arrays`
     arrays: list[Piece]
     max_boxes: int
-    lock: Lock  # of the counters
+    lock: Lock  # of the numbers in headers
 
 
 class Failure(NamedTuple):
@@ -33,13 +33,8 @@ class Failure(NamedTuple):
     trace: str
 
 
-def images_in(piece: Piece, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """The images of a batch in the memory for one."""
-    return np.frombuffer(piece.map, dtype, int(np.prod(shape)), COUNTER).reshape(shape)
-
-
 def main(descriptor: int) -> None:
-    """Answers to the number of a batch and its memory with the rows that this worker has made of it."""
+    """Makes rows of a batch when told of its number and its memory, and answers with None or a `Failure`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a whole group of processes may get it; the first of them decides
     cv2.setNumThreads(0)
@@ -50,22 +45,24 @@ def main(descriptor: int) -> None:
             connection.send(_answer(rows, work, *connection.recv()))
 
 
-def _answer(rows: Rows, work: Work, batch: int, piece: Piece) -> dict[int, Row] | Failure:
-    images = images_in(piece, shape_of(rows, batch), rows.dtype)
+def _answer(rows: Rows, work: Work, batch: int, piece: Piece) -> Failure | None:
+    memory = np.frombuffer(piece.map, np.uint8, offset=HEADER)
+    columns = columns_in(memory, rows, work.max_boxes, rows.canvas(batch))
     try:
-        return make_rows(rows, work.max_boxes, batch, images, _waiting(piece, work.lock, len(images)))
+        make_rows(rows, batch, columns, _waiting(piece, work.lock, rows.batch_size))
     except Exception as error:
         trace = traceback.format_exc()
-        return Failure(error, trace) if _can_travel(error) else Failure(RuntimeError(repr(error)), trace)
+        return Failure(error if _can_travel(error) else RuntimeError(repr(error)), trace)
+    return None
 
 
 def _waiting(piece: Piece, lock: Lock, count: int) -> Iterator[int]:
     """The rows that no worker has taken yet, one after the other."""
-    counter = memoryview(piece.map)[:8].cast("q")
+    header = memoryview(piece.map)[:8].cast("q")
     while True:
         with lock:
-            row = counter[0]
-            counter[0] = row + 1
+            row = header[0]
+            header[0] = row + 1
         if row >= count:
             return
         yield row
