@@ -127,7 +127,7 @@ def time_by_kind(step: Callable[[], object]) -> Counter[str]:
 
 
 def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
-    """Samples, with `kept` gigabytes of pictures: by stage on one core, and what a second thread or process adds."""
+    """Samples, with `kept` gigabytes of pictures: by stage on one core, and what a second process adds."""
     make = sample_maker(str(data / "bccd"), mosaic, kept)
     make(range(WARM))
     profile = cProfile.Profile()
@@ -138,18 +138,16 @@ def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
     rows = [f"| {stage} | {1e3 * seconds / SAMPLES:.2f} |" for stage, seconds in spent.most_common()]
     with Worker(sys.executable, "our_api.py") as one, Worker(sys.executable, "our_api.py") as other:
         kind = f"{data / 'bccd'} {mosaic} {kept}"
-        alone, threads = (rate(one, kind, count) for count in (1, 2))
+        alone = rate(one, kind)
         with ThreadPoolExecutor(2) as pool:
-            apart = sum(pool.map(lambda worker: rate(worker, kind, 1), (one, other)))
+            together = sum(pool.map(lambda worker: rate(worker, kind), (one, other)))
     return "\n".join(
         [
             f"## {title}",
             "",
-            f"Samples of {OUTPUT} px, without batches: {alone:.0f} a second by one thread, {threads:.0f} by two, "
-            f"{apart:.0f} by two processes.",
-            "Two threads wait for each other where Python runs between the calls of OpenCV and the decoder.",
+            f"Samples of {OUTPUT} px, without batches: {alone:.0f} a second by one process, {together:.0f} by two.",
             "",
-            "| one thread, with the profiler on | ms a sample |",
+            "| one process, with the profiler on | ms a sample |",
             "| --- | --- |",
             *rows,
             "",
@@ -157,9 +155,9 @@ def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
     )
 
 
-def rate(worker: Worker, kind: str, threads: int) -> float:
+def rate(worker: Worker, kind: str) -> float:
     """Samples a second; the first call fills the memory for pictures."""
-    _, answer = (worker.do(f"samples {kind} {threads}") for _ in range(2))
+    _, answer = (worker.do(f"samples {kind}") for _ in range(2))
     return SAMPLES / answer["seconds"]
 
 

@@ -4,6 +4,7 @@ They are new interpreters that know no TensorFlow: a copy of this one (`fork`) c
 `multiprocessing` would run the user's script again in each.
 """
 
+import functools
 import os
 import pickle
 import socket
@@ -95,10 +96,10 @@ class Processes:
     def _started(self) -> list["Worker"]:
         with self._starting:
             if not self._workers:
-                work = self._work()
-                self._workers.extend(Worker(work, self._descriptors) for _ in range(self._count))
+                self._workers.extend(Worker(self._work, self._descriptors) for _ in range(self._count))
             return [*self._workers]
 
+    @functools.cached_property
     def _work(self) -> Work:
         data, arrays = _pickled(self._rows)
         pieces = []

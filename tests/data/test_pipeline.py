@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.data import processes, shared
 from detect.data.augmentation import Augmentation
+from detect.data.batching import Threads
 from detect.data.images import read_image
 from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
+from detect.data.processes import Processes
 from detect.data.records import Record, Records, RecordsBuilder
 from detect.data.resizing import Fit, letterbox, place
 from detect.errors import BadInput, RunFailure
@@ -89,6 +92,17 @@ def test_neither_workers_nor_kept_pictures_change_the_result(records):
     assert_same(expected, batches(3, 0))
     assert_same(expected, batches(3, 1.0))
     assert_same(expected, batches(1, 1e-5))  # room for one picture
+
+
+def test_processes_make_the_samples_and_threads_the_same_where_they_cannot(records, monkeypatch):
+    batches = train(records)
+    assert isinstance(batches.maker.crew, Processes if shared.CAN_SHARE else Threads)
+    expected = take(batches, 3)
+    for module in (shared, processes):
+        monkeypatch.setattr(module, "CAN_SHARE", False)
+    batches = train(records)
+    assert isinstance(batches.maker.crew, Threads)
+    assert_same(expected, take(batches, 3))
 
 
 def test_two_processes_share_the_samples_of_one(records):

@@ -1,7 +1,7 @@
 """Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
 
 pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
-samples DATA MOSAIC KEPT THREADS      the samples that such batches are made of
+samples DATA MOSAIC KEPT             the samples that such batches are made of
 predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API; MODEL: a name or an export
 video MODEL SIDE FILE OUT            read, searched, drawn and written
 train MODEL SIDE BATCH               a training step
@@ -15,7 +15,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,9 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
     return {"seconds": seconds}
 
 
-def samples(data: str, mosaic: str, kept: str, threads: str) -> Work:
-    make, count = sample_maker(data, float(mosaic), float(kept)), int(threads)
-    pool = ThreadPoolExecutor(count)
-    return lambda: {"made": sum(pool.map(make, (range(thread, SAMPLES, count) for thread in range(count))))}
+def samples(data: str, mosaic: str, kept: str) -> Work:
+    make = sample_maker(data, float(mosaic), float(kept))
+    return lambda: {"made": make(range(SAMPLES))}
 
 
 def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int]:
