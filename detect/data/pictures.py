@@ -43,7 +43,7 @@ class Pictures:
         mean = self._mean_bytes()
         last = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
         self._store = Store(len(records), first=budget - last, last=last)
-        self.descriptors = self._store.descriptors
+        self.descriptors = self._store.descriptors  # file descriptors that a worker needs for it
 
     @contextmanager
     def examples(self, indices: Sequence[int]) -> Iterator[list[Example]]:

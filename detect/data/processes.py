@@ -129,7 +129,7 @@ class Worker:
             except OSError as error:
                 ours.close()
                 raise RunFailure(
-                    f"A process that makes samples cannot be started: {error.strerror}. Use fewer (`workers`)."
+                    f"A process that makes samples cannot be started: {error.strerror}. Use fewer (`pipeline.workers`)."
                 ) from None
         self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
         self._receiver = ThreadPoolExecutor(1)  # answers come in the order of the questions
@@ -160,7 +160,7 @@ class Worker:
         how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
         return (
             f"A process that makes samples has ended {how}. If the system killed it for want of memory, use fewer "
-            "(`workers`), or keep fewer pictures (`cache_gigabytes`)."
+            "(`pipeline.workers`), or keep fewer pictures (`pipeline.cache_gigabytes`)."
         )
 
     def hang_up(self) -> None:

@@ -31,6 +31,7 @@ class Sources(NamedTuple):
 
     @property
     def all(self) -> tuple[int, ...]:
+        """The partner last."""
         return self.pictures if self.partner is None else (*self.pictures, self.partner)
 
 

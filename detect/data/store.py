@@ -30,7 +30,7 @@ class Store:
         self._memory = SharedMemory()
         self._pixels = self._memory.allocate(max(1, self._end))
         self._numbers = self._memory.allocate(8 * (4 + 5 * count))
-        self.descriptors = (self._memory.descriptor, *self._lock.descriptors)
+        self.descriptors = (self._memory.descriptor, *self._lock.descriptors)  # that a worker needs
         self._view()
 
     def __getstate__(self):
