@@ -34,13 +34,11 @@ class Store:
         self._view()
 
     def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name not in ("_memory", *self._views)}
+        return self._count, self._first, self._end, self._lock, self._pixels, self._numbers
 
     def __setstate__(self, state):
-        vars(self).update(state)
+        self._count, self._first, self._end, self._lock, self._pixels, self._numbers = state
         self._view()
-
-    _views = ("_bytes", "_state", "_pictures", "_queue")
 
     def _view(self) -> None:
         """Python's integers in place of NumPy's: looking at a few of them is faster."""
