@@ -14,12 +14,17 @@ import importlib
 import os
 from typing import Any
 
+from detect.machine import core_limit
+
 __version__ = "0.1.0"
 
 # albumentations asks the package index for its newest version when imported, and waits when there is no network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # TensorFlow's notices about CPU features and missing GPUs help no user; what goes wrong is raised as an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if limit := core_limit():
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(limit))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limit))
 
 _PUBLIC = {
     "train": "detect.training.run",

@@ -15,7 +15,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Top to bottom. A file imports from its own room and from those above it.
 ROOMS = (
-    ("errors", "structures", "config"),
+    ("errors", "structures", "config", "machine"),
     ("ops",),
     ("data",),
     ("layers",),

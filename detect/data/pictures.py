@@ -1,9 +1,7 @@
 """Decoded pictures with their boxes, kept in memory as far as there is room."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +11,9 @@ from detect.data.resizing import fit_scale
 from detect.data.store import Store
 from detect.data.warping import halvings
 from detect.errors import BadInput
+from detect.machine import GIGABYTE, free_memory
 from detect.structures import Example
 
-GIGABYTE = 10**9
 WINDOW = 128  # pictures of which one sample is made are at most so many positions apart in the order of an epoch
 
 
@@ -96,24 +94,4 @@ def read_checked(record: Record, times: int = 0) -> np.ndarray:
 
 def default_budget() -> int:
     """Bytes for kept pictures where the user says nothing: a quarter of the free memory, 2 GB at most."""
-    return min(available_memory() // 4, 2 * GIGABYTE)
-
-
-def available_memory() -> int:
-    """Bytes that this process may still take, by the kernel's and the container's count; 4 GB where none is known."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return 4 * GIGABYTE
-    return min(free, _container_memory())
-
-
-def _container_memory() -> int:
-    """What is left of the control group's limit (version 2), which /proc/meminfo does not show."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit, used = (group / "memory.max").read_text(), (group / "memory.current").read_text()
-        return max(0, int(limit) - int(used))
-    except (OSError, ValueError):  # no such files, or the limit is the word "max"
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(free_memory() // 4, 2 * GIGABYTE)

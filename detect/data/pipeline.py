@@ -7,7 +7,6 @@ how many there are.
 
 import atexit
 import math
-import os
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from detect.config import Settings
 from detect.data.augmentation import Augmentation, weakened
 from detect.data.batching import BatchMaker, Crew, Rows, Threads
 from detect.data.padding import Overflow, enough_boxes
-from detect.data.pictures import GIGABYTE, Pictures, default_budget
+from detect.data.pictures import Pictures, default_budget
 from detect.data.processes import Processes, can_travel
 from detect.data.records import Records
 from detect.data.resizing import Placing, letterbox
@@ -30,6 +29,7 @@ from detect.data.rows import EvaluationRows, TrainingRows
 from detect.data.samples import Samples
 from detect.data.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
+from detect.machine import GIGABYTE, cores
 from detect.structures import Batch, Targets
 
 PREFETCHED_BATCHES = 2
@@ -46,12 +46,7 @@ class PipelineSettings(Settings):
 
     def crew_size(self) -> int:
         """Samples made at a time; 1 needs no process."""
-        return self.workers or min(_cores(), MOST_WORKERS)
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or min(cores(), MOST_WORKERS)
 
 
 @dataclass(frozen=True)

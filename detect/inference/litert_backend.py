@@ -1,6 +1,5 @@
 """A detector exported for LiteRT, run by its interpreter: small enough for phones and single-board computers."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from detect.errors import BadInput
 from detect.inference.artefact import OUTPUTS, ExportCard
 from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
+from detect.machine import cores
 
 SUFFIX = ".tflite"
 
@@ -22,7 +22,7 @@ def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
 def open_file(path: Path) -> Run:
     """The model in a file."""
     try:
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter = Interpreter(str(path), num_threads=cores())
         step = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]

@@ -7,6 +7,7 @@ import onnxruntime
 from detect.errors import BadInput
 from detect.inference.artefact import ExportCard
 from detect.inference.artefact_backend import ArtefactBackEnd, Run, model_file
+from detect.machine import core_limit
 
 SUFFIX = ".onnx"
 
@@ -20,6 +21,7 @@ def open_file(path: Path) -> Run:
     """The model in a file, on the CPU."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; it warns of constants that the converter left over
+    options.intra_op_num_threads = core_limit() or 0  # 0: as many as the machine has cores
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # they have no class in common, and their classes no public name

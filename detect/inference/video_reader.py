@@ -6,7 +6,6 @@ OpenCV reads cameras, whose names and drivers differ on every system.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import numpy as np
 
 from detect.errors import BadInput
 from detect.inference.frames import Frame, Source, VideoFormat
+from detect.machine import cores
 
-DECODING_THREADS = min(4, os.cpu_count() or 1)  # each holds one frame
+DECODING_THREADS = min(4, cores())  # each holds one frame
 _OPEN_TIMEOUT, _READ_TIMEOUT = 20.0, 20.0  # seconds without data from the network
 _CLOCK = Fraction(1, 90_000)  # seconds: the time base of cameras, as of MPEG transport streams
 _FASTEST = 1000  # frames per second: what headers claim beyond is a time base, not a rate
