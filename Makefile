@@ -39,8 +39,9 @@ demo: .venv/installed
 # Two at a time: half of the time is tracing, which is on one core. In parts, each in processes of its own: TensorFlow and
 # converters keep gigabytes of what was traced and compiled.
 test: .venv/installed-tests
-	$(IN_VENV) -m pytest -q -n 2 --ignore tests/models --ignore tests/exporting
-	$(IN_VENV) -m pytest -q -n 2 tests/models
+	$(IN_VENV) -m pytest -q -n 2 $(wildcard tests/test_*.py) tests/ops tests/data tests/layers
+	$(IN_VENV) -m pytest -q -n 2 tests/models tests/weights
+	$(IN_VENV) -m pytest -q -n 2 tests/inference tests/evaluation tests/training tests/cli
 	$(IN_VENV) -m pytest -q -n 2 tests/exporting
 
 unit: .venv/installed-tests

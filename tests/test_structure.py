@@ -178,3 +178,6 @@ def test_all_tests_are_in_the_order_of_pyproject(pytestconfig):
     tests = [path for path in TESTS if path.name.startswith("test_") and path.parent.name != "parity"]
     left_out = [name_of(path) for path in tests if not any(path == entry or entry in path.parents for entry in listed)]
     assert not left_out, "add these to testpaths in pyproject.toml"
+    parts = (ROOT / "Makefile").read_text().split()
+    left_out = [name_of(path) for path in listed if path.is_dir() and name_of(path) not in parts]
+    assert not left_out, "add these to a part of the tests in the Makefile"
