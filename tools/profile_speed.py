@@ -59,7 +59,6 @@ def main() -> int:
 In the rows of the [benchmark](README.md) that are not reached; on {where["cores"]} cores of {where["processor"]}.
 
 {training_section()}
-{pipeline_section("Pipeline, plain", arguments.data, mosaic=0, kept=0)}
 {pipeline_section("Pipeline with mosaic and memory for 128 decoded pictures", arguments.data, mosaic=1, kept=KEPT)}""")
     return 0
 
