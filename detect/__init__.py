@@ -22,9 +22,10 @@ __version__ = "0.1.0"
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # TensorFlow's notices about CPU features and missing GPUs help no user; what goes wrong is raised as an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if limit := core_limit():
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(limit))
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limit))
+# It would start as many threads as the machine has cores, where a container has a share of them.
+if _limit := core_limit():
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(_limit))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(_limit))
 
 _PUBLIC = {
     "train": "detect.training.run",

@@ -23,11 +23,12 @@ def groups(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("file", "text", "limit"), [(file, *each) for file in LIMITS for each in LIMITS[file].items()])
-def test_the_share_of_a_container_limits_the_cores(groups, file, text, limit):
+def test_the_share_of_a_container_limits_the_cores(groups, monkeypatch, file, text, limit):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64), raising=False)
     assert machine.core_limit() is None
     (groups / file).write_text(text + "\n")
     assert machine.core_limit() == limit
-    assert machine.cores() == min(limit or 1000, len(os.sched_getaffinity(0)))
+    assert machine.cores() == (limit or 64)
 
 
 def test_the_limit_of_a_container_counts_where_it_is_less_than_what_is_free(groups):
@@ -52,5 +53,6 @@ import importlib, detect
 importlib.reload(detect)
 import os; print(os.environ["TF_NUM_INTRAOP_THREADS"], os.environ["TF_NUM_INTEROP_THREADS"])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    others = {name: value for name, value in os.environ.items() if not name.startswith("TF_NUM_")}
+    done = subprocess.run([sys.executable, "-c", program], env=others, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1"]

@@ -58,25 +58,24 @@ def export(
     """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
     start_tensorflow()
     from detect.exporting.run import export as run_export
-    from detect.weights.opening import find_folder
 
     with download_bar(model) as progress:
-        find_folder(model, progress=progress)
-    done = run_export(
-        model,
-        format,
-        precision=precision,
-        image_size=image_size,
-        batch=batch,
-        dynamic=dynamic,
-        raw=raw,
-        class_confidence=dict(map(_pair, class_confidence or ())),
-        data=data,
-        split=split,
-        out=out,
-        max_ap_loss=max_ap_loss,
-        say=say,
-    )
+        done = run_export(
+            model,
+            format,
+            precision=precision,
+            image_size=image_size,
+            batch=batch,
+            dynamic=dynamic,
+            raw=raw,
+            class_confidence=dict(map(_pair, class_confidence or ())),
+            data=data,
+            split=split,
+            out=out,
+            max_ap_loss=max_ap_loss,
+            say=say,
+            progress=progress,
+        )
     show_export(done)
 
 

@@ -77,13 +77,20 @@ def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = TextColumn("Downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
 
-        def show(done: int, total: int) -> None:
-            task = bar.tasks[0].id if bar.tasks else bar.add_task(label)
-            bar.update(task, completed=done, total=total or None)
+    def show(done: int, total: int) -> None:
+        if not bar.tasks:
+            bar.add_task(label)
+            bar.start()
+        bar.update(bar.tasks[0].id, completed=done, total=total or None)
+        if done == total:
+            bar.stop()  # what comes next may write, too
 
+    try:
         yield show
+    finally:
+        bar.stop()
 
 
 def _line_printer(label: str) -> Callable[..., None]:

@@ -22,7 +22,7 @@ from detect.data.augmentation import Augmentation, weakened
 from detect.data.batching import BatchMaker, Crew, Rows, Threads
 from detect.data.padding import Overflow, enough_boxes
 from detect.data.pictures import Pictures, default_budget
-from detect.data.processes import Processes, can_travel
+from detect.data.processes import Processes, pack
 from detect.data.records import Records
 from detect.data.resizing import Placing, letterbox
 from detect.data.rows import EvaluationRows, TrainingRows
@@ -143,8 +143,8 @@ def training_batches(
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
     workers = settings.crew_size()
     crew: Crew
-    if workers > 1 and can_travel(rows):
-        crew = Processes(rows, overflow.max_boxes, workers, (max(sizes), max(sizes)), pictures.descriptors)
+    if workers > 1 and (packed := pack(rows)):
+        crew = Processes(rows, packed, overflow.max_boxes, workers, (max(sizes), max(sizes)), pictures.descriptors)
     else:
         crew = Threads(rows, overflow.max_boxes, workers)
     maker = BatchMaker(crew, overflow)

@@ -15,6 +15,7 @@ import weakref
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,37 +38,45 @@ ENVIRONMENT = {
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from detect.data.worker import main; main({descriptor})"
 
 
-def can_travel(rows: Rows) -> bool:
-    """Whether another process can be started, and would understand it.
+class Packed(NamedTuple):
+    """Rows for another process."""
+
+    data: bytes  # pickled, without what lies in `arrays`
+    arrays: list[pickle.PickleBuffer]
+
+
+def pack(rows: Rows) -> Packed | None:
+    """None where no other process can be started, or it would not understand them.
 
     It would not, where a transform has functions without a name, or of the user's own script.
     """
-    try:
-        data, _ = _pickled(rows)
-    except Exception:  # whatever a class of a user's does there
-        return False
-    return CAN_SHARE and bool(sys.executable) and b"__main__" not in data
-
-
-def _pickled(rows: Rows) -> tuple[bytes, list[pickle.PickleBuffer]]:
-    """Its arrays are apart."""
     arrays: list[pickle.PickleBuffer] = []
-    return pickle.dumps(rows, protocol=5, buffer_callback=arrays.append), arrays
+    try:
+        data = pickle.dumps(rows, protocol=5, buffer_callback=arrays.append)
+    except Exception:  # whatever a class of a user's does there
+        return None
+    return Packed(data, arrays) if CAN_SHARE and sys.executable and b"__main__" not in data else None
 
 
 class Processes:
     """A crew of processes, started when they are first needed."""
 
     def __init__(
-        self, rows: Rows, max_boxes: int, workers: int, largest: tuple[int, int], descriptors: tuple[int, ...]
+        self,
+        rows: Rows,
+        packed: Packed,
+        max_boxes: int,
+        workers: int,
+        largest: tuple[int, int],
+        descriptors: tuple[int, ...] = (),
     ):
         """
         Args:
-            rows: something that `can_travel`.
+            packed: these rows.
             largest: height and width of the largest canvas.
             descriptors: file descriptors that `rows` needs.
         """
-        self._rows, self._count, self._max_boxes = rows, workers, max_boxes
+        self._rows, self._packed, self._count, self._max_boxes = rows, packed, workers, max_boxes
         self._memory, self._lock = SharedMemory(), Lock()
         self._lent = Lent(self._memory, HEADER + bytes_of(rows, max_boxes, largest))
         self._descriptors = (*descriptors, self._memory.descriptor, *self._lock.descriptors)
@@ -101,14 +110,13 @@ class Processes:
 
     @functools.cached_property
     def _work(self) -> Work:
-        data, arrays = _pickled(self._rows)
         pieces = []
-        for array in arrays:
+        for array in self._packed.arrays:
             with array.raw() as content:
                 piece = self._memory.allocate(max(1, content.nbytes))
                 piece.map[: content.nbytes] = content
                 pieces.append(piece)
-        return Work(data, pieces, self._max_boxes, self._lock)
+        return Work(self._packed.data, pieces, self._max_boxes, self._lock)
 
 
 class Worker:

@@ -40,7 +40,7 @@ from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
 from detect.models.folders import deliver, draft, is_free
-from detect.weights.download import sha256
+from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
 # What writes each format and runs it.
@@ -92,6 +92,7 @@ def export(
     out: str | Path | None = None,
     max_ap_loss: float | None = None,
     say: Callable[[str], None] = lambda text: None,
+    progress: Progress | None = None,
 ) -> Exported:
     """The words are those of `detect export`.
 
@@ -112,6 +113,7 @@ def export(
             `NAME-FORMAT` here.
         max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 1 with int8.
         say: told what is going on.
+        progress: called while a checkpoint is downloaded, with the bytes that are there and all.
 
     Raises:
         BadInput: there is no such model, it takes no such size, int8 has no data, or a package is missing.
@@ -122,7 +124,7 @@ def export(
     _check_precision(kind, bits, data)
     _check_packages(kind, bits)
     target = _target(str(model), _name(kind, bits, raw), out)
-    folder = find_folder(model)
+    folder = find_folder(model, progress=progress)
     if folder is None:
         raise BadInput(f"{model} is no run folder or model folder, nor a published checkpoint (`detect weights list`).")
     # What is wrong with the data is said before the work.

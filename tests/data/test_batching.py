@@ -14,12 +14,12 @@ import pytest
 
 from detect.data.batching import ALIGNMENT, BatchMaker, Threads, aligned
 from detect.data.padding import Overflow
-from detect.data.processes import MOST_LENT, Processes, can_travel
+from detect.data.processes import MOST_LENT, Processes, pack
 from detect.data.shared import CAN_SHARE
 from detect.errors import RunFailure
 from detect.structures import Example
 
-LARGEST = (4, 4)
+LARGEST = (4, 4)  # canvas
 processes_only = pytest.mark.skipif(not CAN_SHARE, reason="worker processes need Linux")
 
 
@@ -77,14 +77,22 @@ class Telling(Numbered):
         return super().example(batch, row, canvas)[0], os.getpid()
 
 
+def processes_of(rows, workers=2, max_boxes=5) -> Processes:
+    packed = pack(rows)
+    assert packed is not None
+    return Processes(rows, packed, max_boxes, workers, LARGEST)
+
+
 @pytest.fixture(params=[Threads, pytest.param(Processes, marks=processes_only)])
 def maker(request):
     """What makes a maker of batches; what it has started ends with the test."""
     made = []
 
     def make(rows, workers=2, max_boxes=5) -> BatchMaker:
-        more = (LARGEST, ()) if request.param is Processes else ()
-        made.append(request.param(rows, max_boxes, workers, *more))
+        crew = (
+            processes_of(rows, workers, max_boxes) if request.param is Processes else Threads(rows, max_boxes, workers)
+        )
+        made.append(crew)
         return BatchMaker(made[-1], Overflow(max_boxes))
 
     yield make
@@ -132,7 +140,7 @@ def processes(request):
     made = []
 
     def make(rows, workers=2) -> Processes:
-        made.append(Processes(rows, 5, workers, LARGEST, ()))
+        made.append(processes_of(rows, workers))
         return made[-1]
 
     yield make
@@ -193,8 +201,8 @@ class TestProcesses:
         """The reader of a pipe that a worker has, too, comes to its end only when both are gone."""
         program = """
 import os, signal
-from test_batching import Processes, Telling
-Processes(Telling(), 5, 2, (4, 4), ()).make(0)
+from test_batching import Telling, processes_of
+processes_of(Telling()).make(0)
 print("made", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -218,12 +226,12 @@ os.kill(os.getpid(), signal.SIGKILL)
         class Local(Numbered):
             pass
 
-        assert can_travel(Numbered())
-        assert not can_travel(Local())
+        assert pack(Numbered()) is not None
+        assert pack(Local()) is None
         monkeypatch.setattr(Numbered, "__module__", "__main__")
         monkeypatch.setitem(sys.modules, "__main__", sys.modules[__name__])
         assert pickle.dumps(Numbered())
-        assert not can_travel(Numbered())
+        assert pack(Numbered()) is None
 
 
 @pytest.mark.parametrize("size", [15, 1000])

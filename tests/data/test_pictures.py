@@ -100,5 +100,7 @@ def test_a_picture_of_another_size_than_annotated_is_an_error(records):
         example(Pictures(records, 100, 1.0, 0), 0)
 
 
-def test_the_default_budget_is_a_quarter_of_the_memory_and_2_gb_at_most():
-    assert 0 <= default_budget() <= 2 * 10**9
+@pytest.mark.parametrize(("free", "budget"), [(400, 100), (4 * 10**9, 10**9), (64 * 10**9, 2 * 10**9)])
+def test_the_default_budget_is_a_quarter_of_the_memory_and_2_gb_at_most(monkeypatch, free, budget):
+    monkeypatch.setattr("detect.data.pictures.free_memory", lambda: free)
+    assert default_budget() == budget
