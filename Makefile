@@ -41,8 +41,8 @@ demo: .venv/installed
 test: .venv/installed-tests
 	$(IN_VENV) -m pytest -q -n 2 $(wildcard tests/test_*.py) tests/ops tests/data tests/layers
 	$(IN_VENV) -m pytest -q -n 2 tests/models tests/weights
-	$(IN_VENV) -m pytest -q -n 2 tests/inference tests/evaluation tests/training tests/cli
-	$(IN_VENV) -m pytest -q -n 2 tests/exporting
+	$(IN_VENV) -m pytest -q -n 2 tests/artefacts tests/inference tests/evaluation tests/training tests/cli
+	$(IN_VENV) -m pytest -q -n 2 tests/formats tests/export
 
 unit: .venv/installed-tests
 	$(IN_VENV) -m pytest -q -n 2 -m "not slow"

@@ -28,12 +28,12 @@ if _limit := core_limit():
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(_limit))
 
 _PUBLIC = {
-    "train": "detect.training.run",
-    "evaluate": "detect.evaluation.run",
+    "train": "detect.training.training_run",
+    "evaluate": "detect.evaluation.evaluation_run",
     "load": "detect.inference.loading",
-    "export": "detect.exporting.run",
-    "benchmark": "detect.exporting.benchmark",
-    "open_dataset": "detect.data.description",
+    "export": "detect.export.export_run",
+    "benchmark": "detect.export.comparison",
+    "open_dataset": "detect.data.readers.description",
 }
 __all__ = ["__version__", *_PUBLIC]
 

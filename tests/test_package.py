@@ -28,6 +28,13 @@ def test_no_module_takes_the_name_of_a_function():
         assert [name for name in functions if not callable(getattr(detect, name))] == []
 
 
+def test_export_is_a_function_whether_or_not_its_package_is_imported(tmp_path):
+    for before in ("", "import detect.export.export_run; "):
+        code = f"{before}import detect; detect.export({str(tmp_path / 'nothing')!r}, 'no such format')"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "BadInput: Unknown format 'no such format'" in done.stderr
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'detect' has no attribute 'trian'"):
         detect.trian  # noqa: B018

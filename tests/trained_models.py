@@ -6,10 +6,10 @@ from pathlib import Path
 from light_models import LIGHTER, create_light
 
 import detect
+from detect.artefacts.export_card import Check
 from detect.data.shapes import write_shapes
-from detect.exporting import run
-from detect.exporting.run import PRECISIONS
-from detect.inference.artefact import Check
+from detect.export import export_run as run
+from detect.export.export_run import PRECISIONS
 
 WAYS = [(format, precision) for format, precisions in PRECISIONS.items() for precision in precisions]
 PICTURES = {"train": 600, "val": 200}

@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from light_models import FIRST  # noqa: E402
 from trained_models import PICTURES, SIDE, WAYS, checks_of_exports  # noqa: E402
 
-from detect.exporting.check import AP_LOSS  # noqa: E402
-from detect.inference.artefact import Check  # noqa: E402
+from detect.artefacts.export_card import Check  # noqa: E402
+from detect.export.check import AP_LOSS  # noqa: E402
 
 PAGE = ROOT / "docs" / "exports.md"
 AT_ONCE = 2  # models; each mostly keeps one core busy

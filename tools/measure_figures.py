@@ -124,8 +124,8 @@ def measure_coco_reference(arguments) -> list[Figure]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    from detect.evaluation.coco import METRICS
-    from detect.evaluation.run import evaluate_predictions
+    from detect.evaluation.coco_scores import METRICS
+    from detect.evaluation.evaluation_run import evaluate_predictions
 
     folder = arguments.data / "coco_reference"
     truth, results = (
@@ -205,7 +205,7 @@ def journal(run: Path) -> list[dict]:
 
 def measure_video(arguments) -> list[Figure]:
     """A video, file to annotated file, beside the same model on the same frames in memory; by turns, three times."""
-    from detect.inference.run import predict_to_folder
+    from detect.inference.prediction_run import predict_to_folder
 
     video = arguments.data / "videos" / "one-by-one-person-detection.mp4"
     model = small_model(arguments.run)
@@ -235,8 +235,8 @@ def small_model(run: Path | None):
     """The trained model, or one of the same structure with random weights, which finds nothing to draw."""
     import detect
     from detect import models
+    from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.inference.predictor import Model
-    from detect.inference.tensorflow_backend import TensorFlowBackEnd
     from detect.models.card import ModelCard
 
     if run:
@@ -247,8 +247,8 @@ def small_model(run: Path | None):
 
 def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
     """The first frames of a video, uint8 [count, side, side, 3]."""
-    from detect.data.resizing import letterbox, place
-    from detect.inference.sources import find_sources, read_frames
+    from detect.data.pixels.resizing import letterbox, place
+    from detect.inference.sources.finding import find_sources, read_frames
 
     frames = itertools.islice(read_frames(find_sources(str(video)), print), count)
     placing = letterbox(side)

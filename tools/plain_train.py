@@ -15,10 +15,10 @@ import tensorflow as tf
 
 from detect import models
 from detect.data.dataset import split, with_validation
-from detect.data.description import open_dataset
 from detect.data.pipeline import PipelineSettings, training_batches
+from detect.data.readers.description import open_dataset
 from detect.errors import DetectError
-from detect.evaluation.run import score_batches
+from detect.evaluation.evaluation_run import score_batches
 from detect.models.card import ModelCard
 from detect.models.detector import losses_and_gradients
 from detect.models.saving import save

@@ -23,8 +23,8 @@ def benchmark(
 ) -> None:
     """Measure a trained model and its exports on this machine: AP, time, memory and size."""
     start_tensorflow()
-    from detect.exporting.benchmark import benchmark as measure
-    from detect.exporting.benchmark import chart
+    from detect.export.comparison import benchmark as measure
+    from detect.export.comparison import chart
 
     wanted = None if formats is None else [word.strip() for word in formats.split(",")]
     measured = measure(model, wanted, data=data, split=split, say=say)

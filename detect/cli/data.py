@@ -26,8 +26,8 @@ def check(
     decode: Annotated[bool, typer.Option(help="Decode every image to see whether it can be.")] = True,
 ) -> None:
     """Say what a dataset holds, how its classes are mapped, and what is wrong with it."""
-    from detect.data.description import open_dataset
     from detect.data.doctor import examine, tables
+    from detect.data.readers.description import open_dataset
 
     dataset = open_dataset(data)
     say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """Write one picture of many images with their boxes."""
     from detect.data.dataset import split as records_of
-    from detect.data.description import open_dataset
+    from detect.data.readers.description import open_dataset
     from detect.inference.drawing import draw_grid
     from detect.inference.image_files import write_image
 
@@ -101,7 +101,7 @@ def show_undecodable(split: str, records: "Records") -> bool:
 
 def source_pictures(records: "Records", count: int) -> list["Picture"]:
     """Images as they lie on the disk, spread evenly over the records."""
-    from detect.data.images import read_image
+    from detect.data.pixels.images import read_image
     from detect.inference.drawing import Picture
 
     step = max(1, len(records) / count)

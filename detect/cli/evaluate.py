@@ -42,7 +42,7 @@ def evaluate(
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
     start_tensorflow()
     if predictions is not None:
-        from detect.evaluation.run import evaluate_predictions
+        from detect.evaluation.evaluation_run import evaluate_predictions
 
         scores = evaluate_predictions(predictions, data, split, reference)
     else:

@@ -10,7 +10,7 @@ from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 
 if TYPE_CHECKING:
-    from detect.exporting.run import Exported
+    from detect.export.export_run import Exported
 
 
 def export(
@@ -57,7 +57,7 @@ def export(
 ) -> None:
     """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
     start_tensorflow()
-    from detect.exporting.run import export as run_export
+    from detect.export.export_run import export as run_export
 
     with download_bar(model) as progress:
         done = run_export(

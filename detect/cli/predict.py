@@ -9,7 +9,7 @@ from detect.cli.printing import download_bar, fail, progress_bar, say
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
-    from detect.inference.run import Summary
+    from detect.inference.prediction_run import Summary
 
 MOST_NAMED = 10  # skipped files, and written pictures, that are listed one by one
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -50,7 +50,7 @@ def predict(
     save_crops: Annotated[bool, typer.Option("--save-crops", help="Write every object to OUT/crops.")] = False,
 ) -> None:
     """Find objects in images and videos."""
-    from detect.inference.artefact import find_artefact
+    from detect.inference.exports import find_artefact
 
     named: tuple[str | Path, str | Path | None] = (model, weights)
     artefact = find_artefact(weights or model, backend)
@@ -60,7 +60,7 @@ def predict(
         say(f"Computing with the export in {artefact}.")
         named = (model, artefact) if weights else (artefact, None)
     from detect.inference.loading import load
-    from detect.inference.run import predict_to_folder
+    from detect.inference.prediction_run import predict_to_folder
 
     try:
         with download_bar(weights or model) as progress:

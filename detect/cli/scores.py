@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from detect.cli.printing import say, show_table
 
 if TYPE_CHECKING:
-    from detect.evaluation.coco import Scores
+    from detect.evaluation.coco_scores import Scores
 
 CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
 
 
 def show_scores(scores: "Scores") -> None:
     """The twelve numbers of COCO, the classes where there are several, and what was left out."""
-    from detect.evaluation.coco import METRICS
+    from detect.evaluation.coco_scores import METRICS
 
     for note in scores.notes:
         say(f"Note: {note}")

@@ -34,7 +34,7 @@ def start_tensorflow() -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
-    from detect.inference.artefact import NVIDIA_DRIVER
+    from detect.inference.exports import NVIDIA_DRIVER
 
     if NVIDIA_DRIVER.exists() and not gpus:
         say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU. It says:")

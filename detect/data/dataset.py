@@ -1,15 +1,12 @@
 """`Dataset`, what every reader gives: classes, splits, and all that was found wrong or decided on the way."""
 
 import hashlib
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from detect.data.annotations import Annotations
-from detect.data.checking import check
 from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.errors import BadInput, did_you_mean
@@ -34,44 +31,6 @@ class Dataset:
         for name, records in sorted(self.splits.items()):
             hashed.update(name.encode() + records.digest())
         return hashed.hexdigest()
-
-
-def attempt(read: Callable[[], Annotations]) -> Annotations | BadInput:
-    """A split, or the reason why it cannot be used: one bad split is no reason to refuse the others."""
-    try:
-        return read()
-    except BadInput as error:
-        return error
-
-
-def assemble(
-    source: Path,
-    format: str,
-    classes: tuple[str, ...],
-    category_ids: tuple[int, ...],
-    splits: Mapping[str, Annotations | BadInput],
-    notes: list[str],
-) -> Dataset:
-    """Checks what a reader found. A split given as an error, or left without images, is refused with its reason.
-
-    Raises:
-        BadInput: no split is left.
-    """
-    records, problems, refused = {}, {}, {}
-    for name, annotations in splits.items():
-        if isinstance(annotations, BadInput):
-            refused[name] = str(annotations)
-            continue
-        checked = check(annotations)
-        problems[name] = annotations.problems
-        if len(checked):
-            records[name] = checked
-        else:
-            refused[name] = _nothing_left(annotations)
-    if not records:
-        raise BadInput(" ".join(refused.values()) or f"{source}: no split was found.")
-    notes = notes + _same_images(records) + [f"split {name!r} is left out. {why}" for name, why in refused.items()]
-    return Dataset(source, format, classes, category_ids, records, problems, tuple(notes), refused)
 
 
 def split(dataset: Dataset, name: str) -> Records:
@@ -117,20 +76,6 @@ def scored_split(dataset: Dataset, name: str) -> tuple[Dataset, Records]:
     """The records to score a model on, and the data set that has them: "val" is held out where there is none."""
     dataset = with_validation(dataset) if name == "val" else dataset
     return dataset, split(dataset, name)
-
-
-def _same_images(records: Mapping[str, Records]) -> list[str]:
-    pairs = itertools.combinations(records, 2)
-    return [
-        f"splits {first!r} and {second!r} are the same images: scores on one say nothing of images new to the other"
-        for first, second in pairs
-        if (records[first].folder, records[first].paths) == (records[second].folder, records[second].paths)
-    ]
-
-
-def _nothing_left(annotations: Annotations) -> str:
-    reasons = " ".join(annotations.problems.summary())
-    return f"{annotations.source}: none of its {annotations.problems.images_total} images can be used. {reasons}"
 
 
 def _share(lost: int, total: int, what: str) -> str:

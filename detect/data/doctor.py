@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.images import read_image
+from detect.data.pixels.images import read_image
 from detect.data.records import Records
 from detect.errors import BadInput
 

@@ -18,16 +18,16 @@ import pydantic
 import tensorflow as tf
 
 from detect.config import Settings
-from detect.data.augmentation import Augmentation, weakened
-from detect.data.batching import BatchMaker, Crew, Rows, Threads
-from detect.data.padding import Overflow, enough_boxes
-from detect.data.pictures import Pictures, default_budget
-from detect.data.processes import Processes, pack
+from detect.data.batches.making import BatchMaker, Crew, Rows, Threads
+from detect.data.batches.padding import Overflow, enough_boxes
+from detect.data.batches.processes import Processes, pack
+from detect.data.batches.rows import EvaluationRows, TrainingRows
+from detect.data.pixels.resizing import Placing, letterbox
 from detect.data.records import Records
-from detect.data.resizing import Placing, letterbox
-from detect.data.rows import EvaluationRows, TrainingRows
-from detect.data.samples import Samples
-from detect.data.user_transform import UserTransform, load_transform
+from detect.data.samples.augmentation import Augmentation, weakened
+from detect.data.samples.image_cache import Pictures, default_budget
+from detect.data.samples.sample_stream import Samples
+from detect.data.samples.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
 from detect.machine import GIGABYTE, cores
 from detect.structures import Batch, Targets

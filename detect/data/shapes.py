@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import yaml
 
-from detect.data.coco import write_coco
+from detect.data.readers.coco import write_coco
 from detect.data.records import Record
 from detect.errors import RunFailure
 

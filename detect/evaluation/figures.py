@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from detect.evaluation.coco import Curves
+from detect.evaluation.coco_scores import Curves
 from detect.evaluation.confusion import Confusion
 
 INK = "#334155"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detect.evaluation.coco import METRICS, Scores
+from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
 
 PICTURES = {

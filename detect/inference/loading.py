@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.errors import BadInput
-from detect.inference.artefact import find_artefact, open_artefact
+from detect.inference.exports import find_artefact, open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import load_card
 from detect.weights.download import Progress
@@ -41,7 +41,7 @@ def load(
 
 
 def _load_in_tensorflow(path: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:
-    from detect.inference.tensorflow_backend import TensorFlowBackEnd
+    from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.models import variant
     from detect.weights.opening import open_model
 

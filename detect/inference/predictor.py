@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from detect.data.resizing import Placement
+from detect.data.pixels.resizing import Placement
 from detect.errors import BadInput
-from detect.inference.backend import BackEnd
-from detect.inference.frames import Frame
+from detect.inference.backends.backend import BackEnd
 from detect.inference.result import Result
-from detect.inference.sources import find_sources, read_frames
-from detect.inference.stream import stream_results
-from detect.models.card import ModelCard
+from detect.inference.result_stream import stream_results
+from detect.inference.sources.finding import find_sources, read_frames
+from detect.inference.sources.frames import Frame
+from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
-
-CONFIDENCE = 0.25  # least score of a detection, where neither user nor model says another
 
 
 class Model:
@@ -153,11 +151,6 @@ class Model:
             return " or ".join(f"[B, {height}, {width}, 3]" for height, width in self.backend.canvases)
         side, divisor, smallest = self.image_size, self.backend.size_divisor, self.backend.smallest_side
         return f"[B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on"
-
-
-def least_scores(card: ModelCard) -> np.ndarray:
-    """Float32 [K]: the least score of a detection of each class, where the user names none."""
-    return np.array([card.confidences.get(name, CONFIDENCE) for name in card.classes], np.float32)
 
 
 def _above(found: Detections, least: np.ndarray) -> Detections:

@@ -9,8 +9,8 @@ import numpy as np
 
 from detect.errors import BadInput
 from detect.inference.drawing import draw
-from detect.inference.frames import Frame
 from detect.inference.image_files import write_image
+from detect.inference.sources.frames import Frame
 
 
 @dataclass(frozen=True, repr=False, eq=False)

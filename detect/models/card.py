@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from detect.config import Settings, from_json
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.errors import BadInput
 
 CARD = "model.json"
 WEIGHTS = "model.weights.h5"
+CONFIDENCE = 0.25  # least score of a detection, where neither user nor model says another
 RUN_FOLDERS = ("best", "last")  # the models of a run folder, in order of preference
 
 
@@ -66,3 +69,8 @@ def model_folder(path: Path) -> Path | None:
     """The folder of the model that lies at `path`, which may be a run's; None where there is none."""
     folders = (path, *(path / name for name in RUN_FOLDERS))
     return next((folder for folder in folders if (folder / CARD).is_file()), None)
+
+
+def least_scores(card: ModelCard) -> np.ndarray:
+    """Float32 [K]: the least score of a detection of each class, where the user names none."""
+    return np.array([card.confidences.get(name, CONFIDENCE) for name in card.classes], np.float32)

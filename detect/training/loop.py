@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from detect.errors import RunFailure
-from detect.evaluation.coco import Scores
+from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
+from detect.training.batch_stream import Stream
 from detect.training.checkpoints import Position
 from detect.training.display import Display
 from detect.training.distribution import chief_values
@@ -23,7 +24,6 @@ from detect.training.optimizers import peak_learning_rate
 from detect.training.schedule import StepBudget, TimeBudget, average_decay, learning_rate, mixing
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
-from detect.training.stream import Stream
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
 

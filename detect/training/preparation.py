@@ -6,7 +6,7 @@ import keras
 
 from detect import models
 from detect.data.dataset import Dataset, check_losses, split, with_validation
-from detect.data.description import open_dataset
+from detect.data.readers.description import open_dataset
 from detect.errors import BadInput
 from detect.models.detector import Detector
 from detect.training.display import Display

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from detect.data.records import Records
-from detect.evaluation.coco import METRICS, Scores
-from detect.evaluation.run import score_batches
+from detect.evaluation.coco_scores import METRICS, Scores
+from detect.evaluation.evaluation_run import score_batches
 from detect.inference.predictor import Model
 from detect.models import saving
 from detect.models.detector import Detector
@@ -17,11 +17,11 @@ from detect.structures import Detections
 from detect.training.average import WeightAverage
 from detect.training.checkpoints import Position, save_checkpoint
 from detect.training.display import Display
-from detect.training.folder import RunFolder
 from detect.training.journal import Journal
-from detect.training.pictures import save_predictions
+from detect.training.run_folder import RunFolder
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
+from detect.training.training_pictures import save_predictions
 
 SECONDS_FOR_THE_END = 8.0  # report and leaving, beside the last validation
 

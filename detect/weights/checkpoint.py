@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.models.detector import Detector
 from detect.weights.tensors import Target
 

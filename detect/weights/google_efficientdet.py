@@ -20,7 +20,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from detect import models
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.errors import BadInput
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.bifpn import Cell, Node

@@ -7,7 +7,7 @@ The authors publish no digests. Those here are recorded by independent projects 
 from collections.abc import Iterator
 from functools import partial
 
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, DepthwiseBlock, SeparableBlock
 from detect.layers.csp_darknet import CrossStagePartial, CspDarknet, Stage

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.group_normalization import GroupNormalization
 from detect.layers.normalized_convolution import NormalizedConvolution

@@ -5,7 +5,7 @@ Its softmax runs over the background and all 90 ids of COCO, so all of them are 
 
 from collections.abc import Iterator
 
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.models.ssd import SSD
 from detect.weights.backbones import vgg_targets
 from detect.weights.coco_classes import IDS_90, NAMES_90

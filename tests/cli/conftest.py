@@ -68,5 +68,5 @@ def loaded_model(model_folder):
 def model(monkeypatch, model_folder, loaded_model) -> Path:
     """The folder of a model that commands find loaded already: loading and compiling it anew takes seconds."""
     monkeypatch.setattr("detect.inference.loading.load", lambda *_: loaded_model)
-    monkeypatch.setattr("detect.evaluation.run.load", lambda *_: loaded_model)
+    monkeypatch.setattr("detect.evaluation.evaluation_run.load", lambda *_: loaded_model)
     return model_folder

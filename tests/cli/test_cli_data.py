@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.data.images import read_image
+from detect.data.pixels.images import read_image
 
 
 def test_check_prints_the_mapping_and_the_sizes(command, shapes):

@@ -22,7 +22,7 @@ def fail_with(monkeypatch, error: BaseException) -> None:
     def raise_error(*words, **options):
         raise error
 
-    monkeypatch.setattr("detect.data.description.open_dataset", raise_error)
+    monkeypatch.setattr("detect.data.readers.description.open_dataset", raise_error)
 
 
 def test_help_needs_no_heavy_module():

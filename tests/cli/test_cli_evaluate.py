@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from detect.evaluation.coco import METRICS
+from detect.evaluation.coco_scores import METRICS
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from detect.inference.artefact import EXPORT_CARD
+from detect.artefacts.export_card import EXPORT_CARD
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
 
 
 def test_benchmark(command, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("detect.exporting.benchmark.SECONDS", 0.1)
+    monkeypatch.setattr("detect.export.comparison.SECONDS", 0.1)
     command("export", folder, "--format", "onnx")
     done = command("benchmark", folder, "--formats", "onnx, tensorflow", "--out", tmp_path / "chart.svg")
     assert done.code == 0, done.err

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.cli.predict import show_summary
-from detect.inference.run import Summary
+from detect.inference.prediction_run import Summary
 
 SUMMARY = {
     "images": 1, "videos": 0, "frames": 1, "detections": 1, "counts": {"cat": 1}, "seconds": 1.0, "rate": 7.25,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from detect.cli import demo, main
-from detect.evaluation.coco import METRICS
+from detect.evaluation.coco_scores import METRICS
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.data.annotations import Annotations
-from detect.data.dataset import Dataset, assemble, attempt, check_losses, split, with_validation
-from detect.data.description import open_dataset
+from detect.data.dataset import Dataset, check_losses, split, with_validation
+from detect.data.readers.annotations import Annotations
+from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from detect.data.annotations import Annotations
-from detect.data.dataset import Dataset, assemble
+from detect.data.dataset import Dataset
 from detect.data.doctor import copies, examine, tables, undecodable
+from detect.data.readers.annotations import Annotations
+from detect.data.readers.assembling import assemble
 
 
 @pytest.fixture

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.data import processes, shared
-from detect.data.augmentation import Augmentation
-from detect.data.batching import Threads
-from detect.data.images import read_image
+from detect.data.batches import processes
+from detect.data.batches.making import Threads
+from detect.data.batches.processes import Processes
 from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
-from detect.data.processes import Processes
+from detect.data.pixels.images import read_image
+from detect.data.pixels.resizing import Fit, letterbox, place
 from detect.data.records import Record, Records, RecordsBuilder
-from detect.data.resizing import Fit, letterbox, place
+from detect.data.samples import shared
+from detect.data.samples.augmentation import Augmentation
 from detect.errors import BadInput, RunFailure
 
 STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=2)

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detect.data.description import open_dataset
-from detect.data.images import read_image
+from detect.data.pixels.images import read_image
+from detect.data.readers.description import open_dataset
 from detect.data.shapes import CLASSES, Shape, draw, moving_shapes, write_shapes, write_shapes_video
 
 

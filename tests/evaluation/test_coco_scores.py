@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from detect.data.records import Record, RecordsBuilder
 from detect.errors import BadInput
-from detect.evaluation.coco import METRICS, score
+from detect.evaluation.coco_scores import METRICS, score
 from detect.evaluation.detections import from_entries, read_detections
 from detect.evaluation.truth import Truth, truth_from_entries, truth_from_file, truth_from_records
 

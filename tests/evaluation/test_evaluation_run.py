@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.data.pixels.resizing import Fit, letterbox
 from detect.data.records import Record, RecordsBuilder
-from detect.data.resizing import Fit, letterbox
 from detect.errors import BadInput
 from detect.evaluation.detections import joined
-from detect.evaluation.run import evaluate_predictions, find, match_classes, score_batches
+from detect.evaluation.evaluation_run import evaluate_predictions, find, match_classes, score_batches
 from detect.structures import Detections
 
 SIDE = 64  # of the batches

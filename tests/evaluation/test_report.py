@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from detect.evaluation.coco import score
+from detect.evaluation.coco_scores import score
 from detect.evaluation.detections import from_entries
 from detect.evaluation.report import write_report
 from detect.evaluation.truth import truth_from_entries

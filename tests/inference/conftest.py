@@ -62,8 +62,8 @@ def red_finder():
     """A `Model` of 64 pixels whose detector boxes everything red in an image: one object or none, of class `red`."""
     import tensorflow as tf
 
+    from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.inference.predictor import Model
-    from detect.inference.tensorflow_backend import TensorFlowBackEnd
     from detect.models.card import ModelCard
     from detect.models.detector import Detector, DetectorConfig
     from detect.structures import Candidates

@@ -7,11 +7,12 @@ import av
 import numpy as np
 import pytest
 
-from detect.data.images import read_image
+from detect.data.pixels.images import read_image
 from detect.errors import BadInput
-from detect.inference import run, sources
+from detect.inference import prediction_run as run
 from detect.inference.image_files import write_image
-from detect.inference.run import predict_to_folder
+from detect.inference.prediction_run import predict_to_folder
+from detect.inference.sources import finding as sources
 
 BOX = (20, 10, 44, 30)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
 from detect.errors import BadInput
-from detect.inference import tensorflow_backend
+from detect.inference.backends import tensorflow_backend
+from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.image_files import write_image
 from detect.inference.loading import load
 from detect.inference.predictor import Model
-from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models import create
 from detect.models.card import ModelCard, load_card
 from detect.models.detector import DetectorConfig

@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from detect.data.images import read_image
+from detect.data.pixels.images import read_image
 from detect.errors import BadInput
-from detect.inference.frames import Frame, Source, VideoFormat
 from detect.inference.image_files import write_image
 from detect.inference.result import Result
+from detect.inference.sources.frames import Frame, Source, VideoFormat
 
 
 def result(boxes=((10, 20, 30, 50), (0, 0, 5.5, 6)), scores=(0.9, 0.25), labels=(1, 0), picture=None, **frame):

@@ -12,11 +12,11 @@ import tensorflow as tf
 from light_models import CLASSES, FIRST, create_light, pictures, truth
 
 from detect import models
-from detect.data.description import open_dataset
 from detect.data.pipeline import evaluation_batches
+from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
-from detect.evaluation.run import score_batches
+from detect.evaluation.evaluation_run import score_batches
 from detect.layers.batch_normalization import BatchNormalization
 from detect.models.detector import Detector, losses_and_gradients
 from detect.structures import Batch, Targets

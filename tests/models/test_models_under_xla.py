@@ -5,8 +5,8 @@ import tensorflow as tf
 from light_models import FIRST, create_light, pictures, truth
 from one_computation import check_one_computation
 
-from detect.inference.tensorflow_backend import predict_step
 from detect.models.detector import Detector
+from detect.models.predict_step import predict_step
 from detect.structures import Batch
 from detect.training import step as training
 from detect.training.average import WeightAverage

@@ -11,7 +11,7 @@ import pytest
 
 import detect
 from detect.data.shapes import write_shapes
-from detect.training.folder import RunFolder
+from detect.training.run_folder import RunFolder
 
 # 12 steps of 4 images, 3 epochs of 16; a checkpoint every second step, so also in the middle of an epoch.
 SETTINGS = {"epochs": 3, "image_size": 64, "batch_size": 4}

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from detect.data.shapes import write_shapes
-from detect.training.folder import RunFolder
+from detect.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
 WORKER = """
 import detect, numpy as np
-from detect.training import run
+from detect.training import training_run as run
 
 step = run.TrainingStep
 made = []

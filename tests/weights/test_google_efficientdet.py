@@ -13,8 +13,8 @@ from recorded_files import SIZES, assert_same_detections
 
 from detect import models
 from detect.errors import BadInput
+from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
-from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.weights import importing
 from detect.weights.google_efficientdet import AVERAGE, CHECKPOINTS, COLUMNS, read_tensors
 from detect.weights.tensors import fill

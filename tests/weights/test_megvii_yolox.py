@@ -9,9 +9,9 @@ import pytest
 from recorded_files import SIZES, assert_same_detections
 
 from detect import models
-from detect.data.resizing import Fit
+from detect.data.pixels.resizing import Fit
+from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
-from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.weights import importing, megvii_yolox
 
 

@@ -39,8 +39,8 @@ class Inputs:
     @functools.cached_property
     def video(self) -> Path:
         """The first `FRAMES` frames, 768 x 432 pixels."""
-        from detect.inference.sources import find_sources, read_frames
-        from detect.inference.video import VideoWriter
+        from detect.inference.sources.finding import find_sources, read_frames
+        from detect.inference.writers.video_encoder import VideoWriter
 
         frames = itertools.islice(read_frames(find_sources(str(self._long_video)), print), FRAMES)
         first = next(frames)

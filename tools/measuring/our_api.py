@@ -30,8 +30,8 @@ def prepare(work: str) -> Work:
 
 def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, kept: str) -> Work:
     import detect
-    from detect.data.augmentation import Augmentation
     from detect.data.pipeline import PipelineSettings, training_batches
+    from detect.data.samples.augmentation import Augmentation
 
     augmentation = Augmentation(mosaic=float(mosaic))
     workers = len(os.sched_getaffinity(0))
@@ -64,9 +64,9 @@ def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int
     import numpy as np
 
     import detect
-    from detect.data.augmentation import Augmentation
     from detect.data.pipeline import PipelineSettings, training_pictures
-    from detect.data.samples import Samples
+    from detect.data.samples.augmentation import Augmentation
+    from detect.data.samples.sample_stream import Samples
 
     cv2.setNumThreads(0)
     settings = PipelineSettings(augmentation=Augmentation(mosaic=mosaic), cache_gigabytes=kept)
@@ -83,7 +83,7 @@ def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int
 
 
 def predict(model: str, side: str, file: str, count: str) -> Work:
-    from detect.data.images import read_image
+    from detect.data.pixels.images import read_image
 
     picture, searching = read_image(file), opened(model, int(side))
     pictures: Any = picture if count == "1" else [picture] * int(count)
@@ -106,7 +106,7 @@ def found(results) -> dict[str, Any]:
 
 
 def video(model: str, side: str, file: str, out: str) -> Work:
-    from detect.inference.run import predict_to_folder
+    from detect.inference.prediction_run import predict_to_folder
 
     searching = opened(model, int(side))
 
@@ -141,7 +141,7 @@ def export(folder: str, side: str, out: str) -> Work:
 
 
 def score(truth: str, results: str) -> Work:
-    from detect.evaluation.run import evaluate_predictions
+    from detect.evaluation.evaluation_run import evaluate_predictions
 
     def run() -> dict[str, Any]:
         scores = evaluate_predictions(results, truth)

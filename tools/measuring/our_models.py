@@ -15,8 +15,8 @@ from measuring.operations import multiply_adds, published_side
 from measuring.serving import Work, serve
 
 from detect import models
+from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
-from detect.inference.tensorflow_backend import TensorFlowBackEnd
 from detect.models.card import ModelCard
 from detect.structures import Batch, Targets
 from detect.training.average import WeightAverage

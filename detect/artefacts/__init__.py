@@ -1,0 +1,1 @@
+"""Exported models: what they say of themselves, and what all formats share."""

@@ -1,0 +1,65 @@
+"""Suppression of what an export without it gives, in NumPy: greedy, or soft with a Gaussian."""
+
+import numpy as np
+
+from detect.artefacts.export_card import Suppression
+from detect.structures import Candidates, Detections
+
+EPSILON = 1e-7  # pixels: empty boxes overlap nothing
+
+
+def best_detections(
+    candidates: Candidates, extents: np.ndarray, rules: Suppression, confidence: float, iou: float
+) -> Detections:
+    """The best detections of each image within its picture, as the model's own suppression finds them.
+
+    Args:
+        candidates: of B images.
+        extents: float32 [B, 2], rows and columns of the pictures.
+        rules: of the model.
+        confidence: scores have to be above this.
+        iou: boxes of one class that overlap more than this are one object; soft suppression has no use for it.
+    """
+    images = (
+        _of_image(boxes, scores, extent[[1, 0, 1, 0]], rules, confidence, iou)
+        for boxes, scores, extent in zip(*candidates, extents, strict=True)
+    )
+    return Detections(*map(np.stack, zip(*images, strict=True)))
+
+
+def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Detections:
+    """Of one image: boxes [A, 4] or [A, K, 4], scores [A, K], edges [4] where boxes end."""
+    rows, labels = np.nonzero(scores > confidence)
+    scores = scores[rows, labels]
+    order = np.argsort(-scores, kind="stable")[: rules.candidates]
+    rows, labels, scores = rows[order], labels[order], scores[order]
+    boxes = boxes[rows, labels] if boxes.ndim == 3 else boxes[rows]
+    boxes = np.clip(boxes, 0, edges) if rules.clips_first else boxes
+    found = Detections(
+        np.zeros([rules.max_detections, 4], np.float32),
+        np.zeros([rules.max_detections], np.float32),
+        np.full([rules.max_detections], -1, np.int32),
+    )
+    for place in range(rules.max_detections):
+        best = scores.argmax() if len(scores) else 0
+        if not len(scores) or scores[best] <= confidence:
+            break
+        for part, values in zip(found, (np.clip(boxes[best], 0, edges), scores[best], labels[best]), strict=True):
+            part[place] = values
+        overlap = np.where(labels == labels[best], _overlap(boxes[best], boxes), 0)
+        scores = scores * _left(overlap, rules.soft_sigma, iou)
+        scores[best] = 0
+    return found
+
+
+def _left(overlap, sigma, iou):
+    """What is left of the scores of boxes that overlap a better one so much."""
+    return overlap <= iou if sigma is None else np.exp(-np.square(overlap) / sigma)
+
+
+def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """IoU of a box [4] with others [n, 4]: [n]."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    common = np.prod(np.maximum(sides, 0), axis=1)
+    area, areas = (np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, boxes))
+    return common / np.maximum(area + areas - common, EPSILON)

@@ -1,0 +1,1 @@
+"""Batches made of samples by threads or worker processes."""

@@ -1,0 +1,73 @@
+"""Fixed shapes: the boxes of a sample in N rows, and what becomes of those beyond N."""
+
+import threading
+
+import numpy as np
+
+from detect.data.pixels.warping import Truth
+from detect.data.records import Records
+from detect.data.samples.augmentation import Augmentation
+from detect.data.samples.mixing import MOSAIC_PICTURES
+from detect.structures import Example
+
+MOST_BOXES = 500  # N that is chosen for the user at most: matching holds anchors x N values for every image
+
+
+class Overflow:
+    """Counts the boxes that did not fit into N rows."""
+
+    def __init__(self, max_boxes: int):
+        self.max_boxes = max_boxes
+        self.samples = 0  # that had too many
+        self.boxes = 0  # left out of them
+        self._lock = threading.Lock()
+
+    def add(self, boxes: int) -> None:
+        """Count one sample with this many boxes too many."""
+        with self._lock:
+            self.samples += 1
+            self.boxes += boxes
+
+    def summary(self) -> str:
+        """A sentence for the user; empty where everything fitted."""
+        if not self.samples:
+            return ""
+        return (
+            f"{self.samples} samples had more than {self.max_boxes} boxes; {self.boxes} of their boxes, "
+            "drawn at random, were left out. Raise max_boxes to keep them."
+        )
+
+
+def pad(example: Example, max_boxes: int, seed: int) -> tuple[Truth, int]:
+    """Boxes [N, 4], labels [N] and ignore [N] of an example, padded with zeros, -1 and False; how many are left out.
+
+    Of too many boxes, ignored regions go first, then a random choice by `seed`: leaving out the smallest would teach
+    the model that small objects are background.
+    """
+    rows = np.arange(len(example.boxes))
+    if len(rows) > max_boxes:
+        shuffled = np.random.default_rng(seed).permutation(rows)
+        objects_first = shuffled[np.argsort(example.ignore[shuffled], kind="stable")]
+        rows = np.sort(objects_first[:max_boxes])
+    boxes, labels = np.zeros((max_boxes, 4), np.float32), np.full(max_boxes, -1, np.int32)
+    ignore = np.zeros(max_boxes, bool)
+    count = len(rows)
+    boxes[:count], labels[:count], ignore[:count] = example.boxes[rows], example.labels[rows], example.ignore[rows]
+    return (boxes, labels, ignore), len(example.boxes) - count
+
+
+def enough_boxes(records: Records, settings: Augmentation) -> int:
+    """A number of rows that nearly every sample of this data fits into, a multiple of 8 up to `MOST_BOXES`.
+
+    A mosaic shows its canvas of twice the side, scaled by s, through a window of 1/(2s) of its sides: its boxes are
+    estimated from random fours of records, with a tenth added for those that the border cuts.
+    """
+    counts = np.diff(records.box_ends, prepend=0)
+    need = float(counts.max(initial=1))
+    if settings.mosaic or settings.mixup:
+        rng = np.random.default_rng(0)
+        drawn = counts[rng.integers(len(counts), size=(10_000, MOSAIC_PICTURES + 1))]
+        shown = np.minimum(1, 0.5 / rng.uniform(*settings.scale, len(drawn))) ** 2
+        mixed = np.maximum(drawn[:, 0], 1.1 * shown * drawn[:, 1:].sum(axis=1) if settings.mosaic else 0)
+        need = max(need, float(np.quantile(mixed + drawn[:, 0] * (settings.mixup > 0), 0.999)))
+    return min(MOST_BOXES, 8 * int(np.ceil(need / 8)))

@@ -1,0 +1,90 @@
+"""What batches are made of, row by row: augmented samples in training, every record once in evaluation."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detect.data.pixels.resizing import Placing, place
+from detect.data.records import Records
+from detect.data.samples.image_cache import read_checked
+from detect.data.samples.sample_stream import Samples, side_of_batch
+from detect.structures import Example
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The samples of one of several shards, in squares."""
+
+    samples: Samples
+    sides: tuple[int, ...]  # of which one is drawn for every ten batches
+    batch_size: int
+    shard: tuple[int, int]  # its number and how many there are
+    dtype = np.uint8
+
+    def canvas(self, batch: int) -> tuple[int, int]:
+        return (side_of_batch(self.sides, self.samples.seed, batch),) * 2
+
+    def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
+        position = self._position(batch, row)
+        return self.samples.sample(position, canvas), self.samples.record_index(position)
+
+    def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
+        return [self.samples.image_paths(self._position(batch, row)) for row in range(self.batch_size)]
+
+    def _position(self, batch: int, row: int) -> int:
+        """In the stream of samples, of which every shard takes a batch by turns."""
+        shard, shards = self.shard
+        return (batch * shards + shard) * self.batch_size + row
+
+
+@dataclass(frozen=True)
+class EvaluationRows:
+    """Every record once; those of one canvas come together, and otherwise in their order.
+
+    The last batch of a canvas is filled up with blank images without boxes, whose index is -1.
+    """
+
+    records: Records
+    placing: Placing
+    batch_size: int
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        return self.placing(1, 1).dtype
+
+    @property
+    def batches(self) -> int:
+        return len(self._order) // self.batch_size
+
+    @functools.cached_property
+    def canvases(self) -> dict[tuple[int, int], list[int]]:
+        """Positions of the records, by height and width of the canvas."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for position, (width, height) in enumerate(self.records.sizes.tolist()):
+            groups.setdefault(self.placing(height, width).canvas, []).append(position)
+        return groups
+
+    @functools.cached_property
+    def _order(self) -> list[int]:
+        size = self.batch_size
+        return [index for group in self.canvases.values() for index in (*group, *[-1] * (-len(group) % size))]
+
+    def canvas(self, batch: int) -> tuple[int, int]:
+        first = self.records[self._order[batch * self.batch_size]]
+        return self.placing(first.height, first.width).canvas
+
+    def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
+        index, first = (self._order[batch * self.batch_size + each] for each in (row, 0))
+        record = self.records[first if index < 0 else index]
+        placement = self.placing(record.height, record.width)
+        if index < 0:
+            canvas[:] = placement.padding
+            return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
+        place(read_checked(record), placement, out=canvas)
+        return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
+
+    def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
+        indices = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        return [(self.records.image_path(index),) for index in indices if index >= 0]

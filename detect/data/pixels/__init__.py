@@ -1,0 +1,1 @@
+"""Image files to arrays, and arrays to other sizes and colours."""

@@ -1,0 +1,128 @@
+"""Image files to pixels: any common format in, upright uint8 RGB out.
+
+JPEGs of one or three components go through libjpeg-turbo (simplejpeg: the bits of OpenCV's, in a third of the time),
+all else through Pillow. What the formats leave open is decided here:
+
+- EXIF orientation is applied; a meaningless one is ignored.
+- Transparency is laid over white, as browsers and annotation tools show it. A transparent pixel's own colour was
+  never seen by anyone.
+- 16 bits a channel are scaled by 255 / 65535, whatever range the picture uses.
+- CMYK is converted without its colour profile; in JPEGs it is stored inverted, as Adobe does.
+- An animation or a multi-page file is its first picture.
+- A file that ends early is an error, never a half-grey picture.
+"""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, parse_header, read_header
+from detect.data.pixels.warping import halve
+from detect.errors import BadInput
+
+__all__ = ["SUFFIXES", "decode_image", "image_size", "read_halved", "read_image", "turn_upright"]
+
+_OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """The upright picture in an image file, uint8 [H, W, 3] RGB; BadInput where it cannot be read."""
+    return decode_image(_read(path), str(path))
+
+
+def read_halved(path: str | Path, times: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """As `read_image`, at 1/2, 1/4, ... of its size, and the width and height that the whole picture has.
+
+    Pixels are averaged. JPEGs come smaller from their decoder, in a part of the time; their odd last row or column may
+    then be one pixel more than `halve` leaves.
+    """
+    data, where = _read(path), str(path)
+    header = parse_header(io.BytesIO(data), where)
+    image = _decode(data, header, where, times)
+    size = header.size if times else (image.shape[1], image.shape[0])
+    return image, size
+
+
+def decode_image(data: bytes, where: str) -> np.ndarray:
+    """The upright picture in an encoded image, uint8 [H, W, 3] RGB; `where` names it in errors."""
+    return _decode(data, parse_header(io.BytesIO(data), where), where)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of the upright picture, from the file's header alone; BadInput where it cannot be read."""
+    try:
+        return read_header(path).size
+    except OSError as error:
+        raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
+
+
+def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """A stored picture [H, W, ...] turned as its EXIF orientation (1-8) asks."""
+    if orientation >= 5:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
+
+
+def _decode(data: bytes, header: Header, where: str, times: int = 0) -> np.ndarray:
+    if header.components in (1, 3) and is_complete_jpeg(data, header):
+        image = _decode_jpeg(data, header, times)
+        if image is not None:
+            return turn_upright(image, header.orientation)
+    return turn_upright(halve(_decode_with_pillow(data, where), times), header.orientation)
+
+
+def _decode_jpeg(data: bytes, header: Header, times: int) -> np.ndarray | None:
+    """The stored picture, halved; None where it cannot be decoded.
+
+    simplejpeg is strict. What it refuses, OpenCV may repair.
+    """
+    eighth = min(times, 3)  # the decoder shrinks to an eighth at most
+    smallest = {"min_height": -(-header.stored_height >> eighth), "min_width": -(-header.stored_width >> eighth)}
+    try:
+        return halve(simplejpeg.decode_jpeg(data, "RGB", **(smallest if eighth else {})), times - eighth)
+    except ValueError:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _OPENCV)
+        return None if image is None else halve(image, times)
+
+
+def _decode_with_pillow(data: bytes, where: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return _to_rgb(image, where)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{where}: the image cannot be decoded: {error}. Restore the file or remove it.") from None
+
+
+def _to_rgb(image: Image.Image, where: str) -> np.ndarray:
+    if image.mode.startswith("I"):  # one channel of 16 bits, or of 32 that hold 16
+        return _from_16_bits(np.asarray(image), where)
+    if image.mode == "F":
+        raise BadInput(f"{where}: a floating-point picture has no known range. Save it with 8 or 16 bits a channel.")
+    if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))
+
+
+def _from_16_bits(values: np.ndarray, where: str) -> np.ndarray:
+    if values.min() < 0 or values.max() > 65535:
+        raise BadInput(f"{where}: values {values.min()}..{values.max()} do not fit 16 bits. Save it with 8 or 16 bits.")
+    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)

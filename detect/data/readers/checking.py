@@ -1,0 +1,203 @@
+"""From what annotation files state to records that can be relied on: images that open, boxes within them.
+
+Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory that the
+annotations have, because a data set may have ten million boxes.
+"""
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from detect.data.pixels.headers import Header, read_header, turn_boxes
+from detect.data.readers.annotations import NO_SIZE, Annotations
+from detect.data.records import Records
+from detect.errors import BadInput
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What the headers of R images say."""
+
+    kept: np.ndarray  # bool [R], false for one that is missing, unreadable or named before
+    sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
+    orientations: np.ndarray  # int8 [R], EXIF
+
+
+def check(annotations: Annotations) -> Records:
+    """The records of a split; everything that is wrong goes to its `problems`. Its boxes are changed in place."""
+    annotations.problems.images_total += len(annotations.images)
+    annotations.problems.boxes_total += len(annotations.boxes)
+    first = _first_rows(annotations)
+    images = _read_headers(annotations, first)
+    table = annotations.boxes.table
+    table["row"] = first[table["row"]]
+    table = _without_lost_images(table, images, annotations)
+    if annotations.fractions:
+        for side in range(4):
+            table["box"][:, side] *= images.sizes[table["row"], side % 2]
+    table = _without_impossible(table, annotations)
+    _turn(table, images, annotations)
+    table = _within_frame(table, images, annotations)
+    table = _without_repeats(table, annotations)
+    return _pack(table, images, annotations)
+
+
+def _first_rows(annotations: Annotations) -> np.ndarray:
+    """For each image the row where its file is first named; a second naming gives its boxes to the first."""
+    rows = np.arange(len(annotations.images))
+    first: dict[str, int] = {}
+    for row in _rows_of_equal_hash(annotations):
+        rows[row] = first.setdefault(annotations.path(row), row)
+
+    def describe(row: int) -> tuple[str, str]:
+        where = annotations.locate_image
+        return where(row), f"{annotations.path(row)} is already named by {where(int(rows[row]))}"
+
+    repeats = np.flatnonzero(rows != np.arange(len(rows)))
+    annotations.problems.add_many("duplicate image", repeats, describe, "joined with the first")
+    return rows
+
+
+def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
+    """The images whose path may be another's too, ascending: few, so that only these need be kept as texts."""
+    count = len(annotations.images)
+    hashes = np.fromiter((hash(annotations.path(row)) for row in range(count)), np.int64, count)
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    equal = np.flatnonzero(hashes[1:] == hashes[:-1])
+    return np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
+
+
+def _read_headers(annotations: Annotations, first: np.ndarray) -> _Images:
+    kept = first == np.arange(len(first))
+    sizes, orientations = array("i"), array("b")
+    for row in range(len(first)):
+        header = _read_header(annotations, row) if kept[row] else None
+        kept[row] = header is not None
+        sizes.extend(header.size if header else NO_SIZE)
+        orientations.append(header.orientation if header else 1)
+    return _Images(kept, np.frombuffer(sizes, np.int32).reshape(-1, 2), np.frombuffer(orientations, np.int8))
+
+
+def _read_header(annotations: Annotations, row: int) -> Header | None:
+    path = annotations.path(row)
+    try:
+        return read_header(path)
+    except OSError as error:
+        kind, what = "missing image", f"{path}: {error.strerror}"
+    except BadInput as error:
+        kind, what = "unreadable image", str(error)
+    annotations.problems.add(kind, annotations.locate_image(row), what, "left out with its boxes", images=1)
+    return None
+
+
+def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    kept = images.kept[table["row"]]
+    annotations.problems.lost_boxes += int(np.count_nonzero(~kept))
+    return _select(table, kept)
+
+
+def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The rows where `kept`; the table itself, and no copy, where that is all of them."""
+    return table if kept.all() else table[kept]
+
+
+def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drops boxes that are no boxes wherever the frame is."""
+    table = _drop(table, ~np.isfinite(table["box"]).all(axis=1), "box that is not a number", annotations)
+    inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
+    table = _drop(table, inverted, "inverted box", annotations)
+    return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _empty(boxes: np.ndarray) -> np.ndarray:
+    """Which boxes have no width or no height in the precision that records keep."""
+    boxes = boxes.astype(np.float32)
+    return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
+
+
+def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
+    """Compares stated sizes with the true ones; boxes drawn on a picture before its EXIF rotation are turned with it.
+
+    A picture whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
+    was annotated: upright is assumed, as all current tools draw it so.
+    """
+    stated = annotations.images.sizes
+    differing = images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
+    sideways = differing & (images.orientations >= 5) & (stated[:, ::-1] == images.sizes).all(axis=1)
+
+    def describe(row: int) -> tuple[str, str]:
+        (width, height), true = stated[row], images.sizes[row]
+        return annotations.locate_image(row), f"stated {width}x{height}, the upright image is {true[0]}x{true[1]}"
+
+    report, wrong = annotations.problems.add_many, np.flatnonzero(differing & ~sideways)
+    report("annotated before EXIF rotation", np.flatnonzero(sideways), describe, "boxes turned with the image")
+    report("stated size differs", wrong, describe, "true size used, boxes kept as they are")
+    for orientation in (5, 6, 7, 8):
+        own = (sideways & (images.orientations == orientation))[table["row"]]
+        table["box"][own] = turn_boxes(table["box"][own], orientation, stated[table["row"][own]])
+
+
+def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    """Clips boxes to their image: silently where less than a pixel is cut, because exporters round."""
+    frame = images.sizes[table["row"]]
+    outside = ((table["box"][:, 2:] <= 0) | (table["box"][:, :2] >= frame)).any(axis=1)
+    table, frame = _drop(table, outside, "box outside its image", annotations), frame[~outside]
+    past = np.zeros(len(table), bool)
+    for side in range(4):
+        stated = table["box"][:, side]
+        past |= np.abs(stated - np.clip(stated, 0, frame[:, side % 2])) >= 1
+    _report(table, past, "box past the frame", "clipped", annotations)
+    for side in range(4):
+        np.clip(table["box"][:, side], 0, frame[:, side % 2], out=table["box"][:, side])
+    return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drops boxes that state the same object a second time, to the last digit."""
+    keys = [table["row"], table["label"], table["ignore"], *table["box"].T]
+    order = np.lexsort(keys)  # stable: of equal boxes the first stays first
+    same = np.ones(max(len(table) - 1, 0), bool)
+    for key in keys:
+        same &= key[order][1:] == key[order][:-1]
+    repeats = np.zeros(len(table), bool)
+    repeats[order[1:][same]] = True
+    _report(table, repeats, "duplicate box", "the first is kept", annotations)
+    return _select(table, ~repeats)
+
+
+def _drop(table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations) -> np.ndarray:
+    _report(table, bad, kind, "dropped", annotations)
+    annotations.problems.lost_boxes += int(np.count_nonzero(bad))
+    return _select(table, ~bad)
+
+
+def _report(table: np.ndarray, bad: np.ndarray, kind: str, action: str, annotations: Annotations) -> None:
+    def describe(index: int) -> tuple[str, str]:
+        x1, y1, x2, y2 = (f"{value:g}" for value in table["box"][index])
+        image = annotations.path(int(table["row"][index]))
+        return annotations.locate_box(int(table["number"][index])), f"x {x1}..{x2}, y {y1}..{y2} on {image}"
+
+    annotations.problems.add_many(kind, np.flatnonzero(bad), describe, action)
+
+
+def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Records:
+    if (table["row"][1:] < table["row"][:-1]).any():
+        table = table[np.argsort(table["row"], kind="stable")]
+    stated, kept = annotations.images, images.kept
+    if not kept.all():
+        stated = stated.select(np.flatnonzero(kept))
+    width, height = (table["box"][:, 2:] - table["box"][:, :2]).T
+    has_area = np.isfinite(table["area"]) & (table["area"] > 0)
+    return Records(
+        folder=annotations.folder,
+        paths=stated.names,
+        image_ids=stated.ids,
+        sizes=_select(images.sizes, kept),
+        box_ends=np.cumsum(np.bincount(table["row"], minlength=len(kept))[kept], dtype=np.int64),
+        boxes=table["box"].astype(np.float32),
+        labels=table["label"].astype(np.int32),
+        ignore=table["ignore"].copy(),
+        areas=np.where(has_area, table["area"], width * height),
+    )

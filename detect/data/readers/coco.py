@@ -1,0 +1,203 @@
+"""COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
+
+Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
+is one, is kept for scoring by size.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detect.data.dataset import Dataset
+from detect.data.pixels.headers import SUFFIXES
+from detect.data.readers.annotations import Annotations, StatedImages
+from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
+from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.data.readers.locating import split_named
+from detect.data.records import Record
+from detect.data.texts import Texts
+from detect.errors import BadInput
+
+FORMAT = "COCO JSON"
+ROBOFLOW_FILE = "_annotations.coco.json"
+_NAMES_TRIED = 500  # of a file's images, when their folder is looked for
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """An annotation file and the folder of its images; None to look for it."""
+
+    path: Path
+    images: Path | None = None
+
+
+def read_coco_file(path: Path) -> Dataset:
+    """One COCO JSON; the split is the one that its name speaks of (for Roboflow's, its folder's), else "train"."""
+    name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
+    split = split_named(name)
+    note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
+    return read_coco(path, {split or "train": CocoFile(path)}, notes=[note])
+
+
+def read_coco_folder(folder: Path) -> Dataset:
+    """COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
+    files: dict[str, CocoFile] = {}
+    for path in coco_files(folder):
+        split = split_named(path.stem)
+        if split in files:
+            raise BadInput(
+                f"{folder}: {files[split].path.name} and {path.name} both name split {split!r}. "
+                "Give one of the files, or describe the data set in a YAML file."
+            )
+        if split:
+            files[split] = CocoFile(path)
+    if not files:
+        found = ", ".join(path.name for path in coco_files(folder))
+        raise BadInput(f"{folder / 'annotations'}: no file name speaks of train, val or test: {found}.")
+    return read_coco(folder, files)
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """The box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
+    files = sorted((folder / "annotations").glob("*.json"))
+    return [path for path in files if path.name.startswith("instances_")] or files
+
+
+def roboflow_files(folder: Path) -> dict[str, CocoFile]:
+    """The splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
+    files = ((split_named(name), folder / name / ROBOFLOW_FILE) for name in ("train", "valid", "val", "test"))
+    return {split: CocoFile(path, path.parent) for split, path in files if split and path.is_file()}
+
+
+def read_roboflow(folder: Path) -> Dataset:
+    """A Roboflow export folder."""
+    return read_coco(folder, roboflow_files(folder), format="Roboflow COCO")
+
+
+def read_coco(
+    source: Path,
+    files: Mapping[str, CocoFile],
+    classes: Sequence[str] = (),
+    format: str = FORMAT,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """A data set whose splits are COCO files; `classes` orders the labels, else the category ids do.
+
+    Raises:
+        BadInput: a file is no COCO truth, or no split has images.
+    """
+    contents = {split: load_coco(file.path) for split, file in files.items()}
+    stated = {str(file.path): _categories(contents[split]) for split, file in files.items()}
+    categories = map_categories(stated, classes)
+    notes = [*notes, *categories.notes]
+    splits = {
+        split: attempt(partial(_read_split, contents.pop(split), file, categories, notes))
+        for split, file in files.items()
+    }
+    return assemble(source, format, categories.classes, categories.category_ids, splits, notes)
+
+
+def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], images: Path) -> None:
+    """Writes records as a COCO JSON; category ids are 1..K, file names relative to the folder `images`."""
+    pictures: list[dict[str, Any]] = []
+    truth: list[dict[str, Any]] = []
+    for record in records:
+        name = record.image_path.relative_to(images).as_posix()
+        pictures.append({"id": record.image_id, "file_name": name, "width": record.width, "height": record.height})
+        truth += _boxes_of(record, len(truth) + 1)
+    categories = [{"id": label + 1, "name": name} for label, name in enumerate(classes)]
+    document = {"images": pictures, "annotations": truth, "categories": categories}
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
+    corners = record.boxes.astype(np.float64)
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
+    columns = zip(boxes, record.labels.tolist(), record.areas.tolist(), record.ignore.tolist(), strict=True)
+    return [
+        {
+            "id": first_id + row,
+            "image_id": record.image_id,
+            "category_id": label + 1,
+            "bbox": box,
+            "area": area,
+            "iscrowd": int(ignore),
+        }
+        for row, (box, label, area, ignore) in enumerate(columns)
+    ]
+
+
+def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
+    path = file.path
+    folder, images = _find_images(file, content.images)
+    if folder != path.parent:
+        notes.append(f"images of {path.name} are found in {folder}")
+    return Annotations(
+        source=str(path),
+        locate_image=lambda row: f"{path}: image {images.ids[row]}",
+        locate_box=partial(locate_box, path),
+        folder=str(folder),
+        images=images,
+        boxes=take_boxes(content, categories.labels[str(path)]),
+        problems=content.problems,
+    )
+
+
+def _categories(content: CocoContent) -> list[Category]:
+    return parse_categories(content.categories, content.used_categories(), str(content.path))
+
+
+def _find_images(file: CocoFile, images: StatedImages) -> tuple[Path, StatedImages]:
+    """The folder that holds the most of the named images, the first of equals, and the images as named in it.
+
+    Candidates: the JSON's own folder; `images` in it and beside it; a folder beside either named as the JSON is, after
+    `instances_` (train2017); one named as its split; and the JSON's parent folder. Where no name is found as it
+    stands, paths of another machine are cut to their last part.
+
+    Raises:
+        BadInput: none of them holds any of the images.
+    """
+    candidates = [file.images] if file.images else _candidate_folders(file.path)
+    names = images.names
+    if any("\\" in name for name in names):
+        images.names = Texts(name.replace("\\", "/") for name in names)
+    for cut in (False, True):
+        if cut:
+            images.names = Texts(name.rsplit("/", 1)[-1] for name in images.names)
+        for step in (max(len(names) // _NAMES_TRIED, 1), 1):
+            held = [_count_held(folder, images.names[::step]) for folder in candidates]
+            if max(held) or not names:
+                return candidates[held.index(max(held))], images
+    raise BadInput(_no_images(file, names, candidates))
+
+
+def _count_held(folder: Path, names: Sequence[str]) -> int:
+    return sum(os.path.isfile(os.path.join(folder, name)) for name in names)
+
+
+def _candidate_folders(path: Path) -> list[Path]:
+    folder, parent = path.parent, path.parent.parent
+    tail = path.stem.removeprefix("instances_")
+    words = [word for word in (tail, split_named(tail)) if word]
+    named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
+    candidates = [folder, folder / "images", parent / "images", *named, parent]
+    return [candidate for candidate in dict.fromkeys(candidates) if candidate.is_dir()]
+
+
+def _no_images(file: CocoFile, names: Sequence[str], candidates: list[Path]) -> str:
+    looked = ", ".join(str(folder) for folder in candidates)
+    text = f"{file.path}: none of the {len(names)} images that it names exists ({names[0]!r} ...). Looked in {looked}."
+    others = [path for path in (file.images or file.path.parent).iterdir() if path.suffix.lower() in SUFFIXES]
+    if others:
+        return (
+            f"{text} The {len(others)} images beside it, such as {others[0].name!r}, are not in it: these annotations "
+            "are of other images. Put its own images there, or the right JSON."
+        )
+    return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."

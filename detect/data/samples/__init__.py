@@ -1,0 +1,1 @@
+"""Training samples: cached images, augmented and mixed."""

@@ -1,0 +1,117 @@
+"""Augmentation of one example: a random view of it by one warp, in shifted colours.
+
+Every random choice is drawn from the generator given, in a fixed order, so a sample can be repeated from its seed.
+"""
+
+from typing import Annotated
+
+import numpy as np
+import pydantic
+
+from detect.config import Settings
+from detect.data.pixels.colour import MOST_HUE, ColourShift
+from detect.data.pixels.resizing import fit_scale
+from detect.data.pixels.warping import flip, paint_example, rotation_and_shear, scaling, translation, visible
+from detect.structures import Example
+
+Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < bounds[0] <= bounds[1]:
+        raise ValueError("expected two positive numbers, the smaller one first")
+    return bounds
+
+
+Range = Annotated[tuple[float, float], pydantic.AfterValidator(_ascending)]
+
+
+class Augmentation(Settings):
+    """What may happen to a picture in training.
+
+    The defaults suit small data sets trained from random weights as well as COCO. There is no rotation in them, since
+    upright boxes around turned objects are too large. The numbers of the YOLOX paper are scale (0.1, 2), rotation 10,
+    shear 2, mosaic 1 and mix-up 1.
+    """
+
+    flip_horizontal: Probability = 0.5
+    flip_vertical: Probability = 0.0
+    scale: Range = (0.5, 1.5)  # times the scale at which the picture fits
+    translate: Probability = 0.1  # largest shift, share of the side of the output
+    rotate_degrees: float = pydantic.Field(0.0, ge=0, le=180)  # largest angle, either way
+    shear_degrees: float = pydantic.Field(0.0, ge=0, le=60)
+    hue: int = pydantic.Field(5, ge=0, le=MOST_HUE)  # largest shift, steps of 2 degrees
+    saturation: int = pydantic.Field(30, ge=0, le=255)  # largest shift of 255 levels
+    value: int = pydantic.Field(30, ge=0, le=255)
+    mosaic: Probability = 0.8
+    mixup: Probability = 0.0
+    mixup_scale: Range = (0.5, 1.5)
+    transform: str | None = None  # file with a serialised albumentations transform, applied before everything else
+
+    def largest_scale(self) -> float:
+        """The largest factor, times the fitting scale, at which a sample may show a picture."""
+        return max(1.0, self.scale[1], self.mixup_scale[1] if self.mixup else 0.0)
+
+
+def weakened(settings: Augmentation) -> Augmentation:
+    """Flips and colours only, pictures otherwise as evaluation sees them: for the last epochs (YOLOX, `no_aug`)."""
+    still = {"scale": (1.0, 1.0), "translate": 0.0, "rotate_degrees": 0.0, "shear_degrees": 0.0}
+    return settings.model_copy(update={"mosaic": 0.0, "mixup": 0.0, **still})
+
+
+def random_view(
+    example: Example, settings: Augmentation, rng: np.random.Generator, canvas: np.ndarray, colours: ColourShift
+) -> Example:
+    """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted.
+
+    It is painted on `canvas`, a blank square, which becomes the image.
+    """
+    linear = random_linear(settings, rng)
+    shift = rng.uniform(-1, 1, 2) * settings.translate * len(canvas)
+    return zoomed_view(example, linear, shift, settings, rng, canvas, colours)
+
+
+def zoomed_view(
+    example: Example,
+    linear: np.ndarray,
+    shift: np.ndarray,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    canvas: np.ndarray,
+    colours: ColourShift,
+) -> Example:
+    """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
+
+    But for turns and shifts: zoomed in, it still covers all that the letterbox covers; zoomed out, it lies within that.
+    """
+    side = len(canvas)
+    fitted, width, height = random_fit(example, settings, rng, side)
+    point = rng.random(2) * (width, height)
+    about_point = translation(*(point + shift)) @ linear @ translation(*-point)
+    boxes = paint_example(example, about_point @ fitted, canvas, colours)
+    return Example(canvas, *visible(boxes, example.labels, example.ignore, side, side))
+
+
+def random_fit(
+    example: Example, settings: Augmentation, rng: np.random.Generator, side: int
+) -> tuple[np.ndarray, float, float]:
+    """The matrix that fits the picture into a square at the origin, flipped at random; its fitted width and height."""
+    height, width = example.image.shape[:2]
+    scale = fit_scale(height, width, (side, side))
+    horizontal, vertical = rng.random(2) < (settings.flip_horizontal, settings.flip_vertical)
+    return scaling(scale, scale) @ flip(width, height, horizontal, vertical), scale * width, scale * height
+
+
+def random_linear(settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Scale, rotation and shear within the settings' limits, as one matrix about the origin."""
+    scale = rng.uniform(*settings.scale)
+    angle = rng.uniform(-1, 1) * settings.rotate_degrees
+    shear_x, shear_y = rng.uniform(-1, 1, 2) * settings.shear_degrees
+    return scaling(scale, scale) @ rotation_and_shear(angle, shear_x, shear_y)
+
+
+def random_colours(settings: Augmentation, rng: np.random.Generator) -> ColourShift:
+    """A shift of hue, saturation and value within the settings' limits, each one every second time on average."""
+    limits = (settings.hue, settings.saturation, settings.value)
+    amounts = rng.uniform(-1, 1, 3) * limits * rng.integers(0, 2, 3)
+    return ColourShift(*np.rint(amounts).astype(int).tolist())

@@ -1,0 +1,34 @@
+"""What an export is shown: pictures of a dataset as the model sees them, and images that are made up."""
+
+import numpy as np
+
+from detect.artefacts.export_card import Canvas
+from detect.data.pixels.images import read_image
+from detect.data.pixels.resizing import place
+from detect.data.records import Records
+from detect.inference.predictor import Model
+
+GENERATED = 8  # images of each size where there are no pictures of it
+
+
+def images_of(model: Model, records: Records, count: int) -> list[np.ndarray]:
+    """So many of the pictures, from all over the records, on the usual canvas of the model."""
+    chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
+    return [_placed(read_image(records.image_path(index)), model) for index in chosen]
+
+
+def generated_images(model: Model, canvas: Canvas) -> list[np.ndarray]:
+    """Rectangles of random colours on noise."""
+    rng, images = np.random.default_rng(0), []
+    height, width = canvas
+    for _ in range(GENERATED):
+        image = rng.integers(0, 256, (height, width, 3)) // 4
+        for _ in range(20):
+            (y1, y2), (x1, x2) = (np.sort(rng.integers(0, side, 2)) for side in (height, width))
+            image[y1:y2, x1:x2] = image[y1:y2, x1:x2] // 8 + rng.integers(0, 192, 3)
+        images.append(image.astype(model.placement(1, 1).dtype))
+    return images
+
+
+def _placed(picture: np.ndarray, model: Model) -> np.ndarray:
+    return place(picture, model.placement(*picture.shape[:2]))

@@ -1,0 +1,58 @@
+"""Detectors for LiteRT (TensorFlow Lite): the whole predict step in operations that every build of it has."""
+
+import tempfile
+import zipfile
+
+import tensorflow as tf
+
+from detect.artefacts.export_card import OUTPUTS, Precision
+from detect.artefacts.job import Job
+from detect.errors import RunFailure
+from detect.formats.litert.reader import SUFFIX
+
+
+def write(job: Job) -> None:
+    """See `detect.export.export_run`.
+
+    Raises:
+        RunFailure: LiteRT has no operation for something in this detector.
+    """
+    for step, path, canvas in job.files(SUFFIX, plain=True):
+        model = _converted(step, job.precision)
+        if job.precision in ("int8", "int8-weights"):
+            from detect.formats.litert.int8 import quantised
+
+            model = quantised(model, job.calls(canvas))
+        path.write_bytes(model)
+
+
+def label(job: Job) -> None:
+    """See `detect.export.export_run`. The texts are a zip archive behind each model, with a `NAME.json` for each, where
+    TensorFlow Lite's own tools look for such files.
+    """
+    for path in job.paths(SUFFIX):
+        with zipfile.ZipFile(path, "a") as archive:
+            for name, text in job.texts.items():
+                archive.writestr(f"{name}.json", text)
+
+
+def _converted(step, precision: Precision) -> bytes:
+    """The step as LiteRT has it."""
+    signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in step.inputs]
+    served = tf.function(lambda *values: dict(zip(OUTPUTS, step(*values), strict=False)), signature, autograph=False)
+    with tempfile.TemporaryDirectory() as saved:
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), saved, served.get_concrete_function(), options)
+        return _converted_folder(saved, precision)
+
+
+def _converted_folder(saved: str, precision: Precision) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]  # never "Flex", which needs TensorFlow
+    if precision == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        return converter.convert()
+    except Exception as error:  # the converter's own class has no public name
+        raise RunFailure(f"LiteRT cannot run all of this detector: {str(error).strip().splitlines()[-1]}") from None

@@ -1,0 +1,85 @@
+"""An ONNX model with its convolutions and matrix products in int8, calibrated on pictures."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
+
+PRODUCTS = ("Conv", "MatMul", "Gemm")
+PASSING = ("Relu", "Clip", "MaxPool")  # which int8 values go through as they are
+JOINS = (
+    *(*PASSING, "Add", "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Concat", "Pad", "Resize", "Transpose"),
+    *("Reshape", "Squeeze", "GlobalAveragePool", "ReduceMean"),
+)
+
+
+def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
+    """The model with int8 weights, a scale a channel, and uint8 activations, which x86 and ARM are both quick with.
+
+    Args:
+        model: in float32.
+        calls: inputs by name, for one picture after the other.
+    """
+    nodes = _nodes(model.graph)
+    by_name = {node.name: node for node in nodes}
+    tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
+    overrides = {
+        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+        for name, (low, high) in ranges_of(_activations(model, tensors, calls), len(calls)).items()
+    }
+    with tempfile.TemporaryDirectory() as folder, quietly():
+        original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
+        onnx.save(model, original)
+        quantize_static(
+            original,
+            path,
+            _OneCall(calls[0]),  # its ranges are overridden
+            per_channel=True,
+            reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
+            activation_type=QuantType.QUInt8,
+            nodes_to_quantize=list(by_name),
+            extra_options={"TensorQuantOverrides": overrides},
+        )
+        return onnx.load(path)
+
+
+def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """What is quantised."""
+    by_name, constants = {node.name: node for node in graph.node}, {constant.name for constant in graph.initializer}
+    makers = {output: node.name for node in graph.node for output in node.output}
+    products = {node.name for node in graph.node if node.op_type in PRODUCTS and node.input[1] in constants}
+
+    def inputs(name: str) -> list[str]:
+        return [makers[tensor] for tensor in by_name[name].input if tensor in makers]
+
+    chosen = trunk(products, inputs, lambda name: by_name[name].op_type in JOINS)
+    return [node for node in graph.node if node.name in chosen and node.op_type in (*PRODUCTS, *PASSING)]
+
+
+def _activations(model: onnx.ModelProto, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
+    """These tensors of the model for each call."""
+    opened, names = onnx.ModelProto(), sorted(tensors)
+    opened.CopyFrom(model)
+    kept = {output.name for output in opened.graph.output}
+    opened.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name not in kept
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for call in calls:
+        yield dict(zip(names, session.run(names, call), strict=True))
+
+
+class _OneCall(CalibrationDataReader):
+    def __init__(self, call: dict[str, np.ndarray]):
+        self._calls = iter([call])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._calls, None)

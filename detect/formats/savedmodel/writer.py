@@ -1,0 +1,110 @@
+"""Detectors as one TensorFlow SavedModel, for TensorFlow Serving and for programs that have TensorFlow alone.
+
+Its signatures:
+
+- `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
+  `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above 0.25, or what the
+  card has for their class, and boxes of one class overlap no more than the model's `iou` says.
+- `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
+
+Where suppression is left to the client, there are only the latter.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from detect.artefacts.export_card import Canvas
+from detect.artefacts.job import Job
+from detect.formats.savedmodel.encoded_images import read_pictures
+from detect.formats.savedmodel.reader import VERSION, signature_name
+from detect.models.card import least_scores
+from detect.ops.compiling import tracing_for_export
+
+TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
+
+
+def write(job: Job) -> None:
+    """See `detect.export.export_run`. All signatures share one set of weights."""
+    served = tf.Module()
+    served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
+    steps = {canvas: _images_step(job, served.weights, canvas) for canvas in job.export.canvases}
+    square, *_ = job.export.canvases
+    signatures = {signature_name(*canvas): step for canvas, step in steps.items()}
+    if job.export.suppression is None:
+        signatures["serving_default"] = _bytes_step(job, steps[square])
+    folder = job.folder / VERSION
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(served, str(folder), signatures, options)
+    _forget_gradients(folder / "saved_model.pb")
+
+
+def label(job: Job) -> None:
+    """See `detect.export.export_run`. The texts are `NAME.json` in `TEXTS`."""
+    folder = job.folder / VERSION / TEXTS
+    folder.mkdir()
+    for name, text in job.texts.items():
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
+    """The value as it is stored. Vectors stay float32: they are small, and variances may exceed what float16 holds."""
+    return tf.cast(weight.value, job.precision if len(weight.shape) > 1 else weight.dtype)
+
+
+def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.types.experimental.PolymorphicFunction:
+    """The predict step for one canvas, with the stored weights in place of the detector's."""
+    step = job.step(canvas)
+
+    def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]
+        with tracing_for_export("tensorflow"), keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
+            return step.python_function(*values)._asdict()
+
+    return tf.function(images_step, step.input_signature, autograph=False)
+
+
+def _bytes_step(
+    job: Job, images_step: tf.types.experimental.PolymorphicFunction
+) -> tf.types.experimental.PolymorphicFunction:
+    """Encoded pictures to their detections, by the step for squares."""
+    names = tf.constant(["", *job.card.classes])
+    least = least_scores(job.card)
+    thresholds = tf.constant(least.min()), tf.constant(job.export.iou)
+
+    def bytes_step(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        placed = read_pictures(image_bytes, job.card.fit, job.card.image_size, job.dtype)
+        found = _above(images_step(placed.images, placed.extents, *thresholds), least)
+        boxes = placed.to_source(found["boxes"])
+        return {**found, "boxes": boxes, "class_names": tf.gather(names, found["labels"] + 1)}
+
+    return tf.function(bytes_step, [tf.TensorSpec([job.export.batch], tf.string, "image_bytes")], autograph=False)
+
+
+def _above(found: dict[str, tf.Tensor], least: np.ndarray) -> dict[str, tf.Tensor]:
+    """Detections whose scores are above the `least` [K] of their class, still best first and then padding."""
+    labels = found["labels"]
+    stays = (labels >= 0) & (found["scores"] > tf.gather(least, tf.maximum(labels, 0)))
+    order = tf.argsort(tf.cast(~stays, tf.int32), axis=1, stable=True)
+    boxes, scores, labels, stays = (
+        tf.gather(values, order, batch_dims=1) for values in (found["boxes"], found["scores"], labels, stays)
+    )
+    return {
+        "boxes": tf.where(stays[..., None], boxes, 0.0),
+        "scores": tf.where(stays, scores, 0.0),
+        "labels": tf.where(stays, labels, -1),
+    }
+
+
+def _forget_gradients(path: Path) -> None:
+    """Take the names of our own gradients, which were not saved, off the operations: loading would warn of each."""
+    saved = SavedModel.FromString(path.read_bytes())
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(saved.SerializeToString())

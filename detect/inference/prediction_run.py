@@ -1,0 +1,169 @@
+"""Prediction on anything, with everything that is to be written about it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.errors import BadInput
+from detect.inference.predictor import Model
+from detect.inference.result import Result
+from detect.inference.sources.finding import find_sources, read_frames
+from detect.inference.sources.frames import Source
+from detect.inference.writers.annotated_copies import PictureWriter, annotated_path
+from detect.inference.writers.coco_results import CocoWriter
+from detect.inference.writers.crop_files import CropWriter
+from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.yolo_labels import YoloWriter
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, after a frame."""
+
+    done: int  # frames
+    total: int | None  # frames; None where nobody knows
+    result: Result
+    rate: float  # frames per second
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run saw, found and wrote."""
+
+    images: int
+    videos: int  # cameras included
+    frames: int  # images included
+    detections: int
+    counts: dict[str, int]  # objects by class name, classes that were found
+    seconds: float
+    rate: float  # frames per second, reading and writing included; the first frame, with the compilation, left out
+    outputs: tuple[Path, ...]  # files, and folders of files where there is one a frame
+    skipped: tuple[str, ...]  # a sentence for each source that could not be read, or not to its end
+    interrupted: bool  # Ctrl-C ended a camera; what was written is complete
+
+
+def predict_to_folder(
+    model: Model,
+    sources: Any,
+    out: str | Path,
+    *,
+    confidence: float | None = None,
+    iou: float | None = None,
+    batch_size: int | None = None,
+    pictures: bool = True,
+    save_json: str | Path | None = None,
+    save_csv: str | Path | None = None,
+    save_yolo: bool = False,
+    save_crops: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Predict on `sources`, as `Model.predict` takes them, and write what is asked for as the results come.
+
+    Args:
+        out: the folder for annotated pictures and videos (`pictures`), `labels/` (`save_yolo`) and `crops/`
+            (`save_crops`). It is left out when a folder that holds it is searched.
+        save_json: the file for COCO results.
+        save_csv: the file for a table of all objects.
+        progress: called after each frame.
+    Raises:
+        BadInput: as `Model.predict`; an output would replace a source.
+        KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay, others are called `.partial`.
+    """
+    out = Path(out)
+    found = find_sources(sources, leave_out=out)
+    live = found[0].kind == "camera"
+    tally, interrupted = _Tally(found), False
+    skipped: list[str] = []
+    results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
+    with ExitStack() as stack:
+        made = _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_crops)
+        writers = [stack.enter_context(writer) for writer in made]
+        stack.enter_context(closing(results))
+        try:
+            for result in results:
+                for writer in writers:
+                    writer.write(result)
+                tally.add(result)
+                if progress:
+                    progress(Progress(tally.frames, tally.total, result, tally.rate))
+        except KeyboardInterrupt:
+            if not live:
+                raise
+            interrupted = True
+    outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
+    return tally.summary(outputs, tuple(skipped), interrupted)
+
+
+def _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
+    """What is asked for, each a context manager with `write(result)` and `outputs`, opened when it is taken."""
+    if pictures:
+        _refuse_to_overwrite(found, out)
+        yield PictureWriter(out)
+    if save_json is not None:
+        yield CocoWriter(save_json, model.card.category_ids, found)
+    if save_csv is not None:
+        yield CsvWriter(save_csv)
+    if save_yolo:
+        yield YoloWriter(out, model.classes)
+    if save_crops:
+        yield CropWriter(out)
+
+
+def _refuse_to_overwrite(sources: Sequence[Source], out: Path) -> None:
+    for source in sources:
+        path = annotated_path(source, out)
+        if path.exists() and Path(source.address).is_file() and path.samefile(source.address):
+            raise BadInput(f"The annotated {path} would replace its own source. Give another output folder.")
+
+
+class _Tally:
+    """Counts frames and objects, and the time they take."""
+
+    def __init__(self, sources: Sequence[Source]):
+        self.frames = 0
+        self.total = len(sources) if all(source.kind == "image" for source in sources) else None
+        self._single = len(sources) == 1
+        self._images = 0
+        self._videos: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._start = time.perf_counter()
+        self._first: tuple[float, int] | None = None  # when the clock of the rate started, and frames until then
+
+    def add(self, result: Result) -> None:
+        self.frames += 1
+        self._counts.update(result.names)
+        video = result.frame.video
+        if video is None:
+            self._images += 1
+        else:
+            self._videos.add(result.frame.source.name)
+            if self._single:
+                self.total = video.frames
+        if self._first is None:
+            self._first = time.perf_counter(), self.frames
+
+    @property
+    def rate(self) -> float:
+        """Frames per second since the first, whose time is mostly the model's compilation."""
+        now = time.perf_counter()
+        if self._first is None or self.frames == self._first[1]:
+            return self.frames / max(now - self._start, 1e-9)
+        return (self.frames - self._first[1]) / max(now - self._first[0], 1e-9)
+
+    def summary(self, outputs: tuple[Path, ...], skipped: tuple[str, ...], interrupted: bool) -> Summary:
+        return Summary(
+            images=self._images,
+            videos=len(self._videos),
+            frames=self.frames,
+            detections=self._counts.total(),
+            counts=dict(self._counts.most_common()),
+            seconds=time.perf_counter() - self._start,
+            rate=self.rate,
+            outputs=outputs,
+            skipped=skipped,
+            interrupted=interrupted,
+        )

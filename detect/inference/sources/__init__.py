@@ -1,0 +1,1 @@
+"""Where images and video frames come from."""

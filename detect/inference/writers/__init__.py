@@ -1,0 +1,1 @@
+"""What is written about results: annotated copies, tables, COCO and YOLO files, crops."""

@@ -1,0 +1,30 @@
+"""The objects themselves, each cut out into a file of its own."""
+
+import re
+from pathlib import Path
+
+from detect.inference.image_files import write_image
+from detect.inference.result import Result
+from detect.inference.writers.yolo_labels import frame_name
+
+
+class CropWriter:
+    """`FOLDER/crops/CLASS/NAME-1.jpg`, `-2`, ... by score."""
+
+    def __init__(self, folder: Path):
+        self.outputs = [folder / "crops"]
+
+    def __enter__(self) -> "CropWriter":
+        return self
+
+    def write(self, result: Result) -> None:
+        for number, (name, crop) in enumerate(zip(result.names, result.crops(), strict=True), start=1):
+            write_image(self.outputs[0] / _file_name(name) / f"{frame_name(result)}-{number}.jpg", crop)
+
+    def __exit__(self, kind, error, trace) -> None:
+        pass
+
+
+def _file_name(text: str) -> str:
+    """A class's name without what some file system refuses."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "_", text).strip(" .") or "_"

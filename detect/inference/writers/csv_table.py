@@ -1,0 +1,32 @@
+"""A table of all objects, written as the results come."""
+
+import csv
+from pathlib import Path
+
+from detect.inference.result import Result
+from detect.inference.writers.whole_file import WholeFile
+
+COLUMNS = ("path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "x2", "y2")
+
+
+class CsvWriter:
+    """A row an object; boxes in pixels of the picture, timestamps in seconds, empty for images."""
+
+    def __init__(self, path: str | Path):
+        self.outputs = [Path(path)]
+        self._whole = WholeFile(path)
+        self._table = csv.writer(self._whole.file, lineterminator="\n")
+        self._table.writerow(COLUMNS)
+
+    def __enter__(self) -> "CsvWriter":
+        return self
+
+    def write(self, result: Result) -> None:
+        time = "" if result.timestamp is None else f"{result.timestamp:.6f}"
+        objects = zip(result.labels, result.names, result.scores, result.boxes.tolist(), strict=True)
+        for label, name, score, box in objects:
+            corners = (f"{value:.2f}" for value in box)
+            self._table.writerow([result.image_path, result.index, time, label, name, f"{score:.5f}", *corners])
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._whole.__exit__(kind, error, trace)

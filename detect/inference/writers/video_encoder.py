@@ -1,0 +1,109 @@
+"""Annotated videos: H.264 in MP4, which browsers and ordinary players open.
+
+- The pixels are 4:2:0, the only layout that browsers play. It needs even sides: an odd one is repeated once, at the
+  right or bottom; boxes and timestamps are not affected.
+- Timestamps are the source's own, so varying frame rates stay what they were. Sound is copied where MP4 can hold it.
+- The index comes first in the file (`faststart`), so playing starts before everything is loaded.
+- A file is called `NAME.partial.mp4` until it is complete. It is finished even when the run fails, and then plays.
+
+Costs measured on one core at 768x432: RGB to YUV 0.7 ms by FFmpeg, 0.2 ms by OpenCV; x264 1.4 ms a frame with the
+preset `ultrafast`, 2.3 `superfast`, 2.8 `veryfast`, at 640, 338 and 157 kbit/s of about equal quality (crf 23).
+"""
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detect.errors import RunFailure
+from detect.inference.sources.frames import VideoFormat
+from detect.inference.writers.sound import SoundCopy
+
+PRESET = "veryfast"
+QUALITY = 23  # x264's crf: 18 cannot be told from the source, 28 is visibly worse
+_BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's numbers for the matrix and range that OpenCV converts to
+
+
+class VideoWriter:
+    """Writes one video. A context manager: left by an exception, it finishes the file under its `.partial` name."""
+
+    def __init__(self, path: str | Path, video: VideoFormat, width: int, height: int):
+        """`path`: must end in `.mp4`; its folder is created. `width`, `height`: pixels of the pictures to come."""
+        self.path = Path(path)
+        self.partial_path = self.path.with_suffix(f".partial{self.path.suffix}")
+        self._video = video
+        self._size = width, height
+        self._usual_duration = max(round(1 / video.rate / video.time_base), 1)  # in units of the time base
+        self._last = -1
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(self.partial_path), "w", options={"movflags": "faststart"})
+            self._stream = _add_stream(self._container, video, width + width % 2, height + height % 2)
+            self._sound = SoundCopy(video.sound, video, self._container) if video.sound else None
+
+    def write(self, image: np.ndarray, timestamp: Fraction) -> None:
+        """Add the uint8 RGB picture [H, W, 3], shown from `timestamp` on, in seconds; timestamps must rise."""
+        frame = av.VideoFrame.from_numpy_buffer(_to_yuv(image, self._size), format="yuv420p")
+        frame.colorspace, frame.color_range = _BT601, _LIMITED_RANGE
+        frame.time_base = self._video.time_base
+        frame.pts = self._last = max(round(timestamp / frame.time_base), self._last + 1)
+        frame.duration = self._usual_duration
+        with self._explained():
+            self._container.mux(self._stream.encode(frame))
+            self._copy_sound()
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._finish()
+        self.partial_path.replace(self.path)
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._finish()
+
+    def _copy_sound(self) -> None:
+        if self._sound:
+            self._sound.copy_until((self._last + self._usual_duration) * self._video.time_base)
+
+    def _finish(self) -> None:
+        if self._sound:
+            self._sound.close()
+        with self._explained(), self._container:
+            self._container.mux(self._stream.encode())
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RunFailure(f"{self.partial_path}: the video cannot be written: {reason}. Is the disk full?") from None
+
+
+def _add_stream(container, video: VideoFormat, width: int, height: int):
+    stream = container.add_stream("libx264", rate=video.rate)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.options = {"preset": PRESET, "crf": str(QUALITY)}
+    stream.codec_context.time_base = stream.time_base = video.time_base
+    stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED_RANGE
+    if video.pixel_aspect:
+        stream.codec_context.sample_aspect_ratio = video.pixel_aspect
+    return stream
+
+
+def _to_yuv(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The planes of a picture, one above the other, uint8 [3 H / 2, W], with even sides."""
+    height, width = image.shape[:2]
+    if (width, height) != size:  # network streams may change their size on the way
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    if size[0] % 2 or size[1] % 2:
+        image = cv2.copyMakeBorder(image, 0, size[1] % 2, 0, size[0] % 2, cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)

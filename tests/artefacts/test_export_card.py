@@ -1,0 +1,134 @@
+"""Exported models: what lies where, and which of them predicts for a model."""
+
+import pytest
+
+from detect.artefacts.export_card import EXPORT_CARD, Check, ExportCard, exports_folder, load_export_card
+from detect.config import to_json
+from detect.errors import BadInput
+from detect.inference import exports as artefact
+from detect.inference.exports import find_artefact
+from detect.models.card import CARD, WEIGHTS
+from detect.weights.download import sha256
+
+CHECK = Check(
+    images=1,
+    shown="pictures",
+    detections=2,
+    unmatched=0,
+    box_difference=0.0,
+    score_difference=0.0,
+    seconds=0.01,
+    seconds_of_original=0.02,
+)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run folder whose best model is a card and weights that nothing reads, on a machine with OpenVINO and no GPU."""
+    monkeypatch.setattr(artefact, "is_installed", lambda kind: True)
+    monkeypatch.setattr(artefact, "NVIDIA_DRIVER", tmp_path / "none")
+    folder = tmp_path / "run"
+    (folder / "best").mkdir(parents=True)
+    (folder / "best" / CARD).write_text("{}")
+    (folder / "best" / WEIGHTS).write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def put(run):
+    """A function that puts an export of the run's model into a folder, by default where `auto` looks."""
+
+    def put(name="openvino", seconds=0.01, weights=None, **changes):
+        folder = exports_folder(run) / name
+        folder.mkdir(parents=True)
+        (folder / CARD).write_text("{}")
+        card = ExportCard(
+            format="openvino",
+            precision="float32",
+            canvases=((64, 64),),
+            size_divisor=32,
+            smallest_side=64,
+            confidence=0.05,
+            iou=0.5,
+            weights=weights or sha256(run / "best" / WEIGHTS),
+            check=CHECK.model_copy(update={"seconds": seconds}),
+        )
+        (folder / EXPORT_CARD).write_text(to_json(card.model_copy(update=changes)))
+        return folder
+
+    return put
+
+
+def test_without_exports_tensorflow_predicts(run):
+    for path in (run, run / "best", "yolox-s-coco", run / "nothing"):
+        assert find_artefact(path) is find_artefact(path, "auto") is None
+
+
+def test_the_fastest_export_predicts(run, put):
+    put("slow", seconds=0.015)
+    fast = put("fast", seconds=0.012)
+    put("slower than TensorFlow", seconds=0.03)
+    for path in (run, run / "best"):
+        assert find_artefact(path, "auto") == find_artefact(path, "openvino") == fast
+        assert find_artefact(path) is find_artefact(path, "tensorflow") is None
+
+
+def test_tensorflow_predicts_where_it_is_faster(run, put):
+    folder = put(seconds=0.03)
+    assert find_artefact(run, "auto") is None
+    assert find_artefact(run, "openvino") == folder
+
+
+def test_tensorflow_predicts_where_there_is_a_gpu(run, put, monkeypatch):
+    folder = put()
+    monkeypatch.setattr(artefact, "NVIDIA_DRIVER", run)
+    assert find_artefact(run, "auto") is None
+    assert find_artefact(run, "openvino") == folder
+
+
+def test_rejected_and_unfinished_exports_do_not_count(run, put):
+    put("rejected", check=CHECK.model_copy(update={"fault": "it loses 5 points"}))
+    put("unfinished", check=None)
+    assert find_artefact(run, "auto") is None
+    with pytest.raises(BadInput, match="has no export for openvino"):
+        find_artefact(run, "openvino")
+
+
+def test_exports_of_other_weights_do_not_count(run, put):
+    put(weights="0" * 64)
+    assert find_artefact(run, "auto") is None
+    with pytest.raises(BadInput, match=r"has no export for openvino of its present weights. Make one: detect export"):
+        find_artefact(run, "openvino")
+
+
+def test_exports_without_their_runtime(run, put, monkeypatch):
+    folder = put()
+    monkeypatch.setattr(artefact, "is_installed", lambda kind: False)
+    assert find_artefact(run, "auto") is None
+    for path, backend in ((folder, "auto"), (run, "openvino")):
+        with pytest.raises(BadInput, match=r"needs openvino, which is not installed. Run: pip install openvino"):
+            find_artefact(path, backend)
+
+
+def test_an_export_is_named_itself(run, put):
+    folder = put()
+    assert find_artefact(folder) == find_artefact(folder, "auto") == find_artefact(folder, "openvino") == folder
+    with pytest.raises(BadInput, match="was exported for openvino: give the run folder or model folder for tensorflow"):
+        find_artefact(folder, "tensorflow")
+    (folder / CARD).unlink()
+    with pytest.raises(BadInput, match=r"has no model.json: the export is not whole"):
+        find_artefact(folder)
+
+
+def test_unknown_back_ends(run):
+    with pytest.raises(BadInput, match=r"There is no back end 'torch'. Known: auto, tensorflow, openvino"):
+        find_artefact(run, "torch")
+
+
+def test_damaged_cards(put):
+    folder = put(format_version=2)
+    with pytest.raises(BadInput, match="has format version 2; this version of detect reads 1"):
+        load_export_card(folder)
+    (folder / EXPORT_CARD).write_bytes(b"\xff")
+    with pytest.raises(BadInput, match="cannot be read"):
+        load_export_card(folder)

@@ -1,0 +1,161 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.errors import BadInput
+
+
+def box(image=1, category=1, bbox=(2, 3, 10, 20), **others) -> dict:
+    return {"image_id": image, "category_id": category, "bbox": bbox, **others}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """The content of a document whose members come in the order in which they are given."""
+
+    def load(**members) -> CocoContent:
+        path = tmp_path / "x.json"
+        path.write_text(json.dumps(members))
+        return load_coco(path)
+
+    return load
+
+
+def images(*ids) -> list[dict]:
+    return [{"id": number, "file_name": f"{number}.jpg", "width": 64, "height": 48} for number in ids]
+
+
+def test_members_may_come_in_any_order(load):
+    members = {
+        "annotations": [box(7, 5, id=1), box(3, 2, id=2, area=9), box(7, 2, iscrowd=1)],
+        "info": {"lists": [1, 2]},
+        "images": images(3, 7),
+        "licenses": [{"id": 1}],
+        "categories": [{"id": 2, "name": "car"}, {"id": 5, "name": "bus"}],
+    }
+    for seed in range(10):
+        order = random.Random(seed).sample(sorted(members), len(members))
+        content = load(**{name: members[name] for name in order})
+        assert content.categories == members["categories"]
+        assert content.used_categories() == {2, 5}
+        table = take_boxes(content, {2: 0, 5: 1}).table
+        assert table["row"].tolist() == [1, 0, 1]
+        assert table["label"].tolist() == [1, 0, 0]
+        assert table["box"].tolist() == [[2, 3, 12, 23]] * 3
+        assert table["ignore"].tolist() == [False, False, True]
+        assert table["area"][1] == 9
+        assert table["number"].tolist() == [1, 2, -3]
+        assert content.images.sizes.tolist() == [[64, 48]] * 2
+        assert not content.problems.counts
+
+
+def test_boxes_are_named_by_their_id_or_their_position():
+    assert locate_box(Path("x.json"), 12) == "x.json: annotation 12"
+    assert locate_box(Path("x.json"), -1) == "x.json: annotation entry 0"
+
+
+@pytest.mark.parametrize("number", [None, "seven", -7, 7.5, 2**63, True])
+def test_ids_that_are_no_numbers_leave_the_position(load, number):
+    content = load(images=images(1), annotations=[box(id=4), box(id=number)])
+    assert content.boxes.table["number"].tolist() == [4, -2]
+
+
+def test_the_largest_ids_and_whole_floats_are_ids(load):
+    largest = 2**63 - 1
+    content = load(images=images(largest, -largest), annotations=[box(float(2**53)), box(largest), box(-largest, 1.0)])
+    assert content.images.ids.tolist() == [largest, -largest]
+    assert take_boxes(content, {1: 0}).table["row"].tolist() == [0, 1]
+    assert [problem.what for problem in content.problems] == ["image_id 9007199254740992.0 is not among the images"]
+
+
+def test_image_entries_that_cannot_be_used(load):
+    bad = [
+        {"id": 2**63, "file_name": "huge.jpg"},
+        {"id": 5, "file_name": "half of a pair \ud800.jpg"},
+        {"id": 6, "file_name": "zero \0.jpg"},
+        {"id": 7, "file_name": " "},
+        {"id": True, "file_name": "true.jpg"},
+        None,
+    ]
+    again = {"id": 2, "file_name": "again.jpg"}
+    content = load(images=[*images(1), *bad, *images(2), again, again], annotations=[])
+    assert content.images.ids.tolist() == [1, 2]
+    assert list(content.images.names) == ["1.jpg", "2.jpg"]
+    problems = content.problems
+    assert problems.counts == {"malformed image entry": 6, "repeated image id": 2}
+    assert (problems.images_total, problems.lost_images) == (8, 8)
+    texts = [str(problem) for problem in problems]
+    assert texts[0].endswith(
+        "'id' of at most 64 bits and a 'file_name', found {'id': 9223372036854775808, "
+        "'file_name': 'huge.jpg'}; left out"
+    )
+    assert [text.split(": ")[1] for text in texts] == [f"image entry {row}" for row in (1, 2, 3, 4, 5, 6, 8, 9)]
+    assert texts[-1].endswith("image entry 9: id 2 is already '2.jpg'; left out")
+
+
+@pytest.mark.parametrize("size", [("64", 48), (64.0, 48), (2**31, 48), (None, None), (True, 48)])
+def test_sizes_that_are_none_are_not_stated(load, size):
+    width, height = size
+    content = load(images=[{"id": 1, "file_name": "a.jpg", "width": width, "height": height}], annotations=[])
+    assert content.images.sizes.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("area", ["9", None, 10**400, [9]])
+def test_areas_that_are_none_are_the_boxes_own(load, area):
+    table = load(images=images(1), annotations=[box(area=area)]).boxes.table
+    assert table["area"].tolist() != table["area"].tolist()  # not a number
+
+
+def test_what_is_wrong_with_boxes(load):
+    annotations = [
+        box(id=10),
+        17,
+        box(image="1", id=11),
+        box(image=2**80, id=12),
+        box(category=[1], id=13),
+        box(bbox=[1, 2, 3], id=14),
+        box(bbox=[10**400, 2, 3, 4]),
+        box(image=9, category=9, bbox=None, id=15),
+        box(id=16),
+    ]
+    content = load(annotations=annotations, images=images(1))
+    boxes = take_boxes(content, {1: 0})
+    assert boxes.table["number"].tolist() == [10, 16]
+    problems = content.problems
+    assert (problems.boxes_total, problems.lost_boxes) == (7, 7)
+    texts = sorted(str(problem).split(": ", 1)[1] for problem in problems)
+    assert [text[:80] for text in texts] == [
+        "annotation 11: image_id '1' is not among the images; dropped",
+        f"annotation 12: image_id {2**80} is not among the images; dropped"[:80],
+        "annotation 13: category_id [1] is not among the classes; dropped",
+        "annotation 14: expected 'bbox' of four numbers, found [1, 2, 3]; dropped",
+        "annotation 15: image_id 9 is not among the images; dropped",
+        "annotation entry 1: expected an object, found 17; dropped",
+        f"annotation entry 6: expected 'bbox' of four numbers, found [{'1' + '0' * 79}"[:80],
+    ]
+
+
+def test_nothing_in_the_lists(load):
+    content = load(images=[], annotations=[])
+    assert len(content.images) == len(take_boxes(content, {1: 0})) == 0
+    content = load(images=[], annotations=[box()])
+    assert len(take_boxes(content, {})) == 0
+    assert content.problems.counts == {"unknown image": 1}
+
+
+def test_a_list_that_comes_twice_is_refused(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"images": [], "annotations": [], "images": []}')
+    with pytest.raises(BadInput, match=r"x\.json: expected one list 'images', found two"):
+        load_coco(path)
+
+
+def test_a_file_that_is_cut_off(tmp_path):
+    path = tmp_path / "x.json"
+    text = json.dumps({"images": images(1, 2), "annotations": [box(), box()]})
+    path.write_text(text[: text.index("bbox") + 10])
+    with pytest.raises(BadInput, match=r"x\.json is not JSON: .*: line 1 column \d+ \(char \d+\)"):
+        load_coco(path)

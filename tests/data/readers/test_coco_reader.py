@@ -1,0 +1,254 @@
+import json
+
+import numpy as np
+import pytest
+
+from detect.data.dataset import check_losses, split
+from detect.data.readers.coco import (
+    CocoFile,
+    read_coco,
+    read_coco_file,
+    read_coco_folder,
+    read_roboflow,
+    write_coco,
+)
+from detect.data.readers.coco_content import load_coco
+from detect.errors import BadInput
+
+
+def document(images=("a.jpg",), boxes=((1, 1, 2, 3, 10, 20),), names=("car", "bus")) -> dict:
+    """COCO truth; `boxes` are image id, category id and x, y, width, height; ids count from 1."""
+    return {
+        "images": [{"id": row, "file_name": name, "width": 64, "height": 48} for row, name in enumerate(images, 1)],
+        "annotations": [
+            {"id": 100 + row, "image_id": image, "category_id": category, "bbox": box, "iscrowd": 0}
+            for row, (image, category, *box) in enumerate(boxes)
+        ],
+        "categories": [{"id": label, "name": name} for label, name in enumerate(names, 1)],
+    }
+
+
+@pytest.fixture
+def write(tmp_path, write_picture):
+    """Writes a JSON, and pictures of all names given."""
+
+    def write(path: str, content, pictures=(), folder: str = ""):
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(content), encoding="utf-8")
+        for name in pictures:
+            write_picture(tmp_path / folder / name)
+        return target
+
+    return write
+
+
+def test_boxes_areas_and_crowds(write):
+    content = document(boxes=[(1, 2, 2, 3, 10, 20), (1, 1, 0, 0, 64, 48)])
+    content["annotations"][0]["area"] = 33.5
+    content["annotations"][1]["iscrowd"] = 1
+    dataset = read_coco_file(write("train.json", content, ["a.jpg"]))
+    record = split(dataset, "train")[0]
+    np.testing.assert_array_equal(record.boxes, [[2, 3, 12, 23], [0, 0, 64, 48]])
+    assert record.labels.tolist() == [1, 0]
+    assert record.ignore.tolist() == [False, True]
+    assert record.areas.tolist() == [33.5, 64 * 48]
+    assert record.image_id == 1
+    assert dataset.classes == ("car", "bus")
+    assert dataset.category_ids == (1, 2)
+    assert not dataset.problems["train"].counts
+
+
+def test_images_without_boxes_are_kept(write):
+    dataset = read_coco_file(write("x.json", document(["a.jpg", "b.jpg"]), ["a.jpg", "b.jpg"]))
+    assert [len(record.boxes) for record in split(dataset, "train")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("instances_val2017.json", "val"), ("test.json", "test"), ("my_labels.json", "train")]
+)
+def test_the_split_is_in_the_name(write, name, expected):
+    dataset = read_coco_file(write(name, document(), ["a.jpg"]))
+    assert list(dataset.splits) == [expected]
+    assert expected in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("train.json", ""),
+        ("train.json", "images"),
+        ("train.json", "train"),
+        ("annotations/x.json", "images"),
+        ("annotations/instances_train2017.json", "train2017"),
+        ("annotations/instances_train2017.json", "images/train2017"),
+        ("annotations/instances_train2017.json", "train"),
+        ("annotations/instances_train.json", "images/train"),
+        ("annotations/x.json", ""),
+    ],
+)
+def test_images_are_looked_for_beside_the_json(tmp_path, write, path, folder):
+    dataset = read_coco_file(write(path, document(), ["a.jpg"], folder))
+    (records,) = dataset.splits.values()
+    assert records[0].image_path == tmp_path / folder / "a.jpg"
+    beside = (tmp_path / path).parent == tmp_path / folder
+    assert (f"are found in {tmp_path / folder}" in " ".join(dataset.notes)) is not beside
+
+
+def test_the_folder_that_holds_most_images_is_taken(tmp_path, write):
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    path = write("x.json", document(names), names, "images")
+    write("unused.json", {}, ["a.jpg"])
+    assert split(read_coco_file(path), "train")[2].image_path == tmp_path / "images" / "c.jpg"
+
+
+def test_paths_of_another_machine_are_cut(tmp_path, write):
+    content = document(["C:\\data\\pictures\\a.jpg"])
+    dataset = read_coco_file(write("x.json", content, ["a.jpg"], "images"))
+    assert split(dataset, "train")[0].image_path == tmp_path / "images" / "a.jpg"
+
+
+def test_folders_in_file_names(tmp_path, write):
+    dataset = read_coco_file(write("x.json", document(["sub\\a.jpg"]), ["a.jpg"], "images/sub"))
+    assert split(dataset, "train")[0].image_path == tmp_path / "images" / "sub" / "a.jpg"
+
+
+def test_bad_annotations_are_named_and_dropped(write):
+    content = document(boxes=[(1, 1, 2, 3, 10, 20)] * 9)
+    for row, changes in enumerate(
+        [
+            {},
+            {"image_id": 55},
+            {"category_id": 55},
+            {"bbox": [1, 2, 3]},
+            {"bbox": None},
+            {"bbox": [1, 2, "wide", 4]},
+            {"bbox": [1, 2, -3, 4]},
+            {"bbox": [1, 2, 0, 4]},
+            {"bbox": [float("nan"), 2, 3, 4]},
+        ]
+    ):
+        content["annotations"][row].update(changes)
+    content["annotations"] += [17, {"id": 200, "image_id": [1], "category_id": 1, "bbox": [1, 1, 1, 1]}]
+    path = write("train.json", content, ["a.jpg"])
+    dataset = read_coco_file(path)
+    problems = dataset.problems["train"]
+    assert problems.counts == {
+        "unknown image": 2,
+        "unknown class": 1,
+        "malformed annotation": 4,
+        "inverted box": 1,
+        "zero-area box": 1,
+        "box that is not a number": 1,
+    }
+    assert (problems.boxes_total, problems.lost_boxes) == (11, 10)
+    places = {problem.where for problem in problems}
+    assert {f"{path}: annotation {number}" for number in range(101, 109)} < places
+    assert f"{path}: annotation entry 9" in places
+    with pytest.raises(BadInput, match=r"10 of 11 boxes \(90.9%\)"):
+        check_losses(dataset, "train")
+
+
+def test_bad_image_entries_are_named(write):
+    content = document(["a.jpg", "b.jpg"])
+    content["images"] += [{"id": 1, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": "x", "file_name": "d.jpg"}]
+    dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
+    problems = dataset.problems["train"]
+    assert problems.counts == {"repeated image id": 1, "malformed image entry": 3}
+    assert (problems.images_total, problems.lost_images) == (6, 4)
+
+
+def test_coco_layout(tmp_path, write):
+    write("annotations/instances_train2017.json", document(), ["a.jpg"], "train2017")
+    write("annotations/instances_val2017.json", document(["b.jpg"]), ["b.jpg"], "val2017")
+    write("annotations/captions_train2017.json", {"images": [], "annotations": []})
+    dataset = read_coco_folder(tmp_path)
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 1, "val": 1}
+    write("annotations/instances_train2014.json", document())
+    with pytest.raises(
+        BadInput, match=r"instances_train2014.json and instances_train2017.json both name split 'train'"
+    ):
+        read_coco_folder(tmp_path)
+
+
+def test_a_split_without_its_images_is_refused_and_the_others_stay(tmp_path, write):
+    write("annotations/instances_train2017.json", document())
+    write("annotations/instances_val2017.json", document(["b.jpg"]), ["b.jpg"], "val2017")
+    dataset = read_coco_folder(tmp_path)
+    assert list(dataset.splits) == ["val"]
+    assert "split 'train' is left out" in dataset.notes[-1]
+    with pytest.raises(BadInput, match=r"'train' .* cannot be used. .*none of the 1 images"):
+        split(dataset, "train")
+
+
+def test_roboflow_export(tmp_path, write):
+    for folder in ("train", "valid", "test"):
+        content = document(boxes=[(1, 1, 2, 3, 10, 20)], names=("red",))
+        content["categories"][0]["supercategory"] = "cells"
+        content["categories"].insert(0, {"id": 0, "name": "cells", "supercategory": "none"})
+        write(f"{folder}/_annotations.coco.json", content, ["a.jpg"], folder)
+    dataset = read_roboflow(tmp_path)
+    assert list(dataset.splits) == ["train", "val", "test"]
+    assert dataset.classes == ("red",)
+    assert dataset.category_ids == (1,)
+    assert "Roboflow's placeholder" in dataset.notes[0]
+
+
+def test_given_classes_and_images(tmp_path, write):
+    path = write("x.json", document(boxes=[(1, 1, 2, 3, 10, 20), (1, 2, 2, 3, 10, 20)]), ["a.jpg"], "far/away")
+    dataset = read_coco(path, {"val": CocoFile(path, tmp_path / "far" / "away")}, ["bus"])
+    assert split(dataset, "val").labels.tolist() == [0]
+    assert dataset.category_ids == (2,)
+    assert dataset.problems["val"].counts == {"unknown class": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "found a list, as results files are"),
+        ('{"images": [], "labels": []}', "found: images, labels"),
+        ('{"images": 3, "annotations": []}', "lists 'images' and 'annotations'"),
+        ('"text"', "found: str"),
+        ('{"images": [', "is not JSON: .*line 1"),
+    ],
+)
+def test_what_is_no_coco_truth_is_refused(tmp_path, text, reason):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=rf"x\.json.*{reason}"):
+        load_coco(path)
+
+
+def test_written_truth_reads_the_same(tmp_path, write):
+    content = document(["a.jpg", "ü/b.jpg"], [(1, 1, 2, 3, 10.5, 20), (2, 2, 1, 1, 5, 5), (2, 1, 0, 0, 9, 9)])
+    content["annotations"][2]["iscrowd"] = 1
+    content["annotations"][1]["area"] = 12
+    first = read_coco_file(write("train.json", content, ["a.jpg", "ü/b.jpg"], "images"))
+    write_coco(tmp_path / "copy.json", split(first, "train"), first.classes, tmp_path / "images")
+    second = read_coco_file(tmp_path / "copy.json")
+    one, two = split(first, "train"), split(second, "train")
+    assert one.paths == two.paths
+    for column in ("image_ids", "sizes", "box_ends", "boxes", "labels", "ignore", "areas"):
+        np.testing.assert_array_equal(getattr(one, column), getattr(two, column))
+
+
+def test_annotations_of_other_images_are_refused(shared_data):
+    with pytest.raises(BadInput, match=r"none of the 2583 images .* these annotations are of other images"):
+        read_coco_file(shared_data / "potholes_faulty" / "test" / "_annotations.coco.json")
+
+
+def test_a_partial_download_loads_what_is_there(shared_data):
+    dataset = read_coco_file(shared_data / "potholes_faulty" / "valid_20of246" / "_annotations.coco.json")
+    assert len(split(dataset, "val")) == 20
+    assert dataset.classes == ("pothole",)
+    assert dataset.category_ids == (1,)
+    problems = dataset.problems["val"]
+    assert (problems.images_total, problems.lost_images) == (246, 226)
+    assert problems.counts["missing image"] == 226
+    with pytest.raises(BadInput, match=r"226 of 246 images \(91.9%\)"):
+        check_losses(dataset, "val")
+
+
+def test_truth_without_images_is_for_scoring_only(shared_data):
+    with pytest.raises(BadInput, match="Scoring a results file needs no images"):
+        read_coco_file(shared_data / "coco_reference" / "instances_val2014_100.json")

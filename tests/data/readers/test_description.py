@@ -1,0 +1,117 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from detect.data.readers.description import open_dataset
+from detect.data.shapes import write_shapes
+from detect.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shapes")
+    write_shapes(folder, train=3, val=2, image_size=64)
+    return folder
+
+
+@pytest.fixture
+def copied(shapes, tmp_path):
+    shutil.copytree(shapes, tmp_path / "set")
+    return tmp_path / "set"
+
+
+def sizes(dataset) -> dict:
+    return {name: len(records) for name, records in dataset.splits.items()}
+
+
+def test_a_description_or_its_folder(shapes):
+    for source in (shapes / "shapes.yaml", str(shapes), shapes / "images" / ".."):
+        assert sizes(open_dataset(source)) == {"train": 3, "val": 2}
+
+
+def test_a_coco_json(shapes):
+    assert sizes(open_dataset(shapes / "val.json")) == {"val": 2}
+
+
+def test_coco_layout(copied):
+    (copied / "shapes.yaml").unlink()
+    (copied / "annotations").mkdir()
+    for name in ("train", "val"):
+        (copied / f"{name}.json").rename(copied / "annotations" / f"instances_{name}.json")
+    dataset = open_dataset(copied)
+    assert sizes(dataset) == {"train": 3, "val": 2}
+    assert "annotations/*.json" in dataset.notes[0]
+
+
+def test_roboflow_export_and_one_of_its_folders(copied):
+    (copied / "shapes.yaml").unlink()
+    for name, folder in (("train", "train"), ("val", "valid")):
+        (copied / "images" / name).rename(copied / folder)
+        (copied / f"{name}.json").rename(copied / folder / "_annotations.coco.json")
+    assert sizes(open_dataset(copied)) == {"train": 3, "val": 2}
+    assert sizes(open_dataset(copied / "valid")) == {"val": 2}
+
+
+def test_yolo_folder(copied, tmp_path):
+    truth = json.loads((copied / "train.json").read_text())
+    (copied / "labels" / "train").mkdir(parents=True)
+    for image in truth["images"]:
+        (copied / "labels" / "train" / image["file_name"]).with_suffix(".txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (copied / "shapes.yaml").unlink()
+    (copied / "data.yaml").write_text("names: [a]\ntrain: images/train\n")
+    (copied / "other.yaml").write_text("version: 3\nservices: {}\n")  # no data set
+    for source in (copied, copied / "data.yaml", tmp_path):
+        assert sizes(open_dataset(source)) == {"train": 3}
+
+
+def test_a_set_in_the_folders_of_its_archive(copied, tmp_path):
+    (tmp_path / "download" / "unpacked").mkdir(parents=True)
+    copied.rename(tmp_path / "download" / "unpacked" / "set")
+    dataset = open_dataset(tmp_path / "download")
+    assert sizes(dataset) == {"train": 3, "val": 2}
+    assert dataset.notes[0].endswith("download/unpacked/set/shapes.yaml")
+
+
+def test_several_sets_in_one_folder_are_not_guessed_between(copied):
+    (copied / "data.yaml").write_text("names: [a]\ntrain: images/train\n")
+    with pytest.raises(BadInput, match=r"several data sets: data.yaml, shapes.yaml. Give the file"):
+        open_dataset(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere", "nowhere does not exist. Expected a YAML description"),
+        ("empty", "holds no data set that is known.* Found in it: nothing"),
+        ("pictures", "holds no data set that is known.* Found in it: a.jpg"),
+        ("notes.txt", r"notes\.txt: not a description of a data set"),
+        ("strange.yaml", r"strange\.yaml: expected 'format' and 'splits' \(ours\).* found: version"),
+    ],
+)
+def test_what_is_no_data_set(tmp_path, write_picture, name, reason):
+    (tmp_path / "empty").mkdir()
+    write_picture(tmp_path / "pictures" / "a.jpg")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "strange.yaml").write_text("version: 3\n")
+    with pytest.raises(BadInput, match=reason):
+        open_dataset(tmp_path / name)
+
+
+def test_real_sets(shared_data):
+    assert sizes(open_dataset(shared_data / "bccd")) == {"train": 205, "val": 87, "test": 72}
+    assert sizes(open_dataset(shared_data / "airbird")) == {"train": 10, "val": 10}
+    assert sizes(open_dataset(shared_data / "potholes_faulty" / "valid_20of246")) == {"val": 20}
+    for name in ("test", ""):
+        with pytest.raises(BadInput, match="annotations are of other images"):
+            open_dataset(shared_data / "potholes_faulty" / name)
+
+
+def test_reading_needs_no_tensorflow():
+    code = (
+        "import sys; import detect.data.readers.description; print('tensorflow' in sys.modules, 'cv2' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["False", "False"]

@@ -1,0 +1,92 @@
+import pytest
+
+from detect.data.readers.locating import locate, locate_all, read_lines, split_named
+from detect.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("instances_train2017", "train"),
+        ("instances_val2017", "val"),
+        ("valid", "val"),
+        ("valid_20of246", "val"),
+        ("Validation-set", "val"),
+        ("TEST", "test"),
+        ("annotations", None),
+        ("trainer", None),
+        ("contest", None),
+    ],
+)
+def test_splits_by_name(name, split):
+    assert split_named(name) == split
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """data/img/a.jpg and data/lists, as darknet users have it."""
+    (tmp_path / "data" / "img").mkdir(parents=True)
+    (tmp_path / "data" / "lists").mkdir()
+    (tmp_path / "data" / "img" / "a.jpg").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "../img/a.jpg",
+        "data/img/a.jpg",
+        "img/a.jpg",
+        "./img/./a.jpg",
+        "img\\a.jpg",
+        "C:\\Users\\me\\data\\img\\a.jpg",
+        "D:/x64/Release/data/img/a.jpg",
+        "/home/me/project/img/a.jpg",
+        " img/a.jpg\r",
+    ],
+)
+def test_paths_of_other_machines_are_found(tree, stated):
+    assert locate(stated, tree / "data" / "lists") == tree / "data" / "img" / "a.jpg"
+
+
+def test_paths_that_exist_are_taken_as_they_are(tree):
+    path = tree / "data" / "img" / "a.jpg"
+    assert locate(str(path), tree / "data" / "lists") == path
+
+
+def test_a_name_alone_is_looked_for_in_the_nearest_folder_only(tree):
+    assert locate("/elsewhere/a.jpg", tree / "data" / "img") == tree / "data" / "img" / "a.jpg"
+    assert locate("/elsewhere/a.jpg", tree / "data" / "img" / "deeper") is None
+    assert locate("", tree) is None
+
+
+def test_a_folder_called_images_says_too_little(tree):
+    (tree / "images").mkdir()
+    assert locate("../valid/images", tree) is None
+    assert locate("images", tree) == tree / "images"
+
+
+def test_a_list_is_found_as_its_first_path_is(tree):
+    stated = ["E:\\set\\data\\img\\a.jpg", "E:\\set\\data\\img\\missing.jpg"]
+    paths, ways = locate_all(stated, tree / "data" / "lists")
+    assert paths == [str(tree / "data" / "img" / name) for name in ("a.jpg", "missing.jpg")]
+    assert len(ways) == 1
+    assert f"relative to {tree}, without their beginning 'set'" in ways[0]
+
+
+def test_a_list_that_is_right_needs_no_explanation(tree):
+    assert locate_all(["a.jpg"], tree / "data" / "img") == ([str(tree / "data" / "img" / "a.jpg")], [])
+
+
+def test_lines_of_windows_and_byte_order_mark(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\n two \r\n\r\n")
+    assert read_lines(path) == ["one", "two", ""]
+
+
+def test_text_that_cannot_be_read(tmp_path):
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(BadInput, match=r"latin.txt: expected UTF-8 text, byte 3"):
+        read_lines(tmp_path / "latin.txt")
+    with pytest.raises(BadInput, match=r"nowhere\.txt"):
+        read_lines(tmp_path / "nowhere.txt")

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from detect.config import build
+from detect.data.readers.native import Description, is_native, load_yaml, read_native
+from detect.errors import BadInput
+
+DATASETS = Path(__file__).parents[3] / "datasets"
+
+
+@pytest.fixture
+def write(tmp_path, write_picture):
+    """A COCO set in `data`, and a function that describes it."""
+    write_picture(tmp_path / "data" / "pictures" / "a.jpg")
+    truth = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}],
+        "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "bus"}],
+    }
+    (tmp_path / "data" / "truth.json").write_text(json.dumps(truth))
+
+    def write(**changes):
+        splits = {"val": {"annotations": "truth.json", "images": "pictures"}}
+        description = {"format": "coco", "root": "data", "splits": splits, **changes}
+        (tmp_path / "set.yaml").write_text(yaml.safe_dump(description))
+        return tmp_path / "set.yaml"
+
+    return write
+
+
+def test_coco(write):
+    dataset = read_native(write())
+    assert dataset.splits["val"].labels.tolist() == [1]
+    assert read_native(write(classes=["bus", "car"])).splits["val"].labels.tolist() == [0]
+
+
+def test_voc_of_two_folders(tmp_path, write, write_picture):
+    for year in ("VOC2007", "VOC2012"):
+        folder = tmp_path / "data" / year
+        for part in ("Annotations", "ImageSets/Main"):
+            (folder / part).mkdir(parents=True)
+        write_picture(folder / "JPEGImages" / f"{year}.jpg")
+        box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+        xml = f"<annotation><object><name>bus</name>{box}</object></annotation>"
+        (folder / "Annotations" / f"{year}.xml").write_text(xml)
+        (folder / "ImageSets" / "Main" / "trainval.txt").write_text(f"{year}\n")
+    lists = [f"{year}/ImageSets/Main/trainval.txt" for year in ("VOC2007", "VOC2012")]
+    splits = {"train": {"annotations": lists}, "test": {"annotations": lists[0]}}
+    dataset = read_native(write(format="voc", classes=["car", "bus"], splits=splits))
+    assert dataset.splits["train"].labels.tolist() == [1, 1]
+    assert len(dataset.splits["test"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": "cocoa"}, "format = 'cocoa'"),
+        ({"roots": "x"}, "unknown setting 'roots'. Did you mean 'root'"),
+        ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
+        ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),
+        ({"splits": {"val": {"annotations": "truth.json", "images": "none"}}}, "split val: the folder of images"),
+        ({"splits": {"val": {"annotations": ["truth.json", "b.json"]}}}, "one annotation file a split, found 2"),
+        ({"splits": {"val": {"annotations": "gone.json"}}}, "gone.json: cannot be read"),
+        ({"classes": ["bike"]}, "no category is named bike"),
+    ],
+)
+def test_what_does_not_fit_is_named(write, changes, reason):
+    with pytest.raises(BadInput, match=reason):
+        read_native(write(**changes))
+
+
+@pytest.mark.parametrize(("text", "reason"), [("a: [", "is not YAML"), ("- a\n- b\n", "found list")])
+def test_yaml_that_is_none(tmp_path, text, reason):
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=reason):
+        load_yaml(path)
+
+
+@pytest.mark.parametrize("path", sorted(DATASETS.glob("*.yaml")), ids=lambda path: path.name)
+def test_descriptions_of_public_sets(path):
+    content = load_yaml(path)
+    assert is_native(content)
+    description = build(Description, content, str(path))
+    named = [item for split in description.splits.values() for item in split.annotations]
+    assert named
+    assert f"`{path.name}`" in (DATASETS / "README.md").read_text(encoding="utf-8")
+
+
+def test_blood_cells_as_described(shared_data, tmp_path):
+    text = (DATASETS / "bccd.yaml").read_text(encoding="utf-8")
+    (tmp_path / "bccd.yaml").write_text(text.replace("root: bccd", f"root: {shared_data / 'bccd'}"))
+    dataset = read_native(tmp_path / "bccd.yaml")
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 205, "val": 87, "test": 72}
+    assert dataset.classes == ("Platelets", "RBC", "WBC")

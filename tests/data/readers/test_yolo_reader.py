@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+import yaml
+
+from detect.data.dataset import split
+from detect.data.readers.yolo import is_yolo, read_yolo
+from detect.errors import BadInput
+
+
+@pytest.fixture
+def write(tmp_path, write_picture):
+    """Writes a data.yaml, and label files with their pictures of 200 x 100 pixels; None for no label file."""
+
+    def write(labels: dict, *, at: str = "data.yaml", **description):
+        for name, text in labels.items():
+            write_picture(tmp_path / name, 200, 100)
+            if text is not None:
+                path = (tmp_path / name.replace("images/", "labels/")).with_suffix(".txt")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+        description = {"names": ["car", "bus"], "train": "images/train", **description}
+        (tmp_path / at).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / at).write_text(yaml.safe_dump(description))
+        return tmp_path / at
+
+    return write
+
+
+def test_boxes_polygons_and_background(write):
+    labels = {
+        "images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n\n1 0.1 0.1 0.3 0.2 0.2 0.5\n",
+        "images/train/b.jpg": "",
+        "images/train/sub/c.jpg": None,
+    }
+    dataset = read_yolo(write(labels))
+    records = split(dataset, "train")
+    np.testing.assert_allclose(records[0].boxes, [[80, 30, 120, 70], [20, 10, 60, 50]], rtol=1e-6)
+    assert records[0].labels.tolist() == [0, 1]
+    assert [len(record.boxes) for record in records] == [2, 0, 0]
+    assert dataset.classes == ("car", "bus")
+    assert dataset.category_ids == (0, 1)
+    assert "1 of 3 images have no label file and are background" in " ".join(dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [(["a", "b"], ("a", "b")), ({1: "b", 0: "a"}, ("a", "b")), ([1, True], ("1", "True")), (None, ("0", "1"))],
+)
+def test_names(write, names, classes):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"}, names=names, nc=2)
+    assert read_yolo(path).classes == classes
+
+
+def test_two_numbers_of_one_name_are_one_class(write):
+    labels = {"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n1 0.5 0.5 0.2 0.3\n2 0.5 0.5 0.2 0.2"}
+    dataset = read_yolo(write(labels, names=["car", "bus", "car"]))
+    assert dataset.classes == ("car", "bus")
+    assert split(dataset, "train").labels.tolist() == [0, 1, 0]
+    assert "categories 0 and 2 are all named 'car'" in " ".join(dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"names": {1: "a", 2: "b"}}, "'names' as a list, or as numbers from 0"),
+        ({"names": []}, "'names' as a list"),
+        ({"names": "car"}, "'names' as a list"),
+        ({"nc": 3}, "'nc' is 3, but 'names' has 2"),
+        ({"train": "nowhere/else"}, "'nowhere/else' was not found"),
+    ],
+)
+def test_descriptions_that_contradict_themselves(write, changes, reason):
+    with pytest.raises(BadInput, match=reason):
+        read_yolo(write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"}, **changes))
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "reason"),
+    [
+        ("2 0.5 0.5 0.2 0.2", "unknown class", "class 2, expected 0 to 1"),
+        ("-1 0.5 0.5 0.2 0.2", "unknown class", "class -1"),
+        ("0 0.5 0.5 0.2", "malformed line", "found 4 fields"),
+        ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields"),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.9", "malformed line", "found 8 fields"),
+        ("car 0.5 0.5 0.2 0.2", "malformed line", "not numbers: 'car 0.5"),
+        ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is no whole number"),
+        ("nan 0.5 0.5 0.2 0.2", "malformed line", "'nan' is no whole number"),
+        ("0 nan 0.5 0.2 0.2", "box that is not a number", "a.jpg"),
+        ("0 0.5 0.5 -0.2 0.2", "inverted box", "a.jpg"),
+        ("0 0.5 0.5 0 0.2", "zero-area box", "a.jpg"),
+        ("0 100 50 20 20", "box outside its image", "a.jpg"),
+    ],
+)
+def test_bad_lines_are_named_and_dropped(write, line, kind, reason):
+    path = write({"images/train/a.jpg": f"0 0.5 0.5 0.2 0.4\r\n{line}\r\n"})
+    problems = read_yolo(path).problems["train"]
+    assert problems.counts == {kind: 1}
+    (problem,) = problems
+    assert problem.where == f"{path.parent / 'labels' / 'train' / 'a.txt'}:2"
+    assert reason in problem.what
+    assert (problems.boxes_total, problems.lost_boxes) == (2, 1)
+
+
+def test_keypoints_are_no_polygons(write):
+    labels = {"images/train/a.jpg": "0 0.5 0.5 0.2 0.4 0.9 0.9 0.1 0.1"}
+    path = write(labels, kpt_shape=[2, 2])
+    np.testing.assert_allclose(split(read_yolo(path), "train").boxes, [[80, 30, 120, 70]], rtol=1e-6)
+
+
+LABELS = dict.fromkeys(["set/train/images/a.jpg", "set/valid/images/b.jpg"], "0 0.5 0.5 0.2 0.4")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {"train": "train/images", "val": "valid/images"},
+        {"train": "../train/images", "val": "../valid/images"},  # Roboflow writes one level too many
+        {"train": "set/train/images", "val": "set/valid/images"},
+        {"path": "../datasets/set", "train": "train/images", "val": "valid/images"},
+        {"path": ".", "train": ["train/images"], "valid": ["./valid/images/"]},
+        {"train": "/content/set/train/images", "val": "C:\\content\\set\\valid\\images"},
+    ],
+)
+def test_where_people_have_their_images(write, description):
+    dataset = read_yolo(write(LABELS, at="set/data.yaml", **description))
+    assert {name: len(records.boxes) for name, records in dataset.splits.items()} == {"train": 1, "val": 1}
+    assert split(dataset, "val")[0].image_path.name == "b.jpg"
+
+
+def test_absolute_root(write, tmp_path):
+    path = write(LABELS, at="elsewhere/data.yaml", path=str(tmp_path / "set"), train="train/images")
+    assert len(split(read_yolo(path), "train")) == 1
+
+
+def test_lists_of_images(write, tmp_path):
+    path = write(LABELS, train=["set/train/images", "lists/more.txt"], val="lists/val.txt")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "more.txt").write_text("../set/valid/images/b.jpg\n../set/valid/images/gone.jpg\n")
+    (tmp_path / "lists" / "val.txt").write_text("./set/valid/images/b.jpg\n")
+    dataset = read_yolo(path)
+    assert {name: len(records.boxes) for name, records in dataset.splits.items()} == {"train": 2, "val": 1}
+    (problem,) = dataset.problems["train"]
+    assert (problem.kind, problem.where) == ("missing image", f"{tmp_path / 'lists' / 'more.txt'}:2")
+
+
+def test_an_image_listed_twice(write, tmp_path):
+    path = write(LABELS, train="list.txt")
+    (tmp_path / "list.txt").write_text("set/train/images/a.jpg\nset/train/images/a.jpg\n")
+    dataset = read_yolo(path)
+    assert len(split(dataset, "train").boxes) == 1
+    assert dataset.problems["train"].counts == {"duplicate image": 1, "duplicate box": 1}
+
+
+def test_labels_beside_the_images(write, tmp_path):
+    path = write({"pictures/a.jpg": "1 0.5 0.5 0.2 0.4"}, train="pictures")
+    assert split(read_yolo(path), "train").labels.tolist() == [1]
+
+
+def test_no_labels_at_all(write):
+    with pytest.raises(BadInput, match=r"none of 1 images has a label file. .*a.txt"):
+        read_yolo(write({"images/train/a.jpg": None}))
+
+
+def test_splits_that_are_the_same(write):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"}, val="images/train")
+    assert "'train' and 'val' are the same images" in " ".join(read_yolo(path).notes)
+
+
+def test_what_a_description_has():
+    assert is_yolo({"names": ["a"], "train": "x"})
+    assert not is_yolo({"names": ["a"]})
+    assert not is_yolo({"train": "x"})

@@ -1,0 +1,80 @@
+import cv2
+import numpy as np
+import pytest
+
+from detect.data.pixels.warping import blank
+from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.samples.augmentation import Augmentation
+from detect.data.samples.image_cache import Pictures
+from detect.data.samples.sample_stream import Samples, side_of_batch
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Records:
+    """Seven pictures of random colour, each with one box."""
+    folder, builder = tmp_path_factory.mktemp("samples"), RecordsBuilder()
+    rng = np.random.default_rng(0)
+    for number in range(7):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), np.full((24, 32, 3), rng.integers(0, 256, 3), np.uint8))
+        boxes = np.array([[4, 4, 28, 20]], np.float32)
+        builder.append(Record(path, number, 32, 24, boxes, np.array([number]), np.array([False]), np.array([1.0])))
+    return builder.build()
+
+
+def samples(records: Records, seed: int = 0, **changes) -> Samples:
+    return Samples(Pictures(records, 32, 2.0, 0), Augmentation(**changes), seed)
+
+
+def test_every_epoch_has_every_record_once_in_a_new_order(records):
+    orders = [[samples(records).record_index(7 * epoch + place) for place in range(7)] for epoch in range(20)]
+    assert all(sorted(order) == list(range(7)) for order in orders)
+    assert len({tuple(order) for order in orders}) > 15
+    other_seed = [samples(records, seed=1).record_index(place) for place in range(7)]
+    assert other_seed != orders[0]
+
+
+def test_a_sample_depends_on_its_position_alone(records):
+    forwards, backwards = samples(records), samples(records)
+    first = [forwards.sample(position, blank(32, 32)) for position in range(10)]
+    second = [backwards.sample(position, blank(32, 32)) for position in reversed(range(10))][::-1]
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+
+
+def test_a_record_looks_different_in_the_next_epoch(records):
+    made = samples(records)
+    first = {made.record_index(position): made.sample(position, blank(32, 32)).image for position in range(7)}
+    second = {made.record_index(position): made.sample(position, blank(32, 32)).image for position in range(7, 14)}
+    assert all((first[index] != second[index]).any() for index in range(7))
+
+
+def test_sources_name_what_a_sample_shows(records):
+    made = samples(records, mosaic=1, mixup=1, scale=(0.5, 0.5), translate=0)
+    for position in range(30):
+        sources = made.sources(position)
+        assert sources.pictures[0] == made.record_index(position)
+        assert len(sources.pictures) == 4
+        shown = set(made.sample(position, blank(32, 32)).labels.tolist())
+        assert shown <= {*sources.pictures, sources.partner}
+        assert shown >= set(sources.pictures)  # at half the scale all four are visible
+        names = [path.stem for path in made.image_paths(position)]
+        assert names == [str(index) for index in (*sources.pictures, sources.partner)]
+
+
+def test_mosaics_and_mix_ups_come_as_often_as_asked(records):
+    made = samples(records, mosaic=0.7, mixup=0.2)
+    sources = [made.sources(position) for position in range(700)]
+    assert abs(np.mean([len(source.pictures) == 4 for source in sources]) - 0.7) < 0.06
+    assert abs(np.mean([source.partner is not None for source in sources]) - 0.2) < 0.06
+    single = samples(records, mosaic=0, mixup=0).sources(0)
+    assert (len(single.pictures), single.partner) == (1, None)
+
+
+def test_the_side_changes_every_ten_batches():
+    sides = [side_of_batch((320, 352, 384), 0, batch) for batch in range(300)]
+    groups = [set(sides[start : start + 10]) for start in range(0, 300, 10)]
+    assert all(len(group) == 1 for group in groups)
+    assert set.union(*groups) == {320, 352, 384}
+    assert side_of_batch((320,), 0, 5) == 320

@@ -1,0 +1,24 @@
+"""Every family in every format and precision, with a model that has learnt something: what an export loses shows."""
+
+import pytest
+from light_models import FIRST
+from trained_models import checks_of_exports
+
+from detect.export.check import AP_LOSS
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+LEAST = 0.3  # AP of the original
+UNEQUAL = 0.02  # share of detections of float32 that may be on one side only: equals that change places
+SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get others in soft suppression
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
+    for (format, precision), check in checks_of_exports(name, tmp_path).items():
+        assert check.AP_of_original > LEAST
+        assert 100 * (check.AP_of_original - check.AP) <= AP_LOSS[precision], (format, precision)
+        if precision == "float32":
+            assert check.unmatched <= UNEQUAL * check.detections, format
+            assert check.box_difference < 0.05
+            assert check.score_difference < 1e-4 or name == SOFT

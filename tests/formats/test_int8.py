@@ -1,0 +1,154 @@
+"""Exports whose network computes in int8: much smaller, and with unrounded boxes."""
+
+import sys
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from light_models import saved
+
+import detect
+from detect.artefacts.export_card import files_size
+from detect.artefacts.int8_network import OUTLIERS, TAIL, quietly, ranges_of, trunk
+from detect.data.shapes import write_shapes
+from detect.errors import BadInput
+from detect.export import export_run as exporting
+from detect.export.export_run import export
+from detect.inference.loading import load
+from detect.models.saving import save
+from detect.weights.opening import open_model
+
+pytestmark = pytest.mark.slow
+
+SIDE = 64  # pixels
+WIDER = 3000  # what brings the widths of boxes of a model with random weights apart
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model with boxes of many widths."""
+    folder = saved("yolox-micro", tmp_path_factory.mktemp("models") / "small")
+    detector, card = open_model(folder)
+    for weight in detector.weights:
+        if weight.path.endswith("offsets/kernel"):
+            weight.assign(WIDER * weight)
+    save(detector, card, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """What ranges are found with; the model finds nothing of it (test_trained has those that do)."""
+    return write_shapes(tmp_path_factory.mktemp("data"), train=15, val=2, image_size=SIDE)
+
+
+@pytest.fixture(scope="module", params=["openvino", "litert", "onnx"])
+def exported(folder, data, request):
+    """An export in int8 in each format."""
+    return export(folder, request.param, precision="int8", data=data)
+
+
+def test_it_is_much_smaller(folder, exported):
+    assert exported.folder == folder / "exports" / f"{exported.card.format}-int8"
+    weights = sum(4 * np.prod(weight.shape) for weight in detect.load(folder).backend.detector.weights)
+    assert files_size(exported.folder) < 0.5 * weights
+
+
+def test_weights_are_int8_in_the_file(exported):
+    read = {"openvino": openvino_arrays, "onnx": onnx_arrays, "litert": litert_arrays}[exported.card.format]
+    sizes = {dtype: sum(size for kind, size in read(exported.folder) if kind == dtype) for dtype in ("int8", "float32")}
+    assert sizes["int8"] > 2 * sizes["float32"]
+
+
+def openvino_arrays(folder):
+    """Type and number of values of each constant."""
+    model = openvino.Core().read_model(folder / f"{SIDE}x{SIDE}.xml")
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
+    return [(node.get_element_type().to_dtype().name, node.data.size) for node in nodes]
+
+
+def onnx_arrays(folder):
+    arrays = map(onnx.numpy_helper.to_array, onnx.load(folder / f"{SIDE}x{SIDE}.onnx").graph.initializer)
+    return [(array.dtype.name, array.size) for array in arrays]
+
+
+def litert_arrays(folder):
+    interpreter = Interpreter(str(folder / f"{SIDE}x{SIDE}.tflite"))
+    operations = interpreter._get_ops_details()
+    made = {index for operation in operations for index in operation["outputs"]}
+    read = {index for operation in operations for index in operation["inputs"]} - made
+    details = [tensor for tensor in interpreter.get_tensor_details() if tensor["index"] in read]
+    return [(np.dtype(tensor["dtype"]).name, int(np.prod(tensor["shape"]))) for tensor in details]
+
+
+def test_boxes_are_not_rounded(exported):
+    """Offsets in int8 would give 256 widths for each of the three strides."""
+    model, widths = load(exported.folder), []
+    for image in np.random.default_rng(0).integers(0, 256, (64, 1, SIDE, SIDE, 3), np.uint8):
+        boxes = model.detect(image, confidence=0.0, iou=1.0).boxes[0]
+        widths += list((boxes[:, 2] - boxes[:, 0])[(boxes[:, 0] > 0) & (boxes[:, 2] < SIDE)])  # not cut off
+    assert len(set(widths)) > 3 * 256
+
+
+def test_weights_alone_need_no_pictures(folder):
+    done = export(folder, "litert", precision="int8-weights")
+    assert done.folder == folder / "exports" / "litert-int8-weights"
+    assert 0 < done.card.check.score_difference < 0.1
+    sizes = dict.fromkeys(("int8", "float32"), 0)
+    for dtype, size in litert_arrays(done.folder):
+        sizes[dtype] = sizes.get(dtype, 0) + size
+    assert sizes["int8"] > 2 * sizes["float32"]
+
+
+@pytest.mark.parametrize("options", [{"batch": 3}, {"raw": True}], ids=str)
+def test_with_other_options(folder, data, exported, options, tmp_path):
+    """15 pictures are shown three at a time; or the file ends before suppression."""
+    format = exported.card.format
+    if format == "litert" and "batch" in options:
+        pytest.skip("it takes one image a call")
+    done = export(folder, format, precision="int8", data=data, out=tmp_path / "other", **options)
+    images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+    found, expected = (load(each.folder).detect(images, 1e-4) for each in (done, exported))
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+
+
+def test_what_int8_needs(tmp_path, monkeypatch):
+    model = saved("yolox-micro", tmp_path / "model")
+    with pytest.raises(BadInput, match=r"int8 is calibrated on pictures .* --data"):
+        export(model, "onnx", precision="int8")
+    with pytest.raises(BadInput, match=r"no int8-weights for onnx: .*litert has float32, float16, int8, int8-weights"):
+        export(model, "onnx", precision="int8-weights")
+    monkeypatch.setattr(exporting, "QUANTISERS", {**exporting.QUANTISERS, "openvino": ("no_such_package",)})
+    with pytest.raises(BadInput, match="Export to openvino needs no_such_package"):
+        export(model, precision="int8", data=tmp_path)
+    export(model)  # nothing else needs it
+
+
+def test_the_trunk_ends_before_the_heads():
+    """a, a sum, b, c and d are a chain; d predicts, and what decoding makes of it goes into another product, e."""
+    inputs = {"a": [], "+": ["a"], "b": ["+"], "c": ["b"], "d": ["c"], "decoding": ["d"], "e": ["decoding"]}
+    assert TAIL == 3
+    assert trunk("abcde", inputs.__getitem__, lambda node: node == "+") == {"a", "+"}
+
+
+def test_ranges_hold_all_of_few_values_and_zero():
+    first, second = ({"x": np.float32(x), "y": np.float32(y)} for x, y in (([[-1, 3]], [2]), ([[0, 4]], [5])))
+    assert ranges_of([first, second], 2) == {"x": (-1, 4), "y": (0, 5)}
+
+
+def test_ranges_leave_out_a_few_of_many_values():
+    values = np.random.default_rng(0).permutation(np.arange(-100_000, 300_000)).astype(np.float32)
+    outside = int(OUTLIERS * len(values))
+    assert outside == 8
+    calls = [{"x": part.reshape(2, -1)} for part in np.split(values, 4)]
+    assert ranges_of(calls, 4) == {"x": (outside - 100_000, 299_999 - outside)}
+
+
+def test_quietly(capsys):
+    with quietly():
+        print("a table")
+        print("a bar", file=sys.stderr)
+    print("after")
+    assert capsys.readouterr() == ("after\n", "")

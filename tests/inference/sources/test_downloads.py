@@ -1,0 +1,116 @@
+"""Pictures and videos behind http addresses, served by this machine to itself."""
+
+import http.server
+import threading
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+
+from detect.errors import BadInput
+from detect.inference.sources import downloads
+from detect.inference.sources.finding import find_sources, read_frames
+
+GREY = np.full((32, 48, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def site(tmp_path, write_video):
+    """The address of a server with a picture and a video, each with and without a suffix in its name."""
+    picture = cv2.imencode(".png", GREY)[1].tobytes()
+    video = write_video(tmp_path / "clip.mp4", [GREY] * 5).read_bytes()
+    pages = {
+        "/a.png": ("image/png", picture),
+        "/private.png": ("image/png", picture),
+        "/picture": ("image/png", picture),
+        "/clip.mp4": ("video/mp4", video),
+        "/video": ("video/mp4", video),
+        "/page": ("text/html", b"<html>"),
+        "/broken.jpg": ("image/jpeg", b"no picture"),
+    }
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path not in pages:
+                self.send_error(404)
+                return
+            if self.path == "/private.png" and self.headers["Authorization"] != "Basic bWU6cEBzcw==":  # me:p@ss
+                self.send_error(401)
+                return
+            kind, content = pages[self.path]
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *parts):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def frames_of(address):
+    return list(read_frames(find_sources(address), warnings.warn))
+
+
+def test_pictures(site):
+    for path in ("/a.png", "/picture"):
+        (frame,) = frames_of(site + path)
+        assert np.array_equal(frame.image, GREY)
+        assert frame.timestamp is None
+
+
+def test_videos(site):
+    for path in ("/clip.mp4", "/video"):
+        frames = frames_of(site + path)
+        assert len(frames) == 5
+        assert frames[0].video.rate == 25
+        assert frames[0].video.sound is None
+
+
+def test_what_is_neither(site):
+    with pytest.raises(BadInput, match="expected an image or a video, the server sends text/html"):
+        find_sources(site + "/page")
+    with pytest.raises(BadInput, match="broken"):
+        frames_of(site + "/broken.jpg")
+
+
+@pytest.mark.parametrize("path", ["/missing", "/missing.png"])
+def test_what_is_not_there(site, path):
+    with pytest.raises(BadInput, match=r"/missing.* cannot be read: the server answers 404 Not Found"):
+        frames_of(site + path)
+
+
+def test_a_missing_video(site):
+    with pytest.raises(BadInput, match=r"missing\.mp4: the video cannot be opened"):
+        frames_of(site + "/missing.mp4")
+
+
+def test_a_server_that_is_not_there():
+    with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/a\.png cannot be read: .*refused"):
+        frames_of("http://me:secret@127.0.0.1:9/a.png")
+
+
+def test_a_password_is_used_and_not_shown(site):
+    assert len(frames_of(site.replace("//", "//me:p%40ss@") + "/private.png")) == 1
+    with pytest.raises(BadInput, match=r"^http://127[^@]*/private\.png cannot be read: the server answers 401"):
+        frames_of(site.replace("//", "//me:wrong@") + "/private.png")
+
+
+def test_pictures_that_are_too_large(site, monkeypatch):
+    monkeypatch.setattr(downloads, "LARGEST_IMAGE", 10)
+    with pytest.raises(BadInput, match="larger than"):
+        frames_of(site + "/a.png")
+
+
+def test_passwords_are_not_shown():
+    assert downloads.shown("rtsp://me:p%40ss@host:554/a?b=c") == "rtsp://host:554/a?b=c"
+    assert downloads.shown("https://host/a@b.jpg") == "https://host/a@b.jpg"

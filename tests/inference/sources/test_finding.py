@@ -1,0 +1,160 @@
+"""What a user can name, and the frames that come of it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detect.errors import BadInput
+from detect.inference.image_files import write_image
+from detect.inference.sources.finding import find_sources, natural_key, read_frames
+
+GREY = np.full((8, 12, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("10.png", "2.jpg", "b/1.png", "b/deeper/ß 漢.png", ".hidden/3.png", ".4.png"):
+        write_image(tmp_path / name, GREY)
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def names(sources) -> list[str]:
+    return [source.name for source in sources]
+
+
+def test_folders_are_searched_in_natural_order_without_hidden_files(folder):
+    assert names(find_sources(folder)) == ["2", "10", "b/1", "b/deeper/ß 漢"]
+    assert names(find_sources(str(folder))) == names(find_sources(folder))
+
+
+def test_a_folder_of_outputs_is_left_out(folder):
+    assert names(find_sources(folder, leave_out=folder / "b")) == ["2", "10"]
+    assert names(find_sources(f"{folder}/**/*.png", leave_out=folder / "b")) == ["10"]
+
+
+def test_globs_keep_the_folders_after_their_first_wildcard(folder):
+    assert names(find_sources(f"{folder}/*.png")) == ["10"]
+    assert names(find_sources(f"{folder}/**/*.png")) == ["10", "b/1", "b/deeper/ß 漢"]
+
+
+def test_a_file_may_look_like_a_glob(tmp_path):
+    write_image(tmp_path / "a[1].png", GREY)
+    assert names(find_sources(tmp_path / "a[1].png")) == ["a[1]"]
+
+
+def test_names_are_unique(tmp_path):
+    for name in ("a/1.png", "b/1.png", "b/1.jpg", "b/1-2.png"):
+        write_image(tmp_path / name, GREY)
+    given = [tmp_path / "a/1.png", tmp_path / "b/1.png", tmp_path / "b/1.jpg", tmp_path / "b/1-2.png"]
+    assert names(find_sources(given)) == ["1", "1-2", "1-3", "1-2-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name", "shown"),
+    [
+        ("0", "camera", "camera-0", "camera 0"),
+        ("rtsp://me:secret@host:554/live/main", "camera", "main", "rtsp://host:554/live/main"),
+        ("rtsp://host", "camera", "host", "rtsp://host"),
+        ("https://host/a%20b/street%20view.JPG?size=2", "image", "street-view", None),
+        ("http://me:secret@host/clip.mp4", "video", "clip", "http://host/clip.mp4"),
+    ],
+)
+def test_addresses_and_cameras(text, kind, name, shown):
+    (source,) = find_sources(text)
+    assert (source.address, source.kind, source.name, source.shown) == (text, kind, name, shown or text)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("nothing.jpg", "There is no file or folder 'nothing.jpg'"),
+        ("*.jpg", r"No image or video matches '\*.jpg'"),
+        ("ftp://host/a.jpg", "addresses of type 'ftp' cannot be read"),
+        ([], "No source was given"),
+        (["0", np.zeros((4, 4, 3), np.uint8)], "give it alone"),
+        (3.5, "A float is no source"),
+        (np.zeros((4, 4, 3)), "uint8 values 0..255, got float64"),
+        (np.zeros((4, 4, 4), np.uint8), r"\[height, width, 3\], got \[4, 4, 4\]"),
+    ],
+)
+def test_what_cannot_be_a_source(given, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=message):
+        find_sources(given)
+
+
+def test_files_of_other_types_and_empty_folders(tmp_path):
+    (tmp_path / "table.csv").write_text("1")
+    with pytest.raises(BadInput, match=r"table\.csv: \.csv is no type that can be read. Known: .*\.jpg.*\.mp4"):
+        find_sources(tmp_path / "table.csv")
+    with pytest.raises(BadInput, match="holds no images or videos"):
+        find_sources(tmp_path)
+
+
+def test_natural_keys_always_compare():
+    texts = ["a10", "a9", "A1", "10", "9", "b", "", "a1b2", "a1b"]
+    assert sorted(texts, key=natural_key) == ["", "9", "10", "A1", "a1b", "a1b2", "a9", "a10", "b"]
+
+
+def test_a_bad_file_is_skipped_and_reported(folder):
+    (folder / "3.jpg").write_bytes(b"not a picture")
+    skipped = []
+    frames = list(read_frames(find_sources(folder), skipped.append))
+    assert [frame.source.name for frame in frames] == ["2", "10", "b/1", "b/deeper/ß 漢"]
+    assert frames[0].image.shape == (8, 12, 3)
+    assert (frames[0].width, frames[0].height) == (12, 8)
+    assert len(skipped) == 1
+    assert "3.jpg" in skipped[0]
+
+
+def test_the_only_source_must_be_readable(tmp_path):
+    (tmp_path / "3.jpg").write_bytes(b"not a picture")
+    with pytest.raises(BadInput, match=r"3\.jpg"):
+        list(read_frames(find_sources(tmp_path / "3.jpg"), warnings.warn))
+
+
+def test_one_source_at_least_must_be_readable(tmp_path):
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / name).write_bytes(b"not a picture")
+    skipped = []
+    with pytest.raises(BadInput, match=r"None of the 2 sources could be read. The first: .*1\.jpg"):
+        list(read_frames(find_sources(tmp_path), skipped.append))
+
+
+def test_frames_are_read_when_they_are_asked_for(folder):
+    frames = read_frames(find_sources(folder), warnings.warn)
+    next(frames)
+    (folder / "10.png").unlink()  # too early for a reader that runs ahead
+    skipped = [str(warning.message) for warning in _warnings_of(lambda: list(frames))]
+    assert len(skipped) == 1
+    assert "10.png" in skipped[0]
+
+
+def _warnings_of(action):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        action()
+    return caught
+
+
+def test_pictures_in_memory():
+    colour = np.zeros((2, 3, 3), np.uint8)
+    transparent = Image.new("RGBA", (3, 2), (255, 0, 0, 0))
+    grey = np.full((2, 3), 7, np.uint8)
+    sources = find_sources([colour, transparent, grey])
+    images = [frame.image for frame in read_frames(sources, warnings.warn)]
+    assert names(sources) == ["image", "image-2", "image-3"]
+    assert [int(image.mean()) for image in images] == [0, 255, 7]
+    assert all(image.shape == (2, 3, 3) and image.dtype == np.uint8 for image in images)
+    assert len(find_sources(np.zeros((4, 2, 3, 3), np.uint8))) == 4
+
+
+def test_orientation_of_images_in_memory(shared_data):
+    pictures = [Image.open(path) for path in (shared_data / "exif").glob("*_[036].jpg")]
+    images = [frame.image for frame in read_frames(find_sources(pictures), warnings.warn)]
+    assert len(images) == 3
+    assert len({image.shape for image in images}) == 1
+    assert max(np.abs(image.astype(int) - images[0]).mean() for image in images) < 8

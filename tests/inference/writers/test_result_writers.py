@@ -1,0 +1,121 @@
+"""COCO JSON, CSV, YOLO text, crops."""
+
+import csv
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from detect.errors import BadInput
+from detect.inference.result import Result
+from detect.inference.sources.frames import Frame, Source, VideoFormat
+from detect.inference.writers.coco_results import CocoWriter
+from detect.inference.writers.crop_files import CropWriter
+from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.yolo_labels import YoloWriter
+
+VIDEO = VideoFormat(Fraction(25), Fraction(1, 25))
+CLASSES = ("cat", "dog/wolf")
+
+
+def result(name="a/1", boxes=((10, 20, 30, 40),), label=1, **frame):
+    kind = "video" if "video" in frame else "image"
+    source = Source(f"in/{name}.jpg", kind, name, f"in/{name}.jpg")
+    image = np.full((80, 50, 3), 90, np.uint8)
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    labels = np.full(len(boxes), label, np.int32)
+    return Result(boxes, np.full(len(boxes), 0.5, np.float32), labels, CLASSES, Frame(source, image, 50, 80, **frame))
+
+
+def frame(index):
+    return result("clip", index=index, timestamp=Fraction(index, 25), video=VIDEO)
+
+
+def write(writer, *results):
+    with writer:
+        for item in results:
+            writer.write(item)
+
+
+def coco(path, *results, names_of=None):
+    sources = names_of or [item.frame.source for item in results]
+    write(CocoWriter(path, (30, 10), sources), *results)
+    return json.loads(path.read_text())
+
+
+def test_coco_results(tmp_path):
+    entries = coco(tmp_path / "r.json", result("b"), result("none", boxes=()), result("c", label=0))
+    assert entries == [
+        {"image_id": 1, "category_id": 10, "bbox": [10, 20, 20, 20], "score": 0.5, "file_name": "b.jpg"},
+        {"image_id": 3, "category_id": 30, "bbox": [10, 20, 20, 20], "score": 0.5, "file_name": "c.jpg"},
+    ]
+
+
+def test_numbers_as_names_are_image_ids(tmp_path):
+    results = [result("000000000139"), result("000000000285")]
+    assert [entry["image_id"] for entry in coco(tmp_path / "a.json", *results)] == [139, 285]
+    assert [entry["image_id"] for entry in coco(tmp_path / "b.json", *results, result("x"))] == [1, 2, 3]
+    assert [entry["image_id"] for entry in coco(tmp_path / "c.json", result("a/1"), result("b/1"))] == [1, 2]
+
+
+def test_coco_results_of_videos_say_which_frame(tmp_path):
+    entries = coco(tmp_path / "r.json", frame(0), frame(3))
+    assert [(entry["image_id"], entry["frame"], entry["timestamp"]) for entry in entries] == [(1, 0, 0), (2, 3, 0.12)]
+
+
+def test_coco_results_of_nothing(tmp_path):
+    assert coco(tmp_path / "r.json", result(boxes=())) == []
+    assert coco(tmp_path / "s.json", names_of=[result().frame.source]) == []
+
+
+def test_csv(tmp_path):
+    write(CsvWriter(tmp_path / "new" / "t.csv"), result("ü,漢"), result("none", boxes=()), frame(3))
+    with open(tmp_path / "new" / "t.csv", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "x2", "y2"]
+    assert rows == [
+        ["in/ü,漢.jpg", "0", "", "1", "dog/wolf", "0.50000", "10.00", "20.00", "30.00", "40.00"],
+        ["in/clip.jpg", "3", "0.120000", "1", "dog/wolf", "0.50000", "10.00", "20.00", "30.00", "40.00"],
+    ]
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    write(CsvWriter(tmp_path / "t.csv"), result("b\udcff"))
+    assert b"in/b\xff.jpg" in (tmp_path / "t.csv").read_bytes()
+    assert coco(tmp_path / "r.json", result("b\udcff"))[0]["file_name"] == "b\udcff.jpg"
+
+
+def test_yolo_text(tmp_path):
+    write(YoloWriter(tmp_path, CLASSES), result(), result("none", boxes=()), frame(3))
+    assert (tmp_path / "labels/a/1.txt").read_text() == "1 0.400000 0.375000 0.400000 0.250000\n"
+    assert (tmp_path / "labels/none.txt").read_text() == ""
+    assert (tmp_path / "labels/clip-000003.txt").exists()
+    assert (tmp_path / "classes.txt").read_text() == "cat\ndog/wolf\n"
+
+
+def test_crops(tmp_path):
+    write(CropWriter(tmp_path), result(boxes=((10, 20, 30, 40), (0, 0, 5, 5))), frame(3))
+    names = sorted(path.relative_to(tmp_path / "crops").as_posix() for path in tmp_path.rglob("*.jpg"))
+    assert names == ["dog_wolf/a/1-1.jpg", "dog_wolf/a/1-2.jpg", "dog_wolf/clip-000003-1.jpg"]
+
+
+def fail(writer, error):
+    def write_and_fail():
+        writer.write(result())
+        raise error
+
+    with pytest.raises(type(error)), writer:
+        write_and_fail()
+
+
+def test_what_is_not_complete_is_called_partial(tmp_path):
+    fail(CsvWriter(tmp_path / "t.csv"), KeyboardInterrupt())
+    fail(CocoWriter(tmp_path / "r.json", (30, 10), []), KeyboardInterrupt())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json.partial", "t.csv.partial"]
+    assert len(json.loads((tmp_path / "r.json.partial").read_text())) == 1
+
+
+def test_bad_input_leaves_nothing(tmp_path):
+    fail(CsvWriter(tmp_path / "t.csv"), BadInput("no such source"))
+    assert list(tmp_path.iterdir()) == []
