@@ -36,13 +36,8 @@ endef
 demo: .venv/installed
 	.venv/bin/detect demo
 
-# Two at a time: half of the time is tracing, which is on one core. In parts, each in processes of its own: TensorFlow and
-# converters keep gigabytes of what was traced and compiled.
 test: .venv/installed-tests
-	$(IN_VENV) -m pytest -q -n 2 $(wildcard tests/test_*.py) tests/ops tests/data tests/layers
-	$(IN_VENV) -m pytest -q -n 2 tests/models tests/weights
-	$(IN_VENV) -m pytest -q -n 2 tests/artefacts tests/inference tests/evaluation tests/training tests/cli
-	$(IN_VENV) -m pytest -q -n 2 tests/formats tests/export
+	$(IN_VENV) tools/run_tests.py
 
 unit: .venv/installed-tests
 	$(IN_VENV) -m pytest -q -n 2 -m "not slow"

@@ -1,21 +1,15 @@
 """How comparisons are made: processes that take turns, and the numbers of a row."""
 
 import sys
-from pathlib import Path
 
 import pytest
-
-TOOLS = Path(__file__).parents[1] / "tools"
-
-
-@pytest.fixture(autouse=True)
-def tools(monkeypatch):
-    monkeypatch.syspath_prepend(str(TOOLS))
+from measuring import speed_page
+from measuring.comparisons import Comparison
+from measuring.summary import summarize
+from measuring.workers import Worker, take_turns
 
 
 def test_a_worker_does_what_it_is_told_until_it_is_left():
-    from measuring.workers import Worker
-
     with Worker(sys.executable, "opencv_ops.py") as worker:
         first, second = worker.do("nms 1 50"), worker.do("nms 2 50")
     assert min(answer["seconds"] for answer in (first, second)) > 0
@@ -24,8 +18,6 @@ def test_a_worker_does_what_it_is_told_until_it_is_left():
 
 
 def test_a_failing_work_is_named_and_a_later_one_still_done():
-    from measuring.workers import Worker
-
     with Worker(sys.executable, "opencv_ops.py") as worker:
         with pytest.raises(RuntimeError, match=r"(?s)opencv_ops\.py, nms one 50: .*ValueError"):
             worker.do("nms one 50")
@@ -33,8 +25,6 @@ def test_a_failing_work_is_named_and_a_later_one_still_done():
 
 
 def test_a_worker_that_cannot_start_says_why():
-    from measuring.workers import Worker
-
     with (
         Worker(sys.executable, "no_such_works.py") as worker,
         pytest.raises(RuntimeError, match=r"No module named measuring\.no_such_works"),
@@ -43,8 +33,6 @@ def test_a_worker_that_cannot_start_says_why():
 
 
 def test_sides_take_turns():
-    from measuring.workers import take_turns
-
     order: list[str] = []
 
     def side(name):
@@ -61,9 +49,6 @@ def test_sides_take_turns():
 
 def row_of(ours, first, second, **options):
     """A row of two other projects, from seconds of two rounds."""
-    from measuring.comparisons import Comparison
-    from measuring.summary import summarize
-
     comparison = Comparison("a row", "what it is", lambda _: [], **options)
     answers = [[{"seconds": value, "memory": 5e6} for value in side] for side in (ours, first, second)]
     return summarize(comparison, ["detect", "slow", "fast"], answers)
@@ -87,8 +72,6 @@ def test_rates_and_limits():
 
 
 def test_a_page_keeps_the_rows_that_are_not_measured_again(tmp_path, monkeypatch):
-    from measuring import speed_page
-
     monkeypatch.setattr(speed_page, "versions", lambda: {"detect": "1"})
     row = row_of([0.1, 0.1], [1, 1], [0.3, 0.3], target=4.0)
     speed_page.write(tmp_path, [row])
