@@ -22,12 +22,9 @@ tf.config.set_logical_device_configuration(
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data beside the checkout; tests that need it are skipped where there is none."""
-    folder = Path(__file__).parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"needs the real data sets in {folder}")
-    return folder
+def fixtures() -> Path:
+    """The folder with parts of public datasets; its README says what they are."""
+    return Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture

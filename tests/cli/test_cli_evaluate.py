@@ -9,8 +9,8 @@ from detect.evaluation.coco_scores import METRICS
 pytestmark = pytest.mark.slow
 
 
-def test_predictions_are_scored_without_pictures(command, shared_data, tmp_path):
-    folder, out = shared_data / "coco_reference", tmp_path / "scores.json"
+def test_predictions_are_scored_without_pictures(command, fixtures, tmp_path):
+    folder, out = fixtures / "coco", tmp_path / "scores.json"
     done = command(
         "evaluate",
         "--predictions", folder / "instances_val2014_fakebbox100_results.json",
@@ -26,8 +26,8 @@ def test_predictions_are_scored_without_pictures(command, shared_data, tmp_path)
     )
 
 
-def test_bad_predictions_are_named(command, shared_data, tmp_path):
-    truth, path = shared_data / "coco_reference" / "instances_val2014_100.json", tmp_path / "results.json"
+def test_bad_predictions_are_named(command, fixtures, tmp_path):
+    truth, path = fixtures / "coco" / "instances_val2014_100.json", tmp_path / "results.json"
     path.write_text('[{"image_id": 42, "category_id": 999, "bbox": [1, 2, 3, 4], "score": 0.5}]')
     done = command("evaluate", "--predictions", path, "--data", truth)
     assert done.code == 2

@@ -47,8 +47,8 @@ def two_boxes() -> Truth:
 
 
 @pytest.mark.parametrize("reference", [False, True])
-def test_reference_of_pycocotools(shared_data, reference):
-    folder = shared_data / "coco_reference"
+def test_reference_of_pycocotools(fixtures, reference):
+    folder = fixtures / "coco"
     truth_path, found_path = (
         folder / "instances_val2014_100.json",
         folder / "instances_val2014_fakebbox100_results.json",

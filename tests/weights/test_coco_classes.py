@@ -5,8 +5,8 @@ import json
 from detect.weights import coco_classes as coco
 
 
-def test_names_and_ids_are_those_of_a_coco_file(shared_data):
-    annotations = json.loads((shared_data / "coco_reference" / "instances_val2014_100.json").read_text())
+def test_names_and_ids_are_those_of_a_coco_file(fixtures):
+    annotations = json.loads((fixtures / "coco" / "instances_val2014_100.json").read_text())
     categories = annotations["categories"]
     assert tuple(category["name"] for category in categories) == coco.NAMES
     assert tuple(category["id"] for category in categories) == coco.IDS

@@ -56,8 +56,8 @@ def test_what_is_missing_is_named(project, text, reason):
         read_darknet(project(text))
 
 
-def test_air_and_bird(shared_data):
-    dataset = read_darknet(shared_data / "airbird" / "x64" / "Release" / "data" / "obj.data")
+def test_air_and_bird(fixtures):
+    dataset = read_darknet(fixtures / "airbird" / "x64" / "Release" / "data" / "obj.data")
     assert {name: (len(part), len(part.boxes)) for name, part in dataset.splits.items()} == {
         "train": (10, 35),
         "val": (10, 35),

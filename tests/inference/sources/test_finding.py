@@ -152,8 +152,8 @@ def test_pictures_in_memory():
     assert len(find_sources(np.zeros((4, 2, 3, 3), np.uint8))) == 4
 
 
-def test_orientation_of_images_in_memory(shared_data):
-    pictures = [Image.open(path) for path in (shared_data / "exif").glob("*_[036].jpg")]
+def test_orientation_of_images_in_memory(fixtures):
+    pictures = [Image.open(path) for path in (fixtures / "exif").glob("*_[036].jpg")]
     images = [frame.image for frame in read_frames(find_sources(pictures), warnings.warn)]
     assert len(images) == 3
     assert len({image.shape for image in images}) == 1
