@@ -1,8 +1,9 @@
-"""Settings: frozen typed objects, owned by the code that reads them, and their ways in and out of JSON.
+"""Settings: frozen typed objects, owned by the code that reads them; reading, writing and changing them.
 
 Every settings class of the project derives from `Settings`. A value comes from the class's default, then from a
-JSON file of an earlier run, then from dotted overrides (`optimizer.learning_rate=0.01`); a name that no class knows
-is an error that gives the nearest known one.
+JSON file of an earlier run, then from dotted overrides (`optimizer.learning_rate=0.01`). An unknown name is an error
+that suggests the nearest known one. The string literal below a field describes it: for the reader of the source, in
+`docs/settings.md` and in the API reference.
 """
 
 import json
@@ -19,10 +20,24 @@ from detect.errors import BadInput, did_you_mean
 class Settings(pydantic.BaseModel):
     """A frozen group of named, typed values. Unknown names are refused, values are checked against their types."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 S = TypeVar("S", bound=Settings)
+
+
+def description(kind: type[Settings], name: str) -> str:
+    """Return what the source says below field `name`; empty where neither `kind` nor a parent describes it.
+
+    A subclass that only changes the default of a field keeps the description of its parent.
+    """
+    for owner in kind.__mro__:
+        field = getattr(owner, "model_fields", {}).get(name)
+        if field and field.description:
+            return field.description
+    return ""
 
 
 def to_json(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pydantic
 import pytest
 
-from detect.config import Settings, build, from_json, override, to_json
+from detect.config import Settings, build, description, from_json, override, to_json
 from detect.errors import BadInput
 
 
@@ -123,3 +123,25 @@ def test_every_wrong_value_is_named_at_once():
 def test_an_unreadable_value_reports_where_it_came_from():
     with pytest.raises(BadInput, match="line 3"):
         override(Outer(), ["nmae=1"], where="line 3")
+
+
+class Described(Settings):
+    rate: float = pydantic.Field(0.1, gt=0)
+    """Images per second,
+    at most."""
+    plain: int = 0
+
+
+class Derived(Described):
+    rate: float = 0.5
+    plain: int = 1
+    """Described here only."""
+
+
+def test_the_string_below_a_field_describes_it_also_where_a_subclass_changes_the_default():
+    assert [description(Described, name).split() for name in ("rate", "plain")] == [
+        ["Images", "per", "second,", "at", "most."],
+        [],
+    ]
+    assert description(Derived, "rate") == description(Described, "rate")
+    assert description(Derived, "plain") == "Described here only."

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from detect.config import description
+from detect.training.settings import TrainingSettings
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -34,6 +37,17 @@ def test_the_table_of_models_has_every_model(writer):
 def test_the_table_of_checkpoints_is_current(writer):
     written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     assert writer.checkpoints_table() in written, "run `make docs`"
+
+
+def test_every_setting_of_a_training_run_is_described(writer):
+    """Groups of settings are described by the docstring of their class."""
+    missing = [
+        f"{prefix}{name}"
+        for prefix, kind in writer.groups(TrainingSettings, "")
+        for name, field in kind.model_fields.items()
+        if not (writer.is_group(field.annotation) or description(kind, name))
+    ]
+    assert not missing, "describe it by a string below the field, see detect/config.py"
 
 
 def test_links_of_the_documents_lead_somewhere():

@@ -7,7 +7,6 @@
 """
 
 import argparse
-import ast
 import inspect
 import math
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from detect.config import Settings
+from detect.config import Settings, description
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by tools/write_documents.py: change the source, then run `make docs`. -->"
@@ -129,7 +128,7 @@ def settings_page() -> str:
                 f"`{prefix}{name}`",
                 type_text(field.annotation),
                 f"`{field_default(field)}`",
-                comments(kind).get(name, ""),
+                " ".join(description(kind, name).split()),
             )
             for name, field in kind.model_fields.items()
             if not is_group(field.annotation)
@@ -138,7 +137,7 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_COLUMNS = ("name", "type", "default", "")
+_COLUMNS = ("name", "type", "default", "description")
 
 
 def groups(kind: type[Settings], prefix: str) -> Iterator[tuple[str, type[Settings]]]:
@@ -166,19 +165,6 @@ def field_default(field: Any) -> str:
         return "required"
     default = field.get_default(call_default_factory=True)
     return "null" if default is None else str(list(default) if isinstance(default, tuple) else default)
-
-
-def comments(kind: type[Settings]) -> dict[str, str]:
-    """What the source says behind each field of a settings class."""
-    lines = inspect.getsource(kind).splitlines()
-    (tree,) = ast.parse("\n".join(lines)).body
-    assert isinstance(tree, ast.ClassDef)
-    fields = [node for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    found = {}
-    for node in fields:
-        _, _, comment = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset or 0 :].partition("#")
-        found[typing.cast(ast.Name, node.target).id] = comment.strip()
-    return found
 
 
 # The models

@@ -37,12 +37,18 @@ MOST_WORKERS = 16  # that are started where the user says nothing
 
 
 class PipelineSettings(Settings):
-    """How samples are made, and with which resources. Only `augmentation` and `max_boxes` change the result."""
+    """How training samples are made, and with which resources.
+
+    Only `augmentation` and `max_boxes` change the samples.
+    """
 
     augmentation: Augmentation = Augmentation()
-    max_boxes: int | None = pydantic.Field(None, ge=1)  # N; None: enough for nearly every sample of the data
-    workers: int | None = pydantic.Field(None, ge=1)  # processes that make samples; None: one a CPU core, 16 at most
-    cache_gigabytes: float | None = pydantic.Field(None, ge=0)  # None: a quarter of the free memory, at most 2
+    max_boxes: int | None = pydantic.Field(None, ge=1)
+    """Most boxes per image (N); null: enough for nearly every sample of the data, at most 500."""
+    workers: int | None = pydantic.Field(None, ge=1)
+    """Processes that make samples; null: one per CPU core, at most 16."""
+    cache_gigabytes: float | None = pydantic.Field(None, ge=0)
+    """Memory for decoded images; null: a quarter of the free memory, at most 2."""
 
     def crew_size(self) -> int:
         """Samples made at a time; 1 needs no process."""

@@ -13,63 +13,99 @@ from detect.data.pipeline import PipelineSettings
 
 
 class OptimizerSettings(Settings):
-    """How gradients become updates."""
+    """How gradients become updates of the weights."""
 
     name: Literal["sgd", "adamw"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)  # at `reference_batch` images a step; scaled in proportion to the batch
+    """Update rule: SGD with Nesterov momentum, or AdamW."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Full learning rate for `reference_batch` images per step; scaled with the actual number of images per step: in
+    proportion for sgd, by the square root for adamw."""
     reference_batch: int = Field(16, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)  # sgd, Nesterov
-    beta_2: float = Field(0.999, gt=0, lt=1)  # adamw
-    weight_decay: float = Field(0.05, ge=0)  # kernels only; in the gradient for sgd, decoupled for adamw
-    clip_norm: float | None = Field(10.0, gt=0)  # of the gradient of the whole batch, all replicas together
+    """Images per step that `learning_rate` is given for."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Momentum of sgd, beta_1 of adamw."""
+    beta_2: float = Field(0.999, gt=0, lt=1)
+    """Decay of the second moment of adamw."""
+    weight_decay: float = Field(0.05, ge=0)
+    """Weight decay, of kernels only: part of the gradient for sgd, decoupled for adamw."""
+    clip_norm: float | None = Field(10.0, gt=0)
+    """Largest norm of the gradient of the whole batch, all replicas together; null: no clipping."""
 
 
 class ScheduleSettings(Settings):
-    """The learning rate over the run: a rising start, a cosine, a constant end. Shares are of the whole run."""
+    """The learning rate over a run: a warm-up, a cosine, a constant end. Shares are of the whole run."""
 
-    warmup: float = Field(0.03, ge=0, lt=1)  # share spent rising to the full rate
-    warmup_power: float = Field(1.0, gt=0)  # 1 is linear, 2 quadratic
-    final: float = Field(0.02, ge=0, le=1)  # the last rate, as a share of the full one
-    hold: float = Field(0.0, ge=0, lt=1)  # last share of the run, spent at the last rate
-    closing: float = Field(0.15, ge=0, le=1)  # last share of the run: no mosaic or mix-up
+    warmup: float = Field(0.03, ge=0, lt=1)
+    """Share of the run in which the learning rate rises to its full value."""
+    warmup_power: float = Field(1.0, gt=0)
+    """Shape of the warm-up: 1 is linear, 2 quadratic."""
+    final: float = Field(0.02, ge=0, le=1)
+    """Last learning rate, as a share of the full one."""
+    hold: float = Field(0.0, ge=0, lt=1)
+    """Share of the run, at its end, that is trained at the last learning rate."""
+    closing: float = Field(0.15, ge=0, le=1)
+    """Share of the run, at its end, that is the closing phase: only flips and colour changes, no mosaic or mix-up."""
 
 
 class AverageSettings(Settings):
-    """The exponential moving average of all weights, which is what is scored and saved."""
+    """The exponential moving average of all weights; the averaged weights are scored and saved."""
 
-    decay: float = Field(0.9998, ge=0, lt=1)  # reached step by step, see `schedule.average_decay`
+    decay: float = Field(0.9998, ge=0, lt=1)
+    """Decay per step; at most (1 + step) / (10 + step), so that a short run is averaged over its last part too."""
 
 
-MOST_VALIDATIONS = 30  # of a run whose settings name no number
+MOST_VALIDATIONS = 30  # where the settings give no number
 
 
 class TrainingSettings(Settings):
     """One training run."""
 
     data: str
+    """Dataset: a YAML or JSON file, or the folder of a dataset."""
     model: str = "yolox-micro"
-    architecture: dict[str, Any] = {}  # settings of the model that differ from its row
-    name: str | None = None  # of the run folder; chosen from the model's name when not given
-    runs: str = "runs"  # the folder that holds run folders
+    """Name of the model; `detect models` lists them."""
+    architecture: dict[str, Any] = {}
+    """Settings of the model that differ from its defaults."""
+    name: str | None = None
+    """Name of the run folder; null: the name of the model, with a number if it is taken."""
+    runs: str = "runs"
+    """Folder that run folders are created in."""
     recipe: Literal["default", "paper"] = "default"
+    """Defaults of the other settings: those listed here, or the settings of the model's authors."""
 
-    image_size: int | None = Field(None, gt=0)  # pixels, side of the square; the model's own when not given
-    sizes: tuple[int, ...] = ()  # multi-scale: sides to choose from, one for every ten steps
-    batch_size: int = Field(16, gt=0)  # images a replica and forward pass
-    accumulate: int = Field(1, gt=0)  # forward passes whose gradients make one update
+    image_size: int | None = Field(None, gt=0)
+    """Side of the square images, pixels; null: the model's own."""
+    sizes: tuple[int, ...] = ()
+    """Multi-scale training: sides to draw from, one for every ten batches; empty: `image_size` only."""
+    batch_size: int = Field(16, gt=0)
+    """Images per device and forward pass."""
+    accumulate: int = Field(1, gt=0)
+    """Forward passes per update; their gradients are averaged."""
     epochs: float | None = Field(None, gt=0)
-    max_time: float | None = Field(None, gt=0)  # seconds for the whole run, evaluation included
+    """Passes over the training images; null: 100, or as many as `max_time` allows."""
+    max_time: float | None = Field(None, gt=0)
+    """Time limit of the whole run with its evaluation, seconds; replaces `epochs`."""
     seed: int = 0
+    """Seed of all random choices: initial weights, order of the images, augmentation, sampling."""
 
-    weights: str = "auto"  # "auto", "imagenet", "none", a run or model folder, a published checkpoint or its file
-    freeze: tuple[str, ...] = ()  # starts of the names of layers to hold fixed, such as backbone.stem
+    weights: str = "auto"
+    """Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint or its file."""
+    freeze: tuple[str, ...] = ()
+    """Layers that are not trained, by their paths in the model, such as `backbone.stem`."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the computation; weights are float32 either way."""
     strategy: Literal["auto", "one", "mirrored", "workers"] = "auto"
+    """Devices: one; all GPUs of this machine (mirrored); several machines, named by TF_CONFIG (workers); or all that
+    there are (auto)."""
 
-    validations: int | None = Field(None, ge=1)  # evenly over the run; by default 30, and no more than one an epoch
-    checkpoint_seconds: float = Field(600.0, ge=0)  # a checkpoint is written between validations after so long
-    patience: int | None = Field(None, gt=0)  # stop after so many validations without a better AP
-    max_lost: float = Field(0.1, ge=0, le=1)  # largest share of images or boxes that reading may lose
+    validations: int | None = Field(None, ge=1)
+    """Number of validations, evenly spread over the run; null: 30, but at most one per epoch."""
+    checkpoint_seconds: float = Field(600.0, ge=0)
+    """Longest time between two checkpoints, seconds; every validation writes one too."""
+    patience: int | None = Field(None, gt=0)
+    """Number of validations without a better AP after which the run stops; null: never."""
+    max_lost: float = Field(0.1, ge=0, le=1)
+    """Largest share of the images, or of the boxes, that may be unusable."""
 
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -27,26 +27,38 @@ Range = Annotated[tuple[float, float], pydantic.AfterValidator(_ascending)]
 
 
 class Augmentation(Settings):
-    """What may happen to a picture in training.
+    """Random changes to the images of training samples.
 
-    The defaults suit small data sets trained from random weights as well as COCO. There is no rotation in them, since
-    upright boxes around turned objects are too large. The numbers of the YOLOX paper are scale (0.1, 2), rotation 10,
-    shear 2, mosaic 1 and mix-up 1.
+    The defaults suit small datasets trained from random weights as well as COCO. They do not rotate: the upright box
+    around a rotated object is too large. The YOLOX paper has scale (0.1, 2), rotation 10, shear 2, mosaic 1, mix-up 1.
     """
 
     flip_horizontal: Probability = 0.5
+    """Probability of a horizontal flip."""
     flip_vertical: Probability = 0.0
-    scale: Range = (0.5, 1.5)  # times the scale at which the picture fits
-    translate: Probability = 0.1  # largest shift, share of the side of the output
-    rotate_degrees: float = pydantic.Field(0.0, ge=0, le=180)  # largest angle, either way
+    """Probability of a vertical flip."""
+    scale: Range = (0.5, 1.5)
+    """Smallest and largest zoom; 1 is the scale at which the image fits."""
+    translate: Probability = 0.1
+    """Largest shift, as a share of the side of the sample."""
+    rotate_degrees: float = pydantic.Field(0.0, ge=0, le=180)
+    """Largest rotation in either direction, degrees."""
     shear_degrees: float = pydantic.Field(0.0, ge=0, le=60)
-    hue: int = pydantic.Field(5, ge=0, le=MOST_HUE)  # largest shift, steps of 2 degrees
-    saturation: int = pydantic.Field(30, ge=0, le=255)  # largest shift of 255 levels
+    """Largest shear in either direction, degrees."""
+    hue: int = pydantic.Field(5, ge=0, le=MOST_HUE)
+    """Largest change of hue, in steps of 2 degrees."""
+    saturation: int = pydantic.Field(30, ge=0, le=255)
+    """Largest change of saturation, in levels of 0 to 255."""
     value: int = pydantic.Field(30, ge=0, le=255)
+    """Largest change of brightness (HSV value), in levels of 0 to 255."""
     mosaic: Probability = 0.8
+    """Probability that a sample is a mosaic of four images."""
     mixup: Probability = 0.0
+    """Probability that another image is mixed into a sample."""
     mixup_scale: Range = (0.5, 1.5)
-    transform: str | None = None  # file with a serialised albumentations transform, applied before everything else
+    """Smallest and largest zoom of the image that is mixed in."""
+    transform: str | None = None
+    """File with a serialized albumentations transform, applied before everything else."""
 
     def largest_scale(self) -> float:
         """The largest factor, times the fitting scale, at which a sample may show a picture."""
