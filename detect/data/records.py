@@ -6,7 +6,7 @@ a `Record` is made when one is asked for.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,38 +26,6 @@ class Record:
     labels: np.ndarray  # int32 [n]
     ignore: np.ndarray  # bool [n], crowd or difficult
     areas: np.ndarray  # float64 [n], square pixels: the annotated (mask) area where the file gives one, else the box's
-
-
-@dataclass
-class RecordsBuilder:
-    """Collects records one by one; `build` packs them."""
-
-    _paths: Texts = field(default_factory=Texts)
-    _images: list[tuple[int, int, int, int]] = field(default_factory=list)  # id, width, height, number of boxes
-    _boxes: list[np.ndarray] = field(default_factory=list)
-
-    def append(self, record: Record) -> None:
-        count = len(record.boxes)
-        self._paths.append(str(record.image_path))
-        self._images.append((record.image_id, record.width, record.height, count))
-        if count:
-            columns = [record.boxes, record.labels[:, None], record.ignore[:, None], record.areas[:, None]]
-            self._boxes.append(np.concatenate(columns, axis=1).astype(np.float64))
-
-    def build(self) -> "Records":
-        images = np.array(self._images, np.int64).reshape(-1, 4)
-        boxes = np.concatenate([np.zeros((0, 7)), *self._boxes])
-        return Records(
-            folder="",
-            paths=self._paths,
-            image_ids=images[:, 0].copy(),
-            sizes=images[:, 1:3].astype(np.int32),
-            box_ends=np.cumsum(images[:, 3]),
-            boxes=boxes[:, :4].astype(np.float32),
-            labels=boxes[:, 4].astype(np.int32),
-            ignore=boxes[:, 5].astype(bool),
-            areas=boxes[:, 6].copy(),
-        )
 
 
 @dataclass(frozen=True)

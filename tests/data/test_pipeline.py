@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from records_of import records_of
 
 from detect.data.batches import processes
 from detect.data.batches.making import Threads
@@ -12,7 +13,7 @@ from detect.data.batches.processes import Processes
 from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
 from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import Fit, letterbox, place
-from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.records import Record, Records
 from detect.data.samples import shared
 from detect.data.samples.augmentation import Augmentation
 from detect.errors import BadInput, RunFailure
@@ -27,15 +28,15 @@ def records(tmp_path) -> Records:
 
 def write_records(folder, wider: tuple[int, ...] = (0, 0, 0, 0, 0)) -> Records:
     """Five pictures of 60 x 40 pixels with 0 to 4 boxes; some may be wider."""
-    rng, builder = np.random.default_rng(0), RecordsBuilder()
+    rng, images = np.random.default_rng(0), []
     for number, extra in enumerate(wider):
         path = folder / f"{number}.png"
         cv2.imwrite(str(path), rng.integers(0, 256, (40, 60 + extra, 3)).astype(np.uint8))
         corners = rng.uniform((0, 0), (30, 20), (number, 2))
         boxes = np.concatenate([corners, corners + np.array([25, 15])], axis=1).astype(np.float32)
         labels = np.full(number, number, np.int32)
-        builder.append(Record(path, number + 1, 60 + extra, 40, boxes, labels, labels == 4, np.full(number, 375.0)))
-    return builder.build()
+        images.append(Record(path, number + 1, 60 + extra, 40, boxes, labels, labels == 4, np.full(number, 375.0)))
+    return records_of(images)
 
 
 def take(batches, count: int) -> list:

@@ -2,22 +2,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from records_of import records_of
 
-from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.records import Record, Records
 
 
 @pytest.fixture
 def records() -> Records:
     """Four images with 2, 0, 1 and 3 boxes, which are numbered by their labels."""
-    builder, label = RecordsBuilder(), 0
+    images, label = [], 0
     for number, count in enumerate((2, 0, 1, 3)):
         labels = np.arange(label, label + count, dtype=np.int32)
         boxes = np.stack([labels, labels, labels + 5, labels + 7], axis=1).astype(np.float32)
         areas = labels.astype(np.float64) * 2
         record = Record(Path(f"folder/{number}.jpg"), 10 + number, 64, 48, boxes, labels, labels % 2 == 1, areas)
-        builder.append(record)
+        images.append(record)
         label += count
-    return builder.build()
+    return records_of(images)
 
 
 def test_records_are_what_was_put_in(records):

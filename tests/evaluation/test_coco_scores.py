@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from records_of import records_of
 
-from detect.data.records import Record, RecordsBuilder
+from detect.data.records import Record
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import METRICS, score
 from detect.evaluation.detections import from_entries, read_detections
@@ -184,20 +185,13 @@ def test_results_file_must_be_a_list(tmp_path):
         read_detections(path)
 
 
-def records_of(*records: Record):
-    builder = RecordsBuilder()
-    for record in records:
-        builder.append(record)
-    return builder.build()
-
-
 def test_truth_from_records():
     boxes = np.array([[10, 10, 30, 30], [5, 6, 8, 16]], np.float32)
     first = Record(Path("a.jpg"), 11, 100, 80, boxes, np.array([1, 0], np.int32), np.array([False, True]),
                    np.array([123.5, 30.0]))  # fmt: skip
     empty = Record(Path("b.jpg"), 4, 9, 9, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool),
                    np.zeros(0))  # fmt: skip
-    truth = truth_from_records(records_of(empty, first), ("cat", "dog"), (9, 3))
+    truth = truth_from_records(records_of([empty, first]), ("cat", "dog"), (9, 3))
     assert truth.image_ids.tolist() == [4, 11]
     assert truth.category_ids.tolist() == [3, 9]
     assert truth.names == ("dog", "cat")

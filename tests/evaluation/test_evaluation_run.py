@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from records_of import records_of
 
 from detect.data.pixels.resizing import Fit, letterbox
-from detect.data.records import Record, RecordsBuilder
+from detect.data.records import Record
 from detect.errors import BadInput
 from detect.evaluation.detections import joined
 from detect.evaluation.evaluation_run import evaluate_predictions, find, match_classes, score_batches
@@ -22,7 +23,7 @@ CLASSES, CATEGORY_IDS = ("cat", "dog"), (3, 9)
 @pytest.fixture
 def records(tmp_path):
     """Five images, the position of each written in grey in its top-left corner; two boxes in each but the last."""
-    builder, rng = RecordsBuilder(), np.random.default_rng(0)
+    images, rng = [], np.random.default_rng(0)
     for position, (width, height) in enumerate(SIZES):
         path = tmp_path / f"{position}.png"
         cv2.imwrite(str(path), np.full((height, width, 3), 10 * position, np.uint8))
@@ -31,8 +32,8 @@ def records(tmp_path):
         boxes = boxes[: 0 if position == 4 else 2]
         labels = np.array([0, 1], np.int32)[: len(boxes)]
         areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
-        builder.append(Record(path, 100 + position, width, height, boxes, labels, np.zeros(len(boxes), bool), areas))
-    return builder.build()
+        images.append(Record(path, 100 + position, width, height, boxes, labels, np.zeros(len(boxes), bool), areas))
+    return records_of(images)
 
 
 def on_rectangles(height, width):

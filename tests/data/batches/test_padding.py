@@ -1,7 +1,8 @@
 import numpy as np
+from records_of import records_of
 
 from detect.data.batches.padding import MOST_BOXES, Overflow, enough_boxes, pad
-from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.records import Record, Records
 from detect.data.samples.augmentation import Augmentation
 from detect.structures import Example
 
@@ -12,11 +13,11 @@ def example(count: int, ignored: int = 0) -> Example:
 
 
 def records(*counts: int) -> Records:
-    builder = RecordsBuilder()
+    images = []
     for number, count in enumerate(counts):
         columns = np.zeros((count, 4), np.float32), np.zeros(count, np.int32), np.zeros(count, bool), np.zeros(count)
-        builder.append(Record(f"{number}.png", number, 10, 10, *columns))
-    return builder.build()
+        images.append(Record(f"{number}.png", number, 10, 10, *columns))
+    return records_of(images)
 
 
 def test_padding_by_hand():

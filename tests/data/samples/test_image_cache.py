@@ -2,10 +2,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from records_of import records_of
 
 from detect.data.pixels.images import read_halved, read_image
 from detect.data.pixels.warping import halve
-from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.records import Record, Records
 from detect.data.samples.image_cache import Pictures, default_budget
 from detect.errors import BadInput
 from detect.structures import Example
@@ -14,14 +15,14 @@ from detect.structures import Example
 @pytest.fixture
 def records(tmp_path) -> Records:
     """Three pictures: 100 x 80, 400 x 300 and 801 x 600 pixels."""
-    rng, builder = np.random.default_rng(0), RecordsBuilder()
+    rng, images = np.random.default_rng(0), []
     for number, (width, height) in enumerate([(100, 80), (400, 300), (801, 600)]):
         path = tmp_path / f"{number}.png"
         cv2.imwrite(str(path), rng.integers(0, 256, (height, width, 3)).astype(np.uint8))
         boxes = np.array([[8, 16, 40, 64]], np.float32)
         columns = np.array([number], np.int32), np.array([False]), np.array([1.0])
-        builder.append(Record(path, number + 1, width, height, boxes, *columns))
-    return builder.build()
+        images.append(Record(path, number + 1, width, height, boxes, *columns))
+    return records_of(images)
 
 
 def example(pictures: Pictures, index: int) -> Example:
@@ -60,13 +61,11 @@ def test_kept_or_not_the_examples_are_the_same(records):
 
 def test_beside_those_that_came_last_the_first_ones_stay(tmp_path):
     """400 pictures of 30,000 bytes; the last 160 take 4.8 MB, and 40 more fit into the budget."""
-    builder = RecordsBuilder()
     path = tmp_path / "same.png"
     cv2.imwrite(str(path), np.zeros((100, 100, 3), np.uint8))
     nothing = np.zeros((0, 4)), *(np.zeros(0, kind) for kind in (int, bool, float))
-    for number in range(400):
-        builder.append(Record(path, number, 100, 100, *nothing))
-    pictures = Pictures(builder.build(), 100, 1.0, budget=200 * 30_000)
+    records = records_of(Record(path, number, 100, 100, *nothing) for number in range(400))
+    pictures = Pictures(records, 100, 1.0, budget=200 * 30_000)
     for index in range(400):
         example(pictures, index)
     path.unlink()

@@ -1,9 +1,10 @@
 import cv2
 import numpy as np
 import pytest
+from records_of import records_of
 
 from detect.data.pixels.warping import blank
-from detect.data.records import Record, Records, RecordsBuilder
+from detect.data.records import Record, Records
 from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.image_cache import Pictures
 from detect.data.samples.sample_stream import Samples, side_of_batch
@@ -12,14 +13,14 @@ from detect.data.samples.sample_stream import Samples, side_of_batch
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Records:
     """Seven pictures of random colour, each with one box."""
-    folder, builder = tmp_path_factory.mktemp("samples"), RecordsBuilder()
+    folder, images = tmp_path_factory.mktemp("samples"), []
     rng = np.random.default_rng(0)
     for number in range(7):
         path = folder / f"{number}.png"
         cv2.imwrite(str(path), np.full((24, 32, 3), rng.integers(0, 256, 3), np.uint8))
         boxes = np.array([[4, 4, 28, 20]], np.float32)
-        builder.append(Record(path, number, 32, 24, boxes, np.array([number]), np.array([False]), np.array([1.0])))
-    return builder.build()
+        images.append(Record(path, number, 32, 24, boxes, np.array([number]), np.array([False]), np.array([1.0])))
+    return records_of(images)
 
 
 def samples(records: Records, seed: int = 0, **changes) -> Samples:
