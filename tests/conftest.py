@@ -4,14 +4,16 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
-from detect.weights.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # so that one broken import does not stop every test
+    from detect.weights.checkpoint import Checkpoint
 
 # Two logical devices stand for two GPUs in tests of distribution. This must come before TensorFlow's first operation.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
@@ -58,7 +60,7 @@ def recorded_state() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
 class Published(NamedTuple):
     """A checkpoint that stands for a published one."""
 
-    checkpoint: Checkpoint
+    checkpoint: "Checkpoint"
     file: Path  # a copy, not where downloads are kept
     cache: Path  # the folder of downloads, empty
     state: dict[str, np.ndarray]  # the tensors in the file

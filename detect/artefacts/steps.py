@@ -2,10 +2,10 @@
 before suppression."""
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from detect.models.detector import Detector
 from detect.ops.compiling import tracing_for_export
+from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
 from detect.structures import Candidates
 
 

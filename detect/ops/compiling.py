@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+from detect.ops.tensorflow_internals import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from detect import models
 from detect.data.pixels.resizing import Fit
@@ -27,6 +26,7 @@ from detect.layers.bifpn import Cell, Node
 from detect.layers.efficientnet import LITE_MEAN, MEAN, EfficientNet, InvertedBottleneck
 from detect.layers.same_convolution import SameConvolution, SeparableConvolution
 from detect.models.efficientdet import EfficientDet, Head
+from detect.ops.tensorflow_internals import TrackableObjectGraph
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.tensors import Target

@@ -16,7 +16,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from detect.artefacts.export_card import Canvas
 from detect.artefacts.job import Job
@@ -24,6 +23,7 @@ from detect.formats.savedmodel.encoded_images import read_pictures
 from detect.formats.savedmodel.reader import VERSION, signature_name
 from detect.models.card import least_scores
 from detect.ops.compiling import tracing_for_export
+from detect.ops.tensorflow_internals import SavedModel
 
 TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
 

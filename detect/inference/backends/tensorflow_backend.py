@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from detect.models.detector import Detector
 from detect.models.predict_step import predict_step
+from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
 from detect.structures import Detections
 
 # Images a step. On 2 cores, YOLOX-micro at 320 px takes 22.1, 17.1, 13.5 and 12.3 ms an image at 1, 2, 4 and 8 images;

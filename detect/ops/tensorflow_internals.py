@@ -1,0 +1,27 @@
+"""What the package uses of TensorFlow beyond its public API: why, and what could replace it.
+
+No other file imports from `tensorflow.core` or `tensorflow.python`, whose names may change with any release.
+"""
+
+# Edits `saved_model.pb` after it was written. The public API saves and loads it, but does not give access to its nodes.
+# Not needed once `tf.saved_model.SaveOptions` can leave out the names of custom gradients.
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+# Maps the keys of an object-based checkpoint to the names of its variables; `tf.train.load_checkpoint` has only keys.
+# Replaceable by importing name-based checkpoints alone, or by a class compiled from TensorFlow's .proto file.
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+# Turns the variables of a concrete function into constants, for converters and for oneDNN. The public
+# `tf.compat.v1.graph_util.convert_variables_to_constants` needs a session. Replaceable by saving a SavedModel, where a
+# converter reads one.
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+# Tells whether XLA compiles the graph that is being traced. Not needed where all callers pass this as an argument.
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+__all__ = [
+    "GraphOrParentsInXlaContext",
+    "SavedModel",
+    "TrackableObjectGraph",
+    "convert_variables_to_constants_v2",
+]
