@@ -1,17 +1,17 @@
-# make demo    the main job on a small synthetic dataset, from generating it to an annotated video
-# make test    the tests
-# make unit    the quick ones of them
+# make demo    the main job on a small synthetic dataset, from drawing it to an annotated video
+# make test    all tests but the slowest ones
+# make unit    the quick tests only
 # make lint    style and types
-# make parity  our models beside torchvision's own, with the same weights on the same pictures
-# make exports every export of trained models of every family; takes half an hour (ONLY=yolox: of one)
-# make bench   our speed beside that of other projects; installs them, and takes an hour
-# make docs    write the generated pages of docs/ again
-# make clean   remove what these made; runs/ stays
+# make parity  compare our models with torchvision's own, with the same weights on the same images
+# make exports export trained models of all families in all formats; takes half an hour (ONLY=yolox: one family)
+# make bench   compare our speed with other projects, which it installs; takes an hour
+# make docs    write the generated pages of docs/, and build the documentation site in site/
+# make clean   remove what the above created, except runs/
 #
-# Each creates .venv first where it is missing; parity creates .venv-parity, which has PyTorch in it, too.
-# Another interpreter: make demo PYTHON=/path/to/python
+# Each target first creates .venv if it is missing; parity creates .venv-parity, which also contains PyTorch.
+# To use another interpreter: make demo PYTHON=/path/to/python
 
-# The first Python of a supported version that can make virtual environments.
+# The first Python of a supported version that can create virtual environments.
 SUITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$python -c "$(SUITS)" 2>/dev/null && echo $$python && break; done)
@@ -19,14 +19,15 @@ IN_VENV := .venv/bin/python
 IN_PARITY := .venv-parity/bin/python
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 INSTALL := $(IN_VENV) $(PIP_INSTALL)
-# On Linux a plain torch brings gigabytes of CUDA, which is not used here. Where pip knows a place with PyTorch's CPU
-# builds (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), it prefers these, 2.13.0+cpu. Torchvision has to be of the same release.
+# On Linux a plain torch installs gigabytes of CUDA libraries, which are not used here. If pip is given a source of
+# PyTorch's CPU builds (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL), it prefers those (2.13.0+cpu). The versions of torch and
+# torchvision belong together.
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 
 define CHECK_PYTHON
 @"$(or $(PYTHON),false)" -c "$(SUITS)" 2>/dev/null || { \
-		echo "Needs Python 3.10, 3.11, 3.12 or 3.13 with the venv module, found: $$(python3 --version 2>&1)." >&2; \
+		echo "Expected Python 3.10, 3.11, 3.12 or 3.13 with the venv module, found: $$(python3 --version 2>&1)." >&2; \
 		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=/path/to/python" >&2; \
 		exit 2; }
 endef
@@ -56,13 +57,14 @@ exports: .venv/installed-tests
 bench: .venv/installed
 	$(IN_VENV) tools/measure_speed.py
 
-docs: .venv/installed
+docs: .venv/installed-docs
 	$(IN_VENV) tools/write_documents.py
+	$(IN_VENV) tools/build_site.py
 
 clean:
-	rm -rf .venv .venv-parity .venv-peers demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-parity .venv-peers demo site .pytest_cache .mypy_cache .ruff_cache
 
-# The stamps live in .venv, so that removing it is enough to start afresh.
+# The stamps are in .venv, so removing it is enough to start from scratch.
 .venv/installed: pyproject.toml tools/choose_opencv.py
 	$(CHECK_PYTHON)
 	"$(PYTHON)" -m venv .venv
@@ -75,7 +77,11 @@ clean:
 	$(INSTALL) --editable ".[test]"
 	@touch $@
 
-# Without torchvision's requirements: it would bring another torch, if it could not find the one that is there.
+.venv/installed-docs: .venv/installed
+	$(INSTALL) --editable ".[docs]"
+	@touch $@
+
+# Torchvision without its requirements: pip might replace the torch that is installed by another one.
 .venv-parity/installed: pyproject.toml tools/choose_opencv.py
 	$(CHECK_PYTHON)
 	"$(PYTHON)" -m venv .venv-parity

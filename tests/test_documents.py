@@ -1,8 +1,10 @@
-"""The generated pages of docs/ say what the code does, and the README names nothing that is not there."""
+"""The generated pages of docs/ are up to date, and no document names a command, setting or file that does not exist."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,32 +12,42 @@ from detect.config import description
 from detect.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "datasets" / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [("cli.md", "command_line_page"), ("settings.md", "settings_page"), ("reference/index.md", "reference_page")]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture(scope="module")
 def writer():
-    spec = importlib.util.spec_from_file_location("write_documents", ROOT / "tools" / "write_documents.py")
+    return load_tool("write_documents")
+
+
+def load_tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-@pytest.mark.parametrize(("name", "page"), [("cli.md", "command_line_page"), ("settings.md", "settings_page")])
+@pytest.mark.parametrize(("name", "page"), PAGES)
 def test_a_generated_page_is_current(writer, name, page):
-    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    written = (DOCS / name).read_text(encoding="utf-8")
     assert written == getattr(writer, page)(), "run `make docs`"
 
 
 def test_the_table_of_models_has_every_model(writer):
     """Without their sizes: making all models takes a minute."""
-    written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    written = (DOCS / "models.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `([\w-]+)` \|", written, re.MULTILINE)
     assert listed == [name for names in writer.by_module().values() for name in names], "run `make docs`"
 
 
 def test_the_table_of_checkpoints_is_current(writer):
-    written = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    written = (DOCS / "models.md").read_text(encoding="utf-8")
     assert writer.checkpoints_table() in written, "run `make docs`"
 
 
@@ -50,20 +62,55 @@ def test_every_setting_of_a_training_run_is_described(writer):
     assert not missing, "describe it by a string below the field, see detect/config.py"
 
 
-def test_links_of_the_documents_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_links_of_a_document_lead_somewhere(page):
+    """Links between the pages of docs/, with their anchors, are also checked when the site is built."""
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"links to {target}, which does not exist"
+        leaves = DOCS in page.parents and DOCS not in (page.parent / target).resolve().parents
+        assert not leaves, f"links to {target}, which is not part of the site"
 
 
-def test_options_in_the_readme_exist(writer):
+def test_every_page_of_docs_is_in_the_navigation_of_the_site():
+    navigation = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+    left_out = [path for path in DOCS.rglob("*.md") if f'"{path.relative_to(DOCS).as_posix()}"' not in navigation]
+    assert not left_out, "add these to zensical.toml"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_options_in_a_document_exist(writer, page):
     known = set(re.findall(r"--[a-z][a-z-]+", writer.command_line_page()))
-    for line in re.findall(r"^\s*detect .*$", README, re.MULTILINE):
-        for option in re.findall(r"--[a-z][a-z-]+", line):
-            assert option in known, f"README.md: {line.strip()!r} uses {option}, which no command has"
+    for line in re.findall(r"^\s*detect .*$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        for option in re.findall(r"--[a-z][a-z0-9-]+", line):
+            assert option in known, f"{line.strip()!r} uses {option}, which no command has"
 
 
-def test_settings_in_the_readme_exist(writer):
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_settings_in_a_document_exist(writer, page):
     known = set(re.findall(r"^\| `([\w.]+)` \|", writer.settings_page(), re.MULTILINE))
-    for name in re.findall(r"--set '?\"?([a-z_.0-9]+)=", README):
-        assert name in known or name.startswith("architecture."), f"README.md sets {name}, which is no setting"
+    for name in re.findall(r"--set '?\"?([a-z_.0-9]+)=", page.read_text(encoding="utf-8")):
+        assert name in known or name.startswith("architecture."), f"sets {name}, which is not a setting"
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
+def test_python_in_a_document_can_be_compiled_and_finds_what_it_imports(page):
+    for program in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for statement in ast.parse(program).body:
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                exec(compile(ast.Module([statement], []), name_of(page), "exec"), {})
+
+
+def test_the_site_may_not_link_to_what_does_not_exist_or_load_from_another_server(tmp_path):
+    page = tmp_path / "guides" / "data.html"
+    page.parent.mkdir()
+    page.write_text(
+        '<a href="../index.html#top">here</a> <a href="https://example.com">out</a> <a href="#below">below</a>'
+        '<img src="data:image/png;base64,AA=="> <a href="/guides/data.html">here</a> <a href="mailto:a@b.org">mail</a>'
+        '<a href="none.html">gone</a> <img src="../gone%20too.png"> <script src="https://example.com/a.js"></script>'
+    )
+    (tmp_path / "index.html").touch()
+    assert list(load_tool("build_site").faults_of(page, tmp_path)) == [
+        "guides/data.html links to none.html, which does not exist",
+        "guides/data.html links to ../gone%20too.png, which does not exist",
+        "guides/data.html loads https://example.com/a.js from another server",
+    ]

@@ -1,14 +1,15 @@
-"""Write the generated pages of docs/: the command line, the settings, the models.
+"""Write the generated pages of docs/: command line, settings, models, public functions.
 
     python tools/write_documents.py            write them
-    python tools/write_documents.py --check    exit with 1 where one is not what would be written
+    python tools/write_documents.py --check    write nothing; exit with 1 if a page is not up to date
 
-`make docs` runs it. A test compares the pages that are quick to make; the sizes of the models are not among these.
+`make docs` runs it. A test compares the pages that take little time to make, which leaves out the sizes of the models.
 """
 
 import argparse
 import inspect
 import math
+import re
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -23,22 +24,27 @@ EXIT_CODES = (
     "Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 interrupted.\n"
     "Every command takes `--help`, and `--debug` for the traceback of an error."
 )
-CLASSES = 80  # those of COCO, for the sizes of the models
+CLASSES = 80  # as in COCO, for the sizes of the models
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    parser.add_argument("--check", action="store_true", help="compare the pages instead of writing them")
     check = parser.parse_args().check
-    pages = {"cli.md": command_line_page, "settings.md": settings_page, "models.md": models_page}
+    pages = {
+        "cli.md": command_line_page,
+        "settings.md": settings_page,
+        "models.md": models_page,
+        "reference/index.md": reference_page,
+    }
     stale = [name for name, page in pages.items() if not update(DOCS / name, page(), check)]
     if stale:
-        print(f"Not current: {', '.join(stale)}. Run `make docs`.")
+        print(f"Not up to date: {', '.join(stale)}. Run `make docs`.")
     return int(bool(stale))
 
 
 def update(path: Path, text: str, check: bool) -> bool:
-    """Whether the file holds `text`; unless only checking, afterwards it does."""
+    """Write `text` to the file, or with `check` return whether it is the file's content."""
     if check:
         return path.is_file() and path.read_text(encoding="utf-8") == text
     path.parent.mkdir(exist_ok=True)
@@ -47,7 +53,7 @@ def update(path: Path, text: str, check: bool) -> bool:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
@@ -56,7 +62,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def command_line_page() -> str:
-    """Every command with its arguments and options."""
+    """Return the page with every command, its arguments and its options."""
     from typer.main import get_command
 
     from detect.cli.main import app
@@ -67,12 +73,12 @@ def command_line_page() -> str:
         parts += [f"## {words}", inspect.cleandoc(command.help or ""), f"```\n{usage(words, command)}\n```"]
         rows = [(name_of(parameter), default_of(parameter), parameter.help or "") for parameter in shown(command)]
         if rows:
-            parts.append(table(("", "default", ""), rows))
+            parts.append(table(("option", "default", "description"), rows))
     return "\n\n".join(parts) + "\n"
 
 
 def commands(group: Any, words: str) -> Iterator[tuple[str, Any]]:
-    """The full words of every command below `group`, and the command."""
+    """Yield every command below `group` with its full name."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{words} {name}")
@@ -86,7 +92,7 @@ def usage(words: str, command: Any) -> str:
 
 
 def shown(command: Any) -> list[Any]:
-    """The parameters that the user meets, arguments first."""
+    """Return the parameters that a user can give, arguments first."""
     return sorted((one for one in command.params if one.name != "help"), key=lambda one: not is_argument(one))
 
 
@@ -112,16 +118,17 @@ def default_of(parameter: Any) -> str:
 # The settings
 
 
+SETTINGS_INTRODUCTION = """\
+Each setting can be given to `detect train` as `--set NAME=VALUE`, where the value is read as YAML. A run writes all
+of its settings to `config.json`. Settings of the model itself start with `architecture.`; `detect models NAME` lists
+them."""
+
+
 def settings_page() -> str:
-    """Every setting of a training run by its dotted name."""
+    """Return the page with every setting of a training run by its dotted name."""
     from detect.training.settings import TrainingSettings
 
-    parts = [
-        NOTICE,
-        "# Settings of a training run",
-        "Each can be given as `--set name=value`; values are read as YAML. `config.json` of a run folder holds all.\n"
-        "A model's own settings go under `architecture.`; `detect models NAME` lists them.",
-    ]
+    parts = [NOTICE, "# Settings of a training run", SETTINGS_INTRODUCTION]
     for prefix, kind in groups(TrainingSettings, ""):
         rows = [
             (
@@ -137,11 +144,11 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_COLUMNS = ("name", "type", "default", "description")
+_COLUMNS = ("setting", "type", "default", "description")
 
 
 def groups(kind: type[Settings], prefix: str) -> Iterator[tuple[str, type[Settings]]]:
-    """`kind` and every settings class within it, with the start of its dotted names."""
+    """Yield `kind` and every settings class within it, with the prefix of its dotted names."""
     yield prefix, kind
     for name, field in kind.model_fields.items():
         if is_group(field.annotation):
@@ -170,18 +177,22 @@ def field_default(field: Any) -> str:
 # The models
 
 
+MODELS_INTRODUCTION = f"""\
+COCO AP is the value that the authors published, in per cent, on the 2017 validation images: what the model reaches
+when it is trained as they did. Parameters are trainable parameters, with {CLASSES} classes."""
+CHECKPOINTS_INTRODUCTION = """\
+Wherever a command expects a trained model, it also takes the name of a checkpoint, and so does `--weights` of
+`detect train`. The file is downloaded, verified and imported the first time. `detect weights list` shows which
+checkpoints are on your machine."""
+
+
 def models_page() -> str:
-    """The table of models; makes each of them to count its weights."""
-    parts = [
-        NOTICE,
-        "# Models",
-        "COCO AP is the authors', in per cent, on the 2017 validation images: what a model of this structure reaches\n"
-        f"when it is trained as they did. Parameters are the trainable ones, with {CLASSES} classes.",
-    ]
+    """Return the page of models. Creates each of them to count its weights."""
+    parts = [NOTICE, "# Models", MODELS_INTRODUCTION]
     for stem, names in by_module().items():
-        header = ("model", "million parameters", "image size", "COCO AP of the authors")
+        header = ("model", "million parameters", "image size", "published COCO AP")
         parts += [f"## {stem}", module_summary(stem), table(header, [model_row(name) for name in names])]
-    parts += ["## Published weights", checkpoints_summary(), checkpoints_table()]
+    parts += ["## Published weights", CHECKPOINTS_INTRODUCTION, checkpoints_table()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -195,10 +206,11 @@ def by_module() -> dict[str, list[str]]:
 
 
 def module_summary(stem: str) -> str:
-    """The docstring of a model's file: what it is, its paper, its authors' code, what differs."""
+    """Return the docstring of a model's file: what it is, its paper, its authors' code, and what differs."""
     import importlib
 
-    return inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
+    text = inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
+    return re.sub(r"\n(?=(Code|What differs)\b.*:)", "\n\n", text)
 
 
 def model_row(name: str) -> list[str]:
@@ -213,15 +225,8 @@ def model_row(name: str) -> list[str]:
     return [f"`{name}`", f"{parameters / 1e6:.1f}", str(row.image_size), published]
 
 
-def checkpoints_summary() -> str:
-    return (
-        "`detect weights list` says which of them are on your machine. A name stands for a trained model wherever one\n"
-        "is expected, and as `--weights` of `detect train`; the file is then downloaded, checked and imported, once."
-    )
-
-
 def checkpoints_table() -> str:
-    """The checkpoints that can be imported, each with the address of its file."""
+    """Return the table of checkpoints that can be imported, each with the address of its file."""
     from detect.weights.importing import checkpoints
 
     header = ("name and file", "model", "COCO AP", "image size", "licence", "published by")
@@ -237,6 +242,30 @@ def checkpoints_table() -> str:
         for row in checkpoints().values()
     ]
     return table(header, rows)
+
+
+# The functions of the package
+
+REFERENCE_INTRODUCTION = """\
+The functions of the package `detect`. Each is imported when it is first used, so `import detect` itself is instant. The
+pages that follow describe all public classes and functions, module by module, in the order in which data flows through
+them: a module imports only from those before it.
+
+Shapes are written with the letters that [`detect.structures`](structures.md) defines, such as `[B, N, 4]` for the boxes
+of a batch. A box is always `x1, y1, x2, y2` in pixels, a label is an integer from 0 on, and -1 is padding."""
+
+
+def reference_page() -> str:
+    """Return the first page of the API reference: the public functions, with links to their descriptions."""
+    import importlib
+
+    import detect
+
+    rows = []
+    for name, module in detect._PUBLIC.items():
+        summary, _, _ = (inspect.getdoc(getattr(importlib.import_module(module), name)) or "").partition("\n\n")
+        rows.append((f"[`detect.{name}`][{module}.{name}]", " ".join(summary.split())))
+    return "\n\n".join([NOTICE, "# Python API", REFERENCE_INTRODUCTION, table(("function", "purpose"), rows)]) + "\n"
 
 
 if __name__ == "__main__":

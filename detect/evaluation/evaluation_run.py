@@ -100,7 +100,8 @@ def score_batches(
         detect_function: RGB images [B, H, W, 3], and rows and columns [B, 2] that the picture on each of them takes ->
             Detections in pixels of these images, at a low confidence.
         placing: where a picture lies on these images; or the side of a square that every one is fitted into, pixels.
-        classes, category_ids: name and COCO id of each label.
+        classes: the name of each label.
+        category_ids: the COCO id of each label.
         batch_size: B; the last batch of a height and width may have fewer.
         progress: called with the number of images done and of all images.
 

@@ -86,7 +86,8 @@ class Model:
         Args:
             source: a file, folder, glob, http or rtsp address, a camera's index ("0"), a uint8 RGB array [H, W, 3], a
                 PIL image, or a list of these.
-            confidence, iou: as of `detect`.
+            confidence: as for `detect`.
+            iou: as for `detect`.
             batch_size: images a step; by default what suits the back end, and 1 for a camera.
             stream: True gives an iterator that reads on as it is consumed, so memory does not grow; False a list; by
                 default, an iterator as soon as a video or a camera is among the sources.

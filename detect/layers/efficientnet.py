@@ -97,7 +97,8 @@ class InvertedBottleneck(Composite):
     """Narrow, wide, narrow: 1 x 1, depthwise and 1 x 1 convolution (MobileNetV2, arXiv 1801.04381, figure 4).
 
     Args:
-        channels, filters: of the input and the output.
+        channels: channels of the input.
+        filters: channels of the output.
         expansion: how many times as many channels there are within.
     """
 

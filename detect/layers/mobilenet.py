@@ -64,7 +64,8 @@ class MobileNetV3Large(Composite):
     Args:
         width: factor on the channels, which are rounded to multiples of 8.
         reduced_tail: half the channels in the last blocks (paper, section 6.3; table 6).
-        mean, deviation: of the RGB values 0 to 255, for normalisation.
+        mean: mean of the RGB values 0 to 255, for normalisation.
+        deviation: their standard deviation.
         options: `frozen`, `epsilon`, `momentum` and `initializer` of every convolution with its normalisation. Epsilon
             is 1e-3 and momentum 0.99 by default, as in torchvision's training on ImageNet.
     """

@@ -54,7 +54,8 @@ def pyramid_roi_align(
         samples: points down and across in each bin (the paper's four are 2 x 2).
         aligned: True: the value of a cell stands at its centre (detectron2, `ROIAlignV2`). False: at its top-left
             corner, and boxes are taken to be one cell wide and high at least (the paper; torchvision's detectors).
-        canonical_level, canonical_size: see `level_of`.
+        canonical_level: see `level_of`.
+        canonical_size: see `level_of`.
 
     As in torchvision's C++ code, points up to one cell outside the outermost values take the border's, and points
     further out count as 0. Boxes of zeros, as in padded rows, give something finite.

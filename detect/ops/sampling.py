@@ -42,7 +42,8 @@ def hardest_negatives(losses: tf.Tensor, positive: tf.Tensor, negative: tf.Tenso
 
     Args:
         losses: float [B, A], what each would add to the loss as a negative. No gradient flows.
-        positive, negative: bool [B, A].
+        positive: bool [B, A].
+        negative: bool [B, A].
         ratio: negatives for one positive; an image's number is rounded down.
 
     Returns:

@@ -31,7 +31,10 @@ def soft_nms(
     The result is sorted by the lowered scores: D = `max_detections` rows, padded with label -1.
 
     Args:
-        boxes, scores, candidates, levels: as of `non_maximum_suppression`.
+        boxes: as for `non_maximum_suppression`.
+        scores: as for `non_maximum_suppression`.
+        candidates: as for `non_maximum_suppression`.
+        levels: as for `non_maximum_suppression`.
         confidence: scores have to be above this, before and after they are lowered; float or scalar tensor.
         max_detections: D.
         sigma: the smaller, the harder the penalty.
@@ -64,7 +67,10 @@ def matrix_nms(
     itself got from the box that it overlaps most among those better than i: `decay_j = min_i f(IoU_ij) / f(IoU_i)`.
 
     Args:
-        boxes, scores, candidates, levels: as of `non_maximum_suppression`.
+        boxes: as for `non_maximum_suppression`.
+        scores: as for `non_maximum_suppression`.
+        candidates: as for `non_maximum_suppression`.
+        levels: as for `non_maximum_suppression`.
         confidence: scores have to be above this, before and after they are lowered; float or scalar tensor.
         max_detections: D.
         sigma: f is `exp(-IoU ** 2 / sigma)`, as in the paper; the authors' code multiplies by a sigma of 2 instead.

@@ -18,7 +18,7 @@ from detect.inference.loading import load
 
 pytestmark = pytest.mark.slow
 
-SERVING = Path(__file__).parents[2] / "docs" / "serving.md"
+SERVING = Path(__file__).parents[2] / "docs" / "guides" / "serving.md"
 NEVER, *OTHERS = CLASSES
 LEAST = {NEVER: 1.0, **dict.fromkeys(OTHERS, 1e-4)}  # all scores of the small model exceed the lower one
 
