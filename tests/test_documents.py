@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
+import detect
 from detect.config import description
 from detect.training.settings import TrainingSettings
 
@@ -114,3 +116,16 @@ def test_the_site_may_not_link_to_what_does_not_exist_or_load_from_another_serve
         "guides/data.html links to ../gone%20too.png, which does not exist",
         "guides/data.html loads https://example.com/a.js from another server",
     ]
+
+
+def test_all_files_name_the_same_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == detect.__version__
+    assert f"\n## [{detect.__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_workflow_runs_parts_of_ci_that_exist():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    parts = re.findall(r"\w+", " ".join(map("".join, re.findall(r"part: \[(.+)\]|\.ci/run (\w+)", workflow))))
+    cases = re.findall(r"^ +([\w |]+)\)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(parts) == set(re.findall(r"\w+", " ".join(cases)))
