@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.data.dataset import Dataset, scored_split
+from detect.data.dataset import split as records_of
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.readers import description
@@ -80,7 +81,7 @@ def evaluate_predictions(
     if Path(data).suffix.lower() == ".json":
         return score(truth_from_file(data), found, str(predictions), reference)
     dataset = description.open_dataset(data)
-    truth = truth_from_records(description.split(dataset, split), dataset.classes, dataset.category_ids)
+    truth = truth_from_records(records_of(dataset, split), dataset.classes, dataset.category_ids)
     scores = score(truth, found, str(predictions), reference)
     return dataclasses.replace(scores, notes=_notes(dataset, split))
 

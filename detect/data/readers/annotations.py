@@ -1,7 +1,7 @@
 """What annotation files state, nothing checked: the images and boxes of one split, packed.
 
-A data set may have ten million boxes, and as Python objects an image and its box are more than a kilobyte. Here an
-image is its name and 24 bytes, and a box 65; NumPy sees them as arrays, without a copy.
+A dataset may have ten million boxes, and as Python objects an image and its box take more than a kilobyte. Here an
+image takes 24 bytes and its name, and a box 65; NumPy sees them as arrays, without a copy.
 """
 
 import os
@@ -25,7 +25,7 @@ _pack_box = struct.Struct("<qq4dq?d").pack
 
 
 class StatedImages:
-    """R images."""
+    """The images of a split: R names, ids and stated sizes."""
 
     def __init__(self) -> None:
         self.names = Texts()
@@ -35,23 +35,23 @@ class StatedImages:
         return len(self._ids)
 
     def append(self, name: str, image_id: int, size: tuple[int, int] = NO_SIZE) -> None:
-        """Adds an image; its size is the stated width and height, or NO_SIZE."""
+        """Add an image; its size is the stated width and height, or NO_SIZE."""
         self.names.append(name)
         self._ids.append(image_id)
-        self._sizes.extend(size)
+        self._sizes.extend(size if max(map(abs, size)) < 2**31 else NO_SIZE)
 
     @property
     def ids(self) -> np.ndarray:
-        """int64 [R]; no image can be added as long as somebody has it, or `sizes`."""
+        """The ids, int64 [R]; no image can be added while someone has this array or `sizes`."""
         return np.frombuffer(self._ids, np.int64)
 
     @property
     def sizes(self) -> np.ndarray:
-        """int32 [R, 2]."""
+        """The stated widths and heights, int32 [R, 2]."""
         return np.frombuffer(self._sizes, np.int32).reshape(-1, 2)
 
     def select(self, rows: np.ndarray) -> "StatedImages":
-        """The images in `rows`, int64 [r], in that order."""
+        """Return the images in `rows`, int64 [r], in that order."""
         chosen = StatedImages()
         chosen.names = self.names.select(rows)
         chosen._ids = array("q", self.ids[rows].tobytes())
@@ -60,7 +60,7 @@ class StatedImages:
 
 
 class StatedBoxes:
-    """M boxes."""
+    """The boxes of a split: M of them, in one table."""
 
     def __init__(self, table: np.ndarray | None = None):
         self._packed = bytearray() if table is None else bytearray(table.view(np.uint8))
@@ -69,20 +69,20 @@ class StatedBoxes:
         return len(self._packed) // _BOX.itemsize
 
     def append(self, row: int, number: int, box: tuple, label: int, ignore: bool, area: float) -> None:
-        """Adds a box; what the values are is said at `table`."""
+        """Add a box; `table` says what the values are."""
         self._packed += _pack_box(row, number, *box, label, ignore, area)
 
     @property
     def table(self) -> np.ndarray:
-        """[M], to be changed in place; no box can be added as long as somebody has it.
+        """The boxes as a structured array [M], to be changed in place; no box can be added while someone has it.
 
-        `row` of its image; `number` by which its reader finds the place where it is stated; `box` x1, y1, x2, y2;
-        `label`; `ignore`; `area` in square pixels, or NO_AREA: the box's own.
+        Its columns: `row` of the image; `number` by which the reader finds where the box is stated; `box`, x1, y1, x2,
+        y2; `label`; `ignore`; `area` in square pixels, or NO_AREA for the area of the box itself.
         """
         return np.frombuffer(self._packed, _BOX)
 
     def select(self, rows: np.ndarray) -> "StatedBoxes":
-        """The boxes in `rows`, numbers [m] or a mask [M]."""
+        """Return the boxes in `rows`, which are positions [m] or a mask [M]."""
         return StatedBoxes(self.table[rows])
 
 
@@ -94,20 +94,20 @@ class Annotations:
     locate_image: Callable[[int], str]  # row -> where that image is named, for messages
     locate_box: Callable[[int], str]  # number of a box -> where it is stated
     fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
-    folder: str = ""  # in which all images are; the names of others are whole paths
+    folder: str = ""  # to which the names of the images are relative, if they are not whole paths
     images: StatedImages = field(default_factory=StatedImages)
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
     problems: Problems = field(default_factory=Problems)  # those met while reading
 
     def add_image(self, path: str, image_id: int, size: tuple[int, int] = NO_SIZE) -> int:
-        """Adds an image and gives its row."""
+        """Add an image and return its row."""
         self.images.append(path, image_id, size)
         return len(self.images) - 1
 
     def add_box(self, row: int, box: tuple, label: int, ignore: bool = False, area: float = NO_AREA) -> None:
-        """Adds a box of the image in `row`; its number is that of the boxes before it."""
+        """Add a box of the image in `row`; its number is the count of boxes before it."""
         self.boxes.append(row, len(self.boxes), box, label, ignore, area)
 
     def path(self, row: int) -> str:
-        """The path of the image in `row`."""
+        """Return the path of the image in `row`."""
         return os.path.join(self.folder, self.images.names[row])

@@ -1,4 +1,4 @@
-"""From what a reader found to a `Dataset`."""
+"""Make a `Dataset` of what a reader found."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from detect.errors import BadInput
 
 
 def attempt(read: Callable[[], Annotations]) -> Annotations | BadInput:
-    """A split, or the reason why it cannot be used: one bad split is no reason to refuse the others."""
+    """Read a split, or return why it cannot be used: one bad split is not a reason to refuse the others."""
     try:
         return read()
     except BadInput as error:
@@ -27,7 +27,16 @@ def assemble(
     splits: Mapping[str, Annotations | BadInput],
     notes: list[str],
 ) -> Dataset:
-    """Checks what a reader found. A split given as an error, or left without images, is refused with its reason.
+    """Check what a reader found, and make a dataset of it.
+
+    Args:
+        source: what the user gave.
+        format: the format in words.
+        classes: K names, by label.
+        category_ids: K ids, by label, which COCO results of this dataset have.
+        splits: what was read of each split, or why it could not be (`attempt`). A split that is an error, or that no
+            image is left of, is refused with its reason.
+        notes: mappings and decisions that the user should see.
 
     Raises:
         BadInput: no split is left.
@@ -52,7 +61,7 @@ def assemble(
 def _same_images(records: Mapping[str, Records]) -> list[str]:
     pairs = itertools.combinations(records, 2)
     return [
-        f"splits {first!r} and {second!r} are the same images: scores on one say nothing of images new to the other"
+        f"splits {first!r} and {second!r} are the same images: the scores on one are not scores on new images"
         for first, second in pairs
         if (records[first].folder, records[first].paths) == (records[second].folder, records[second].paths)
     ]

@@ -1,7 +1,7 @@
 """From COCO's category ids, which are any integers, to labels 0..K-1 and back, with every decision put into words.
 
-Roboflow writes its project as category 0 with supercategory "none" and gives it no boxes; taken for a class it would
-be one that no model can learn.
+Roboflow writes its project as category 0 with supercategory "none" and gives it no boxes. Taken as a class, it would be
+one that no model can learn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -32,15 +32,30 @@ class Category:
 
 
 def parse_categories(entries: Any, used: Collection, where: str) -> list[Category]:
-    """The `categories` of a COCO file, by id; BadInput where an id or a name is missing, or an id has two names."""
+    """Parse the `categories` of a COCO file.
+
+    Args:
+        entries: the value of `categories`.
+        used: the category ids that boxes have.
+        where: the file, for messages.
+
+    Returns:
+        The categories, ordered by id.
+
+    Raises:
+        BadInput: an id or a name is missing, or an id has two names.
+    """
     if not isinstance(entries, list) or not entries:
         raise BadInput(f"{where}: expected a list of 'categories', found {type(entries).__name__} without any.")
     categories: dict[int, Category] = {}
     for position, entry in enumerate(entries):
         entry = entry if isinstance(entry, dict) else {}
         number, name = entry.get("id"), str(entry.get("name", "")).strip()
-        if type(number) is not int or not name:
-            raise BadInput(f"{where}: category {position} has no integer 'id' or no 'name': {entries[position]!r}.")
+        if type(number) is not int or abs(number) >= 2**63 or not name:
+            raise BadInput(
+                f"{where}: category {position} has no integer 'id' of at most 64 bits, or no 'name': "
+                f"{entries[position]!r:.120}."
+            )
         category = Category(number, name, str(entry.get("supercategory") or "none"), number in used)
         if categories.setdefault(number, category).name != name:
             raise BadInput(f"{where}: category id {number} is both {categories[number].name!r} and {name!r}.")
@@ -48,9 +63,17 @@ def parse_categories(entries: Any, used: Collection, where: str) -> list[Categor
 
 
 def map_categories(files: Mapping[str, Sequence[Category]], classes: Sequence[str] = ()) -> CategoryMap:
-    """Labels for the categories of all files: the order is that of `classes`, else of the ids; one name is one class.
+    """Give labels to the categories of all files. Categories of one name are one class.
 
-    A name's id is the first one that has boxes, else its first.
+    Args:
+        files: the categories by file.
+        classes: the classes in the order of their labels; where empty, the order is that of the category ids.
+
+    Returns:
+        The classes and their ids: of several ids of one name the first that has boxes, else the first.
+
+    Raises:
+        BadInput: no category has the name of one of `classes`.
     """
     notes: list[str] = []
     placeholders = _placeholders(files)
@@ -82,7 +105,7 @@ def map_categories(files: Mapping[str, Sequence[Category]], classes: Sequence[st
 
 
 def _placeholders(files: Mapping[str, Sequence[Category]]) -> dict[int, str]:
-    """Ids and names of categories that only name the project: unused, and the supercategory of the others."""
+    """Return the ids and names of categories that only name the project: unused, and the supercategory of others."""
     everything = [category for categories in files.values() for category in categories]
     used = {category.id for category in everything if category.used}
     groups = {category.supercategory for category in everything}

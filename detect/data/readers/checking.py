@@ -1,7 +1,7 @@
 """From what annotation files state to records that can be relied on: images that open, boxes within them.
 
-Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory that the
-annotations have, because a data set may have ten million boxes.
+Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory of the
+annotations, because a dataset may have ten million boxes.
 """
 
 from array import array
@@ -19,13 +19,16 @@ from detect.errors import BadInput
 class _Images:
     """What the headers of R images say."""
 
-    kept: np.ndarray  # bool [R], false for one that is missing, unreadable or named before
+    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable or named before
     sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
     orientations: np.ndarray  # int8 [R], EXIF
 
 
 def check(annotations: Annotations) -> Records:
-    """The records of a split; everything that is wrong goes to its `problems`. Its boxes are changed in place."""
+    """Return the records of a split, without what is wrong, which is reported to `annotations.problems`.
+
+    The boxes of `annotations` are changed in place.
+    """
     annotations.problems.images_total += len(annotations.images)
     annotations.problems.boxes_total += len(annotations.boxes)
     first = _first_rows(annotations)
@@ -44,7 +47,7 @@ def check(annotations: Annotations) -> Records:
 
 
 def _first_rows(annotations: Annotations) -> np.ndarray:
-    """For each image the row where its file is first named; a second naming gives its boxes to the first."""
+    """Return for each image the row where its file is first named: there its boxes go."""
     rows = np.arange(len(annotations.images))
     first: dict[str, int] = {}
     for row in _rows_of_equal_hash(annotations):
@@ -60,7 +63,7 @@ def _first_rows(annotations: Annotations) -> np.ndarray:
 
 
 def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
-    """The images whose path may be another's too, ascending: few, so that only these need be kept as texts."""
+    """Return the rows of images whose path may occur twice, ascending: of only these the paths are kept as strings."""
     count = len(annotations.images)
     hashes = np.fromiter((hash(annotations.path(row)) for row in range(count)), np.int64, count)
     order = np.argsort(hashes)
@@ -99,12 +102,12 @@ def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annota
 
 
 def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The rows where `kept`; the table itself, and no copy, where that is all of them."""
+    """Return the rows where `kept`; where that is all of them, the table itself instead of a copy."""
     return table if kept.all() else table[kept]
 
 
 def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
-    """Drops boxes that are no boxes wherever the frame is."""
+    """Drop boxes that cannot be boxes, wherever the frame is."""
     table = _drop(table, ~np.isfinite(table["box"]).all(axis=1), "box that is not a number", annotations)
     inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
     table = _drop(table, inverted, "inverted box", annotations)
@@ -112,16 +115,17 @@ def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarr
 
 
 def _empty(boxes: np.ndarray) -> np.ndarray:
-    """Which boxes have no width or no height in the precision that records keep."""
-    boxes = boxes.astype(np.float32)
+    """Return which boxes have no width or no height in the precision of records."""
+    with np.errstate(over="ignore"):  # what lies beyond float32 lies beyond the image, and is cut there
+        boxes = boxes.astype(np.float32)
     return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
 
 
 def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
-    """Compares stated sizes with the true ones; boxes drawn on a picture before its EXIF rotation are turned with it.
+    """Compare stated sizes with the true ones, and turn boxes that were drawn before the EXIF rotation of their image.
 
-    A picture whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
-    was annotated: upright is assumed, as all current tools draw it so.
+    An image whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
+    was annotated: upright is assumed, as all current tools show it so.
     """
     stated = annotations.images.sizes
     differing = images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
@@ -140,7 +144,7 @@ def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
 
 
 def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
-    """Clips boxes to their image: silently where less than a pixel is cut, because exporters round."""
+    """Clip boxes to their image: silently where less than a pixel is cut, because exporters round."""
     frame = images.sizes[table["row"]]
     outside = ((table["box"][:, 2:] <= 0) | (table["box"][:, :2] >= frame)).any(axis=1)
     table, frame = _drop(table, outside, "box outside its image", annotations), frame[~outside]
@@ -155,7 +159,7 @@ def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) 
 
 
 def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
-    """Drops boxes that state the same object a second time, to the last digit."""
+    """Drop boxes that state the same object a second time, to the last digit."""
     keys = [table["row"], table["label"], table["ignore"], *table["box"].T]
     order = np.lexsort(keys)  # stable: of equal boxes the first stays first
     same = np.ones(max(len(table) - 1, 0), bool)

@@ -6,7 +6,7 @@ is one, is kept for scoring by size.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,26 +20,36 @@ from detect.data.readers.annotations import Annotations, StatedImages
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.data.readers.json_stream import read_members
 from detect.data.readers.locating import split_named
+from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.records import Record
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
 FORMAT = "COCO JSON"
 ROBOFLOW_FILE = "_annotations.coco.json"
-_NAMES_TRIED = 500  # of a file's images, when their folder is looked for
+_NAMES_TRIED = 500  # of a file's images, when looking for their folder
 
 
 @dataclass(frozen=True)
 class CocoFile:
-    """An annotation file and the folder of its images; None to look for it."""
+    """An annotation file, and the folder of its images; None to look for it."""
 
     path: Path
     images: Path | None = None
 
 
+def is_coco(path: Path) -> bool:
+    """Return whether a JSON file begins as COCO truth does: it is read up to its images or its annotations."""
+    for name, value in read_members(path):
+        if name in ("images", "annotations"):
+            return isinstance(value, Iterator)
+    return False
+
+
 def read_coco_file(path: Path) -> Dataset:
-    """One COCO JSON; the split is the one that its name speaks of (for Roboflow's, its folder's), else "train"."""
+    """Read one COCO JSON, as the split that its name (for Roboflow's, its folder's name) speaks of, else as "train"."""
     name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
     split = split_named(name)
     note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
@@ -47,14 +57,14 @@ def read_coco_file(path: Path) -> Dataset:
 
 
 def read_coco_folder(folder: Path) -> Dataset:
-    """COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
+    """Read COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
     files: dict[str, CocoFile] = {}
     for path in coco_files(folder):
         split = split_named(path.stem)
         if split in files:
             raise BadInput(
                 f"{folder}: {files[split].path.name} and {path.name} both name split {split!r}. "
-                "Give one of the files, or describe the data set in a YAML file."
+                "Give one of the files, or describe the dataset in a YAML file."
             )
         if split:
             files[split] = CocoFile(path)
@@ -65,20 +75,35 @@ def read_coco_folder(folder: Path) -> Dataset:
 
 
 def coco_files(folder: Path) -> list[Path]:
-    """The box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
+    """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
     files = sorted((folder / "annotations").glob("*.json"))
     return [path for path in files if path.name.startswith("instances_")] or files
 
 
 def roboflow_files(folder: Path) -> dict[str, CocoFile]:
-    """The splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
+    """Return the splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
     files = ((split_named(name), folder / name / ROBOFLOW_FILE) for name in ("train", "valid", "val", "test"))
     return {split: CocoFile(path, path.parent) for split, path in files if split and path.is_file()}
 
 
 def read_roboflow(folder: Path) -> Dataset:
-    """A Roboflow export folder."""
+    """Read a Roboflow export folder."""
     return read_coco(folder, roboflow_files(folder), format="Roboflow COCO")
+
+
+def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
+    """Read what a YAML description describes: one annotation file per split."""
+    return read_coco(
+        source, {name: _described(f"{source}: split {name}", files) for name, files in splits.items()}, classes
+    )
+
+
+def _described(where: str, files: SplitFiles) -> CocoFile:
+    if len(files.annotations) != 1:
+        raise BadInput(f"{where}: COCO takes one annotation file per split, found {len(files.annotations)}.")
+    if files.images and not os.path.isdir(files.images):
+        raise BadInput(f"{where}: the folder of images {files.images} does not exist.")
+    return CocoFile(files.annotations[0], files.images)
 
 
 def read_coco(
@@ -88,10 +113,17 @@ def read_coco(
     format: str = FORMAT,
     notes: Sequence[str] = (),
 ) -> Dataset:
-    """A data set whose splits are COCO files; `classes` orders the labels, else the category ids do.
+    """Read a dataset whose splits are COCO files.
+
+    Args:
+        source: what the user gave, for messages.
+        files: the annotation file of each split.
+        classes: the classes in the order of their labels; where empty, the order is that of the category ids.
+        format: the format in words.
+        notes: what has been decided so far.
 
     Raises:
-        BadInput: a file is no COCO truth, or no split has images.
+        BadInput: a file does not hold COCO truth, or no split has images.
     """
     contents = {split: load_coco(file.path) for split, file in files.items()}
     stated = {str(file.path): _categories(contents[split]) for split, file in files.items()}
@@ -105,15 +137,22 @@ def read_coco(
 
 
 def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], images: Path) -> None:
-    """Writes records as a COCO JSON; category ids are 1..K, file names relative to the folder `images`."""
-    pictures: list[dict[str, Any]] = []
+    """Write records as a COCO JSON.
+
+    Args:
+        path: the file.
+        records: what to write; their image ids are kept.
+        classes: the K names, by label; the category ids are 1..K.
+        images: the folder to which the file names are relative.
+    """
+    entries: list[dict[str, Any]] = []
     truth: list[dict[str, Any]] = []
     for record in records:
         name = record.image_path.relative_to(images).as_posix()
-        pictures.append({"id": record.image_id, "file_name": name, "width": record.width, "height": record.height})
+        entries.append({"id": record.image_id, "file_name": name, "width": record.width, "height": record.height})
         truth += _boxes_of(record, len(truth) + 1)
     categories = [{"id": label + 1, "name": name} for label, name in enumerate(classes)]
-    document = {"images": pictures, "annotations": truth, "categories": categories}
+    document = {"images": entries, "annotations": truth, "categories": categories}
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
@@ -155,14 +194,14 @@ def _categories(content: CocoContent) -> list[Category]:
 
 
 def _find_images(file: CocoFile, images: StatedImages) -> tuple[Path, StatedImages]:
-    """The folder that holds the most of the named images, the first of equals, and the images as named in it.
+    """Find the folder that holds most of the named images, and return it with the images as named in it.
 
     Candidates: the JSON's own folder; `images` in it and beside it; a folder beside either named as the JSON is, after
-    `instances_` (train2017); one named as its split; and the JSON's parent folder. Where no name is found as it
-    stands, paths of another machine are cut to their last part.
+    `instances_` (train2017); one named as its split; and the JSON's parent folder. Of equals the first is taken. Where
+    no name is found as it stands, paths of another machine are cut to their last part.
 
     Raises:
-        BadInput: none of them holds any of the images.
+        BadInput: none of the candidates holds any of the images.
     """
     candidates = [file.images] if file.images else _candidate_folders(file.path)
     names = images.names
@@ -193,11 +232,38 @@ def _candidate_folders(path: Path) -> list[Path]:
 
 def _no_images(file: CocoFile, names: Sequence[str], candidates: list[Path]) -> str:
     looked = ", ".join(str(folder) for folder in candidates)
-    text = f"{file.path}: none of the {len(names)} images that it names exists ({names[0]!r} ...). Looked in {looked}."
+    text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
     others = [path for path in (file.images or file.path.parent).iterdir() if path.suffix.lower() in SUFFIXES]
     if others:
         return (
-            f"{text} The {len(others)} images beside it, such as {others[0].name!r}, are not in it: these annotations "
-            "are of other images. Put its own images there, or the right JSON."
+            f"{text} The {len(others)} images beside it, such as {others[0].name!r}, are not named in it: these "
+            "annotations are of other images. Put its own images there, or the right JSON."
         )
     return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."
+
+
+READER = Reader(
+    files=(
+        DatasetFile(
+            "a COCO JSON", (".json",), "lists `images` and `annotations`", is_coco, read_coco_file, in_folders=False
+        ),
+    ),
+    folders=(
+        DatasetFolder(
+            "a Roboflow COCO export",
+            f"train|valid|test/{ROBOFLOW_FILE}",
+            lambda folder: bool(roboflow_files(folder)),
+            read_roboflow,
+        ),
+        DatasetFolder(
+            "one split of it",
+            ROBOFLOW_FILE,
+            lambda folder: (folder / ROBOFLOW_FILE).is_file(),
+            lambda folder: read_coco_file(folder / ROBOFLOW_FILE),
+        ),
+        DatasetFolder(
+            "COCO's own layout", "annotations/*.json", lambda folder: bool(coco_files(folder)), read_coco_folder
+        ),
+    ),
+    read_splits=read_splits,
+)

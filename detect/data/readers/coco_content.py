@@ -17,31 +17,30 @@ from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, State
 from detect.data.readers.json_stream import read_members
 from detect.errors import BadInput
 
-_NO_ID = -(2**63)  # stands for what is no integer of 64 bits
+_NO_ID = -(2**63)  # stands for what is not an integer of 64 bits
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 _LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
 
 @dataclass
 class CocoContent:
-    """What a file states; nothing is known yet of its pictures, nor of which categories become which labels."""
+    """What a file states: its image files are not looked at yet, and categories are not labels yet."""
 
     path: Path
     images: StatedImages = field(default_factory=StatedImages)  # those well formed, no id twice
-    boxes: StatedBoxes = field(
-        default_factory=StatedBoxes
-    )  # one an entry; `row` is the image's id, `label` the category's
-    malformed: array = field(default_factory=partial(array, "q"))  # which of the boxes are no boxes
+    # One per entry; `row` is the id of the image, `label` the id of the category.
+    boxes: StatedBoxes = field(default_factory=StatedBoxes)
+    malformed: array = field(default_factory=partial(array, "q"))  # positions of the entries that are not boxes
     categories: Any = None  # as in the file
     problems: Problems = field(default_factory=Problems)
 
     def used_categories(self) -> set[int]:
-        """The ids of categories that boxes have."""
+        """Return the ids of the categories that boxes have."""
         return set(np.unique(self.boxes.table["label"]).tolist())
 
 
 def load_coco(path: Path) -> CocoContent:
-    """Reads a COCO truth file; BadInput where it is something else."""
+    """Read a COCO truth file; BadInput where it is something else."""
     content, found = CocoContent(path), {}
     for name, value in read_members(path):
         kind = list if isinstance(value, Iterator) else type(value)
@@ -63,11 +62,13 @@ def load_coco(path: Path) -> CocoContent:
 
 
 def take_boxes(content: CocoContent, labels: Mapping[int, int]) -> StatedBoxes:
-    """The boxes of a file, by row of its images and by label; those of others, and malformed ones, are reported.
+    """Take the boxes out of `content`, by row of its images and by label.
+
+    Malformed boxes, and those of images and categories that are not known, are reported and left out.
 
     Args:
-        content: of which the boxes are taken away.
-        labels: of the categories' ids.
+        content: the content of a file; its boxes are gone afterwards.
+        labels: category id -> label.
     """
     boxes, content.boxes = content.boxes, StatedBoxes()
     table = boxes.table
@@ -84,7 +85,7 @@ def take_boxes(content: CocoContent, labels: Mapping[int, int]) -> StatedBoxes:
 
 
 def locate_box(path: Path, number: int) -> str:
-    """Where the box with this `number` is stated, for messages."""
+    """Return where the box with this `number` is stated, for messages."""
     return f"{path}: annotation {number}" if number >= 0 else f"{path}: annotation entry {-1 - number}"
 
 
@@ -115,7 +116,7 @@ def _whole(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    """Whether a value can be the name of a file: lone surrogates and zeros cannot."""
+    """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return False
     try:
@@ -126,13 +127,11 @@ def _is_name(value: Any) -> bool:
 
 def _stated_size(entry: dict) -> tuple[int, int]:
     width, height = entry.get("width"), entry.get("height")
-    if type(width) is int and type(height) is int and max(abs(width), abs(height)) < 2**31:
-        return width, height
-    return NO_SIZE
+    return (width, height) if type(width) is int and type(height) is int else NO_SIZE
 
 
 def _first_of_ids(ids: np.ndarray) -> np.ndarray:
-    """For each of ids [n] the position where it is first found, int64 [n]."""
+    """Return for each of ids [n] the position where it first occurs, int64 [n]."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     first = np.empty(len(ids), np.int64)
@@ -161,7 +160,7 @@ def _read_boxes(entries: Iterator[Any], content: CocoContent) -> None:
 
 
 def _read_box(entry: Any, position: int, boxes: StatedBoxes) -> bool:
-    """Adds the box of an entry, or one that stands for it; False where it has none."""
+    """Add the box of an entry, or one that stands for it; return whether the entry has a box."""
     if not isinstance(entry, dict):
         boxes.append(_NO_ID, position, _NOWHERE, _NO_ID, False, NO_AREA)
         return False
@@ -177,7 +176,7 @@ def _read_box(entry: Any, position: int, boxes: StatedBoxes) -> bool:
 
 
 def _number(entry: dict, position: int) -> int:
-    """By which `locate_box` finds the entry again: its own id where that is a number, else -1 minus its position."""
+    """Return the number by which `locate_box` finds the entry: its own id if it has one, else -1 minus its position."""
     number = entry.get("id")
     return number if type(number) is int and 0 <= number < 2**63 else -1 - position
 
@@ -188,14 +187,14 @@ def _area(entry: dict) -> float:
 
 
 def _id(value: Any) -> int:
-    """An id as integer, which some programs write as 7.0; _NO_ID for anything else."""
+    """Return an id as an integer, which some programs write as 7.0; _NO_ID for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return int(value) if isinstance(value, int) and abs(value) < 2**63 else _NO_ID
 
 
 def _positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where each of ids [n] stands in `known` [m], none of them twice; -1 where it does not. int64 [n]."""
+    """Return the position of each of ids [n] in `known` [m], which are all different, or -1: int64 [n]."""
     if not len(known):
         return np.full(len(ids), -1, np.int64)
     order = np.argsort(known, kind="stable")
@@ -205,7 +204,7 @@ def _positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _report(content: CocoContent, table: np.ndarray, bad: np.ndarray) -> None:
-    """Reports the bad ones of the boxes. The file is read again for that: what they state was not kept."""
+    """Report the bad ones of the boxes. The file is read again for that: what they state was not kept."""
     content.problems.boxes_total += int(np.count_nonzero(bad))
     for position, entry in enumerate(_annotations(content.path)):
         if bad[position]:

@@ -1,4 +1,4 @@
-"""darknet's `obj.data`: a file of names and values that points to the class names and to lists of images.
+"""darknet's `obj.data`: a file of names and values that names the file of the classes and the lists of images.
 
     classes = 2
     train = data/train.txt
@@ -6,7 +6,7 @@
     names = data/obj.names
 
 Paths in it, and in the lists, are relative to the folder in which darknet was started, which the file does not say;
-`locating` finds it. Labels are YOLO's text files.
+`locating` finds it. Labels are text files as in YOLO.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,9 @@ from pathlib import Path
 from detect.data.dataset import Dataset
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
-from detect.data.readers.locating import locate, read_lines
+from detect.data.readers.locating import locate
+from detect.data.readers.reader import DatasetFile, Reader
+from detect.data.readers.text_files import read_lines
 from detect.data.readers.yolo import map_names, read_labels, read_list
 from detect.errors import BadInput
 
@@ -25,7 +27,7 @@ _SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
 
 def read_darknet(path: Path) -> Dataset:
-    """The data set of a darknet `.data` file."""
+    """Read the dataset of a darknet `.data` file."""
     values = _values(path)
     notes: list[str] = []
     classes = map_names(_names(values, path, notes), path)
@@ -76,3 +78,8 @@ def _located(key: str, values: dict[str, str], path: Path, notes: list[str]) -> 
     if found != path.parent / stated:
         notes.append(f"'{key}', stated as {stated!r}, is found at {found}")
     return found
+
+
+READER = Reader(
+    files=(DatasetFile("a darknet obj.data", (".data",), "`names` and `train`", lambda _: True, read_darknet),)
+)

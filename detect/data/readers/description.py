@@ -1,14 +1,6 @@
-"""What `--data` may be. `open_dataset` looks at what is on disk and calls the reader of that format.
+"""Open a dataset as people have it: a file or a folder, whose format is recognised by what is in it.
 
-| given | read as |
-| --- | --- |
-| a YAML file with `format` and `splits` | our own description (`native`) |
-| a YAML file with `names` | Ultralytics data.yaml (`yolo`) |
-| a JSON file | COCO, its images found beside it (`coco`) |
-| a `.data` file | darknet (`darknet`) |
-| a folder | whichever of these it holds, a Roboflow export, COCO's own layout, or Pascal VOC (`voc`) |
-
-A folder that holds several is refused with their names: nothing is guessed.
+Which formats there are is said by the readers (`detect.data.readers.reader`); none is named here.
 """
 
 import os
@@ -17,106 +9,107 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from detect.data.dataset import Dataset, check_losses, split, with_validation
-from detect.data.readers.coco import (
-    ROBOFLOW_FILE,
-    coco_files,
-    read_coco_file,
-    read_coco_folder,
-    read_roboflow,
-    roboflow_files,
-)
-from detect.data.readers.darknet import read_darknet
-from detect.data.readers.native import is_native, load_yaml, read_native
-from detect.data.readers.voc import is_voc_folder, read_voc
-from detect.data.readers.yolo import is_yolo, read_yolo
+from detect.data.dataset import Dataset
+from detect.data.readers import readers
+from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.errors import BadInput
 
-__all__ = ["Dataset", "check_losses", "open_dataset", "split", "with_validation"]
-
 _LEVELS_SEARCHED = 3  # folders inside folders
-_ACCEPTED = (
-    "a YAML description, an Ultralytics data.yaml, a COCO JSON, a darknet obj.data, or a folder: "
-    "a Roboflow COCO export, COCO's own layout, or Pascal VOC"
-)
 
 
 def open_dataset(source: str | Path) -> Dataset:
-    """The data set in `source`, a file or a folder as people have it.
+    """Open the dataset in `source`, a file or a folder.
+
+    A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep.
 
     Raises:
-        BadInput: nothing is there, it is no data set or more than one, or nothing in it can be used.
+        BadInput: `source` does not exist, is not a dataset or holds several, or nothing in it can be used.
     """
-    path = Path(source).expanduser()
-    if path.is_file():
-        return _read_file(path)
-    if not path.is_dir():
-        raise BadInput(f"{path} does not exist. Expected {_ACCEPTED}.")
+    path = Path(os.path.expanduser(source))
+    try:
+        return _read_folder(path) if os.path.isdir(path) else _read_file(path)
+    except RecursionError:
+        raise BadInput(f"{path}: the content is nested too deeply to be an annotation. Check the file.") from None
+
+
+def accepted() -> str:
+    """Return what can be opened, in words."""
+    files = [file.name for file in _files()]
+    *others, last = [folder.name for folder in _folders()]
+    return f"{', '.join(files)}, or a folder: {', '.join(others)} or {last}"
+
+
+def _files() -> list[DatasetFile]:
+    return [file for reader in readers().values() for file in reader.files]
+
+
+def _folders() -> list[DatasetFolder]:
+    return [folder for reader in readers().values() for folder in reader.folders]
+
+
+def _read_file(path: Path) -> Dataset:
+    if not os.path.isfile(path):
+        raise BadInput(f"{path} does not exist. Expected {accepted()}.")
+    kinds = [file for file in _files() if path.suffix.lower() in file.suffixes]
+    if not kinds:
+        raise BadInput(f"{path} is not a dataset. Expected {accepted()}.")
+    if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
+        kinds = _recognised(path, kinds)
+    return kinds[0].read(path)
+
+
+def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
+    """Return the one of some kinds of files that `path` is."""
+    found = [kind for kind in kinds if kind.recognises(path)]
+    if len(found) > 1:
+        names = " and of ".join(kind.name for kind in found)
+        raise BadInput(f"{path} has the content of {names}. Remove what belongs to the other.")
+    if not found:
+        expected = ", or ".join(f"{kind.name} with {kind.content}" for kind in kinds)
+        raise BadInput(f"{path}: expected {expected}. It begins with {_beginning(path)!r}.")
+    return found
+
+
+def _beginning(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(60)
+
+
+def _read_folder(path: Path) -> Dataset:
     found = _found_in(path) or _found_below(path)
     if len(found) == 1:
         ((name, read),) = found.items()
         dataset = read()
         return replace(dataset, notes=(f"read as {dataset.format}: {path / name}", *dataset.notes))
     if found:
-        raise BadInput(f"{path} holds several data sets: {', '.join(found)}. Give the file or folder that is meant.")
-    inside = ", ".join(sorted(entry.name for entry in path.iterdir())[:10]) or "nothing"
-    raise BadInput(f"{path} holds no data set that is known. Expected {_ACCEPTED}. Found in it: {inside}.")
-
-
-def _read_file(path: Path) -> Dataset:
-    suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        return _read_yaml(path)
-    if suffix == ".json":
-        return read_coco_file(path)
-    if suffix == ".data":
-        return read_darknet(path)
-    raise BadInput(f"{path}: not a description of a data set. Expected {_ACCEPTED}.")
-
-
-def _read_yaml(path: Path) -> Dataset:
-    content = load_yaml(path)
-    if is_native(content):
-        return read_native(path)
-    if is_yolo(content):
-        return read_yolo(path)
-    found = ", ".join(map(str, content))
-    raise BadInput(f"{path}: expected 'format' and 'splits' (ours), or 'names' and 'train' (YOLO), found: {found}.")
+        raise BadInput(f"{path} holds several datasets: {', '.join(found)}. Give the file or folder of one of them.")
+    inside = ", ".join(entry.name for entry in _entries(path)[:10]) or "nothing"
+    raise BadInput(f"{path} does not hold a dataset. Expected {accepted()}. Found in it: {inside}.")
 
 
 def _found_in(folder: Path) -> dict[str, Callable[[], Dataset]]:
-    """A reader for each data set in `folder`, by a name to print."""
-    found: dict[str, Callable[[], Dataset]] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        if _describes(path):
-            found[path.name] = partial(_read_yaml, path)
-    for path in sorted(folder.glob("*.data")):
-        found[path.name] = partial(read_darknet, path)
-    if (folder / ROBOFLOW_FILE).is_file():
-        found[ROBOFLOW_FILE] = partial(read_coco_file, folder / ROBOFLOW_FILE)
-    if roboflow_files(folder):
-        found[f"train|valid|test/{ROBOFLOW_FILE}"] = partial(read_roboflow, folder)
-    if coco_files(folder):
-        found["annotations/*.json"] = partial(read_coco_folder, folder)
-    if is_voc_folder(folder):
-        found["Annotations/*.xml"] = partial(read_voc, folder)
-    return found
+    """Return a function that reads it for each dataset in `folder`, by a name to print."""
+    kinds = [file for file in _files() if file.in_folders]
+    suffixes = {suffix for kind in kinds for suffix in kind.suffixes}
+    paths = [Path(entry) for entry in _entries(folder) if _suffix(entry) in suffixes and entry.is_file()]
+    files = {path.name: partial(_read_file, path) for path in paths if _is_any(path, kinds)}
+    folders = {kind.files: partial(kind.read, folder) for kind in _folders() if kind.recognises(folder)}
+    return {**files, **folders}
 
 
-def _describes(path: Path) -> bool:
-    """Whether a YAML file in a folder is a description of data; other YAML files lie about too."""
+def _is_any(path: Path, kinds: list[DatasetFile]) -> bool:
+    """Return whether a file in a folder is one of some kinds: others with their suffixes may lie there, too."""
     try:
-        content = load_yaml(path)
+        return any(kind.recognises(path) for kind in kinds if path.suffix.lower() in kind.suffixes)
     except BadInput:
         return False
-    return is_native(content) or is_yolo(content)
 
 
 def _found_below(folder: Path) -> dict[str, Callable[[], Dataset]]:
-    """The same in the folders inside `folder`, as archives wrap them: level by level, until one holds something."""
+    """Return the same of the folders inside `folder`: level by level, until one of them holds a dataset."""
     level = [folder]
     for _ in range(_LEVELS_SEARCHED):
-        level = [Path(entry) for parent in level for entry in sorted(os.scandir(parent), key=_name) if entry.is_dir()]
+        level = [Path(entry) for parent in level for entry in _entries(parent) if entry.is_dir()]
         found = {
             f"{inner.relative_to(folder) / name}": read for inner in level for name, read in _found_in(inner).items()
         }
@@ -125,5 +118,13 @@ def _found_below(folder: Path) -> dict[str, Callable[[], Dataset]]:
     return {}
 
 
-def _name(entry: os.DirEntry) -> str:
-    return entry.name
+def _entries(folder: Path) -> list[os.DirEntry]:
+    """Return what is in a folder, by name."""
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise BadInput(f"{folder}: the folder cannot be read: {error.strerror}.") from None
+
+
+def _suffix(entry: os.DirEntry) -> str:
+    return os.path.splitext(entry.name)[1].lower()

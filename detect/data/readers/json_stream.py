@@ -1,4 +1,4 @@
-"""A JSON file of any size, member by member, in the memory of a block of it and not of the whole.
+"""Read a JSON file of any size member by member, with one block of it in memory at a time.
 
 Python's `json.loads` makes objects of everything at once, some twenty times the size of the file. Here the file is
 read in blocks, and `json`'s own decoder takes one element after the other from them.
@@ -14,33 +14,35 @@ from typing import Any, BinaryIO
 from detect.errors import BadInput
 
 BLOCK = 1024 * 1024  # bytes
-_LONGEST_WORD = 16  # characters; strings apart, no word of JSON that the end of a block may cut is told by more
+_LONGEST_WORD = 16  # characters that tell every word of JSON, except strings, from one that the end of a block has cut
 _SPACE = re.compile(r"[ \t\n\r]*")
 _decode = json.JSONDecoder().raw_decode
 
 
 def read_members(path: Path, block: int = BLOCK) -> Iterator[tuple[str | None, Any]]:
-    """Name and value of each member of the object in a JSON file, in their order there.
+    """Yield name and value of each member of the object in a JSON file, in their order there.
 
-    A list comes as an iterator of its elements; those not asked for before the next member are skipped. A file that
-    holds no object gives one member, whose name is None.
+    A list comes as an iterator of its elements; those not taken before the next member are skipped. A file that
+    does not hold an object gives one member, whose name is None.
 
     Args:
         path: the file; its encoding is found as `json.loads` does.
         block: bytes read at a time.
 
     Raises:
-        BadInput: the file cannot be read, or is not JSON; then with line and column. Met only when reading gets there.
+        BadInput: the file cannot be read, or is not JSON, with line and column; raised when reading gets there.
     """
     try:
         with open(path, "rb") as file:
             yield from _members(_Text(file, path, block))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # the path is not one: it has a null character
+        raise BadInput(f"{str(path)!r}: cannot be read: {error}.") from None
 
 
 class _Text:
-    """The text of a file from the place that reading has got to; what is taken is forgotten."""
+    """The text of a file from the position that reading has reached; what was taken is forgotten."""
 
     def __init__(self, file: BinaryIO, path: Path, block: int):
         self._file, self._path, self._block = file, path, block
@@ -49,10 +51,11 @@ class _Text:
         self._encoding = json.detect_encoding(start)
         self._decoder = codecs.getincrementaldecoder(self._encoding)("surrogatepass")
         self._text, self._position, self._ended = "", 0, False
-        self._characters, self._lines, self._column = 0, 0, 0  # before the text: all, lines, those of the last line
+        # Before `_text`: characters, line ends, and characters of the last line.
+        self._characters, self._lines, self._column = 0, 0, 0
 
     def next(self) -> str:
-        """The next character that is no white space, not taken; empty at the end of the file."""
+        """Return the next character that is not white space, without taking it; empty at the end of the file."""
         while True:
             self._position = _SPACE.match(self._text, self._position).end()  # type: ignore[union-attr]
             if self._position < len(self._text):
@@ -62,7 +65,7 @@ class _Text:
             self._read()
 
     def enter(self, opening: str, closing: str) -> bool:
-        """Takes an opening bracket; False where its closing one follows, which is taken too."""
+        """Take an opening bracket; return False where its closing one follows, which is taken too."""
         self.take(opening)
         empty = self.next() == closing
         if empty:
@@ -70,11 +73,11 @@ class _Text:
         return not empty
 
     def goes_on(self, closing: str) -> bool:
-        """Takes what follows an element: a comma, or the closing bracket; whether it is a comma."""
+        """Take the comma or the closing bracket behind an element; return whether it is a comma."""
         return self.take("," + closing, "Expecting ',' delimiter") == ","
 
     def take(self, expected: str, otherwise: str = "Expecting value") -> str:
-        """Takes the next character, which must be one of `expected`; `otherwise` is what the error says."""
+        """Take the next character, which must be one of `expected`; `otherwise` is what the error says."""
         found = self.next()
         if not found or found not in expected:
             raise self._malformed(otherwise, self._position)
@@ -82,7 +85,7 @@ class _Text:
         return found
 
     def take_value(self) -> Any:
-        """Takes the next value, decoded."""
+        """Take the next value, decoded."""
         self.next()
         while True:
             fault = None
@@ -90,6 +93,8 @@ class _Text:
                 value, end = _decode(self._text, self._position)
             except json.JSONDecodeError as error:
                 fault, end = error, error.pos
+            except (RecursionError, ValueError) as error:  # nested too deeply, or an integer of too many digits
+                raise self._malformed(str(error), self._position) from None
             may_be_cut = len(self._text) - end < _LONGEST_WORD or (fault and fault.msg.startswith("Unterminated"))
             if may_be_cut and not self._ended:
                 self._read()
@@ -100,7 +105,7 @@ class _Text:
             return value
 
     def _read(self) -> None:
-        """Reads on, and forgets what was taken."""
+        """Read on, and forget what was taken."""
         self._forget()
         data = self._file.read(max(self._block, len(self._text)))  # a long value is not tried again for every block
         pending = len(self._decoder.getstate()[0])
@@ -118,7 +123,7 @@ class _Text:
         self._column = _column(taken, self._column)
 
     def _malformed(self, what: str, position: int) -> BadInput:
-        """The error for a place in the text, in the words of `json`, which counts lines and columns from 1."""
+        """Return the error for a place in the text, in the words of `json`, which counts lines and columns from 1."""
         before = self._text[:position]
         line, column = self._lines + before.count("\n") + 1, _column(before, self._column) + 1
         place = f"line {line} column {column} (char {self._characters + position})"
@@ -126,7 +131,7 @@ class _Text:
 
 
 def _column(text: str, column: int) -> int:
-    """The column, from 0, behind `text` that begins in `column`."""
+    """Return the column, from 0, behind `text` that begins in `column`."""
     return len(text) - text.rfind("\n") - 1 if "\n" in text else column + len(text)
 
 

@@ -1,4 +1,4 @@
-"""Finds the files that a data set names, although it may name them as another machine knew them.
+"""Find the files that a dataset names, although it may name them as another machine knew them.
 
 Lists are written on Windows with backslashes and drive letters, in a container with absolute paths, or relative to
 the folder in which a training program happened to be started.
@@ -9,9 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from detect.errors import BadInput
-
-_PARENTS = 3  # levels above a folder that are searched
+_PARENTS = 3  # levels above a folder in which files are looked for
 _SPLIT_WORDS = {
     **dict.fromkeys(["train", "training"], "train"),
     **dict.fromkeys(["val", "valid", "validation"], "val"),
@@ -20,7 +18,7 @@ _SPLIT_WORDS = {
 
 
 def split_named(name: str) -> str | None:
-    """The split that a file or folder name speaks of: `instances_val2017` gives "val"; None where it names none."""
+    """Return the split that a file or folder name speaks of, "val" for `instances_val2017`, or None."""
     for word in re.findall("[a-z]+", name.lower()):
         if word in _SPLIT_WORDS:
             return _SPLIT_WORDS[word]
@@ -28,7 +26,7 @@ def split_named(name: str) -> str | None:
 
 
 def locate(stated: str, folder: Path) -> Path | None:
-    """The file or folder that `stated` means to a file in `folder`; None where there is no such thing.
+    """Find the file or folder that a file in `folder` means by `stated`; None where it does not exist.
 
     Tried in this order: as it stands, relative to `folder`, relative to its parents (three levels up at most), then
     its longest ending of two names or more that exists in one of these, then its last name in `folder`.
@@ -39,9 +37,9 @@ def locate(stated: str, folder: Path) -> Path | None:
 
 
 def locate_all(stated: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
-    """`locate` for a long list: what it took to find one path is tried first for the next.
+    """Find all paths of a long list as `locate` does: what it took to find one path is tried first for the next.
 
-    A path that is found nowhere is given where the one before it was found, to be reported as missing.
+    A path that is not found is returned where the one before it was found, to be reported as missing.
 
     Returns:
         The paths, and a sentence for each way, other than relative to `folder`, in which they were found.
@@ -51,7 +49,7 @@ def locate_all(stated: Sequence[str], folder: Path) -> tuple[list[str], list[str
     for text in stated:
         parts = _parts(text)
         path = _join(base, parts[dropped:])
-        if not path.exists() and (found := _search(text, parts, folder)):
+        if not os.path.exists(path) and (found := _search(text, parts, folder)):
             base, dropped = found
             path = _join(base, parts[dropped:])
             if found != (folder, 0):
@@ -61,23 +59,8 @@ def locate_all(stated: Sequence[str], folder: Path) -> tuple[list[str], list[str
     return paths, list(ways.values())
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped; a byte order mark and Windows line ends are no part of them."""
-    return [line.strip() for line in read_text(path).splitlines()]
-
-
-def read_text(path: Path) -> str:
-    """A UTF-8 text file; BadInput where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected UTF-8 text, byte {error.start} is not. Save it as UTF-8.") from None
-
-
 def _parts(stated: str) -> list[str]:
-    """The names in a path of any system, without drive, root and leading dots."""
+    """Return the names in a path of any operating system, without drive, root and leading dots."""
     names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]
     if names and re.fullmatch("[A-Za-z]:", names[0]):
         names = names[1:]
@@ -85,9 +68,9 @@ def _parts(stated: str) -> list[str]:
 
 
 def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | None:
-    """A folder, and how many leading names of `parts` to drop, such that the rest exists in it."""
+    """Find a folder, and how many leading names of `parts` to drop so that the rest exists in it."""
     plain = Path(stated)
-    if plain.is_absolute() and plain.exists():
+    if plain.is_absolute() and os.path.exists(plain):
         return Path(plain.anchor), 0
     parents = list(folder.absolute().parents)[:_PARENTS]
     for dropped in range(len(parts)):
@@ -96,7 +79,7 @@ def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | N
         if says_little and rest[0] == "images":  # of which split?
             return None
         for base in (folder,) if says_little else (folder, *parents):
-            if _join(base, rest).exists():
+            if os.path.exists(_join(base, rest)):
                 return base, dropped
     return None
 

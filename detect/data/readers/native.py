@@ -1,4 +1,4 @@
-"""Our own description of a data set: a YAML file that says where annotations and images are.
+"""Our own description of a dataset: a YAML file that says where annotations and images are.
 
     format: coco                    # or voc
     root: coco2017                  # folder of all paths below, relative to this file; default: this file's folder
@@ -7,21 +7,21 @@
       train: {annotations: annotations/instances_train2017.json, images: train2017}
       val: {annotations: annotations/instances_val2017.json, images: val2017}
 
-For `voc` the annotations of a split are one or more lists, such as `VOC2012/ImageSets/Main/train.txt`, and there is no
-`images`: pictures lie in the `JPEGImages` beside `ImageSets`. YOLO labels have a description of their own, `data.yaml`.
+`format` is the name of a reader with `read_splits`. For `voc` the annotations of a split are one or more lists, such as
+`VOC2012/ImageSets/Main/train.txt`, and there is no `images`: images lie in the `JPEGImages` beside `ImageSets`. YOLO
+labels have a description of their own, `data.yaml`.
 """
 
+import os
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from detect.config import Settings, build
 from detect.data.dataset import Dataset
-from detect.data.readers.coco import CocoFile, read_coco
-from detect.data.readers.locating import read_text
-from detect.data.readers.voc import read_voc_lists
-from detect.errors import BadInput
+from detect.data.readers import readers
+from detect.data.readers.reader import DatasetFile, Reader, SplitFiles
+from detect.data.readers.text_files import read_yaml
+from detect.errors import BadInput, did_you_mean
 
 
 class SplitDescription(Settings):
@@ -30,53 +30,40 @@ class SplitDescription(Settings):
     annotations: str | tuple[str, ...]
     images: str = ""  # for COCO: the folder of the images; looked for where empty
 
+    def files(self, root: Path) -> SplitFiles:
+        """Return the paths in `root`."""
+        names = (self.annotations,) if isinstance(self.annotations, str) else self.annotations
+        return SplitFiles(tuple(root / name for name in names), root / self.images if self.images else None)
+
 
 class Description(Settings):
     """The content of a description file."""
 
-    format: Literal["coco", "voc"]
+    format: str
     root: str = ""
     classes: tuple[str, ...] = ()
     splits: dict[Literal["train", "val", "test"], SplitDescription]
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping; BadInput otherwise."""
-    try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path} is not YAML: {error}.") from None
-    if not isinstance(content, dict):
-        raise BadInput(f"{path}: expected names and values, found {type(content).__name__}.")
-    return content
-
-
-def is_native(content: dict[str, Any]) -> bool:
-    """Whether the content of a YAML file means to be a description of ours."""
-    return "splits" in content
+def is_native(path: Path) -> bool:
+    """Return whether a YAML file means to be a description of ours."""
+    return "splits" in read_yaml(path)
 
 
 def read_native(path: Path) -> Dataset:
-    """The data set that a description of ours describes."""
-    description = build(Description, load_yaml(path), str(path))
-    root = path.parent / Path(description.root).expanduser()
-    if not root.is_dir():
+    """Read the dataset that a description of ours describes."""
+    description = build(Description, read_yaml(path), str(path))
+    root = path.parent / os.path.expanduser(description.root)
+    if not os.path.isdir(root):
         raise BadInput(f"{path}: the folder {root} does not exist. Put the data there, or set 'root'.")
-    if description.format == "voc":
-        lists = {str(name): [root / item for item in _listed(split)] for name, split in description.splits.items()}
-        return read_voc_lists(path, lists, description.classes)
-    files = {str(name): _coco_file(root, split, f"{path}: split {name}") for name, split in description.splits.items()}
-    return read_coco(path, files, description.classes)
+    formats = {name: reader.read_splits for name, reader in readers().items() if reader.read_splits}
+    if description.format not in formats:
+        known = did_you_mean(description.format, formats)
+        raise BadInput(f"{path}: format {description.format!r} is not one that can be described. {known}")
+    splits = {str(name): split.files(root) for name, split in description.splits.items()}
+    return formats[description.format](path, splits, description.classes)
 
 
-def _listed(split: SplitDescription) -> tuple[str, ...]:
-    return (split.annotations,) if isinstance(split.annotations, str) else split.annotations
-
-
-def _coco_file(root: Path, split: SplitDescription, where: str) -> CocoFile:
-    if not isinstance(split.annotations, str):
-        raise BadInput(f"{where}: COCO takes one annotation file a split, found {len(split.annotations)}.")
-    images = root / split.images if split.images else None
-    if images and not images.is_dir():
-        raise BadInput(f"{where}: the folder of images {images} does not exist.")
-    return CocoFile(root / split.annotations, images)
+READER = Reader(
+    files=(DatasetFile("a YAML description", (".yaml", ".yml"), "`format` and `splits`", is_native, read_native),)
+)

@@ -1,7 +1,8 @@
-"""YOLO labels: one text file an image, one line an object, in fractions of the image; described by a `data.yaml`.
+"""YOLO labels: one text file per image, one line per object, in fractions of the image; described by a `data.yaml`.
 
 A line is `class cx cy width height`, or `class x1 y1 x2 y2 x3 y3 ...`: a polygon, whose bounding box is taken. The
-label file of `images/train/a.jpg` is `labels/train/a.txt`, or lies beside the image; without one it is background.
+label file of `images/train/a.jpg` is `labels/train/a.txt`, or lies beside the image; an image without one is
+background.
 """
 
 import os
@@ -15,22 +16,25 @@ from detect.data.pixels.headers import SUFFIXES
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.categories import Category, CategoryMap, map_categories
-from detect.data.readers.locating import locate, locate_all, read_lines
-from detect.data.readers.native import load_yaml
+from detect.data.readers.locating import locate, locate_all
+from detect.data.readers.reader import DatasetFile, Reader
+from detect.data.readers.text_files import read_lines, read_yaml
 from detect.errors import BadInput
 
 FORMAT = "YOLO data.yaml"
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+_MOST_CLASSES = 100_000  # where only their number is stated
 
 
-def is_yolo(content: dict[str, Any]) -> bool:
-    """Whether the content of a YAML file is Ultralytics' description: class names, and a split."""
+def is_yolo(path: Path) -> bool:
+    """Return whether a YAML file has what Ultralytics' description has: class names, and a split."""
+    content = read_yaml(path)
     return ("names" in content or "nc" in content) and bool(set(_SPLITS) & set(content))
 
 
 def read_yolo(path: Path) -> Dataset:
-    """The data set of an Ultralytics `data.yaml`: splits are folders of images, lists of such, or `.txt` lists."""
-    content = load_yaml(path)
+    """Read the dataset of an Ultralytics `data.yaml`: splits are folders of images, lists of these, or `.txt` lists."""
+    content = read_yaml(path)
     classes = map_names(_names(content, path), path)
     notes = [*classes.notes]
     root = _root(content, path, notes)
@@ -45,12 +49,12 @@ def read_yolo(path: Path) -> Dataset:
 
 
 def map_names(names: Sequence[str], path: Path) -> CategoryMap:
-    """Labels for class numbers 0, 1, ...: mostly the same, but two numbers of one name are one class."""
+    """Give labels to the class numbers 0, 1, ...: the same ones, except that two numbers of one name are one class."""
     return map_categories({str(path): [Category(number, name, "", True) for number, name in enumerate(names)]})
 
 
 def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """The images that a text file lists, each with the place where it is named."""
+    """Return the images that a text file lists, each with the place where it is named."""
     lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line]
     paths, ways = locate_all([line for _, line in lines], path.parent)
     notes.extend(f"{path}: {way}" for way in ways)
@@ -60,17 +64,17 @@ def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
 def read_labels(
     source: str, images: list[tuple[str, str]], labels: Mapping[int, int], notes: list[str], keypoints: bool = False
 ) -> Annotations:
-    """One split, from the label files of its images.
+    """Read one split from the label files of its images.
 
     Args:
         source: what lists the images, for messages.
         images: paths, and for each the place where it is named.
         labels: class number in the files -> label.
-        notes: gets a sentence on images without a label file.
-        keypoints: whether what follows a box on its line are key points.
+        notes: a sentence on images without a label file is added to it.
+        keypoints: whether the numbers behind a box on its line are key points.
 
     Raises:
-        BadInput: not one of the images has a label file.
+        BadInput: none of the images has a label file, or one cannot be read.
     """
     origins: list[tuple[str, int]] = []  # of each box: its file and line
     annotations = Annotations(
@@ -100,7 +104,7 @@ def read_labels(
 
 def _names(content: dict[str, Any], path: Path) -> list[str]:
     names = content.get("names")
-    if names is None and isinstance(content.get("nc"), int):
+    if names is None and isinstance(content.get("nc"), int) and content["nc"] <= _MOST_CLASSES:
         names = list(range(content["nc"]))
     if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[number] for number in range(len(names))]
@@ -112,11 +116,11 @@ def _names(content: dict[str, Any], path: Path) -> list[str]:
 
 
 def _root(content: dict[str, Any], path: Path, notes: list[str]) -> Path:
-    """The folder that `path` in the YAML names; the YAML's own where that is none of this machine."""
+    """Return the folder that `path` in the YAML names, or the YAML's own where that does not exist here."""
     stated = content.get("path")
     if not stated:
         return path.parent
-    found = locate(str(Path(str(stated)).expanduser()), path.parent)
+    found = locate(os.path.expanduser(str(stated)), path.parent)
     if found is None:
         notes.append(f"'path' {stated!r} does not exist here: {path.parent} is taken")
         return path.parent
@@ -126,7 +130,7 @@ def _root(content: dict[str, Any], path: Path, notes: list[str]) -> Path:
 
 
 def _images(stated: Sequence[Any], root: Path, path: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """The images of one split, each with the place where it is named."""
+    """Return the images of one split, each with the place where it is named."""
     images: list[tuple[str, str]] = []
     for item in map(str, stated):
         found = locate(item, root) or locate(item, path.parent)
@@ -136,7 +140,7 @@ def _images(stated: Sequence[Any], root: Path, path: Path, notes: list[str]) -> 
             notes.append(f"{item!r} is found at {found}")
         images += _folder_images(found) if found.is_dir() else read_list(found, notes)
     if not images:
-        raise BadInput(f"{path}: {', '.join(map(str, stated))} holds no images.")
+        raise BadInput(f"{path}: there are no images in {', '.join(map(str, stated))}.")
     return images
 
 
@@ -150,7 +154,7 @@ def _folder_images(folder: Path) -> list[tuple[str, str]]:
 
 
 def _label_text(image: str) -> tuple[str, str | None]:
-    """The label file of an image and its text; None where there is none."""
+    """Return the label file of an image and its text; None where there is none."""
     for path in _label_paths(image):
         text = _text_if_present(path)
         if text is not None:
@@ -162,12 +166,14 @@ def _text_if_present(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if os.path.exists(path):
+            raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
         return None
 
 
 def _label_paths(image: str) -> list[str]:
-    """Where the labels of an image may be: in `labels` instead of the last `images` of its path, or beside it."""
+    """Return where the labels of an image may be: in `labels` for the last `images` of its path, or beside it."""
     beside = os.path.splitext(image)[0] + ".txt"
     for folder in (f"{os.sep}images{os.sep}", f"{os.sep}JPEGImages{os.sep}"):
         start, found, end = beside.rpartition(folder)
@@ -179,7 +185,7 @@ def _label_paths(image: str) -> list[str]:
 def _add_line(
     annotations: Annotations, row: int, fields: list[str], labels: Mapping[int, int], where: str, keypoints: bool
 ) -> bool:
-    """Adds the object of one line; False where it is malformed, which is reported."""
+    """Add the object of one line, or report what is wrong with it; return whether it was added."""
     try:
         number, box = _parse(fields, keypoints)
     except ValueError as error:
@@ -195,13 +201,13 @@ def _add_line(
 
 
 def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float, float, float]]:
-    """The class number and the box, in fractions, of one line."""
+    """Return the class number and the box, in fractions, of one line."""
     try:
         number, *values = map(float, fields)
     except ValueError:
         raise ValueError(f"not numbers: {' '.join(fields)[:80]!r}") from None
     if not number.is_integer():
-        raise ValueError(f"the class {fields[0]!r} is no whole number")
+        raise ValueError(f"the class {fields[0]!r} is not a whole number")
     if len(values) == 4 or (keypoints and len(values) > 4):
         x, y, width, height = values[:4]
         return int(number), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -214,3 +220,16 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
 def _no_labels(source: str, images: list[tuple[str, str]]) -> str:
     looked = " and ".join(_label_paths(images[0][0]))
     return f"{source}: none of {len(images)} images has a label file. For {images[0][0]}, looked for {looked}."
+
+
+READER = Reader(
+    files=(
+        DatasetFile(
+            "an Ultralytics data.yaml",
+            (".yaml", ".yml"),
+            "`names` (or `nc`) and `train`, `val` or `test`",
+            is_yolo,
+            read_yolo,
+        ),
+    )
+)

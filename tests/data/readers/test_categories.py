@@ -76,7 +76,8 @@ def test_parsing():
         ([], "expected a list of 'categories'"),
         (["car"], "category 0 has no integer 'id'"),
         ([{"id": "1", "name": "car"}], "category 0 has no integer 'id'"),
-        ([{"id": 1, "name": ""}], "category 0 has no integer 'id' or no 'name'"),
+        ([{"id": 2**63, "name": "car"}], "category 0 has no integer 'id'"),
+        ([{"id": 1, "name": ""}], "category 0 has no integer 'id' of at most 64 bits, or no 'name'"),
         ([{"id": 1, "name": "car"}, {"id": 1, "name": "bus"}], "category id 1 is both 'car' and 'bus'"),
     ],
 )

@@ -62,7 +62,7 @@ def test_yolo_folder(copied, tmp_path):
         (copied / "labels" / "train" / image["file_name"]).with_suffix(".txt").write_text("0 0.5 0.5 0.1 0.1\n")
     (copied / "shapes.yaml").unlink()
     (copied / "data.yaml").write_text("names: [a]\ntrain: images/train\n")
-    (copied / "other.yaml").write_text("version: 3\nservices: {}\n")  # no data set
+    (copied / "other.yaml").write_text("version: 3\nservices: {}\n")  # not a dataset
     for source in (copied, copied / "data.yaml", tmp_path):
         assert sizes(open_dataset(source)) == {"train": 3}
 
@@ -77,25 +77,31 @@ def test_a_set_in_the_folders_of_its_archive(copied, tmp_path):
 
 def test_several_sets_in_one_folder_are_not_guessed_between(copied):
     (copied / "data.yaml").write_text("names: [a]\ntrain: images/train\n")
-    with pytest.raises(BadInput, match=r"several data sets: data.yaml, shapes.yaml. Give the file"):
+    with pytest.raises(BadInput, match=r"several datasets: data.yaml, shapes.yaml. Give the file"):
         open_dataset(copied)
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nowhere", "nowhere does not exist. Expected a YAML description"),
-        ("empty", "holds no data set that is known.* Found in it: nothing"),
-        ("pictures", "holds no data set that is known.* Found in it: a.jpg"),
-        ("notes.txt", r"notes\.txt: not a description of a data set"),
-        ("strange.yaml", r"strange\.yaml: expected 'format' and 'splits' \(ours\).* found: version"),
+        ("nowhere", "nowhere does not exist. Expected a COCO JSON, .*, or a folder: .* or Pascal VOC."),
+        ("empty", "does not hold a dataset.* Found in it: nothing"),
+        ("images", "does not hold a dataset.* Found in it: a.jpg"),
+        ("notes.txt", r"notes\.txt is not a dataset. Expected a COCO JSON"),
+        (
+            "strange.yaml",
+            r"strange\.yaml: expected a YAML description with `format` and `splits`, or an Ultralytics data.yaml with "
+            r"`names`.* It begins with b'version: 3",
+        ),
+        ("both.yaml", "both.yaml has the content of a YAML description and of an Ultralytics data.yaml"),
     ],
 )
-def test_what_is_no_data_set(tmp_path, write_picture, name, reason):
+def test_what_is_not_a_dataset(tmp_path, write_picture, name, reason):
     (tmp_path / "empty").mkdir()
-    write_picture(tmp_path / "pictures" / "a.jpg")
+    write_picture(tmp_path / "images" / "a.jpg")
     (tmp_path / "notes.txt").touch()
     (tmp_path / "strange.yaml").write_text("version: 3\n")
+    (tmp_path / "both.yaml").write_text("names: [a]\ntrain: x\nsplits: {}\n")
     with pytest.raises(BadInput, match=reason):
         open_dataset(tmp_path / name)
 

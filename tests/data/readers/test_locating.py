@@ -1,7 +1,6 @@
 import pytest
 
-from detect.data.readers.locating import locate, locate_all, read_lines, split_named
-from detect.errors import BadInput
+from detect.data.readers.locating import locate, locate_all, split_named
 
 
 @pytest.mark.parametrize(
@@ -78,15 +77,7 @@ def test_a_list_that_is_right_needs_no_explanation(tree):
     assert locate_all(["a.jpg"], tree / "data" / "img") == ([str(tree / "data" / "img" / "a.jpg")], [])
 
 
-def test_lines_of_windows_and_byte_order_mark(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_bytes(b"\xef\xbb\xbfone\r\n two \r\n\r\n")
-    assert read_lines(path) == ["one", "two", ""]
-
-
-def test_text_that_cannot_be_read(tmp_path):
-    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(BadInput, match=r"latin.txt: expected UTF-8 text, byte 3"):
-        read_lines(tmp_path / "latin.txt")
-    with pytest.raises(BadInput, match=r"nowhere\.txt"):
-        read_lines(tmp_path / "nowhere.txt")
+def test_names_that_no_file_system_takes_are_not_found(tree):
+    for stated in ("x" * 5000, "a\0b", "~nobody/a.jpg"):
+        assert locate(stated, tree) is None
+        assert locate_all([stated], tree) == ([str(tree / stated)], [])

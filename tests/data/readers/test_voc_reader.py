@@ -34,7 +34,7 @@ def folder(tmp_path, write_picture):
 def test_pixels_count_from_one(folder):
     dataset = read_voc(folder({"a": thing(corners=(1, 1, 64, 48)) + thing()}, {"train": ["a"]}))
     np.testing.assert_array_equal(split(dataset, "train")[0].boxes, [[0, 0, 64, 48], [10, 20, 30, 40]])
-    assert dataset.notes[-1] == "pixels are counted from 1, as VOC's own: 2 edges are at 1 and 0 at 0; 1 is subtracted"
+    assert dataset.notes[-1] == "pixels are counted from 1, as in VOC: 2 edges are at 1 and 0 at 0; 1 is subtracted"
     assert not dataset.problems["train"].counts
 
 

@@ -83,8 +83,8 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields"),
         ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.9", "malformed line", "found 8 fields"),
         ("car 0.5 0.5 0.2 0.2", "malformed line", "not numbers: 'car 0.5"),
-        ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is no whole number"),
-        ("nan 0.5 0.5 0.2 0.2", "malformed line", "'nan' is no whole number"),
+        ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is not a whole number"),
+        ("nan 0.5 0.5 0.2 0.2", "malformed line", "'nan' is not a whole number"),
         ("0 nan 0.5 0.2 0.2", "box that is not a number", "a.jpg"),
         ("0 0.5 0.5 -0.2 0.2", "inverted box", "a.jpg"),
         ("0 0.5 0.5 0 0.2", "zero-area box", "a.jpg"),
@@ -166,7 +166,10 @@ def test_splits_that_are_the_same(write):
     assert "'train' and 'val' are the same images" in " ".join(read_yolo(path).notes)
 
 
-def test_what_a_description_has():
-    assert is_yolo({"names": ["a"], "train": "x"})
-    assert not is_yolo({"names": ["a"]})
-    assert not is_yolo({"train": "x"})
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("names: [a]\ntrain: x", True), ("nc: 1\nvalid: x", True), ("names: [a]", False), ("train: x", False)],
+)
+def test_what_a_description_has(tmp_path, text, expected):
+    (tmp_path / "data.yaml").write_text(text)
+    assert is_yolo(tmp_path / "data.yaml") is expected

@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from detect.config import build
-from detect.data.readers.native import Description, is_native, load_yaml, read_native
+from detect.data.readers.native import Description, is_native, read_native
+from detect.data.readers.text_files import read_yaml
 from detect.errors import BadInput
 
 DATASETS = Path(__file__).parents[3] / "datasets"
@@ -57,12 +58,12 @@ def test_voc_of_two_folders(tmp_path, write, write_picture):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": "cocoa"}, "format = 'cocoa'"),
+        ({"format": "cocoa"}, r"format 'cocoa' is not one .* Did you mean 'coco'\? Known: coco, voc"),
         ({"roots": "x"}, "unknown setting 'roots'. Did you mean 'root'"),
         ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
         ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),
         ({"splits": {"val": {"annotations": "truth.json", "images": "none"}}}, "split val: the folder of images"),
-        ({"splits": {"val": {"annotations": ["truth.json", "b.json"]}}}, "one annotation file a split, found 2"),
+        ({"splits": {"val": {"annotations": ["truth.json", "b.json"]}}}, "one annotation file per split, found 2"),
         ({"splits": {"val": {"annotations": "gone.json"}}}, "gone.json: cannot be read"),
         ({"classes": ["bike"]}, "no category is named bike"),
     ],
@@ -72,19 +73,10 @@ def test_what_does_not_fit_is_named(write, changes, reason):
         read_native(write(**changes))
 
 
-@pytest.mark.parametrize(("text", "reason"), [("a: [", "is not YAML"), ("- a\n- b\n", "found list")])
-def test_yaml_that_is_none(tmp_path, text, reason):
-    path = tmp_path / "x.yaml"
-    path.write_text(text)
-    with pytest.raises(BadInput, match=reason):
-        load_yaml(path)
-
-
 @pytest.mark.parametrize("path", sorted(DATASETS.glob("*.yaml")), ids=lambda path: path.name)
 def test_descriptions_of_public_sets(path):
-    content = load_yaml(path)
-    assert is_native(content)
-    description = build(Description, content, str(path))
+    assert is_native(path)
+    description = build(Description, read_yaml(path), str(path))
     named = [item for split in description.splits.values() for item in split.annotations]
     assert named
     assert f"`{path.name}`" in (DATASETS / "README.md").read_text(encoding="utf-8")

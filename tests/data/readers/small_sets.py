@@ -1,0 +1,232 @@
+"""One small dataset of every form that a reader accepts, all with the same truth, for the contract test of readers.
+
+A new form needs its row in `SETS`: a function that writes the truth as such a dataset, and one that breaks a single
+annotation of it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import yaml
+
+CLASSES = ("bus", "car")
+WIDTH, HEIGHT = 40, 20  # of every image; the coordinates below are exact as fractions of these, too
+
+
+class Box(NamedTuple):
+    """A true box, in pixels."""
+
+    label: int
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    ignore: bool = False
+
+
+# The boxes of each image, by split; those of "val" are other than those of "train".
+TRUTH: Mapping[str, Mapping[str, tuple[Box, ...]]] = {
+    "train": {
+        "a.png": (Box(0, 0, 0, 10, 5), Box(1, 20, 10, 40, 20), Box(1, 4, 4, 8, 8, ignore=True)),
+        "b.png": (),
+        "c.png": (Box(1, 10, 5, 30, 15),),
+    },
+    "val": {"d.png": (Box(0, 5, 5, 15, 10), Box(1, 20, 0, 40, 5))},
+}
+
+
+class SmallSet(NamedTuple):
+    """How to make a dataset of one form."""
+
+    write: Callable[[Path], Path]  # writes it into an empty folder, and returns what can be given as `--data`
+    # Breaks the first annotation of "c.png", and returns where the reader has to say that it is: the file, relative to
+    # the folder, and the line or the element in it.
+    spoil: Callable[[Path], str]
+    splits: tuple[str, ...] = ("train", "val")
+    states_ignored: bool = True  # whether the format can say that a box is to be ignored
+    lists_images: bool = True  # whether it names its images, so that a missing one is noticed
+
+
+def write_images(folder: Path, split: str) -> None:
+    """Write the images of a split; every one has a colour of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TRUTH[split]:
+        _, data = cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))
+        (folder / name).write_bytes(data.tobytes())
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+# COCO
+
+
+def coco_json(path: Path, split: str) -> Path:
+    """Write the annotations of a split; their ids count from 1, and category ids are 3 and 7."""
+    boxes = [(number, box) for number, name in enumerate(TRUTH[split], 1) for box in TRUTH[split][name]]
+    annotations = [
+        {
+            "id": row,
+            "image_id": number,
+            "category_id": (3, 7)[box.label],
+            "bbox": [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1],
+            "iscrowd": int(box.ignore),
+        }
+        for row, (number, box) in enumerate(boxes, 1)
+    ]
+    images = [
+        {"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT}
+        for number, name in enumerate(TRUTH[split], 1)
+    ]
+    categories = [{"id": 3, "name": "bus"}, {"id": 7, "name": "car"}]
+    return write_text(path, json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+
+
+def spoil_coco(path: Path) -> str:
+    """Take a number out of the box with id 4, the only one of "c.png"."""
+    replace(path, "[10, 5, 20, 10]", '[10, 5, "wide", 10]')
+    return "annotation 4"
+
+
+def write_coco_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return coco_json(folder / "train.json", "train")
+
+
+def write_roboflow(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        coco_json(folder / name / "_annotations.coco.json", split)
+    return folder
+
+
+def write_roboflow_split(folder: Path) -> Path:
+    write_images(folder / "train", "train")
+    coco_json(folder / "train" / "_annotations.coco.json", "train")
+    return folder / "train"
+
+
+def write_coco_layout(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / f"{split}2017", split)
+        coco_json(folder / "annotations" / f"instances_{split}2017.json", split)
+    return folder
+
+
+def write_description(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        coco_json(folder / f"{split}.json", split)
+    splits = {split: {"annotations": f"{split}.json", "images": f"images/{split}"} for split in ("train", "val")}
+    content = {"format": "coco", "classes": list(CLASSES), "splits": splits}
+    return write_text(folder / "set.yaml", yaml.safe_dump(content))
+
+
+# YOLO and darknet
+
+
+def write_labels(folder: Path, split: str) -> None:
+    """Write a label file for each image."""
+    for name, boxes in TRUTH[split].items():
+        lines = [
+            f"{box.label} {(box.x1 + box.x2) / 2 / WIDTH} {(box.y1 + box.y2) / 2 / HEIGHT} "
+            f"{(box.x2 - box.x1) / WIDTH} {(box.y2 - box.y1) / HEIGHT}\n"
+            for box in boxes
+            if not box.ignore
+        ]
+        write_text((folder / name).with_suffix(".txt"), "".join(lines))
+
+
+def write_yolo(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_labels(folder / "labels" / split, split)
+    content = {"names": list(CLASSES), "train": "images/train", "val": "images/val"}
+    return write_text(folder / "data.yaml", yaml.safe_dump(content))
+
+
+def write_darknet(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "data" / "img", split)
+        write_labels(folder / "data" / "img", split)
+        lines = [f"data/img/{name}\n" for name in TRUTH[split]]
+        write_text(folder / "data" / f"{split}.txt", "".join(lines))
+    write_text(folder / "data" / "obj.names", "".join(f"{name}\n" for name in CLASSES))
+    values = {"classes": 2, "train": "data/train.txt", "valid": "data/val.txt", "names": "data/obj.names"}
+    return write_text(folder / "data" / "obj.data", "".join(f"{name} = {value}\n" for name, value in values.items()))
+
+
+def spoil_labels(path: Path) -> str:
+    write_text(path, "\n1 0.5 0.5 wide 0.5\n")
+    return ":2"
+
+
+# Pascal VOC
+
+
+def voc_xml(boxes: tuple[Box, ...]) -> str:
+    """Return the annotations of one image, one element per line; VOC counts pixels from 1."""
+    lines = ["<annotation>", f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>"]
+    for box in boxes:
+        corners = {"xmin": box.x1 + 1, "ymin": box.y1 + 1, "xmax": box.x2, "ymax": box.y2}
+        inside = "".join(f"<{name}>{value}</{name}>" for name, value in corners.items())
+        lines += [
+            "<object>",
+            f"<name>{CLASSES[box.label]}</name>",
+            f"<difficult>{int(box.ignore)}</difficult>",
+            f"<bndbox>{inside}</bndbox>",
+            "</object>",
+        ]
+    return "\n".join([*lines, "</annotation>"])
+
+
+def write_voc(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "JPEGImages", split)
+        stems = [Path(name).stem for name in TRUTH[split]]
+        write_text(folder / "ImageSets" / "Main" / f"{split}.txt", "\n".join(stems))
+        for stem, boxes in zip(stems, TRUTH[split].values(), strict=True):
+            write_text(folder / "Annotations" / f"{stem}.xml", voc_xml(boxes))
+    return folder
+
+
+def spoil_voc(path: Path) -> str:
+    replace(path, "<xmax>30</xmax>", "<xmax>wide</xmax>")
+    return ":3"
+
+
+def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
+    """Return a function that spoils `file` of a set and names the place as messages do."""
+    return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
+
+
+ROBOFLOW_TRAIN = spoiling("train/_annotations.coco.json", spoil_coco, ": ")
+
+# By the names of `DatasetFile` and `DatasetFolder`.
+SETS = {
+    "a COCO JSON": SmallSet(write_coco_file, spoiling("train.json", spoil_coco, ": "), splits=("train",)),
+    "a Roboflow COCO export": SmallSet(write_roboflow, ROBOFLOW_TRAIN),
+    "one split of it": SmallSet(write_roboflow_split, ROBOFLOW_TRAIN, splits=("train",)),
+    "COCO's own layout": SmallSet(
+        write_coco_layout, spoiling("annotations/instances_train2017.json", spoil_coco, ": ")
+    ),
+    "a YAML description": SmallSet(write_description, spoiling("train.json", spoil_coco, ": ")),
+    "an Ultralytics data.yaml": SmallSet(
+        write_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "a darknet obj.data": SmallSet(write_darknet, spoiling("data/img/c.txt", spoil_labels), states_ignored=False),
+    "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+}

@@ -1,0 +1,177 @@
+"""What holds for every reader. A new one is tested as soon as its file is there, and its row in `small_sets.SETS`."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_sets import CLASSES, HEIGHT, SETS, TRUTH, WIDTH, SmallSet
+
+from detect.data.dataset import Dataset
+from detect.data.readers import readers
+from detect.data.readers.description import open_dataset
+from detect.errors import BadInput
+
+FORMS = {form.name: name for name, reader in readers().items() for form in (*reader.files, *reader.folders)}
+FILES = [file for reader in readers().values() for file in reader.files]
+FOLDERS = [folder for reader in readers().values() for folder in reader.folders]
+
+# In place of a word of an annotation file.
+WORDS = (
+    *("", "-1", "0", "1.5", "1e999", "-1e999", "nan", "9" * 30, "9" * 5000, "0x10", "2024-13-45", "true", "null", "~"),
+    *('"', "'", "[]", "{}", "[1, 2]", '{"a": 1}', '"\\u0000"', '"\\ud800"', "é", "\ufeff", "\0", "\x1b[31m", "\n\n"),
+    *("..", "/", "~nobody/x", "C:\\x\\y", "x" * 5000, "*", "&x", "<<: 1", "!!python/none", "- a", "#", ": : :", "%"),
+    *("[" * 3000, "{'a':" * 3000, '{"a":' * 3000, "<a>" * 3000, "</object>", "<object>", "<![CDATA[", "&lt;", "&none;"),
+)
+
+
+@pytest.fixture(params=sorted(FORMS))
+def small(request) -> SmallSet:
+    if request.param not in SETS:
+        pytest.fail(
+            f"the reader {FORMS[request.param]!r} accepts {request.param}, of which there is no small set: "
+            "add it to SETS in tests/data/readers/small_sets.py"
+        )
+    return SETS[request.param]
+
+
+def assert_is_truth(dataset: Dataset, small: SmallSet) -> None:
+    assert dataset.classes == CLASSES
+    assert set(dataset.splits) == set(small.splits)
+    for split, records in dataset.splits.items():
+        assert [record.image_path.name for record in records] == list(TRUTH[split])
+        for record, stated in zip(records, TRUTH[split].values(), strict=True):
+            boxes = [box for box in stated if small.states_ignored or not box.ignore]
+            assert (record.width, record.height) == (WIDTH, HEIGHT)
+            np.testing.assert_allclose(record.boxes, np.reshape([box[1:5] for box in boxes], (-1, 4)), atol=1e-5)
+            assert record.labels.tolist() == [box.label for box in boxes]
+            assert record.ignore.tolist() == [box.ignore for box in boxes]
+            areas = [(box.x2 - box.x1) * (box.y2 - box.y1) for box in boxes]
+            np.testing.assert_allclose(record.areas, areas, rtol=1e-5)
+
+
+def test_the_same_truth_gives_the_same_records(small, tmp_path):
+    dataset = open_dataset(small.write(tmp_path))
+    assert_is_truth(dataset, small)
+    assert not any(problems.counts for problems in dataset.problems.values())
+
+
+def test_a_folder_is_recognised_as_what_it_holds(small, tmp_path):
+    """Wrapped as in an archive; the only exception is a form that is not looked for in folders."""
+    path = small.write(tmp_path / "wrapped")
+    if path.is_file() and not any(file.in_folders for file in FILES if path.suffix in file.suffixes):
+        with pytest.raises(BadInput, match="does not hold a dataset"):
+            open_dataset(tmp_path)
+    else:
+        assert_is_truth(open_dataset(tmp_path), small)
+
+
+def test_only_one_form_recognises_a_dataset(small, tmp_path):
+    path = small.write(tmp_path)
+    if path.is_file():
+        found = [file.name for file in FILES if path.suffix in file.suffixes and file.recognises(path)]
+    else:
+        found = [folder.name for folder in FOLDERS if folder.recognises(path)]
+    assert [SETS[name] for name in found] == [small]
+
+
+def test_a_bad_annotation_is_reported_with_its_place_and_the_others_stay(small, tmp_path):
+    path = small.write(tmp_path)
+    place = small.spoil(tmp_path)
+    dataset = open_dataset(path)
+    (problem,) = dataset.problems["train"]
+    assert re.match(re.escape(place) + r"\b", problem.where), problem.where
+    assert problem.action == "dropped"
+    assert dataset.problems["train"].lost_boxes == 1
+    counts = [len(record.boxes) for record in dataset.splits["train"]]
+    assert counts == [2 + small.states_ignored, 0, 0]
+
+
+def test_a_missing_image_is_reported(small, tmp_path):
+    path = small.write(tmp_path)
+    (image,) = tmp_path.rglob("c.png")
+    if small.lists_images:
+        image.unlink()
+        dataset = open_dataset(path)
+        (problem,) = dataset.problems["train"]
+        assert (problem.kind, dataset.problems["train"].lost_images) == ("missing image", 1)
+    image.write_bytes(b"not an image")
+    dataset = open_dataset(path)
+    (problem,) = dataset.problems["train"]
+    assert problem.kind == "unreadable image"
+    assert str(image) in str(problem)
+    assert [record.image_path.name for record in dataset.splits["train"]] == ["a.png", "b.png"]
+
+
+def read_or_refuse(path: Path) -> None:
+    """Open what may be a dataset: either it is one, or `BadInput` names the file or the folder."""
+    try:
+        dataset, refusal = open_dataset(path), ""
+    except BadInput as error:
+        dataset, refusal = None, str(error)
+    if dataset is None:
+        assert str(path.parent if path.is_file() else path) in refusal
+    else:
+        assert dataset.splits
+        assert dataset.digest()
+
+
+def annotation_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".png"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 64, bytes(range(256)), b"\xff\xfe\x00\xd8", b"PK\x03\x04"])
+def test_empty_and_binary_files(small, tmp_path, content):
+    path = small.write(tmp_path)
+    for file in annotation_files(tmp_path):
+        whole = file.read_bytes()
+        file.write_bytes(content)
+        read_or_refuse(path)
+        file.write_bytes(whole)
+
+
+def test_files_that_are_folders_or_gone(small, tmp_path):
+    path = small.write(tmp_path)
+    for file in annotation_files(tmp_path):
+        if file == path:
+            continue
+        whole = file.read_bytes()
+        file.unlink()
+        read_or_refuse(path)
+        file.mkdir()
+        read_or_refuse(path)
+        file.rmdir()
+        file.write_bytes(whole)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(BadInput, match="does not exist"):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize("form", sorted(SETS))
+def test_nothing_raises_but_bad_input(form, tmp_path_factory):
+    """One file is truncated, or a word of it is replaced by one that does not belong there."""
+    folder = tmp_path_factory.mktemp("broken")
+    path = SETS[form].write(folder)
+    files = {file: file.read_text(encoding="utf-8") for file in annotation_files(folder)}
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def check(data):
+        file = data.draw(st.sampled_from([file for file, text in files.items() if text]))
+        text = files[file]
+        words = [*re.finditer(r"[\w.]+|[^\w\s]", text)]
+        if data.draw(st.booleans()):
+            broken = text[: data.draw(st.integers(0, len(text) - 1))]
+        else:
+            word = data.draw(st.sampled_from(words))
+            broken = text[: word.start()] + data.draw(st.sampled_from(WORDS)) + text[word.end() :]
+        file.write_text(broken, encoding="utf-8")
+        try:
+            read_or_refuse(path)
+        finally:
+            file.write_text(text, encoding="utf-8")
+
+    check()
