@@ -117,6 +117,6 @@ def _explain(kind: type[Settings], problem: Any) -> str:
     if problem["type"] != "extra_forbidden":
         return f"{key} = {problem['input']!r}: {problem['msg']}"
     *groups, name = problem["loc"]
-    for group in groups:
-        kind = _settings_of(kind, group) or kind
+    for group in groups:  # names of settings, and between them keys of mappings
+        kind = (_settings_of(kind, group) if group in kind.model_fields else None) or kind
     return f"unknown setting {key!r}. {did_you_mean(str(name), kind.model_fields)}"

@@ -16,7 +16,12 @@ from detect.training.settings import TrainingSettings
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "datasets" / "README.md", *sorted(DOCS.rglob("*.md"))]
-PAGES = [("cli.md", "command_line_page"), ("settings.md", "settings_page"), ("reference/index.md", "reference_page")]
+PAGES = [
+    ("cli.md", "command_line_page"),
+    ("settings.md", "settings_page"),
+    ("datasets.md", "datasets_page"),
+    ("reference/index.md", "reference_page"),
+]
 
 
 def name_of(path: Path) -> str:

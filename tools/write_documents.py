@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: command line, settings, models, public functions.
+"""Write the generated pages of docs/: command line, settings, dataset formats, models, public functions.
 
     python tools/write_documents.py            write them
     python tools/write_documents.py --check    write nothing; exit with 1 if a page is not up to date
@@ -34,6 +34,7 @@ def main() -> int:
     pages = {
         "cli.md": command_line_page,
         "settings.md": settings_page,
+        "datasets.md": datasets_page,
         "models.md": models_page,
         "reference/index.md": reference_page,
     }
@@ -172,6 +173,35 @@ def field_default(field: Any) -> str:
         return "required"
     default = field.get_default(call_default_factory=True)
     return "null" if default is None else str(list(default) if isinstance(default, tuple) else default)
+
+
+# The dataset formats
+
+DATASETS_INTRODUCTION = """\
+What can be given as `--data`. A file is recognised by its suffix and its content, a folder by the files in it. A folder
+may also contain one of the files below, and either may be wrapped in up to three more folders, as in archives. A COCO
+JSON is only looked for in folders where Roboflow or COCO puts it.
+
+`detect data check` says what was recognised. [Your own data](guides/data.md) explains what happens to boxes, classes
+and images."""
+
+
+def datasets_page() -> str:
+    """Return the page with everything that can be given as a dataset, and what each reader does with it."""
+    import importlib
+
+    from detect.data.readers import readers
+
+    rows = []
+    for name, reader in readers().items():
+        for file in reader.files:
+            suffixes = " or ".join(f"`{suffix}`" for suffix in file.suffixes)
+            rows.append((file.name, f"a {suffixes} file with {file.content}", f"[{name}](#{name})"))
+        rows += [(folder.name, f"a folder with `{folder.files}`", f"[{name}](#{name})") for folder in reader.folders]
+    parts = [NOTICE, "# Dataset formats", DATASETS_INTRODUCTION, table(("dataset", "recognised as", "reader"), rows)]
+    for name in readers():
+        parts += [f"## {name}", inspect.getdoc(importlib.import_module(f"detect.data.readers.{name}")) or ""]
+    return "\n\n".join(parts) + "\n"
 
 
 # The models

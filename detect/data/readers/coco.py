@@ -1,7 +1,8 @@
 """COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
 
 Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
-is one, is kept for scoring by size.
+is one, is kept for scoring by size. Images are looked for beside the JSON, in a folder `images`, and in folders named
+after the JSON or its split. A JSON is the split that its name speaks of (`instances_val2017.json`), else "train".
 """
 
 import json
@@ -256,7 +257,7 @@ READER = Reader(
             read_roboflow,
         ),
         DatasetFolder(
-            "one split of it",
+            "one split of a Roboflow export",
             ROBOFLOW_FILE,
             lambda folder: (folder / ROBOFLOW_FILE).is_file(),
             lambda folder: read_coco_file(folder / ROBOFLOW_FILE),

@@ -5,8 +5,8 @@
     valid = data/test.txt
     names = data/obj.names
 
-Paths in it, and in the lists, are relative to the folder in which darknet was started, which the file does not say;
-`locating` finds it. Labels are text files as in YOLO.
+Paths in it, and in the lists, are relative to the folder in which darknet was started. The file does not say which one
+that is, so the paths are looked for from its own folder upwards. Labels are text files as in YOLO.
 """
 
 from collections.abc import Mapping

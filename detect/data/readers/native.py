@@ -7,9 +7,8 @@
       train: {annotations: annotations/instances_train2017.json, images: train2017}
       val: {annotations: annotations/instances_val2017.json, images: val2017}
 
-`format` is the name of a reader with `read_splits`. For `voc` the annotations of a split are one or more lists, such as
-`VOC2012/ImageSets/Main/train.txt`, and there is no `images`: images lie in the `JPEGImages` beside `ImageSets`. YOLO
-labels have a description of their own, `data.yaml`.
+For `voc` the annotations of a split are one or more lists, such as `VOC2012/ImageSets/Main/train.txt`, and there is no
+`images`: they are in the `JPEGImages` beside `ImageSets`. YOLO labels have a description of their own, `data.yaml`.
 """
 
 import os
@@ -39,7 +38,7 @@ class SplitDescription(Settings):
 class Description(Settings):
     """The content of a description file."""
 
-    format: str
+    format: str  # the name of a reader with `read_splits`
     root: str = ""
     classes: tuple[str, ...] = ()
     splits: dict[Literal["train", "val", "test"], SplitDescription]

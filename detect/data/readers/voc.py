@@ -1,8 +1,8 @@
 """Pascal VOC: one XML file per image in `Annotations`, images in `JPEGImages`, splits in `ImageSets/Main`.
 
 Source: the VOC2012 development kit, whose top-left pixel is (1, 1) and whose `xmax`, `ymax` belong to the box. A box
-is therefore `xmin - 1, ymin - 1, xmax, ymax` here. Some exporters count from 0 instead; the dataset itself tells,
-because boxes at the left and top edge then begin at 0 and not at 1 (`_counts_from_one`).
+is therefore `xmin - 1, ymin - 1, xmax, ymax` here. Some exporters count from 0 instead. The dataset itself tells,
+because boxes at the left and top edge then begin at 0 and not at 1.
 
 `difficult` objects become ignore regions. An object whose corners coincide is a click without a drag: zero area.
 """

@@ -219,7 +219,7 @@ ROBOFLOW_TRAIN = spoiling("train/_annotations.coco.json", spoil_coco, ": ")
 SETS = {
     "a COCO JSON": SmallSet(write_coco_file, spoiling("train.json", spoil_coco, ": "), splits=("train",)),
     "a Roboflow COCO export": SmallSet(write_roboflow, ROBOFLOW_TRAIN),
-    "one split of it": SmallSet(write_roboflow_split, ROBOFLOW_TRAIN, splits=("train",)),
+    "one split of a Roboflow export": SmallSet(write_roboflow_split, ROBOFLOW_TRAIN, splits=("train",)),
     "COCO's own layout": SmallSet(
         write_coco_layout, spoiling("annotations/instances_train2017.json", spoil_coco, ": ")
     ),

@@ -60,6 +60,10 @@ def test_voc_of_two_folders(tmp_path, write, write_picture):
     [
         ({"format": "cocoa"}, r"format 'cocoa' is not one .* Did you mean 'coco'\? Known: coco, voc"),
         ({"roots": "x"}, "unknown setting 'roots'. Did you mean 'root'"),
+        (
+            {"splits": {"val": {"anotations": "truth.json"}}},
+            r"annotations = .*Field required; unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
+        ),
         ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
         ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),
         ({"splits": {"val": {"annotations": "truth.json", "images": "none"}}}, "split val: the folder of images"),
