@@ -17,7 +17,7 @@ def test_a_worker_does_what_it_is_told_until_it_is_left():
     assert worker._process.returncode == 0
 
 
-def test_a_failing_work_is_named_and_a_later_one_still_done():
+def test_a_failing_task_is_named_and_a_later_one_still_done():
     with Worker(sys.executable, "opencv_ops.py") as worker:
         with pytest.raises(RuntimeError, match=r"(?s)opencv_ops\.py, nms one 50: .*ValueError"):
             worker.do("nms one 50")
@@ -26,8 +26,8 @@ def test_a_failing_work_is_named_and_a_later_one_still_done():
 
 def test_a_worker_that_cannot_start_says_why():
     with (
-        Worker(sys.executable, "no_such_works.py") as worker,
-        pytest.raises(RuntimeError, match=r"No module named measuring\.no_such_works"),
+        Worker(sys.executable, "no_such_tasks.py") as worker,
+        pytest.raises(RuntimeError, match=r"No module named measuring\.no_such_tasks"),
     ):
         worker.do("anything")
 
@@ -36,11 +36,11 @@ def test_sides_take_turns():
     order: list[str] = []
 
     def side(name):
-        def work():
+        def task():
             order.append(name)
             return {"seconds": len(order)}
 
-        return work
+        return task
 
     answers = take_turns([side("A"), side("B")], rounds=3, seconds=0, warmups=1)
     assert "".join(order) == "ABABABAB"

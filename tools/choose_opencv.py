@@ -1,10 +1,10 @@
-"""Make `import cv2` work in this environment: keep OpenCV's full build where it loads, else put the headless one in.
+"""Make `import cv2` work in this environment: keep OpenCV's full build if it loads, else install the headless one.
 
     python tools/choose_opencv.py
 
 The full build needs libGL, which servers and slim containers lack. Both builds install into the same folder, `cv2`, so
-whichever was installed last is the one that is imported: reinstalling the headless one replaces the other's files, and
-pip still finds both packages that the project requires.
+the one that was installed last is imported. Reinstalling the headless build replaces the files of the other, and pip
+still finds both packages that the project requires.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ def main() -> int:
     print(f"OpenCV does not load on this machine ({error}). Installing its headless build instead.")
     command = [*install_headless_command(), "--quiet", "--disable-pip-version-check"]
     if subprocess.run(command, check=False).returncode:
-        print(f"The headless build could not be installed. By hand: {' '.join(install_headless_command())}")
+        print(f"The headless build could not be installed. To try again: {' '.join(install_headless_command())}")
         return 1
     error = load_error()
     if error:
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def load_error() -> str:
-    """The last line of what importing cv2 in a process of its own complains about; empty when it loads."""
+    """Import cv2 in a process of its own; return the last line of the error, or an empty text if it loads."""
     done = subprocess.run([sys.executable, "-c", "import cv2"], capture_output=True, text=True, check=False)
     return done.stderr.strip().rsplit("\n", 1)[-1] if done.returncode else ""
 

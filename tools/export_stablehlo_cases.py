@@ -1,13 +1,18 @@
-"""Write operations and steps as StableHLO with their inputs, for a machine that has a GPU and XLA but no TensorFlow.
+"""Export operations and steps as StableHLO with their inputs, for a machine with a GPU and XLA but no TensorFlow.
 
-    python tools/export_stablehlo_cases.py FOLDER                     every case
-    python tools/export_stablehlo_cases.py FOLDER nms train           those whose names hold one of these words
-    python tools/export_stablehlo_cases.py FOLDER --list              their names
+    python tools/export_stablehlo_cases.py FOLDER                     all cases
+    python tools/export_stablehlo_cases.py FOLDER nms train           only cases whose names contain one of these words
+    python tools/export_stablehlo_cases.py FOLDER --list              the names of all cases
 
-Each case becomes a folder: module.mlir, the text; inputs.npz, the arguments of its `main` by their positions, but for
-those that `measuring.operands` makes again, of which operands.json tells; and for operations outputs.npz, what
-TensorFlow computes on this machine, in the order of the results, of large ones a part. Pictures are coarse noise,
-weights random and of few bits, their average zeros, so that the files of a step stay small.
+Each case becomes a folder with these files:
+
+    module.mlir     the StableHLO text
+    inputs.npz      the arguments of its `main` by position, without those that `measuring.operands` can compute again
+    operands.json   how to compute these
+    outputs.npz     for operations: what TensorFlow computes on this machine; a part of each large result
+
+So that the files of a step stay small, images are coarse noise, weights are random with few bits, and their average is
+zeros.
 """
 
 import argparse
@@ -39,23 +44,24 @@ from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
 from detect.training.step import TrainingStep
 
-MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images of a step
+MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images per step
 ARGUMENTS = re.compile(r"func\.func @main\((?P<arguments>.*?)\) -> ", re.DOTALL)
 ARGUMENT = re.compile(r"%arg\d+: tensor<(?P<type>[^>]+)>")
 TRUTHS = re.compile(r'dense<"0x(?P<bytes>[0-9A-F]+)"> : tensor<(?P<shape>[0-9x]+)xi1>')
 COPY = re.compile(r"mhlo\.copy (?P<value>%\w+) : (?P<type>tensor<[^>]*>)")
-ALIASES = re.compile(r"mhlo\.input_output_alias = \[.*?\](?=, mhlo\.)")  # weights replaced in place: calls may repeat
+# Weights that are updated in place. Without this attribute, calls can be repeated.
+ALIASES = re.compile(r"mhlo\.input_output_alias = \[.*?\](?=, mhlo\.)")
 TYPES = {"i1": "bool", "ui8": "uint8", "i32": "int32", "i64": "int64", "f32": "float32", "bf16": "bfloat16"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A function to compile whole, with its arguments."""
+    """A function to compile as a whole, with its arguments."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    operands: str = ""  # the call of `measuring.operands` that makes the large ones of them
-    answers: bool = field(default=True)  # whether TensorFlow computes the outputs: a step of 64 images takes too long
+    operands: str = ""  # the call of `measuring.operands` that computes the large arguments
+    answers: bool = field(default=True)  # whether TensorFlow computes the outputs, which takes too long for steps
 
 
 def main() -> None:
@@ -70,9 +76,9 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where a folder for each case is made")
-    parser.add_argument("words", nargs="*", help="cases whose names hold one of these; all by default")
-    parser.add_argument("--list", action="store_true", help="print their names only")
+    parser.add_argument("folder", type=Path, help="folder in which a folder per case is created")
+    parser.add_argument("words", nargs="*", help="cases whose names contain one of these; default: all")
+    parser.add_argument("--list", action="store_true", help="only print their names")
     return parser.parse_args()
 
 
@@ -106,7 +112,7 @@ def write_inputs(inputs: list[np.ndarray], call: str, folder: Path) -> None:
 
 
 def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tuple[Any, ...]) -> list[np.ndarray]:
-    """What the compiled function reads: its arguments, and what it captured, variables by their values."""
+    """Return what the compiled function reads: its arguments and the values of what it captured."""
     concrete = function.get_concrete_function(*arguments)
     variables = {id(variable.handle): variable for variable in concrete.variables}
     captured = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
@@ -114,7 +120,7 @@ def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tu
 
 
 def check_arguments(text: str, inputs: list[np.ndarray]) -> None:
-    """The module's own list of arguments must be that of the inputs: XLA leaves out what it finds to be constant."""
+    """Raise ValueError unless the module has these arguments: XLA removes those that it finds to be constant."""
     found = ARGUMENTS.search(text)
     types = [match["type"] for match in ARGUMENT.finditer(found["arguments"])] if found else []
     wanted = ["x".join(map(str, (*value.shape, short_name(value)))) for value in inputs]
@@ -124,7 +130,7 @@ def check_arguments(text: str, inputs: list[np.ndarray]) -> None:
 
 
 def one_byte_each(constant: re.Match[str]) -> str:
-    """A constant of truth values as newer versions of MLIR read it; TensorFlow's writes eight of them to a byte."""
+    """Return a boolean constant as newer versions of MLIR read it; TensorFlow's packs eight values into a byte."""
     shape = [int(length) for length in constant["shape"].split("x")]
     packed = np.frombuffer(bytes.fromhex(constant["bytes"]), np.uint8)
     values = np.unpackbits(packed, count=math.prod(shape), bitorder="little")
@@ -157,7 +163,7 @@ def assignment() -> Case:
 
 
 def focal() -> Case:
-    """Forward and backward."""
+    """Return the case of the focal loss and its gradient."""
 
     def value_and_gradient(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -169,7 +175,7 @@ def focal() -> Case:
 
 
 def suppression(images: int, count: int) -> Case:
-    """From the scores of all classes to boxes."""
+    """Return the case from the scores of all classes to boxes."""
 
     def suppress(boxes: tf.Tensor, scores: tf.Tensor, overlap: tf.Tensor, confidence: tf.Tensor) -> Any:
         kept, candidates = operands.KEPT, operands.CANDIDATES
@@ -195,13 +201,13 @@ def pooling() -> Case:
 
 
 def pictures(count: int) -> tf.Tensor:
-    """Noise uint8 [B, H, W, 3] in squares of 32 pixels."""
+    """Return noise uint8 [B, H, W, 3] in squares of 32 pixels."""
     squares = np.random.default_rng(0).integers(0, 256, (count, SIDE // 32, SIDE // 32, 3), np.uint8)
     return tf.constant(squares.repeat(32, axis=1).repeat(32, axis=2))
 
 
 def create(precision: str) -> Detector:
-    """The model with the same random weights every time."""
+    """Return the model, with the same random weights every time."""
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
     detector = models.create(MODEL, operands.CLASSES)
@@ -211,7 +217,7 @@ def create(precision: str) -> Detector:
 
 
 def network() -> Case:
-    """Forward and backward, without assignment and loss."""
+    """Return the case of the network and its gradient, without assignment and loss."""
     detector = create("mixed_bfloat16")
     weights = [variable.value for variable in detector.trainable_variables]
 
@@ -225,11 +231,11 @@ def network() -> Case:
 
 
 def training() -> Case:
-    """Forward, loss, gradients, update, average, as in a run on one GPU."""
+    """Return the case of a training step as in a run on one GPU: forward, loss, gradients, update, average."""
     detector, random = create("mixed_bfloat16"), np.random.default_rng(0)
     boxes = operands.random_boxes(random, (TRAINED, operands.OBJECTS))
     labels = random.integers(0, operands.CLASSES, boxes.shape[:2], np.int32)
-    labels[:, 8:] = -1  # padding, as most of it is
+    labels[:, 8:] = -1  # padding, as most rows are
     targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, tf.bool))
     batch = Batch(pictures(TRAINED), targets, tf.range(TRAINED, dtype=tf.int64))
     average = WeightAverage(detector)
@@ -240,13 +246,13 @@ def training() -> Case:
 
 
 def prediction() -> Case:
-    """From pixels to boxes."""
+    """Return the case from pixels to boxes."""
     detector = create("float32")
 
     def predict(images: tf.Tensor, extents: tf.Tensor, confidence: tf.Tensor, overlap: tf.Tensor) -> Any:
         return detector.decode(detector(images, extents=extents), confidence=confidence, iou=overlap)
 
-    thresholds = tf.constant(0.0), tf.constant(operands.OVERLAP)  # so that suppression has its full load
+    thresholds = tf.constant(0.0), tf.constant(operands.OVERLAP)  # suppression gets as many boxes as possible
     arguments = (pictures(PREDICTED), tf.fill([PREDICTED, 2], float(SIDE)), *thresholds)
     return Case(predict, arguments, answers=False)
 

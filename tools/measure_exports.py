@@ -1,7 +1,7 @@
-"""Export a trained model of every family in every format and precision; write what works to docs/exports.md.
+"""Export a trained model of each family in every format and precision; write the loss of AP to docs/exports.md.
 
     python tools/measure_exports.py                    all families
-    python tools/measure_exports.py yolox-micro        these; the other columns of the page stay as they are
+    python tools/measure_exports.py yolox-micro        these families; the other columns of the page stay as they are
 
 The models are those of tests/trained_models.py. All take half an hour on two cores.
 """
@@ -22,12 +22,12 @@ from detect.artefacts.export_card import Check  # noqa: E402
 from detect.export.check import AP_LOSS  # noqa: E402
 
 PAGE = ROOT / "docs" / "exports.md"
-AT_ONCE = 2  # models; each mostly keeps one core busy
+AT_ONCE = 2  # models; each keeps about one core busy
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=FIRST, help="families by their first model; all by default")
+    parser.add_argument("names", nargs="*", default=FIRST, help="families, each named by its first model; default: all")
     columns, names = read_columns(), parser.parse_args().names
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for name, checks in zip(names, pool.map(measure, names), strict=True):
@@ -42,13 +42,13 @@ def measure(name: str) -> dict[tuple[str, str], Check]:
 
 
 def column(checks: dict[tuple[str, str], Check]) -> list[str]:
-    """The AP of the original, and what each export has more or less, in points."""
+    """Return the AP of the original and the difference of each export, in points."""
     points = [(100 * (check.AP or 0), 100 * (check.AP_of_original or 0)) for check in checks.values()]
     return [f"{points[0][1]:.1f}", *(f"{ours - original:+.2f}" for ours, original in points)]
 
 
 def read_columns() -> dict[str, list[str]]:
-    """Those of the page as it is, by model; none where the rows were others."""
+    """Return the columns of the page as it is, by model; none if the page has other rows."""
     rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("|")]
     if [row[0] for row in rows] != ["model", "---", *_names_of_rows()]:
         return {}
@@ -74,22 +74,25 @@ def page(columns: dict[str, list[str]]) -> str:
     train, val = PICTURES.values()
     return f"""<!-- Written by tools/measure_exports.py: measure again instead of editing. -->
 
-# What can be exported
+# Exports
 
-The smallest model of each family, made smaller still, was trained on {train} synthetic pictures of {SIDE} pixels
-(SSD: 300) and exported in every way that there is. Its AP in points on {val} pictures that it had not seen, and what
-each export, run by its own runtime, has more or less on the same pictures. What `detect export` lets an export lose by
-default: {bounds}. The aim of int8 is half a point.
+The smallest model of each family, reduced further, was trained on {train} synthetic images of {SIDE} pixels (SSD:
+300) and exported in every format and precision. The row AP is the AP of the original, in points, on {val} images that
+it was not trained on. The other rows are the AP of each export, run by its own runtime on the same images, minus that
+of the original.
+
+By default, `detect export` accepts these losses of AP, in points: {bounds}. The goal for
+int8 is half a point.
 
 {table}
 {not_yet}
-- An export is for one size of images, and with `--dynamic` for those of all usual shapes of videos: anchors and points
-  are constants of a size.
-- `litert` takes one image a call, because LiteRT's suppression does; `stablehlo` a fixed number, 1 by default.
-- `stablehlo` is float32 only: what it is given is what XLA computes with.
-- `savedmodel` has no int8: TensorFlow has no kernels that would be quicker with it on a CPU or GPU.
-- `int8-weights` is of `litert` only: weights alone in int8, without pictures.
-- Every way can also end before suppression, with `--raw`.
+- An export is for one image size, in squares and 16:9, and with `--dynamic` in all usual shapes of videos: anchors and
+  points are constants that depend on the size.
+- `litert` takes one image per call, because LiteRT's suppression does. `stablehlo` takes a fixed number, 1 by default.
+- `stablehlo` is float32 only, because XLA computes in the type that it is given.
+- `savedmodel` has no int8, because TensorFlow has no kernels that are faster in int8 on a CPU or GPU.
+- `int8-weights` stores only the weights in int8, and needs no images. Only `litert` has it.
+- With `--raw`, every format can also end before suppression.
 """
 
 

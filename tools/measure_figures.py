@@ -1,11 +1,11 @@
-"""Measure what the project promises of its speed and accuracy, and say whether the machine it runs on keeps it.
+"""Measure the speed and accuracy that the project promises, and say whether they are reached on this machine.
 
-    python tools/measure_figures.py                          everything but the long ones: bccd, demo
+    python tools/measure_figures.py                          all but the long ones, which are bccd and demo
     python tools/measure_figures.py throughput video         these
-    python tools/measure_figures.py bccd --run runs/bccd     read a finished run instead of training for 30 minutes
-    python tools/measure_figures.py --json figures.json      for other programs, too
+    python tools/measure_figures.py bccd --run runs/bccd     use a finished run instead of training for 30 minutes
+    python tools/measure_figures.py --json figures.json      also write the figures to a file
 
-The targets are for 2 CPU cores and no GPU, on a machine that does nothing else meanwhile.
+The targets are for 2 CPU cores without a GPU, on a machine that does nothing else meanwhile.
 """
 
 import argparse
@@ -31,12 +31,12 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 DETECT = (sys.executable, "-m", "detect")
-LONG = ("bccd", "demo")  # these take half an hour and ten minutes, and run only when they are named
+LONG = ("bccd", "demo")  # take half an hour and ten minutes, and only run if they are named
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number, and the target that it is held against."""
+    """A measured number and its target."""
 
     name: str
     value: float
@@ -46,7 +46,7 @@ class Figure:
 
     @property
     def passed(self) -> bool | None:
-        """None where there is no target."""
+        """Whether the target is reached; None if there is none."""
         if math.isinf(self.least) and math.isinf(self.most):
             return None
         return bool(self.least <= self.value <= self.most)
@@ -76,9 +76,11 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"measurements: {', '.join(MEASUREMENTS)}")
-    parser.add_argument("--run", type=Path, help="run folder of a model trained on bccd, for bccd and video")
-    parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder with bccd, videos and coco_reference")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--run", type=Path, help="run folder of a model trained on bccd; used by bccd and video")
+    parser.add_argument(
+        "--data", type=Path, default=SHARED_DATA, help="folder that contains bccd, videos and coco_reference"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(MEASUREMENTS))
     if unknown:
@@ -95,7 +97,7 @@ def show(figures: list[Figure], where: dict[str, str | float]) -> None:
 
 
 def machine() -> dict[str, str | float]:
-    """What the figures depend on. A load above 1 before the start means that others use the machine."""
+    """Return what the figures depend on. A load above 1 at the start means that other programs use the machine."""
     processor = platform.processor()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -120,7 +122,7 @@ def median_seconds(work: Callable[[], object], repeats: int, warmups: int = 1) -
 
 
 def measure_coco_reference(arguments) -> list[Figure]:
-    """Our numbers beside those that pycocotools gives when it reads the files itself."""
+    """Compare our scores with those of pycocotools, which reads the same files."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -151,14 +153,14 @@ def measure_coco_reference(arguments) -> list[Figure]:
 
 
 def measure_throughput(arguments) -> list[Figure]:
-    """Three minutes of a real run on bccd with the default settings at 320 px."""
+    """Measure three minutes of a run on bccd with the default settings at 320 px."""
     with tempfile.TemporaryDirectory() as folder:
         train_bccd(arguments.data, Path(folder), "throughput", "3m")
         return throughput_of(Path(folder) / "throughput")
 
 
 def measure_bccd(arguments) -> list[Figure]:
-    """A run on bccd from random weights, scored on val and test; read from `--run` where there is one."""
+    """Score a run on bccd from random weights on val and test; with `--run`, a finished one."""
     import detect
 
     if not arguments.run:
@@ -186,7 +188,7 @@ def train_bccd(data: Path, runs: Path, name: str, max_time: str) -> None:
 
 
 def throughput_of(run: Path) -> list[Figure]:
-    """What the journal of a run says of its steps; the first rows, with compilation and cold caches, left out."""
+    """Return the speed that a run recorded, without its first rows, which include compilation and cold caches."""
     rows = [row for row in journal(run) if row["kind"] == "train"][2:]
     rate = statistics.median(row["images_per_second"] for row in rows)
     wait = statistics.mean(row["data_wait"] for row in rows)
@@ -204,7 +206,7 @@ def journal(run: Path) -> list[dict]:
 
 
 def measure_video(arguments) -> list[Figure]:
-    """A video, file to annotated file, beside the same model on the same frames in memory; by turns, three times."""
+    """Compare a video, from file to annotated file, with the model alone on the same frames; in turns, three times."""
     from detect.inference.prediction_run import predict_to_folder
 
     video = arguments.data / "videos" / "one-by-one-person-detection.mp4"
@@ -232,7 +234,7 @@ def measure_video(arguments) -> list[Figure]:
 
 
 def small_model(run: Path | None):
-    """The trained model, or one of the same structure with random weights, which finds nothing to draw."""
+    """Return the trained model, or one of the same structure with random weights, which detects nothing."""
     import detect
     from detect import models
     from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
@@ -246,7 +248,7 @@ def small_model(run: Path | None):
 
 
 def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
-    """The first frames of a video, uint8 [count, side, side, 3]."""
+    """Return the first frames of a video, uint8 [count, side, side, 3]."""
     from detect.data.pixels.resizing import letterbox, place
     from detect.inference.sources.finding import find_sources, read_frames
 
@@ -259,7 +261,7 @@ def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
 
 
 def measure_demo(_arguments) -> list[Figure]:
-    """`make demo` in a fresh clone of what is committed, installation included."""
+    """Run `make demo` in a new clone of the last commit, including the installation."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -268,7 +270,7 @@ def measure_demo(_arguments) -> list[Figure]:
         subprocess.run(["make", "demo"], check=True, cwd=clone, env=environment, stdout=sys.stderr)
         minutes = (time.perf_counter() - start) / 60
         scores = json.loads((clone / "demo" / "scores.json").read_text())
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # kibibytes on Linux; of the largest process
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # kibibytes on Linux, of the largest process
     return [
         Figure("make demo in a fresh clone", minutes, "minutes", most=10),
         Figure("make demo, AP50", scores["AP50"], least=0.90),

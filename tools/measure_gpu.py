@@ -1,12 +1,12 @@
-"""Measure the compiled functions of this project on a GPU, beside PyTorch and the limits of the device.
+"""Measure the compiled functions of this project on a GPU, and compare them with PyTorch and the limits of the device.
 
-    python tools/export_stablehlo_cases.py FOLDER      where TensorFlow is
-    python tools/measure_gpu.py FOLDER OUT             where the GPU, JAX, PyTorch and torchvision are
-    python tools/measure_gpu.py FOLDER OUT nms         the rows whose names hold one of these words
-    python tools/measure_gpu.py FOLDER OUT --profile   and what each kernel takes
+    python tools/export_stablehlo_cases.py FOLDER      on a machine with TensorFlow
+    python tools/measure_gpu.py FOLDER OUT             on a machine with a GPU, JAX, PyTorch and torchvision
+    python tools/measure_gpu.py FOLDER OUT nms         only rows whose names contain one of these words
+    python tools/measure_gpu.py FOLDER OUT --profile   also the time of each kernel
 
-It needs no TensorFlow: the functions travel as StableHLO and XLA compiles them there. The training step of YOLOX needs
-its authors' package, `yolox`, too. Writes OUT/gpu.json and OUT/gpu.md.
+The machine with the GPU needs no TensorFlow: XLA compiles the functions there from StableHLO. The training step
+of YOLOX also needs its authors' package, `yolox`. Writes OUT/gpu.json and OUT/gpu.md.
 """
 
 import argparse
@@ -32,14 +32,14 @@ FORWARD = 26.8e9 / TERA  # operations of YOLOX-s for one image of 640 pixels, as
 
 @dataclass(frozen=True)
 class Row:
-    """A case, who else does the same, and the least that it must move or compute."""
+    """A case, the other project to compare with, and the least that it must move or compute."""
 
     name: str
     case: str
     text: str
-    calls: int  # in flight together, as in a program that does not wait for each
-    peer: tuple[str, str] | None = None  # script and work
-    megabytes: float = 0  # read and written once
+    calls: int  # in flight together, as in a program that does not wait for each one
+    peer: tuple[str, str] | None = None  # script and task
+    megabytes: float = 0  # if everything is read and written once
     tera_operations: float = 0  # of matrix products, in bfloat16
 
 
@@ -50,9 +50,9 @@ ROWS = [
     Row("SimOTA", "sim_ota", "8,400 points x 100 boxes x 8 images", 10, ("megvii_ops.py", "sim_ota"), 23),
     Row("focal loss", "focal", "8 x 76,725 x 80, forward and backward", 10, ("torchvision_ops.py", "focal"),
         2 * ANCHOR_LOGITS),
-    Row("NMS, 8 images", "nms_8", "8,400 boxes, 80 classes, the best 1,000 to 100", 10,
+    Row("NMS, 8 images", "nms_8", "8,400 boxes, 80 classes, from the best 1,000 to 100", 10,
         ("torchvision_ops.py", "nms 8 8400"), 23),
-    Row("NMS, 1 image", "nms_1", "8,400 boxes, 80 classes, the best 1,000 to 100", 10,
+    Row("NMS, 1 image", "nms_1", "8,400 boxes, 80 classes, from the best 1,000 to 100", 10,
         ("torchvision_ops.py", "nms 1 8400"), 2.8),
     Row("RoIAlign", "roi_align", "8 images of 512 px, four levels, 1,000 boxes each", 10,
         ("torchvision_ops.py", "roi"), PYRAMID + 8_000 * 49 * 256 * 4 / MEGABYTE),
@@ -82,38 +82,38 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", type=Path, help="made by export_stablehlo_cases.py")
-    parser.add_argument("out", type=Path, help="where gpu.json and gpu.md go")
-    parser.add_argument("words", nargs="*", default=[""], help="measure the rows with such names; all by default")
-    parser.add_argument("--profile", action="store_true", help="add the time of each kernel")
+    parser.add_argument("cases", type=Path, help="folder written by export_stablehlo_cases.py")
+    parser.add_argument("out", type=Path, help="folder for gpu.json and gpu.md")
+    parser.add_argument("words", nargs="*", default=[""], help="rows whose names contain one of these; default: all")
+    parser.add_argument("--profile", action="store_true", help="also measure the time of each kernel")
     return parser.parse_args()
 
 
 def measure_limits() -> dict[str, float]:
-    """Gigabytes a second of a copy, and tera-operations a second of matrix products."""
+    """Return gigabytes per second of a copy, and tera-operations per second of matrix products."""
     with Worker(sys.executable, "stablehlo_cases.py") as worker:
         names = {"gigabytes_per_second": "copy", "bfloat16": "bfloat16", "float32": "float32"}
         return {key: max(worker.do(name)["rate"] for _ in range(3)) for key, name in names.items()}
 
 
 def measure(row: Row, cases: Path, limits: dict[str, float], profile: bool) -> dict[str, Any]:
-    work = f"{cases / row.case} {row.calls}"
+    task = f"{cases / row.case} {row.calls}"
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(Worker(sys.executable, "stablehlo_cases.py"))
-        works: list[Callable[[], Answer]] = [lambda: ours.do(work)]
+        tasks: list[Callable[[], Answer]] = [lambda: ours.do(task)]
         if row.peer:
-            theirs, their_work = stack.enter_context(Worker(sys.executable, row.peer[0])), row.peer[1]
-            works.append(lambda: theirs.do(their_work))
+            theirs, their_task = stack.enter_context(Worker(sys.executable, row.peer[0])), row.peer[1]
+            tasks.append(lambda: theirs.do(their_task))
         with ThreadPoolExecutor() as pool:  # both compile at once
-            errors = [future.exception() for future in [pool.submit(each) for each in works]]
+            errors = [future.exception() for future in [pool.submit(each) for each in tasks]]
         if errors[0]:
             return {"name": row.name, "text": row.text, "failed": str(errors[0])[-3000:]}
-        answers = take_turns(works[: 1 if errors[-1] else None], rounds=7, seconds=3)
+        answers = take_turns(tasks[: 1 if errors[-1] else None], rounds=7, seconds=3)
         found = summary(row, answers, limits)
         if errors[-1]:
             found["peer_failed"] = str(errors[-1])[-3000:]
         if profile:
-            found["kernels"] = ours.do(f"profile {work}")["kernels"]
+            found["kernels"] = ours.do(f"profile {task}")["kernels"]
     return found
 
 

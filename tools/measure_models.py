@@ -1,10 +1,10 @@
-"""Measure the models: size, work, speed and memory, torchvision's beside ours; write the table of docs/performance.md.
+"""Measure size, cost, speed and memory of the models, beside torchvision's; write the tables of docs/performance.md.
 
     python tools/measure_models.py                     all models
-    python tools/measure_models.py ssd-vgg16 fcos-r50  these; the other rows of the page stay as they are
+    python tools/measure_models.py ssd-vgg16 fcos-r50  these models; the other rows of the page stay as they are
 
-Torchvision's run in an environment of their own, which is made at the first call. Ours and theirs take turns, so that
-what else the machine does hits both. The numbers are for a machine that does nothing else meanwhile.
+Torchvision's models run in an environment of their own, which the first call creates. Ours and theirs take turns, so
+that other load on the machine affects both. The machine should do nothing else meanwhile.
 """
 
 import argparse
@@ -24,21 +24,21 @@ from measuring.workers import Worker, take_turns
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-SECONDS = 5.0  # spent on a measurement, once each took its turns
+SECONDS = 5.0  # least time spent on a measurement
 ROUNDS = 3
-SLOWEST = 1.0  # seconds an image; of slower models, batches and training are not measured: memory would not suffice
+SLOWEST = 1.0  # seconds per image; for slower models, batches and training are not measured: they need too much memory
 SIZE_HEADER = (
     "model",
     "million parameters",
     "published",
     "billion multiply-adds",
     "published",
-    "at pixels",
-    "COCO AP of the authors",
+    "image side, pixels",
+    "published COCO AP",
 )
 SPEED_HEADER = (
     "model",
-    "pixels",
+    "image side, pixels",
     "1 image, ms",
     f"{PREDICTED} images, ms",
     "training, images/s",
@@ -52,7 +52,7 @@ SPEED_HEADER = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="models; all by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models; default: all")
     chosen = parser.parse_args().names
 
     from detect import models
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def measure(name: str, side: int) -> dict[str, dict[str, Any]]:
-    """Memory first, while there is nothing else in the process; sizes last, because they make more models."""
+    """Measure memory first, while the process contains nothing else, and sizes last, since they create more models."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(Worker(sys.executable, "our_models.py"))
         theirs = None
@@ -83,11 +83,11 @@ def measure(name: str, side: int) -> dict[str, dict[str, Any]]:
 
 
 def compared(name: str, side: int, what: str, ours: Worker, theirs: Worker | None) -> dict[str, float]:
-    """Our median seconds, and the median of their ratio to torchvision's where it has that model."""
-    works = [lambda: ours.do(f"{name} {what}")]
+    """Return our median seconds and, if torchvision has the model, the median of the ratio to its seconds."""
+    tasks = [lambda: ours.do(f"{name} {what}")]
     if theirs:
-        works.append(lambda: theirs.do(f"{name} {side} {what}"))
-    rounds = list(zip(*take_turns(works, ROUNDS, SECONDS), strict=True))
+        tasks.append(lambda: theirs.do(f"{name} {side} {what}"))
+    rounds = list(zip(*take_turns(tasks, ROUNDS, SECONDS), strict=True))
     found = {"seconds": statistics.median(answers[0]["seconds"] for answers in rounds)}
     if theirs:
         found["ratio"] = statistics.median(answers[0]["seconds"] / answers[1]["seconds"] for answers in rounds)
@@ -98,7 +98,7 @@ def compared(name: str, side: int, what: str, ours: Worker, theirs: Worker | Non
 
 
 def cells(name: str, size: dict[str, Any], speed: dict[str, Any], memory: dict[str, Any]) -> list[str]:
-    """A row of the table."""
+    """Return the cells of both tables for a model."""
     from detect import models
 
     row = models.variant(name)
@@ -126,7 +126,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def read_rows(page: Path) -> dict[str, list[str]]:
-    """The cells of a page that was written before, those of both tables, by the name of the model."""
+    """Return the cells of both tables of a page that was written before, by the name of the model."""
     rows: dict[str, list[str]] = {}
     for line in page.read_text(encoding="utf-8").splitlines() if page.is_file() else ():
         if line.startswith("| `"):
@@ -152,10 +152,10 @@ TITLE = """<!-- Written by tools/measure_models.py: measure again instead of edi
 
 SIZES = f"""## Size
 
-Trainable parameters for {CLASSES} classes. Multiply-adds are counted as the authors do, for one image of the size in
-the column behind: those of convolutions and matrix products, for YOLOX also normalisation, for EfficientDet all
-arithmetic and 90 classes. For `fasterrcnn-mobilenetv3` they are of an image in which nothing is proposed; the 150
-regions of the second stage, which are always computed here, take 2.15 billion more."""
+Parameters are trainable parameters for {CLASSES} classes. Multiply-adds are those of one image with the given side,
+counted as the authors count them: of convolutions and matrix products, for YOLOX also of normalisation, and for
+EfficientDet of all arithmetic, with 90 classes. For `fasterrcnn-mobilenetv3` they are those of an image without
+proposals; the 150 regions of the second stage, which are always computed here, take 2.15 billion more."""
 
 
 def speed_notes() -> str:
@@ -166,14 +166,14 @@ def speed_notes() -> str:
     return f"""## Speed and memory
 
 Measured on {cores} cores of {processor}, {date.today().isoformat()}, with random weights for {CLASSES} classes and
-square images of each model's own default size.
+square images of each model's default size.
 
-Predicting is from pixels to boxes after suppression. Training is a step of {TRAINED} images of {OBJECTS} objects.
-Batches and training are measured of models that take less than {SLOWEST:g} second for an image. GB are the largest
-resident memory of a process that does nothing else, TensorFlow included.
+Prediction is from pixels to boxes after suppression. Training is a step of {TRAINED} images with {OBJECTS} objects
+each. Batches and training are only measured for models that take less than {SLOWEST:g} second per image. GB is the
+peak resident memory of a process that does nothing else, including TensorFlow.
 
-The last columns are our time over that of torchvision for the same work, {" and ".join(TORCH)},
-in a process of its own, by turns: below 1 ours is faster."""
+The last columns are our time divided by that of torchvision for the same work ({", ".join(TORCH)}), which
+ran in turns with ours in a process of its own: below 1, ours is faster."""
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Measure this project beside what people would otherwise use, by turns on the same machine.
+"""Compare the speed of this project with other projects, in turns on the same machine.
 
-    python tools/measure_speed.py                  every row; about an hour on two cores
-    python tools/measure_speed.py nms pipeline     the rows whose names hold one of these words
-    python tools/measure_speed.py --list           their names
+    python tools/measure_speed.py                  all rows; about an hour on two cores
+    python tools/measure_speed.py nms pipeline     only rows whose names contain one of these words
+    python tools/measure_speed.py --list           the names of all rows
 
-Writes docs/benchmarks/: README.md, speed.svg and results.json; rows that are not measured again stay as they are. The
-other projects are installed into environments of their own under .venv-peers at the first call. The numbers are for a
-machine that does nothing else meanwhile.
+Writes README.md, speed.svg and results.json to docs/benchmarks/; rows that are not measured again stay as they are. The
+first call installs the other projects into environments of their own under .venv-peers. The machine should do nothing
+else meanwhile.
 """
 
 import argparse
@@ -44,20 +44,22 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("words", nargs="*", metavar="WORD", help="measure the rows with such names; all by default")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="rows whose names contain one of these; default: all")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="holds bccd and videos")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", help="where the results go")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with bccd and videos"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", help="folder for the results")
     return parser.parse_args()
 
 
 def measure(comparison: Comparison, inputs: Inputs) -> Row:
-    """Every side in a process of its own, by turns."""
+    """Run all sides of a comparison in turns, each in its own process."""
     sides = comparison.sides(inputs)
     with contextlib.ExitStack() as stack:
-        works = [side.start(stack, comparison.cores) for side in sides]
+        tasks = [side.start(stack, comparison.cores) for side in sides]
         warmups = 0 if comparison.rounds == 1 else 1
-        answers = take_turns(works, comparison.rounds, comparison.seconds, warmups)
+        answers = take_turns(tasks, comparison.rounds, comparison.seconds, warmups)
     return summarize(comparison, [side.project for side in sides], answers)
 
 

@@ -1,9 +1,9 @@
-"""Training in one straight line, to read, and to copy as the start of an experiment.
+"""Training in one straight line, to read, and to copy as the start of your own experiment.
 
     python tools/plain_train.py DATA [--model yolox-micro] [--epochs 20] [--image-size 320] [--out plain]
 
-One device, a Keras optimizer, a constant learning rate after a warm-up. What `detect train` adds to it (several
-devices, the averaged weights, a schedule to the end, resuming, the run folder) is in detect/training/.
+It uses one device, a Keras optimizer, and a constant learning rate after a warm-up. What `detect train` adds (several
+devices, averaged weights, a schedule to the end, resuming, the run folder) is in detect/training/.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Write docs/benchmarks/profiles.md: where the time goes in what is slower than wanted.
+"""Write docs/benchmarks/profiles.md: where the time goes in measurements that do not reach their target.
 
-    python tools/profile_speed.py          a minute on two cores
+    python tools/profile_speed.py          takes a minute on two cores
 
-The numbers are for a machine that does nothing else meanwhile.
+The machine should do nothing else meanwhile.
 """
 
 import argparse
@@ -31,9 +31,9 @@ from detect import models
 ROOT = Path(__file__).parents[1]
 MODEL, SIDE, BATCH, CLASSES = "retinanet-r50", 512, 4, 80
 MATRIX = 4096
-KEPT = 0.1183  # gigabytes that hold 128 decoded pictures, as Ultralytics keeps
-WARM = 256  # samples after which the pictures that are kept are there
-# Kinds of operations, by a part of their names; the first that fits counts.
+KEPT = 0.1183  # gigabytes for 128 decoded images, as many as Ultralytics keeps
+WARM = 256  # samples after which the images to keep are in memory
+# Kinds of operations by a part of their names; the first match counts.
 KINDS = {
     "Conv2DBackpropFilter": "convolutions, gradient of the kernel",
     "Conv2DBackpropInput": "convolutions, gradient of the input",
@@ -42,13 +42,13 @@ KINDS = {
     "Relu": "ReLU and its gradient",
     "": "all other operations",
 }
-# What a sample is made with, by the names of the functions.
+# Stages of making a sample, by the names of the functions.
 STAGES = {"decode_jpeg": "decoding", "cvtColor": "colours", "add": "colours", "resize": "resizing", "flip": "flipping"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="holds bccd")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with bccd")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "profiles.md")
     arguments = parser.parse_args()
     where = machine()
@@ -56,20 +56,21 @@ def main() -> int:
 
 # Where the time goes
 
-In the rows of the [benchmark](README.md) that are not reached; on {where["cores"]} cores of {where["processor"]}.
+Profiles of the rows of the [benchmark](README.md) that do not reach their target, on {where["cores"]} cores of
+{where["processor"]}.
 
 {training_section()}
-{pipeline_section("Pipeline with mosaic and memory for 128 decoded pictures", arguments.data, mosaic=1, kept=KEPT)}""")
+{pipeline_section("Pipeline with mosaic, 128 decoded images kept in memory", arguments.data, mosaic=1, kept=KEPT)}""")
     return 0
 
 
 def training_section() -> str:
-    """The training step: by kind of operation, and beside what the processor can do at all."""
+    """Return the section on the training step: its time by kind of operation, and the peak rate of the processor."""
     step = training(MODEL, *made_up_batch(SIDE, BATCH))
-    for _ in range(2):  # compiled, then with the memory it needs
+    for _ in range(2):  # the first compiles, the second allocates
         step()
     seconds = median_seconds(step, 5)
-    work = 3 * forward_operations() / 1e9  # forward, and as much again for each of the two gradients
+    work = 3 * forward_operations() / 1e9  # forward, and as much for each of the two gradients
     matrix = tf.random.normal((MATRIX, MATRIX))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
     product()
@@ -81,11 +82,11 @@ def training_section() -> str:
             f"## Training step, {MODEL}, {SIDE} px, batch {BATCH}",
             "",
             f"A step of {seconds:.2f} s does {work:,.0f} billion floating-point operations in its convolutions, "
-            f"{work / seconds:.0f} a second.",
-            f"A product of two matrices, each {MATRIX:,} x {MATRIX:,}, does {peak:.0f} a second; at that rate the "
-            f"convolutions alone take {work / peak:.2f} s.",
+            f"{work / seconds:.0f} billion per second.",
+            f"A product of two matrices, each {MATRIX:,} x {MATRIX:,}, does {peak:.0f} billion per second. At that "
+            f"rate the convolutions alone take {work / peak:.2f} s.",
             "",
-            "| operations | share of the processors' time |",
+            "| operations | share of processor time |",
             "| --- | --- |",
             *rows,
             "",
@@ -103,13 +104,13 @@ def median_seconds(work: Callable[[], object], rounds: int) -> float:
 
 
 def forward_operations() -> int:
-    """Floating-point operations of the network for a batch."""
+    """Return the floating-point operations of the network for a batch."""
     network = tf.function(models.create(MODEL, CLASSES), [tf.TensorSpec((BATCH, SIDE, SIDE, 3), tf.uint8)])
     return floating_point_operations(network.get_concrete_function().graph)
 
 
 def time_by_kind(step: Callable[[], object]) -> Counter[str]:
-    """Picoseconds of one call, over all threads."""
+    """Return picoseconds of one call by kind of operation, summed over all threads."""
     space = XSpace()
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
@@ -126,14 +127,14 @@ def time_by_kind(step: Callable[[], object]) -> Counter[str]:
 
 
 def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
-    """Samples, with `kept` gigabytes of pictures: by stage on one core, and what a second process adds."""
+    """Return the section on samples with `kept` gigabytes of images: time by stage, and the rate of two processes."""
     make = sample_maker(str(data / "bccd"), mosaic, kept)
     make(range(WARM))
     profile = cProfile.Profile()
     profile.runcall(make, range(WARM, WARM + SAMPLES))
     spent: Counter[str] = Counter()
     for (_, _, function), (_, _, own, _, _) in vars(pstats.Stats(profile))["stats"].items():
-        spent[next((stage for name, stage in STAGES.items() if name in function), "all else, in Python")] += own
+        spent[next((stage for name, stage in STAGES.items() if name in function), "everything else, in Python")] += own
     rows = [f"| {stage} | {1e3 * seconds / SAMPLES:.2f} |" for stage, seconds in spent.most_common()]
     with Worker(sys.executable, "our_api.py") as one, Worker(sys.executable, "our_api.py") as other:
         kind = f"{data / 'bccd'} {mosaic} {kept}"
@@ -144,9 +145,9 @@ def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
         [
             f"## {title}",
             "",
-            f"Samples of {OUTPUT} px, without batches: {alone:.0f} a second by one process, {together:.0f} by two.",
+            f"Samples of {OUTPUT} px, not batched: {alone:.0f} per second with one process, {together:.0f} with two.",
             "",
-            "| one process, with the profiler on | ms a sample |",
+            "| stage, in one process with the profiler on | ms per sample |",
             "| --- | --- |",
             *rows,
             "",
@@ -155,7 +156,7 @@ def pipeline_section(title: str, data: Path, mosaic: float, kept: float) -> str:
 
 
 def rate(worker: Worker, kind: str) -> float:
-    """Samples a second; the first call fills the memory for pictures."""
+    """Return samples per second; the first call fills the memory for images."""
     _, answer = (worker.do(f"samples {kind}") for _ in range(2))
     return SAMPLES / answer["seconds"]
 

@@ -1,13 +1,13 @@
-"""What all sides of a comparison are given: the same numbers in every process."""
+"""The input of all sides of a comparison: the same numbers in every process."""
 
 import numpy as np
 
 CLASSES = 80
-PREDICTED = 8  # images of a large batch
-TRAINED = 4  # images of a training step
-OBJECTS = 8  # in each of them
+PREDICTED = 8  # images in a large batch
+TRAINED = 4  # images per training step
+OBJECTS = 8  # per image
 
-TWINS = {  # name of our model -> torchvision's function for the same network
+TWINS = {  # name of our model -> torchvision's function that creates the same network
     "retinanet-r50": "retinanet_resnet50_fpn",
     "retinanet-r50v2": "retinanet_resnet50_fpn_v2",
     "fcos-r50": "fcos_resnet50_fpn",
@@ -20,7 +20,7 @@ TWINS = {  # name of our model -> torchvision's function for the same network
 
 
 def made_up_batch(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise uint8 [count, side, side, 3], boxes float32 [count, N, 4] and labels int32 [count, N]."""
+    """Return noise uint8 [count, side, side, 3], boxes float32 [count, N, 4] and labels int32 [count, N]."""
     random = np.random.default_rng(0)
     corners = random.uniform(0, 0.7 * side, (count, OBJECTS, 2))
     boxes = np.concatenate([corners, corners + random.uniform(0.05, 0.3, (count, OBJECTS, 2)) * side], axis=-1)

@@ -1,6 +1,6 @@
-"""What is compared: a row for each figure, with the sides that take turns at it.
+"""The comparisons: one per figure, with the sides that take turns.
 
-A ratio is above 1 where ours is better. Targets are for 2 CPU cores.
+A ratio is above 1 where this project is better. Targets are for 2 CPU cores.
 """
 
 import contextlib
@@ -24,44 +24,44 @@ TORCHVISION, ULTRALYTICS, KERASHUB, OPENCV = "torchvision", "Ultralytics", "Kera
 
 @dataclass(frozen=True)
 class Side:
-    """One project's part: a work of a worker's script, or a command."""
+    """One project in a comparison: a task of a worker's script, or a command."""
 
     project: str
     script: str = ""
-    work: str = ""
-    environment: str | None = None  # of `environments.PEERS`; None for our own
+    task: str = ""
+    environment: str | None = None  # a name in `environments.PEERS`; None is the one that runs this
     command: Sequence[str | Path] = ()
 
     def start(self, stack: contextlib.ExitStack, cores: int | None) -> Callable[[], Answer]:
-        """What does the work once; its process, if it is one that stays, ends with the stack."""
+        """Return a function that runs the task once. A worker's process ends with the stack."""
         python = Path(sys.executable) if self.environment is None else python_of(self.environment)
         if self.command:
             program, *words = map(str, self.command)
             return lambda: timed([str(python.parent / program), *words])
         worker = stack.enter_context(Worker(python, self.script, cores))
-        return lambda: worker.do(self.work)
+        return lambda: worker.do(self.task)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row."""
+    """One figure to measure."""
 
     name: str
     text: str
     sides: Callable[[Inputs], list[Side]]  # ours first
     unit: str = "ms"  # ms, s, MB, or a rate: images/s, frames/s
-    count: int = 1  # images of a call, for a rate
-    figure: str = "seconds"  # of the answer
-    target: float | None = None  # least ratio to the best peer
-    target_of: str | None = None  # or to this one
-    limit: float | None = None  # the most that ours may be, in the unit
+    count: int = 1  # images per call, for a rate
+    figure: str = "seconds"  # the entry of the answer that counts
+    target: float | None = None  # least ratio to the best other project
+    target_of: str | None = None  # or to this project
+    limit: float | None = None  # largest value that this project may have, in the unit
     cores: int | None = None  # all by default
     rounds: int = 5
-    seconds: float = 10  # spent on it at least
+    seconds: float = 10  # least time spent on it
 
 
 def timed(command: list[str]) -> Answer:
-    """A command as a whole process, in an empty folder: seconds, and its largest memory in bytes."""
+    """Run a command as a process in an empty folder; return its seconds and its peak memory in bytes."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=folder)
@@ -74,23 +74,23 @@ def timed(command: list[str]) -> Answer:
     return {"seconds": seconds, "memory": usage.ru_maxrss * 1024}  # kibibytes on Linux
 
 
-def ours(work: str, script: str = "our_api.py") -> Side:
-    return Side(OURS, script, work)
+def ours(task: str, script: str = "our_api.py") -> Side:
+    return Side(OURS, script, task)
 
 
-def ultralytics(work: str) -> Side:
-    return Side(ULTRALYTICS, "ultralytics_api.py", work, "torch")
+def ultralytics(task: str) -> Side:
+    return Side(ULTRALYTICS, "ultralytics_api.py", task, "torch")
 
 
-def torch_op(work: str) -> Side:
-    return Side(TORCHVISION, "torchvision_ops.py", work, "torch")
+def torch_op(task: str) -> Side:
+    return Side(TORCHVISION, "torchvision_ops.py", task, "torch")
 
 
 def pipeline(inputs: Inputs, mosaic: int, cores: int, kept: float) -> list[Side]:
     numbers = f"640 16 320 {mosaic}"
     return [
         ours(f"pipeline {inputs.bccd} {numbers} {kept}"),
-        ultralytics(f"pipeline {inputs.yolo} {numbers} {cores if cores > 1 else 0}"),  # 0: in its own process
+        ultralytics(f"pipeline {inputs.yolo} {numbers} {cores if cores > 1 else 0}"),  # 0: in the process itself
     ]
 
 
@@ -102,7 +102,7 @@ def twin(name: str, side: int, what: str) -> list[Side]:
 
 
 def training_commands(inputs: Inputs, epochs: int, side: int = 320) -> list[Side]:
-    """From the command to the trained model, validation included; both from random weights."""
+    """Return commands that train from random weights, validation included."""
     detect_words: list[str | Path] = [
         "detect",
         "train",
@@ -130,13 +130,13 @@ def scoring(inputs: Inputs) -> list[Side]:
 
 
 def predictions(inputs: Inputs, side: int, count: int, exported: bool = False) -> list[Side]:
-    work, model = f"{side} {inputs.photo} {count}", inputs.exported(side) if exported else "yolox-micro"
-    return [ours(f"predict {model} {work}"), ultralytics(f"predict {work}")]
+    task, model = f"{side} {inputs.photo} {count}", inputs.exported(side) if exported else "yolox-micro"
+    return [ours(f"predict {model} {task}"), ultralytics(f"predict {task}")]
 
 
 def video(inputs: Inputs, exported: bool = False) -> list[Side]:
-    work, model = f"640 {inputs.video} {inputs.folder / 'video'}", inputs.exported(640) if exported else "yolox-micro"
-    return [ours(f"video {model} {work}"), ultralytics(f"video {work}")]
+    task, model = f"640 {inputs.video} {inputs.folder / 'video'}", inputs.exported(640) if exported else "yolox-micro"
+    return [ours(f"video {model} {task}"), ultralytics(f"video {task}")]
 
 
 def first_prediction(inputs: Inputs, exported: bool = False) -> list[Side]:
@@ -153,12 +153,12 @@ def opening(inputs: Inputs, count: int) -> list[Side]:
 
 
 def suppression(images: int, boxes: int) -> list[Side]:
-    work = f"nms {images} {boxes}"
+    task = f"nms {images} {boxes}"
     return [
-        ours(work, "our_ops.py"),
-        torch_op(work),
-        ultralytics(work),
-        Side(OPENCV, "opencv_ops.py", work),
+        ours(task, "our_ops.py"),
+        torch_op(task),
+        ultralytics(task),
+        Side(OPENCV, "opencv_ops.py", task),
     ]
 
 
@@ -171,15 +171,15 @@ def retinanet(what: str) -> list[Side]:
 PIPELINES = [
     Comparison(
         f"pipeline, {words}, {cores} core{'s' if cores > 1 else ''}",
-        f"files to padded batches at 640 px, {text}",
+        f"image files to padded batches at 640 px, {text}",
         functools.partial(pipeline, mosaic=mosaic, cores=cores, kept=kept),
         unit="images/s", count=320, target=2.0, cores=cores,
     )
     for cores in (1, 2)
     for words, text, mosaic, kept in (
-        ("plain", "decoded each time", 0, 0),
-        ("mosaic", "memory for 128 decoded pictures, as Ultralytics takes", 1, 0.1183),
-        ("mosaic, defaults", "decoded pictures kept as each project does by default", 1, 1),
+        ("plain", "images decoded each time", 0, 0),
+        ("mosaic", "128 decoded images kept in memory, as Ultralytics does", 1, 0.1183),
+        ("mosaic, defaults", "decoded images kept in memory as by default in each project", 1, 1),
     )
 ]  # fmt: skip
 
@@ -193,9 +193,9 @@ OPS = [
                target=1.0),
     Comparison("focal loss", "8 x 76,725 x 80, forward and backward",
                lambda _: [ours("focal", "our_ops.py"), torch_op("focal")], target=1.0),
-    Comparison("NMS, 8 images", "8,400 boxes, 80 classes, the best 1,000 to 100", lambda _: suppression(8, 8_400),
+    Comparison("NMS, 8 images", "8,400 boxes, 80 classes, from the best 1,000 to 100", lambda _: suppression(8, 8_400),
                target=1.0),
-    Comparison("NMS, 1 image", "25,200 boxes, 80 classes, the best 1,000 to 100", lambda _: suppression(1, 25_200),
+    Comparison("NMS, 1 image", "25,200 boxes, 80 classes, from the best 1,000 to 100", lambda _: suppression(1, 25_200),
                target=1.0),
     Comparison("RoIAlign", "8 images of 512 px, four levels, 1,000 boxes each",
                lambda _: [ours("roi", "our_ops.py"), torch_op("roi")], target=1.0),
@@ -212,17 +212,17 @@ TRAINING = [
                rounds=1, seconds=0),
 ]  # fmt: skip
 
-EXPORTED = "ours exported to OpenVINO, theirs in PyTorch"
+EXPORTED = "detect exported to OpenVINO, the other in PyTorch"
 PREDICTION = [
     *(
-        Comparison(f"latency, {side} px{words}", f"one picture through the API, yolox-micro and yolo11n{text}",
+        Comparison(f"latency, {side} px{words}", f"one image through the API, yolox-micro and yolo11n{text}",
                    functools.partial(predictions, side=side, count=1, exported=exported), target=target)
         for words, text, exported, target in (("", "", False, 1.0), (", exported", f"; {EXPORTED}", True, 2.0))
         for side in (320, 640)
     ),
-    Comparison("batch, 320 px", "32 pictures through the API, yolox-micro and yolo11n",
+    Comparison("batch, 320 px", "32 images through the API, yolox-micro and yolo11n",
                lambda inputs: predictions(inputs, 320, 32), unit="images/s", count=32, target=1.0),
-    Comparison("batch, 320 px, exported", f"32 pictures through the API; {EXPORTED}",
+    Comparison("batch, 320 px, exported", f"32 images through the API; {EXPORTED}",
                lambda inputs: predictions(inputs, 320, 32, exported=True), unit="images/s", count=32, target=1.0),
     Comparison("latency, RetinaNet-R50", "one image of 512 px to boxes", lambda _: retinanet("one"), target=1.0),
     Comparison("latency, SSDLite", "one image of 320 px to boxes", lambda _: twin("ssdlite-mobilenetv3", 320, "one"),
@@ -234,7 +234,7 @@ PREDICTION = [
 ]  # fmt: skip
 
 EVALUATION = [
-    Comparison("evaluation", "files of 5,000 images, 36,000 boxes and 500,000 detections to all scores", scoring,
+    Comparison("evaluation", "all scores from files with 5,000 images, 36,000 boxes and 500,000 detections", scoring,
                unit="s", target=10.0, target_of="pycocotools", rounds=2),
 ]  # fmt: skip
 
@@ -243,21 +243,21 @@ STARTING = [
                lambda _: [Side(OURS, command=["detect", "--help"]),
                           Side(ULTRALYTICS, environment="torch", command=["yolo", "help"])],
                unit="s", target=1.0, limit=0.3),
-    Comparison("first prediction", "a command that searches one picture, as a whole process", first_prediction,
+    Comparison("first prediction", "a command that detects objects in one image, as a whole process", first_prediction,
                unit="s", limit=8.0, rounds=3),
     Comparison("first prediction, exported", f"the same; {EXPORTED}",
                functools.partial(first_prediction, exported=True), unit="s", target=1.0, limit=8.0, rounds=3),
 ]  # fmt: skip
 
-SIZES = {"1 k": 1_000, "10 k": 10_000, "100 k": 100_000, "1 M": 1_000_000}  # images, one box each
+SIZES = {"1 k": 1_000, "10 k": 10_000, "100 k": 100_000, "1 M": 1_000_000}  # images with one box each
 GROWTH = [
     Comparison(f"{words} {size} images", f"a COCO file of {size} images; {text}",
                functools.partial(opening, count=count),
                unit=unit, figure=figure, limit=limit if size == "1 M" else None, rounds=1, seconds=0)
     for words, text, unit, figure, limit in (
-        ("opening", "their headers are read", "s", "seconds", 60),
-        ("memory after opening", "bytes an image", "bytes", "kept", 200),
-        ("peak memory of opening", "bytes an image", "bytes", "peak", 200),
+        ("opening", "the header of each image is read", "s", "seconds", 60),
+        ("memory after opening", "bytes per image", "bytes", "kept", 200),
+        ("peak memory of opening", "bytes per image", "bytes", "peak", 200),
     )
     for size, count in SIZES.items()
 ]  # fmt: skip

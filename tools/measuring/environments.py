@@ -1,6 +1,6 @@
-"""The projects that ours is measured against, each in an environment of its own.
+"""The projects that are measured beside ours, each in its own environment.
 
-Running them is all that is done with them; nothing of theirs becomes part of this project.
+They are only run. Nothing of theirs becomes part of this project.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 ENVIRONMENTS = Path(__file__).parents[2] / ".venv-peers"
 
-# What pip installs, one call after the other. Torchvision has to be of PyTorch's own release.
+# The arguments of pip, call by call. The versions of torch and torchvision belong together.
 TORCH = ("torch==2.14.1", "torchvision==0.29.1")
 PEERS: dict[str, tuple[Sequence[str], ...]] = {
     "torch": (
@@ -24,7 +24,7 @@ PEERS: dict[str, tuple[Sequence[str], ...]] = {
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of an environment of peers, which is made where it is missing or was made for other versions."""
+    """Return the interpreter of an environment, which is created if it is missing or has other versions."""
     folder = ENVIRONMENTS / name
     python, stamp = folder / "bin" / "python", folder / "installed"
     wanted = repr(PEERS[name])

@@ -1,12 +1,12 @@
-"""gpu.json and gpu.md: what was measured on a GPU."""
+"""The files gpu.json and gpu.md: what was measured on a GPU."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-HEADER = ("figure", "what", "ours, ms", "PyTorch, ms", "ratio", "the device's least, ms", "differs from the CPU by")
-LONGEST = 5  # kernels of the profile that are shown
+HEADER = ("figure", "what is measured", "detect, ms", "PyTorch, ms", "ratio", "lower bound, ms", "difference from CPU")
+LONGEST = 5  # kernels of a profile that are shown
 
 
 def line(row: dict[str, Any]) -> str:
@@ -34,15 +34,16 @@ def page(limits: dict[str, float], rows: Sequence[dict[str, Any]]) -> str:
 
 # Operations on a GPU
 
-Measured on one {device}, whose memory copies {speed}. The compiled functions went there as StableHLO and ran in JAX's
-runtime, without TensorFlow: `tools/export_stablehlo_cases.py` and `tools/measure_gpu.py`. Ten calls are in flight
-together. The device's least is the time to read the inputs and write the results once. PyTorch's are torchvision's
-operations, and for SimOTA the code of YOLOX's authors. What is not listed has not been run on a GPU.
+Measured on one {device}, whose memory copies {speed}. The compiled functions were exported as StableHLO by
+`tools/export_stablehlo_cases.py`, and run by `tools/measure_gpu.py` in JAX's runtime, without TensorFlow. Ten calls are
+in flight together. The lower bound is the time that the device needs to read the inputs and write the results once. The
+figures of PyTorch are those of torchvision's operations, and for SimOTA of the code of YOLOX's authors. Operations that
+are not listed were not run on a GPU.
 
 {table}
 {notes}
 
-The longest kernels of a call, microseconds:
+The longest kernels of one call, in microseconds:
 
 {profiles}
 """

@@ -1,4 +1,4 @@
-"""What comparisons work on: files made once for a call of `measure_speed.py`, and real pictures and videos."""
+"""Files that comparisons read: some created once per call of `measure_speed.py`, others real images and videos."""
 
 import functools
 import itertools
@@ -11,18 +11,23 @@ from pathlib import Path
 import numpy as np
 from measuring.workers import Worker
 
-FRAMES = 200  # of the video
-IMAGES, OBJECTS, DETECTIONS, CLASSES = 5_000, 36_000, 500_000, 80  # of COCO's validation split, and results for it
+FRAMES = 200  # in the video
+IMAGES, OBJECTS, DETECTIONS, CLASSES = (
+    5_000,
+    36_000,
+    500_000,
+    80,
+)  # as many as COCO's validation split has, and results for it
 
 
 class Inputs:
-    """Paths. Each is made, or found, when it is asked for first."""
+    """Paths of the files. Each file is created, or found, when it is first asked for."""
 
     def __init__(self, data: Path, folder: Path):
         """
         Args:
-            data: folder with `bccd` (Pascal VOC) and `videos`.
-            folder: where to write.
+            data: folder that contains `bccd` (Pascal VOC) and `videos`.
+            folder: folder to write to.
         """
         data = data.resolve()
         self.bccd = data / "bccd"
@@ -30,7 +35,7 @@ class Inputs:
         self.folder = folder
         for path in (self.bccd, self._long_video):
             if not path.exists():
-                raise SystemExit(f"{path} is not there: give the folder that holds bccd and videos with --data.")
+                raise SystemExit(f"{path} does not exist. Give the folder that contains bccd and videos with --data.")
 
     @functools.cached_property
     def photo(self) -> Path:
@@ -38,7 +43,7 @@ class Inputs:
 
     @functools.cached_property
     def video(self) -> Path:
-        """The first `FRAMES` frames, 768 x 432 pixels."""
+        """A video of `FRAMES` frames, 768 x 432 pixels."""
         from detect.inference.sources.finding import find_sources, read_frames
         from detect.inference.writers.video_encoder import VideoWriter
 
@@ -52,7 +57,7 @@ class Inputs:
 
     @functools.cached_property
     def yolo(self) -> Path:
-        """BCCD as Ultralytics reads it: the same pictures, links to them."""
+        """BCCD as Ultralytics reads it, with links to the same images."""
         import detect
 
         dataset = detect.open_dataset(self.bccd)
@@ -77,15 +82,15 @@ class Inputs:
 
     @functools.cached_property
     def model(self) -> Path:
-        """A saved model of ours, with random weights."""
+        """A saved model of this project, with random weights."""
         folder = self.folder / "model"
-        with Worker(sys.executable, "our_api.py") as worker:  # here, TensorFlow would count in the memory of commands
+        with Worker(sys.executable, "our_api.py") as worker:  # TensorFlow would add to this process's memory
             worker.do(f"save yolox-micro 640 {folder}")
         return folder
 
-    @functools.cache  # noqa: B019  there is one of these objects in a process
+    @functools.cache  # noqa: B019  a process has only one of these objects
     def exported(self, side: int) -> Path:
-        """The same for OpenVINO, for images of this side."""
+        """Return the same model exported to OpenVINO, for images of this side."""
         folder = self.folder / f"exported_{side}"
         with Worker(sys.executable, "our_api.py") as worker:
             worker.do(f"export {self.model} {side} {folder}")
@@ -93,7 +98,7 @@ class Inputs:
 
     @functools.cached_property
     def coco(self) -> tuple[Path, Path]:
-        """A truth and results of the size of COCO's validation split: half of the detections near an object."""
+        """Annotations and results as many as COCO's validation split has; half of the detections are near an object."""
         random = np.random.default_rng(0)
         owners, kinds = random.integers(1, IMAGES + 1, OBJECTS), random.integers(1, CLASSES + 1, OBJECTS)
         boxes = random_boxes(random, OBJECTS)
@@ -120,9 +125,9 @@ class Inputs:
             path.write_text(json.dumps(content))
         return paths
 
-    @functools.cache  # noqa: B019  there is one of these objects in a process
+    @functools.cache  # noqa: B019  a process has only one of these objects
     def growing(self, count: int) -> Path:
-        """A COCO file of so many images of one object each; the pictures are links to a hundred of BCCD."""
+        """Return a COCO file of `count` images with one object each; the images are links to a hundred of BCCD."""
         root = self.folder / f"images_{count}"
         (root / "train").mkdir(parents=True)
         photos = sorted(path.resolve() for path in (self.bccd / "JPEGImages").glob("*.jpg"))[:100]
@@ -145,12 +150,12 @@ class Inputs:
 
 
 def random_boxes(random: np.random.Generator, count: int, most: float = 400) -> np.ndarray:
-    """Float64 [count, 4]: x, y, width, height within 640 x 480 pixels."""
+    """Return boxes float64 [count, 4] as x, y, width, height, within 640 x 480 pixels."""
     sides = random.uniform(8, most, (count, 2))
     corners = random.random((count, 2)) * np.maximum((640, 480) - sides, 0)
     return np.concatenate([corners, sides], axis=1).round(2)
 
 
 def columns(*arrays: np.ndarray):
-    """Rows of several arrays, as Python's own numbers."""
+    """Return the rows of several arrays as Python numbers."""
     return zip(*(array.tolist() for array in arrays), strict=True)

@@ -1,4 +1,4 @@
-"""Works of `workers.py`: KerasHub's RetinaNet-R50 with random weights: `predict SIDE` and `train SIDE BATCH`."""
+"""Tasks of `workers.py`: KerasHub's RetinaNet-R50 with random weights: `predict SIDE` and `train SIDE BATCH`."""
 
 import os
 
@@ -9,13 +9,13 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from keras_hub.src.models.retinanet.retinanet_label_encoder import RetinaNetLabelEncoder  # exported nowhere
+from keras_hub.src.models.retinanet.retinanet_label_encoder import RetinaNetLabelEncoder  # not public
 from measuring.batches import CLASSES, made_up_batch
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 
-def prepare(work: str) -> Work:
-    name, side, *batch = work.split()
+def prepare(task: str) -> Task:
+    name, side, *batch = task.split()
     images, boxes, labels = made_up_batch(int(side), int(batch[0]) if batch else 1)
     detector = create(int(side))
     if name == "predict":
@@ -23,7 +23,7 @@ def prepare(work: str) -> Work:
     detector.compile(optimizer=keras.optimizers.SGD(1e-5, momentum=0.9))
     pictures = tf.constant(images, tf.float32)
     targets = {"boxes": tf.constant(boxes), "labels": tf.constant(labels, tf.float32)}
-    # Not its own `train_on_batch`, which takes no truth of several parts.
+    # Its own `train_on_batch` does not accept targets that consist of several tensors.
     return lambda: keras.Model.train_on_batch(detector, pictures, targets) and None
 
 
@@ -37,7 +37,7 @@ def create(side: int) -> keras.Model:
         block_type="bottleneck_block",
         image_shape=(side, side, 3),
     )
-    levels = {"min_level": 3, "max_level": 7}  # as many as its label encoder makes anchors for
+    levels = {"min_level": 3, "max_level": 7}  # the levels for which its label encoder creates anchors
     backbone = keras_hub.models.RetinaNetBackbone(
         image_encoder=resnet, use_p5=False, image_shape=(side, side, 3), **levels
     )

@@ -1,8 +1,8 @@
-"""Works of `workers.py`: YOLOX by its authors' code, the package `yolox`: its assignment, and its training step.
+"""Tasks of `workers.py`: YOLOX by its authors' code, the package `yolox`: its assignment, and its training step.
 
-A training step has the backbone and the convolutions of the head compiled by PyTorch, in bfloat16 where it is safe, as
-its authors' trainer does in float16; the loss is theirs as it stands. `network` is the step with the sum of the outputs
-in place of the loss.
+In a training step, PyTorch compiles the backbone and the convolutions of the head, in bfloat16 where that is safe, as
+the authors' trainer does in float16; the loss is theirs, unchanged. `network` is the same step with the sum of the
+outputs instead of the loss.
 """
 
 import sys
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from measuring.operands import CLASSES, OBJECTS, SIDE, random_boxes, sim_ota_operands
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 from measuring.torch_device import DEVICE, finished, on_device
 
-for name in ("loguru", "thop"):  # its logger and its counter of operations, which are not needed here
+for name in ("loguru", "thop"):  # its logger and its operation counter, which are not needed here
     sys.modules[name] = types.ModuleType(name)
 sys.modules["loguru"].logger = types.SimpleNamespace(info=print, error=print)  # type: ignore[attr-defined]
 sys.modules["thop"].profile = None  # type: ignore[attr-defined]
@@ -24,21 +24,21 @@ DEPTH, WIDTH = 0.33, 0.5  # of YOLOX-s
 RATE, DECAY = 1e-3, 0.99
 
 
-def prepare(work: str) -> Work:
-    name, *numbers = work.split()
+def prepare(task: str) -> Task:
+    name, *numbers = task.split()
     if name == "sim_ota":
         return assignment()
     count, side = map(int, numbers)
     return training(count, side, with_loss=name == "train")
 
 
-def assignment() -> Work:
+def assignment() -> Task:
     from yolox.models.yolo_head import YOLOXHead
 
     head = YOLOXHead(CLASSES).to(DEVICE)
     predicted, classes, objectness, points, strides, boxes, labels = map(on_device, sim_ota_operands())
     predicted, boxes = centred(predicted), centred(boxes)
-    x, y = (points / strides[:, None] - 0.5).T[:, None]  # numbers of the cells
+    x, y = (points / strides[:, None] - 0.5).T[:, None]  # column and row of each cell
     images = torch.zeros(len(boxes), 3, SIDE, SIDE, device=DEVICE)
 
     @torch.inference_mode()
@@ -52,7 +52,7 @@ def assignment() -> Work:
     return finished(run)
 
 
-def training(count: int, side: int, with_loss: bool) -> Work:
+def training(count: int, side: int, with_loss: bool) -> Task:
     from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
 
     model = YOLOX(YOLOPAFPN(DEPTH, WIDTH), YOLOXHead(CLASSES, WIDTH)).to(DEVICE, memory_format=torch.channels_last)
@@ -76,7 +76,7 @@ def training(count: int, side: int, with_loss: bool) -> Work:
 
 
 def truth(count: int) -> torch.Tensor:
-    """Labels and boxes [B, N, 5] of `count` images, eight of each and padding, as the authors' code takes them."""
+    """Return labels and boxes [B, N, 5] of `count` images, eight and padding per image, as the authors' code takes."""
     random = np.random.default_rng(0)
     boxes = centred(on_device(random_boxes(random, (count, OBJECTS))))
     labels = on_device(random.integers(0, CLASSES, (count, OBJECTS, 1), np.int32))
@@ -85,7 +85,7 @@ def truth(count: int) -> torch.Tensor:
 
 
 def centred(boxes: torch.Tensor) -> torch.Tensor:
-    """Centres and sides of boxes given by their corners."""
+    """Convert boxes from corners to centres and sides."""
     return torch.cat([(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=-1)
 
 

@@ -1,13 +1,13 @@
-"""Works of `workers.py`: suppression by OpenCV."""
+"""Task of `workers.py`: suppression by OpenCV."""
 
 import cv2
 from measuring.operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 
-def prepare(work: str) -> Work:
-    """A box competes in its best class, which is all that OpenCV's function takes."""
-    _, images, count = work.split()
+def prepare(task: str) -> Task:
+    """Return the task. Each box competes in its best class only, since OpenCV's function takes one class per box."""
+    _, images, count = task.split()
     boxes, scores = boxes_and_scores(int(images), int(count))
     rectangles = boxes.copy()
     rectangles[..., 2:] -= rectangles[..., :2]

@@ -1,6 +1,6 @@
-"""The multiply-adds of a model for one image, counted as the authors of its published number counted.
+"""Multiply-adds of a model for one image, counted as the authors of its published number counted them.
 
-What all count are convolutions and matrix products. What they add to these differs.
+All authors count convolutions and matrix products. They differ in what else they count.
 """
 
 import math
@@ -14,31 +14,31 @@ from detect.models.detector import Detector
 from detect.weights.importing import checkpoint_of
 
 CLASSES = 80
-EFFICIENTDET_CLASSES = 90  # a column for each id of COCO
+EFFICIENTDET_CLASSES = 90  # one per category id of COCO
 
 
 def multiply_adds(name: str) -> int:
-    """Of the named model, for one square image of the size in `published_side`."""
+    """Return the multiply-adds of a model for one square image with the side `published_side`."""
     side = published_side(name)
     family, _, row = name.partition("-")
-    if family == "efficientdet":  # half of what TensorFlow's profiler counts, which leaves out normalisation
+    if family == "efficientdet":  # half of TensorFlow's count, which leaves out normalisation
         return floating_point_operations(graph_of(models.create(name, EFFICIENTDET_CLASSES), side, training=True)) // 2
     found = list(operations(graph_of(models.create(name, CLASSES), side, training=family == "yolox")))
-    if family == "yolox":  # counted with thop (pytorch-OpCounter): normalisation is two for each output
+    if family == "yolox":  # counted with thop (pytorch-OpCounter): normalisation counts two per output
         return sum(map(weighted_sums, found)) + 2 * sum(map(normalized, found))
-    if (family, row) == ("fasterrcnn", "mobilenetv3"):  # counted for an image in which nothing is proposed
+    if (family, row) == ("fasterrcnn", "mobilenetv3"):  # counted for an image without proposals
         found = [operation for operation in found if "region_head" not in operation.name]
     return sum(map(weighted_sums, found))
 
 
 def published_side(name: str) -> int:
-    """The size that the authors count at, pixels."""
+    """Return the side of the images that the authors counted for, pixels."""
     checkpoint = checkpoint_of(name)
     return checkpoint.image_size if checkpoint else models.variant(name).image_size
 
 
 def graph_of(detector: Detector, side: int, training: bool) -> tf.Graph:
-    """The network for one image. In training, normalisation is not part of the convolutions."""
+    """Return the graph of the network for one image. In training, normalisation is not folded into convolutions."""
     signature = [tf.TensorSpec([1, side, side, 3], tf.uint8)]
     network = tf.function(lambda images: detector(images, training=training), signature, autograph=False)
     return network.get_concrete_function().graph
@@ -50,7 +50,7 @@ def floating_point_operations(graph: tf.Graph) -> int:
 
 
 def operations(graph: Any) -> Iterator[tf.Operation]:
-    """The operations of a graph, and of the functions that it calls."""
+    """Yield the operations of a graph and of the functions that it calls."""
     for operation in graph.get_operations():
         yield operation
         if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
@@ -58,11 +58,11 @@ def operations(graph: Any) -> Iterator[tf.Operation]:
 
 
 def weighted_sums(operation: tf.Operation) -> int:
-    """Multiply-adds of a convolution or a matrix product: for each output, the numbers that it is a sum of."""
+    """Return the multiply-adds of a convolution or matrix product: per output, the number of products in its sum."""
     kind = operation.type
     if kind in ("Conv2D", "DepthwiseConv2dNative"):
         kernel = operation.inputs[1]
-        if kernel.op.type == "Pad":  # zeros that only shift the padding: layers/depthwise.py
+        if kernel.op.type == "Pad":  # only shifts the padding, see layers/depthwise.py
             kernel = kernel.op.inputs[0]
         height, width, channels, _ = kernel.shape
         return outputs(operation) * height * width * (channels if kind == "Conv2D" else 1)
@@ -73,7 +73,7 @@ def weighted_sums(operation: tf.Operation) -> int:
 
 
 def normalized(operation: tf.Operation) -> int:
-    """Outputs of a batch normalisation."""
+    """Return the number of outputs of a batch normalisation, 0 for other operations."""
     return outputs(operation) if operation.type.startswith("FusedBatchNorm") else 0
 
 

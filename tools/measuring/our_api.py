@@ -1,14 +1,14 @@
-"""Works of `workers.py`: this project as its user calls it, and its training step. Arguments are paths and numbers.
+"""Tasks of `workers.py`: this project as its users call it, and its training step. Arguments are paths and numbers.
 
-pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded pictures kept
-samples DATA MOSAIC KEPT             the samples that such batches are made of
-predict MODEL SIDE FILE COUNT        a picture COUNT times at once, through the API; MODEL: a name or an export
-video MODEL SIDE FILE OUT            read, searched, drawn and written
+pipeline DATA SIDE BATCH IMAGES MOSAIC KEPT   training batches; KEPT: gigabytes of decoded images to keep
+samples DATA MOSAIC KEPT             the samples of such batches
+predict MODEL SIDE FILE COUNT        an image COUNT times at once, through the API; MODEL: a name or an export
+video MODEL SIDE FILE OUT            reading, detection, drawing and writing
 train MODEL SIDE BATCH               a training step
-save MODEL SIDE FOLDER               a model with random weights into a folder
-export FOLDER SIDE OUT               such a model for OpenVINO
-score TRUTH RESULTS                  COCO results files
-open DATA                            annotations to records
+save MODEL SIDE FOLDER               write a model with random weights to a folder
+export FOLDER SIDE OUT               export such a model to OpenVINO
+score TRUTH RESULTS                  score a COCO results file
+open DATA                            read annotations into records
 """
 
 import os
@@ -18,17 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measuring.serving import SETTLING, Work, peak_memory, serve
+from measuring.serving import SETTLING, Task, peak_memory, serve
 
-SAMPLES, OUTPUT = 640, 640  # of `samples`: how many, of which side
-
-
-def prepare(work: str) -> Work:
-    name, *arguments = work.split()
-    return WORKS[name](*arguments)
+SAMPLES, OUTPUT = 640, 640  # the number of `samples` and their side
 
 
-def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, kept: str) -> Work:
+def prepare(task: str) -> Task:
+    name, *arguments = task.split()
+    return TASKS[name](*arguments)
+
+
+def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, kept: str) -> Task:
     import detect
     from detect.data.pipeline import PipelineSettings, training_batches
     from detect.data.samples.augmentation import Augmentation
@@ -42,7 +42,7 @@ def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, kept: s
 
 
 def timed_batches(batches, count: int) -> dict[str, Any]:
-    """Seconds of `count` batches, after those that were made ahead."""
+    """Return the seconds that `count` batches take, after those that were made in advance."""
     for _ in range(4):
         next(batches)
     start = time.perf_counter()
@@ -53,13 +53,13 @@ def timed_batches(batches, count: int) -> dict[str, Any]:
     return {"seconds": seconds}
 
 
-def samples(data: str, mosaic: str, kept: str) -> Work:
+def samples(data: str, mosaic: str, kept: str) -> Task:
     make = sample_maker(data, float(mosaic), float(kept))
     return lambda: {"made": make(range(SAMPLES))}
 
 
 def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int]:
-    """What makes the samples at some positions, and counts them."""
+    """Return a function that makes the samples at some positions and returns their number."""
     import cv2
     import numpy as np
 
@@ -82,16 +82,16 @@ def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int
     return make
 
 
-def predict(model: str, side: str, file: str, count: str) -> Work:
+def predict(model: str, side: str, file: str, count: str) -> Task:
     from detect.data.pixels.images import read_image
 
-    picture, searching = read_image(file), opened(model, int(side))
-    pictures: Any = picture if count == "1" else [picture] * int(count)
-    return lambda: found(searching.predict(pictures))
+    image, detector = read_image(file), opened(model, int(side))
+    images: Any = image if count == "1" else [image] * int(count)
+    return lambda: found(detector.predict(images))
 
 
 def opened(model: str, side: int):
-    """The named model with random weights, or what was exported into a folder."""
+    """Return the model of this name with random weights, or the export in this folder."""
     if Path(model).is_dir():
         import detect
 
@@ -105,26 +105,26 @@ def found(results) -> dict[str, Any]:
     return {"boxes": sum(len(result) for result in results)}
 
 
-def video(model: str, side: str, file: str, out: str) -> Work:
+def video(model: str, side: str, file: str, out: str) -> Task:
     from detect.inference.prediction_run import predict_to_folder
 
-    searching = opened(model, int(side))
+    detector = opened(model, int(side))
 
     def run() -> dict[str, Any]:
         shutil.rmtree(out, ignore_errors=True)
-        return {"frames": predict_to_folder(searching, file, out).frames}
+        return {"frames": predict_to_folder(detector, file, out).frames}
 
     return run
 
 
-def train(name: str, side: str, batch: str) -> Work:
+def train(name: str, side: str, batch: str) -> Task:
     from measuring.batches import made_up_batch
     from measuring.our_models import training
 
     return training(name, *made_up_batch(int(side), int(batch)))
 
 
-def save(name: str, side: str, folder: str) -> Work:
+def save(name: str, side: str, folder: str) -> Task:
     from measuring.our_models import CLASSES, model_of
 
     from detect import models
@@ -134,13 +134,13 @@ def save(name: str, side: str, folder: str) -> Work:
     return lambda: saving.save(models.create(name, CLASSES), card, folder)
 
 
-def export(folder: str, side: str, out: str) -> Work:
+def export(folder: str, side: str, out: str) -> Task:
     import detect
 
     return lambda: {"megabytes": detect.export(folder, image_size=int(side), out=out).size / 1e6}
 
 
-def score(truth: str, results: str) -> Work:
+def score(truth: str, results: str) -> Task:
     from detect.evaluation.evaluation_run import evaluate_predictions
 
     def run() -> dict[str, Any]:
@@ -150,8 +150,8 @@ def score(truth: str, results: str) -> Work:
     return run
 
 
-def open_records(small: str, data: str) -> Work:
-    """The small dataset is opened first, so that what is imported for that does not count."""
+def open_records(small: str, data: str) -> Task:
+    """Return the task. The small dataset is opened first, so that imports do not count."""
     import detect
 
     detect.open_dataset(small)
@@ -167,11 +167,11 @@ def open_records(small: str, data: str) -> Work:
 
 
 def resident() -> int:
-    """Memory of this process at this moment, bytes."""
+    """Return the memory that this process has now, bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-WORKS: dict[str, Callable[..., Work]] = {
+TASKS: dict[str, Callable[..., Task]] = {
     "pipeline": pipeline,
     "samples": samples,
     "predict": predict,

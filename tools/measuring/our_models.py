@@ -1,6 +1,6 @@
-"""Works of `workers.py`: `NAME one`, `NAME many`, `NAME train` and `NAME size` of each model of this project.
+"""Tasks of `workers.py`: `NAME one`, `NAME many`, `NAME train` and `NAME size` for each model of this project.
 
-The first three may be followed by the side of the images, which is the model's own otherwise.
+The first three may be followed by the side of the images; the default is that of the model.
 """
 
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from measuring.batches import CLASSES, PREDICTED, TRAINED, made_up_batch
 from measuring.operations import multiply_adds, published_side
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 from detect import models
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
@@ -25,8 +25,8 @@ from detect.training.settings import OptimizerSettings
 from detect.training.step import TrainingStep
 
 
-def prepare(work: str) -> Work:
-    name, what, *side = work.split()
+def prepare(task: str) -> Task:
+    name, what, *side = task.split()
     images, boxes, labels = made_up_batch(int(side[0]) if side else models.variant(name).image_size, PREDICTED)
     if what == "size":
         return lambda: size_of(name)
@@ -37,19 +37,19 @@ def prepare(work: str) -> Work:
 
 @functools.lru_cache(maxsize=1)
 def model_of(name: str, side: int) -> Model:
-    """The model with random weights, ready to predict."""
+    """Return the model with random weights, ready to predict."""
     classes, ids = tuple(f"class {number}" for number in range(CLASSES)), tuple(range(CLASSES))
     card = ModelCard(model=name, config={}, classes=classes, category_ids=ids, image_size=side)
     return Model(TensorFlowBackEnd(models.create(name, CLASSES)), card)
 
 
 def predicting(model: Model, images: np.ndarray) -> Callable[[], Any]:
-    """From pixels to boxes after suppression, with the threshold that the model is scored with."""
+    """Return a call from pixels to boxes after suppression, with the threshold that the model is scored with."""
     return lambda: model.detect(images, confidence=model.backend.confidence)
 
 
 def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray) -> Callable[[], Any]:
-    """A step as in a training run: forward, loss, gradients, update, average."""
+    """Return a step as in a training run: forward, loss, gradients, update, average."""
     detector, side = models.create(name, CLASSES), images.shape[1]
     targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, bool))
     batch = Batch(tf.constant(images), targets, tf.range(len(images), dtype=tf.int64))
@@ -60,7 +60,7 @@ def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarra
 
 
 def size_of(name: str) -> dict[str, Any]:
-    """Trainable parameters, millions, and the billions of multiply-adds of an image of the authors' size."""
+    """Return millions of trainable parameters, and billions of multiply-adds for an image of the authors' size."""
     weights = models.create(name, CLASSES).trainable_weights
     parameters = sum(math.prod(weight.shape) for weight in weights)
     return {

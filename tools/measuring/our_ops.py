@@ -1,4 +1,4 @@
-"""Works of `workers.py`: single operations of this project, as `detect.ops` has them."""
+"""Tasks of `workers.py`: single operations of `detect.ops`."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from measuring.operands import (
     pyramid_operands,
     sim_ota_operands,
 )
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import iou
@@ -25,34 +25,34 @@ from detect.ops.nms import non_maximum_suppression
 from detect.ops.roi_align import pyramid_roi_align
 
 
-def prepare(work: str) -> Work:
-    name, *numbers = work.split()
-    works: dict[str, Callable[..., Work]] = {
+def prepare(task: str) -> Task:
+    name, *numbers = task.split()
+    tasks: dict[str, Callable[..., Task]] = {
         "iou": pairwise_iou, "matching": matching, "sim_ota": simota, "focal": focal, "nms": nms, "roi": roi
     }  # fmt: skip
-    return works[name](*map(int, numbers))
+    return tasks[name](*map(int, numbers))
 
 
-def pairwise_iou() -> Work:
+def pairwise_iou() -> Task:
     anchors, boxes = map(tf.constant, matching_operands())
     return lambda: finished([iou(anchors, own) for own in boxes])
 
 
-def matching() -> Work:
+def matching() -> Task:
     anchors, boxes = map(tf.constant, matching_operands())
     labels = tf.zeros(boxes.shape[:2], tf.int32)
     return lambda: finished(match_by_iou(anchors, boxes, labels, tf.zeros(labels.shape, tf.bool)))
 
 
-def simota() -> Work:
+def simota() -> Task:
     predicted, classes, objectness, points, strides, boxes, labels = map(tf.constant, sim_ota_operands())
     ignore = tf.zeros(labels.shape, tf.bool)
     arguments = (predicted, classes, objectness, points, strides, boxes, labels, ignore)
     return lambda: finished(sim_ota(*arguments))
 
 
-def focal() -> Work:
-    """Forward and backward."""
+def focal() -> Task:
+    """Return a call that computes the loss and its gradient."""
     logits, labels = map(tf.constant, focal_operands())
 
     @tf.function(autograph=False)
@@ -65,8 +65,8 @@ def focal() -> Work:
     return lambda: finished(value_and_gradient(logits, labels))
 
 
-def nms(images: int, count: int) -> Work:
-    """From the scores of all classes to boxes."""
+def nms(images: int, count: int) -> Task:
+    """Return a call from the scores of all classes to boxes."""
     boxes, scores = map(tf.constant, boxes_and_scores(images, count))
     overlap, confidence = tf.constant(OVERLAP), tf.constant(CONFIDENCE)
 
@@ -77,7 +77,7 @@ def nms(images: int, count: int) -> Work:
     return run
 
 
-def roi() -> Work:
+def roi() -> Task:
     levels, boxes = pyramid_operands()
     levels, boxes = [tf.constant(level) for level in levels], tf.constant(boxes)
 
@@ -89,7 +89,7 @@ def roi() -> Work:
 
 
 def finished(result) -> None:
-    """Wait until it is computed."""
+    """Wait until the result is computed."""
     for tensor in tf.nest.flatten(result):
         tensor.numpy()
 

@@ -1,21 +1,21 @@
-"""Works of `workers.py`: COCO results files scored by other libraries: `LIBRARY TRUTH RESULTS`."""
+"""Tasks of `workers.py`: COCO results files scored by other libraries: `LIBRARY TRUTH RESULTS`."""
 
 import contextlib
 import importlib
 import io
 from typing import Any
 
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
-CLASSES = {  # library -> module and names of its two classes
+CLASSES = {  # library -> its two classes, each as module and name
     "pycocotools": ("pycocotools.coco", "COCO", "pycocotools.cocoeval", "COCOeval"),
     "faster-coco-eval": ("faster_coco_eval", "COCO", "faster_coco_eval", "COCOeval_faster"),
     "hotcoco": ("hotcoco", "COCO", "hotcoco", "COCOeval"),
 }
 
 
-def prepare(work: str) -> Work:
-    library, truth, results = work.split()
+def prepare(task: str) -> Task:
+    library, truth, results = task.split()
     first, annotations, second, evaluator = CLASSES[library]
     read = getattr(importlib.import_module(first), annotations)
     evaluate = getattr(importlib.import_module(second), evaluator)

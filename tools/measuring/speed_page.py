@@ -1,4 +1,4 @@
-"""docs/benchmarks/: the figures as JSON, as a page and as a plot."""
+"""The files in docs/benchmarks/: the figures as JSON, as a page and as a plot."""
 
 import json
 import os
@@ -18,7 +18,7 @@ OWN_VERSIONS = ("tensorflow", "keras", "opencv-python", "albumentations", "hotco
 
 
 def read(folder: Path) -> dict[str, Row]:
-    """The rows that were measured before, by name."""
+    """Return the rows that were measured before, by name."""
     path = folder / FILE
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     return {row["name"]: row_from_json(row) for row in rows}
@@ -34,45 +34,48 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
 
 def page(rows: Sequence[Row]) -> str:
     where = machine()
-    header = ("figure", "what", "ours", "others", "ratio to the best", "wanted", "reached", "peak memory, MB")
+    header = ("figure", "what is measured", "detect", "others (ratio)", "ratio", "target", "reached", "peak memory, MB")
     lines = [header, ["---"] * len(header), *(cells(row) for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     used = ", ".join(f"{name} {number}" for name, number in versions().items())
     return f"""<!-- Written by tools/measure_speed.py: measure again instead of editing. -->
 
-# Speed, side by side
+# Speed compared with other projects
 
-Each figure is the median of several rounds in which the projects took turns on the same machine, each in a process and
-an environment of its own; what takes milliseconds is repeated for 0.2 s in a turn. Numbers in brackets are the 10th and
-90th percentiles. A ratio is the median of the rounds' ratios, and above 1 where ours is better. Memory is that of the
-process and of the workers that it has started, what they share counted for each. Measured on
-{where["cores"]} cores of {where["processor"]} ({where["system"]}, Python {where["python"]}).
-Measure yours: `make bench`.
+Each figure is the median of several rounds in which the projects took turns on the same machine, each in its own
+process and environment. Work that takes milliseconds is repeated for 0.2 s per turn. Numbers in parentheses are the
+10th and 90th percentiles. A ratio is the median of the ratios of all rounds, and above 1 where `detect` is better; the
+last ratio is the one to the best other project, or to the one that the target names. Peak memory is that of the process
+and of the worker processes that it has started; memory that they share is counted for each.
 
-![Ratios to the best other project](speed.svg)
+Measured on {where["cores"]} cores of {where["processor"]} ({where["system"]}, Python {where["python"]}).
+To measure on your machine, run `make bench`.
+
+![Ratio of each figure to the best other project](speed.svg)
 
 {table}
 
-Operations on a GPU have [a page of their own](gpu.md). Where the time goes in rows that are not reached:
-[profiles](profiles.md). The raw figures, memory included, are in
-[results.json](results.json). Versions: {used}.
+[Operations on a GPU](gpu.md) were measured separately. [Profiles](profiles.md) show where the time goes in rows that do
+not reach their target. All raw figures are in [results.json](results.json).
+
+Versions: {used}.
 """
 
 
 def cells(row: Row) -> list[str]:
     ours, *_ = row.sides.values()
     others = [f"{name} {row.sides[name].median:.4g} ({ratio:.2f})" for name, ratio in row.ratios.items()]
-    wanted = [f"{row.target:g} x {row.target_of or 'the best'}"] if row.target is not None else []
-    wanted += [f"{row.limit:g} {row.unit} at most"] if row.limit is not None else []
+    target = [f"{row.target:g} x {row.target_of or 'the best'}"] if row.target is not None else []
+    target += [f"{row.limit:g} {row.unit} at most"] if row.limit is not None else []
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     reached = {None: "", True: "yes", False: "**no**"}[row.reached]
     spread = f"{row.ours:.4g} {row.unit} ({ours.low:.4g} to {ours.high:.4g})"
     memory = "<br>".join(f"{name} {side.memory:.0f}" for name, side in row.sides.items())
-    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(wanted), reached, memory]
+    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(target), reached, memory]
 
 
 def plot(path: Path, rows: Sequence[Row]) -> None:
-    """Ratios as bars on a logarithmic axis, the targets as marks."""
+    """Draw the ratios as bars on a logarithmic axis, and the targets as marks."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -93,7 +96,7 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
     axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
     axes.set_yticks(places, [row.name for row, _ in shown], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("times as fast as the best other project; black: wanted")
+    axes.set_xlabel("times as fast as the best other project; black line: target")
     axes.spines[["top", "right"]].set_visible(False)
     with matplotlib.rc_context({"svg.hashsalt": "detect"}):
         figure.savefig(path, metadata={"Date": None})
@@ -113,7 +116,7 @@ def machine() -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    """Of the projects that are compared, as far as they are installed."""
+    """Return the versions of all projects that are compared."""
     found = {name: version(name) for name in OWN_VERSIONS}
     script = "import sys, importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep='\\n')"
     for environment in PEERS:

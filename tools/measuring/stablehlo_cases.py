@@ -1,7 +1,7 @@
-"""Works of `workers.py`: the cases of `export_stablehlo_cases.py`, compiled and run by JAX, on its first device.
+"""Tasks of `workers.py`: the cases of `export_stablehlo_cases.py`, compiled and run by JAX on its first device.
 
-A work is the folder of a case and how many calls make one turn, which are in flight together; `profile` before it adds
-the time that each kernel takes.
+A task is the folder of a case and the number of calls per turn, which are in flight together. With `profile` before it,
+the answer also has the time of each kernel.
 """
 
 import collections
@@ -18,15 +18,15 @@ from jax._src.interpreters import mlir
 from jaxlib import xla_client
 from jaxlib.mlir import ir
 from measuring import operands
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 jax.config.update("jax_enable_x64", True)  # or integers of 64 bits lose half of them
 
 
-def prepare(work: str) -> Work:
-    if work in LIMITS:
-        return LIMITS[work]()
-    *profile, folder, calls = work.split()
+def prepare(task: str) -> Task:
+    if task in LIMITS:
+        return LIMITS[task]()
+    *profile, folder, calls = task.split()
     case = Path(folder)
     start = time.perf_counter()
     executable = compile_module((case / "module.mlir").read_text())
@@ -93,14 +93,14 @@ def kernels(executable: Any, inputs: list[Any], calls: int) -> list[tuple[str, f
     return sorted(rows, key=lambda row: -row[1])
 
 
-def copying() -> Work:
+def copying() -> Task:
     """Gigabytes a second that are read and written by a copy."""
     values = jax.random.normal(jax.random.key(0), (1 << 30,), np.float32)
     copy = jax.jit(lambda x: x + 1)
     return rate_of(lambda: copy(values), 2 * values.nbytes / 1e9)
 
 
-def products(dtype: Any) -> Work:
+def products(dtype: Any) -> Task:
     """Tera-operations a second of a product of matrices."""
     side = 8192
     a, b = (jax.random.normal(jax.random.key(seed), (side, side), dtype) for seed in range(2))
@@ -108,7 +108,7 @@ def products(dtype: Any) -> Work:
     return rate_of(lambda: product(a, b), 2 * side**3 / 1e12)
 
 
-def rate_of(call: Any, amount: float) -> Work:
+def rate_of(call: Any, amount: float) -> Task:
     def run() -> dict[str, float]:
         start = time.perf_counter()
         results = [call() for _ in range(5)]

@@ -1,4 +1,4 @@
-"""From what the sides of a comparison answered to the numbers of its row."""
+"""From the answers of all sides of a comparison to the numbers of its row."""
 
 import statistics
 from collections.abc import Sequence
@@ -15,36 +15,36 @@ RATES = ("images/s", "frames/s")
 
 @dataclass(frozen=True)
 class Spread:
-    """One side's values of all rounds, in the unit of the row."""
+    """The values of one side over all rounds, in the unit of the row."""
 
     median: float
     low: float  # 10th percentile
     high: float  # 90th percentile
-    memory: float  # the largest resident memory of its process, MB
+    memory: float  # peak resident memory of its process, MB
 
 
 @dataclass(frozen=True)
 class Row:
-    """A comparison that was measured."""
+    """A measured comparison."""
 
     name: str
     text: str
     unit: str
     ours: float
-    peer: float | None  # the best other one, or the one that the target is of
+    peer: float | None  # of the best other project, or of the one that the target names
     peer_name: str | None
-    ratio: float | None  # to it, above 1 where ours is better: the median of the rounds
+    ratio: float | None  # to that project, above 1 where ours is better: the median over the rounds
     target: float | None  # the least ratio
-    target_of: str | None  # the project it is to, where it is not the best
-    limit: float | None  # the most that ours may be
+    target_of: str | None  # the project that the target is for, if not the best
+    limit: float | None  # largest value that ours may have
     rounds: int
-    measured: str  # day
+    measured: str  # date
     sides: dict[str, Spread] = field(default_factory=dict)  # by project, ours first
     ratios: dict[str, float] = field(default_factory=dict)  # to each other project
 
     @property
     def reached(self) -> bool | None:
-        """Whether target and limit are kept; None where there is neither."""
+        """Whether target and limit are met; None if there is neither."""
         kept = []
         if self.target is not None and self.ratio is not None:
             kept.append(self.ratio >= self.target)
@@ -69,7 +69,7 @@ def row_from_json(content: dict[str, Any]) -> Row:
 
 
 def summarize(comparison: Comparison, projects: Sequence[str], answers: list[list[Answer]]) -> Row:
-    """`answers` by side and round, ours first."""
+    """Return the row of a comparison from its answers by side and round, ours first."""
     raw = [[answer[comparison.figure] for answer in side] for side in answers]
     sides = {
         project: _spread(comparison, values, side) for project, values, side in zip(projects, raw, answers, strict=True)

@@ -1,4 +1,4 @@
-"""Where PyTorch's side of a measurement computes: on the GPU if there is one."""
+"""The device on which PyTorch's side of a measurement runs: the GPU if there is one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def finished(run: Callable[[], Any]) -> Callable[[], None]:
-    """`run`, and then a wait until the device has done it."""
+    """Return a function that calls `run` and waits until the device has finished."""
 
     def run_and_wait() -> None:
         run()

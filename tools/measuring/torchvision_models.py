@@ -1,6 +1,6 @@
-"""Works of `workers.py`: `NAME SIDE one`, `NAME SIDE many` and `NAME SIDE train` of torchvision's detectors.
+"""Tasks of `workers.py`: `NAME SIDE one`, `NAME SIDE many` and `NAME SIDE train` for torchvision's detectors.
 
-The networks are those of `our_models.py`, the images squares of the side given, and nothing is resized.
+The networks are those of `our_models.py`. Images are squares with this side, and are not resized.
 """
 
 import functools
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 import torchvision
 from measuring.batches import CLASSES, PREDICTED, TRAINED, TWINS, made_up_batch
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 
 
-def prepare(work: str) -> Work:
-    name, side, what = work.split()
+def prepare(task: str) -> Task:
+    name, side, what = task.split()
     images, boxes, labels = made_up_batch(int(side), PREDICTED)
     if what == "train":
         return training(model_of(name), images[:TRAINED], boxes[:TRAINED], labels[:TRAINED])
@@ -25,16 +25,16 @@ def prepare(work: str) -> Work:
 
 @functools.lru_cache(maxsize=1)
 def model_of(name: str) -> torch.nn.Module:
-    """The model of the same structure as ours of that name, with random weights that all learn."""
+    """Return the model with the structure of ours of that name, with random weights, all of them trainable."""
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     build = getattr(torchvision.models.detection, TWINS[name])
-    model = build(weights=None, weights_backbone=None, num_classes=CLASSES + 1)  # theirs count the background
+    model = build(weights=None, weights_backbone=None, num_classes=CLASSES + 1)  # torchvision counts the background
     model.transform.resize = lambda image, target=None: (image, target)
     return model
 
 
 def predicting(model: torch.nn.Module, images: np.ndarray) -> Callable[[], Any]:
-    """What finds the objects in uint8 RGB images [B, S, S, 3]."""
+    """Return a call that detects objects in uint8 RGB images [B, S, S, 3]."""
 
     @torch.inference_mode()
     def run() -> Any:
@@ -44,7 +44,7 @@ def predicting(model: torch.nn.Module, images: np.ndarray) -> Callable[[], Any]:
 
 
 def training(model: torch.nn.Module, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray) -> Callable[[], Any]:
-    """What does one step of SGD on images [B, S, S, 3] with boxes [B, N, 4] of labels [B, N]."""
+    """Return a call that makes one step of SGD on images [B, S, S, 3] with boxes [B, N, 4] and labels [B, N]."""
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9, weight_decay=1e-4)
     targets = [
         {"boxes": torch.from_numpy(box), "labels": torch.from_numpy(label.astype(np.int64)) + 1}

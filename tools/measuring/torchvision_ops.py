@@ -1,4 +1,4 @@
-"""Works of `workers.py`: the operations of `our_ops.py` as torchvision and PyTorch have them."""
+"""Tasks of `workers.py`: the operations of `our_ops.py` in torchvision and PyTorch."""
 
 from collections.abc import Callable
 
@@ -16,33 +16,33 @@ from measuring.operands import (
     matching_operands,
     pyramid_operands,
 )
-from measuring.serving import Work, serve
+from measuring.serving import Task, serve
 from measuring.torch_device import finished, on_device
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_focal_loss
 
 
-def prepare(work: str) -> Work:
-    name, *numbers = work.split()
-    works: dict[str, Callable[..., Work]] = {
+def prepare(task: str) -> Task:
+    name, *numbers = task.split()
+    tasks: dict[str, Callable[..., Task]] = {
         "iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi
     }  # fmt: skip
-    return finished(works[name](*map(int, numbers)))
+    return finished(tasks[name](*map(int, numbers)))
 
 
-def pairwise_iou() -> Work:
+def pairwise_iou() -> Task:
     anchors, boxes = map(on_device, matching_operands())
     return lambda: [box_iou(anchors, own) for own in boxes]
 
 
-def matching() -> Work:
-    """As torchvision's RetinaNet does it."""
+def matching() -> Task:
+    """Return a call that matches as torchvision's RetinaNet does."""
     anchors, boxes = map(on_device, matching_operands())
     matcher = detection.Matcher(0.5, 0.4, allow_low_quality_matches=True)
     return lambda: [matcher(box_iou(own, anchors)) for own in boxes]
 
 
-def focal() -> Work:
-    """Forward and backward; that labels become targets of zeros and ones is not counted."""
+def focal() -> Task:
+    """Return a call that computes the loss and its gradient; turning labels into one-hot targets is not counted."""
     logits, labels = map(on_device, focal_operands())
     targets = torch.nn.functional.one_hot(labels.long() + 1, CLASSES + 1)[..., 1:].float()
     logits.requires_grad_()
@@ -54,8 +54,8 @@ def focal() -> Work:
     return run
 
 
-def nms(images: int, count: int) -> Work:
-    """As torchvision's RetinaNet does it: a threshold, the best pairs of box and class, suppression by class."""
+def nms(images: int, count: int) -> Task:
+    """Return a call as in torchvision's RetinaNet: threshold, best pairs of box and class, suppression per class."""
     boxes, scores = map(on_device, boxes_and_scores(images, count))
 
     def run() -> None:
@@ -70,7 +70,7 @@ def nms(images: int, count: int) -> Work:
     return run
 
 
-def roi() -> Work:
+def roi() -> Task:
     levels, boxes = pyramid_operands()
     features = {str(level): on_device(x).permute(0, 3, 1, 2).contiguous() for level, x in enumerate(levels)}
     regions, sizes = list(on_device(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)

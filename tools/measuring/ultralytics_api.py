@@ -1,5 +1,5 @@
-"""Works of `workers.py`: Ultralytics as its user calls it; what the works are called, and their arguments, as in
-`our_api.py` and `our_ops.py`. Of the models of its kind the one nearest in size to ours, with random weights.
+"""Tasks of `workers.py`: Ultralytics as its users call it. Names and arguments are those of `our_api.py` and
+`our_ops.py`. The model is the one nearest in size to ours, with random weights.
 """
 
 import os
@@ -13,19 +13,19 @@ os.environ.setdefault("YOLO_VERBOSE", "false")
 
 import numpy as np
 import torch
-from measuring.serving import SETTLING, Work, serve
+from measuring.serving import SETTLING, Task, serve
 from ultralytics import YOLO, settings
 
 MODEL = "yolo11n.yaml"
 
 
-def prepare(work: str) -> Work:
+def prepare(task: str) -> Task:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    name, *arguments = work.split()
-    return WORKS[name](*arguments)
+    name, *arguments = task.split()
+    return TASKS[name](*arguments)
 
 
-def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers: str) -> Work:
+def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers: str) -> Task:
     from ultralytics.cfg import get_cfg
     from ultralytics.data import build_dataloader, build_yolo_dataset
     from ultralytics.data.utils import check_det_dataset
@@ -42,7 +42,7 @@ def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers
     batches = endless()
 
     def run() -> dict[str, Any]:
-        for _ in range(4):  # made ahead
+        for _ in range(4):  # made in advance
             next(batches)
         start = time.perf_counter()
         count = 0
@@ -55,26 +55,26 @@ def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers
     return run
 
 
-def predict(side: str, file: str, count: str) -> Work:
+def predict(side: str, file: str, count: str) -> Task:
     import cv2
 
-    model, picture = YOLO(MODEL), cv2.imread(file)
-    pictures = picture if count == "1" else [picture] * int(count)
+    model, image = YOLO(MODEL), cv2.imread(file)
+    images = image if count == "1" else [image] * int(count)
 
     def run() -> dict[str, Any]:
-        return {"boxes": sum(len(result) for result in model.predict(pictures, imgsz=int(side), verbose=False))}
+        return {"boxes": sum(len(result) for result in model.predict(images, imgsz=int(side), verbose=False))}
 
     return run
 
 
-def video(side: str, file: str, out: str) -> Work:
+def video(side: str, file: str, out: str) -> Task:
     model = YOLO(MODEL)
     options = {"imgsz": int(side), "stream": True, "save": True, "project": out, "name": "video", "exist_ok": True}
     return lambda: {"frames": sum(1 for _ in model.predict(file, verbose=False, **options))}
 
 
-def train(side: str, batch: str) -> Work:
-    """Forward, loss, gradients, clipping, update, average, as its trainer does them."""
+def train(side: str, batch: str) -> Task:
+    """Return a step as its trainer makes it: forward, loss, gradients, clipping, update, average."""
     from measuring.batches import made_up_batch
     from ultralytics.cfg import get_cfg
     from ultralytics.nn.tasks import DetectionModel
@@ -103,7 +103,7 @@ def train(side: str, batch: str) -> Work:
     return run
 
 
-def nms(images: str, count: str) -> Work:
+def nms(images: str, count: str) -> Task:
     from measuring.operands import CANDIDATES, CONFIDENCE, KEPT, OVERLAP, boxes_and_scores
     from ultralytics.utils.nms import non_max_suppression
 
@@ -114,7 +114,7 @@ def nms(images: str, count: str) -> Work:
     return lambda: non_max_suppression(predicted.clone(), max_time_img=100, **options)
 
 
-WORKS: dict[str, Callable[..., Work]] = {
+TASKS: dict[str, Callable[..., Task]] = {
     "pipeline": pipeline,
     "predict": predict,
     "video": video,

@@ -1,6 +1,6 @@
-"""Works in processes of their own that take turns, so that what else the machine does hits all of them alike.
+"""Tasks in processes of their own that take turns, so that other load on the machine affects all of them alike.
 
-Each side of a comparison has its process, in the environment that its project asks for: two frameworks in one would
+Each side of a comparison has its own process, in the environment of its project: two frameworks in one process would
 share threads and memory, and PyTorch cannot even be loaded after TensorFlow.
 """
 
@@ -13,22 +13,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-Answer = dict[str, Any]  # of `serving.measured`, and what the work returned
+Answer = dict[str, Any]  # what `serving.measured` returns
 TOOLS = Path(__file__).parents[1]
 
 
 class Worker:
-    """A script that calls `serving.serve`, running; use it in a `with` statement."""
+    """A running script that calls `serving.serve`; to be used in a `with` statement."""
 
     def __init__(self, python: Path | str, script: str, cores: int | None = None):
         """
         Args:
-            python: of the environment to run in.
-            script: file of this folder.
-            cores: processors that it may use, all by default; the frameworks start as many threads.
+            python: interpreter of the environment to run in.
+            script: a file of this folder.
+            cores: processor cores that it may use, all by default; frameworks start as many threads.
         """
         self.script = script
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  the process writes into it until both are gone
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  the process writes to it until it ends
         command = [str(python), "-m", f"measuring.{Path(script).stem}"]
         if cores and hasattr(os, "sched_getaffinity"):
             allowed = sorted(os.sched_getaffinity(0))[:cores]
@@ -41,19 +41,19 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate()  # the end of its input is the end of its work
+        self._process.communicate()  # it ends when its input ends
 
-    def do(self, work: str) -> Answer:
-        """What one call of the named work says and takes.
+    def do(self, task: str) -> Answer:
+        """Run a task once, and return its answer.
 
         Raises:
-            RuntimeError: it failed; with what the process said of it.
+            RuntimeError: the task failed; the message contains the output of the process.
         """
-        print(work, file=self._process.stdin, flush=True)
+        print(task, file=self._process.stdin, flush=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
         answer = json.loads(line) if line else {"error": f"The process ended.\n{self._last_words()}"}
         if "error" in answer:
-            raise RuntimeError(f"{self.script}, {work}: {answer['error']}")
+            raise RuntimeError(f"{self.script}, {task}: {answer['error']}")
         return answer
 
     def _last_words(self) -> str:
@@ -63,21 +63,22 @@ class Worker:
 
 
 def take_turns(
-    works: Sequence[Callable[[], Answer]], rounds: int, seconds: float, warmups: int = 1
+    tasks: Sequence[Callable[[], Answer]], rounds: int, seconds: float, warmups: int = 1
 ) -> list[list[Answer]]:
-    """What each of the works answered in each round, A B A B ...
+    """Run tasks in turns, A B A B ..., and return the answers by task and round.
 
     Args:
-        rounds: at the least.
-        seconds: more rounds follow while less time than this is spent.
-        warmups: calls of each before the first round, not in the result.
+        tasks: functions that run a task once.
+        rounds: least number of rounds.
+        seconds: more rounds follow until this time has passed.
+        warmups: calls of each task before the first round; their answers are not returned.
     """
-    for work in works:
+    for task in tasks:
         for _ in range(warmups):
-            work()
-    answers: list[list[Answer]] = [[] for _ in works]
+            task()
+    answers: list[list[Answer]] = [[] for _ in tasks]
     start = time.perf_counter()
     while len(answers[0]) < rounds or time.perf_counter() - start < seconds:
-        for work, found in zip(works, answers, strict=True):
-            found.append(work())
+        for task, found in zip(tasks, answers, strict=True):
+            found.append(task())
     return answers
