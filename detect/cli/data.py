@@ -23,9 +23,9 @@ Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `de
 @app.command()
 def check(
     data: Source,
-    decode: Annotated[bool, typer.Option(help="Decode every image to see whether it can be.")] = True,
+    decode: Annotated[bool, typer.Option(help="Decode every image to find damaged ones.")] = True,
 ) -> None:
-    """Say what a dataset holds, how its classes are mapped, and what is wrong with it."""
+    """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it."""
     from detect.data.doctor import examine, tables
     from detect.data.readers.description import open_dataset
 
@@ -52,12 +52,12 @@ def check(
 def show(
     data: Source,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "train",
-    count: Annotated[int, typer.Option(min=1, max=100, help="How many images.")] = 16,
-    augmented: Annotated[bool, typer.Option("--augmented", help="As training sees them, mosaic and all.")] = False,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Number of images.")] = 16,
+    augmented: Annotated[bool, typer.Option("--augmented", help="Augment the images as in training.")] = False,
     image_size: Annotated[int, typer.Option(min=32, help="Side of the augmented images, pixels.")] = 416,
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("dataset.jpg"),
 ) -> None:
-    """Write one picture of many images with their boxes."""
+    """Write a picture of some images of a dataset with their boxes."""
     from detect.data.dataset import split as records_of
     from detect.data.readers.description import open_dataset
     from detect.inference.drawing import draw_grid
@@ -71,9 +71,10 @@ def show(
 
 
 def show_problems(dataset: "Dataset") -> bool:
-    """Every kind of problem with its count and first examples, and whether training would refuse the split.
+    """Print every kind of problem with its count and first examples, and whether training would refuse the split.
 
-    Returns whether there are none.
+    Returns:
+        Whether there are no problems.
     """
     from detect.data.dataset import check_losses
     from detect.errors import BadInput
@@ -89,7 +90,7 @@ def show_problems(dataset: "Dataset") -> bool:
 
 
 def show_undecodable(split: str, records: "Records") -> bool:
-    """How many images cannot be decoded, and the reasons of the first. Returns whether all can."""
+    """Print how many images cannot be decoded, and why for the first of them; return whether all can be."""
     from detect.data.doctor import undecodable
 
     reasons = list(undecodable(records))
@@ -100,7 +101,7 @@ def show_undecodable(split: str, records: "Records") -> bool:
 
 
 def source_pictures(records: "Records", count: int) -> list["Picture"]:
-    """Images as they lie on the disk, spread evenly over the records."""
+    """Return images as they are in their files, spread evenly over the records."""
     from detect.data.pixels.images import read_image
     from detect.inference.drawing import Picture
 
@@ -113,7 +114,7 @@ def source_pictures(records: "Records", count: int) -> list["Picture"]:
 
 
 def augmented_pictures(records: "Records", count: int, image_size: int) -> list["Picture"]:
-    """The first samples of a training run."""
+    """Return the first samples of a training run."""
     start_tensorflow()
     from detect.data.pipeline import PipelineSettings, training_batches
     from detect.inference.drawing import Picture

@@ -1,4 +1,4 @@
-"""`Dataset`, what every reader gives: classes, splits, and all that was found wrong or decided on the way."""
+"""`Dataset`, what every reader returns: classes, splits, and everything that was found wrong or decided on the way."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ class Dataset:
     source: Path  # what the user gave
     format: str  # in words, such as "COCO JSON"
     classes: tuple[str, ...]  # K names, by label
-    category_ids: tuple[int, ...]  # K ids, by label: what COCO results of this data set write
+    category_ids: tuple[int, ...]  # K ids, by label: those of COCO results for this dataset
     splits: Mapping[str, Records]  # by "train", "val", "test": those that can be used
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see
     refused: Mapping[str, str] = field(default_factory=dict)  # splits that exist but cannot be used, and why
 
     def digest(self) -> str:
-        """SHA-256 of classes, splits and annotations in hexadecimal: equal for the same data in another place."""
+        """Return the SHA-256 of classes, splits and annotations in hexadecimal: the same in any folder."""
         hashed = hashlib.sha256(repr(self.classes).encode())
         for name, records in sorted(self.splits.items()):
             hashed.update(name.encode() + records.digest())
@@ -34,7 +34,7 @@ class Dataset:
 
 
 def split(dataset: Dataset, name: str) -> Records:
-    """The records of one split; BadInput where the data set does not have it."""
+    """Return the records of one split; BadInput where the dataset does not have it."""
     if name in dataset.splits:
         return dataset.splits[name]
     if name in dataset.refused:
@@ -43,7 +43,7 @@ def split(dataset: Dataset, name: str) -> Records:
 
 
 def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
-    """Stops before a split is used of which more than `max_lost` (0-1) of the images or of the boxes are lost."""
+    """Raise BadInput where more than `max_lost` (0-1) of the images or of the boxes of a split are lost."""
     problems = dataset.problems.get(split)
     if problems is None or problems.lost_share() <= max_lost:
         return
@@ -52,12 +52,21 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
     reasons = "\n  ".join(problems.summary(examples=3))
     raise BadInput(
         f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
-        f"lost (`max_lost`):\n  {reasons}\nMend what is named here, or allow a larger share."
+        f"lost (`max_lost`):\n  {reasons}\nCorrect what is named here, or allow a larger share."
     )
 
 
 def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dataset:
-    """The data set as it is where it has a split "val"; else with `share` of "train" held out as one, and a note."""
+    """Return the dataset with a split "val": its own, or else a part of "train" that is held out for it.
+
+    Args:
+        dataset: with or without a split "val".
+        share: how much of "train" is held out, 0-1.
+        seed: decides which images are held out.
+
+    Raises:
+        BadInput: there is neither a split "val" nor a split "train" with two images.
+    """
     if "val" in dataset.splits:
         return dataset
     train = split(dataset, "train")
@@ -73,7 +82,7 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
 
 
 def scored_split(dataset: Dataset, name: str) -> tuple[Dataset, Records]:
-    """The records to score a model on, and the data set that has them: "val" is held out where there is none."""
+    """Return the dataset and the records to score a model on: a split "val" is held out where there is none."""
     dataset = with_validation(dataset) if name == "val" else dataset
     return dataset, split(dataset, name)
 

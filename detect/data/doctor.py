@@ -1,7 +1,7 @@
-"""What in a data set will hurt training or make its scores misleading, in words and in tables.
+"""Describe a dataset in tables, and find what will spoil training or make its scores misleading.
 
-Readers report what is broken. Here is what can be read but should be known: leaks between splits, classes that cannot
-be learned or scored, boxes too small to be found.
+Readers report what is broken. Here it is what can be read but should be known: images in two splits, classes that
+cannot be learned or scored, boxes that are too small to be detected.
 """
 
 import hashlib
@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,17 @@ from detect.data.pixels.images import read_image
 from detect.data.records import Records
 from detect.errors import BadInput
 
-_SMALL, _LARGE = 32**2, 96**2  # square pixels: the borders of COCO's sizes
+_SMALL, _LARGE = 32**2, 96**2  # square pixels: the limits of COCO's sizes
 _TINY_SIDE = 8  # pixels: one cell of the finest feature map of common detectors
-_MANY_BOXES = 100  # COCO's evaluation looks at no more detections than these in an image
+_MANY_BOXES = 100  # COCO's evaluation looks at this many detections per image
 _FEW_BOXES = 20  # of a class
-_IMBALANCE = 100  # boxes of the most frequent class for one of the rarest
-_FIRST_READ = 64 * 1024  # bytes by which files are compared first
+_IMBALANCE = 100  # boxes of the most frequent class per box of the rarest
+_FIRST_READ = 64 * 1024  # bytes of each file that are compared first
 _PERCENTILES = (50, 95, 100)
 
 _SPLIT_COLUMNS = ("split", "images", "without boxes", "boxes", "ignored", "lost images", "lost boxes")
-_BOX_COLUMNS = ("split", "small boxes", "medium boxes", "large boxes", "boxes an image (median, 95 %, most)")
-_IMAGE_COLUMNS = ("split", "width (least, median, most)", "height (least, median, most)")
+_BOX_COLUMNS = ("split", "small boxes", "medium boxes", "large boxes", "boxes per image (median, 95 %, max.)")
+_IMAGE_COLUMNS = ("split", "width (min., median, max.)", "height (min., median, max.)")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Table:
 
 
 def examine(dataset: Dataset) -> list[Finding]:
-    """Everything worth knowing, leaks first. Reads the files that could be copies of each other, decodes none."""
+    """Return everything worth knowing, copies first. Files that may be copies of each other are read, not decoded."""
     findings = list(_copies(dataset))
     findings += _classes(dataset)
     for split, records in dataset.splits.items():
@@ -65,7 +64,7 @@ def examine(dataset: Dataset) -> list[Finding]:
 
 
 def tables(dataset: Dataset) -> list[Table]:
-    """The figures of a data set: splits, boxes, images and classes."""
+    """Return the figures of a dataset: splits, boxes, images and classes."""
     splits = dataset.splits.items()
     of_classes = [f"{split}: {what}" for split in dataset.splits for what in ("boxes", "images")]
     labels = range(len(dataset.classes))
@@ -78,7 +77,7 @@ def tables(dataset: Dataset) -> list[Table]:
 
 
 def undecodable(records: Records, threads: int = 4) -> Iterator[str]:
-    """Decodes every image, and gives the reasons of those that fail. Opening a data set reads their headers only."""
+    """Decode every image, and yield why for those that cannot be. Opening a dataset reads only their headers."""
     with ThreadPoolExecutor(threads) as pool:
         paths = (records.image_path(index) for index in range(len(records)))
         for reason in pool.map(_why_undecodable, paths):
@@ -87,18 +86,14 @@ def undecodable(records: Records, threads: int = 4) -> Iterator[str]:
 
 
 def copies(dataset: Dataset) -> list[list[tuple[str, str]]]:
-    """Images that are the same file, byte for byte: groups of two or more (split, path)."""
+    """Find images that are the same file, byte for byte: groups of two or more (split, path)."""
     everything = [
         (split, str(records.image_path(index)))
         for split, records in dataset.splits.items()
         for index in range(len(records))
     ]
     groups = [everything]
-    for trait in (
-        os.path.getsize,
-        partial(_digest, length=_FIRST_READ),
-        _digest,
-    ):  # each costs more, and has less to do
+    for trait in (os.path.getsize, _digest_of_beginning, _digest):  # each costs more, and has fewer files to look at
         groups = [alike for group in groups for alike in _divided(group, trait) if len(alike) > 1]
     return groups
 
@@ -118,6 +113,10 @@ def _why_undecodable(path: Path) -> str | None:
     return None
 
 
+def _digest_of_beginning(path: str) -> bytes:
+    return _digest(path, _FIRST_READ)
+
+
 def _digest(path: str, length: int = -1) -> bytes:
     with open(path, "rb") as file:
         return hashlib.blake2b(file.read(length), digest_size=16).digest()
@@ -129,10 +128,9 @@ def _copies(dataset: Dataset) -> Iterator[Finding]:
         groups[", ".join(dict.fromkeys(split for split, _ in group))].append(group)
     for splits, found in groups.items():
         (_, first), (_, second), *_ = found[0]
-        what = f"images that are there more than once: {len(found)}, such as {first} and {second}"
-        leak = "," in splits
-        advice = "Scores on one split will look better than they are" if leak else "Keep one of each"
-        yield Finding(splits, what, f"{advice}{': keep each image in one split' if leak else ''}.")
+        what = f"images that occur more than once: {len(found)}, such as {first} and {second}"
+        leak = "Scores on one split will look better than they are: keep each image in one split."
+        yield Finding(splits, what, leak if "," in splits else "Keep one of each.")
 
 
 def _classes(dataset: Dataset) -> Iterator[Finding]:
@@ -149,14 +147,11 @@ def _classes(dataset: Dataset) -> Iterator[Finding]:
 def _balance(dataset: Dataset, boxes: np.ndarray) -> Iterator[Finding]:
     few = [f"{name} ({count})" for name, count in zip(dataset.classes, boxes, strict=True) if 0 < count < _FEW_BOXES]
     if few:
-        yield Finding("train", f"fewer than {_FEW_BOXES} boxes of {_listed(few)}", "Expect little of them.")
+        yield Finding("train", f"fewer than {_FEW_BOXES} boxes of {_listed(few)}", "Expect low scores for them.")
     if boxes.max() > _IMBALANCE * boxes[boxes > 0].min():
-        most, least = (
-            dataset.classes[int(boxes.argmax())],
-            dataset.classes[int(np.where(boxes, boxes, np.inf).argmin())],
-        )
-        what = f"{boxes.max()} boxes of {most} and {boxes[boxes > 0].min()} of {least}"
-        yield Finding("train", what, "Look at the scores of each class, not at their mean alone.")
+        most, least = int(boxes.argmax()), int(np.where(boxes, boxes, np.inf).argmin())
+        what = f"{boxes[most]} boxes of {dataset.classes[most]} and {boxes[least]} of {dataset.classes[least]}"
+        yield Finding("train", what, "Look at the scores of each class, not only at their mean.")
 
 
 def _boxes(split: str, records: Records) -> Iterator[Finding]:
@@ -170,16 +165,16 @@ def _boxes(split: str, records: Records) -> Iterator[Finding]:
     crowded = _boxes_by_image(records)
     if crowded.max() > _MANY_BOXES:
         what = f"{np.count_nonzero(crowded > _MANY_BOXES)} images have more than {_MANY_BOXES} boxes"
-        yield Finding(split, what, "COCO's scores look at the best 100 detections of an image only.")
+        yield Finding(split, what, "COCO's scores look only at the best 100 detections per image.")
 
 
 def _background(split: str, records: Records) -> Iterator[Finding]:
     empty = np.count_nonzero(_boxes_by_image(records) == 0)
     if empty == len(records):
-        yield Finding(split, "no image has a box", "There is nothing to learn or score: look at the annotations.")
+        yield Finding(split, "no image has a box", "There is nothing to learn or score: check the annotations.")
     elif empty > 0.5 * len(records):
         what = f"{empty} of {len(records)} images have no boxes"
-        yield Finding(split, what, "They count as background: make sure that nothing is left unmarked in them.")
+        yield Finding(split, what, "They count as background: make sure that no object in them was left unmarked.")
 
 
 def _listed(names: list[str], most: int = 10) -> str:
@@ -204,8 +199,8 @@ def _split_row(dataset: Dataset, split: str) -> tuple[str, ...]:
 
 def _box_cells(records: Records) -> tuple[str, ...]:
     sizes = np.histogram(records.areas[~records.ignore], [0, _SMALL, _LARGE, np.inf])[0]
-    an_image = np.percentile(_boxes_by_image(records), _PERCENTILES)
-    return *map(str, sizes), ", ".join(f"{count:g}" for count in an_image)
+    per_image = np.percentile(_boxes_by_image(records), _PERCENTILES)
+    return *map(str, sizes), ", ".join(f"{count:g}" for count in per_image)
 
 
 def _image_cells(records: Records) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: every problem is counted, named with its place, and says what was done about it."""
+"""What is wrong with a dataset: every problem is counted, has a place, and says what was done about it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 Rows = Sequence[int] | np.ndarray
 
-TEXTS_A_KIND = 1000  # a file with a million bad lines is as clear after the first thousand
+TEXTS_PER_KIND = 1000  # a file with a million bad lines is as clear after the first thousand
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Problem:
 
 @dataclass
 class Problems:
-    """The problems of one split, with what it had before and what it lost to them."""
+    """The problems of one split, how many images and boxes it states, and how many of them are lost."""
 
     images_total: int = 0  # images that the annotations name
     boxes_total: int = 0  # boxes that they state
@@ -36,40 +36,44 @@ class Problems:
     _texts: dict[str, list[Problem]] = field(default_factory=dict)
 
     def add(self, kind: str, where: str, what: str, action: str, *, images: int = 0, boxes: int = 0) -> None:
-        """Notes one problem, by which `images` images and `boxes` boxes are lost."""
+        """Add one problem, by which `images` images and `boxes` boxes are lost."""
         self.add_many(kind, [0], lambda _: (where, what), action)
         self.lost_images += images
         self.lost_boxes += boxes
 
     def add_many(self, kind: str, rows: Rows, describe: Callable[[int], tuple[str, str]], action: str) -> None:
-        """Notes one problem for each of `rows`; `describe(row)` gives where and what, and is asked for the first only.
+        """Add one problem for each of `rows`. Nothing is counted as lost.
 
-        Nothing is counted as lost.
+        Args:
+            kind: of the problems.
+            rows: what `describe` is called with; for the first `TEXTS_PER_KIND` of a kind only.
+            describe: returns where the problem is and what was found.
+            action: what was done about it.
         """
         if not len(rows):
             return
         self.counts[kind] += len(rows)
         texts = self._texts.setdefault(kind, [])
-        for row in rows[: TEXTS_A_KIND - len(texts)]:
+        for row in rows[: TEXTS_PER_KIND - len(texts)]:
             where, what = describe(int(row))
             texts.append(Problem(kind, where, what, action))
 
     def __iter__(self) -> Iterator[Problem]:
-        """The problems, kind by kind, at most `TEXTS_A_KIND` of each."""
+        """Yield the problems, kind by kind, at most `TEXTS_PER_KIND` of each."""
         return (problem for texts in self._texts.values() for problem in texts)
 
     def __len__(self) -> int:
-        """How many there are, those that are only counted included."""
+        """Return how many there are, including those that are only counted."""
         return self.counts.total()
 
     def lost_share(self) -> float:
-        """The larger of the shares of images and of boxes that are lost, 0 to 1."""
+        """Return the share of images or of boxes that is lost, whichever is larger, 0 to 1."""
         images = self.lost_images / self.images_total if self.images_total else 0.0
         boxes = self.lost_boxes / self.boxes_total if self.boxes_total else 0.0
         return max(images, boxes)
 
     def summary(self, examples: int = 2) -> list[str]:
-        """One line a kind: how many, what was done, and the first `examples` of them."""
+        """Return one line per kind: how many there are, what was done, and the first `examples` of them."""
         lines = []
         for kind, texts in self._texts.items():
             first = " | ".join(f"{problem.where}: {problem.what}" for problem in texts[:examples])

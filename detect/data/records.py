@@ -1,7 +1,7 @@
-"""Annotated images before any tensor: `Record` is one of them, `Records` many, packed into a few arrays.
+"""Annotated images before they are decoded: `Record` is one of them, `Records` are many, packed into a few arrays.
 
 A million small Python objects cost a gigabyte and seconds of garbage collection, so records are stored by column;
-a `Record` is made when one is asked for.
+a `Record` is made when it is needed.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class Records(Sequence):
         )
 
     def truth(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes, labels and which of them are to be ignored of one image: faster than its `Record`."""
+        """Return boxes, labels and `ignore` of one image: faster than its `Record`."""
         rows = self._rows(index)
         return self.boxes[rows], self.labels[rows], self.ignore[rows]
 
@@ -75,7 +75,7 @@ class Records(Sequence):
         return (self[index] for index in range(len(self)))
 
     def digest(self) -> bytes:
-        """SHA-256 of the images' names within their folder, their sizes and their boxes; not of pixels."""
+        """Return the SHA-256 of the images' names within their folder, their sizes and their boxes; not of pixels."""
         columns = self.sizes, self.box_ends, self.boxes, self.labels, self.ignore
         hashed = hashlib.sha256(self.paths.digest())
         for column in columns:
@@ -83,10 +83,11 @@ class Records(Sequence):
         return hashed.digest()
 
     def image_path(self, index: int) -> Path:
+        """Return the path of one image."""
         return Path(self.folder, self.paths[index])
 
     def select(self, indices) -> "Records":
-        """The records at `indices`, in that order."""
+        """Return the records at `indices`, in that order."""
         rows = np.arange(len(self))[np.asarray(indices, np.int64)]
         counts = np.diff(self.box_ends, prepend=0)[rows]
         box_ends = np.cumsum(counts)

@@ -1,7 +1,7 @@
-"""A small synthetic data set and video: circles, squares and triangles on textured ground, for the demo and the tests.
+"""A small synthetic dataset and video for the demo and the tests: circles, squares and triangles on a textured ground.
 
-Every picture is a function of (seed, split, index). Shapes differ in size by a factor of four, in colour, shading and
-rotation; some overlap, some reach over the frame. Boxes are computed from the geometry, not from pixels.
+Every image is a function of (seed, split, index). Shapes differ in size by a factor of four, in colour, shading and
+rotation; some overlap, some reach beyond the frame. Boxes are computed from the geometry, not from pixels.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from detect.errors import RunFailure
 
 CLASSES = ("circle", "square", "triangle")
 
-_SMALLEST, _LARGEST = 0.1, 0.4  # radius of the circle around a shape x 2, as a share of the picture's shorter side
+_SMALLEST, _LARGEST = 0.1, 0.4  # diameter of the circle around a shape, as a share of the image's shorter side
 _MOST_SHAPES = 6
 _MOST_COVERED = 0.3  # of the smaller of two boxes
-_EMPTY_SHARE = 0.03  # pictures without a shape: background is part of the data
-_POINTS = 1024  # at which an outline is compared with the frame
+_EMPTY_SHARE = 0.03  # of images, which have no shape: background is part of the data
+_POINTS = 1024  # of an outline that are compared with the frame
 _FINER = 4  # shapes are drawn at four times the resolution
 _SHIFT = 4  # OpenCV takes corners in 1 / 16 pixel
 
@@ -41,13 +41,13 @@ class Shape:
     shading: float  # -1 to 1: how much lighter its top is than its bottom
 
     def corners(self) -> np.ndarray:
-        """float64 [n, 2]; many of them for a circle."""
+        """Return the corners, float64 [n, 2]; 72 of them for a circle."""
         count = (72, 4, 3)[self.label]
         angles = self.angle + np.arange(count) * 2 * np.pi / count
         return np.stack([self.x + self.radius * np.cos(angles), self.y + self.radius * np.sin(angles)], axis=1)
 
     def box(self, width: int, height: int) -> np.ndarray:
-        """The box of the part within the frame, float64 [4]; its centre must be."""
+        """Return the box of the part within the frame, float64 [4]; the shape's centre must lie in the frame."""
         corners = self.corners()
         along = np.linspace(0, 1, _POINTS // len(corners))[:, None, None]
         outline = (corners + along * (np.roll(corners, -1, axis=0) - corners)).reshape(-1, 2)
@@ -56,7 +56,14 @@ class Shape:
 
 
 def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_size: int = 192, seed: int = 0) -> Path:
-    """Writes the data set: `train` and `val` pictures of `image_size` x `image_size` pixels, COCO JSON and a YAML.
+    """Write the dataset: images, COCO JSON and a YAML description.
+
+    Args:
+        folder: where to write it.
+        train: number of training images.
+        val: number of validation images.
+        image_size: height and width of the images, pixels.
+        seed: decides all that is random.
 
     Returns:
         The path of the YAML description, to be given as `--data`.
@@ -66,7 +73,7 @@ def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_siz
         images = folder / "images" / split
         images.mkdir(parents=True, exist_ok=True)
         rngs = (np.random.default_rng([seed, number, index]) for index in range(count))
-        records = [_write_picture(images, index, image_size, rng) for index, rng in enumerate(rngs)]
+        records = [_write_image(images, index, image_size, rng) for index, rng in enumerate(rngs)]
         write_coco(folder / f"{split}.json", records, CLASSES, images)
     splits = {split: {"annotations": f"{split}.json", "images": f"images/{split}"} for split in ("train", "val")}
     description = {"format": "coco", "classes": list(CLASSES), "splits": splits}
@@ -78,27 +85,48 @@ def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_siz
 def write_shapes_video(
     path: str | Path, seconds: float = 4, fps: int = 25, size: tuple[int, int] = (320, 320), seed: int = 0
 ) -> Path:
-    """Writes an H.264 video of drifting, turning shapes; `size` is its width and height, both even."""
+    """Write an H.264 video of drifting, rotating shapes.
+
+    Args:
+        path: the file.
+        seconds: length of the video.
+        fps: frames per second.
+        size: width and height, pixels, both even.
+        seed: decides all that is random.
+
+    Returns:
+        The path.
+    """
     import av  # 0.1 s, and only this function needs it
 
     width, height = size
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for picture in moving_shapes(round(seconds * fps), fps, size, seed):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for frame in moving_shapes(round(seconds * fps), fps, size, seed):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
     return Path(path)
 
 
 def moving_shapes(frames: int, fps: int, size: tuple[int, int], seed: int = 0) -> Iterator[np.ndarray]:
-    """The frames of the video, uint8 [H, W, 3] RGB: each shape keeps its course and bounces off the frame."""
+    """Yield the frames of the video: each shape keeps its course and bounces off the frame.
+
+    Args:
+        frames: how many there are.
+        fps: frames per second, which decides how far shapes move in each.
+        size: width and height, pixels.
+        seed: decides all that is random.
+
+    Yields:
+        A frame, uint8 [H, W, 3] RGB.
+    """
     rng = np.random.default_rng([seed, 2])
     width, height = size
     ground = _ground(width, height, rng)
     shapes = _scene(width, height, _MOST_SHAPES, rng)
-    course = rng.uniform(-0.25, 0.25, (len(shapes), 2)) * min(size) / fps  # pixels a frame
-    turning = rng.uniform(-1, 1, len(shapes)) / fps  # radians a frame
+    course = rng.uniform(-0.25, 0.25, (len(shapes), 2)) * min(size) / fps  # pixels per frame
+    turning = rng.uniform(-1, 1, len(shapes)) / fps  # radians per frame
     for frame in range(frames):
         moved = [
             replace(
@@ -113,22 +141,22 @@ def moving_shapes(frames: int, fps: int, size: tuple[int, int], seed: int = 0) -
 
 
 def draw(ground: np.ndarray, shapes: list[Shape]) -> np.ndarray:
-    """The shapes, the last on top, on a float32 [H, W, 3] ground; uint8 [H, W, 3]."""
-    picture = ground.copy()
+    """Draw shapes, the last on top, on a float32 [H, W, 3] ground, and return the image, uint8 [H, W, 3]."""
+    image = ground.copy()
     for shape in shapes:
-        _paint(picture, shape)
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+        _paint(image, shape)
+    return np.clip(np.round(image), 0, 255).astype(np.uint8)
 
 
-def _paint(picture: np.ndarray, shape: Shape) -> None:
-    """Lays one shape over a float32 picture, in place, with smooth edges."""
+def _paint(image: np.ndarray, shape: Shape) -> None:
+    """Paint one shape over a float32 image, in place, with smooth edges."""
     low = np.maximum(np.floor([shape.x - shape.radius, shape.y - shape.radius]).astype(int) - 1, 0)
     side = int(2 * shape.radius) + 4
-    window = picture[low[1] : low[1] + side, low[0] : low[0] + side]
+    window = image[low[1] : low[1] + side, low[0] : low[0] + side]
     height, width = window.shape[:2]
     cover = np.zeros((height * _FINER, width * _FINER), np.uint8)
-    # OpenCV's smooth lines widen what they surround by a pixel, so the shape is drawn larger and averaged. Its whole
-    # numbers are centres of pixels.
+    # OpenCV's smooth lines widen what they surround by a pixel, so the shape is drawn larger and averaged. OpenCV's
+    # integer coordinates are centres of pixels.
     corners = (shape.corners() - low) * _FINER - 0.5
     cv2.fillConvexPoly(cover, np.round(corners * 2**_SHIFT).astype(np.int32), 255, cv2.LINE_8, _SHIFT)
     opacity = cv2.resize(cover, (width, height), interpolation=cv2.INTER_AREA)[:, :, None].astype(np.float32) / 255
@@ -137,14 +165,14 @@ def _paint(picture: np.ndarray, shape: Shape) -> None:
     window += opacity * (shape.colour * light - window)
 
 
-def _write_picture(folder: Path, index: int, size: int, rng: np.random.Generator) -> Record:
+def _write_image(folder: Path, index: int, size: int, rng: np.random.Generator) -> Record:
     count = 0 if rng.random() < _EMPTY_SHARE else int(rng.integers(1, _MOST_SHAPES + 1))
     ground = _ground(size, size, rng)
     shapes = _scene(size, size, count, rng)
     path = folder / f"{index:05d}.jpg"
     written, data = cv2.imencode(".jpg", draw(ground, shapes)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not written:
-        raise RunFailure(f"{path}: OpenCV could not encode the picture.")
+        raise RunFailure(f"{path}: OpenCV could not encode the image.")
     path.write_bytes(data.tobytes())
     boxes = np.array([shape.box(size, size) for shape in shapes], np.float32).reshape(-1, 4)
     labels = np.array([shape.label for shape in shapes], np.int32)
@@ -153,7 +181,7 @@ def _write_picture(folder: Path, index: int, size: int, rng: np.random.Generator
 
 
 def _scene(width: int, height: int, count: int, rng: np.random.Generator) -> list[Shape]:
-    """Up to `count` shapes that cover each other only in part: where there is no room, fewer."""
+    """Draw up to `count` random shapes that cover each other only in part; fewer where there is no room."""
     shapes: list[Shape] = []
     boxes: list[np.ndarray] = []
     for _ in range(count * 4):
@@ -184,7 +212,7 @@ def _random_shape(width: int, height: int, rng: np.random.Generator) -> Shape:
 
 
 def _ground(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """Muted colours that run into each other, a few faint lines, and grain; float32 [H, W, 3], 0-255."""
+    """Return muted colours that run into each other, a few faint lines, and grain; float32 [H, W, 3], 0-255."""
     corners = rng.uniform(50, 170) + rng.uniform(-25, 25, (1, 1, 3)) + rng.uniform(-30, 30, (3, 4, 3))
     ground = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     for _ in range(int(rng.integers(0, 5))):
@@ -199,13 +227,13 @@ def _ground(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _covered(first: np.ndarray, second: np.ndarray) -> float:
-    """The intersection of two boxes as a share of the smaller one."""
+    """Return the intersection of two boxes as a share of the smaller one."""
     common = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
     smaller = min(np.prod(first[2:] - first[:2]), np.prod(second[2:] - second[:2]))
     return float(np.prod(np.maximum(common, 0)) / smaller)
 
 
 def _bounce(position: float, low: float, high: float) -> float:
-    """A straight course folded back at both ends of low..high."""
+    """Return a position on a straight course that is folded back at both ends of low..high."""
     span = high - low
     return low + span - abs((position - low) % (2 * span) - span)

@@ -1,4 +1,4 @@
-"""Many short texts in one piece of memory: as Python's own strings they take some 60 bytes more each."""
+"""Many short texts in one buffer: as Python's own strings they would take some 60 bytes more each."""
 
 import hashlib
 from array import array
@@ -10,16 +10,16 @@ import numpy as np
 
 
 class Texts(Sequence):
-    """A list of texts to which one can only add; 8 bytes each and their UTF-8."""
+    """A list of texts that can only be appended to. Each takes 8 bytes and its UTF-8."""
 
     def __init__(self, texts: Iterable[str] = ()):
-        # One after the other, and where each ends; in a worker, views of these.
+        # All texts in one, and where each ends; in a worker process, views of shared memory.
         self._bytes, self._ends = bytearray(), array("q")
         for text in texts:
             self.append(text)
 
     def append(self, text: str) -> None:
-        """Adds a text; UnicodeEncodeError where it cannot be the name of a file."""
+        """Append a text; UnicodeEncodeError where it cannot be the name of a file."""
         self._bytes += text.encode("utf-8", "surrogateescape")
         self._ends.append(len(self._bytes))
 
@@ -37,15 +37,15 @@ class Texts(Sequence):
         return isinstance(other, Texts) and self._ends == other._ends and self._bytes == other._bytes
 
     def __reduce__(self):
-        """Pickled for workers, which share the memory of it (`pickle`, protocol 5)."""
+        """Pickle for worker processes, which share its memory (`pickle`, protocol 5)."""
         return _shared, (PickleBuffer(self._bytes), PickleBuffer(self._ends))
 
     def digest(self) -> bytes:
-        """SHA-256 of the texts and where each ends."""
+        """Return the SHA-256 of the texts and of where each ends."""
         return hashlib.sha256(bytes(self._bytes) + self._ends.tobytes()).digest()
 
     def select(self, rows: Iterable[int] | np.ndarray) -> "Texts":
-        """The texts in `rows`, in that order."""
+        """Return the texts in `rows`, in that order."""
         return Texts(self[row] for row in rows)
 
 

@@ -53,7 +53,7 @@ def test_copies_in_two_splits_are_a_leak(dataset_of):
     assert finding.split == "train, val"
     assert "look better than they are" in finding.advice
     shutil.copy(train, dataset.splits["train"].image_path(0))
-    assert "there more than once: 1" in said(dataset)
+    assert "occur more than once: 1" in said(dataset)
 
 
 def test_files_of_one_length_are_compared(dataset_of):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from detect.data.problems import TEXTS_A_KIND, Problem, Problems
+from detect.data.problems import TEXTS_PER_KIND, Problem, Problems
 
 
 def test_problems_are_counted_and_named():
@@ -33,10 +33,10 @@ def test_texts_are_limited_counts_are_not():
         described.append(row)
         return f"line {row}", "bad"
 
-    problems.add_many("malformed line", np.arange(TEXTS_A_KIND + 5), describe, "dropped")
+    problems.add_many("malformed line", np.arange(TEXTS_PER_KIND + 5), describe, "dropped")
     problems.add_many("malformed line", [7], describe, "dropped")
     problems.add_many("nothing", [], describe, "dropped")
-    assert len(problems) == TEXTS_A_KIND + 6
-    assert described == list(range(TEXTS_A_KIND))
+    assert len(problems) == TEXTS_PER_KIND + 6
+    assert described == list(range(TEXTS_PER_KIND))
     assert next(iter(problems)) == Problem("malformed line", "line 0", "bad", "dropped")
     assert "nothing" not in problems.counts

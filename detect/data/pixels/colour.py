@@ -1,4 +1,4 @@
-"""Colour jitter: hue, saturation and value shifted in one pass over the picture."""
+"""Shift hue, saturation and value of an image in one pass."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ MOST_HUE = 75  # so that a hue of up to 179 and its shift fit eight bits
 
 @dataclass(frozen=True)
 class ColourShift:
-    """What is added to the channels, as YOLOX does it (`augment_hsv` in yolox/data/data_augment.py).
+    """What is added to hue, saturation and value, as in YOLOX (`augment_hsv` in yolox/data/data_augment.py).
 
     Units are OpenCV's: hue in steps of 2 degrees (0..179, it wraps around; a shift of `MOST_HUE` at most), saturation
-    and value in 0..255 (they stop at the ends).
+    and value in 0..255 (they are clipped).
     """
 
     hue: int = 0
@@ -21,15 +21,15 @@ class ColourShift:
     value: int = 0
 
     def apply(self, image: np.ndarray, in_place: bool = False) -> np.ndarray:
-        """The uint8 RGB picture [H, W, 3] in other colours; the same array where there is nothing to shift.
+        """Shift the colours of a uint8 RGB image [H, W, 3].
 
-        A new array unless `in_place`.
-
-        OpenCV adds numbers with saturation, ten times as fast as it looks them up in tables, and takes hues beyond 179
-        for what they are. Hues below 0 would be cut: where red and blue change places, hue runs the other way.
+        Returns:
+            A new array; `image` itself with `in_place`, or where there is nothing to shift.
         """
         if self.hue == self.saturation == self.value == 0:
             return image
+        # OpenCV adds ten times as fast as it looks up in a table, and its conversion wraps hues beyond 179. Hues below
+        # 0 would be clipped: with red and blue exchanged, hue runs the other way.
         forwards = self.hue >= 0
         hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV if forwards else cv2.COLOR_BGR2HSV)
         amounts = np.array([abs(self.hue), self.saturation, self.value, 0], np.float64)  # OpenCV's scalar has four

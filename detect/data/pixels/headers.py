@@ -1,6 +1,6 @@
-"""What an image file says about its picture before anything is decoded: size and orientation.
+"""Read the size and the orientation of an image from the header of its file, without decoding it.
 
-Data sets have up to a million images, and each is asked once, when a data set is opened. A JPEG takes about 15
+Datasets have up to a million images, and the header of each is read when a dataset is opened. A JPEG takes about 15
 microseconds here, most of them to open the file, and 150 through Pillow, which reads all other formats.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from detect.errors import BadInput
 
-# What counts as an image file when a folder is searched, in lower case.
+# Suffixes of the files that count as images in a folder, in lower case.
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2")
 )
@@ -32,42 +32,47 @@ _WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
 
 
 class Header(NamedTuple):
-    """Size as stored, and how to turn the stored picture upright."""
+    """The size of an image as stored, and how to turn it upright."""
 
     stored_width: int  # pixels
     stored_height: int
-    orientation: int  # EXIF 1-8; 1 where none, or a meaningless one, is given
+    orientation: int  # EXIF 1-8; 1 where there is none, or a meaningless one
     components: int = 0  # of a JPEG: 1 grey, 3 colour, 4 CMYK; 0 for other formats
     scan_start: int = 0  # of a JPEG: where its first scan begins, bytes
 
     @property
     def transposed(self) -> bool:
-        """Whether turning it upright swaps width and height."""
+        """Whether turning the image upright swaps width and height."""
         return self.orientation >= 5
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the upright picture."""
+        """Width and height of the upright image."""
         stored = (self.stored_width, self.stored_height)
         return stored[::-1] if self.transposed else stored
 
 
 def read_header(path: str | Path) -> Header:
-    """The header of an image file; OSError where it cannot be opened, BadInput where it is no image or is truncated."""
-    with open(path, "rb", buffering=0) as file:  # two reads are all it takes, and a buffer costs as much as these
+    """Read the header of an image file.
+
+    Raises:
+        OSError: the file cannot be opened.
+        BadInput: the file is not an image, or is truncated.
+    """
+    with open(path, "rb", buffering=0) as file:  # there are only two reads, and a buffer costs as much as these
         header = parse_header(file, str(path))
         if not _has_end(file, header):
-            _decode(file, str(path))  # there are whole pictures without the marker
+            _decode(file, str(path))  # there are whole images without the marker
         return header
 
 
 def is_complete_jpeg(data: bytes, header: Header) -> bool:
-    """Whether an encoded JPEG has its end marker: its scans escape these two bytes, and thumbnails precede them."""
+    """Return whether an encoded JPEG has its end marker: scans escape these two bytes, and thumbnails precede scans."""
     return data.rfind(_JPEG_END, header.scan_start) >= 0
 
 
 def parse_header(file: BinaryIO, where: str) -> Header:
-    """The header of an open image file, read from its start; `where` names it in errors."""
+    """Read the header of an open image file from its start; `where` names the file in errors."""
     try:
         header = _jpeg_header(file)
     except IndexError:
@@ -76,7 +81,16 @@ def parse_header(file: BinaryIO, where: str) -> Header:
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, size: np.ndarray) -> np.ndarray:
-    """Boxes [n, 4] on pictures as stored, of width and height `size` [2] or [n, 2], in pixels of the upright ones."""
+    """Turn boxes with their images.
+
+    Args:
+        boxes: [n, 4], in pixels of the images as stored.
+        orientation: EXIF 1-8.
+        size: width and height of the images as stored, [2] or [n, 2].
+
+    Returns:
+        The boxes in pixels of the upright images, [n, 4].
+    """
     left, top, right, bottom = np.moveaxis(boxes, -1, 0)
     width, height = np.moveaxis(np.asarray(size), -1, 0)
     turned = {
@@ -93,11 +107,11 @@ def turn_boxes(boxes: np.ndarray, orientation: int, size: np.ndarray) -> np.ndar
 
 
 def _has_end(file: BinaryIO, header: Header) -> bool:
-    """Whether a JPEG or PNG ends as complete ones do, for which mostly the last bytes are enough."""
+    """Return whether a JPEG or PNG ends as complete ones do; usually the last bytes are enough to see it."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - _TAIL, header.scan_start))
     tail = file.read(_TAIL)
-    if tail.rfind(_JPEG_END if header.components else _PNG_END) >= 0:  # from the end, where it mostly is
+    if tail.rfind(_JPEG_END if header.components else _PNG_END) >= 0:  # from the end, where it usually is
         return True
     file.seek(0)
     if header.components:
@@ -106,7 +120,7 @@ def _has_end(file: BinaryIO, header: Header) -> bool:
 
 
 def _decode(file: BinaryIO, where: str) -> None:
-    """Decodes the whole picture, to learn whether that is possible."""
+    """Decode the whole image; BadInput where that is not possible."""
     try:
         file.seek(0)
         with Image.open(file) as image:
@@ -120,7 +134,7 @@ def _pillow_header(file: BinaryIO, where: str) -> Header:
     try:
         with Image.open(file) as image:
             # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent
-            # class, because that of a PNG decodes the picture to look for EXIF behind it.
+            # class is called because that of a PNG decodes the image to look for EXIF behind it.
             orientation = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(_ORIENTATION, 1)
             return Header(*image.size, orientation if orientation in range(1, 9) else 1)
     except UnidentifiedImageError:
@@ -136,7 +150,7 @@ def _beginning(file: BinaryIO) -> str:
 
 
 def _jpeg_header(file: BinaryIO) -> Header | None:
-    """The header of a JPEG, read in as few bytes as hold it; None where it is no JPEG, or has its height at the end.
+    """Read as much of a file as its JPEG header takes; None where it is not a JPEG, or has its height at the end.
 
     Raises:
         IndexError: the file ends within the header.
@@ -184,7 +198,7 @@ def _two_bytes(data: bytes, position: int) -> int:
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block (a small TIFF file); 1 where it has none, or is damaged."""
+    """Return the orientation in an EXIF block (a small TIFF file); 1 where it has none, or is damaged."""
     order = ">" if exif[:2] == b"MM" else "<"
     try:
         (start,) = struct.unpack_from(order + "I", exif, 4)
@@ -194,5 +208,5 @@ def _orientation(exif: bytes) -> int:
             if tag == _ORIENTATION:
                 return value if value in range(1, 9) else 1
     except struct.error:
-        pass  # a damaged EXIF block is no reason to refuse the picture
+        pass  # a damaged EXIF block is not a reason to refuse the image
     return 1

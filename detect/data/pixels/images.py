@@ -1,4 +1,4 @@
-"""Image files to pixels: any common format in, upright uint8 RGB out.
+"""Decode image files of any common format to upright uint8 RGB.
 
 JPEGs of one or three components go through libjpeg-turbo (simplejpeg: the bits of OpenCV's, in a third of the time),
 all else through Pillow. What the formats leave open is decided here:
@@ -6,10 +6,10 @@ all else through Pillow. What the formats leave open is decided here:
 - EXIF orientation is applied; a meaningless one is ignored.
 - Transparency is laid over white, as browsers and annotation tools show it. A transparent pixel's own colour was
   never seen by anyone.
-- 16 bits a channel are scaled by 255 / 65535, whatever range the picture uses.
+- 16 bits per channel are scaled by 255 / 65535, whatever range the image uses.
 - CMYK is converted without its colour profile; in JPEGs it is stored inverted, as Adobe does.
-- An animation or a multi-page file is its first picture.
-- A file that ends early is an error, never a half-grey picture.
+- Of an animation or a multi-page file, the first image is taken.
+- A file that ends early is an error, never a half-grey image.
 """
 
 import io
@@ -30,15 +30,25 @@ _OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """The upright picture in an image file, uint8 [H, W, 3] RGB; BadInput where it cannot be read."""
+    """Read the upright image in a file, uint8 [H, W, 3] RGB; BadInput where it cannot be read."""
     return decode_image(_read(path), str(path))
 
 
 def read_halved(path: str | Path, times: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """As `read_image`, at 1/2, 1/4, ... of its size, and the width and height that the whole picture has.
+    """Read an image at 1/2, 1/4, ... of its size.
 
     Pixels are averaged. JPEGs come smaller from their decoder, in a part of the time; their odd last row or column may
     then be one pixel more than `halve` leaves.
+
+    Args:
+        path: the file.
+        times: how often the image is halved.
+
+    Returns:
+        The upright image, uint8 [H, W, 3] RGB, and the width and height of the whole image.
+
+    Raises:
+        BadInput: the file cannot be read.
     """
     data, where = _read(path), str(path)
     header = parse_header(io.BytesIO(data), where)
@@ -48,12 +58,12 @@ def read_halved(path: str | Path, times: int) -> tuple[np.ndarray, tuple[int, in
 
 
 def decode_image(data: bytes, where: str) -> np.ndarray:
-    """The upright picture in an encoded image, uint8 [H, W, 3] RGB; `where` names it in errors."""
+    """Decode an encoded image to upright uint8 [H, W, 3] RGB; `where` names it in errors."""
     return _decode(data, parse_header(io.BytesIO(data), where), where)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of the upright picture, from the file's header alone; BadInput where it cannot be read."""
+    """Return width and height of the upright image, from the file's header only; BadInput where it cannot be read."""
     try:
         return read_header(path).size
     except OSError as error:
@@ -61,7 +71,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """A stored picture [H, W, ...] turned as its EXIF orientation (1-8) asks."""
+    """Return a stored image [H, W, ...] turned upright, as its EXIF orientation (1-8) says."""
     if orientation >= 5:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -87,9 +97,9 @@ def _decode(data: bytes, header: Header, where: str, times: int = 0) -> np.ndarr
 
 
 def _decode_jpeg(data: bytes, header: Header, times: int) -> np.ndarray | None:
-    """The stored picture, halved; None where it cannot be decoded.
+    """Return the stored image, halved; None where it cannot be decoded.
 
-    simplejpeg is strict. What it refuses, OpenCV may repair.
+    simplejpeg is strict: OpenCV may repair what it refuses.
     """
     eighth = min(times, 3)  # the decoder shrinks to an eighth at most
     smallest = {"min_height": -(-header.stored_height >> eighth), "min_width": -(-header.stored_width >> eighth)}
@@ -113,7 +123,7 @@ def _to_rgb(image: Image.Image, where: str) -> np.ndarray:
     if image.mode.startswith("I"):  # one channel of 16 bits, or of 32 that hold 16
         return _from_16_bits(np.asarray(image), where)
     if image.mode == "F":
-        raise BadInput(f"{where}: a floating-point picture has no known range. Save it with 8 or 16 bits a channel.")
+        raise BadInput(f"{where}: a floating-point image has no known range. Save it with 8 or 16 bits per channel.")
     if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
