@@ -9,8 +9,8 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def write_picture() -> Callable[..., Path]:
-    """Writes a grey picture of the given size, its folders too; the format follows the name."""
+def write_image() -> Callable[..., Path]:
+    """Return a function that writes a grey image of the given size, and its folders; the format follows the name."""
 
     def write(path: Path, width: int = 64, height: int = 48, level: int = 128) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

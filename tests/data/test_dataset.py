@@ -13,7 +13,7 @@ from detect.errors import BadInput
 
 
 @pytest.fixture
-def found(tmp_path, write_picture):
+def found(tmp_path, write_image):
     """Annotations of a number of images, each with one box, of which the last `missing` are not there."""
 
     def find(images: int, missing: int = 0) -> Annotations:
@@ -21,7 +21,7 @@ def found(tmp_path, write_picture):
         for number in range(images):
             path = tmp_path / f"{number}.jpg"
             if number < images - missing:
-                write_picture(path)
+                write_image(path)
                 result.add_image(str(path), number + 1)
             else:
                 result.add_image(str(tmp_path / f"gone{number}.jpg"), number + 1)

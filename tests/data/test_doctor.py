@@ -10,8 +10,8 @@ from detect.data.readers.assembling import assemble
 
 
 @pytest.fixture
-def dataset_of(tmp_path, write_picture):
-    """Gives a function that makes a data set from the boxes of each image, by split; all pictures differ."""
+def dataset_of(tmp_path, write_image):
+    """Return a function that makes a dataset from the boxes of each image, by split; all images differ."""
     level = iter(range(1, 250))
 
     def make(classes: int = 2, **splits) -> Dataset:
@@ -19,7 +19,7 @@ def dataset_of(tmp_path, write_picture):
         for split, images in splits.items():
             part = Annotations(split, str, str)
             for number, boxes in enumerate(images):
-                path = write_picture(tmp_path / split / f"{number}.png", 640, 480, next(level))
+                path = write_image(tmp_path / split / f"{number}.png", 640, 480, next(level))
                 part.add_image(str(path), number + 1)
                 for label, x, y, width, height in boxes:
                     part.add_box(number, (x, y, x + width, y + height), label)
@@ -103,7 +103,7 @@ def test_tables(dataset_of):
     assert all(len(row) == len(table.columns) for table in tables(dataset) for row in table.rows)
 
 
-def test_pictures_that_cannot_be_decoded(dataset_of):
+def test_images_that_cannot_be_decoded(dataset_of):
     dataset = dataset_of(train=[grid(1), grid(1), grid(1)])
     path = dataset.splits["train"].image_path(1)
     data = bytearray(path.read_bytes())

@@ -34,12 +34,12 @@ def test_a_box_past_the_frame_holds_the_visible_part():
 @pytest.mark.parametrize("angle", [0.0, 0.4, 2.0])
 def test_boxes_fit_what_is_drawn(label, angle):
     drawn = shape(label, x=21.3, y=17.8, angle=angle)
-    picture = draw(np.zeros((48, 64, 3), np.float32), [drawn])
-    rows, columns = np.nonzero(picture[:, :, 0] > 30)
+    image = draw(np.zeros((48, 64, 3), np.float32), [drawn])
+    rows, columns = np.nonzero(image[:, :, 0] > 30)
     measured = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     np.testing.assert_allclose(drawn.box(64, 48), measured, atol=1)
-    assert picture.max() == 250
-    covered = picture[:, :, 0].sum() / 250
+    assert image.max() == 250
+    covered = image[:, :, 0].sum() / 250
     expected = 100 * {0: np.pi, 1: 2, 2: 3 * np.sqrt(3) / 4}[label]
     assert covered == pytest.approx(expected, rel=0.07)
 
@@ -66,9 +66,9 @@ def test_the_data_set_is_sound_and_varied(tmp_path):
     counts = [len(record.boxes) for record in records]
     assert min(counts) == 0
     assert max(counts) == 6
-    picture = read_image(records[0].image_path)
-    assert picture.shape == (96, 96, 3)
-    assert picture.std() > 5
+    image = read_image(records[0].image_path)
+    assert image.shape == (96, 96, 3)
+    assert image.std() > 5
 
 
 def test_moving_shapes_stay_in_the_frame():
@@ -86,5 +86,5 @@ def test_the_video_is_h264_of_the_given_length(tmp_path):
         assert (stream.average_rate, stream.frames) == (10, 10)
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     expected = next(moving_shapes(10, 10, (64, 48)))
-    blurred = [cv2.GaussianBlur(picture, (0, 0), 3).astype(int) for picture in (frames[0], expected)]
+    blurred = [cv2.GaussianBlur(image, (0, 0), 3).astype(int) for image in (frames[0], expected)]
     assert np.abs(blurred[0] - blurred[1]).mean() < 6

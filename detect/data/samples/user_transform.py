@@ -95,6 +95,6 @@ def _check(image, where) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         form = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
         raise BadInput(
-            f"{where}: your augmentation must return a uint8 picture [H, W, 3], it returned {form}. "
+            f"{where}: your augmentation must return a uint8 image [H, W, 3], it returned {form}. "
             "Leave out normalisation and conversion to tensors: the model does both."
         )

@@ -20,8 +20,8 @@ def encoded(format: str, orientation: int | None = None, size=(6, 4), **options)
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", [None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-def test_size_is_that_of_the_upright_picture(format, orientation):
-    header = parse_header(io.BytesIO(encoded(format, orientation)), "picture")
+def test_size_is_that_of_the_upright_image(format, orientation):
+    header = parse_header(io.BytesIO(encoded(format, orientation)), "image")
     assert header.size == ((4, 6) if orientation in (5, 6, 7, 8) else (6, 4))
 
 
@@ -29,17 +29,17 @@ def test_size_is_that_of_the_upright_picture(format, orientation):
 def test_formats_without_exif(format):
     file = io.BytesIO()
     Image.new("RGB", (7, 5)).save(file, format)
-    assert parse_header(file, "picture").size == (7, 5)
+    assert parse_header(file, "image").size == (7, 5)
 
 
 def test_jpeg_kind_and_scan():
     data = encoded("JPEG", progressive=True)
-    header = parse_header(io.BytesIO(data), "picture")
+    header = parse_header(io.BytesIO(data), "image")
     assert header.components == 3
     assert data[: header.scan_start].count(b"\xff\xda") == 1
     grey = io.BytesIO()
     Image.new("L", (6, 4)).save(grey, "JPEG")
-    assert parse_header(io.BytesIO(grey.getvalue()), "picture").components == 1
+    assert parse_header(io.BytesIO(grey.getvalue()), "image").components == 1
 
 
 def test_jpeg_header_longer_than_the_first_read():
@@ -47,18 +47,18 @@ def test_jpeg_header_longer_than_the_first_read():
     data = encoded("JPEG", 6)
     comment = b"\xff\xfe" + (65_000).to_bytes(2, "big") + bytes(64_998)
     for count in (1, 6):
-        assert parse_header(io.BytesIO(data[:2] + comment * count + data[2:]), "picture").size == (4, 6)
+        assert parse_header(io.BytesIO(data[:2] + comment * count + data[2:]), "image").size == (4, 6)
 
 
 def test_a_damaged_exif_block_is_ignored():
     data = encoded("JPEG", 6)
     start = data.index(b"Exif\0\0") + 6
     broken = data[: start + 4] + b"\xff\xff\xff\x7f" + data[start + 8 :]  # the directory lies behind the end
-    assert parse_header(io.BytesIO(broken), "picture").size == (6, 4)
+    assert parse_header(io.BytesIO(broken), "image").size == (6, 4)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_boxes_turn_as_the_picture_does(orientation):
+def test_boxes_turn_as_the_image_does(orientation):
     stored = np.zeros((5, 8), np.uint8)  # 8 wide, 5 high
     stored[1:3, 2:6] = 1
     rows, columns = np.nonzero(turn_upright(stored, orientation))
@@ -74,16 +74,16 @@ def test_a_truncated_file_is_noticed_without_decoding_whole_ones(tmp_path, forma
     file = io.BytesIO()
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(file, format)
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     path.write_bytes(file.getvalue())
     assert read_header(path).size == (64, 64)
     path.write_bytes(file.getvalue()[: len(file.getvalue()) // 2])
-    with pytest.raises(BadInput, match="picture: the image cannot be decoded"):
+    with pytest.raises(BadInput, match="image: the image cannot be decoded"):
         read_header(path)
 
 
 def test_bytes_behind_the_end_do_no_harm(tmp_path):
-    path = tmp_path / "picture.jpg"
+    path = tmp_path / "image.jpg"
     path.write_bytes(encoded("JPEG") + bytes(10_000))
     assert read_header(path).size == (6, 4)
 
@@ -97,7 +97,7 @@ def test_bytes_behind_the_end_do_no_harm(tmp_path):
         (b"\xff\xd8", "truncated"),
     ],
 )
-def test_what_is_no_image_is_refused_with_its_name(tmp_path, data, reason):
+def test_what_is_not_an_image_is_refused_with_its_name(tmp_path, data, reason):
     path = tmp_path / "strange.jpg"
     path.write_bytes(data)
     with pytest.raises(BadInput, match=rf"strange\.jpg: .*{reason}"):

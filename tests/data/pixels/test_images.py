@@ -10,8 +10,8 @@ from detect.errors import BadInput
 
 
 @pytest.fixture(scope="module")
-def picture() -> np.ndarray:
-    """A smooth colour picture, uint8 [40, 60, 3]: compression changes it little."""
+def image() -> np.ndarray:
+    """A smooth colour image, uint8 [40, 60, 3]: compression changes it little."""
     rows, columns = np.mgrid[0:40, 0:60]
     return np.stack([rows * 6, columns * 4, 255 - rows * 3 - columns * 2], axis=2).astype(np.uint8)
 
@@ -27,40 +27,40 @@ def difference(first: np.ndarray, second: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "PPM"])
-def test_lossless_formats(picture, format):
-    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(picture), format), "picture"), picture)
+def test_lossless_formats(image, format):
+    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(image), format), "image"), image)
 
 
 @pytest.mark.parametrize(
     ("format", "options"), [("JPEG", {"quality": 95}), ("JPEG", {"quality": 95, "progressive": True}), ("WEBP", {})]
 )
-def test_lossy_formats(picture, format, options):
-    decoded = decode_image(encode(Image.fromarray(picture), format, **options), "picture")
-    assert (decoded.shape, decoded.dtype) == (picture.shape, np.uint8)
-    assert difference(decoded, picture) < 3
+def test_lossy_formats(image, format, options):
+    decoded = decode_image(encode(Image.fromarray(image), format, **options), "image")
+    assert (decoded.shape, decoded.dtype) == (image.shape, np.uint8)
+    assert difference(decoded, image) < 3
 
 
-def test_lossless_webp(picture):
-    data = encode(Image.fromarray(picture), "WEBP", lossless=True)
-    np.testing.assert_array_equal(decode_image(data, "picture"), picture)
+def test_lossless_webp(image):
+    data = encode(Image.fromarray(image), "WEBP", lossless=True)
+    np.testing.assert_array_equal(decode_image(data, "image"), image)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "BMP"])
-def test_grey_has_three_equal_channels(picture, format):
-    decoded = decode_image(encode(Image.fromarray(picture[:, :, 0]), format), "picture")
-    assert decoded.shape == picture.shape
-    assert difference(decoded, picture[:, :, :1].repeat(3, axis=2)) < 2
+def test_grey_has_three_equal_channels(image, format):
+    decoded = decode_image(encode(Image.fromarray(image[:, :, 0]), format), "image")
+    assert decoded.shape == image.shape
+    assert difference(decoded, image[:, :, :1].repeat(3, axis=2)) < 2
     np.testing.assert_array_equal(decoded[:, :, 0], decoded[:, :, 2])
 
 
-def test_palette(picture):
-    few = Image.fromarray(picture).quantize(16)
-    np.testing.assert_array_equal(decode_image(encode(few, "PNG"), "picture"), np.asarray(few.convert("RGB")))
+def test_palette(image):
+    few = Image.fromarray(image).quantize(16)
+    np.testing.assert_array_equal(decode_image(encode(few, "PNG"), "image"), np.asarray(few.convert("RGB")))
 
 
 def test_black_and_white():
     dots = Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8)).convert("1")
-    decoded = decode_image(encode(dots, "PNG"), "picture")
+    decoded = decode_image(encode(dots, "PNG"), "image")
     assert decoded[:, :, 1].tolist() == [[0, 255], [255, 0]]
 
 
@@ -68,7 +68,7 @@ def test_black_and_white():
 def test_transparency_is_laid_over_white(format):
     pixels = np.array([[[200, 100, 0, 255], [200, 100, 0, 0], [200, 100, 0, 51]]], np.uint8)  # 51 is 0.2
     options = {"lossless": True, "exact": True} if format == "WEBP" else {}
-    decoded = decode_image(encode(Image.fromarray(pixels), format, **options), "picture")
+    decoded = decode_image(encode(Image.fromarray(pixels), format, **options), "image")
     assert decoded[0].tolist() == [[200, 100, 0], [255, 255, 255], [244, 224, 204]]
 
 
@@ -76,44 +76,44 @@ def test_transparent_palette_and_grey():
     palette = Image.new("P", (2, 1))
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putpixel((1, 0), 1)
-    decoded = decode_image(encode(palette, "PNG", transparency=1), "picture")
+    decoded = decode_image(encode(palette, "PNG", transparency=1), "image")
     assert decoded[0].tolist() == [[10, 20, 30], [255, 255, 255]]
     grey = Image.fromarray(np.array([[[100, 255], [100, 0]]], np.uint8), "LA")
-    assert decode_image(encode(grey, "PNG"), "picture")[0].tolist() == [[100] * 3, [255] * 3]
+    assert decode_image(encode(grey, "PNG"), "image")[0].tolist() == [[100] * 3, [255] * 3]
 
 
 @pytest.mark.parametrize(("format", "tolerance"), [("JPEG", 2), ("TIFF", 0)])
-def test_cmyk(picture, format, tolerance):
+def test_cmyk(image, format, tolerance):
     """JPEG stores it inverted, TIFF does not."""
     options = {"quality": 95} if format == "JPEG" else {}
-    decoded = decode_image(encode(Image.fromarray(picture).convert("CMYK"), format, **options), "picture")
-    assert difference(decoded, picture) <= tolerance
+    decoded = decode_image(encode(Image.fromarray(image).convert("CMYK"), format, **options), "image")
+    assert difference(decoded, image) <= tolerance
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 def test_16_bits_are_scaled(suffix):
     grey = np.array([[0, 128, 129, 257, 32896, 65535]], np.uint16)  # 257 = 65535 / 255, 128.5 is half of it
-    decoded = decode_image(cv2.imencode(suffix, grey)[1].tobytes(), "picture")
+    decoded = decode_image(cv2.imencode(suffix, grey)[1].tobytes(), "image")
     assert decoded[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255]
     colour = np.stack([grey, grey * 0, grey], axis=2)
-    decoded = decode_image(cv2.imencode(suffix, colour)[1].tobytes(), "picture")
+    decoded = decode_image(cv2.imencode(suffix, colour)[1].tobytes(), "image")
     assert difference(decoded[0, :, 0], np.array([0, 0, 1, 1, 128, 255])) <= 0.4  # Pillow cuts the low byte off
     assert not decoded[:, :, 1].any()
 
 
-def test_first_picture_of_an_animation():
+def test_first_image_of_an_animation():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert decode_image(data, "picture")[0, 0].tolist() == [255, 0, 0]
+    assert decode_image(data, "image")[0, 0].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_agrees_with_the_size(picture, tmp_path, format, orientation):
+def test_orientation_is_applied_and_agrees_with_the_size(image, tmp_path, format, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "picture"
-    path.write_bytes(encode(Image.fromarray(picture), format, exif=exif))
+    path = tmp_path / "image"
+    path.write_bytes(encode(Image.fromarray(image), format, exif=exif))
     decoded = read_image(path)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
     np.testing.assert_array_equal(decoded, expected)
@@ -121,32 +121,32 @@ def test_orientation_is_applied_and_agrees_with_the_size(picture, tmp_path, form
     assert decoded.flags.c_contiguous
 
 
-def test_names_in_other_scripts(tmp_path, write_picture):
-    path = write_picture(tmp_path / "Bäume" / "木の写真 ёлка.jpg", 12, 8)
+def test_names_in_other_scripts(tmp_path, write_image):
+    path = write_image(tmp_path / "Bäume" / "木の写真 ёлка.jpg", 12, 8)
     assert read_image(path).shape == (8, 12, 3)
     assert image_size(path) == (12, 8)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_truncated_files_are_errors_that_name_the_file(picture, format, share):
-    noise = np.random.default_rng(0).integers(0, 30, picture.shape).astype(np.uint8)
-    data = encode(Image.fromarray(picture // 2 + noise), format)
+def test_truncated_files_are_errors_that_name_the_file(image, format, share):
+    noise = np.random.default_rng(0).integers(0, 30, image.shape).astype(np.uint8)
+    data = encode(Image.fromarray(image // 2 + noise), format)
     with pytest.raises(BadInput, match="camera/1"):
         decode_image(data[: int(share * len(data))], "camera/1")
 
 
-def test_a_jpeg_without_end_marker_but_with_all_its_pixels_is_read(picture, tmp_path):
-    data = encode(Image.fromarray(picture), "JPEG")
+def test_a_jpeg_without_end_marker_but_with_all_its_pixels_is_read(image, tmp_path):
+    data = encode(Image.fromarray(image), "JPEG")
     (tmp_path / "a.jpg").write_bytes(data[:-2])
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), decode_image(data, "whole"))
     assert image_size(tmp_path / "a.jpg") == (60, 40)
 
 
-def test_floating_point_pictures_are_refused():
+def test_floating_point_images_are_refused():
     data = cv2.imencode(".tiff", np.ones((4, 4), np.float32))[1].tobytes()
     with pytest.raises(BadInput, match="floating-point"):
-        decode_image(data, "picture")
+        decode_image(data, "image")
 
 
 def test_a_missing_file(tmp_path):
@@ -154,10 +154,10 @@ def test_a_missing_file(tmp_path):
         read_image(tmp_path / "nowhere.png")
 
 
-def test_nine_encodings_of_one_picture(fixtures):
-    """They were compressed one by one, so edges differ; the picture must not."""
-    pictures = [read_image(fixtures / "exif" / f"Landscape_{number}.jpg") for number in range(9)]
-    small = [cv2.resize(picture, (90, 60), interpolation=cv2.INTER_AREA) for picture in pictures]
+def test_nine_encodings_of_one_image(fixtures):
+    """They were compressed one by one, so edges differ a little."""
+    images = [read_image(fixtures / "exif" / f"Landscape_{number}.jpg") for number in range(9)]
+    small = [cv2.resize(image, (90, 60), interpolation=cv2.INTER_AREA) for image in images]
     for other in small[1:]:
         assert difference(small[0], other) < 1.5
-    assert {picture.shape for picture in pictures} == {(300, 450, 3)}
+    assert {image.shape for image in images} == {(300, 450, 3)}

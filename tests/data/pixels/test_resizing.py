@@ -1,4 +1,4 @@
-"""Canvases and scales by hand, pictures against a plain bilinear loop, and boxes there and back."""
+"""Canvases and scales by hand, images against a plain bilinear loop, and boxes there and back."""
 
 from dataclasses import replace
 
@@ -92,13 +92,13 @@ def test_a_trimmed_letterbox_goes_without_the_rows_that_are_padding_only(height,
     assert Fit().placement(height, width, 64, divisor=32, smallest=32, trimmed=True).canvas == canvas
 
 
-def test_a_canvas_is_no_smaller_than_the_model_takes():
+def test_a_canvas_is_not_smaller_than_the_model_accepts():
     assert Fit().placement(10, 640, 256, divisor=32, smallest=128, trimmed=True).canvas == (128, 256)
     assert Fit(kind="shortest", longest=256).placement(10, 640, 64, divisor=32, smallest=96).canvas == (96, 256)
     assert Fit().placement(10, 640, 64, divisor=32, smallest=32).canvas == (64, 64)
 
 
-def test_the_picture_lies_at_the_top_left_and_the_rest_is_padding():
+def test_the_image_lies_at_the_top_left_and_the_rest_is_padding():
     placement = letterbox(32)(20, 40)
     assert placement.scales.tolist() == [np.float32(0.8)] * 4
     canvas = place(np.full((20, 40, 3), 9, np.uint8), placement)
@@ -113,7 +113,7 @@ def test_the_picture_lies_at_the_top_left_and_the_rest_is_padding():
 
 
 @pytest.mark.parametrize("fit", [Fit(), PLAIN, SHORTEST, Fit(kind="stretch")])
-def test_a_picture_of_the_right_size_is_unchanged(fit):
+def test_an_image_of_the_right_size_is_unchanged(fit):
     image = noise(32, 32)
     np.testing.assert_array_equal(place(image, fit.placement(32, 32, 32)), image)
 
@@ -144,7 +144,7 @@ def test_published_models_get_plain_bilinear_pixels(kind, shape, resampling, dty
     assert (canvas[:, columns:] == 114).all()
 
 
-def test_shrunken_pictures_are_averaged():
+def test_shrunken_images_are_averaged():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::4] = 240
     assert (place(stripes, letterbox(16)(64, 64)) == 60).all()

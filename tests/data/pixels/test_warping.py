@@ -81,7 +81,7 @@ def test_number_of_halvings(scale, expected):
     assert halvings(1000, 1000, scale) == expected
 
 
-def test_a_thin_picture_is_not_halved_to_nothing():
+def test_a_thin_image_is_not_halved_to_nothing():
     assert halvings(1, 4000, 0.1) == 0
     assert halvings(3, 4000, 0.1) == 1
 
@@ -93,7 +93,7 @@ def test_what_halving_leaves_out_is_filled():
     assert (canvas[3:] == GREY).all()
 
 
-def test_halving_first_gives_the_same_picture():
+def test_halving_first_gives_the_same_image():
     image = noise(97, 130)
     once, twice = blank(20, 30), blank(20, 30)
     paint(image, scaling(0.21, 0.21), once)
@@ -109,7 +109,7 @@ def test_scaling_agrees_with_resize():
     assert np.abs(canvas.astype(int) - expected).max() <= 2
 
 
-def test_enlarged_pictures_have_no_grey_rim():
+def test_enlarged_images_have_no_grey_rim():
     canvas = blank(16, 16)
     paint(np.full((4, 4, 3), 200, np.uint8), scaling(4, 4), canvas)
     assert (canvas == 200).all()
@@ -123,7 +123,7 @@ def test_neighbours_meet_without_a_seam():
     assert (canvas[:, 1:19] == 255).all()
 
 
-def test_a_rotated_picture_leaves_the_corners_of_its_hull_alone():
+def test_a_rotated_image_leaves_the_corners_of_its_hull_alone():
     canvas = np.full((40, 40, 3), 7, np.uint8)
     paint(np.full((20, 20, 3), 255, np.uint8), translation(20, 5) @ rotation_and_shear(45, 0, 0), canvas)
     assert (canvas[6, 7] == 7).all()
@@ -176,7 +176,7 @@ def test_what_is_hardly_visible_is_dropped():
     place=st.tuples(st.floats(-60, 60), st.floats(-60, 60)),
 )
 def test_a_rectangle_and_its_box_move_together(scale, angle, shear, mirrored, place):
-    """The hull of the rectangle's four corners, found in the picture by its pixels."""
+    """The hull of the rectangle's four corners is where its pixels are."""
     left, top, right, bottom = 31, 23, 83, 59
     image = np.zeros((96, 128, 3), np.uint8)
     image[top:bottom, left:right] = 255
@@ -201,7 +201,7 @@ def test_a_rectangle_and_its_box_move_together(scale, angle, shear, mirrored, pl
     mirrored=st.tuples(st.booleans(), st.booleans()),
     place=st.tuples(st.floats(-90, 90), st.floats(-90, 90)),
 )
-def test_upright_pictures_and_their_boxes_end_together(scale, mirrored, place):
+def test_upright_images_and_their_boxes_end_together(scale, mirrored, place):
     """By the matrix that was painted with, which is near the one asked for."""
     image = np.zeros((96, 128, 3), np.uint8)
     image[23:59, 31:83] = 255

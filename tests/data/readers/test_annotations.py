@@ -11,7 +11,7 @@ BOX = (1.5, 2.0, 30.25, 40.0)
 @pytest.fixture
 def stated() -> Annotations:
     """Three images, and for each a box whose label is its row."""
-    found = Annotations("list.txt", str, str, folder="/pictures")
+    found = Annotations("list.txt", str, str, folder="/images")
     for row, name in enumerate(("a.jpg", "höhe.jpg", "/elsewhere/c.jpg")):
         found.add_image(name, 2**62 + row, (64, 48) if row else (0, 0))
         found.add_box(row, BOX, row, ignore=row == 1, area=9 if row else NO_AREA)
@@ -19,7 +19,7 @@ def stated() -> Annotations:
 
 
 def test_columns_are_what_was_added(stated):
-    assert [stated.path(row) for row in range(3)] == ["/pictures/a.jpg", "/pictures/höhe.jpg", "/elsewhere/c.jpg"]
+    assert [stated.path(row) for row in range(3)] == ["/images/a.jpg", "/images/höhe.jpg", "/elsewhere/c.jpg"]
     assert stated.images.ids.tolist() == [2**62, 2**62 + 1, 2**62 + 2]
     assert stated.images.sizes.tolist() == [[0, 0], [64, 48], [64, 48]]
     table = stated.boxes.table

@@ -81,6 +81,6 @@ def test_parsing():
         ([{"id": 1, "name": "car"}, {"id": 1, "name": "bus"}], "category id 1 is both 'car' and 'bus'"),
     ],
 )
-def test_categories_that_mean_nothing_are_refused(entries, reason):
+def test_malformed_categories_are_refused(entries, reason):
     with pytest.raises(BadInput, match=rf"x\.json: {reason}"):
         parse_categories(entries, frozenset(), "x.json")

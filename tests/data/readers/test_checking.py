@@ -14,10 +14,10 @@ def annotations(**options) -> Annotations:
 
 
 @pytest.fixture
-def found(tmp_path, write_picture) -> Annotations:
+def found(tmp_path, write_image) -> Annotations:
     """One image of 64 x 48 pixels."""
     result = annotations()
-    result.add_image(str(write_picture(tmp_path / "a.jpg", WIDTH, HEIGHT)), 7, (WIDTH, HEIGHT))
+    result.add_image(str(write_image(tmp_path / "a.jpg", WIDTH, HEIGHT)), 7, (WIDTH, HEIGHT))
     return result
 
 
@@ -101,13 +101,13 @@ def test_exact_duplicates_are_dropped_but_nothing_is_lost(found):
     assert found.problems.lost_boxes == 0
 
 
-def test_missing_and_unreadable_images_are_lost_with_their_boxes(found, tmp_path, write_picture):
-    (tmp_path / "text.jpg").write_text("not a picture")
+def test_missing_and_unreadable_images_are_lost_with_their_boxes(found, tmp_path, write_image):
+    (tmp_path / "text.jpg").write_text("not an image")
     for name in ("missing.jpg", "text.jpg", "b.jpg"):
         row = found.add_image(str(tmp_path / name), 100)
         found.add_box(row, FRAME, row)
         found.add_box(row, (5, 5, 9, 9), row)
-    write_picture(tmp_path / "b.jpg")
+    write_image(tmp_path / "b.jpg")
     records = check(found)
     assert [record.image_path.name for record in records] == ["a.jpg", "b.jpg"]
     assert [len(record.boxes) for record in records] == [0, 2]
@@ -131,18 +131,18 @@ def test_an_image_named_twice_is_joined(found, tmp_path):
     assert found.problems.lost_share() == 0
 
 
-def test_boxes_may_be_stated_in_any_order(tmp_path, write_picture):
+def test_boxes_may_be_stated_in_any_order(tmp_path, write_image):
     found = annotations()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        found.add_image(str(write_picture(tmp_path / name)), len(found.images) + 1)
+        found.add_image(str(write_image(tmp_path / name)), len(found.images) + 1)
     for row, label in [(2, 0), (0, 1), (2, 2), (0, 3)]:
         found.add_box(row, FRAME, label)
     assert [record.labels.tolist() for record in check(found)] == [[1, 3], [], [0, 2]]
 
 
-def test_fractions_become_pixels(tmp_path, write_picture):
+def test_fractions_become_pixels(tmp_path, write_image):
     found = annotations(fractions=True)
-    found.add_image(str(write_picture(tmp_path / "a.jpg", 200, 100)), 1)
+    found.add_image(str(write_image(tmp_path / "a.jpg", 200, 100)), 1)
     found.add_box(0, (0.1, 0.2, 0.5, 1.001), 0)
     np.testing.assert_allclose(check(found)[0].boxes, [[20, 20, 100, 100]], rtol=1e-6)
     assert not found.problems.counts  # a tenth of a pixel past the frame
@@ -189,11 +189,11 @@ def test_nothing_stated_nothing_found():
     assert records.boxes.shape == (0, 4)
 
 
-def test_names_that_are_not_unicode(tmp_path, write_picture):
+def test_names_that_are_not_unicode(tmp_path, write_image):
     """Linux allows any bytes in a name; they come as surrogates."""
     path = tmp_path / "caf\udce9.jpg"
     try:
-        write_picture(path)
+        write_image(path)
     except (OSError, UnicodeError):
         pytest.skip("this file system takes Unicode names only")
     found = annotations()

@@ -14,7 +14,7 @@ def box(image=1, category=1, bbox=(2, 3, 10, 20), **others) -> dict:
 
 @pytest.fixture
 def load(tmp_path):
-    """The content of a document whose members come in the order in which they are given."""
+    """Return a function that writes the given members, in that order, and loads them."""
 
     def load(**members) -> CocoContent:
         path = tmp_path / "x.json"
@@ -58,7 +58,7 @@ def test_boxes_are_named_by_their_id_or_their_position():
 
 
 @pytest.mark.parametrize("number", [None, "seven", -7, 7.5, 2**63, True])
-def test_ids_that_are_no_numbers_leave_the_position(load, number):
+def test_boxes_without_an_integer_id_are_named_by_their_position(load, number):
     content = load(images=images(1), annotations=[box(id=4), box(id=number)])
     assert content.boxes.table["number"].tolist() == [4, -2]
 
@@ -97,14 +97,14 @@ def test_image_entries_that_cannot_be_used(load):
 
 
 @pytest.mark.parametrize("size", [("64", 48), (64.0, 48), (2**31, 48), (None, None), (True, 48)])
-def test_sizes_that_are_none_are_not_stated(load, size):
+def test_sizes_that_are_not_integers_are_not_stated(load, size):
     width, height = size
     content = load(images=[{"id": 1, "file_name": "a.jpg", "width": width, "height": height}], annotations=[])
     assert content.images.sizes.tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize("area", ["9", None, 10**400, [9]])
-def test_areas_that_are_none_are_the_boxes_own(load, area):
+def test_areas_that_are_not_numbers_are_those_of_the_boxes(load, area):
     table = load(images=images(1), annotations=[box(area=area)]).boxes.table
     assert table["area"].tolist() != table["area"].tolist()  # not a number
 

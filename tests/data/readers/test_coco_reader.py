@@ -29,15 +29,15 @@ def document(images=("a.jpg",), boxes=((1, 1, 2, 3, 10, 20),), names=("car", "bu
 
 
 @pytest.fixture
-def write(tmp_path, write_picture):
-    """Writes a JSON, and pictures of all names given."""
+def write(tmp_path, write_image):
+    """Return a function that writes a JSON and images with the given names."""
 
-    def write(path: str, content, pictures=(), folder: str = ""):
+    def write(path: str, content, images=(), folder: str = ""):
         target = tmp_path / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(content), encoding="utf-8")
-        for name in pictures:
-            write_picture(tmp_path / folder / name)
+        for name in images:
+            write_image(tmp_path / folder / name)
         return target
 
     return write
@@ -103,7 +103,7 @@ def test_the_folder_that_holds_most_images_is_taken(tmp_path, write):
 
 
 def test_paths_of_another_machine_are_cut(tmp_path, write):
-    content = document(["C:\\data\\pictures\\a.jpg"])
+    content = document(["C:\\data\\photos\\a.jpg"])
     dataset = read_coco_file(write("x.json", content, ["a.jpg"], "images"))
     assert split(dataset, "train")[0].image_path == tmp_path / "images" / "a.jpg"
 
@@ -212,7 +212,7 @@ def test_given_classes_and_images(tmp_path, write):
         ('{"images": [', "is not JSON: .*line 1"),
     ],
 )
-def test_what_is_no_coco_truth_is_refused(tmp_path, text, reason):
+def test_what_is_not_coco_truth_is_refused(tmp_path, text, reason):
     path = tmp_path / "x.json"
     path.write_text(text)
     with pytest.raises(BadInput, match=rf"x\.json.*{reason}"):

@@ -6,11 +6,11 @@ from detect.errors import BadInput
 
 
 @pytest.fixture
-def project(tmp_path, write_picture):
-    """build/x64/data with two labelled pictures, a list and the names; gives a function that writes obj.data."""
+def project(tmp_path, write_image):
+    """Write x64/data with two labelled images, a list and the names, and return a function that writes obj.data."""
     data = tmp_path / "x64" / "data"
     for name in ("a", "b"):
-        write_picture(data / "img" / f"{name}.jpg", 200, 100)
+        write_image(data / "img" / f"{name}.jpg", 200, 100)
         (data / "img" / f"{name}.txt").write_text("1 0.5 0.5 0.2 0.4\n")
     (data / "obj.names").write_bytes(b"air\r\nbird\r\n\r\n")
     (data / "train.txt").write_bytes(b"data\\img\\a.jpg\r\nC:\\yolo\\x64\\data\\img\\b.jpg\r\n")

@@ -96,9 +96,9 @@ def test_several_sets_in_one_folder_are_not_guessed_between(copied):
         ("both.yaml", "both.yaml has the content of a YAML description and of an Ultralytics data.yaml"),
     ],
 )
-def test_what_is_not_a_dataset(tmp_path, write_picture, name, reason):
+def test_what_is_not_a_dataset(tmp_path, write_image, name, reason):
     (tmp_path / "empty").mkdir()
-    write_picture(tmp_path / "images" / "a.jpg")
+    write_image(tmp_path / "images" / "a.jpg")
     (tmp_path / "notes.txt").touch()
     (tmp_path / "strange.yaml").write_text("version: 3\n")
     (tmp_path / "both.yaml").write_text("names: [a]\ntrain: x\nsplits: {}\n")

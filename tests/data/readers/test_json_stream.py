@@ -90,7 +90,7 @@ def test_trailing_commas_are_refused(tmp_path, text):
 
 
 def test_a_fault_in_the_middle_is_met_without_reading_the_rest(tmp_path):
-    """Behind it is a byte that is no UTF-8: whoever reads that far says so instead."""
+    """Behind the fault is a byte that is not UTF-8, which would be reported if it were read."""
     rows = ",\n".join(f'{{"id": {number}}}' for number in range(100))
     path = write(tmp_path, f'{{"images": [\n{rows},\n{{"id" 100}}, {"1, " * 1000}')
     path.write_bytes(path.read_bytes() + b"\xff")
@@ -126,7 +126,7 @@ def test_elements_that_nobody_asks_for_are_skipped(tmp_path, block):
 
 
 @pytest.mark.parametrize(("text", "value"), [("[1, 2]", [1, 2]), ('"text"', "text"), ("12", 12), ("null", None)])
-def test_what_is_no_object_is_a_member_without_a_name(tmp_path, text, value):
+def test_a_file_without_an_object_is_one_member_without_a_name(tmp_path, text, value):
     assert read_all(write(tmp_path, text), 1) == {None: value}
 
 

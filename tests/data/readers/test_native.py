@@ -13,9 +13,9 @@ DATASETS = Path(__file__).parents[3] / "datasets"
 
 
 @pytest.fixture
-def write(tmp_path, write_picture):
-    """A COCO set in `data`, and a function that describes it."""
-    write_picture(tmp_path / "data" / "pictures" / "a.jpg")
+def write(tmp_path, write_image):
+    """Write a COCO dataset into `data`, and return a function that writes its description."""
+    write_image(tmp_path / "data" / "photos" / "a.jpg")
     truth = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
         "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}],
@@ -24,7 +24,7 @@ def write(tmp_path, write_picture):
     (tmp_path / "data" / "truth.json").write_text(json.dumps(truth))
 
     def write(**changes):
-        splits = {"val": {"annotations": "truth.json", "images": "pictures"}}
+        splits = {"val": {"annotations": "truth.json", "images": "photos"}}
         description = {"format": "coco", "root": "data", "splits": splits, **changes}
         (tmp_path / "set.yaml").write_text(yaml.safe_dump(description))
         return tmp_path / "set.yaml"
@@ -38,12 +38,12 @@ def test_coco(write):
     assert read_native(write(classes=["bus", "car"])).splits["val"].labels.tolist() == [0]
 
 
-def test_voc_of_two_folders(tmp_path, write, write_picture):
+def test_voc_of_two_folders(tmp_path, write, write_image):
     for year in ("VOC2007", "VOC2012"):
         folder = tmp_path / "data" / year
         for part in ("Annotations", "ImageSets/Main"):
             (folder / part).mkdir(parents=True)
-        write_picture(folder / "JPEGImages" / f"{year}.jpg")
+        write_image(folder / "JPEGImages" / f"{year}.jpg")
         box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
         xml = f"<annotation><object><name>bus</name>{box}</object></annotation>"
         (folder / "Annotations" / f"{year}.xml").write_text(xml)

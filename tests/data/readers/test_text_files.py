@@ -35,7 +35,7 @@ def test_text_that_cannot_be_read(tmp_path):
         ("a: =", "is not YAML"),
     ],
 )
-def test_yaml_that_is_none(tmp_path, text, reason):
+def test_what_is_not_yaml_is_refused(tmp_path, text, reason):
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(BadInput, match=f"x.yaml.*{reason}"):

@@ -13,8 +13,8 @@ def thing(name="car", corners=(11, 21, 30, 40), difficult=0) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path, write_picture):
-    """Writes annotation files by stem, their pictures and the lists; gives the folder."""
+def folder(tmp_path, write_image):
+    """Return a function that writes annotation files by stem, their images and the lists, and returns the folder."""
 
     def write(annotations: dict, lists: dict, suffix: str = ".jpg"):
         (tmp_path / "Annotations").mkdir(exist_ok=True)
@@ -23,7 +23,7 @@ def folder(tmp_path, write_picture):
             size = "<size><width>64</width><height>48</height></size>"
             text = f"<annotation>\n{size}\n{objects}</annotation>\n"
             (tmp_path / "Annotations" / f"{stem}.xml").write_text(text)
-            write_picture(tmp_path / "JPEGImages" / f"{stem}{suffix}")
+            write_image(tmp_path / "JPEGImages" / f"{stem}{suffix}")
         for name, stems in lists.items():
             (tmp_path / "ImageSets" / "Main" / f"{name}.txt").write_text("\n".join(stems) + "\n")
         return tmp_path
@@ -92,7 +92,7 @@ def test_lists_that_cannot_be_told_apart(folder):
         read_voc(folder({"a": thing()}, {"first": ["a"], "second": ["a"]}))
 
 
-def test_other_picture_formats(folder):
+def test_other_image_formats(folder):
     dataset = read_voc(folder({"a": thing()}, {"train": ["a"]}, ".png"))
     assert split(dataset, "train")[0].image_path.name == "a.png"
 

@@ -8,12 +8,15 @@ from detect.errors import BadInput
 
 
 @pytest.fixture
-def write(tmp_path, write_picture):
-    """Writes a data.yaml, and label files with their pictures of 200 x 100 pixels; None for no label file."""
+def write(tmp_path, write_image):
+    """Return a function that writes a data.yaml, and images of 200 x 100 pixels with the given labels.
+
+    An image whose labels are None has no label file.
+    """
 
     def write(labels: dict, *, at: str = "data.yaml", **description):
         for name, text in labels.items():
-            write_picture(tmp_path / name, 200, 100)
+            write_image(tmp_path / name, 200, 100)
             if text is not None:
                 path = (tmp_path / name.replace("images/", "labels/")).with_suffix(".txt")
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +104,7 @@ def test_bad_lines_are_named_and_dropped(write, line, kind, reason):
     assert (problems.boxes_total, problems.lost_boxes) == (2, 1)
 
 
-def test_keypoints_are_no_polygons(write):
+def test_keypoints_are_not_polygons(write):
     labels = {"images/train/a.jpg": "0 0.5 0.5 0.2 0.4 0.9 0.9 0.1 0.1"}
     path = write(labels, kpt_shape=[2, 2])
     np.testing.assert_allclose(split(read_yolo(path), "train").boxes, [[80, 30, 120, 70]], rtol=1e-6)
@@ -152,7 +155,7 @@ def test_an_image_listed_twice(write, tmp_path):
 
 
 def test_labels_beside_the_images(write, tmp_path):
-    path = write({"pictures/a.jpg": "1 0.5 0.5 0.2 0.4"}, train="pictures")
+    path = write({"photos/a.jpg": "1 0.5 0.5 0.2 0.4"}, train="photos")
     assert split(read_yolo(path), "train").labels.tolist() == [1]
 
 

@@ -11,8 +11,8 @@ from detect.structures import Example
 SHAPES = [(96, 128), (128, 96), (64, 64), (50, 150)]
 
 
-def picture(channel: int, height: int, width: int) -> Example:
-    """A bright rectangle in one channel, of that class, in the middle of a black picture; no rectangle for 3."""
+def rectangle(channel: int, height: int, width: int) -> Example:
+    """Return a bright rectangle in one channel, of that class, in the middle of a black image; no rectangle for 3."""
     image = np.zeros((height, width, 3), np.uint8)
     box = np.array([[width // 4, height // 4, width * 3 // 4, height * 3 // 4]], np.float32)
     if channel == 3:
@@ -23,7 +23,7 @@ def picture(channel: int, height: int, width: int) -> Example:
 
 
 def check(sample: Example, channel: int, threshold: int, turned: bool = False) -> None:
-    """The box of a channel encloses its bright pixels, and closely so where the border cuts no turned rectangle."""
+    """Check that the box of a channel encloses its bright pixels, closely unless the border cuts a turned rectangle."""
     side = sample.image.shape[0]
     ys, xs = np.nonzero(sample.image[..., channel] > threshold)
     found = sample.boxes[sample.labels == channel]
@@ -43,7 +43,7 @@ def check(sample: Example, channel: int, threshold: int, turned: bool = False) -
 def test_every_rectangle_of_a_mosaic_keeps_its_box(seed, rotate, scale):
     augmentation = Augmentation(rotate_degrees=rotate, shear_degrees=rotate / 5, scale=scale, flip_vertical=0.5)
     order = np.random.default_rng(seed).permutation(4)
-    examples = [picture(channel, *SHAPES[channel]) for channel in order]
+    examples = [rectangle(channel, *SHAPES[channel]) for channel in order]
     sample = mosaic(examples, augmentation, np.random.default_rng(seed), blank(112, 112), ColourShift())
     assert sample.image.shape == (112, 112, 3)
     assert sample.boxes.dtype == np.float32
@@ -52,11 +52,11 @@ def test_every_rectangle_of_a_mosaic_keeps_its_box(seed, rotate, scale):
         check(sample, channel, threshold=150, turned=rotate > 0)
 
 
-def test_at_half_scale_a_mosaic_shows_all_of_its_pictures_without_overlap():
+def test_at_half_scale_a_mosaic_shows_all_of_its_images_without_overlap():
     still = Augmentation(scale=(0.5, 0.5), translate=0)
     examples = []
     for level in (10, 20, 30, 40):
-        nothing = picture(3, 64, 64)
+        nothing = rectangle(3, 64, 64)
         examples.append(Example(np.full((64, 64, 3), level, np.uint8), nothing.boxes, nothing.labels, nothing.ignore))
     sample = mosaic(examples, still, np.random.default_rng(1), blank(64, 64), ColourShift())
     levels, counts = np.unique(sample.image[..., 0], return_counts=True)
@@ -69,9 +69,9 @@ def test_at_half_scale_a_mosaic_shows_all_of_its_pictures_without_overlap():
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_mix_up_averages_two_pictures_and_keeps_both_truths(seed):
+def test_mix_up_averages_two_images_and_keeps_both_truths(seed):
     augmentation = Augmentation(mixup_scale=(1.0, 1.5))
-    first, second = picture(0, 64, 64), picture(1, 64, 64)
+    first, second = rectangle(0, 64, 64), rectangle(1, 64, 64)
     sample = mix_up(first, second, augmentation, np.random.default_rng(seed), ColourShift())
     assert sample.image.shape == (64, 64, 3)
     np.testing.assert_array_equal(sample.boxes[0], first.boxes[0])

@@ -8,7 +8,7 @@ import numpy as np
 from detect.data.samples.store import Store
 
 
-def picture(number: int, pixels: int = 10) -> np.ndarray:
+def image_of(number: int, pixels: int = 10) -> np.ndarray:
     return np.full((1, pixels, 3), number, np.uint8)
 
 
@@ -28,7 +28,7 @@ def is_kept(store: Store, number: int) -> bool:
 
 def fill(store: Store, numbers, pixels: int = 10) -> None:
     for number in numbers:
-        store.keep(number, picture(number, pixels))
+        store.keep(number, image_of(number, pixels))
 
 
 def test_the_first_stay_and_the_last_take_turns():

@@ -12,7 +12,7 @@ from detect.structures import Example
 @pytest.fixture
 def example() -> Example:
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
-    image.flags.writeable = False  # as kept pictures are
+    image.flags.writeable = False  # as kept images are
     boxes = np.array([[0, 0, 10, 20], [12, 4, 30, 8]], np.float32)
     return Example(image, boxes, np.array([3, 1], np.int32), np.array([True, False]))
 
@@ -112,6 +112,6 @@ def first_channel(image, **_):
 
 
 @pytest.mark.parametrize("transform", [A.ToFloat(p=1), A.Normalize(p=1), A.Lambda(image=first_channel, p=1)])
-def test_pictures_of_another_type_are_refused(example, transform):
-    with pytest.raises(BadInput, match=r"cells\.png: .*uint8 picture \[H, W, 3\]"):
+def test_images_of_another_type_are_refused(example, transform):
+    with pytest.raises(BadInput, match=r"cells\.png: .*uint8 image \[H, W, 3\]"):
         UserTransform(transform)(example, rng(), where="cells.png")
