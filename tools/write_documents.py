@@ -21,8 +21,8 @@ from detect.config import Settings, description
 DOCS = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by tools/write_documents.py: change the source, then run `make docs`. -->"
 EXIT_CODES = (
-    "Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 interrupted.\n"
-    "Every command takes `--help`, and `--debug` for the traceback of an error."
+    "Every command has `--help`, and `--debug`, which shows the traceback of an error. Exit codes are 0 for success,\n"
+    "1 for a failure of the run, 2 for bad usage or bad input, and 130 for an interruption."
 )
 CLASSES = 80  # as in COCO, for the sizes of the models
 

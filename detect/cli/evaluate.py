@@ -16,28 +16,34 @@ def evaluate(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="Run folder, model folder, exported model or published checkpoint; or with --weights a model's name.",
+            help="Run folder, model folder, exported model or published checkpoint; with --weights, a model's name.",
             show_default=False,
         ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="For a model's name: a run or model folder, a published checkpoint, or its file.")
+        str | None,
+        typer.Option(help="Weights of the named model: a run or model folder, a published checkpoint, or its file."),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Score this COCO results file instead of a model; pictures are not needed.")
+        Path | None, typer.Option(help="Score this COCO results file instead of a model; needs no images.")
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
-    json: Annotated[Path | None, typer.Option(help="Write every number, at full precision, to this file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all numbers at full precision to this JSON file.")] = None,
     confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least score of a detection; low by default.")
+        float | None, typer.Option(min=0, max=1, help="Score threshold of detections; low by default, as AP needs.")
     ] = None,
-    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Overlap (IoU) above which two boxes of a class are one object. Default: the model's."
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 8,
     reference: Annotated[
-        bool, typer.Option("--reference", help="Let pycocotools score: slower, same numbers.")
+        bool, typer.Option("--reference", help="Score with pycocotools: the same numbers, but slower.")
     ] = False,
 ) -> None:
-    """Score a model, or a file of predictions, as COCO does."""
+    """Compute the COCO scores of a model or of a file of predictions."""
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
     start_tensorflow()
@@ -54,7 +60,7 @@ def evaluate(
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
             scores = detect.evaluate(loaded, data, split, progress=progress, **options)
     if json is not None:
-        scores.save(json)  # first: whoever reads the output may stop reading
+        scores.save(json)  # first: the reader of the output may close the pipe
     show_scores(scores)
     if json is not None:
         say(f"Written: {json}")

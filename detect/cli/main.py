@@ -57,7 +57,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train object detectors on your own pictures, score them, and run them on images and video."""
+    """Train object detectors on your own images, score them, and run them on images and video."""
 
 
 def main() -> None:

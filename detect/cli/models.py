@@ -7,13 +7,13 @@ import typer
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
 
-CLASSES = 80  # those of COCO, for which the authors publish their numbers
+CLASSES = 80  # as in COCO, for which the authors publish their numbers
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Say all about this model.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Describe this model only.", show_default=False)] = None,
 ) -> None:
-    """List the models, with their image sizes and the average precision that their authors published."""
+    """List the models with their image sizes and published average precision."""
     start_tensorflow()
     from detect.models import names, variant
 
@@ -25,12 +25,12 @@ def models(
         row = variant(known)
         rows.append([known, str(row.image_size), "-" if row.published_ap is None else f"{row.published_ap:.1f}"])
     show_table(["model", "image size", "COCO AP"], rows)
-    say("COCO AP is the authors', in per cent, on the 2017 validation images; - where there is none.")
-    say("`detect models NAME` tells the number of parameters and the settings of one.")
+    say("COCO AP is the published value, in per cent, on the 2017 validation images; - if there is none.")
+    say("`detect models NAME` shows the number of parameters and the settings of a model.")
 
 
 def show_model(name: str) -> None:
-    """The size, the settings and the authors' recipe of one model."""
+    """Print the size, the settings and the authors' recipe of a model."""
     from detect.models import create, variant
 
     row = variant(name)
@@ -39,8 +39,8 @@ def show_model(name: str) -> None:
     say(f"Image size {row.image_size}, COCO AP {row.published_ap or '-'}")
     show_table(["setting", "value"], _rows(row.config.model_dump()))
     say("Change them with --set 'architecture={key: value}'.\n")
-    show_table(["recipe of the authors", "value"], _rows(row.recipe))
-    say("Train by it with --set recipe=paper.")
+    show_table(["authors' recipe", "value"], _rows(row.recipe))
+    say("Train with it: --set recipe=paper.")
 
 
 def _rows(settings) -> list[list[str]]:

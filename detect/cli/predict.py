@@ -11,7 +11,7 @@ from detect.cli.starting import start_tensorflow
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
 
-MOST_NAMED = 10  # skipped files, and written pictures, that are listed one by one
+MOST_NAMED = 10  # skipped files, and written images, that are listed one by one
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -19,37 +19,47 @@ def predict(
     model: Annotated[
         str,
         typer.Argument(
-            help="Run folder, model folder, exported model or published checkpoint; or with --weights a model's name.",
+            help="Run folder, model folder, exported model or published checkpoint; with --weights, a model's name.",
             show_default=False,
         ),
     ],
     source: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders, globs, videos, URLs, a camera's number, an RTSP address.", show_default=False
+            help="Images, folders, globs, videos, URLs, the number of a camera, or an RTSP address.", show_default=False
         ),
     ],
     weights: Annotated[
-        str | None, typer.Option(help="For a model's name: a run or model folder, a published checkpoint, or its file.")
+        str | None,
+        typer.Option(help="Weights of the named model: a run or model folder, a published checkpoint, or its file."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for annotated pictures and videos.")] = Path("predictions"),
+    out: Annotated[Path, typer.Option(help="Folder for annotated copies of images and videos.")] = Path("predictions"),
     confidence: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Least score of a detection. Default: 0.25, or the model's for each class."),
+        typer.Option(
+            min=0, max=1, help="Score threshold of detections. Default: 0.25, or that of the model for each class."
+        ),
     ] = None,
-    iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap of boxes that are one object.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at once.")] = None,
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Overlap (IoU) above which two boxes of a class are one object. Default: the model's."
+        ),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images per batch.")] = None,
     backend: Annotated[
         str,
         typer.Option(help="What computes: auto (the fastest export), tensorflow, or the format of an export."),
     ] = "auto",
-    pictures: Annotated[bool, typer.Option(help="Write annotated pictures and videos.")] = True,
-    save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file.")] = None,
-    save_csv: Annotated[Path | None, typer.Option(help="Write a table of all boxes.")] = None,
-    save_yolo: Annotated[bool, typer.Option("--save-yolo", help="Write YOLO text files to OUT/labels.")] = False,
-    save_crops: Annotated[bool, typer.Option("--save-crops", help="Write every object to OUT/crops.")] = False,
+    pictures: Annotated[bool, typer.Option(help="Write annotated copies of images and videos.")] = True,
+    save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file to this path.")] = None,
+    save_csv: Annotated[Path | None, typer.Option(help="Write a table of all objects to this path.")] = None,
+    save_yolo: Annotated[bool, typer.Option("--save-yolo", help="Write YOLO label files to OUT/labels.")] = False,
+    save_crops: Annotated[
+        bool, typer.Option("--save-crops", help="Write each object as an image to OUT/crops.")
+    ] = False,
 ) -> None:
-    """Find objects in images and videos."""
+    """Detect objects in images and videos."""
     from detect.inference.exports import find_artefact
 
     named: tuple[str | Path, str | Path | None] = (model, weights)
@@ -81,13 +91,13 @@ def predict(
                 progress=lambda state: progress(state.done, state.total, f"{state.rate:.1f}/s"),
             )
     except KeyboardInterrupt:
-        fail(f"Interrupted. What was finished before is in {out}.")
+        fail(f"Interrupted. What was finished is in {out}.")
         raise
     show_summary(summary, out)
 
 
 def show_summary(summary: "Summary", out: Path) -> None:
-    """What was looked at, found, skipped and written."""
+    """Print what was processed, found, skipped and written."""
     for sentence in summary.skipped[:MOST_NAMED]:
         say(f"Skipped: {sentence}")
     if len(summary.skipped) > MOST_NAMED:

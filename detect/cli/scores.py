@@ -12,7 +12,7 @@ CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
 
 
 def show_scores(scores: "Scores") -> None:
-    """The twelve numbers of COCO, the classes where there are several, and what was left out."""
+    """Print the twelve numbers of COCO, the scores per class if there are several, and what was left out."""
     from detect.evaluation.coco_scores import METRICS
 
     for note in scores.notes:

@@ -8,12 +8,12 @@ import typer
 from detect.cli.printing import download_bar, say, show_table
 from detect.cli.starting import start_tensorflow
 
-app = typer.Typer(help="Published weights: what there is, and how to have it here.", no_args_is_help=True)
+app = typer.Typer(help="List and import published weights.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_() -> None:
-    """List the published checkpoints: for which model, how good, under which licence, and whether they are here."""
+    """List the published checkpoints with their models, scores and licences, and whether they are on this machine."""
     start_tensorflow()
     from detect.weights.download import cache_folder
     from detect.weights.importing import checkpoints, is_here
@@ -30,9 +30,9 @@ def list_() -> None:
         for row in checkpoints().values()
     ]
     show_table(["name", "model", "COCO AP", "image size", "licence", "on this machine"], rows)
-    say("COCO AP is the publishers', in per cent, on the 2017 validation images.")
-    say("Every name can be used where a trained model is expected, and is then downloaded, once:")
-    say("  detect predict NAME PICTURES        detect train --data DATA --model MODEL --weights NAME")
+    say("COCO AP is the published value, in per cent, on the 2017 validation images.")
+    say("A name can be used wherever a trained model is expected. It is downloaded the first time:")
+    say("  detect predict NAME IMAGES        detect train --data DATA --model MODEL --weights NAME")
     say(f"Files are kept in {cache_folder()}.")
 
 
@@ -41,16 +41,14 @@ def import_(
     name: Annotated[str, typer.Argument(help="Name of a checkpoint; `detect weights list` lists them.")],
     file: Annotated[
         Path | None,
-        typer.Option(help="The publisher's file, where you have it already. With --out, any file of the same form."),
+        typer.Option(help="The publisher's file, if you already have it. With --out, any file with the same tensors."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for the model. By default the cache folder, where NAME finds it.", show_default=False
-        ),
+        typer.Option(help="Folder for the model. Default: the cache folder, where NAME finds it.", show_default=False),
     ] = None,
 ) -> None:
-    """Make a model of a published checkpoint, to predict with, to score, and to go on training from."""
+    """Import a published checkpoint as a model, to predict with, to score, or to continue training from."""
     start_tensorflow()
     from detect.models.card import load_card
     from detect.weights.importing import import_weights
@@ -63,4 +61,4 @@ def import_(
     say(f"  {card.model}, {len(card.classes)} classes, image size {card.image_size}, from {card.source}")
     if card.licence:
         say(f"  licence: {card.licence}")
-    say(f"  detect predict {known_as} PICTURES_OR_VIDEO")
+    say(f"  detect predict {known_as} IMAGES_OR_VIDEOS")
