@@ -16,7 +16,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Top to bottom. A file imports from its own room and from those above it.
 ROOMS = (
-    ("errors", "structures", "config", "machine"),
+    ("errors", "structures", "config", "machine", "files"),
     ("ops",),
     ("data",),
     ("layers",),
@@ -40,6 +40,19 @@ AROUND_PREDICTION = [
     PACKAGE / "inference" / f"{name}.py"
     for name in ("sources/finding", "writers/video_encoder", "result", "drawing", "exports")
 ]
+# What else than detect/files.py may write, and why.
+WRITES = {
+    ("cli/starting.py", "tempfile"): "a file without a name, which the system removes",
+    ("data/shapes.py", "open"): "FFmpeg opens the draft",
+    ("formats/litert/writer.py", "tempfile"): "the converter reads a folder",
+    ("formats/onnx/int8.py", "tempfile"): "the quantiser reads and writes files",
+    ("inference/writers/video_encoder.py", "open"): "FFmpeg opens the draft",
+    ("training/journal.py", "open"): "a log that grows by lines, over several runs",
+    ("weights/download.py", "open"): "a lock, and a download that a later run continues",
+    ("weights/download.py", "replace"): "the same",
+    ("weights/google_efficientdet.py", "tempfile"): "TensorFlow reads checkpoints from files only",
+    ("weights/google_efficientdet.py", "write_bytes"): "the same",
+}
 SLOW_FOR_HELP = ("tensorflow", "keras", "albumentations", "matplotlib", "cv2")
 
 
@@ -111,6 +124,34 @@ def imports_from_below(path: Path) -> Iterator[str]:
             yield f"{name_of(path)}:{line} imports {name}, from a room below {room!r}"
 
 
+def writing_calls(path: Path) -> Iterator[str]:
+    """Names of the functions that a file calls to write others, and `tempfile` where it imports that."""
+    if "tempfile" in {name for _, name in imported(ast.walk(parse(path)))}:
+        yield "tempfile"
+    yield from (called(node) for node in ast.walk(parse(path)) if isinstance(node, ast.Call) and writes(node))
+
+
+def called(call: ast.Call) -> str:
+    """The last part of the name of what is called: `open` for `path.open(...)`."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def writes(call: ast.Call) -> bool:
+    name, is_method = called(call), isinstance(call.func, ast.Attribute)
+    if name == "open":
+        return has_mode_for_writing(call)
+    if name == "replace":  # of a path or of `os`: that of texts has two arguments, that of dataclasses named ones
+        return is_method and (ast.unparse(call.func) == "os.replace" or (len(call.args) == 1 and not call.keywords))
+    return is_method and name in {"imwrite", "move", "rename", "write_bytes", "write_text"}
+
+
+def has_mode_for_writing(call: ast.Call) -> bool:
+    """Whether a call of `open` has a mode such as "w" or "ab" among its arguments, in an expression too."""
+    values = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    constants = [node.value for value in values for node in ast.walk(value) if isinstance(node, ast.Constant)]
+    return any(isinstance(text, str) and set(text) & set("wax+") and set(text) <= set("rwaxbt+") for text in constants)
+
+
 def test_every_file_is_in_a_room():
     rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
     assert rooms - {"__init__"} <= set(LEVELS), "a new room: add it to ROOMS where it belongs"
@@ -139,6 +180,14 @@ def test_tensorflow_is_not_needed_to_import(path):
 
 def test_the_command_line_imports_nothing_slow_to_show_its_help():
     assert not chain_to(SLOW_FOR_HELP, PACKAGE / "cli" / "main.py")
+
+
+def test_files_are_written_in_one_way():
+    """Whole or not at all, through links, never over devices: see `detect.files`."""
+    others = [path for path in FILES if path != PACKAGE / "files.py"]
+    found = {(path.relative_to(PACKAGE).as_posix(), name) for path in others for name in writing_calls(path)}
+    assert not found - set(WRITES), "write with detect.files, or add them to WRITES with a reason"
+    assert not set(WRITES) - found, "no longer needed in WRITES"
 
 
 def test_imports_are_absolute():

@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
+from detect.files import write_text
 
 COLUMNS = ("form", "AP", "ms an image", "95 %", "images/s", "memory, MB", "size, MB")
 
@@ -42,5 +43,5 @@ def benchmark(
     ]
     show_table(COLUMNS, rows)
     if out is not None:
-        out.write_text(chart(measured), encoding="utf-8")
+        write_text(out, chart(measured))
         say(f"Written: {out}")

@@ -16,6 +16,7 @@ import yaml
 from detect.data.readers.coco import write_coco
 from detect.data.records import Record
 from detect.errors import RunFailure
+from detect.files import whole_path, write_bytes, write_text
 
 CLASSES = ("circle", "square", "triangle")
 
@@ -78,7 +79,7 @@ def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_siz
     splits = {split: {"annotations": f"{split}.json", "images": f"images/{split}"} for split in ("train", "val")}
     description = {"format": "coco", "classes": list(CLASSES), "splits": splits}
     path = folder / "shapes.yaml"
-    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(description, sort_keys=False))
     return path
 
 
@@ -100,7 +101,7 @@ def write_shapes_video(
     import av  # 0.1 s, and only this function needs it
 
     width, height = size
-    with av.open(str(path), "w") as container:
+    with whole_path(path) as draft, av.open(str(draft), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in moving_shapes(round(seconds * fps), fps, size, seed):
@@ -173,7 +174,7 @@ def _write_image(folder: Path, index: int, size: int, rng: np.random.Generator) 
     written, data = cv2.imencode(".jpg", draw(ground, shapes)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not written:
         raise RunFailure(f"{path}: OpenCV could not encode the image.")
-    path.write_bytes(data.tobytes())
+    write_bytes(path, data.tobytes())
     boxes = np.array([shape.box(size, size) for shape in shapes], np.float32).reshape(-1, 4)
     labels = np.array([shape.label for shape in shapes], np.int32)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)

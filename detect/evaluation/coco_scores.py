@@ -12,7 +12,6 @@ import contextlib
 import io
 import json
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import pycocotools.cocoeval
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, check_ids
 from detect.evaluation.truth import Truth, positions_of
+from detect.files import write_text
 
 # The twelve numbers in the order of `COCOeval.stats`.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -69,12 +69,8 @@ class Scores:
         return json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
-        """Writes `to_json` to `path`; a reader sees the old file or the new one, never a half."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(self.to_json(), "utf-8")
-        os.replace(temporary, path)
+        """Write `to_json()` to `path`. RunFailure where that is not possible."""
+        write_text(path, self.to_json())
 
 
 def score(truth: Truth, found: Found, where: str = "detections", reference: bool = False) -> Scores:

@@ -4,13 +4,13 @@ import base64
 import html
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
+from detect.files import write_text
 
 PICTURES = {
     "predictions_val.jpg": "What the model finds in validation images",
@@ -83,7 +83,9 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
         _picture_section(folder),
         _settings_section(settings),
     ]
-    return _write(folder / "report.html", _page(f"{folder.name} - detect", "\n".join(filter(None, parts))))
+    path = folder / "report.html"
+    write_text(path, _page(f"{folder.name} - detect", "\n".join(filter(None, parts))))
+    return path
 
 
 def _header(folder: Path, settings: dict[str, Any], numbers: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
@@ -224,10 +226,3 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line] if path.is_file() else []
-
-
-def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)
-    return path

@@ -34,12 +34,12 @@ from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.export.check import compare, fault_of
 from detect.export.sample_images import generated_images, images_of
+from detect.files import deliver_folder, draft_folder, explained, is_free, write_text
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
-from detect.models.folders import deliver, draft, is_free
 from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
@@ -146,21 +146,23 @@ def export(
         weights=sha256(folder / WEIGHTS),
     )
     original = Model(TensorFlowBackEnd(detector), card)
-    with draft(target) as new:
+    with draft_folder(target) as new:
         say(f"Writing {kind}, {bits}, for images of {card.image_size} pixels.")
         seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
         job = Job(detector, card, export_card, new, images_of(original, seen, CALIBRATION) if seen else [])
-        _module(kind).write(job)
+        with explained(target, _least_size(folder / WEIGHTS, bits)):
+            _module(kind).write(job)
         _write_cards(job)
         say("Comparing with the original.")
         exported = Model(open_artefact(new), load_card(new))
         check = _compare(original, exported, records, data, split)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         job = replace(job, export=export_card.model_copy(update={"check": check}))
-        _module(kind).label(job)
+        with explained(target):
+            _module(kind).label(job)
         _write_cards(job)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
-        deliver(new, target)
+        deliver_folder(new, target)
     if check.fault:
         raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
     return Exported(target, job.export, files_size(target))
@@ -202,8 +204,8 @@ def _module(kind: Format) -> ModuleType:
 
 
 def _write_cards(job: Job) -> None:
-    (job.folder / CARD).write_text(to_json(job.card), encoding="utf-8")
-    (job.folder / EXPORT_CARD).write_text(to_json(job.export), encoding="utf-8")
+    write_text(job.folder / CARD, to_json(job.card))
+    write_text(job.folder / EXPORT_CARD, to_json(job.export))
 
 
 def _at_size(card: ModelCard, detector: Detector, image_size: int | None) -> ModelCard:
@@ -284,6 +286,11 @@ def _compare(original: Model, exported: Model, records: Records | None, data: st
         return check
     scores = {name: evaluate(model, data, split).AP for name, model in (("AP", exported), ("AP_of_original", original))}
     return check.model_copy(update=scores)
+
+
+def _least_size(weights: Path, precision: Precision) -> int:
+    """Bytes that the weights take in a precision, about, from their file in float32."""
+    return weights.stat().st_size // {"float32": 1, "float16": 2}.get(precision, 4)
 
 
 def _known(what: str, word: str, words: Any) -> Any:

@@ -1,12 +1,12 @@
 """Writing pictures to files."""
 
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from detect.errors import BadInput, RunFailure
+from detect.files import write_bytes
 
 JPEG_QUALITY = 95  # per cent; drawn lines and letters show ringing at OpenCV's 75 to 90
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -16,7 +16,9 @@ _OPTIONS = {suffix: [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] for suffix in (".jp
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write the uint8 RGB picture [H, W, 3] to `path`, in the format of its suffix; its folder is created.
 
-    The file appears complete or not at all. BadInput for a suffix that cannot be written, RunFailure for a full disk.
+    Raises:
+        BadInput: pictures cannot be written in a format of this suffix.
+        RunFailure: the file cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -26,15 +28,4 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _OPTIONS.get(suffix, []))
     if not done:
         raise RunFailure(f"{path}: a picture of {image.shape[1]} x {image.shape[0]} cannot be encoded as {suffix}.")
-    write_whole(path, data.tobytes())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears complete or not at all; its folder is created."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        raise RunFailure(f"{path} cannot be written: {error.strerror}.") from None
+    write_bytes(path, data.tobytes())

@@ -71,7 +71,8 @@ def predict_to_folder(
         progress: called after each frame.
     Raises:
         BadInput: as `Model.predict`; an output would replace a source.
-        KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay, others are called `.partial`.
+        KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
+            video that are not finished are kept with `.partial` in their names.
     """
     out = Path(out)
     found = find_sources(sources, leave_out=out)

@@ -1,27 +1,35 @@
 """A model as a folder: `model.json` (everything needed to rebuild and use it) and `model.weights.h5`."""
 
+import math
 from pathlib import Path
 
 from detect.config import to_json
-from detect.errors import BadInput, RunFailure
+from detect.errors import BadInput
+from detect.files import deliver_folder, draft_folder, explained, previous, require_space, write_text
 from detect.models import create
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card
 from detect.models.detector import Detector
-from detect.models.folders import deliver, draft, previous
+
+HDF5_BYTES = 4096  # more than HDF5 adds to each weight, which is 1200 to 1700
 
 
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
-    """Write the model to `folder`, whole or not at all; a model that is there already is replaced."""
-    folder = Path(folder)
-    try:
-        with draft(folder) as new:
-            (new / CARD).write_text(to_json(card), encoding="utf-8")
+    """Write the model to `folder`, whole or not at all. A model that is there already is replaced.
+
+    Raises:
+        RunFailure: the folder cannot be written.
+    """
+    with draft_folder(folder) as new:
+        write_text(new / CARD, to_json(card))
+        require_space(new / WEIGHTS, largest_size(detector))  # where it ends on the way, HDF5 ends the process
+        with explained(folder):
             detector.save_weights(new / WEIGHTS)
-            deliver(new, folder)
-    except OSError as error:
-        raise RunFailure(
-            f"Cannot save the model to {folder}: {error}. Free some space or choose a folder you may write to."
-        ) from None
+        deliver_folder(new, folder)
+
+
+def largest_size(detector: Detector) -> int:
+    """Bytes that the file of the weights takes, at most."""
+    return sum(4 * math.prod(weight.shape) + HDF5_BYTES for weight in detector.weights)
 
 
 def load(folder: str | Path) -> tuple[Detector, ModelCard]:

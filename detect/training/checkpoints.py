@@ -1,7 +1,6 @@
 """The state of an interrupted run, in one file that is replaced whole or not at all."""
 
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.errors import BadInput
+from detect.files import whole_file
 
 
 @dataclass
@@ -28,17 +28,16 @@ class Position:
 
 
 def save_checkpoint(path: Path, position: Position, variables: list[tf.Variable]) -> None:
-    """Write position and variables to `path`, through a temporary file beside it."""
+    """Write position and variables to `path`, whole or not at all.
+
+    Raises:
+        RunFailure: the file cannot be written.
+    """
     arrays = {f"variable_{index}": np.asarray(variable) for index, variable in enumerate(variables)}
     names = [variable.name for variable in variables]
     header = json.dumps({"position": asdict(position), "names": names})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
+    with whole_file(path, synced=True) as file:
         np.savez(file, allow_pickle=False, header=np.array(header), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load_checkpoint(path: Path, variables: list[tf.Variable]) -> Position:

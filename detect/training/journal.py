@@ -6,6 +6,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from detect.files import write_text
+
 
 class Journal:
     """Appends rows of numbers under the run folder, from a step on; rows past it, of a run cut short, are dropped."""
@@ -33,7 +35,7 @@ def _forget_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def _step(line: str) -> float:

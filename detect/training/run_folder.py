@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detect.config import from_json, to_json
 from detect.errors import BadInput
+from detect.files import write_text
 from detect.training.settings import TrainingSettings
 
 
@@ -69,8 +70,8 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
 
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
     """Leave the settings and the class names."""
-    folder.config.write_text(to_json(settings), encoding="utf-8")
-    folder.classes.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    write_text(folder.config, to_json(settings))
+    write_text(folder.classes, "".join(f"{name}\n" for name in classes))
 
 
 def _create(path: Path) -> RunFolder:

@@ -9,10 +9,10 @@ import numpy as np
 
 from detect import models, weights
 from detect.errors import BadInput, RunFailure, did_you_mean
+from detect.files import is_free
 from detect.models import saving
 from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
-from detect.models.folders import is_free
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.download import Progress, alone, cache_folder, cached_file, fetch, sha256
 from detect.weights.tensors import fill

@@ -2,13 +2,14 @@
 
 import csv
 import json
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from detect.data.pixels.images import read_image
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
 from detect.inference import prediction_run as run
 from detect.inference.image_files import write_image
 from detect.inference.prediction_run import predict_to_folder
@@ -99,6 +100,16 @@ def test_bad_input_leaves_nothing(red_finder, folder, tmp_path):
     assert names(out) == []
 
 
+@pytest.mark.parametrize("option", ["save_json", "save_csv"])
+def test_a_full_device_is_one_failure_and_stays_a_device(red_finder, folder, tmp_path, option):
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("needs /dev/full")
+    with pytest.raises(RunFailure, match="/dev/full cannot be written: No space left on device"):
+        predict_to_folder(red_finder, folder, tmp_path / "out", pictures=False, **{option: full})
+    assert full.is_char_device()
+
+
 def interrupting(state):
     if state.done == 5:
         raise KeyboardInterrupt
@@ -108,7 +119,7 @@ def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         predict_to_folder(red_finder, folder, out, save_csv=out / "t.csv", progress=interrupting)
-    assert names(out) == ["1.jpg", "t.csv.partial", "ü.partial.mp4"]
+    assert names(out) == ["1.jpg", "t.partial.csv", "ü.partial.mp4"]
     with av.open(str(out / "ü.partial.mp4")) as video:
         assert len(list(video.decode(video=0))) == 4
 

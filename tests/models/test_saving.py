@@ -1,6 +1,8 @@
 """A saved model comes back whole; what is not one is refused with a reason."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import tensorflow as tf
 from detect import models
 from detect.errors import BadInput, RunFailure
 from detect.models.card import ModelCard, load_card
-from detect.models.saving import load, save
+from detect.models.saving import largest_size, load, save
 
 SMALL = {"width": 0.0625, "depth": 0.0}  # far smaller than any row of the table
 
@@ -61,6 +63,18 @@ def test_a_failed_save_keeps_the_old_model(detector, card, tmp_path, monkeypatch
     with pytest.raises(RunFailure, match="No space left"):
         save(detector, card.model_copy(update={"image_size": 96}), folder)
     assert load_card(folder).image_size == 64
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_hdf5_never_meets_a_full_disk(detector, card, tmp_path, monkeypatch):
+    """It would end the process. So no file may take more than what is asked for before."""
+    free = largest_size(detector)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    save(detector, card, tmp_path / "best")
+    assert (tmp_path / "best" / "model.weights.h5").stat().st_size <= free
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free - 1))
+    with pytest.raises(RunFailure, match=r"other/model\.weights\.h5 cannot be written: No space left"):
+        save(detector, card, tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 

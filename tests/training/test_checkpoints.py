@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 
 
@@ -26,9 +26,10 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(np, "savez", crash)
-    with pytest.raises(OSError, match="space"):
+    with pytest.raises(RunFailure, match=r"last\.npz cannot be written: No space left on device"):
         save_checkpoint(path, Position(step=2), [variable])
     assert load_checkpoint(path, [variable]).step == 1
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_damaged_file_is_named(tmp_path):

@@ -27,6 +27,7 @@ from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, Split
 from detect.data.records import Record
 from detect.data.texts import Texts
 from detect.errors import BadInput
+from detect.files import write_text
 
 FORMAT = "COCO JSON"
 ROBOFLOW_FILE = "_annotations.coco.json"
@@ -154,7 +155,7 @@ def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], im
         truth += _boxes_of(record, len(truth) + 1)
     categories = [{"id": label + 1, "name": name} for label, name in enumerate(classes)]
     document = {"images": entries, "annotations": truth, "categories": categories}
-    path.write_text(json.dumps(document), encoding="utf-8")
+    write_text(path, json.dumps(document))
 
 
 def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:

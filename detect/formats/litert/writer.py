@@ -8,6 +8,7 @@ import tensorflow as tf
 from detect.artefacts.export_card import OUTPUTS, Precision
 from detect.artefacts.job import Job
 from detect.errors import RunFailure
+from detect.files import write_bytes
 from detect.formats.litert.reader import SUFFIX
 
 
@@ -23,7 +24,7 @@ def write(job: Job) -> None:
             from detect.formats.litert.int8 import quantised
 
             model = quantised(model, job.calls(canvas))
-        path.write_bytes(model)
+        write_bytes(path, model)
 
 
 def label(job: Job) -> None:

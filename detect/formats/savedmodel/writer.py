@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from detect.artefacts.export_card import Canvas
 from detect.artefacts.job import Job
+from detect.files import write_bytes, write_text
 from detect.formats.savedmodel.encoded_images import read_pictures
 from detect.formats.savedmodel.reader import VERSION, signature_name
 from detect.models.card import least_scores
@@ -46,9 +47,8 @@ def write(job: Job) -> None:
 def label(job: Job) -> None:
     """See `detect.export.export_run`. The texts are `NAME.json` in `TEXTS`."""
     folder = job.folder / VERSION / TEXTS
-    folder.mkdir()
     for name, text in job.texts.items():
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        write_text(folder / f"{name}.json", text)
 
 
 def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
@@ -107,4 +107,4 @@ def _forget_gradients(path: Path) -> None:
         for function in graph.graph_def.library.function:
             for node in function.node_def:
                 node.attr.pop("_gradient_op_type", None)
-    path.write_bytes(saved.SerializeToString())
+    write_bytes(path, saved.SerializeToString())

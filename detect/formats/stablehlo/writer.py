@@ -10,6 +10,7 @@ from jax.experimental import jax2tf
 
 from detect.artefacts.artefact_backend import model_file
 from detect.artefacts.job import Job
+from detect.files import write_bytes
 from detect.formats.stablehlo.reader import SUFFIX
 
 # It is traced on this machine, but has nothing in it that is for its processor.
@@ -23,7 +24,7 @@ def write(job: Job) -> None:
         of_jax = jax2tf.call_tf(step, has_side_effects=False)
         exported = export.export(jax.jit(lambda *values, call=of_jax: tuple(call(*values))), **ANYWHERE)
         specification = [jax.ShapeDtypeStruct(spec.shape, spec.dtype.as_numpy_dtype) for spec in step.input_signature]
-        model_file(job.folder, *canvas, SUFFIX).write_bytes(exported(*specification).serialize())
+        write_bytes(model_file(job.folder, *canvas, SUFFIX), exported(*specification).serialize())
 
 
 def label(job: Job) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from detect.files import GrowingText
 from detect.inference.result import Result
 from detect.inference.sources.frames import Source
-from detect.inference.writers.whole_file import WholeFile
 
 
 class CocoWriter:
@@ -17,7 +17,7 @@ class CocoWriter:
 
     def __init__(self, path: str | Path, category_ids: Sequence[int], sources: Sequence[Source]):
         self.outputs = [Path(path)]
-        self._whole = WholeFile(path)
+        self._text = GrowingText(path, ending="[]\n")
         self._category_ids = category_ids
         self._names_are_ids = _are_distinct_numbers(sources)
         self._pictures = 0
@@ -30,12 +30,11 @@ class CocoWriter:
         self._pictures += 1
         image_id = _number(result.frame.source) if self._names_are_ids else self._pictures
         for entry in result.to_coco(image_id, self._category_ids):
-            self._whole.file.write(self._separator + json.dumps({**entry, **_place_of(result)}))
-            self._separator = ",\n"
+            self._text.write(self._separator + json.dumps({**entry, **_place_of(result)}))
+            self._separator, self._text.ending = ",\n", "\n]\n"
 
     def __exit__(self, kind, error, trace) -> None:
-        self._whole.file.write("[]\n" if self._separator == "[\n" else "\n]\n")
-        self._whole.__exit__(kind, error, trace)
+        self._text.__exit__(kind, error, trace)
 
 
 def _place_of(result: Result) -> dict[str, Any]:

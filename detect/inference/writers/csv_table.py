@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
+from detect.files import GrowingText
 from detect.inference.result import Result
-from detect.inference.writers.whole_file import WholeFile
 
 COLUMNS = ("path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "x2", "y2")
 
@@ -14,8 +14,8 @@ class CsvWriter:
 
     def __init__(self, path: str | Path):
         self.outputs = [Path(path)]
-        self._whole = WholeFile(path)
-        self._table = csv.writer(self._whole.file, lineterminator="\n")
+        self._text = GrowingText(path)
+        self._table = csv.writer(self._text, lineterminator="\n")
         self._table.writerow(COLUMNS)
 
     def __enter__(self) -> "CsvWriter":
@@ -29,4 +29,4 @@ class CsvWriter:
             self._table.writerow([result.image_path, result.index, time, label, name, f"{score:.5f}", *corners])
 
     def __exit__(self, kind, error, trace) -> None:
-        self._whole.__exit__(kind, error, trace)
+        self._text.__exit__(kind, error, trace)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.inference.image_files import write_whole
+from detect.files import write_text
 from detect.inference.result import Result
 
 
@@ -15,13 +15,13 @@ class YoloWriter:
 
     def __init__(self, folder: Path, classes: tuple[str, ...]):
         self.outputs = [folder / "labels"]
-        write_whole(folder / "classes.txt", "".join(f"{name}\n" for name in classes).encode())
+        write_text(folder / "classes.txt", "".join(f"{name}\n" for name in classes))
 
     def __enter__(self) -> "YoloWriter":
         return self
 
     def write(self, result: Result) -> None:
-        write_whole(self.outputs[0] / f"{frame_name(result)}.txt", _lines(result).encode())
+        write_text(self.outputs[0] / f"{frame_name(result)}.txt", _lines(result))
 
     def __exit__(self, kind, error, trace) -> None:
         pass

@@ -112,8 +112,8 @@ def fail(writer, error):
 def test_what_is_not_complete_is_called_partial(tmp_path):
     fail(CsvWriter(tmp_path / "t.csv"), KeyboardInterrupt())
     fail(CocoWriter(tmp_path / "r.json", (30, 10), []), KeyboardInterrupt())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json.partial", "t.csv.partial"]
-    assert len(json.loads((tmp_path / "r.json.partial").read_text())) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.partial.json", "t.partial.csv"]
+    assert len(json.loads((tmp_path / "r.partial.json").read_text())) == 1
 
 
 def test_bad_input_leaves_nothing(tmp_path):

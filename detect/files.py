@@ -1,0 +1,354 @@
+"""The one way to write files and folders: they appear complete, or not at all.
+
+What is being written has a hidden name beside its destination, and is renamed when it is complete.
+
+- Symbolic links are followed: what they lead to is replaced, and the link stays.
+- Pipes, sockets and devices are written to directly and never replaced.
+- A full disk or a missing permission raises one `RunFailure`. What was there before is untouched, and nothing is left
+  of the attempt.
+- What is hidden is locked, and the system releases the lock when the process ends, however it ends. The next process
+  that writes into the same folder removes what nobody holds a lock on.
+- Modes follow the umask.
+"""
+
+import contextlib
+import errno
+import functools
+import os
+import shutil
+import stat
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from detect.errors import DetectError, RunFailure
+
+if sys.platform != "win32":
+    import fcntl
+
+_HIDDEN, _LOCKED = ".detect-", ".draft"  # start of a hidden name, and its end once the file or folder is locked
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8. Folders that are missing are created.
+
+    Raises:
+        RunFailure: the file cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file. Folders that are missing are created.
+
+    Raises:
+        RunFailure: the file cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path, synced: bool = False) -> Iterator[BinaryIO]:
+    """Yield an open binary file, which gets its name when the block ends without an error.
+
+    Args:
+        path: destination; folders that are missing are created.
+        synced: wait until the disk holds the content, so that it survives a power failure.
+
+    Raises:
+        RunFailure: the file cannot be written; the block may raise any `OSError` for that.
+    """
+    with whole_path(path) as draft, draft.open("wb") as file:
+        yield file
+        if synced:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def whole_path(path: str | Path) -> Iterator[Path]:
+    """Yield a path to write a file at, for libraries that take no open file. See `whole_file`."""
+    with contextlib.closing(Draft(path)) as draft, draft.writing():
+        yield draft.path
+        draft.deliver()
+
+
+class GrowingText:
+    """A text file that is written bit by bit, and gets its name when it is complete.
+
+    A context manager. Where it is left by an exception, the file follows the rules of `Draft.leave`.
+
+    Attributes:
+        ending: text to write last, whether the file is complete or not.
+    """
+
+    def __init__(self, path: str | Path, ending: str = ""):
+        """`path`: destination; folders that are missing are created. RunFailure where it cannot be written."""
+        self.ending = ending
+        self._draft = Draft(path)
+        with self._draft.writing():
+            # Names of files may hold bytes that are not UTF-8: they are written as they are.
+            self._file: TextIO = self._draft.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+
+    def write(self, text: str) -> None:
+        """Add text. RunFailure where it cannot be written."""
+        with self._draft.writing():
+            self._file.write(text)
+
+    def __enter__(self) -> "GrowingText":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, DetectError):
+            self._draft.close()
+            with contextlib.suppress(OSError):  # the rest of the buffer may not fit either
+                self._file.close()
+            return
+        with self._draft.writing(), self._file:
+            self._file.write(self.ending)
+        self._draft.leave(error)
+
+
+class Draft:
+    """A file that is being written. Once it is delivered it is at its destination; closed before, it is removed.
+
+    Attributes:
+        path: where to write it; the destination itself where that is a pipe, a socket or a device.
+    """
+
+    def __init__(self, path: str | Path):
+        """`path`: destination; folders that are missing are created. RunFailure where nothing can be written there."""
+        self._given, self._stack = Path(path), contextlib.ExitStack()
+        with self.writing():
+            self._direct = _is_direct(self._given)
+            self._destination = self._given if self._direct else _followed(self._given)
+            self.path = self._destination if self._direct else self._hidden_path()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Remove the draft and raise `RunFailure` where the block raises an `OSError`."""
+        try:
+            yield
+        except OSError as error:
+            self.close()
+            raise unwritable(self._given, error) from None
+
+    def deliver(self) -> None:
+        """Put the file at its destination. RunFailure where that is not possible."""
+        self._move(self._destination)
+
+    def leave(self, error: BaseException | None) -> None:
+        """End a file that was written bit by bit: deliver it if it is complete.
+
+        A failure that has been explained leaves nothing. After any other exception, such as Ctrl-C, what there is stays
+        as `NAME.partial.SUFFIX`, until a later run has delivered the file.
+        """
+        partial = self._destination.with_suffix(f".partial{self._destination.suffix}")
+        if error is None:
+            self.deliver()
+            with contextlib.suppress(OSError):
+                partial.unlink()
+        elif not isinstance(error, DetectError):
+            self._move(partial)
+        self.close()
+
+    def close(self) -> None:
+        """Remove what was not delivered."""
+        self._stack.close()
+
+    def _hidden_path(self) -> Path:
+        if self._destination.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return self._stack.enter_context(_hidden(self._destination.parent, Path.touch))
+
+    def _move(self, to: Path) -> None:
+        if not self._direct:
+            with self.writing():
+                os.replace(self.path, to)
+        self.close()
+
+
+@contextlib.contextmanager
+def draft_folder(folder: str | Path) -> Iterator[Path]:
+    """Yield an empty folder, to be filled and passed to `deliver_folder`. What is not delivered is removed.
+
+    Raises:
+        RunFailure: nothing can be written beside `folder`.
+    """
+    destination = _followed(Path(folder))
+    with contextlib.ExitStack() as stack:
+        with explained(folder):
+            new = stack.enter_context(_hidden(destination.parent, Path.mkdir)) / destination.name
+            new.mkdir()
+        yield new
+
+
+def deliver_folder(new: Path, folder: str | Path) -> None:
+    """Wait until the disk holds the files in `new`, then rename it to `folder`, in place of one that is there.
+
+    Two renames replace a folder; between them the old one is called as `previous` says.
+
+    Raises:
+        RunFailure: that is not possible; a folder that was there is there again.
+    """
+    destination = _followed(Path(folder))
+    with explained(folder):
+        for path in (*new.rglob("*"), new):
+            _sync(path)
+        _exchange(new, destination)
+        _sync(destination.parent)
+
+
+def previous(folder: Path) -> Path:
+    """Where a folder is while another one takes its place."""
+    folder = _followed(folder)
+    return folder.with_name(folder.name + ".previous")
+
+
+def is_free(folder: Path, mark: str) -> bool:
+    """Whether nothing is lost when the folder is replaced: it is missing, is empty, or has a file called `mark`."""
+    return not folder.exists() or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def require_space(path: Path, size: int) -> None:
+    """Raise `RunFailure` unless there is room for `size` bytes at `path`. For libraries that crash on a full disk."""
+    if not _has_room(path, size):
+        raise unwritable(path, OSError(errno.ENOSPC, ""))
+
+
+@contextlib.contextmanager
+def explained(path: str | Path, size: int = 0) -> Iterator[None]:
+    """Raise `RunFailure` where the block, which writes to `path`, raises an `OSError`.
+
+    Args:
+        path: file or folder to name in the message.
+        size: bytes to write. Where there is no room for them, every other exception is taken for that of a full disk:
+            some libraries do not say what stopped them.
+    """
+    try:
+        yield
+    except DetectError:
+        raise
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except Exception as error:
+        if _has_room(Path(path), size):
+            raise
+        raise unwritable(path, OSError(errno.ENOSPC, "")) from error
+
+
+def unwritable(path: str | Path, error: Exception) -> RunFailure:
+    """The failure to write `path`, for an `OSError` of a library or of the system."""
+    number = getattr(error, "errno", None) or 0
+    reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
+    shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
+    return RunFailure(f"{shown} cannot be written: {reason}. Free some space or choose a place that you may write to.")
+
+
+def _has_room(path: Path, size: int) -> bool:
+    return shutil.disk_usage(_followed(path).parent).free >= size
+
+
+def _is_direct(path: Path) -> bool:
+    """Whether `path` is a pipe, a socket, a device, or an open file of a process, such as /dev/stdout."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_descriptor(path)
+
+
+def _is_descriptor(path: Path) -> bool:
+    while path.is_symlink():
+        if path.parent.resolve().is_relative_to("/proc"):
+            return True
+        path = path.parent / path.readlink()
+    return False
+
+
+def _followed(path: Path) -> Path:
+    """The absolute path that symbolic links lead to, whether anything is there or not."""
+    return Path(os.path.realpath(path))
+
+
+@contextlib.contextmanager
+def _hidden(parent: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield a hidden file or folder in `parent`, which is created where it is missing; in the end it is removed."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+    _remove_abandoned(parent)
+    hidden = parent / f"{_HIDDEN}{uuid.uuid4().hex}"
+    create(hidden)
+    lock = _locked(hidden)
+    if lock is not None:  # from now on, whoever can lock what has such a name knows that its owner is gone
+        hidden = hidden.rename(hidden.with_name(hidden.name + _LOCKED))
+    try:
+        yield hidden
+    finally:
+        _remove(hidden)
+        if lock is not None:
+            os.close(lock)
+
+
+@functools.lru_cache(maxsize=1024)
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what killed processes have left in `parent`. Once per process, because this reads the whole folder."""
+    for hidden in parent.glob(f"{_HIDDEN}*{_LOCKED}"):
+        lock = _locked(hidden)
+        if lock is not None:
+            _remove(hidden)
+            os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError:  # a folder
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _locked(path: Path) -> int | None:
+    """A file descriptor that holds the lock of a file or folder; None where another process has it or nobody can."""
+    if sys.platform == "win32":  # no such locks: what a killed process leaves stays
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # gone by now
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`, and remove what was there."""
+    old = previous(folder)
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
