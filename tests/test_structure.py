@@ -2,7 +2,9 @@
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,30 @@ ROOMS = (
     ("export",),
     ("cli", "__main__"),
 )
-LEVELS = {name: level for level, names in enumerate(ROOMS) for name in names}
+# The same inside the rooms that have rooms of their own.
+SUBROOMS = {
+    "data": (
+        ("texts", "records", "problems"),
+        ("pixels",),
+        ("dataset",),
+        ("readers",),
+        ("samples",),
+        ("batches",),
+        ("pipeline", "doctor", "shapes"),
+    ),
+    "inference": (
+        ("sources",),
+        ("drawing", "image_files", "result"),
+        ("backends",),
+        ("background", "result_stream", "predictor"),
+        ("exports", "loading"),
+        ("writers",),
+        ("prediction_run",),
+    ),
+}
 MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "base"}
+ROLES = {"reader", "writer", "int8"}  # what files in the folder of an export format may be called, in each
 
 # Reading data, and everything around a prediction, starts in a fraction of a second: it must not wait for TensorFlow.
 DATA = [path for path in FILES if PACKAGE / "data" in path.parents and path.stem != "pipeline"]
@@ -85,17 +108,20 @@ def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
 @functools.cache
 def imported_at_start(path: Path) -> list[str]:
     """What importing the file imports: nothing within functions or under `if TYPE_CHECKING`."""
-    names: list[str] = []
+    return list(imported_when_run(path, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+
+
+def imported_when_run(path: Path, *left_out: type[ast.AST]) -> Iterator[str]:
+    """What running the file imports, by full name: nothing within nodes that are left out or under `TYPE_CHECKING`."""
     pending: list[ast.AST] = list(parse(path).body)
     while pending:
         node = pending.pop()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names += [name for _, name in imported([node])]
+            yield from (name for _, name in imported([node]))
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             pending.extend(node.orelse)
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        elif not isinstance(node, left_out):
             pending.extend(ast.iter_child_nodes(node))
-    return names
 
 
 def chain_to(wanted: Iterable[str], start: Path) -> list[str]:
@@ -115,13 +141,25 @@ def chain_to(wanted: Iterable[str], start: Path) -> list[str]:
     return []
 
 
-def imports_from_below(path: Path) -> Iterator[str]:
-    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+def imports_from_below(path: Path, house: Path, rooms: Sequence[Sequence[str]]) -> Iterator[str]:
+    """What a file imports from rooms of `house` that come after its own."""
+    levels = {name: level for level, names in enumerate(rooms) for name in names}
+    room = room_of(path, house)
     for line, name in imported(ast.walk(parse(path))):
-        package, _, rest = name.partition(".")
-        other = rest.split(".")[0]
-        if package == "detect" and LEVELS.get(other, 0) > LEVELS[room]:
+        other = MODULES.get(module_named(name))
+        if other and house in other.parents and levels.get(room_of(other, house), 0) > levels[room]:
             yield f"{name_of(path)}:{line} imports {name}, from a room below {room!r}"
+
+
+def room_of(path: Path, house: Path) -> str:
+    return path.relative_to(house).with_suffix("").parts[0]
+
+
+def module_named(name: str) -> str:
+    """The module of the package that an imported name is of, or is: `detect.a.b` for `detect.a.b.function`."""
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def writing_calls(path: Path) -> Iterator[str]:
@@ -152,14 +190,25 @@ def has_mode_for_writing(call: ast.Call) -> bool:
     return any(isinstance(text, str) and set(text) & set("wax+") and set(text) <= set("rwaxbt+") for text in constants)
 
 
-def test_every_file_is_in_a_room():
-    rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
-    assert rooms - {"__init__"} <= set(LEVELS), "a new room: add it to ROOMS where it belongs"
-
-
-def test_files_import_only_from_their_own_room_and_those_above():
-    found = [fault for path in FILES if path != PACKAGE / "__init__.py" for fault in imports_from_below(path)]
+@pytest.mark.parametrize(("room", "rooms"), [("", ROOMS), *SUBROOMS.items()])
+def test_files_import_only_from_their_own_room_and_those_above(room, rooms):
+    house = PACKAGE / room
+    files = [path for path in FILES if house in path.parents and path != house / "__init__.py"]
+    unknown = {room_of(path, house) for path in files} - {name for names in rooms for name in names}
+    assert not unknown, "new here: add it to ROOMS or SUBROOMS where it belongs"
+    found = [fault for path in files for fault in imports_from_below(path, house, rooms)]
     assert not found, "\n".join(found)
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    """Not even within functions: such files are one, and can be understood and tested only together."""
+    graph = {
+        name: {module_named(other) for other in imported_when_run(path)} - {name, ""} for name, path in MODULES.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_data_imports_no_ops():
@@ -208,6 +257,16 @@ def test_files_are_short():
 def test_names_of_modules_say_what_is_inside():
     parts = {name_of(path): set(path.relative_to(ROOT).with_suffix("").parts) for path in FILES + TOOLS}
     assert not [name for name, words in parts.items() if words & FORBIDDEN_NAMES]
+
+
+def test_files_that_do_different_things_have_different_names():
+    names = Counter(path.stem for path in FILES if path.stem != "__init__" and not plays_a_role(path))
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def plays_a_role(path: Path) -> bool:
+    """Whether it is of one export format, and there are others of this name that do the same for other formats."""
+    return path.stem in ROLES and path.parents[1] == PACKAGE / "formats"
 
 
 def test_every_file_says_what_it_is_for():

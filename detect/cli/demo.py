@@ -14,6 +14,7 @@ IMAGE_SIZE = 192  # pixels: the pictures' own
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
     epochs: Annotated[float, typer.Option(help="Passes over the training pictures.")] = EPOCHS,
 ) -> None:
@@ -30,11 +31,19 @@ def demo(
     name = free_name(out / "runs")
     run_folder = str(out / "runs" / name)
 
-    step("data", "check", str(data))
+    step(context, "data", "check", str(data))
     length = ["--epochs", f"{epochs:g}", "--image-size", str(IMAGE_SIZE), "--set", f"validations={VALIDATIONS}"]
-    step("train", "--data", str(data), *length, "--name", name, "--set", f"runs={out / 'runs'}")
-    step("evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
-    step("predict", run_folder, str(data.parent / "images" / "val"), str(video), "--out", str(out / "predictions"))
+    step(context, "train", "--data", str(data), *length, "--name", name, "--set", f"runs={out / 'runs'}")
+    step(context, "evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
+    step(
+        context,
+        "predict",
+        run_folder,
+        str(data.parent / "images" / "val"),
+        str(video),
+        "--out",
+        str(out / "predictions"),
+    )
 
     say("\nDone. Look at", style="bold")
     say(f"  {run_folder}/report.html   how the training went")
@@ -42,12 +51,10 @@ def demo(
     say(f"\nYour own data: detect train --data DATASET\nYour own pictures: detect predict {run_folder} PICTURES")
 
 
-def step(*words: str) -> None:
+def step(context: typer.Context, *words: str) -> None:
     """Print a command and run it; a failure ends the demo with the command's exit code."""
-    from detect.cli.main import run
-
     say(f"\n$ detect {shlex.join(words)}", style="bold cyan")
-    code = run(words)
+    code = context.find_root().command.main(words, prog_name="detect", standalone_mode=False)
     if code:
         raise typer.Exit(code)
 

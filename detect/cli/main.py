@@ -5,6 +5,8 @@ Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 int
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +16,6 @@ from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
 from detect.cli.export import export
-from detect.cli.missing_library import missing_library
 from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
@@ -93,6 +94,19 @@ def describe(error: Exception) -> str:
     """An unexpected error in a line: its type and the start of its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:LONGEST_MESSAGE]}" if text else type(error).__name__
+
+
+def missing_library(error: Exception) -> str:
+    """What to do where OpenCV is installed but cannot be loaded; empty for any other error."""
+    if not isinstance(error, ImportError) or not Path(error.path or "").name.startswith("cv2."):
+        return ""
+    headless = f"opencv-python-headless=={metadata.version('opencv-python-headless')}"
+    return (
+        f"OpenCV cannot be loaded: {error}.\n"
+        "Its full build needs libraries that servers and slim containers lack. Put its headless build in its place:\n"
+        f"  {sys.executable} -m pip install --force-reinstall --no-deps {headless}\n"
+        "or install the libraries (Debian, Ubuntu: apt install libgl1 libglib2.0-0)."
+    )
 
 
 def _exit_code(code) -> int:

@@ -1,10 +1,13 @@
 """`detect train`, `detect models` and `detect demo`."""
 
 import json
+import shlex
+from collections.abc import Callable
 
 import pytest
+import typer
 
-from detect.cli import demo, main
+from detect.cli import demo
 from detect.evaluation.coco_scores import METRICS
 
 pytestmark = pytest.mark.slow
@@ -67,24 +70,41 @@ def test_one_model_in_full(command):
     assert command("models", "yolox-nono").code == 2
 
 
-def test_the_demo_runs_the_commands_that_it_prints(command, monkeypatch, tmp_path):
-    ran = []
+def demo_with(act: Callable[[typer.Context], None]) -> typer.Typer:
+    """An app with the demo, where each of the commands that it runs is `act`."""
+    app = typer.Typer()
+    app.command()(demo.demo)
+    for name in ("data", "train", "evaluate", "predict"):
+        app.command(name, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(act)
+    return app
 
-    def record(words):
-        ran.append(words)
-        return 0
 
-    monkeypatch.setattr(main, "run", record)
+@pytest.fixture
+def no_drawing(monkeypatch):
     monkeypatch.setattr("detect.data.shapes.write_shapes", lambda folder, image_size: folder / "shapes.yaml")
     monkeypatch.setattr("detect.data.shapes.write_shapes_video", lambda path: path)
+
+
+def test_the_demo_runs_the_commands_that_it_prints(no_drawing, capfd, tmp_path):
+    ran = []
+
+    def record(context: typer.Context):
+        ran.append([context.info_name, *context.args])
+
     (tmp_path / "runs" / "shapes").mkdir(parents=True)  # of an earlier demo
-    main.app(["demo", "--out", str(tmp_path), "--epochs", "2"], standalone_mode=False)
+    demo_with(record)(["demo", "--out", str(tmp_path), "--epochs", "2"], standalone_mode=False)
     assert [words[0] for words in ran] == ["data", "train", "evaluate", "predict"]
     assert "shapes-2" in ran[1]
+    printed = [line.removeprefix("$ detect ") for line in capfd.readouterr().out.splitlines() if line.startswith("$")]
+    assert [shlex.split(line) for line in printed] == ran
 
 
-def test_the_demo_stops_where_a_command_fails(monkeypatch):
-    monkeypatch.setattr(main, "run", lambda words: 2)
-    with pytest.raises(demo.typer.Exit) as caught:
-        demo.step("train")
-    assert caught.value.exit_code == 2
+def test_the_demo_stops_where_a_command_fails(no_drawing, tmp_path):
+    ran = []
+
+    def end(context: typer.Context):
+        ran.append(context.info_name)
+        raise typer.Exit(2)
+
+    assert demo_with(end)(["demo", "--out", str(tmp_path)], standalone_mode=False) == 2
+    assert ran == ["data"]
