@@ -41,12 +41,21 @@ def description(kind: type[Settings], name: str) -> str:
 
 
 def to_json(settings: Settings) -> str:
-    """All values, indented, as `from_json` reads them back."""
+    """Return all values as indented JSON, which `from_json` reads back."""
     return settings.model_dump_json(indent=2) + "\n"
 
 
 def from_json(kind: type[S], text: str, where: str) -> S:
-    """The settings that `to_json` wrote. `where` names the file in errors."""
+    """Return the settings that `to_json` wrote.
+
+    Args:
+        kind: the settings class.
+        text: the JSON text.
+        where: name of the file, for errors.
+
+    Raises:
+        BadInput: the text is not JSON, or its names and values do not fit `kind`.
+    """
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -54,19 +63,12 @@ def from_json(kind: type[S], text: str, where: str) -> S:
     return build(kind, values, where)
 
 
-def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
-    """A copy with `key=value` texts applied; keys are dotted, values are read as YAML (`true`, `0.1`, `[1, 2]`)."""
-    values = settings.model_dump()
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise BadInput(f"{where}: expected key=value, got {assignment!r}.")
-        _assign(type(settings), values, key.strip(), _parse(text, key, where), where)
-    return build(type(settings), values, where)
-
-
 def build(kind: type[S], values: dict[str, Any], where: str) -> S:
-    """`kind` from plain values; every value that does not fit is named in one error."""
+    """Return the settings of class `kind` with the given values; `where` says in errors who gave them.
+
+    Raises:
+        BadInput: some names or values do not fit; all of them are named.
+    """
     try:
         return kind.model_validate(values)
     except pydantic.ValidationError as error:
@@ -74,9 +76,41 @@ def build(kind: type[S], values: dict[str, Any], where: str) -> S:
         raise BadInput(f"{where}: " + "; ".join(lines)) from None
 
 
-def _parse(text: str, key: str, where: str) -> Any:
+def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
+    """Return a copy changed by texts `key=value`: dotted keys, values in YAML (`true`, `0.1`, `[1, 2]`, `{a: 1}`).
+
+    See `change` for what a value does, and for errors.
+    """
+    return change(settings, [_parse(assignment, where) for assignment in assignments], where)
+
+
+def change(settings: S, changes: Iterable[tuple[str, Any]], where: str) -> S:
+    """Return a copy with some values changed, one after the other.
+
+    A mapping is merged into the mapping or the group of settings that is there, at any depth. Every other value, a list
+    too, replaces what is there.
+
+    Args:
+        settings: the original, which stays as it is.
+        changes: dotted keys, such as `optimizer.learning_rate`, with their new values.
+        where: who wants the changes, for errors.
+
+    Raises:
+        BadInput: a key is unknown, or a value does not fit.
+    """
+    values = settings.model_dump()
+    for key, value in changes:
+        _assign(type(settings), values, key, value, where)
+    return build(type(settings), values, where)
+
+
+def _parse(assignment: str, where: str) -> tuple[str, Any]:
+    key, equals, text = assignment.partition("=")
+    key = key.strip()
+    if not equals:
+        raise BadInput(f"{where}: expected key=value, got {assignment!r}.")
     try:
-        return yaml.safe_load(text)
+        return key, yaml.safe_load(text)
     except yaml.YAMLError:
         raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {text!r}.") from None
 
@@ -93,7 +127,14 @@ def _assign(kind: type[Settings] | None, values: dict[str, Any], key: str, value
         if not isinstance(values, dict):
             raise BadInput(f"{where}: {'.'.join(groups[:depth])!r} is a single value, not a group of settings.")
     _check_known(kind, name, key, where)
-    values[name] = value
+    values[name] = _merged(values.get(name), value)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """Return `new`; of two mappings, the old one with the entries of the new one merged in."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
 
 
 def _check_known(kind: type[Settings] | None, name: str, key: str, where: str) -> None:
@@ -102,7 +143,7 @@ def _check_known(kind: type[Settings] | None, name: str, key: str, where: str) -
 
 
 def _settings_of(kind: type[Settings], name: str) -> type[Settings] | None:
-    """The settings class of field `name`, also where the field may be None; None where it is of another type."""
+    """Return the settings class of field `name`, which may be optional; None where the field is of another type."""
     annotation = kind.model_fields[name].annotation
     for candidate in (annotation, *typing.get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, Settings):

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pydantic
 import pytest
 
-from detect.config import Settings, build, description, from_json, override, to_json
+from detect.config import Settings, build, change, description, from_json, override, to_json
 from detect.errors import BadInput
 
 
@@ -81,6 +81,45 @@ def test_overrides_are_applied_in_order_and_leave_the_original_alone():
     changed = override(settings, ["inner.rate=1", "limit=2", "inner.rate=3"])
     assert changed == Outer(limit=2, inner=Inner(rate=3, kind="fast"))
     assert settings == Outer(inner=Inner(kind="fast"))
+
+
+def test_a_mapping_is_merged_into_what_is_there_and_every_other_value_replaces_it():
+    settings = Outer(
+        sizes=(1, 2),
+        inner=Inner(rate=0.5, kind="fast"),
+        optional=Inner(kind="fast"),
+        extra={"depth": 1, "width": 2},
+        free={"a": {"b": 1, "c": [1, 2]}, "d": 4},
+    )
+    changed = override(
+        settings,
+        [
+            "sizes=[3]",
+            "inner={rate: 2}",
+            "optional=null",
+            "extra={width: 3}",
+            "free={a: {c: [3], e: {f: 5}}, d: {g: 6}}",
+        ],
+    )
+    assert changed == Outer(
+        sizes=(3,),
+        inner=Inner(rate=2, kind="fast"),
+        optional=None,
+        extra={"depth": 1, "width": 3},
+        free={"a": {"b": 1, "c": [3], "e": {"f": 5}}, "d": {"g": 6}},
+    )
+
+
+def test_changes_pass_as_values_not_as_text():
+    changed = change(Outer(), [("inner.rate", 4e-05), ("free", {"x": 4e-05, "y": "true", "z": (1, None)})], "here")
+    assert changed == Outer(inner=Inner(rate=4e-05), free={"x": 4e-05, "y": "true", "z": (1, None)})
+
+
+def test_a_change_that_does_not_fit_says_who_wanted_it():
+    with pytest.raises(BadInput, match=r"^recipe of model 'x': unknown setting 'inner\.rat'\. Did you mean 'rate'"):
+        change(Outer(), [("inner.rat", 1)], "recipe of model 'x'")
+    with pytest.raises(BadInput, match=r"^recipe of model 'x': limit = 'many'"):
+        change(Outer(), [("limit", "many")], "recipe of model 'x'")
 
 
 def test_no_overrides_change_nothing():

@@ -1,10 +1,9 @@
-"""From the words of a command or call to settings in which nothing is left open."""
+"""Training settings from the options of a command or a call."""
 
-import json
 from typing import Any
 
 from detect import models
-from detect.config import build, override
+from detect.config import build, change, override
 from detect.errors import BadInput
 from detect.training.settings import TrainingSettings
 
@@ -12,10 +11,10 @@ DEFAULT_EPOCHS = 100.0
 
 
 def seconds(text: str) -> float:
-    """`90s`, `30m`, `1.5h` or a plain number of seconds.
+    """Return the seconds of a time such as `90s`, `30m`, `1.5h` or `90`.
 
     Raises:
-        BadInput: the text is none of these.
+        BadInput: the text is not a time.
     """
     unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:].lower())
     try:
@@ -28,12 +27,24 @@ def seconds(text: str) -> float:
 
 
 def resolve_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
-    """Settings from the defaults, then the paper's recipe where asked for, then the options, then `--set`."""
-    settings = override(build(TrainingSettings, options, "train"), assignments)
+    """Return settings with a length and an image size, made from all that the user gave.
+
+    Later ones win: the defaults, the recipe of the model's authors if `recipe` is `paper`, the options, the
+    assignments.
+
+    Args:
+        options: values of top-level settings, by name.
+        assignments: texts `key=value`, as `--set` takes them.
+
+    Raises:
+        BadInput: a name or a value does not fit, the model is unknown, or the length is given twice.
+    """
+    given = build(TrainingSettings, options, "train")
+    settings = override(given, assignments)
     row = models.variant(settings.model)
     if settings.recipe == "paper":
-        recipe = [f"{key}={json.dumps(value)}" for key, value in row.recipe.items() if key not in options]
-        settings = override(build(TrainingSettings, options, "train"), [*recipe, *assignments])
+        recipe = [(key, value) for key, value in row.recipe.items() if key not in options]
+        settings = override(change(given, recipe, f"recipe of model {settings.model!r}"), assignments)
     if settings.epochs is not None and settings.max_time is not None:
         raise BadInput("Give epochs or max-time, not both: each decides the length of the schedule.")
     defaults: dict[str, Any] = {"image_size": settings.image_size or row.image_size}

@@ -2,7 +2,9 @@
 
 import pytest
 
+from detect import models
 from detect.errors import BadInput
+from detect.models.detector import DetectorConfig, Variant
 from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
 
 GIVEN = {"data": "d", "model": "yolox-nano"}
@@ -36,6 +38,44 @@ def test_the_papers_recipe_gives_way_to_what_is_given():
     assert settings.optimizer.name == "sgd"
     assert settings.epochs == 3
     assert settings.optimizer.weight_decay == 0.1
+
+
+def test_an_architecture_that_is_set_is_merged_into_that_of_the_recipe():
+    given = {"data": "d", "model": "retinanet-r50"}
+    settings = resolve_settings(given, ["recipe=paper", "architecture={filters: 64}"])
+    assert settings.architecture == {"norm": "frozen", "filters": 64}
+    settings = resolve_settings(given, ["recipe=paper", "architecture={norm: batch}", "architecture.depth=18"])
+    assert settings.architecture == {"norm": "batch", "depth": 18}
+
+
+@pytest.fixture
+def recipe(monkeypatch):
+    """A recipe, empty at first, that every model has."""
+    recipe = {}
+    monkeypatch.setattr(models, "variant", lambda name: Variant(DetectorConfig(), 416, recipe=recipe))
+    return recipe
+
+
+def test_the_values_of_a_recipe_are_taken_as_they_are(recipe):
+    recipe.update({"architecture": {"epsilon": 4e-05, "kind": "on"}, "sizes": [320, 352], "optimizer.clip_norm": None})
+    settings = resolve_settings(GIVEN, ["recipe=paper"])
+    assert settings.architecture == {"epsilon": 4e-05, "kind": "on"}
+    assert settings.sizes == (320, 352)
+    assert settings.optimizer.clip_norm is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("optimizer.nane", "sgd", "unknown setting 'optimizer.nane'. Did you mean 'name'"),
+        ("batch_size", 0, "batch_size = 0: Input should be greater than 0"),
+    ],
+)
+def test_a_fault_of_a_recipe_is_told_as_such(recipe, name, value, message):
+    recipe[name] = value
+    with pytest.raises(BadInput) as caught:
+        resolve_settings(GIVEN, ["recipe=paper", "epochs=3"])
+    assert str(caught.value).startswith(f"recipe of model 'yolox-nano': {message}")
 
 
 def test_epochs_and_time_exclude_each_other():
