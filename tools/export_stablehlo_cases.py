@@ -241,8 +241,9 @@ def training() -> Case:
     average = WeightAverage(detector)
     average.average.assign(tf.zeros_like(average.average))
     optimizer = Optimizer(OptimizerSettings(), [variable.value for variable in detector.trainable_variables])
-    step = TrainingStep(detector, optimizer, average, (SIDE,))
-    return Case(step.compiled[SIDE].python_function, ((batch,), tf.constant(1e-3), tf.constant(0.99)), answers=False)
+    step = TrainingStep(detector, optimizer, average, (SIDE,), tf.distribute.get_strategy())
+    numbers = tf.constant(1e-3), tf.constant(0.99), tf.constant(0.0)  # learning rate, decay, not the closing phase
+    return Case(step.compiled[SIDE].python_function, ((batch,), *numbers), answers=False)
 
 
 def prediction() -> Case:

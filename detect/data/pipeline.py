@@ -24,7 +24,7 @@ from detect.data.batches.processes import Processes, pack
 from detect.data.batches.rows import EvaluationRows, TrainingRows
 from detect.data.pixels.resizing import Placing, letterbox
 from detect.data.records import Records
-from detect.data.samples.augmentation import Augmentation, weakened
+from detect.data.samples.augmentation import Augmentation, closing_augmentation
 from detect.data.samples.image_cache import Pictures, default_budget
 from detect.data.samples.sample_stream import Samples
 from detect.data.samples.user_transform import UserTransform, load_transform
@@ -125,7 +125,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_batch: int = 0,
-    strong: bool = True,
+    closing: bool = False,
     shard: tuple[int, int] = (0, 1),
     transform=None,
     pictures: Pictures | None = None,
@@ -135,14 +135,14 @@ def training_batches(
     Args:
         sizes: sides of the square images; where there are several, one is drawn for every ten batches.
         batch_size: images of a batch of this shard.
-        strong: False leaves out all but flips and colours, for the last epochs.
+        closing: whether they are for the closing phase of a run, with flips and changes of colour only.
         shard: (number of this process, number of processes); together they see every record once an epoch.
         transform: an albumentations transform, in place of the file that the settings may name.
         pictures: what `training_pictures` gave for the same arguments, to share decoded pictures between calls.
     """
     if not len(records):
         raise BadInput("The training split has no images.")
-    augmentation = settings.augmentation if strong else weakened(settings.augmentation)
+    augmentation = closing_augmentation(settings.augmentation) if closing else settings.augmentation
     pictures = pictures or training_pictures(records, settings, sizes, transform)
     samples = Samples(pictures, augmentation, seed, _user_transform(settings.augmentation, transform))
     rows = TrainingRows(samples, sizes, batch_size, shard)

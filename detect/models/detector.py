@@ -47,8 +47,6 @@ class Detector(keras.Model, abc.ABC):
     Attributes:
         config: the model's settings.
         classes: K, the number of classes.
-        closing: a variable, 1 in the last part of a training, when pictures are no longer mixed, and 0 before. Some
-            recipes add a loss there.
         size_divisor: heights and widths must be multiples of this,
         smallest_side: and no less than this.
         class_layers: names of the layers whose weights belong to single classes; they are learnt anew where a model
@@ -70,7 +68,6 @@ class Detector(keras.Model, abc.ABC):
         del self.loss  # Keras stores an empty `loss`, which would hide the method
         self.config = config
         self.classes = classes
-        self.closing = tf.Variable(0.0, trainable=False, name="closing")
 
     def build(self, input_shape) -> None:
         """Layers make their weights when first called; without this, Keras would trace `call` twice to find them."""
@@ -93,11 +90,17 @@ class Detector(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
-        """Named scalars whose sum is what this replica adds to the loss of the whole batch.
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
+        """Return named scalars whose sum is what this replica adds to the loss of the whole batch.
 
         Normalisers, such as the number of positives, are summed over all replicas (`sum_over_replicas`), so that the
         sum of the gradients of all replicas is the gradient of one large batch.
+
+        Args:
+            outputs: what `call` returned.
+            targets: the truth.
+            closing: 1 in the closing phase of a training run, when images are no longer mixed, and 0 otherwise; a
+                scalar tensor where one graph is to serve both. Some models add a loss in that phase.
         """
 
     @abc.abstractmethod
@@ -162,10 +165,19 @@ def extents_or_all(images: tf.Tensor, extents: tf.Tensor | None) -> tf.Tensor:
     return tf.cast(tf.broadcast_to(tf.shape(images)[1:3], [tf.shape(images)[0], 2]), tf.float32)
 
 
-def losses_and_gradients(detector: Detector, images: tf.Tensor, targets: Targets):
-    """The named losses of a batch and the gradient of their sum for every trainable variable."""
+def losses_and_gradients(
+    detector: Detector, images: tf.Tensor, targets: Targets, closing: float | tf.Tensor = 0.0
+) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    """Return the named losses of a batch, and the gradient of their sum for every trainable variable.
+
+    Args:
+        detector: the model, run in training mode.
+        images: uint8 or float32 [B, H, W, 3].
+        targets: the truth.
+        closing: as of `Detector.loss`.
+    """
     with tf.GradientTape() as tape:
-        losses = detector.loss(detector(images, targets=targets, training=True), targets)
+        losses = detector.loss(detector(images, targets=targets, training=True), targets, closing)
         total = tf.add_n(list(losses.values()))
     return losses, tape.gradient(total, detector.trainable_variables)
 

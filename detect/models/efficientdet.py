@@ -197,7 +197,7 @@ class EfficientDet(Detector):
             **geometry(images, extents),
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Focal loss of the classes and Huber loss of the box deltas, over the number of positive anchors plus one."""
         anchors = self._anchors(outputs)
         matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground)

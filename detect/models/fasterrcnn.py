@@ -166,7 +166,7 @@ class FasterRCNN(Detector):
             **frame,
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Of each stage, cross-entropy of the classes and smooth L1 of the box deltas (Ren et al., 3.1.2)."""
         return {**self._anchor_losses(outputs, targets), **self._region_losses(outputs, targets)}
 

@@ -124,7 +124,7 @@ class FCOS(Detector):
             **geometry(images, extents),
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Focal, GIoU and centre-ness loss (paper, equation 2), each over the number of positive points."""
         indices = self._assign(outputs["size"], targets)
         positive = indices >= 0  # [B, A]

@@ -137,7 +137,7 @@ class RetinaNet(Detector):
             **geometry(images, extents),
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Focal loss of the classes, and L1 of the deltas or GIoU of the boxes, over the number of positive anchors."""
         matches = self._match(outputs["size"], targets)
         positive = matches.indices >= 0  # [B, A]

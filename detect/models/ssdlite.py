@@ -169,7 +169,7 @@ class SSDLite(Detector):
             **geometry(images, extents),
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 

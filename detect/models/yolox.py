@@ -133,7 +133,7 @@ def prediction(name: str, filters: int, bias: keras.initializers.Initializer) ->
 class YOLOX(Detector):
     """The detector. A cell predicts the box around it, whether there is one (objectness), and its class.
 
-    The L1 loss is added in the closing part of a training, as the authors do.
+    The L1 loss is added in the closing phase of a training run, as the authors do.
     """
 
     config: Config
@@ -166,7 +166,7 @@ class YOLOX(Detector):
             **geometry(images, extents),
         }
 
-    def loss(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
         corners, strides = points(*outputs["size"], STRIDES, offset=0.0)
         boxes = decode_yolox(outputs["offsets"], corners, strides)
@@ -186,7 +186,7 @@ class YOLOX(Detector):
             "box": self.config.box_weight * _sum_where(assigned.foreground, box) / count,
             "objectness": _sum_where(~assigned.ignored, objectness) / count,
             "class": _sum_where(assigned.foreground, classes) / count,
-            "l1": self.closing * _sum_where(assigned.foreground, offsets) / count,
+            "l1": closing * _sum_where(assigned.foreground, offsets) / count,
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:

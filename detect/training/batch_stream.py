@@ -1,4 +1,4 @@
-"""The training data of every replica, step by step, and the names of the files behind it."""
+"""The training batches of every replica, step by step, and the files that they are made of."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +12,12 @@ from detect.training.settings import TrainingSettings
 
 
 class Stream:
-    """Batches from any step on. What it gives depends on the settings and the step alone."""
+    """Batches from any step on; they depend on the settings, the records and the step only."""
 
-    def __init__(self, settings: TrainingSettings, records: Records):
+    def __init__(self, settings: TrainingSettings, records: Records, strategy: tf.distribute.Strategy):
         self.settings = settings
         self.records = records
-        self.strategy = tf.distribute.get_strategy()
+        self.strategy = strategy
         self.pictures = training_pictures(records, settings.pipeline, settings.sides)
         self.shards: list[Batches] = []  # those of this process
         self.shard_count = 1  # of all processes
@@ -29,40 +29,47 @@ class Stream:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Updates in which every image is seen once; not whole as a rule."""
+        """Updates in which every image is seen once; usually not a whole number."""
         return len(self.records) / self.images_per_step
 
     def overflow(self) -> str:
-        """A sentence about boxes that did not fit into the batches so far; empty where all did."""
+        """Return a sentence about the boxes that did not fit into the batches so far; empty where all did."""
         return " ".join(summary for shard in self.shards if (summary := shard.overflow.summary()))
 
-    def start(self, step: int, strong: bool) -> Iterator[Batch]:
-        """The batches from `step` on, `accumulate` of them for a step; with several replicas, one of each at a time."""
+    def start(self, step: int, closing: bool) -> Iterator[Batch]:
+        """Return the batches from `step` on, `accumulate` per step.
+
+        With several replicas, each item holds one batch per replica.
+
+        Args:
+            step: number of the first step.
+            closing: whether they are for the closing phase of the run.
+        """
         self.shards.clear()
         if self.strategy.num_replicas_in_sync == 1:
-            return iter(self._shard(step, strong, 0, 1))
-        return self._distributed(step, strong)
+            return iter(self._shard(step, closing, 0, 1))
+        return self._distributed(step, closing)
 
     def sample(self) -> Batch:
-        """The first batch of the run, to look at."""
-        return next(iter(self._shard(0, True, 0, 1, workers=1)))  # not worth a process
+        """Return the first batch of the run, for a picture of it."""
+        return next(iter(self._shard(0, False, 0, 1, workers=1)))  # not worth a process
 
     def image_paths(self, step: int) -> list[Path]:
-        """The images that the samples of `step` were made of, those of this process."""
-        count = self._batches_a_step(self.shard_count)
+        """Return the images that the samples of `step` were made of, on this process."""
+        count = self._batches_per_step(self.shard_count)
         batches = range(step * count, (step + 1) * count)
         rows = [row for shard in self.shards for batch in batches for row in shard.image_paths(batch)]
         return list(dict.fromkeys(path for row in rows for path in row))
 
-    def _distributed(self, step: int, strong: bool) -> Iterator[Batch]:
+    def _distributed(self, step: int, closing: bool) -> Iterator[Batch]:
         def shard(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            return self._shard(step, strong, context.input_pipeline_id, context.num_input_pipelines).dataset
+            return self._shard(step, closing, context.input_pipeline_id, context.num_input_pipelines).dataset
 
         batches = self.strategy.distribute_datasets_from_function(shard)
         with self.shards[0].explained():
             yield from batches
 
-    def _shard(self, step: int, strong: bool, index: int, count: int, workers: int | None = None) -> Batches:
+    def _shard(self, step: int, closing: bool, index: int, count: int, workers: int | None = None) -> Batches:
         self.shard_count = count
         pipeline = self.settings.pipeline
         batches = training_batches(
@@ -71,13 +78,13 @@ class Stream:
             sizes=self.settings.sides,
             batch_size=self.settings.batch_size,
             seed=self.settings.seed,
-            first_batch=step * self._batches_a_step(count),
-            strong=strong,
+            first_batch=step * self._batches_per_step(count),
+            closing=closing,
             shard=(index, count),
             pictures=self.pictures,
         )
         self.shards.append(batches)
         return batches
 
-    def _batches_a_step(self, shards: int) -> int:
+    def _batches_per_step(self, shards: int) -> int:
         return self.settings.accumulate * self.strategy.num_replicas_in_sync // shards

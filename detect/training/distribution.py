@@ -1,4 +1,4 @@
-"""Where a run trains: one device, several of one machine, or several machines."""
+"""The devices of a run: one, several of one machine, or those of several machines."""
 
 import json
 import os
@@ -10,16 +10,20 @@ from detect.errors import BadInput
 
 
 def create_strategy(name: str) -> tf.distribute.Strategy:
-    """The strategy for a setting: `one`, `mirrored`, `workers`, or `auto`, which takes all devices that there are.
+    """Return the strategy for the setting `strategy`: `one`, `mirrored`, `workers`, or `auto` for all devices.
 
-    Several machines are described by the environment variable TF_CONFIG, the same on each but for the task's index:
+    Several machines are described by the environment variable TF_CONFIG, which differs between them in the index of
+    the task only:
     https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_variable
+
+    Raises:
+        BadInput: TF_CONFIG is not JSON, or names fewer than two workers where `workers` needs them.
     """
     workers = _worker_count()
     if name == "workers" and workers < 2:
         raise BadInput(f"strategy=workers needs TF_CONFIG to name two or more workers; it names {workers}.")
     if name in ("auto", "workers") and workers > 1:
-        return tf.distribute.MultiWorkerMirroredStrategy()  # before anything else wakes TensorFlow: it insists
+        return tf.distribute.MultiWorkerMirroredStrategy()  # must come before any other use of TensorFlow
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
@@ -28,7 +32,7 @@ def create_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes files: the only one, or the first of several workers."""
+    """Return whether this process writes files: the only one, or the first of several workers."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -38,22 +42,26 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return resolver.task_type == "chief" or first
 
 
-def chief_values() -> Callable[[float], float]:
-    """A function that gives every worker the chief's number; all workers must call it together.
+def chief_values(strategy: tf.distribute.Strategy) -> Callable[..., tuple[float, ...]]:
+    """Return a function of some numbers that returns the chief's numbers on every worker.
 
-    Clocks and scores differ between machines; decisions that follow from them must not.
+    Clocks and scores differ between machines; decisions that follow from them must not. All workers must call the
+    function together, with equally many numbers.
     """
     if _worker_count() < 2:
-        return lambda value: value
-    strategy = tf.distribute.get_strategy()
+        return lambda *values: values
     chief = is_chief(strategy)
-    replicas = strategy.num_replicas_in_sync // max(_worker_count(), 1)
+    replicas = strategy.num_replicas_in_sync // _worker_count()
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.float64)])
-    def summed(value: tf.Tensor) -> tf.Tensor:
-        return strategy.reduce("sum", strategy.run(tf.identity, args=(value,)), axis=None)
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float64)])
+    def summed(values: tf.Tensor) -> tf.Tensor:
+        return strategy.reduce("sum", strategy.run(tf.identity, args=(values,)), axis=None)
 
-    return lambda value: float(summed(tf.constant(value if chief else 0.0, tf.float64))) / replicas
+    def of_chief(*values: float) -> tuple[float, ...]:
+        own = values if chief else [0.0] * len(values)
+        return tuple((summed(tf.constant(own, tf.float64)).numpy() / replicas).tolist())
+
+    return of_chief
 
 
 def _worker_count() -> int:

@@ -1,12 +1,13 @@
 """The training loop: data, forward, loss, gradient, update, report, validation, in order.
 
-The compiled part (forward to update) is `step.py`; this file is what happens around it, once for every update.
+The compiled part (forward to update) is in `step.py`; this file is what happens around it, once per update.
 """
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,113 +18,162 @@ from detect.structures import Batch
 from detect.training.batch_stream import Stream
 from detect.training.checkpoints import Position
 from detect.training.display import Display
-from detect.training.distribution import chief_values
+from detect.training.distribution import chief_values, is_chief
 from detect.training.journal import Journal
 from detect.training.meter import Meter
 from detect.training.optimizers import peak_learning_rate
-from detect.training.schedule import StepBudget, TimeBudget, average_decay, learning_rate, mixing
+from detect.training.schedule import Budget, average_decay, is_closing, learning_rate
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
+from detect.training.validation import Validation
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
 
 
-class Validate(Protocol):
-    """Scores and saves the model in the middle of its training."""
-
-    scores: Scores | None  # of the best model so far
-
-    def __call__(self, position: Position) -> bool:
-        """Score, save, write a checkpoint; whether the run should stop early."""
-
-    def save(self, position: Position) -> None:
-        """Write a checkpoint only."""
-
-
 @dataclass
 class Loop:
-    """What the loop works with; `run.py` puts it together."""
+    """All that the loop works with; `training_run.assemble` puts it together.
+
+    Attributes:
+        validate: scores and saves the model, given the best AP so far.
+        save: writes a checkpoint.
+        scores: of the best model; None before the first validation.
+    """
 
     settings: TrainingSettings
+    strategy: tf.distribute.Strategy
     stream: Stream
     step: TrainingStep
-    budget: StepBudget | TimeBudget
+    budget: Budget
     position: Position
-    validate: Validate
+    validate: Callable[[float], Validation]
+    save: Callable[[Position], None]
     journal: Journal
     display: Display
+    scores: Scores | None = None
 
     @property
     def epoch(self) -> float:
+        """Passes over the training images so far."""
         return self.position.step / self.stream.steps_per_epoch
 
 
+class Finished(NamedTuple):
+    """A step that was made and is not reported yet."""
+
+    step: int
+    losses: dict[str, tf.Tensor]
+    learning_rate: float
+    waited: float  # seconds, for data
+
+
 def train(loop: Loop) -> None:
-    """Run until the budget is used up or validation says stop. `loop.position` is where it ended."""
-    settings, position, meter, last = loop.settings, loop.position, Meter(), None
+    """Run until the budget is used up or validations no longer improve. `loop.position` is where it ended."""
+    settings, position, meter = loop.settings, loop.position, Meter()
     peak = peak_learning_rate(settings.optimizer, loop.stream.images_per_step)
-    agreed = chief_values()
-    strong = None  # whether mosaic and mix-up are on; not begun
+    of_chief = chief_values(loop.strategy)
+    closing = finished = None  # no phase has begun, no step is made
     started = time.monotonic() - position.seconds
     while position.progress < 1:
-        if strong is not mixing(position.progress, settings.schedule):
-            strong = mixing(position.progress, settings.schedule)
-            batches = loop.stream.start(position.step, strong)
-            loop.step.detector.closing.assign(0.0 if strong else 1.0)
+        if closing is not is_closing(position.progress, settings.schedule):
+            closing = is_closing(position.progress, settings.schedule)
+            batches = loop.stream.start(position.step, closing)
 
         waiting = time.monotonic()
         parts = tuple(next(batches) for _ in range(settings.accumulate))
         waited = time.monotonic() - waiting
 
         rate = learning_rate(peak, position.progress, settings.schedule)
-        losses = loop.step(parts, image_side(parts[0]), rate, average_decay(position.step, settings.average))
+        decay = average_decay(position.step, settings.average)
+        losses = loop.step(parts, image_side(parts[0]), rate, decay, closing)
 
-        if last is not None:  # the step before this one: its numbers are there by now, so nothing waits for them
-            report(loop, meter, *last)
-        last = (position.step, losses, rate, waited)
+        if finished is not None:  # the step before this one: its losses are computed by now, so nothing waits for them
+            report(loop, meter, finished)
+        finished = Finished(position.step, losses, rate, waited)
+
         position.step += 1
-        position.seconds = time.monotonic() - started
-        position.progress = agreed(loop.budget.progress(position.step))
-        if validation_due(position, settings.validation_count, loop.budget):
-            report(loop, meter, *last)
-            last = None
-            if agreed(float(loop.validate(position))):
+        seconds, progress = time.monotonic() - started, loop.budget.progress(position.step)
+        position.seconds, position.progress = of_chief(seconds, progress)
+        if is_validation_due(position, settings.validation_count, loop.budget):
+            report(loop, meter, finished)
+            finished = None
+            validate(loop, of_chief)
+            meter.reset()
+            if settings.patience is not None and position.stale >= settings.patience:
                 loop.display.say(f"Stopping early: no better AP in {settings.patience} validations.")
                 return
-            meter.reset()
         elif position.seconds - position.saved_seconds > settings.checkpoint_seconds:
-            report(loop, meter, *last)
-            last = None
-            loop.validate.save(position)
+            report(loop, meter, finished)
+            finished = None
+            save(loop)
 
 
-def validation_due(position: Position, validations: int, budget: StepBudget | TimeBudget) -> bool:
-    """Whether the next of the evenly spread validations has been reached; the last one always comes."""
-    reached = math.floor(position.progress * validations + 1e-9) > position.validations
+def is_validation_due(position: Position, validations: int, budget: Budget) -> bool:
+    """Return whether the next of the evenly spread validations has been reached; the last one always comes."""
+    reached = validations_reached(position, validations) > position.validations
     return reached and (position.progress >= 1 or budget.affords_pause(position.seconds - position.saved_seconds))
 
 
+def validations_reached(position: Position, validations: int) -> int:
+    """Return how many of the evenly spread validations should have been made by now."""
+    return math.floor(position.progress * validations + 1e-9)  # 0.1 + 0.2 is 0.30000000000000004
+
+
+def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
+    """Validate on the chief, then bring position, journal, checkpoint and budget up to date on every worker.
+
+    Args:
+        loop: the run.
+        of_chief: gives every worker the numbers of the chief, see `chief_values`.
+    """
+    position, started = loop.position, time.monotonic()
+    validation = loop.validate(position.best) if is_chief(loop.strategy) else None
+    if validation is not None:
+        loop.journal.write("val", position.step, loop.epoch, validation.metrics)
+        loop.display.say(describe_validation(loop.epoch, validation))
+        loop.scores = validation.scores if validation.best else loop.scores
+    best, ap = of_chief(validation.best, validation.average_precision) if validation else of_chief(False, 0.0)
+    position.validations = validations_reached(position, loop.settings.validation_count)
+    position.stale = 0 if best else position.stale + 1
+    if best:
+        position.best, position.best_step = ap, position.step
+    save(loop)
+    loop.budget.note_pause(*of_chief(time.monotonic() - started))
+
+
+def save(loop: Loop) -> None:
+    """Write a checkpoint to resume from."""
+    position = loop.position
+    position.saved_step, position.saved_seconds = position.step, position.seconds
+    if is_chief(loop.strategy):
+        loop.save(position)
+
+
 def image_side(batch: Batch) -> int:
-    """Height of the images of a batch, of the first replica's where there are several; pixels."""
+    """Return the height of the images of a batch, pixels; with several replicas, that of the first one."""
     images = batch.images
     return (images.values[0] if isinstance(images, tf.distribute.DistributedValues) else images).shape[1]
 
 
-def report(loop: Loop, meter: Meter, step: int, losses: dict, rate: float, waited: float) -> None:
-    """Check the losses of a finished step and add them to the display and, now and then, to the journal."""
-    values = {name: float(loss) for name, loss in losses.items()}
-    if not np.isfinite(sum(values.values())):
-        raise RunFailure(describe_failure(loop, step, values))
-    meter.add(loop.stream.images_per_step, waited, values)
+def report(loop: Loop, meter: Meter, finished: Finished) -> None:
+    """Check the losses of a step and show them; every few seconds, write their means to the journal.
+
+    Raises:
+        RunFailure: the loss is not finite.
+    """
+    losses = {name: float(loss) for name, loss in finished.losses.items()}
+    if not np.isfinite(sum(losses.values())):
+        raise RunFailure(describe_failure(loop, finished.step, losses))
+    meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
     loop.display.show(loop.position.progress, describe(loop, means))
     if time.monotonic() - meter.started >= SECONDS_BETWEEN_ROWS:
-        loop.journal.write("train", step, loop.epoch, {**means, "learning_rate": rate})
+        loop.journal.write("train", finished.step, loop.epoch, {**means, "learning_rate": finished.learning_rate})
         meter.reset()
 
 
 def describe(loop: Loop, means: dict[str, float]) -> str:
-    """The state of the run in one line."""
+    """Return the state of the run in one line; `means` are those of `Meter.values`."""
     position = loop.position
     left = position.seconds / max(position.progress, 1e-6) * (1 - position.progress)
     rates = ("images_per_second", "data_wait")
@@ -134,23 +184,29 @@ def describe(loop: Loop, means: dict[str, float]) -> str:
     )
 
 
+def describe_validation(epoch: float, validation: Validation) -> str:
+    """Return the result of a validation in one line."""
+    scores, best = validation.scores, "  best so far" if validation.best else ""
+    return f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}{best}"
+
+
 def clock(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
+    """Return a duration in minutes and seconds, or in hours and minutes."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
-def describe_failure(loop: Loop, step: int, values: dict[str, float]) -> str:
-    """What to tell about a loss that is not a number: where, which pictures, what is kept, and what to try."""
+def describe_failure(loop: Loop, step: int, losses: dict[str, float]) -> str:
+    """Return the message about a loss that is not finite: where, which images, what is kept, and what to try."""
     paths = [f"  {path}" for path in loop.stream.image_paths(step)]
-    parts_text = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    parts = ", ".join(f"{name} {value:g}" for name, value in losses.items())
     kept = f"step {loop.position.saved_step}" if loop.position.saved_step else "none yet"
     return "\n".join(
         [
-            f"The loss is not finite at step {step}: {parts_text}.",
+            f"The loss is not finite at step {step}: {parts}.",
             f"Last good checkpoint: {kept}. Images of the batch:",
             *paths,
-            "Look at these pictures and their boxes (detect data show). If they are sound, lower the rate "
+            "Look at these images and their boxes (detect data show). If they are sound, lower the learning rate "
             "(--set optimizer.learning_rate=...) or clip harder (--set optimizer.clip_norm=1).",
         ]
     )

@@ -1,7 +1,7 @@
-"""How far a run has come, and what follows from it: the learning rate and the phase.
+"""The progress of a run, and what follows from it: the learning rate and the phase.
 
-Everything is a function of the progress, a number from 0 to 1. With a number of epochs it counts steps; with a time
-limit it is the share of the time that has passed, so the schedule always fits the time, however fast the machine.
+Progress is a number from 0 to 1. With a number of epochs it counts steps; with a time limit it is the share of the time
+that has passed, so the schedule fits the time on any machine.
 """
 
 import math
@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from detect.training.settings import AverageSettings, ScheduleSettings
 
-TRAINING_PER_PAUSE = 12.0  # seconds of training for each second of validation, at least, under a time limit
+TRAINING_PER_PAUSE = 12.0  # least seconds of training per second of validation, under a time limit
+RESERVE_PER_PAUSE = 1.3  # the last validation may take longer than the one before
+SECONDS_FOR_THE_END = 8.0  # writing the report and leaving, after the last validation
 
 
 @dataclass
@@ -20,22 +22,26 @@ class StepBudget:
     steps: int
 
     def progress(self, step: int) -> float:
+        """Return the share of the run that is over after `step` steps, 0..1."""
         return min(1.0, step / self.steps)
 
     def affords_pause(self, since: float) -> bool:
-        """Whether the run may stop to validate, `since` seconds after the last time."""
+        """Return whether the run may stop to validate, `since` seconds after the last time: always."""
         return True
+
+    def note_pause(self, seconds: float) -> None:
+        """Take note of how long a validation took; the number of steps does not depend on it."""
 
 
 @dataclass
 class TimeBudget:
-    """A run of a fixed time, what happens after the last step included.
+    """A run of a fixed time, including what happens after the last step.
 
     Attributes:
         seconds: the whole time.
         spent: seconds that earlier parts of a resumed run took.
-        reserve: seconds to keep for the end: the last validation and saving.
-        pause: seconds that a validation takes, a guess at first.
+        reserve: seconds kept for the end: the last validation and saving.
+        pause: seconds that a validation takes; an estimate before the first one.
         started: clock reading when this part of the run began, seconds.
     """
 
@@ -46,21 +52,31 @@ class TimeBudget:
     started: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
+        """Return the seconds that the run has taken so far."""
         return self.spent + time.monotonic() - self.started
 
     def progress(self, step: int) -> float:
+        """Return the share of the time for training that is over, 0..1."""
         return min(1.0, self.elapsed() / max(self.seconds - self.reserve, 1e-6))
 
     def affords_pause(self, since: float) -> bool:
-        """Whether the run may stop to validate, `since` seconds after the last time: that is for training, mostly."""
+        """Return whether the run may stop to validate, `since` seconds after the last time: most are for training."""
         return since >= TRAINING_PER_PAUSE * self.pause
+
+    def note_pause(self, seconds: float) -> None:
+        """Take note of how long a validation took: the next ones, and the last, are expected to take as long."""
+        self.pause = seconds
+        self.reserve = RESERVE_PER_PAUSE * seconds + SECONDS_FOR_THE_END
+
+
+Budget = StepBudget | TimeBudget
 
 
 def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> float:
-    """The rate at `progress`: warm-up from 0, a cosine to `final * peak`, then constant while held.
+    """Return the learning rate at `progress`: a warm-up from 0, a cosine to `final * peak`, then constant.
 
-    Loshchilov and Hutter, SGDR (arXiv 1608.03983), eq. 5 without restarts; the constant end is that of
-    YOLOX's published code (yolox/utils/lr_scheduler.py).
+    Loshchilov and Hutter, SGDR (arXiv 1608.03983), eq. 5 without restarts; the constant end is that of YOLOX's
+    published code (yolox/utils/lr_scheduler.py).
     """
     if progress < settings.warmup:
         return peak * max(progress / settings.warmup, 1e-3) ** settings.warmup_power
@@ -70,14 +86,19 @@ def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> f
 
 
 def average_decay(step: int, settings: AverageSettings) -> float:
-    """The decay of the moving average after `step` updates: it spans a ninth of the steps so far, up to its full span.
+    """Return the decay of the moving average after `step` updates.
 
-    So a short run is averaged over its last part as a long one is, and early weights are forgotten in both. The form
-    is that of TensorFlow's `ExponentialMovingAverage` with `num_updates`.
+    The average spans a ninth of the steps so far, up to its full span, so that short and long runs alike are averaged
+    over their last part and forget early weights. The form is that of TensorFlow's `ExponentialMovingAverage` with
+    `num_updates`.
     """
     return min(settings.decay, (1 + step) / (10 + step))
 
 
-def mixing(progress: float, settings: ScheduleSettings) -> bool:
-    """Whether mosaic and mix-up are on; they are off in the closing share, so that the model ends on real pictures."""
-    return progress < 1 - settings.closing
+def is_closing(progress: float, settings: ScheduleSettings) -> bool:
+    """Return whether the run is in its closing phase, the last part of it.
+
+    Images are then only flipped and changed in colour, without mosaic and mix-up, so that training ends on images like
+    those that the model will see (YOLOX, section 2.1); some models add a loss.
+    """
+    return progress >= 1 - settings.closing

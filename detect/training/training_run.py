@@ -1,4 +1,4 @@
-"""`detect.train`: from a dataset and the name of a model to a run folder with a trained detector."""
+"""`detect.train`: trains a model on a dataset and leaves a run folder with the trained detector."""
 
 import contextlib
 import time
@@ -17,7 +17,7 @@ from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.training.average import WeightAverage
 from detect.training.batch_stream import Stream
-from detect.training.checkpoints import Position, load_checkpoint
+from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.initial_weights import start_from
@@ -28,19 +28,24 @@ from detect.training.optimizers import Optimizer
 from detect.training.preparation import create_detector, find_weights, prepare_data
 from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
 from detect.training.run_folder import RunFolder, new_folder, resumed_folder, write_start
-from detect.training.schedule import StepBudget, TimeBudget
+from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
 from detect.training.training_pictures import save_batch
-from detect.training.validation import Validation
+from detect.training.validation import Validator
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a run came to."""
+    """The result of a training run.
+
+    Attributes:
+        folder: the run folder.
+        scores: of the best model on the validation split; None if a resumed run found no better one.
+    """
 
     folder: Path
-    scores: Scores | None  # of the best model on the validation split; none if a resumed run found no better one
+    scores: Scores | None
 
 
 def train(
@@ -56,23 +61,27 @@ def train(
     resume: bool = False,
     set: Iterable[str] = (),
 ) -> TrainedRun:
-    """Train a detector; the words are those of `detect train`.
+    """Train a detector, as `detect train` does.
 
     Args:
-        data: anything that `open_dataset` reads.
-        model: a name of `detect.models.names()`.
+        data: a dataset that `open_dataset` reads.
+        model: name of a model, see `detect.models.names`.
         epochs: passes over the training images.
-        max_time: seconds, or text such as `30m`, for everything from here to the scores; instead of `epochs`.
+        max_time: time limit for the whole call, evaluation included: seconds, or text such as `30m`; instead of
+            `epochs`.
         image_size: side of the square images, pixels.
-        batch_size: images a step and device.
-        weights: `auto`, `imagenet`, `none`, a run or model folder, the name of a published checkpoint, or a file of
-            one or of a backbone.
-        name: of the run folder.
-        resume: continue the run of that name after an interruption.
+        batch_size: images per step and device.
+        weights: `auto`, `imagenet`, `none`, a run or model folder, the name of a published checkpoint, or the file of
+            a checkpoint or a backbone.
+        name: name of the run folder.
+        resume: whether to continue the run of that name after an interruption.
         set: further settings as `key=value`, see `detect.training.settings`.
 
+    Returns:
+        The run folder and the scores of its best model.
+
     Raises:
-        BadInput: something given cannot be used.
+        BadInput: an argument, a setting or the data cannot be used.
         RunFailure: the training failed.
     """
     options = {
@@ -90,12 +99,11 @@ def train(
 
 
 def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
-    """Train as `settings` say, in a new run folder or, with `resume`, in the one that was interrupted."""
+    """Train in a new run folder or, with `resume`, in that of the run that was interrupted."""
     started = time.monotonic()
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
-    display = create_display(chief)
-    try:
+    with contextlib.closing(create_display(chief)) as display:
         dataset = prepare_data(settings, display)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
@@ -105,21 +113,25 @@ def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
             if not begun:
                 display.say(start_from(detector, dataset.classes, settings.weights, source))
             folder = begun or prepare_folder(settings, dataset, earlier, chief)
-            loop = assemble(settings, dataset, detector, folder, display, started)
+            loop = assemble(settings, dataset, detector, folder, strategy, display, started)
             with contextlib.closing(loop.journal):
                 run_loop(loop)
-            if overflow := loop.stream.overflow():
-                display.say(overflow)
-    finally:
-        display.close()
-    scores = loop.validate.scores
+        if overflow := loop.stream.overflow():
+            display.say(overflow)
     if chief:
-        write_report(folder.path, scores)
-    return TrainedRun(folder.path, scores)
+        write_report(folder.path, loop.scores)
+    return TrainedRun(folder.path, loop.scores)
 
 
 def prepare_folder(settings: TrainingSettings, dataset: Dataset, earlier: RunFolder | None, chief: bool) -> RunFolder:
-    """The folder of a run at its start, with its settings and classes in it; `earlier` was left before a checkpoint."""
+    """Return the folder of a run that starts, with its settings and classes in it.
+
+    Args:
+        settings: of the run.
+        dataset: that it trains on.
+        earlier: the folder of a run that was interrupted before its first checkpoint, if it is to be used again.
+        chief: whether this process writes files.
+    """
     if not chief:
         return earlier or RunFolder(Path(settings.runs) / (settings.name or settings.model))
     folder = earlier or new_folder(settings)
@@ -132,41 +144,47 @@ def assemble(
     dataset: Dataset,
     detector: Detector,
     folder: RunFolder,
+    strategy: tf.distribute.Strategy,
     display: Display,
     started: float,
 ) -> Loop:
-    """The loop with everything that it works with, at its start or where it was interrupted."""
-    strategy = tf.distribute.get_strategy()
+    """Return the loop with all that it works with, at its start or where it was interrupted.
+
+    Args:
+        settings: of the run.
+        dataset: with the splits `train` and `val`.
+        detector: with its initial weights, made in the scope of `strategy`.
+        folder: of the run.
+        strategy: the devices of the run.
+        display: where the run shows its progress.
+        started: reading of the monotonic clock when the run began, seconds.
+    """
     records = split(dataset, "train")
     average = WeightAverage(detector)
     optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = resume_position(folder, variables, display)
-    stream = Stream(settings, records)
-    budget = create_budget(settings, stream.steps_per_epoch, position, started)
-    journal = Journal(folder.path, position.step)
+    stream = Stream(settings, records, strategy)
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
-    validation = Validation(
-        detector=detector,
-        model=Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector)),
-        average=average,
-        variables=variables,
-        records=split(dataset, "val"),
+    model = Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector))
+    validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder)
+    return Loop(
         settings=settings,
-        folder=folder,
-        journal=journal,
+        strategy=strategy,
+        stream=stream,
+        step=TrainingStep(detector, optimizer, average, settings.sides, strategy),
+        budget=create_budget(settings, stream.steps_per_epoch, position, started),
+        position=position,
+        validate=validator.validate,
+        save=lambda position: save_checkpoint(folder.checkpoint, position, variables),
+        journal=Journal(folder.path, position.step),
         display=display,
-        budget=budget,
-        steps_per_epoch=stream.steps_per_epoch,
-        chief=is_chief(strategy),
     )
-    step = TrainingStep(detector, optimizer, average, settings.sides)
-    return Loop(settings, stream, step, budget, position, validation, journal, display)
 
 
 def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:
-    """The start, or where the folder's checkpoint was written; `variables` then have the values of that moment."""
+    """Return the start, or the position of the checkpoint in the folder; `variables` then get its values."""
     if not folder.checkpoint.exists():
         return Position()
     position = load_checkpoint(folder.checkpoint, variables)
@@ -174,10 +192,15 @@ def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Di
     return position
 
 
-def create_budget(
-    settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float
-) -> StepBudget | TimeBudget:
-    """The length of the run; `started` is the clock's reading when it began, seconds."""
+def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float) -> Budget:
+    """Return the length of the run.
+
+    Args:
+        settings: of the run.
+        steps_per_epoch: updates in which every image is seen once.
+        position: where the run is.
+        started: reading of the monotonic clock when this part of the run began, seconds.
+    """
     if settings.max_time is not None:
         limit = settings.max_time
         return TimeBudget(limit, position.seconds, reserve=0.05 * limit, pause=0.005 * limit, started=started)
@@ -185,7 +208,7 @@ def create_budget(
 
 
 def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector) -> ModelCard:
-    """What the saved model says of itself."""
+    """Return the card of the models that the run saves."""
     return ModelCard(
         model=settings.model,
         config=detector.config.model_dump(),

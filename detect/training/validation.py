@@ -1,7 +1,6 @@
-"""Scoring and saving a model in the middle of its training, with the averaged weights."""
+"""Scoring and saving a model in the course of its training, with the averaged weights."""
 
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,76 +14,63 @@ from detect.models import saving
 from detect.models.detector import Detector
 from detect.structures import Detections
 from detect.training.average import WeightAverage
-from detect.training.checkpoints import Position, save_checkpoint
-from detect.training.display import Display
-from detect.training.journal import Journal
 from detect.training.run_folder import RunFolder
-from detect.training.schedule import StepBudget, TimeBudget
-from detect.training.settings import TrainingSettings
 from detect.training.training_pictures import save_predictions
 
-SECONDS_FOR_THE_END = 8.0  # report and leaving, beside the last validation
 
-
-@dataclass
+@dataclass(frozen=True)
 class Validation:
-    """Called by the loop with a position: scores the model, keeps the best and the last, writes the checkpoint."""
+    """The result of a validation."""
+
+    scores: Scores
+    best: bool  # whether AP is higher than in every validation before
+
+    @property
+    def average_precision(self) -> float:
+        """AP, 0..1; 0 where it is not defined because the validation split has no boxes."""
+        return float(np.nan_to_num(self.scores.AP))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The scores that are defined, by name."""
+        values = {name: getattr(self.scores, name) for name in METRICS}
+        return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Scores the averaged model on the validation split and writes it to the run folder."""
 
     detector: Detector
-    model: Model  # the same, for predictions
+    model: Model  # the same detector, ready to predict
     average: WeightAverage
-    variables: list[tf.Variable]
     records: Records
-    settings: TrainingSettings
+    batch_size: int
     folder: RunFolder
-    journal: Journal
-    display: Display
-    budget: StepBudget | TimeBudget
-    steps_per_epoch: float
-    chief: bool
-    scores: Scores | None = None  # of the best model so far
 
-    def __call__(self, position: Position) -> bool:
-        """Whether to stop early."""
-        started = time.monotonic()
-        position.validations = math.floor(position.progress * self.settings.validation_count + 1e-9)
-        if self.chief:
-            with self.average.applied():
-                self._score_and_save(position)
-            self.save(position)
-        if isinstance(self.budget, TimeBudget):
-            self.budget.pause = time.monotonic() - started
-            self.budget.reserve = 1.3 * self.budget.pause + SECONDS_FOR_THE_END
-        return self.settings.patience is not None and position.stale >= self.settings.patience
+    def validate(self, best: float) -> Validation:
+        """Score the model and save it as the last one, and also as the best one if its AP is above `best`."""
+        with self.average.applied():
+            scores = self._score()
+            validation = Validation(scores, best=float(np.nan_to_num(scores.AP)) > best)
+            self._save(validation)
+        return validation
 
-    def detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
-        """Everything that the model finds, down to the low confidence that scoring wants."""
-        return self.model.detect(images, self.model.backend.confidence, extents=extents)
-
-    def save(self, position: Position) -> None:
-        """Write the checkpoint to resume from."""
-        if self.chief:
-            position.saved_step, position.saved_seconds = position.step, position.seconds
-            save_checkpoint(self.folder.checkpoint, position, self.variables)
-
-    def _score_and_save(self, position: Position) -> None:
+    def _score(self) -> Scores:
         card = self.model.card
-        scores = score_batches(
-            self.detect, self.records, self.model.placement, card.classes, card.category_ids, self.settings.batch_size
+        return score_batches(
+            self._detect, self.records, self.model.placement, card.classes, card.category_ids, self.batch_size
         )
-        better = np.nan_to_num(scores.AP) > position.best
-        position.stale = 0 if better else position.stale + 1
-        metrics = {name: getattr(scores, name) for name in METRICS if math.isfinite(getattr(scores, name))}
-        card = card.model_copy(update={"metrics": metrics})
+
+    def _save(self, validation: Validation) -> None:
+        card = self.model.card.model_copy(update={"metrics": validation.metrics})
         saving.save(self.detector, card, self.folder.last)
-        if better:
-            position.best, position.best_step, self.scores = float(np.nan_to_num(scores.AP)), position.step, scores
+        if validation.best:
             saving.save(self.detector, card, self.folder.best)
-            scores.save(self.folder.evaluation)
-            save_predictions(self.folder.validation_picture, self.detect, self.records, card.classes, card.image_size)
-        epoch = position.step / self.steps_per_epoch
-        self.journal.write("val", position.step, epoch, metrics)
-        self.display.say(
-            f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}"
-            + ("  best so far" if better else "")
-        )
+            validation.scores.save(self.folder.evaluation)
+            picture = self.folder.validation_picture
+            save_predictions(picture, self._detect, self.records, card.classes, card.image_size)
+
+    def _detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
+        """Return all detections, down to the low confidence that scoring needs."""
+        return self.model.detect(images, self.model.backend.confidence, extents=extents)

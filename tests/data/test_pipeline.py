@@ -126,9 +126,9 @@ def test_sizes_change_between_groups_of_ten_batches(records):
     assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 60, 10))
 
 
-def test_the_last_epochs_show_plain_pictures(records):
+def test_the_closing_phase_shows_plain_pictures(records):
     still = Augmentation(flip_horizontal=0, hue=0, saturation=0, value=0, rotate_degrees=9)
-    (batch,) = take(train(records, PipelineSettings(augmentation=still), strong=False), 1)
+    (batch,) = take(train(records, PipelineSettings(augmentation=still), closing=True), 1)
     for image, index in zip(batch.images, batch.indices, strict=True):
         picture = read_image(records.image_path(index))
         np.testing.assert_array_equal(image, place(picture, letterbox(32)(*picture.shape[:2])))
@@ -140,7 +140,7 @@ def test_decoded_pictures_can_be_shared(records):
     take(train(records, settings, pictures=pictures), 4)
     for record in records:
         record.image_path.unlink()
-    take(train(records, settings, pictures=pictures, strong=False), 4)
+    take(train(records, settings, pictures=pictures, closing=True), 4)
 
 
 def test_a_batch_names_its_images(records):
@@ -234,7 +234,7 @@ def test_a_users_transform(records, tmp_path):
     A.save(A.Compose([A.InvertImg(p=1)]), tmp_path / "invert.yaml", data_format="yaml")
     still = {"flip_horizontal": 0, "hue": 0, "saturation": 0, "value": 0}
     plain, inverted = (
-        take(train(records, PipelineSettings(augmentation=Augmentation(**still, transform=path)), strong=False), 2)
+        take(train(records, PipelineSettings(augmentation=Augmentation(**still, transform=path)), closing=True), 2)
         for path in (None, str(tmp_path / "invert.yaml"))
     )
     for one, other in zip(plain, inverted, strict=True):

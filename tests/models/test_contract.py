@@ -207,11 +207,11 @@ def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     (batch,) = evaluation_batches(records, side, 4)
     variables = [variable.value for variable in detector.trainable_variables]
     optimizer = Optimizer(OptimizerSettings(name="adamw", weight_decay=0.0), variables)
-    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
+    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
     detect = tf.function(lambda images, extents: detector.decode(detector(images, extents=extents)), autograph=False)
     for _ in range(10):
         for _ in range(40):
-            step((batch,), side, learning_rate=1e-3, decay=0.9)
+            step((batch,), side, learning_rate=1e-3, decay=0.9, closing=False)
         scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)
         if scores.AP50 > 0.95:
             return

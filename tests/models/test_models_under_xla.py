@@ -25,9 +25,10 @@ def test_a_training_step_is_one_computation(detector, monkeypatch):
     monkeypatch.setattr(training, "on_accelerator", lambda: True)
     side = detector.smallest_side
     optimizer = Optimizer(OptimizerSettings(), [variable.value for variable in detector.trainable_variables])
-    step = training.TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
+    step = training.TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
     batch = Batch(pictures(detector), truth(detector), tf.range(2, dtype=tf.int64))
-    check_one_computation(step.compiled[side], (batch,), tf.constant(0.01), tf.constant(0.9))
+    numbers = tf.constant(0.01), tf.constant(0.9), tf.constant(0.0)  # learning rate, decay, not the closing phase
+    check_one_computation(step.compiled[side], (batch,), *numbers)
 
 
 def test_a_prediction_step_is_one_computation(detector):

@@ -71,11 +71,10 @@ def test_the_network_is_the_authors(recorded, published, kind):
 
 def test_a_training_step_is_the_authors(recorded, published):
     detector, images = published("dense"), recorded_images(64, 96, 2)
-    detector.closing.assign(1.0)
     boxes = [[[4, 6, 40, 50], [30, 20, 90, 34], [50, 36, 80, 62]], [[8, 8, 20, 24], [0, 0, 0, 0], [0, 0, 0, 0]]]
     labels = [[2, 0, 1], [1, -1, -1]]
     truth = Targets(tf.constant(boxes, tf.float32), tf.constant(labels), tf.zeros([2, 3], bool))
-    losses, gradients = losses_and_gradients(detector, images, truth)
+    losses, gradients = losses_and_gradients(detector, images, truth, closing=1.0)
     total, box, objectness, classes, offsets, _ = recorded["dense_losses"]
     expected = {"box": box, "objectness": objectness, "class": classes, "l1": offsets}
     for name, value in expected.items():
@@ -173,9 +172,7 @@ def test_the_loss_is_the_plain_loop(yolox):
         expected["l1"] += np.abs(outputs["offsets"][0, cell].numpy() - wanted).sum()
     count = int(tf.reduce_sum(tf.cast(assigned.foreground, tf.int32)))
     assert count >= 2
-    yolox.closing.assign(1.0)
-    losses = yolox.loss(outputs, truth)
-    yolox.closing.assign(0.0)
+    losses = yolox.loss(outputs, truth, closing=1.0)
     for name, value in expected.items():
         np.testing.assert_allclose(losses[name], value / count, rtol=1e-4, err_msg=name)
 
@@ -185,13 +182,13 @@ def cross_entropy(logit: float, target: float) -> float:
     return -target * math.log(probability) - (1 - target) * math.log(1 - probability)
 
 
-def test_l1_counts_only_in_the_closing_part_of_a_training(yolox):
+def test_l1_counts_only_in_the_closing_phase_of_a_training_run(yolox):
     outputs, truth = random_outputs(), targets([[8, 8, 40, 40]], [1])
-    compiled = tf.function(lambda: yolox.loss(outputs, truth)["l1"], autograph=False)
-    assert float(compiled()) == 0
-    yolox.closing.assign(1.0)
-    assert float(compiled()) > 0  # without a new trace
-    yolox.closing.assign(0.0)
+    before, closing, by_default = (yolox.loss(outputs, truth, *phase) for phase in ([0.0], [1.0], []))
+    assert float(before["l1"]) == float(by_default["l1"]) == 0
+    assert float(closing["l1"]) > 0
+    for name in ("box", "objectness", "class"):
+        assert float(before[name]) == float(closing[name])
 
 
 def test_without_boxes_only_objectness_is_left(yolox):

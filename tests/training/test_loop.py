@@ -1,5 +1,7 @@
 """What happens around the compiled step, with a step, a stream and a clock that do nothing."""
 
+import itertools
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,13 +9,15 @@ import pytest
 import tensorflow as tf
 
 from detect.errors import RunFailure
+from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
-from detect.training.loop import Loop, clock, train, validation_due
+from detect.training.loop import Loop, clock, is_validation_due, train, validate
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
+from detect.training.validation import Validation
 
 
 class Stream:
@@ -25,8 +29,8 @@ class Stream:
     def __init__(self):
         self.starts = []
 
-    def start(self, step, strong):
-        self.starts.append((step, strong))
+    def start(self, step, closing):
+        self.starts.append((step, closing))
         while True:
             yield Batch(np.zeros((2, 32, 32, 3), np.uint8), None, None)
 
@@ -35,99 +39,143 @@ class Stream:
 
 
 class Step:
-    """Gives losses from a list, then ones; remembers the learning rates."""
+    """Gives losses from a list, then ones; remembers the learning rates and the phases."""
 
     def __init__(self, losses=()):
         self.losses = iter(losses)
         self.rates = []
-        self.detector = SimpleNamespace(closing=tf.Variable(0.0))
+        self.closing = []
 
-    def __call__(self, batches, size, learning_rate, decay):
+    def __call__(self, batches, size, learning_rate, decay, closing):
         self.rates.append(learning_rate)
+        self.closing.append(closing)
         return {"box": next(self.losses, 1.0)}
 
 
-class Validate:
-    """Counts validations as the real one does, and asks `decide` whether to stop; remembers the checkpoints."""
+class Validations:
+    """Finds the APs of a list, one after the other, then 0; remembers the best AP that it was told each time."""
 
-    def __init__(self, decide, validations):
-        self.decide = decide
-        self.validations = validations
-        self.saved = []
+    def __init__(self, aps):
+        self.aps = iter(aps)
+        self.told = []
 
-    def __call__(self, position):
-        position.validations = int(position.progress * self.validations)
-        return self.decide(position)
-
-    def save(self, position):
-        self.saved.append(position.step)
+    def __call__(self, best):
+        self.told.append(best)
+        ap = next(self.aps, 0.0)
+        scores = SimpleNamespace(**dict.fromkeys(METRICS, ap))
+        return Validation(scores, best=np.nan_to_num(ap) > best)
 
 
-def a_loop(steps=8, losses=(), validate=lambda position: False, **settings) -> Loop:
-    settings = TrainingSettings(data="d", batch_size=2, validations=4, **settings)
+class Journal:
+    """Remembers kind, step and loss or AP of its rows."""
 
-    return Loop(
-        settings=settings,
+    def __init__(self):
+        self.rows = []
+
+    def write(self, kind, step, epoch, values):
+        self.rows.append((kind, step, values["loss"] if kind == "train" else values.get("AP")))
+
+
+def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
+    """A run with four validations; `loop.saved` has the steps of its checkpoints."""
+    saved = []
+    loop = Loop(
+        settings=TrainingSettings(data="d", batch_size=2, validations=4, **settings),
+        strategy=tf.distribute.get_strategy(),
         stream=Stream(),
         step=Step(losses),
         budget=StepBudget(steps),
         position=Position(),
-        validate=Validate(validate, settings.validations),
-        journal=SimpleNamespace(write=lambda *row: None),
+        validate=Validations(aps),
+        save=lambda position: saved.append(position.step),
+        journal=Journal(),
         display=SilentDisplay(),
     )
+    loop.saved = saved
+    return loop
 
 
 def test_every_step_is_made_and_validations_are_spread_evenly():
-    seen = []
-    loop = a_loop(validate=lambda position: seen.append(position.step) is not None)
+    loop = a_loop()
     train(loop)
     assert len(loop.step.rates) == 8
-    assert seen == [2, 4, 6, 8]
+    assert [step for kind, step, _ in loop.journal.rows if kind == "val"] == [2, 4, 6, 8]
+    assert loop.saved == [2, 4, 6, 8]
 
 
-def test_mixing_stops_in_the_closing_part():
+def test_the_position_follows_the_validations():
+    loop = a_loop(aps=[0.25, 0.5, 0.5, 0.125])
+    train(loop)
+    assert loop.validate.told == [-1, 0.25, 0.5, 0.5]
+    position = loop.position
+    assert (position.best, position.best_step, position.stale, position.validations) == (0.5, 4, 2, 4)
+    assert (position.step, position.saved_step, position.progress) == (8, 8, 1)
+    assert loop.scores.AP == 0.5
+    assert loop.journal.rows == [("val", 2, 0.25), ("val", 4, 0.5), ("val", 6, 0.5), ("val", 8, 0.125)]
+
+
+def test_an_ap_that_is_not_defined_counts_as_0_and_is_not_written():
+    loop = a_loop(steps=1, aps=[math.nan])
+    train(loop)
+    assert (loop.position.best, loop.position.best_step) == (0, 1)
+    assert loop.journal.rows == [("val", 1, None)]
+
+
+def test_validations_without_a_better_ap_end_the_run():
+    loop = a_loop(steps=12, aps=[0.5, 0.5, 0.25, 0.75], patience=2)
+    train(loop)
+    assert loop.position.step == 9
+    loop = a_loop(steps=12, aps=[0.5, 0.5, 0.75, 0.5], patience=2)
+    train(loop)
+    assert loop.position.step == 12
+
+
+def test_a_validation_under_a_time_limit_tells_the_budget_how_long_it_took(monkeypatch):
+    clock = itertools.count(100.0)  # a second later at each look
+    monkeypatch.setattr(subject.time, "monotonic", lambda: next(clock))
+    loop = a_loop()
+    loop.budget = TimeBudget(seconds=1000, reserve=10, pause=5, started=100.0)
+    validate(loop, lambda *values: values)
+    assert loop.budget.pause == 1
+    assert loop.budget.reserve == 1.3 * 1 + 8
+
+
+def test_batches_and_steps_know_the_closing_phase():
     loop = a_loop(schedule={"closing": 0.25})
     train(loop)
-    assert loop.stream.starts == [(0, True), (6, False)]
-    assert float(loop.step.detector.closing) == 1
+    assert loop.stream.starts == [(0, False), (6, True)]
+    assert loop.step.closing == [False] * 6 + [True] * 2
 
 
 def test_a_resumed_loop_starts_where_it_was():
     loop = a_loop()
     loop.position = Position(step=7, progress=7 / 8, validations=3)
     train(loop)
-    assert loop.stream.starts == [(7, False)]
+    assert loop.stream.starts == [(7, True)]
     assert len(loop.step.rates) == 1
-
-
-def test_validation_may_stop_the_run():
-    loop = a_loop(validate=lambda position: position.step >= 4)
-    train(loop)
-    assert len(loop.step.rates) == 4
 
 
 def test_checkpoints_are_written_between_validations():
     loop = a_loop(checkpoint_seconds=0)
     train(loop)
-    assert loop.validate.saved == [1, 3, 5, 7]
+    assert loop.saved == list(range(1, 9))
+    assert loop.position.saved_step == 8
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
-    seen = []
-    loop = a_loop(losses=[1.0, 1.0, 1.0, bad], validate=lambda position: seen.append(position.step) is not None)
-    with pytest.raises(RunFailure, match=r"(?s)step 3.*none yet.*picture_3\.jpg"):
+    loop = a_loop(losses=[1.0, 1.0, 1.0, bad])
+    with pytest.raises(RunFailure, match=r"(?s)step 3.*checkpoint: step 2.*picture_3\.jpg"):
         train(loop)
-    assert seen == [2]
+    assert loop.saved == [2]
 
 
 def test_a_validation_is_due_once_for_each_share():
     budget = StepBudget(10)
-    assert not validation_due(Position(progress=0.24), 4, budget)
-    assert validation_due(Position(progress=0.25), 4, budget)
-    assert not validation_due(Position(progress=0.3, validations=1), 4, budget)
-    assert validation_due(Position(progress=0.1 + 0.2, validations=2), 10, budget)  # 0.30000000000000004
+    assert not is_validation_due(Position(progress=0.24), 4, budget)
+    assert is_validation_due(Position(progress=0.25), 4, budget)
+    assert not is_validation_due(Position(progress=0.3, validations=1), 4, budget)
+    assert is_validation_due(Position(progress=0.1 + 0.2, validations=2), 10, budget)  # 0.30000000000000004
 
 
 @pytest.mark.parametrize(("given", "count"), [({}, 30), ({"epochs": 100}, 30), ({"epochs": 6.5}, 6),
@@ -138,18 +186,16 @@ def test_an_epoch_has_one_validation_at_most_unless_told_otherwise(given, count)
 
 def test_under_a_time_limit_validations_wait_for_training():
     budget = TimeBudget(seconds=100, pause=2)
-    assert not validation_due(Position(progress=0.5, seconds=30, saved_seconds=10), 4, budget)  # 20 of 24 seconds
-    assert validation_due(Position(progress=0.5, seconds=30, saved_seconds=6), 4, budget)
-    assert validation_due(Position(progress=1, seconds=30, saved_seconds=10), 4, budget)  # the last one always
+    assert not is_validation_due(Position(progress=0.5, seconds=30, saved_seconds=10), 4, budget)  # 20 of 24 seconds
+    assert is_validation_due(Position(progress=0.5, seconds=30, saved_seconds=6), 4, budget)
+    assert is_validation_due(Position(progress=1, seconds=30, saved_seconds=10), 4, budget)  # the last one always
 
 
 def test_numbers_reach_the_journal(monkeypatch):
     monkeypatch.setattr(subject, "SECONDS_BETWEEN_ROWS", 0.0)
-    rows = []
     loop = a_loop(losses=[2.0, 3.0], steps=2)
-    loop.journal = SimpleNamespace(write=lambda kind, step, epoch, values: rows.append((step, values["loss"])))
     train(loop)
-    assert rows == [(0, 2.0), (1, 3.0)]
+    assert [row for row in loop.journal.rows if row[0] == "train"] == [("train", 0, 2.0), ("train", 1, 3.0)]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0m05s"), (61, "1m01s"), (3600, "1h00m"), (7384, "2h03m")])

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from detect.training import schedule
-from detect.training.schedule import StepBudget, TimeBudget, average_decay, learning_rate, mixing
+from detect.training.schedule import StepBudget, TimeBudget, average_decay, is_closing, learning_rate
 from detect.training.settings import AverageSettings, ScheduleSettings
 
 PLAIN = ScheduleSettings(warmup=0.1, warmup_power=1, final=0.1, hold=0.2, closing=0.25)
@@ -59,5 +59,5 @@ def test_average_spans_a_share_of_the_steps_so_far():
     assert average_decay(10**6, settings) == 0.9998
 
 
-def test_mixing_ends_with_the_closing_share():
-    assert [mixing(progress, PLAIN) for progress in (0.0, 0.74, 0.75, 1.0)] == [True, True, False, False]
+def test_the_closing_phase_is_the_last_share_of_the_run():
+    assert [is_closing(progress, PLAIN) for progress in (0.0, 0.74, 0.75, 1.0)] == [False, False, True, True]

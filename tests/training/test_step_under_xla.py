@@ -16,6 +16,7 @@ from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
 
 SIDE = 8
+ONE_DEVICE = tf.distribute.get_strategy()
 
 
 class Widths(Detector):
@@ -32,7 +33,7 @@ class Widths(Detector):
         features = swish(self.normalization(features, training=training))
         return {"width": self.width(tf.reduce_mean(features, axis=[1, 2]))[:, 0]}
 
-    def loss(self, outputs, targets):
+    def loss(self, outputs, targets, closing=0.0):
         count = sum_over_replicas(tf.cast(tf.shape(outputs["width"])[0], tf.float32))
         wanted = (targets.boxes[:, 0, 2] - targets.boxes[:, 0, 0]) / SIDE
         return {"square": tf.reduce_sum(tf.square(outputs["width"] - wanted)) / count}
@@ -51,19 +52,19 @@ def batches() -> tuple[Batch, ...]:
     return batch, batch._replace(images=255 - images)
 
 
-def create_step(rule: str) -> training.TrainingStep:
+def create_step(rule: str, strategy: tf.distribute.Strategy = ONE_DEVICE) -> training.TrainingStep:
     keras.utils.set_random_seed(0)
     detector = Widths()
     detector(tf.zeros((1, SIDE, SIDE, 3), tf.uint8))
     settings = OptimizerSettings(name=rule, weight_decay=0.01, clip_norm=1.0)
     optimizer = Optimizer(settings, [variable.value for variable in detector.trainable_variables])
-    return training.TrainingStep(detector, optimizer, WeightAverage(detector), (SIDE,))
+    return training.TrainingStep(detector, optimizer, WeightAverage(detector), (SIDE,), strategy)
 
 
 def numbers_after_steps(rule: str) -> list[np.ndarray]:
     """The loss of each of five steps, then all weights, their average and what the optimizer keeps."""
     step = create_step(rule)
-    losses = [step(batches(), SIDE, learning_rate=0.01, decay=0.9)["square"] for _ in range(5)]
+    losses = [step(batches(), SIDE, learning_rate=0.01, decay=0.9, closing=False)["square"] for _ in range(5)]
     assert losses[-1] < losses[0]
     return [value.numpy() for value in (*losses, *step.average.weights, step.average.average, *step.optimizer.state)]
 
@@ -79,15 +80,17 @@ def test_it_gives_the_numbers_of_the_plain_step(rule, monkeypatch):
 @pytest.mark.parametrize("rule", ["sgd", "adamw"])
 def test_it_is_one_computation(rule, monkeypatch):
     monkeypatch.setattr(training, "on_accelerator", lambda: True)
-    check_one_computation(create_step(rule).compiled[SIDE], batches(), tf.constant(0.01), tf.constant(0.9))
+    numbers = tf.constant(0.01), tf.constant(0.9), tf.constant(0.0)  # learning rate, decay, not the closing phase
+    check_one_computation(create_step(rule).compiled[SIDE], batches(), *numbers)
 
 
 def test_xla_compiles_it_on_one_accelerator_only(two_devices, monkeypatch):
-    def whole() -> bool:
-        return bool(create_step("sgd").compiled[SIDE]._jit_compile)
+    def whole(strategy=ONE_DEVICE) -> bool:
+        return bool(create_step("sgd", strategy).compiled[SIDE]._jit_compile)
 
     assert not whole()
     monkeypatch.setattr(training, "on_accelerator", lambda: True)
     assert whole()
-    with tf.distribute.MirroredStrategy(two_devices).scope():
-        assert not whole()
+    strategy = tf.distribute.MirroredStrategy(two_devices)
+    with strategy.scope():
+        assert not whole(strategy)

@@ -55,8 +55,8 @@ def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarra
     batch = Batch(tf.constant(images), targets, tf.range(len(images), dtype=tf.int64))
     variables = [variable.value for variable in detector.trainable_variables]
     optimizer = Optimizer(OptimizerSettings(name="sgd"), variables)
-    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,))
-    return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99).values())
+    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
+    return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99, closing=False).values())
 
 
 def size_of(name: str) -> dict[str, Any]:

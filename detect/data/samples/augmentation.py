@@ -65,8 +65,8 @@ class Augmentation(Settings):
         return max(1.0, self.scale[1], self.mixup_scale[1] if self.mixup else 0.0)
 
 
-def weakened(settings: Augmentation) -> Augmentation:
-    """Flips and colours only, pictures otherwise as evaluation sees them: for the last epochs (YOLOX, `no_aug`)."""
+def closing_augmentation(settings: Augmentation) -> Augmentation:
+    """Return the augmentation of the closing phase (YOLOX, `no_aug`): flips and colours, else as in evaluation."""
     still = {"scale": (1.0, 1.0), "translate": 0.0, "rotate_degrees": 0.0, "shear_degrees": 0.0}
     return settings.model_copy(update={"mosaic": 0.0, "mixup": 0.0, **still})
 

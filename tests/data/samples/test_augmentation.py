@@ -7,7 +7,7 @@ from detect.config import build, override
 from detect.data.pixels.colour import ColourShift
 from detect.data.pixels.resizing import letterbox, place
 from detect.data.pixels.warping import blank
-from detect.data.samples.augmentation import Augmentation, random_colours, random_view, weakened
+from detect.data.samples.augmentation import Augmentation, closing_augmentation, random_colours, random_view
 from detect.errors import BadInput
 from detect.structures import Example
 
@@ -74,8 +74,8 @@ def test_one_seed_one_view():
     assert (first.image != other.image).any()
 
 
-def test_the_last_epochs_see_what_evaluation_sees():
-    plain = weakened(Augmentation(flip_horizontal=0, rotate_degrees=9, shear_degrees=9, mixup=1))
+def test_the_closing_phase_sees_what_evaluation_sees():
+    plain = closing_augmentation(Augmentation(flip_horizontal=0, rotate_degrees=9, shear_degrees=9, mixup=1))
     view = random_view(example(), plain, np.random.default_rng(0), blank(80, 80), ColourShift())
     placement = letterbox(80)(*example().image.shape[:2])
     np.testing.assert_array_equal(view.image, place(example().image, placement))
@@ -95,7 +95,7 @@ def test_a_zoomed_view_covers_what_the_letterbox_covers():
 
 def test_flips_happen_as_often_as_asked():
     left = Example(np.zeros((8, 16, 3), np.uint8), np.array([[0, 0, 4, 8]], np.float32), np.zeros(1, int), np.zeros(1))
-    plain = weakened(Augmentation(flip_horizontal=0.25))
+    plain = closing_augmentation(Augmentation(flip_horizontal=0.25))
     rng = np.random.default_rng(0)
     flipped = sum(random_view(left, plain, rng, blank(16, 16), ColourShift()).boxes[0, 0] == 12 for _ in range(400))
     assert 70 < flipped < 130
