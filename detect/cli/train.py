@@ -19,15 +19,15 @@ def train(
         str | None, typer.Option(help="Time for the whole run, such as 90s, 30m or 1.5h; instead of --epochs.")
     ] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the square images, pixels.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step and device.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step and device.")] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Where to start: auto, imagenet, none, a run or model folder, a published checkpoint, or its file."
+            help="Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint, or its file."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was interrupted.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     set: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Any other setting, such as optimizer.learning_rate=0.01; repeatable."),
@@ -35,7 +35,7 @@ def train(
 ) -> None:
     """Train a detector on a dataset.
 
-    The run folder under runs/ gets the best and the last model, scores and a report.
+    The run folder under runs/ holds the best and the last model, the scores and a report.
     """
     start_tensorflow()
     import detect
@@ -55,7 +55,7 @@ def train(
             set=set or (),
         )
     except KeyboardInterrupt:
-        fail("Interrupted. The run folder keeps its last checkpoint: the same command with --resume goes on from it.")
+        fail("Interrupted. The same command with --resume continues from the last checkpoint in the run folder.")
         raise
     if run.scores:
         show_scores(run.scores)

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from detect.config import Settings
+from detect.layers.sampling_seed import SamplingSeed
 from detect.ops.boxes import clip
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.soft_suppression import soft_nms
@@ -53,6 +54,7 @@ class Detector(keras.Model, abc.ABC):
             goes on with other classes.
         extents_matter: whether `call` does more with `extents` than to pass them on to `candidates` and `decode`.
         clips_first: whether `candidates` end where the picture does; else detections are cut after suppression.
+        seed: of the random choices that `call` makes in training; None where it makes none.
         soft_sigma: of the Gaussian with which suppression lowers scores (`soft_nms`); None: it drops boxes.
     """
 
@@ -62,6 +64,7 @@ class Detector(keras.Model, abc.ABC):
     extents_matter = False
     clips_first = True
     soft_sigma: float | None = None
+    seed: SamplingSeed | None = None
 
     def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16

@@ -165,6 +165,7 @@ class EfficientDet(Detector):
     """
 
     config: Config
+    seed: SamplingSeed
     clips_first = False
 
     def __init__(self, config: Config, classes: int, name: str | None = None):

@@ -119,6 +119,7 @@ class FasterRCNN(Detector):
     class_layers = ("class_logits", "class_deltas")
     extents_matter = True  # regions end where the picture does
     config: Config
+    seed: SamplingSeed
 
     def __init__(self, config: Config, classes: int, name: str | None = None):
         super().__init__(config, classes, name=name)

@@ -12,7 +12,7 @@ from detect.training.optimizers import flatten, replica_variable
 
 
 class WeightAverage:
-    """The average of all weights of a model, batch-norm statistics included, as one vector.
+    """The moving average of all weights of a model, batch normalization statistics included, as one vector [P].
 
     Polyak and Juditsky (1992); as in YOLOX: average <- decay * average + (1 - decay) * weight after every step.
     """
@@ -24,9 +24,9 @@ class WeightAverage:
         self.average = replica_variable(flatten(self.weights), "average")
 
     def update(self, decay: tf.Tensor) -> None:
-        """One step towards the current weights. Called in a replica, within the compiled step.
+        """Move the average one step towards the current weights. Called in a replica, within the compiled step.
 
-        Every replica has batch-norm statistics of its own, of which the mean is taken.
+        Every replica has its own batch normalization statistics; their mean enters the average.
         """
         weights = [flatten(self.trainable), self._mean_statistics()] if self.statistics else [flatten(self.trainable)]
         self.average.assign(_moved(self.average, tf.concat(weights, axis=0), decay))
@@ -55,5 +55,5 @@ class WeightAverage:
 
 @fused
 def _moved(average: tf.Tensor, weights: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
-    """Written so that a weight that stands still, a frozen one, keeps its average to the bit."""
+    """Return the new average, computed so that that of a constant weight, a frozen one, does not change by a bit."""
     return average + (1 - decay) * (weights - average)

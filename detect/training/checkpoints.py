@@ -1,4 +1,4 @@
-"""The state of an interrupted run, in one file that is replaced whole or not at all."""
+"""Checkpoints: the state of a run in one file, which is replaced as a whole or not at all."""
 
 import json
 import zipfile
@@ -14,17 +14,17 @@ from detect.files import whole_file
 
 @dataclass
 class Position:
-    """How far a run has come."""
+    """The state of a run besides its variables."""
 
     step: int = 0  # updates made
     seconds: float = 0.0  # spent so far
     progress: float = 0.0  # 0..1
-    best: float = -1.0  # best AP of a validation
-    best_step: int = 0
+    best: float = -1.0  # highest AP of a validation; -1 before the first
+    best_step: int = 0  # step of that validation
     stale: int = 0  # validations since the best
     validations: int = 0  # made so far
-    saved_step: int = 0  # at the last checkpoint
-    saved_seconds: float = 0.0
+    saved_step: int = 0  # step of the last checkpoint
+    saved_seconds: float = 0.0  # `seconds` at the last checkpoint
 
 
 def save_checkpoint(path: Path, position: Position, variables: list[tf.Variable]) -> None:
@@ -41,7 +41,7 @@ def save_checkpoint(path: Path, position: Position, variables: list[tf.Variable]
 
 
 def load_checkpoint(path: Path, variables: list[tf.Variable]) -> Position:
-    """Fill `variables` from `path` and return the position saved with them.
+    """Assign the values in `path` to `variables` and return the position saved with them.
 
     Raises:
         BadInput: the file is damaged, or was written for other variables.

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a live bar on a terminal, plain lines elsewhere."""
+"""The progress of a run on the screen: a live bar on a terminal, plain lines elsewhere."""
 
 import time
 from typing import Protocol
@@ -10,16 +10,16 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Display(Protocol):
-    """Where a run says how it goes."""
+    """Where a run shows its progress."""
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
 
     def show(self, progress: float, text: str) -> None:
-        """The state of the moment; `progress` is 0..1."""
+        """Show the current state; `progress` is 0..1."""
 
     def close(self) -> None:
-        """The end of the run."""
+        """Remove what does not stay; called at the end of the run."""
 
 
 class BarDisplay:
@@ -42,7 +42,7 @@ class BarDisplay:
 
 
 class LineDisplay:
-    """A line now and then, for files and logs."""
+    """Prints the state every few seconds, for files and logs."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -61,7 +61,7 @@ class LineDisplay:
 
 
 class SilentDisplay:
-    """Says nothing: for the workers that are not the first."""
+    """Shows nothing: for all workers but the first."""
 
     def say(self, text: str) -> None:
         pass
@@ -74,7 +74,7 @@ class SilentDisplay:
 
 
 def create_display(chief: bool) -> Display:
-    """The display that suits where the output goes."""
+    """Return a display for where the output goes; a silent one for a worker that is not the chief."""
     if not chief:
         return SilentDisplay()
     console = Console()

@@ -1,4 +1,4 @@
-"""What a model starts from: random weights, a backbone trained on ImageNet, or a whole detector, published or yours."""
+"""Initial weights of a model: random, a backbone trained on ImageNet, or a whole detector, published or the user's."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,36 +14,38 @@ from detect.weights.importing import ForeignFileError, checkpoint_of, checkpoint
 from detect.weights.opening import open_model
 from detect.weights.torch_files import require_torch
 
-SHOWN = 8  # tensors that are named one by one
+SHOWN = 8  # most tensors that a message names
 WORDS = ("auto", "imagenet", "none")
 
 
 class Source(NamedTuple):
-    """A trained detector to go on from."""
+    """A trained detector to start from."""
 
-    name: str  # as its user knows it
+    name: str  # as the user knows it
     card: ModelCard
-    tensors: dict[str, np.ndarray]  # by the name of the weight within its detector
+    tensors: dict[str, np.ndarray]  # by name of the weight within the detector
 
 
 def find_source(
     model: str, weights: str, architecture: dict[str, Any], progress: Progress | None = None
 ) -> tuple[Source | None, str]:
-    """The detector that the setting `weights` names, before ours is made: it may decide about the architecture.
+    """Return the trained detector that the setting `weights` names.
+
+    It comes before the detector of the run is created, because it may decide about the architecture.
 
     Args:
-        model: the name of the model that is trained.
-        weights: `auto` takes the checkpoint that is published for the model, where there is one, it can be had, and
-            `architecture` changes nothing. A folder, a checkpoint's name or a file insists.
+        model: name of the model to train.
+        weights: the setting. `auto` is the checkpoint that is published for the model, provided that there is one, that
+            it can be downloaded, and that `architecture` is empty. A folder, a checkpoint or a file is required.
         architecture: settings of the model that the user has changed.
         progress: called while downloading.
 
     Returns:
-        None where the setting names no whole detector; and what there is to say about that.
+        The detector, or None where the setting does not name a whole detector; and a message for the user, often empty.
 
     Raises:
-        BadInput: there is nothing of that name; it is damaged, or of another model.
-        RunFailure: a checkpoint that was named cannot be had.
+        BadInput: nothing has that name, or it is damaged or of another model.
+        RunFailure: a checkpoint that was named cannot be downloaded.
     """
     if weights == "auto":
         return _published(model, architecture, progress)
@@ -64,13 +66,17 @@ def find_source(
 
 
 def start_from(detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None) -> str:
-    """Fill `detector` from `source`, or else as the setting `weights` says; returns a line that says what was done.
+    """Load initial weights into `detector` and return a line about them for the user.
 
-    `auto` takes ImageNet weights where there are some for the backbone and they can be had, and otherwise goes on
-    from random weights; `imagenet` insists.
+    Args:
+        detector: with random weights.
+        classes: names of its classes.
+        weights: the setting, used without a `source`. `auto` loads ImageNet weights into the backbone if they exist and
+            can be downloaded, and leaves random ones otherwise; `imagenet` requires them.
+        source: the trained detector to start from, if any.
 
     Raises:
-        BadInput: the weights do not fit; those that do not are named, and none is changed.
+        BadInput: the weights do not fit; those that do not are named, and nothing is changed.
         RunFailure: the download failed.
     """
     if source is not None:
@@ -88,7 +94,7 @@ def _published(model: str, architecture: dict[str, Any], progress: Progress | No
     if checkpoint is None:
         return None, ""
     if architecture:
-        reason = f"it is for the model as it is, and architecture was changed. --weights {checkpoint.name} insists."
+        reason = f"architecture was changed. To start from it anyway, give --weights {checkpoint.name}."
         return None, f"Not starting from {checkpoint.name}: {reason}"
     try:
         return _open(model, checkpoint.name, progress), ""
@@ -102,7 +108,7 @@ def _open(model: str, weights: str, progress: Progress | None) -> Source:
 
 
 def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
-    """Everything is kept; only the class layers are new, unless the classes are the same."""
+    """Load all weights of `source` but those of single classes where the classes are not the same."""
     other = classes != source.card.classes
     fresh = [weight for weight in detector.weights if other and _is_of_a_class(detector, weight)]
     names = {_name(weight) for weight in fresh}
@@ -116,11 +122,11 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     if problems:
         raise BadInput(
             f"weights: {source.name} ({source.card.model}) does not fit this model: {_listed(problems)}. "
-            "Train with the architecture that it has."
+            "Train with its architecture."
         )
     for name, weight in kept.items():
         weight.assign(source.tensors[name])
-    rest = f"; random: {_listed(sorted(names))}, because the classes are others" if fresh else ""
+    rest = f"; random: {_listed(sorted(names))}, because the classes differ" if fresh else ""
     return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
 
 
@@ -128,8 +134,10 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
     published = backbones.backbone_weights(detector)
     if published is None:
         if required:
-            raise BadInput("weights=imagenet: nobody publishes ImageNet weights for this model's backbone; use none.")
-        return "Weights: random (there are no published ones for this backbone)."
+            raise BadInput(
+                "weights=imagenet: no ImageNet weights are published for the backbone of this model. Use weights=none."
+            )
+        return "Weights: random (none are published for this backbone)."
     try:
         require_torch(backbones.PUBLISHED[published])
         backbones.load_backbone(detector, published)
@@ -141,7 +149,7 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
 
 
 def _name(weight: Any) -> str:
-    """The path of a weight without the detector's own name, which depends on what was made before."""
+    """Return the path of a weight without the name of its detector, which depends on what was created before."""
     return weight.path.partition("/")[2]
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves to read: `metrics.jsonl`, one JSON object a line, and TensorBoard events of the same numbers."""
+"""The numbers of a run over time: `metrics.jsonl`, one JSON object per line, and the same as TensorBoard events."""
 
 import json
 import time
@@ -10,7 +10,10 @@ from detect.files import write_text
 
 
 class Journal:
-    """Appends rows of numbers under the run folder, from a step on; rows past it, of a run cut short, are dropped."""
+    """Appends rows of numbers to the files of a run folder.
+
+    A run that is resumed at a step drops the rows after it, which it writes again.
+    """
 
     def __init__(self, folder: Path, step: int = 0):
         _forget_after(folder / "metrics.jsonl", step)
@@ -18,7 +21,14 @@ class Journal:
         self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
     def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
-        """One row; `kind` is `train` or `val`."""
+        """Write one row.
+
+        Args:
+            kind: `train` or `val`.
+            step: number of updates.
+            epoch: passes over the training images.
+            values: numbers by name.
+        """
         row = {"step": step, "epoch": round(epoch, 4), "time": round(time.time(), 3), "kind": kind, **values}
         self.file.write(json.dumps(row) + "\n")
         self.file.flush()
@@ -27,6 +37,7 @@ class Journal:
                 tf.summary.scalar(f"{kind}/{name}", value)
 
     def close(self) -> None:
+        """Close the files."""
         self.file.close()
         self.events.close()
 

@@ -1,4 +1,4 @@
-"""What a run needs before it begins: a dataset that can be trained on, and a model with its first weights."""
+"""What a run needs before it begins: a dataset to train on, and a model with its initial weights."""
 
 from typing import Any
 
@@ -15,7 +15,11 @@ from detect.training.settings import TrainingSettings
 
 
 def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
-    """The dataset, with a validation split and few enough losses to train on; says what was read."""
+    """Return the dataset of a run, which has a validation split, and show what was read.
+
+    Raises:
+        BadInput: the dataset cannot be read, or too much of it is unusable (`max_lost`).
+    """
     dataset = with_validation(open_dataset(settings.data))
     for name in ("train", "val"):
         check_losses(dataset, name, settings.max_lost)
@@ -30,10 +34,11 @@ def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
 
 
 def find_weights(settings: TrainingSettings, display: Display) -> tuple[TrainingSettings, Source | None]:
-    """The trained detector to go on from, if any, and the settings with the architecture that it has.
+    """Return the settings with the architecture of the trained detector to start from, and that detector, if any.
 
     Raises:
-        BadInput, RunFailure: it was asked for, and cannot be had.
+        BadInput: the setting `weights` names no weights, or those of another model.
+        RunFailure: a checkpoint that `weights` names cannot be downloaded.
     """
 
     def show(done: int, total: int) -> None:
@@ -48,10 +53,10 @@ def find_weights(settings: TrainingSettings, display: Display) -> tuple[Training
 
 
 def create_detector(settings: TrainingSettings, classes: int) -> Detector:
-    """The model with random weights.
+    """Return the model with random weights; these, and all that it draws in training, follow from the seed.
 
     Raises:
-        BadInput: the images' size or a frozen layer do not suit the model.
+        BadInput: a setting of the model, the size of the images or a frozen layer does not suit the model.
     """
     keras.utils.set_random_seed(settings.seed)
     policy = keras.config.dtype_policy()
@@ -60,6 +65,8 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
         detector = models.create(settings.model, classes, **settings.architecture)
     finally:
         keras.config.set_dtype_policy(policy)
+    if detector.seed is not None:
+        detector.seed.start(settings.seed)
     check_sides(settings.sides, detector.size_divisor, detector.smallest_side)
     for path in settings.freeze:
         layer_at(detector, path).trainable = False
@@ -67,7 +74,16 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
 
 
 def check_sides(sides: tuple[int, ...], divisor: int, smallest: int) -> None:
-    """Raises BadInput for a side of the images that the model cannot halve often enough."""
+    """Check the sides of the images of a run.
+
+    Args:
+        sides: in pixels.
+        divisor: of which the model takes multiples only.
+        smallest: the smallest side that it takes.
+
+    Raises:
+        BadInput: the model does not take one of the sides.
+    """
     for side in sides:
         if side < smallest or side % divisor:
             below = max(side // divisor * divisor, smallest)
@@ -77,7 +93,7 @@ def check_sides(sides: tuple[int, ...], divisor: int, smallest: int) -> None:
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:
-    """The layer at a dotted path of attributes, such as `backbone.stage1`.
+    """Return the layer at a dotted path of attributes, such as `backbone.stage1`.
 
     Raises:
         BadInput: there is no such layer.

@@ -1,4 +1,4 @@
-"""The folder of a run: where everything that it leaves is found.
+"""The folder of a run and its files.
 
 config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
@@ -13,7 +13,7 @@ from detect.training.settings import TrainingSettings
 
 
 class RunFolder:
-    """Names of the files of a run."""
+    """Paths of the files of a run."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -28,15 +28,15 @@ class RunFolder:
         self.validation_picture = path / "predictions_val.jpg"
 
     def settings(self) -> TrainingSettings:
-        """The settings that the run was started with."""
+        """Return the settings that the run was started with."""
         return from_json(TrainingSettings, self.config.read_text(encoding="utf-8"), str(self.config))
 
 
 def new_folder(settings: TrainingSettings) -> RunFolder:
-    """Create the folder for a run that starts. A name that is taken is an error; without a name a free one is chosen.
+    """Create the folder of a run that starts, under the name in its settings or else under the next free one.
 
     Raises:
-        BadInput: the name is taken, or cannot be a folder's.
+        BadInput: the name is taken, or the folder cannot be created.
     """
     root = Path(settings.runs)
     if settings.name is None:
@@ -48,7 +48,9 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
 
 
 def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
-    """The folder of the run to continue, or nothing where there is none yet.
+    """Return the folder of the run to continue, or None if there is none yet.
+
+    Without a name, it is the latest run of the model.
 
     Raises:
         BadInput: the run was started with other settings.
@@ -69,7 +71,7 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
 
 
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
-    """Leave the settings and the class names."""
+    """Write the settings and the class names of a run that starts."""
     write_text(folder.config, to_json(settings))
     write_text(folder.classes, "".join(f"{name}\n" for name in classes))
 

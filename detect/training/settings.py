@@ -1,7 +1,7 @@
-"""Everything that decides a training run, as frozen typed groups; written to `config.json` of the run folder.
+"""The settings of a training run, as frozen typed groups; written to `config.json` of the run folder.
 
-The defaults suit what most people bring: hundreds to a few thousand pictures and no pretrained weights.
-`recipe: paper` replaces them by the settings behind the published number of the model.
+The defaults suit hundreds to a few thousand images, with or without pretrained weights. `recipe: paper` replaces them
+by the settings with which the authors of the model reached its published AP.
 """
 
 from typing import Any, Literal
@@ -85,7 +85,7 @@ class TrainingSettings(Settings):
     """Passes over the training images; null: 100, or as many as `max_time` allows."""
     max_time: float | None = Field(None, gt=0)
     """Time limit of the whole run with its evaluation, seconds; replaces `epochs`."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Seed of all random choices: initial weights, order of the images, augmentation, sampling."""
 
     weights: str = "auto"
@@ -114,19 +114,19 @@ class TrainingSettings(Settings):
 
     @property
     def validation_count(self) -> int:
-        """How often the model is scored and saved."""
+        """Number of validations of the run."""
         if self.validations is not None:
             return self.validations
         return MOST_VALIDATIONS if self.epochs is None else min(MOST_VALIDATIONS, max(1, int(self.epochs)))
 
     @property
     def side(self) -> int:
-        """Side of the images that the model is scored on, pixels."""
+        """Side of the images in validation, pixels."""
         if self.image_size is None:
             raise ValueError("settings without image_size: resolve them first, see training.resolution")
         return self.image_size
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Sides of the images that it is trained on, pixels."""
+        """Sides of the images in training, pixels."""
         return self.sizes or (self.side,)

@@ -1,4 +1,4 @@
-"""Pictures to look at: what the model is fed, and what it finds."""
+"""Pictures of a run for people to look at: training samples, and detections on validation images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,14 @@ CONFIDENCE = 0.25  # of the boxes that are drawn
 
 
 def save_batch(path: Path, batch: Batch, records: Records, classes: tuple[str, ...]) -> None:
-    """The first images of a training batch with their boxes, as the model gets them."""
+    """Write a picture of the first images of a training batch with their boxes, as the model gets them.
+
+    Args:
+        path: of the picture.
+        batch: with images uint8.
+        records: that the indices of the batch refer to.
+        classes: names, by label.
+    """
     images, indices = batch.images.numpy(), batch.indices.numpy()
     boxes, labels, ignore = (tensor.numpy() for tensor in batch.targets)
     pictures = [
@@ -34,7 +41,15 @@ def save_predictions(
     classes: tuple[str, ...],
     image_size: int,
 ) -> None:
-    """Images spread over a split with what the model finds in them."""
+    """Write a picture of images from all over a split with the detections of the model.
+
+    Args:
+        path: of the picture.
+        detect: returns the detections on images [B, S, S, 3] with extents [B, 2].
+        records: the split.
+        classes: names, by label.
+        image_size: the side S, pixels.
+    """
     chosen = records.select(np.linspace(0, len(records) - 1, min(PICTURES, len(records))).astype(int))
     placing = letterbox(image_size)
     batch = next(iter(evaluation_batches(chosen, placing, len(chosen))))

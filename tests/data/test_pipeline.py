@@ -267,3 +267,51 @@ next(stream)
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (0, "over\n"), ended.stderr
+
+
+def kept_boxes(batches, count: int) -> list[tuple[int, list[float]]]:
+    """Of some batches with room for one box per image: record and box of every image that has boxes."""
+    return [
+        (int(index), boxes[0].tolist())
+        for batch in take(batches, count)
+        for index, boxes, labels in zip(batch.indices, batch.targets.boxes, batch.targets.labels, strict=True)
+        if labels[0] >= 0
+    ]
+
+
+def one_box(records, count: int, **options) -> list[tuple[int, list[float]]]:
+    """`kept_boxes` of training batches whose images are not changed."""
+    settings = PipelineSettings(augmentation=Augmentation(flip_horizontal=0), max_boxes=1)
+    settings = settings.model_copy(update={"workers": options.pop("workers", 1)})
+    return kept_boxes(train(records, settings, closing=True, **options), count)
+
+
+def test_which_boxes_are_kept_depends_on_seed_epoch_and_record_only(records):
+    kept = one_box(records, 30, batch_size=1)
+    assert len(kept) == 24  # 6 epochs, in each of which 4 of 5 records have boxes
+    assert kept == one_box(records, 10, batch_size=3, workers=2) == one_box(records, 5, batch_size=6)
+    halves = [one_box(records, 6, batch_size=3, shard=(shard, 2)) for shard in range(2)]
+    assert sorted(kept + one_box(records, 6, batch_size=1, first_batch=30)) == sorted(halves[0] + halves[1])
+    chosen = {tuple(box) for index, box in kept if index == 3}
+    assert len(chosen) > 1  # another choice in another epoch
+
+
+def test_another_seed_keeps_other_boxes(records):
+    def choices(seed: int) -> list[list[float]]:
+        return [box for index, box in one_box(records, 20, batch_size=5, seed=seed) if index == 3]
+
+    assert choices(0) == choices(0)
+    assert choices(0) != choices(1)
+    assert set(map(tuple, choices(0))) == set(map(tuple, choices(1)))  # each box has its turn under both
+
+
+def test_evaluation_keeps_the_same_boxes_in_batches_of_every_size(tmp_path):
+    records = write_records(tmp_path, (0, 0, 30, 0, 0))  # two canvases
+    settings = PipelineSettings(max_boxes=1)
+
+    def placing(height, width):
+        return Fit(kind="shortest").placement(height, width, 40)
+
+    first, *others = (sorted(kept_boxes(evaluation_batches(records, placing, size, settings), 9)) for size in (1, 2, 5))
+    assert len(first) == 4
+    assert all(other == first for other in others)

@@ -28,6 +28,19 @@ def test_every_call_gives_another_seed():
     assert [list(seeds().numpy()) for seeds in (seed.next, compiled, compiled, seed.next)] == [[0, n] for n in range(4)]
 
 
+def test_a_model_draws_by_its_seed():
+    def throws(*seed: int) -> list[int]:
+        dice = Dice()
+        for number in seed:
+            dice.seed.start(number)
+        return [throw(dice) for _ in range(20)]
+
+    assert throws(3) == throws(3) == throws(5, 3)
+    assert throws(3) != throws(4)
+    assert throws() == throws(0)
+    assert list(SamplingSeed(3).next().numpy()) == [3, 0]
+
+
 def test_checkpoints_have_the_count_and_saved_models_have_not():
     dice = Dice()
     (count,) = dice.variables

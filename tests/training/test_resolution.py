@@ -91,6 +91,7 @@ def test_epochs_and_time_exclude_each_other():
         ({}, ["optimizer.nane=sgd"], "name"),
         ({}, ["optimizer.name=adam"], "'sgd' or 'adamw'"),
         ({"batch_size": 0}, [], "greater than 0"),
+        ({}, ["seed=-1"], "greater than or equal to 0"),
     ],
 )
 def test_errors_name_what_is_wrong(options, assignments, message):

@@ -119,7 +119,7 @@ def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
     [
         ({"set": ["freeze=[bakbone]"]}, "backbone, neck"),
         ({"weights": "no/such/folder"}, "no/such/folder"),
-        ({"weights": "imagenet"}, "nobody publishes"),
+        ({"weights": "imagenet"}, "no ImageNet weights are published"),
     ],
 )
 def test_bad_settings_end_before_training(data, tmp_path, options, message):

@@ -44,6 +44,9 @@ class Rows(Protocol):
     def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
         """An example and its index among the records; `canvas` [H, W, 3], of any content, becomes its image."""
 
+    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
+        """The seed by which `pad` chooses among the boxes of an example; the same in batches of every size."""
+
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
         """For each row of a batch, the images that it is made of."""
 
@@ -88,7 +91,7 @@ def make_rows(rows: Rows, batch: int, columns: Columns, wanted: Iterable[int]) -
     images, boxes, labels, ignore, indices, left_out = columns
     for row in wanted:
         example, indices[row] = rows.example(batch, row, images[row])
-        truth, left_out[row] = pad(example, boxes.shape[1], seed=batch * rows.batch_size + row)
+        truth, left_out[row] = pad(example, boxes.shape[1], rows.padding_seed(batch, row))
         boxes[row], labels[row], ignore[row] = truth
 
 

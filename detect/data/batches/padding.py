@@ -1,6 +1,7 @@
 """Fixed shapes: the boxes of a sample in N rows, and what becomes of those beyond N."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,11 +39,16 @@ class Overflow:
         )
 
 
-def pad(example: Example, max_boxes: int, seed: int) -> tuple[Truth, int]:
-    """Boxes [N, 4], labels [N] and ignore [N] of an example, padded with zeros, -1 and False; how many are left out.
+def pad(example: Example, max_boxes: int, seed: Sequence[int]) -> tuple[Truth, int]:
+    """Return boxes float32 [N, 4], labels int32 [N] and ignore bool [N] of an example, and how many boxes are left out.
 
-    Of too many boxes, ignored regions go first, then a random choice by `seed`: leaving out the smallest would teach
-    the model that small objects are background.
+    Padding has the boxes 0, the label -1 and ignore False. Of too many boxes, ignored regions are left out first, then
+    a random choice: leaving out the smallest would teach the model that small objects are background.
+
+    Args:
+        example: of any number of boxes.
+        max_boxes: N.
+        seed: of the random choice, which depends on it and on the example only.
     """
     rows = np.arange(len(example.boxes))
     if len(rows) > max_boxes:

@@ -9,7 +9,7 @@ import numpy as np
 from detect.data.pixels.resizing import Placing, place
 from detect.data.records import Records
 from detect.data.samples.image_cache import read_checked
-from detect.data.samples.sample_stream import Samples, side_of_batch
+from detect.data.samples.sample_stream import PADDING, Samples, side_of_batch
 from detect.structures import Example
 
 
@@ -29,6 +29,9 @@ class TrainingRows:
     def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
         position = self._position(batch, row)
         return self.samples.sample(position, canvas), self.samples.record_index(position)
+
+    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
+        return self.samples.seed_of(PADDING, self._position(batch, row))
 
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
         return [self.samples.image_paths(self._position(batch, row)) for row in range(self.batch_size)]
@@ -84,6 +87,9 @@ class EvaluationRows:
             return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
         place(read_checked(record), placement, out=canvas)
         return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
+
+    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
+        return PADDING, self._order[batch * self.batch_size + row]
 
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
         indices = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]

@@ -18,7 +18,7 @@ from detect.data.samples.user_transform import UserTransform
 from detect.structures import Example
 
 # First word of every seed, so that no two uses share a sequence.
-ORDER, SAMPLE, SIDE = 1, 2, 3
+ORDER, SAMPLE, SIDE, PADDING = 1, 2, 3, 4
 
 BATCHES_OF_ONE_SIDE = 10  # YOLOX changes the size of its input every 10 iterations
 
@@ -72,9 +72,12 @@ class Samples:
         epoch, place = divmod(position, count)
         return int(_permutation(self.seed, epoch, count)[place])
 
+    def seed_of(self, use: int, position: int) -> tuple[int, ...]:
+        """Return the seed of one use of randomness for the sample at a position: (use, seed, epoch, record)."""
+        return use, self.seed, position // len(self.pictures.records), self.record_index(position)
+
     def _generator(self, position: int) -> np.random.Generator:
-        epoch = position // len(self.pictures.records)
-        return np.random.default_rng([SAMPLE, self.seed, epoch, self.record_index(position)])
+        return np.random.default_rng(self.seed_of(SAMPLE, position))
 
     def _draw_sources(self, rng: np.random.Generator, position: int) -> Sources:
         """The others of a mosaic, or of a mix-up, are those of the last `WINDOW` positions: they are likely still there
