@@ -120,9 +120,10 @@ def default_of(parameter: Any) -> str:
 
 
 SETTINGS_INTRODUCTION = """\
-Each setting can be given to `detect train` as `--set NAME=VALUE`, where the value is read as YAML. A run writes all
-of its settings to `config.json`. Settings of the model itself start with `architecture.`; `detect models NAME` lists
-them."""
+Each setting can be given to `detect train` as `--set NAME=VALUE`, where the value is read as YAML. Settings of the
+model itself start with `architecture.`; `detect models NAME` lists them. A mapping, such as
+`--set 'architecture={filters: 64}'`, is merged into the values that are there; a list replaces them. A run writes all
+of its settings to `config.json`."""
 
 
 def settings_page() -> str:

@@ -127,12 +127,14 @@ def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
         of_chief: gives every worker the numbers of the chief, see `chief_values`.
     """
     position, started = loop.position, time.monotonic()
-    validation = loop.validate(position.best) if is_chief(loop.strategy) else None
-    if validation is not None:
+    best, ap = 0.0, 0.0  # replaced by the numbers of the chief
+    if is_chief(loop.strategy):
+        validation = loop.validate(position.best)
+        best, ap = float(validation.best), validation.average_precision
+        loop.scores = validation.scores if validation.best else loop.scores
         loop.journal.write("val", position.step, loop.epoch, validation.metrics)
         loop.display.say(describe_validation(loop.epoch, validation))
-        loop.scores = validation.scores if validation.best else loop.scores
-    best, ap = of_chief(validation.best, validation.average_precision) if validation else of_chief(False, 0.0)
+    best, ap = of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
     position.stale = 0 if best else position.stale + 1
     if best:

@@ -1,10 +1,13 @@
 """Saving and restoring the state of a run."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from detect.errors import BadInput, RunFailure
+from detect.layers.sampling_seed import SamplingSeed
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 
 
@@ -16,6 +19,21 @@ def test_round_trip_keeps_every_bit(tmp_path):
     assert position == Position(step=5, best=0.25)
     for variable, value in zip(variables, values, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path):
+    """As it was written before the user's seed was part of `SamplingSeed`, whose old sequence it goes on with."""
+    position = {"step": 26, "seconds": 58.25, "progress": 0.5, "best": 0.75, "best_step": 13, "stale": 1}
+    position |= {"validations": 2, "saved_step": 26, "saved_seconds": 58.25}
+    header = json.dumps({"position": position, "names": ["kernel:0", "sampling_seed:0"]})
+    path = tmp_path / "last.npz"
+    np.savez(path, header=np.array(header), variable_0=np.float32([0.5, 2]), variable_1=np.int64([0, 5]))
+    kernel, seed = tf.Variable([0.0, 0.0], name="kernel"), SamplingSeed(7)
+    expected = Position(26, 58.25, 0.5, best=0.75, best_step=13, stale=1, validations=2, saved_step=26)
+    expected.saved_seconds = 58.25
+    assert load_checkpoint(path, [kernel, seed.state.value]) == expected
+    assert kernel.numpy().tolist() == [0.5, 2]
+    assert seed.next().numpy().tolist() == [0, 5]
 
 
 def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
