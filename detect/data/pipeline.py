@@ -1,8 +1,8 @@
-"""Records -> tf.data.Dataset of `Batch`, for training and for evaluation.
+"""From `Records` to a `tf.data.Dataset` of `Batch`, for training and for evaluation.
 
-A stream of numbers goes through one `map` that makes whole batches in Python, a few at a time, and is prefetched. The
-rows of each are made by a crew: in training of processes, in evaluation of threads. What they make does not depend on
-how many there are.
+A stream of batch numbers goes through one `map` that makes whole batches in Python, a few at a time, and is prefetched.
+`detect.data.batches` says how a batch is made: in training by worker processes, in evaluation by threads. The number of
+workers does not change the result.
 """
 
 import atexit
@@ -18,22 +18,22 @@ import pydantic
 import tensorflow as tf
 
 from detect.config import Settings
-from detect.data.batches.making import BatchMaker, Crew, Rows, Threads
+from detect.data.batches.making import BatchMaker, SampleSource, ThreadPool, WorkerPool
 from detect.data.batches.padding import Overflow, enough_boxes
-from detect.data.batches.processes import Processes, pack
-from detect.data.batches.rows import EvaluationRows, TrainingRows
+from detect.data.batches.process_pool import ProcessPool, pack
+from detect.data.batches.sources import EvaluationSource, TrainingSource
 from detect.data.pixels.resizing import Placing, letterbox
 from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation, closing_augmentation
-from detect.data.samples.image_cache import Pictures, default_budget
-from detect.data.samples.sample_stream import Samples
+from detect.data.samples.image_cache import ImageCache, default_budget
+from detect.data.samples.sample_stream import SampleStream
 from detect.data.samples.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
 from detect.machine import GIGABYTE, cores
 from detect.structures import Batch, Targets
 
 PREFETCHED_BATCHES = 2
-MOST_WORKERS = 16  # that are started where the user says nothing
+MOST_WORKERS = 16  # where the user does not say how many
 
 
 class PipelineSettings(Settings):
@@ -50,26 +50,26 @@ class PipelineSettings(Settings):
     cache_gigabytes: float | None = pydantic.Field(None, ge=0)
     """Memory for decoded images; null: a quarter of the free memory, at most 2."""
 
-    def crew_size(self) -> int:
-        """Samples made at a time; 1 needs no process."""
+    def worker_count(self) -> int:
+        """Return the number of workers; 1 works without a process."""
         return self.workers or min(cores(), MOST_WORKERS)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """A dataset of `Batch`, and what only Python knows about the making of it.
+    """A `tf.data.Dataset` of `Batch`, with what Python knows about it.
 
     Iterate over it, or give `dataset` to a `tf.distribute` strategy or to Keras' `fit`. TensorFlow hides an error that
-    a sample raised behind one of its own, with a stack dump for a message; inside `explained` the first one comes out.
+    a sample raised behind one of its own, whose message is a stack dump; inside `explained` the sample's own is raised.
     """
 
     dataset: tf.data.Dataset
     maker: BatchMaker
-    image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each row, the images it is made of
+    image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each slot, the images of its sample
 
     @property
     def overflow(self) -> Overflow:
-        """Counts the boxes for which there was no room, so far."""
+        """The count of boxes for which there was no room, so far."""
         return self.maker.overflow
 
     def __iter__(self) -> Iterator[Batch]:
@@ -83,7 +83,7 @@ class Batches:
 
     @contextmanager
     def explained(self):
-        """Where TensorFlow reports that a sample could not be made, raise the sample's own error instead."""
+        """Raise the sample's own error where TensorFlow reports that a sample could not be made."""
         try:
             yield
         except tf.errors.OpError:
@@ -98,23 +98,30 @@ _streams: weakref.WeakSet[Generator[Batch, None, None]] = weakref.WeakSet()
 
 @atexit.register
 def _end_streams() -> None:
-    """End what is still iterated over while Python can run.
+    """End all streams that are still iterated over while Python can run.
 
-    A program that is over in the middle of a batch would hang otherwise: TensorFlow waits for its last batches, and
-    Python no longer lets them be made.
+    Otherwise a program that ends in the middle of a stream would hang: TensorFlow waits for its last batches, and
+    Python can no longer make them.
     """
     for stream in list(_streams):
-        with suppress(ValueError):  # another thread is in it
+        with suppress(ValueError):  # another thread is executing it
             stream.close()
 
 
-def training_pictures(records: Records, settings: PipelineSettings, sizes: tuple[int, ...], transform=None) -> Pictures:
-    """The decoded pictures of a run, to be given to every `training_batches` of it, so that each is decoded once."""
+def training_cache(records: Records, settings: PipelineSettings, sizes: tuple[int, ...], transform=None) -> ImageCache:
+    """Return a cache of decoded images for all `training_batches` of a run.
+
+    Args:
+        records: the training images.
+        settings: the memory to use, and the augmentation, which says how large the images must be.
+        sizes: as for `training_batches`.
+        transform: as for `training_batches`.
+    """
     gigabytes = settings.cache_gigabytes
     budget = default_budget() if gigabytes is None else int(gigabytes * GIGABYTE)
-    # A user's crop counts in pixels of the file, and may be enlarged by any factor.
-    foreseeable = transform is None and settings.augmentation.transform is None
-    return Pictures(records, max(sizes), settings.augmentation.largest_scale() if foreseeable else None, budget)
+    # A user's crop is in pixels of the file, and may be enlarged by any factor.
+    scale_is_known = transform is None and settings.augmentation.transform is None
+    return ImageCache(records, max(sizes), settings.augmentation.largest_scale() if scale_is_known else None, budget)
 
 
 def training_batches(
@@ -128,53 +135,66 @@ def training_batches(
     closing: bool = False,
     shard: tuple[int, int] = (0, 1),
     transform=None,
-    pictures: Pictures | None = None,
+    cache: ImageCache | None = None,
 ) -> Batches:
-    """Endless augmented batches; the same for the same arguments, and from any `first_batch` on as if from the start.
+    """Return endless augmented batches. The same arguments give the same batches, whatever `first_batch` is.
 
     Args:
+        records: the training images and their boxes.
+        settings: how samples are made.
         sizes: sides of the square images; where there are several, one is drawn for every ten batches.
-        batch_size: images of a batch of this shard.
+        batch_size: images per batch of this shard.
+        seed: decides all that is random.
+        first_batch: number of the first batch.
         closing: whether they are for the closing phase of a run, with flips and changes of colour only.
-        shard: (number of this process, number of processes); together they see every record once an epoch.
+        shard: (number of this process, number of processes); together they see every record once per epoch.
         transform: an albumentations transform, in place of the file that the settings may name.
-        pictures: what `training_pictures` gave for the same arguments, to share decoded pictures between calls.
+        cache: what `training_cache` returned for the same arguments, to decode images once for several calls.
+
+    Raises:
+        BadInput: there are no records.
     """
     if not len(records):
         raise BadInput("The training split has no images.")
     augmentation = closing_augmentation(settings.augmentation) if closing else settings.augmentation
-    pictures = pictures or training_pictures(records, settings, sizes, transform)
-    samples = Samples(pictures, augmentation, seed, _user_transform(settings.augmentation, transform))
-    rows = TrainingRows(samples, sizes, batch_size, shard)
+    cache = cache or training_cache(records, settings, sizes, transform)
+    samples = SampleStream(cache, augmentation, seed, _user_transform(settings.augmentation, transform))
+    source = TrainingSource(samples, sizes, batch_size, shard)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
-    workers = settings.crew_size()
-    crew: Crew
-    if workers > 1 and (packed := pack(rows)):
-        crew = Processes(rows, packed, overflow.max_boxes, workers, (max(sizes), max(sizes)), pictures.descriptors)
+    workers = settings.worker_count()
+    pool: WorkerPool
+    if workers > 1 and (packed := pack(source)):
+        pool = ProcessPool(source, packed, overflow.max_boxes, workers, (max(sizes), max(sizes)), cache.descriptors)
     else:
-        crew = Threads(rows, overflow.max_boxes, workers)
-    maker = BatchMaker(crew, overflow)
+        pool = ThreadPool(source, overflow.max_boxes, workers)
+    maker = BatchMaker(pool, overflow)
     side = sizes[0] if len(sizes) == 1 else None
-    return _batches(tf.data.Dataset.counter(first_batch), maker, rows, (side, side), workers)
+    return _batches(tf.data.Dataset.counter(first_batch), maker, source, (side, side), workers)
 
 
 def evaluation_batches(
     records: Records, placing: int | Placing, batch_size: int, settings: PipelineSettings | None = None
 ) -> Batches:
-    """Every record once, as evaluation sees it; `placing` says how, or is the side of a square to be fitted into.
+    """Return batches with every record once, not augmented.
 
-    Batches are of one shape each. Where canvases differ, the records of one canvas come together, and otherwise in
-    their order. The last batch of a canvas is filled up with blank images without boxes, whose index is -1. The boxes
-    are for the loss: scoring takes the truth from the records.
+    All images of a batch have the same shape. Where canvases differ, the records of one canvas come together, and
+    otherwise in their order. The last batch of a canvas is filled up with blank images without boxes, whose index is
+    -1. The boxes are for the loss: scoring takes the truth from the records.
+
+    Args:
+        records: the images and their boxes.
+        placing: where an image lies on its canvas, or the side of a square that all images are fitted into.
+        batch_size: images per batch.
+        settings: the number of workers, and of boxes per image.
     """
     settings = settings or PipelineSettings()
-    rows = EvaluationRows(records, letterbox(placing) if isinstance(placing, int) else placing, batch_size)
+    source = EvaluationSource(records, letterbox(placing) if isinstance(placing, int) else placing, batch_size)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
-    # Decoding is most of it, and it is over soon: threads, which need not be started.
-    workers = settings.crew_size()
-    maker = BatchMaker(Threads(rows, overflow.max_boxes, workers), overflow)
-    size = next(iter(rows.canvases)) if len(rows.canvases) == 1 else (None, None)
-    return _batches(tf.data.Dataset.range(rows.batches), maker, rows, size, workers)
+    # Most of the work is decoding, for which threads are enough, and they start at once.
+    workers = settings.worker_count()
+    maker = BatchMaker(ThreadPool(source, overflow.max_boxes, workers), overflow)
+    size = next(iter(source.canvases)) if len(source.canvases) == 1 else (None, None)
+    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers)
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
@@ -184,15 +204,15 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
 
 
 def _batches(
-    numbers: tf.data.Dataset, maker: BatchMaker, rows: Rows, size: tuple[int | None, int | None], workers: int
+    numbers: tf.data.Dataset, maker: BatchMaker, source: SampleSource, size: tuple[int | None, int | None], workers: int
 ) -> Batches:
-    """The batches of these numbers; `size` is height and width of all images, None where they differ."""
-    count, columns = rows.batch_size, maker.overflow.max_boxes
+    """Return the batches with some numbers; `size` is height and width of all images, None where they differ."""
+    count, max_boxes = source.batch_size, maker.overflow.max_boxes
     specs = [
-        tf.TensorSpec([count, *size, 3], rows.dtype),
-        tf.TensorSpec([count, columns, 4], tf.float32),
-        tf.TensorSpec([count, columns], tf.int32),
-        tf.TensorSpec([count, columns], tf.bool),
+        tf.TensorSpec([count, *size, 3], source.dtype),
+        tf.TensorSpec([count, max_boxes, 4], tf.float32),
+        tf.TensorSpec([count, max_boxes], tf.int32),
+        tf.TensorSpec([count, max_boxes], tf.bool),
         tf.TensorSpec([count], tf.int64),
     ]
 
@@ -203,18 +223,18 @@ def _batches(
         images, boxes, labels, ignore, indices = parts
         return Batch(images, Targets(boxes, labels, ignore), indices)
 
-    cv2.setNumThreads(0)  # samples are made in parallel: threads within one would only get in each other's way
-    at_a_time = 1 + math.ceil(workers / count)  # the last rows of one leave workers for the next
+    cv2.setNumThreads(0)  # samples are made in parallel, so threads within one would compete with each other
+    at_a_time = 1 + math.ceil(workers / count)  # workers that find no free slot in a batch go on with the next
     dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(at_a_time)), maker, rows.image_paths)
+    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths)
 
 
 def _options(threads: int) -> tf.data.Options:
     options = tf.data.Options()
-    # Batches wait for files and for Python's lock; in TensorFlow's own pool they would hold up the training step.
+    # Batches wait for files and for Python's lock; in TensorFlow's own pool they would delay the training step.
     options.threading.private_threadpool_size = threads
-    # Nothing is left to be tuned, and the thread that would do it may miss that the stream is closed: whoever closes it
-    # then waits until that thread looks again, which is a minute in a long run.
+    # There is nothing to tune, and the thread that would do it may miss that the stream is closed: closing it then
+    # takes until that thread looks again, up to a minute in a long run.
     options.autotune.enabled = False
     # Each process already makes its own shard.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from detect.data.pipeline import Batches, training_batches, training_pictures
+from detect.data.pipeline import Batches, training_batches, training_cache
 from detect.data.records import Records
 from detect.structures import Batch
 from detect.training.settings import TrainingSettings
@@ -18,7 +18,7 @@ class Stream:
         self.settings = settings
         self.records = records
         self.strategy = strategy
-        self.pictures = training_pictures(records, settings.pipeline, settings.sides)
+        self.cache = training_cache(records, settings.pipeline, settings.sides)
         self.shards: list[Batches] = []  # those of this process
         self.shard_count = 1  # of all processes
 
@@ -81,7 +81,7 @@ class Stream:
             first_batch=step * self._batches_per_step(count),
             closing=closing,
             shard=(index, count),
-            pictures=self.pictures,
+            cache=self.cache,
         )
         self.shards.append(batches)
         return batches

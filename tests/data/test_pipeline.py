@@ -7,14 +7,14 @@ import pytest
 import tensorflow as tf
 from records_of import records_of
 
-from detect.data.batches import processes
-from detect.data.batches.making import Threads
-from detect.data.batches.processes import Processes
-from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_pictures
+from detect.data.batches import process_pool
+from detect.data.batches.making import ThreadPool
+from detect.data.batches.process_pool import ProcessPool
+from detect.data.pipeline import PipelineSettings, evaluation_batches, training_batches, training_cache
 from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import Fit, letterbox, place
 from detect.data.records import Record, Records
-from detect.data.samples import shared
+from detect.data.samples import shared_memory
 from detect.data.samples.augmentation import Augmentation
 from detect.errors import BadInput, RunFailure
 
@@ -27,7 +27,7 @@ def records(tmp_path) -> Records:
 
 
 def write_records(folder, wider: tuple[int, ...] = (0, 0, 0, 0, 0)) -> Records:
-    """Five pictures of 60 x 40 pixels with 0 to 4 boxes; some may be wider."""
+    """Five images of 60 x 40 pixels with 0 to 4 boxes; some may be wider."""
     rng, images = np.random.default_rng(0), []
     for number, extra in enumerate(wider):
         path = folder / f"{number}.png"
@@ -68,13 +68,13 @@ def test_shapes_and_types_are_fixed(records):
     assert batch.targets.boxes.max() <= 32
 
 
-def test_closing_a_stream_waits_for_no_tuning(records):
+def test_closing_a_stream_does_not_wait_for_tuning(records):
     """One in thirty closings took up to 16 s after 12 s of use, with TensorFlow's autotuning on."""
     for batches in (train(records), evaluation_batches(records, 32, 2)):
         assert batches.dataset.options().autotune.enabled is False
 
 
-def test_every_record_once_an_epoch_and_none_left_out_at_its_end(records):
+def test_every_record_once_per_epoch_and_none_left_out_at_its_end(records):
     indices = np.concatenate([batch.indices for batch in take(train(records), 5)])  # 15 samples: three epochs
     assert sorted(indices[:5]) == sorted(indices[5:10]) == sorted(indices[10:]) == [0, 1, 2, 3, 4]
 
@@ -85,7 +85,7 @@ def test_a_later_start_continues_the_same_stream(records):
     assert_same(whole[9:], take(train(records, sizes=sizes, first_batch=9), 5))
 
 
-def test_neither_workers_nor_kept_pictures_change_the_result(records):
+def test_neither_workers_nor_the_cache_change_the_result(records):
     def batches(workers, gigabytes):
         settings = STRONG.model_copy(update={"workers": workers, "cache_gigabytes": gigabytes})
         return take(train(records, settings), 6)
@@ -93,17 +93,17 @@ def test_neither_workers_nor_kept_pictures_change_the_result(records):
     expected = batches(1, 0)
     assert_same(expected, batches(3, 0))
     assert_same(expected, batches(3, 1.0))
-    assert_same(expected, batches(1, 1e-5))  # room for one picture
+    assert_same(expected, batches(1, 1e-5))  # room for one image
 
 
 def test_processes_make_the_samples_and_threads_the_same_where_they_cannot(records, monkeypatch):
     batches = train(records)
-    assert isinstance(batches.maker.crew, Processes if shared.CAN_SHARE else Threads)
+    assert isinstance(batches.maker.pool, ProcessPool if shared_memory.CAN_SHARE else ThreadPool)
     expected = take(batches, 3)
-    for module in (shared, processes):
+    for module in (shared_memory, process_pool):
         monkeypatch.setattr(module, "CAN_SHARE", False)
     batches = train(records)
-    assert isinstance(batches.maker.crew, Threads)
+    assert isinstance(batches.maker.pool, ThreadPool)
     assert_same(expected, take(batches, 3))
 
 
@@ -126,21 +126,21 @@ def test_sizes_change_between_groups_of_ten_batches(records):
     assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 60, 10))
 
 
-def test_the_closing_phase_shows_plain_pictures(records):
+def test_the_closing_phase_shows_plain_images(records):
     still = Augmentation(flip_horizontal=0, hue=0, saturation=0, value=0, rotate_degrees=9)
     (batch,) = take(train(records, PipelineSettings(augmentation=still), closing=True), 1)
     for image, index in zip(batch.images, batch.indices, strict=True):
-        picture = read_image(records.image_path(index))
-        np.testing.assert_array_equal(image, place(picture, letterbox(32)(*picture.shape[:2])))
+        original = read_image(records.image_path(index))
+        np.testing.assert_array_equal(image, place(original, letterbox(32)(*original.shape[:2])))
 
 
-def test_decoded_pictures_can_be_shared(records):
+def test_a_cache_can_be_shared(records):
     settings = PipelineSettings()
-    pictures = training_pictures(records, settings, (32,))
-    take(train(records, settings, pictures=pictures), 4)
+    cache = training_cache(records, settings, (32,))
+    take(train(records, settings, cache=cache), 4)
     for record in records:
         record.image_path.unlink()
-    take(train(records, settings, pictures=pictures, closing=True), 4)
+    take(train(records, settings, cache=cache, closing=True), 4)
 
 
 def test_a_batch_names_its_images(records):
@@ -177,7 +177,7 @@ def test_evaluation_shows_every_record_once_letterboxed(records):
 
 
 @pytest.mark.parametrize(("resampling", "dtype"), [("average", np.uint8), ("exact", np.float32)])
-def test_evaluation_puts_pictures_of_one_canvas_together(tmp_path, resampling, dtype):
+def test_evaluation_puts_images_of_one_canvas_together(tmp_path, resampling, dtype):
     """Short sides of 24, and 36, 48 or 36.6 for the long ones, on canvases of multiples of 8."""
     records = write_records(tmp_path, wider=(0, 20, 1, 20, 20))
 
@@ -213,8 +213,8 @@ def test_ignored_regions_stay_ignored(records):
 
 
 @pytest.mark.parametrize("kind", ["training", "evaluation"])
-def test_a_bad_picture_is_named(records, kind):
-    records.image_path(3).write_bytes(b"no picture")
+def test_a_bad_image_is_named(records, kind):
+    records.image_path(3).write_bytes(b"not an image")
     batches = train(records) if kind == "training" else evaluation_batches(records, 32, 2)
     with pytest.raises(BadInput, match=r"3\.png"):
         take(batches, 5)

@@ -64,14 +64,14 @@ def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int
     import numpy as np
 
     import detect
-    from detect.data.pipeline import PipelineSettings, training_pictures
+    from detect.data.pipeline import PipelineSettings, training_cache
     from detect.data.samples.augmentation import Augmentation
-    from detect.data.samples.sample_stream import Samples
+    from detect.data.samples.sample_stream import SampleStream
 
     cv2.setNumThreads(0)
     settings = PipelineSettings(augmentation=Augmentation(mosaic=mosaic), cache_gigabytes=kept)
     records = detect.open_dataset(data).splits["train"]
-    source = Samples(training_pictures(records, settings, (OUTPUT,)), settings.augmentation, seed=0)
+    source = SampleStream(training_cache(records, settings, (OUTPUT,)), settings.augmentation, seed=0)
 
     def make(positions: range) -> int:
         canvas = np.empty((OUTPUT, OUTPUT, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Batches made row by row, by several threads or by several processes."""
+"""Make batches slot by slot: the arrays of a batch, the contracts of sources and pools, and the pool of threads."""
 
 import math
 import threading
@@ -16,7 +16,7 @@ from detect.structures import Example
 ALIGNMENT = 64  # bytes; TensorFlow takes over arrays that begin at multiples of it, and copies others
 
 
-class Columns(NamedTuple):
+class BatchArrays(NamedTuple):
     """The arrays of a batch, as in `Batch`."""
 
     images: np.ndarray  # [B, H, W, 3]
@@ -27,87 +27,86 @@ class Columns(NamedTuple):
     left_out: np.ndarray  # int64 [B], boxes that did not fit
 
 
-class Rows(Protocol):
-    """What batches are made of. Threads may share it."""
+class SampleSource(Protocol):
+    """The samples that batches are made of, by the numbers of batch and slot. Threads may share it."""
 
     @property
     def batch_size(self) -> int:
-        """B."""
+        """The number of slots of a batch, B."""
 
     @property
     def dtype(self) -> type[np.generic]:
-        """Of the images."""
+        """The dtype of the images."""
 
     def canvas(self, batch: int) -> tuple[int, int]:
-        """Height and width of the images of a batch, by its number."""
+        """Return height and width of the images of a batch."""
 
-    def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
-        """An example and its index among the records; `canvas` [H, W, 3], of any content, becomes its image."""
+    def example(self, batch: int, slot: int, canvas: np.ndarray) -> tuple[Example, int]:
+        """Return an example and its index among the records; `canvas` [H, W, 3], of any content, becomes its image."""
 
-    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
-        """The seed by which `pad` chooses among the boxes of an example; the same in batches of every size."""
+    def padding_seed(self, batch: int, slot: int) -> tuple[int, ...]:
+        """Return the seed by which `pad` chooses among the boxes; it does not depend on the size of the batch."""
 
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
-        """For each row of a batch, the images that it is made of."""
+        """Return for each slot of a batch the images that its sample is made of."""
 
 
-class Crew(Protocol):
-    """Those who make the rows of batches. Threads may share it."""
+class WorkerPool(Protocol):
+    """Workers that make batches. Threads may share it."""
 
-    def make(self, batch: int) -> Columns:
-        """A batch by its number."""
+    def make(self, batch: int) -> BatchArrays:
+        """Make the batch with this number."""
 
     def close(self) -> None:
-        """Ends what it has started. If it is asked again, it starts again."""
+        """End the workers. The next call of `make` starts them again."""
 
 
-class Threads:
-    """A crew of threads: OpenCV and the decoders work outside the interpreter's lock, all else does not."""
+class ThreadPool:
+    """A pool of threads: OpenCV and the decoders release the lock of the interpreter, all else holds it."""
 
-    def __init__(self, rows: Rows, max_boxes: int, workers: int):
-        self._rows, self._max_boxes, self._workers = rows, max_boxes, workers
+    def __init__(self, source: SampleSource, max_boxes: int, workers: int):
+        self._source, self._max_boxes, self._workers = source, max_boxes, workers
         self._pool = ThreadPoolExecutor(workers)
 
-    def make(self, batch: int) -> Columns:
-        canvas, count = self._rows.canvas(batch), self._rows.batch_size
-        columns = columns_in(
-            aligned(bytes_of(self._rows, self._max_boxes, canvas)), self._rows, self._max_boxes, canvas
-        )
-        # Whoever is free takes the next row: to hand over each would hold up all threads.
-        waiting = iter(range(count))
-        parts = [
-            self._pool.submit(make_rows, self._rows, batch, columns, waiting) for _ in range(min(self._workers, count))
+    def make(self, batch: int) -> BatchArrays:
+        canvas, count = self._source.canvas(batch), self._source.batch_size
+        buffer = aligned_buffer(bytes_per_batch(self._source, self._max_boxes, canvas))
+        arrays = arrays_in(buffer, self._source, self._max_boxes, canvas)
+        # All threads share one iterator, so a free one takes the next slot: a task per slot would keep them waiting.
+        slots = iter(range(count))
+        tasks = [
+            self._pool.submit(fill_slots, self._source, batch, arrays, slots) for _ in range(min(self._workers, count))
         ]
-        for part in parts:
-            part.result()
-        return columns
+        for task in tasks:
+            task.result()
+        return arrays
 
     def close(self) -> None:
-        """Threads that have nothing to do are no burden."""
+        """Do nothing: idle threads cost nothing."""
 
 
-def make_rows(rows: Rows, batch: int, columns: Columns, wanted: Iterable[int]) -> None:
-    """Fill some rows of a batch."""
-    images, boxes, labels, ignore, indices, left_out = columns
-    for row in wanted:
-        example, indices[row] = rows.example(batch, row, images[row])
-        truth, left_out[row] = pad(example, boxes.shape[1], rows.padding_seed(batch, row))
-        boxes[row], labels[row], ignore[row] = truth
+def fill_slots(source: SampleSource, batch: int, arrays: BatchArrays, slots: Iterable[int]) -> None:
+    """Fill some slots of a batch."""
+    images, boxes, labels, ignore, indices, left_out = arrays
+    for slot in slots:
+        example, indices[slot] = source.example(batch, slot, images[slot])
+        truth, left_out[slot] = pad(example, boxes.shape[1], source.padding_seed(batch, slot))
+        boxes[slot], labels[slot], ignore[slot] = truth
 
 
 class BatchMaker:
-    """From the number of a batch to its arrays. Threads may share it."""
+    """Makes batches by their numbers, and keeps account of what was left out and what failed. Threads may share it."""
 
-    def __init__(self, crew: Crew, overflow: Overflow):
-        self.crew = crew
+    def __init__(self, pool: WorkerPool, overflow: Overflow):
+        self.pool = pool
         self.overflow = overflow
-        self.failures: list[Exception] = []  # what samples raised
+        self.failures: list[Exception] = []  # raised by samples
         self._users = 0
         self._lock = threading.Lock()
 
     @contextmanager
     def in_use(self):
-        """When this has ended as often as it began, the crew may go."""
+        """Keep the pool open; the last of those who use it at the same time closes it."""
         with self._lock:
             self._users += 1
         try:
@@ -116,47 +115,54 @@ class BatchMaker:
             with self._lock:
                 self._users -= 1
                 if not self._users:
-                    self.crew.close()
+                    self.pool.close()
 
-    def batch(self, number: int) -> Columns:
-        """Its arrays; an error that a sample has raised is kept, too."""
+    def batch(self, number: int) -> BatchArrays:
+        """Make a batch. An error that a sample raises is also kept in `failures`."""
         try:
-            columns = self.crew.make(number)
+            arrays = self.pool.make(number)
         except Exception as error:
             self.failures.append(error)
             raise
-        for boxes in filter(None, columns.left_out.tolist()):
+        for boxes in filter(None, arrays.left_out.tolist()):
             self.overflow.add(boxes)
-        return columns
+        return arrays
 
 
-def columns_in(memory: np.ndarray, rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> Columns:
-    """Columns with the content of `memory`, uint8 [`bytes_of`], which begins at a multiple of `ALIGNMENT`."""
-    parts, start = [], 0
-    for shape, dtype in _layout(rows, max_boxes, canvas):
+def arrays_in(buffer: np.ndarray, source: SampleSource, max_boxes: int, canvas: tuple[int, int]) -> BatchArrays:
+    """Return the arrays of a batch as views of a buffer.
+
+    Args:
+        buffer: uint8, of `bytes_per_batch` bytes or more, at a multiple of `ALIGNMENT`.
+        source: what the batch is made of.
+        max_boxes: N.
+        canvas: height and width of the images.
+    """
+    arrays, start = [], 0
+    for shape, dtype in _layout(source, max_boxes, canvas):
         size = math.prod(shape) * dtype.itemsize
-        parts.append(memory[start : start + size].view(dtype).reshape(shape))
+        arrays.append(buffer[start : start + size].view(dtype).reshape(shape))
         start += _rounded_up(size)
-    return Columns(*parts)
+    return BatchArrays(*arrays)
 
 
-def bytes_of(rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> int:
-    """The memory that the columns of a batch take."""
-    return sum(_rounded_up(math.prod(shape) * dtype.itemsize) for shape, dtype in _layout(rows, max_boxes, canvas))
+def bytes_per_batch(source: SampleSource, max_boxes: int, canvas: tuple[int, int]) -> int:
+    """Return the size of the buffer that the arrays of a batch need."""
+    return sum(_rounded_up(math.prod(shape) * dtype.itemsize) for shape, dtype in _layout(source, max_boxes, canvas))
 
 
-def aligned(size: int) -> np.ndarray:
-    """Bytes with any content that begin at a multiple of `ALIGNMENT`."""
+def aligned_buffer(size: int) -> np.ndarray:
+    """Return a buffer, uint8 [size] of any content, that begins at a multiple of `ALIGNMENT`."""
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % ALIGNMENT
     return buffer[start : start + size]
 
 
-def _layout(rows: Rows, max_boxes: int, canvas: tuple[int, int]) -> list[tuple[tuple[int, ...], np.dtype]]:
-    """Shapes and types of the columns, in their order."""
-    count = rows.batch_size
+def _layout(source: SampleSource, max_boxes: int, canvas: tuple[int, int]) -> list[tuple[tuple[int, ...], np.dtype]]:
+    """Return shapes and dtypes of the arrays, in their order."""
+    count = source.batch_size
     shapes = ((count, *canvas, 3), (count, max_boxes, 4), (count, max_boxes), (count, max_boxes), (count,), (count,))
-    types: tuple[type[np.generic], ...] = (rows.dtype, np.float32, np.int32, np.bool_, np.int64, np.int64)
+    types: tuple[type[np.generic], ...] = (source.dtype, np.float32, np.int32, np.bool_, np.int64, np.int64)
     return [(shape, np.dtype(kind)) for shape, kind in zip(shapes, types, strict=True)]
 
 

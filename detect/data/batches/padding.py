@@ -1,4 +1,4 @@
-"""Fixed shapes: the boxes of a sample in N rows, and what becomes of those beyond N."""
+"""Pad the boxes of a sample to N rows, and choose among them where there are more."""
 
 import threading
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ import numpy as np
 from detect.data.pixels.warping import Truth
 from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation
-from detect.data.samples.mixing import MOSAIC_PICTURES
+from detect.data.samples.mixing import MOSAIC_IMAGES
 from detect.structures import Example
 
-MOST_BOXES = 500  # N that is chosen for the user at most: matching holds anchors x N values for every image
+MOST_BOXES = 500  # largest N that is chosen for the user: matching holds anchors x N values per image
 
 
 class Overflow:
@@ -30,12 +30,12 @@ class Overflow:
             self.boxes += boxes
 
     def summary(self) -> str:
-        """A sentence for the user; empty where everything fitted."""
+        """Return a sentence for the user; empty where all boxes fitted."""
         if not self.samples:
             return ""
         return (
             f"{self.samples} samples had more than {self.max_boxes} boxes; {self.boxes} of their boxes, "
-            "drawn at random, were left out. Raise max_boxes to keep them."
+            "chosen at random, were left out. Increase max_boxes to keep them."
         )
 
 
@@ -63,16 +63,16 @@ def pad(example: Example, max_boxes: int, seed: Sequence[int]) -> tuple[Truth, i
 
 
 def enough_boxes(records: Records, settings: Augmentation) -> int:
-    """A number of rows that nearly every sample of this data fits into, a multiple of 8 up to `MOST_BOXES`.
+    """Return a number of rows that nearly every sample of this data fits into, a multiple of 8 up to `MOST_BOXES`.
 
-    A mosaic shows its canvas of twice the side, scaled by s, through a window of 1/(2s) of its sides: its boxes are
-    estimated from random fours of records, with a tenth added for those that the border cuts.
+    A mosaic shows its layout of twice the side, scaled by s, through a window of 1/(2s) of its sides. Its boxes are
+    estimated from random groups of four records, with a tenth added for those that the border cuts.
     """
     counts = np.diff(records.box_ends, prepend=0)
     need = float(counts.max(initial=1))
     if settings.mosaic or settings.mixup:
         rng = np.random.default_rng(0)
-        drawn = counts[rng.integers(len(counts), size=(10_000, MOSAIC_PICTURES + 1))]
+        drawn = counts[rng.integers(len(counts), size=(10_000, MOSAIC_IMAGES + 1))]
         shown = np.minimum(1, 0.5 / rng.uniform(*settings.scale, len(drawn))) ** 2
         mixed = np.maximum(drawn[:, 0], 1.1 * shown * drawn[:, 1:].sum(axis=1) if settings.mosaic else 0)
         need = max(need, float(np.quantile(mixed + drawn[:, 0] * (settings.mixup > 0), 0.999)))

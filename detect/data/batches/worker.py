@@ -1,4 +1,4 @@
-"""A process that makes rows of batches. It ends when the one that started it closes the connection, or is gone."""
+"""A worker process, which fills slots of batches. It ends when its parent closes the connection, or has ended."""
 
 import pickle
 import signal
@@ -11,65 +11,65 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detect.data.batches.making import Rows, columns_in, make_rows
-from detect.data.samples.shared import Lock, Piece
+from detect.data.batches.making import SampleSource, arrays_in, fill_slots
+from detect.data.samples.shared_memory import Lock, SharedBuffer
 
-HEADER = 64  # bytes before the columns of a batch; the first eight are the number of the row that is to be made next
+HEADER = 64  # bytes before the arrays of a batch; the first eight hold the number of the next free slot
 
 
-class Work(NamedTuple):
-    """What a worker is told first."""
+class WorkerSetup(NamedTuple):
+    """What a worker receives first."""
 
-    rows: bytes  # `Rows`, pickled without what lies in `arrays`
-    arrays: list[Piece]
+    source: bytes  # the `SampleSource`, pickled without what lies in `buffers`
+    buffers: list[SharedBuffer]
     max_boxes: int
-    lock: Lock  # of the numbers in headers
+    lock: Lock  # for the numbers in headers
 
 
 class Failure(NamedTuple):
-    """What a worker answers where a row could not be made."""
+    """A worker's answer where a sample could not be made."""
 
     error: Exception
     trace: str
 
 
 def main(descriptor: int) -> None:
-    """Makes rows of a batch when told of its number and its memory, and answers with None or a `Failure`."""
+    """Receive number and buffer of a batch, fill slots of it, and answer with None or a `Failure`; again and again."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a whole group of processes may get it; the first of them decides
+        signal.signal(number, signal.SIG_IGN)  # the whole process group may get it, and the parent decides
     cv2.setNumThreads(0)
     with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
-        work: Work = connection.recv()
-        rows = pickle.loads(work.rows, buffers=[piece.map for piece in work.arrays])
+        setup: WorkerSetup = connection.recv()
+        source = pickle.loads(setup.source, buffers=[buffer.map for buffer in setup.buffers])
         while True:
-            connection.send(_answer(rows, work, *connection.recv()))
+            connection.send(_answer(source, setup, *connection.recv()))
 
 
-def _answer(rows: Rows, work: Work, batch: int, piece: Piece) -> Failure | None:
-    memory = np.frombuffer(piece.map, np.uint8, offset=HEADER)
-    columns = columns_in(memory, rows, work.max_boxes, rows.canvas(batch))
+def _answer(source: SampleSource, setup: WorkerSetup, batch: int, buffer: SharedBuffer) -> Failure | None:
+    memory = np.frombuffer(buffer.map, np.uint8, offset=HEADER)
+    arrays = arrays_in(memory, source, setup.max_boxes, source.canvas(batch))
     try:
-        make_rows(rows, batch, columns, _waiting(piece, work.lock, rows.batch_size))
+        fill_slots(source, batch, arrays, _free_slots(buffer, setup.lock, source.batch_size))
     except Exception as error:
         trace = traceback.format_exc()
-        return Failure(error if _can_travel(error) else RuntimeError(repr(error)), trace)
+        return Failure(error if _survives_pickling(error) else RuntimeError(repr(error)), trace)
     return None
 
 
-def _waiting(piece: Piece, lock: Lock, count: int) -> Iterator[int]:
-    """The rows that no worker has taken yet, one after the other."""
-    header = memoryview(piece.map)[:8].cast("q")
+def _free_slots(buffer: SharedBuffer, lock: Lock, count: int) -> Iterator[int]:
+    """Yield the slots that no worker has taken yet, and take them."""
+    header = memoryview(buffer.map)[:8].cast("q")
     while True:
         with lock:
-            row = header[0]
-            header[0] = row + 1
-        if row >= count:
+            slot = header[0]
+            header[0] = slot + 1
+        if slot >= count:
             return
-        yield row
+        yield slot
 
 
-def _can_travel(error: Exception) -> bool:
+def _survives_pickling(error: Exception) -> bool:
     try:
         return isinstance(pickle.loads(pickle.dumps(error)), Exception)
-    except Exception:  # whatever a class of a user's does there
+    except Exception:  # a user's class may raise anything here
         return False

@@ -1,6 +1,6 @@
-"""Augmentation of one example: a random view of it by one warp, in shifted colours.
+"""Augment one example: a random view of it by one warp, in shifted colours.
 
-Every random choice is drawn from the generator given, in a fixed order, so a sample can be repeated from its seed.
+Every random choice is drawn from the given generator, in a fixed order, so a sample can be repeated from its seed.
 """
 
 from typing import Annotated
@@ -61,7 +61,7 @@ class Augmentation(Settings):
     """File with a serialized albumentations transform, applied before everything else."""
 
     def largest_scale(self) -> float:
-        """The largest factor, times the fitting scale, at which a sample may show a picture."""
+        """Return the largest factor, relative to the scale at which it fits, at which a sample may show an image."""
         return max(1.0, self.scale[1], self.mixup_scale[1] if self.mixup else 0.0)
 
 
@@ -74,9 +74,17 @@ def closing_augmentation(settings: Augmentation) -> Augmentation:
 def random_view(
     example: Example, settings: Augmentation, rng: np.random.Generator, canvas: np.ndarray, colours: ColourShift
 ) -> Example:
-    """The picture fitted into a square, then turned and zoomed about a random point of itself, and shifted.
+    """Fit an image into a square, then rotate and zoom it about a random point of itself, and shift it.
 
-    It is painted on `canvas`, a blank square, which becomes the image.
+    Args:
+        example: the image and its boxes.
+        settings: the limits of all random choices.
+        rng: draws them.
+        canvas: a blank square, uint8 [side, side, 3], on which the image is painted.
+        colours: a shift of the image's colours.
+
+    Returns:
+        The view, whose image is `canvas`.
     """
     linear = random_linear(settings, rng)
     shift = rng.uniform(-1, 1, 2) * settings.translate * len(canvas)
@@ -92,9 +100,22 @@ def zoomed_view(
     canvas: np.ndarray,
     colours: ColourShift,
 ) -> Example:
-    """The picture fitted into a square, flipped at random, `linear` applied about a random point of it, then shifted.
+    """Fit an image into a square, flip it at random, apply `linear` about a random point of it, and shift it.
 
-    But for turns and shifts: zoomed in, it still covers all that the letterbox covers; zoomed out, it lies within that.
+    Apart from rotation and shift, an image that is zoomed in still covers all that the letterbox covers, and one that
+    is zoomed out lies within that.
+
+    Args:
+        example: the image and its boxes.
+        linear: scale, rotation and shear, as a matrix about the origin.
+        shift: x and y, in pixels of the canvas.
+        settings: the probabilities of flips.
+        rng: draws flips and point.
+        canvas: a blank square, uint8 [side, side, 3], on which the image is painted.
+        colours: a shift of the image's colours.
+
+    Returns:
+        The view, whose image is `canvas`.
     """
     side = len(canvas)
     fitted, width, height = random_fit(example, settings, rng, side)
@@ -107,7 +128,17 @@ def zoomed_view(
 def random_fit(
     example: Example, settings: Augmentation, rng: np.random.Generator, side: int
 ) -> tuple[np.ndarray, float, float]:
-    """The matrix that fits the picture into a square at the origin, flipped at random; its fitted width and height."""
+    """Return the matrix that fits an image into a square at the origin, and its size there.
+
+    Args:
+        example: whose image it is.
+        settings: the probabilities of flips.
+        rng: draws them.
+        side: of the square, pixels.
+
+    Returns:
+        The matrix, and width and height of the fitted image.
+    """
     height, width = example.image.shape[:2]
     scale = fit_scale(height, width, (side, side))
     horizontal, vertical = rng.random(2) < (settings.flip_horizontal, settings.flip_vertical)
@@ -115,7 +146,7 @@ def random_fit(
 
 
 def random_linear(settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Scale, rotation and shear within the settings' limits, as one matrix about the origin."""
+    """Draw scale, rotation and shear within the limits of the settings, as one matrix about the origin."""
     scale = rng.uniform(*settings.scale)
     angle = rng.uniform(-1, 1) * settings.rotate_degrees
     shear_x, shear_y = rng.uniform(-1, 1, 2) * settings.shear_degrees
@@ -123,7 +154,7 @@ def random_linear(settings: Augmentation, rng: np.random.Generator) -> np.ndarra
 
 
 def random_colours(settings: Augmentation, rng: np.random.Generator) -> ColourShift:
-    """A shift of hue, saturation and value within the settings' limits, each one every second time on average."""
+    """Draw a shift of hue, saturation and value within the limits of the settings; each is 0 every second time."""
     limits = (settings.hue, settings.saturation, settings.value)
     amounts = rng.uniform(-1, 1, 3) * limits * rng.integers(0, 2, 3)
     return ColourShift(*np.rint(amounts).astype(int).tolist())

@@ -1,4 +1,4 @@
-"""Decoded pictures with their boxes, kept in memory as far as there is room."""
+"""A cache of decoded images with their boxes, as far as there is memory for it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,61 +9,63 @@ from detect.data.pixels.images import read_halved
 from detect.data.pixels.resizing import fit_scale
 from detect.data.pixels.warping import halvings
 from detect.data.records import Record, Records
-from detect.data.samples.store import Store
+from detect.data.samples.shared_images import SharedImages
 from detect.errors import BadInput
 from detect.machine import GIGABYTE, free_memory
 from detect.structures import Example
 
-WINDOW = 128  # pictures of which one sample is made are at most so many positions apart in the order of an epoch
+WINDOW = 128  # positions in the order of an epoch between the images of one sample, at most
 
 
-class Pictures:
+class ImageCache:
     """The examples of `Records` at the largest size that training can need. Threads and processes may share it.
 
-    A picture that no sample shows at more than half its size is halved while it is decoded, as often as that is so. It
-    would be halved anyway before it is painted; this way the budget holds four or sixteen times as many.
+    An image that no sample shows at more than half its size is halved while it is decoded, as often as that is so. It
+    would be halved anyway before it is painted; this way the budget holds four or sixteen times as many images.
 
-    Where the budget does not hold all pictures, a part of it is for those that came last, enough for `WINDOW` of them;
-    the rest is for the first that come and stay. What is not there is decoded again, with the same result.
+    Where the budget does not hold all images, a part of it is a ring for the latest ones, large enough for `WINDOW` of
+    them; the rest is for the first ones, which stay. An image that is not in the cache is decoded again, with the same
+    result.
     """
 
     def __init__(self, records: Records, side: int, largest_scale: float | None, budget: int):
         """
         Args:
+            records: whose images are cached.
             side: of the largest output square, pixels.
-            largest_scale: the largest factor, times the one that fits a picture into that square, at which a sample may
-                show it; None where that is unknown, and pictures have to stay as they are.
-            budget: bytes to keep.
+            largest_scale: the largest factor, times the one by which an image fits into that square, at which a sample
+                may show it; None where that is unknown, and images have to keep their size.
+            budget: bytes to use.
         """
         self.records = records
         self._side = side
         self._largest_scale = largest_scale
         mean = self._mean_bytes()
-        last = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
-        self._store = Store(len(records), first=budget - last, last=last)
-        self.descriptors = self._store.descriptors  # file descriptors that a worker needs for it
+        ring = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
+        self._images = SharedImages(len(records), fixed=budget - ring, ring=ring)
+        self.descriptors = self._images.descriptors  # file descriptors that a worker process needs for it
 
     @contextmanager
     def examples(self, indices: Sequence[int]) -> Iterator[list[Example]]:
-        """The examples of these records, as long as the context lasts; their pictures are read-only."""
-        kept: list[int] = []
+        """Give the examples of some records while the context lasts; their images are read-only."""
+        acquired: list[int] = []
         try:
-            yield [self._example(index, kept) for index in indices]
+            yield [self._example(index, acquired) for index in indices]
         finally:
-            for index in kept:
-                self._store.release(index)
+            for index in acquired:
+                self._images.release(index)
 
-    def _example(self, index: int, kept: list[int]) -> Example:
+    def _example(self, index: int, acquired: list[int]) -> Example:
         width, height = self.records.sizes[index].tolist()
         boxes, labels, ignore = self.records.truth(index)
         times = self._halvings(height, width)
-        image = self._store.find(index)
+        image = self._images.acquire(index)
         if image is None:
             image = read_checked(self.records[index], times)
             image.flags.writeable = False
-            self._store.keep(index, image)
+            self._images.keep(index, image)
         else:
-            kept.append(index)
+            acquired.append(index)
         return Example(image, boxes * np.float32(0.5**times), labels, ignore)
 
     def _halvings(self, height: int, width: int) -> int:
@@ -73,15 +75,24 @@ class Pictures:
         return halvings(height, width, scale)
 
     def _mean_bytes(self) -> float:
-        """Of a picture as it is kept, estimated from a thousand of them."""
+        """Return the mean size of an image in the cache, estimated from a thousand of them."""
         sizes = self.records.sizes[:: max(1, len(self.records) // 1000)].tolist()
         areas = [3 * width * height / 4 ** self._halvings(height, width) for width, height in sizes]
         return sum(areas) / max(len(areas), 1)
 
 
 def read_checked(record: Record, times: int = 0) -> np.ndarray:
-    """The picture of a record, uint8 RGB [H, W, 3], halved so many times; an error where the file's is not of the size
-    that the boxes refer to.
+    """Read the image of a record.
+
+    Args:
+        record: the image and the size that its boxes refer to.
+        times: how often the image is halved.
+
+    Returns:
+        The image, uint8 RGB [H, W, 3].
+
+    Raises:
+        BadInput: the image cannot be read, or has another size.
     """
     image, (width, height) = read_halved(record.image_path, times)
     if (width, height) != (record.width, record.height):
@@ -93,5 +104,5 @@ def read_checked(record: Record, times: int = 0) -> np.ndarray:
 
 
 def default_budget() -> int:
-    """Bytes for kept pictures where the user says nothing: a quarter of the free memory, 2 GB at most."""
+    """Return the bytes for cached images where the user does not say: a quarter of the free memory, at most 2 GB."""
     return min(free_memory() // 4, 2 * GIGABYTE)

@@ -1,7 +1,7 @@
-"""A user's own albumentations transform, applied to one `Example` at a time.
+"""Apply a user's own albumentations transform to one `Example` at a time.
 
-It comes as a Python object (a Compose, with or without `bbox_params`, or a single transform) or as the path of a file
-written by `albumentations.save`. Whatever box format it was written for, here it receives pixels `x1, y1, x2, y2`.
+It is given as a Python object (a Compose, with or without `bbox_params`, or a single transform) or as the path of a
+file written by `albumentations.save`. Whatever box format it was written for, it receives pixels `x1, y1, x2, y2` here.
 """
 
 import copy
@@ -20,7 +20,7 @@ SURVIVAL_RULES = ("min_area", "min_visibility", "min_width", "min_height", "max_
 
 
 def load_transform(path: str | Path):
-    """The transform in a YAML or JSON file (`albumentations.save(transform, path, data_format="yaml")`)."""
+    """Load the transform from a YAML or JSON file (`albumentations.save(transform, path, data_format="yaml")`)."""
     import albumentations  # here and not above: it takes a second to import, and few runs need it
 
     kind = "json" if Path(path).suffix.lower() == ".json" else "yaml"
@@ -36,7 +36,7 @@ def load_transform(path: str | Path):
 
 
 class UserTransform:
-    """Calls an albumentations transform repeatably from several threads or processes.
+    """Calls an albumentations transform from several threads or processes, with reproducible results.
 
     A Compose holds its random state, so each thread has its own copy, reseeded for every example.
     """
@@ -52,14 +52,14 @@ class UserTransform:
         self._compose, self._copies = compose, threading.local()
 
     def __call__(self, example: Example, rng: np.random.Generator, where="") -> Example:
-        """The transformed example; `where` names its image in errors."""
+        """Return the transformed example; `where` names its image in errors."""
         compose = self._copy()
         compose.set_random_seed(int(rng.integers(2**31)))
-        # A copy, since the picture may be kept for the next epoch and a transform may write into its input.
+        # A copy, since the image may be cached for the next epoch and a transform may write into its input.
         arguments = {"image": example.image.copy(), "bboxes": example.boxes, "rows": np.arange(len(example.boxes))}
         try:
             result = compose(**arguments)
-        except Exception as error:  # anything may come out of a user's code, and only here is the image known
+        except Exception as error:  # a user's code may raise anything, and only here the image is known
             cause = f"{type(error).__name__}: {error}"
             raise RunFailure(f"{where}: your augmentation failed on this image: {cause}") from error
         _check(result["image"], where)
@@ -74,7 +74,7 @@ class UserTransform:
 
 
 def _with_boxes_in_pixels(transform):
-    """A Compose of the same transforms, with the same rules about which boxes survive, that takes our boxes."""
+    """Return a Compose of the same transforms, with the same rules about which boxes are kept, that takes our boxes."""
     import albumentations
 
     if not isinstance(transform, albumentations.BaseCompose | albumentations.BasicTransform):
@@ -86,7 +86,7 @@ def _with_boxes_in_pixels(transform):
             survival = {name: getattr(transform.processors["bboxes"].params, name) for name in SURVIVAL_RULES}
     boxes = albumentations.BboxParams("pascal_voc", ["rows"], clip=True, filter_invalid_bboxes=True, **survival)
     with warnings.catch_warnings():
-        # A transform of colours alone leaves boxes as they are, which is no reason for a warning.
+        # A transform of colours leaves boxes as they are, which is not a reason for a warning.
         warnings.filterwarnings("ignore", "Got processor for bboxes, but no transform to process it")
         return albumentations.Compose(copy.deepcopy(transforms), bbox_params=boxes, p=probability)
 

@@ -74,7 +74,7 @@ def test_rows_that_are_enough():
     assert enough_boxes(records(0, 3, 9), still) == 16
     assert enough_boxes(records(0, 0), still) == 8
     assert enough_boxes(records(900), still) == MOST_BOXES
-    halved = Augmentation(mosaic=1, scale=(0.5, 0.5))  # four whole pictures, and a tenth more: 4 x 10 x 1.1 = 44
+    halved = Augmentation(mosaic=1, scale=(0.5, 0.5))  # four whole images, and a tenth more: 4 x 10 x 1.1 = 44
     assert enough_boxes(records(10, 10), halved) == 48
     whole = Augmentation(mosaic=1, scale=(1, 1))  # a quarter of each: 11
     assert enough_boxes(records(10, 10), whole) == 16

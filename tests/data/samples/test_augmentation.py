@@ -15,7 +15,7 @@ BOX = (31.0, 23.0, 83.0, 59.0)
 
 
 def example(height: int = 96, width: int = 128) -> Example:
-    """A white rectangle on black, of class 2 and ignored, and a second box over the whole picture."""
+    """A white rectangle on black, of class 2 and ignored, and a second box over the whole image."""
     image = np.zeros((height, width, 3), np.uint8)
     image[23:59, 31:83] = 255
     boxes = np.array([BOX, (0, 0, width, height)], np.float32)
@@ -112,8 +112,8 @@ def test_colours_change_within_limits():
 
 
 @pytest.mark.parametrize("scale", [(0.5, 0.5), (2.0, 2.0)])
-def test_colours_are_shifted_on_the_picture_alone(scale):
-    """Whether the picture or its view has more pixels; the grey beside it stays."""
+def test_colours_are_shifted_on_the_image_only(scale):
+    """Whichever of the image and its view has more pixels; the grey beside it stays."""
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
     grey = Example(np.full((40, 64, 3), 100, np.uint8), *nothing)
     settings = Augmentation(scale=scale, translate=0)

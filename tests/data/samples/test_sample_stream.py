@@ -6,13 +6,13 @@ from records_of import records_of
 from detect.data.pixels.warping import blank
 from detect.data.records import Record, Records
 from detect.data.samples.augmentation import Augmentation
-from detect.data.samples.image_cache import Pictures
-from detect.data.samples.sample_stream import Samples, side_of_batch
+from detect.data.samples.image_cache import ImageCache
+from detect.data.samples.sample_stream import SampleStream, side_of_batch
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Records:
-    """Seven pictures of random colour, each with one box."""
+    """Seven images of random colour, each with one box."""
     folder, images = tmp_path_factory.mktemp("samples"), []
     rng = np.random.default_rng(0)
     for number in range(7):
@@ -23,8 +23,8 @@ def records(tmp_path_factory) -> Records:
     return records_of(images)
 
 
-def samples(records: Records, seed: int = 0, **changes) -> Samples:
-    return Samples(Pictures(records, 32, 2.0, 0), Augmentation(**changes), seed)
+def samples(records: Records, seed: int = 0, **changes) -> SampleStream:
+    return SampleStream(ImageCache(records, 32, 2.0, 0), Augmentation(**changes), seed)
 
 
 def test_every_epoch_has_every_record_once_in_a_new_order(records):
@@ -51,26 +51,26 @@ def test_a_record_looks_different_in_the_next_epoch(records):
     assert all((first[index] != second[index]).any() for index in range(7))
 
 
-def test_sources_name_what_a_sample_shows(records):
+def test_a_composition_names_what_a_sample_shows(records):
     made = samples(records, mosaic=1, mixup=1, scale=(0.5, 0.5), translate=0)
     for position in range(30):
-        sources = made.sources(position)
-        assert sources.pictures[0] == made.record_index(position)
-        assert len(sources.pictures) == 4
+        composition = made.composition(position)
+        assert composition.images[0] == made.record_index(position)
+        assert len(composition.images) == 4
         shown = set(made.sample(position, blank(32, 32)).labels.tolist())
-        assert shown <= {*sources.pictures, sources.partner}
-        assert shown >= set(sources.pictures)  # at half the scale all four are visible
+        assert shown <= {*composition.images, composition.partner}
+        assert shown >= set(composition.images)  # at half the scale all four are visible
         names = [path.stem for path in made.image_paths(position)]
-        assert names == [str(index) for index in (*sources.pictures, sources.partner)]
+        assert names == [str(index) for index in (*composition.images, composition.partner)]
 
 
 def test_mosaics_and_mix_ups_come_as_often_as_asked(records):
     made = samples(records, mosaic=0.7, mixup=0.2)
-    sources = [made.sources(position) for position in range(700)]
-    assert abs(np.mean([len(source.pictures) == 4 for source in sources]) - 0.7) < 0.06
-    assert abs(np.mean([source.partner is not None for source in sources]) - 0.2) < 0.06
-    single = samples(records, mosaic=0, mixup=0).sources(0)
-    assert (len(single.pictures), single.partner) == (1, None)
+    compositions = [made.composition(position) for position in range(700)]
+    assert abs(np.mean([len(each.images) == 4 for each in compositions]) - 0.7) < 0.06
+    assert abs(np.mean([each.partner is not None for each in compositions]) - 0.2) < 0.06
+    single = samples(records, mosaic=0, mixup=0).composition(0)
+    assert (len(single.images), single.partner) == (1, None)
 
 
 def test_the_side_changes_every_ten_batches():

@@ -1,4 +1,4 @@
-"""What batches are made of, row by row: augmented samples in training, every record once in evaluation."""
+"""The samples that batches are made of: augmented ones in training, every record once in evaluation."""
 
 import functools
 from dataclasses import dataclass
@@ -9,41 +9,41 @@ import numpy as np
 from detect.data.pixels.resizing import Placing, place
 from detect.data.records import Records
 from detect.data.samples.image_cache import read_checked
-from detect.data.samples.sample_stream import PADDING, Samples, side_of_batch
+from detect.data.samples.sample_stream import PADDING, SampleStream, side_of_batch
 from detect.structures import Example
 
 
 @dataclass(frozen=True)
-class TrainingRows:
-    """The samples of one of several shards, in squares."""
+class TrainingSource:
+    """The samples of one of several shards, which are square."""
 
-    samples: Samples
-    sides: tuple[int, ...]  # of which one is drawn for every ten batches
+    samples: SampleStream
+    sides: tuple[int, ...]  # one of them is drawn for every ten batches
     batch_size: int
-    shard: tuple[int, int]  # its number and how many there are
+    shard: tuple[int, int]  # its number and the number of shards
     dtype = np.uint8
 
     def canvas(self, batch: int) -> tuple[int, int]:
         return (side_of_batch(self.sides, self.samples.seed, batch),) * 2
 
-    def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
-        position = self._position(batch, row)
+    def example(self, batch: int, slot: int, canvas: np.ndarray) -> tuple[Example, int]:
+        position = self._position(batch, slot)
         return self.samples.sample(position, canvas), self.samples.record_index(position)
 
-    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
-        return self.samples.seed_of(PADDING, self._position(batch, row))
+    def padding_seed(self, batch: int, slot: int) -> tuple[int, ...]:
+        return self.samples.seed_of(PADDING, self._position(batch, slot))
 
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
-        return [self.samples.image_paths(self._position(batch, row)) for row in range(self.batch_size)]
+        return [self.samples.image_paths(self._position(batch, slot)) for slot in range(self.batch_size)]
 
-    def _position(self, batch: int, row: int) -> int:
-        """In the stream of samples, of which every shard takes a batch by turns."""
+    def _position(self, batch: int, slot: int) -> int:
+        """Return the position in the stream of samples, from which the shards take batches in turns."""
         shard, shards = self.shard
-        return (batch * shards + shard) * self.batch_size + row
+        return (batch * shards + shard) * self.batch_size + slot
 
 
 @dataclass(frozen=True)
-class EvaluationRows:
+class EvaluationSource:
     """Every record once; those of one canvas come together, and otherwise in their order.
 
     The last batch of a canvas is filled up with blank images without boxes, whose index is -1.
@@ -59,6 +59,7 @@ class EvaluationRows:
 
     @property
     def batches(self) -> int:
+        """The number of batches."""
         return len(self._order) // self.batch_size
 
     @functools.cached_property
@@ -78,8 +79,8 @@ class EvaluationRows:
         first = self.records[self._order[batch * self.batch_size]]
         return self.placing(first.height, first.width).canvas
 
-    def example(self, batch: int, row: int, canvas: np.ndarray) -> tuple[Example, int]:
-        index, first = (self._order[batch * self.batch_size + each] for each in (row, 0))
+    def example(self, batch: int, slot: int, canvas: np.ndarray) -> tuple[Example, int]:
+        index, first = (self._order[batch * self.batch_size + each] for each in (slot, 0))
         record = self.records[first if index < 0 else index]
         placement = self.placing(record.height, record.width)
         if index < 0:
@@ -88,8 +89,8 @@ class EvaluationRows:
         place(read_checked(record), placement, out=canvas)
         return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
 
-    def padding_seed(self, batch: int, row: int) -> tuple[int, ...]:
-        return PADDING, self._order[batch * self.batch_size + row]
+    def padding_seed(self, batch: int, slot: int) -> tuple[int, ...]:
+        return PADDING, self._order[batch * self.batch_size + slot]
 
     def image_paths(self, batch: int) -> list[tuple[Path, ...]]:
         indices = self._order[batch * self.batch_size : (batch + 1) * self.batch_size]

@@ -1,6 +1,6 @@
 """Memory and a lock that this process shares with the workers that it starts.
 
-Both are file descriptors. A worker inherits them under their numbers, so what is pickled here is the same thing there.
+Both are file descriptors. A worker inherits them with their numbers, so what is pickled here is the same thing there.
 """
 
 import functools
@@ -15,10 +15,10 @@ CAN_SHARE = sys.platform == "linux"
 
 
 class SharedMemory:
-    """Memory without a name, which is given back when no process has it any more.
+    """Memory without a name, which is freed when no process has it any more.
 
-    Other than files in /dev/shm, it is not limited to the 64 MB that containers have there. Where the system has no
-    such thing, it is memory of this process alone, for its threads.
+    Unlike files in /dev/shm, it is not limited to the 64 MB that containers have there. Where the system does not have
+    such memory, it is memory of this process, for its threads only.
     """
 
     def __init__(self):
@@ -29,35 +29,35 @@ class SharedMemory:
             self.descriptor = os.memfd_create("detect")
             weakref.finalize(self, os.close, self.descriptor)
 
-    def allocate(self, size: int) -> "Piece":
-        """A new piece of so many bytes, zeros. Pages that nobody writes to take no memory."""
+    def allocate(self, size: int) -> "SharedBuffer":
+        """Return a new buffer of `size` bytes, which are 0. Pages that are not written to take no memory."""
         with self._growing:
             start = self._size
             if CAN_SHARE:
                 self._size += mmap.ALLOCATIONGRANULARITY * math.ceil(size / mmap.ALLOCATIONGRANULARITY)
                 os.ftruncate(self.descriptor, self._size)
-        return Piece(self.descriptor, start, size)
+        return SharedBuffer(self.descriptor, start, size)
 
 
-class Piece:
-    """A piece of shared memory. It begins at a page."""
+class SharedBuffer:
+    """A part of shared memory. It begins at a page."""
 
     def __init__(self, descriptor: int, start: int, size: int):
         self._place = descriptor, start, size
         self.map = mmap.mmap(descriptor, size, offset=start)
 
     def __reduce__(self):
-        return _piece, self._place
+        return _buffer, self._place
 
 
 @functools.cache
-def _piece(*place: int) -> Piece:
-    """In a worker, which is told of the same piece again and again."""
-    return Piece(*place)
+def _buffer(*place: int) -> SharedBuffer:
+    """Return a buffer in a worker, which receives the same one again and again."""
+    return SharedBuffer(*place)
 
 
 class Lock:
-    """Held by one thread of one process at a time: the one that has read the only byte of a pipe."""
+    """A lock that one thread of one process holds at a time: the one that has read the only byte of a pipe."""
 
     def __init__(self, descriptors: tuple[int, int] | None = None):
         self.descriptors = descriptors or os.pipe()
