@@ -36,7 +36,16 @@ class Problems:
     _texts: dict[str, list[Problem]] = field(default_factory=dict)
 
     def add(self, kind: str, where: str, what: str, action: str, *, images: int = 0, boxes: int = 0) -> None:
-        """Add one problem, by which `images` images and `boxes` boxes are lost."""
+        """Add one problem.
+
+        Args:
+            kind: by which problems are counted, such as "missing image".
+            where: the file, and the line or annotation id in it.
+            what: what was found.
+            action: what was done about it.
+            images: number of images that are lost by it.
+            boxes: number of boxes that are lost by it.
+        """
         self.add_many(kind, [0], lambda _: (where, what), action)
         self.lost_images += images
         self.lost_boxes += boxes

@@ -69,6 +69,7 @@ class ThreadPool:
         self._pool = ThreadPoolExecutor(workers)
 
     def make(self, batch: int) -> BatchArrays:
+        """Make the batch with this number."""
         canvas, count = self._source.canvas(batch), self._source.batch_size
         buffer = aligned_buffer(bytes_per_batch(self._source, self._max_boxes, canvas))
         arrays = arrays_in(buffer, self._source, self._max_boxes, canvas)
@@ -86,7 +87,14 @@ class ThreadPool:
 
 
 def fill_slots(source: SampleSource, batch: int, arrays: BatchArrays, slots: Iterable[int]) -> None:
-    """Fill some slots of a batch."""
+    """Fill some slots of a batch.
+
+    Args:
+        source: gives the samples.
+        batch: number of the batch.
+        arrays: where the samples are written to.
+        slots: which slots to fill; several threads may share one iterator.
+    """
     images, boxes, labels, ignore, indices, left_out = arrays
     for slot in slots:
         example, indices[slot] = source.example(batch, slot, images[slot])

@@ -90,6 +90,7 @@ class ProcessPool:
         self._starting = threading.Lock()
 
     def make(self, batch: int) -> BatchArrays:
+        """Make the batch with this number, in a shared buffer that nothing else uses while its arrays exist."""
         workers, slots = self._started(), self._source.batch_size
         buffer, memory = self._buffers.acquire()
         # Where there are more workers than slots, different ones work on consecutive batches.

@@ -1,4 +1,4 @@
-"""The samples that batches are made of: augmented ones in training, every record once in evaluation."""
+"""The two `SampleSource`s: augmented samples in training, every record once in evaluation."""
 
 import functools
 from dataclasses import dataclass

@@ -158,7 +158,17 @@ def place(image: np.ndarray, placement: Placement, out: np.ndarray | None = None
 
 
 def to_source(boxes: np.ndarray, placement: Placement, width: int, height: int) -> np.ndarray:
-    """Convert boxes [..., 4] on the canvas to pixels of the source image, clipped to its width and height."""
+    """Convert boxes on a canvas to pixels of the source image.
+
+    Args:
+        boxes: [..., 4], on the canvas.
+        placement: where the image lies on it.
+        width: of the image, pixels.
+        height: of the image, pixels.
+
+    Returns:
+        The boxes, float32 [..., 4], clipped to the image.
+    """
     limits = np.array([width, height, width, height], np.float32)
     return np.clip(np.asarray(boxes, np.float32) / placement.scales, 0, limits)
 

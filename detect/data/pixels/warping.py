@@ -36,7 +36,14 @@ def scaling(x: float, y: float) -> np.ndarray:
 
 
 def flip(width: float, height: float, horizontal: bool, vertical: bool) -> np.ndarray:
-    """Return the matrix that mirrors an image of this size within its own frame."""
+    """Return the matrix that mirrors an image within its own frame.
+
+    Args:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        horizontal: whether left and right are exchanged.
+        vertical: whether top and bottom are exchanged.
+    """
     x, y = (-1 if horizontal else 1), (-1 if vertical else 1)
     return np.array([[x, 0.0, width if horizontal else 0.0], [0.0, y, height if vertical else 0.0], [0.0, 0.0, 1.0]])
 

@@ -69,15 +69,23 @@ class StatedBoxes:
         return len(self._packed) // _BOX.itemsize
 
     def append(self, row: int, number: int, box: tuple, label: int, ignore: bool, area: float) -> None:
-        """Add a box; `table` says what the values are."""
+        """Add a box.
+
+        Args:
+            row: of its image.
+            number: by which the reader finds where the box is stated.
+            box: x1, y1, x2, y2.
+            label: of its class.
+            ignore: whether it is a region to be ignored.
+            area: square pixels, or NO_AREA.
+        """
         self._packed += _pack_box(row, number, *box, label, ignore, area)
 
     @property
     def table(self) -> np.ndarray:
         """The boxes as a structured array [M], to be changed in place; no box can be added while someone has it.
 
-        Its columns: `row` of the image; `number` by which the reader finds where the box is stated; `box`, x1, y1, x2,
-        y2; `label`; `ignore`; `area` in square pixels, or NO_AREA for the area of the box itself.
+        Its columns are the arguments of `append`.
         """
         return np.frombuffer(self._packed, _BOX)
 
@@ -105,7 +113,15 @@ class Annotations:
         return len(self.images) - 1
 
     def add_box(self, row: int, box: tuple, label: int, ignore: bool = False, area: float = NO_AREA) -> None:
-        """Add a box of the image in `row`; its number is the count of boxes before it."""
+        """Add a box; its number is the count of boxes before it.
+
+        Args:
+            row: of its image, as `add_image` returned it.
+            box: x1, y1, x2, y2.
+            label: of its class.
+            ignore: whether it is a region to be ignored.
+            area: square pixels; NO_AREA for the area of the box itself.
+        """
         self.boxes.append(row, len(self.boxes), box, label, ignore, area)
 
     def path(self, row: int) -> str:
