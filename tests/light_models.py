@@ -39,10 +39,10 @@ LIGHTER: dict[str, dict] = {
 LOUDER = {"yolox-micro": 30_000}
 
 
-def create_light(name: str) -> Detector:
+def create_light(name: str, classes: int = CLASSES) -> Detector:
     """The model with `LIGHTER` settings and the same weights every time."""
     keras.utils.set_random_seed(0)
-    return models.create(name, CLASSES, **LIGHTER.get(name, {}))
+    return models.create(name, classes, **LIGHTER.get(name, {}))
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:

@@ -10,8 +10,7 @@ import keras
 import tensorflow as tf
 
 from detect.layers.composite import Composite
-from detect.layers.normalized_convolution import NormalizedConvolution
-from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.layers.resnet import DEVIATION, MEAN
 from detect.ops.activations import hard_sigmoid, hard_swish
 

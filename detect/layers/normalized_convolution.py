@@ -1,39 +1,46 @@
-"""Convolution and batch normalisation as one layer, which costs what the convolution costs once statistics are fixed.
+"""Convolution, dense or depthwise, and batch normalisation as one layer, which is as fast as the convolution alone once
+the statistics are fixed.
+
+`ConvolutionBlock` (`layers/convolution.py`) has the same parts as layers of their own, with an activation behind them.
 
 Padding is (kernel - 1) // 2 on every side, as in PyTorch, whatever the stride. Keras' "same" pads a strided convolution
 of an even size by nothing at the top and left, which would shift published PyTorch weights by a pixel.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.convolution import pad
+from detect.layers.depthwise import depthwise_convolution
 
 Convolve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # features and a kernel -> features
 
 
-class NormalizedConvolution(keras.layers.Layer):
-    """Convolution without bias, batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters].
+class NormalizedLayer(keras.layers.Layer):
+    """A convolution without bias and its batch normalisation, computed as one convolution where that is possible.
 
     While the statistics are fixed (in prediction, and in training where the normalisation is frozen) it is one
     convolution with a bias: `scale * convolve(x, kernel) + offset = convolve(x, scale * kernel) + offset`. That saves
-    two passes over the features, forward and back, and lets TensorFlow fuse the activation behind it.
+    two passes over the features, forward and back, and lets TensorFlow fuse the activation that follows.
 
-    Kernels start normal with the variance 2 / fan-out (arXiv 1502.01852), as in torchvision's ResNet.
+    Subclasses have `build` and `call`.
 
     Args:
-        frozen: never learn the statistics, the scale and the offset: for published weights and small batches.
-        epsilon: what is added to the variance.
-        momentum: share that the moving statistics keep at each step.
-        initializer: of the kernel, in place of the one above.
+        kernel_size: height and width of the kernel, odd.
+        stride: 1 or 2.
+        frozen: never train the statistics, the scale and the offset: for published weights and small batches.
+        epsilon: added to the variance.
+        momentum: the share that the moving statistics keep at each step.
+        initializer: of the kernel. By default normal with the variance 2 / fan-out (arXiv 1502.01852), as in
+            torchvision's ResNet.
     """
 
     def __init__(
         self,
-        filters: int,
         kernel_size: int,
         stride: int = 1,
         frozen: bool = False,
@@ -43,21 +50,36 @@ class NormalizedConvolution(keras.layers.Layer):
         name: str | None = None,
     ):
         super().__init__(name=name)
-        self.filters = filters
         self.kernel_size = kernel_size
         self.stride = stride
         self.initializer = initializer or keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
         self.normalization = BatchNormalization(epsilon=epsilon, momentum=momentum, name="normalization")
         self.normalization.trainable = not frozen
 
-    def build(self, input_shape) -> None:
+    def _create_weights(self, kernel_shape: tuple[int, ...], filters: int) -> None:
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
+            shape=kernel_shape,
             initializer=self.initializer,
             autocast=False,  # the kernel is scaled in float32, then rounded once
         )
-        self.normalization.build((*input_shape[:-1], self.filters))
+        self.normalization.build((None, None, None, filters))
+
+
+class NormalizedConvolution(NormalizedLayer):
+    """Convolution and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters].
+
+    Args:
+        filters: channels of the output.
+        kernel_size, stride, options: as of `NormalizedLayer`.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, stride: int = 1, **options: Any):
+        super().__init__(kernel_size, stride, **options)
+        self.filters = filters
+
+    def build(self, input_shape) -> None:
+        self._create_weights((self.kernel_size, self.kernel_size, input_shape[-1], self.filters), self.filters)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return normalized(self._convolve, inputs, self.kernel, None, self.normalization, training)
@@ -66,6 +88,22 @@ class NormalizedConvolution(keras.layers.Layer):
         if self.stride == 1:
             return tf.nn.conv2d(inputs, kernel, 1, "SAME")
         return tf.nn.conv2d(pad(inputs, (self.kernel_size - 1) // 2), kernel, self.stride, "VALID")
+
+
+class NormalizedDepthwise(NormalizedLayer):
+    """Depthwise convolution and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), C].
+
+    The kernel is [kernel_size, kernel_size, C, 1].
+    """
+
+    def build(self, input_shape) -> None:
+        self._create_weights((self.kernel_size, self.kernel_size, input_shape[-1], 1), input_shape[-1])
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return normalized(self._convolve, inputs, self.kernel[..., 0], None, self.normalization, training)
+
+    def _convolve(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return depthwise_convolution(inputs, kernel[..., None], self.stride)
 
 
 def normalized(

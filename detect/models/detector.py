@@ -50,8 +50,6 @@ class Detector(keras.Model, abc.ABC):
         classes: K, the number of classes.
         size_divisor: heights and widths must be multiples of this,
         smallest_side: and no less than this.
-        class_layers: names of the layers whose weights belong to single classes; they are learnt anew where a model
-            goes on with other classes.
         extents_matter: whether `call` does more with `extents` than to pass them on to `candidates` and `decode`.
         clips_first: whether `candidates` end where the picture does; else detections are cut after suppression.
         seed: of the random choices that `call` makes in training; None where it makes none.
@@ -60,7 +58,6 @@ class Detector(keras.Model, abc.ABC):
 
     size_divisor = 32
     smallest_side = 64
-    class_layers: tuple[str, ...] = ("class_logits",)
     extents_matter = False
     clips_first = True
     soft_sigma: float | None = None

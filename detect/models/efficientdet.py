@@ -23,9 +23,10 @@ from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.ops.anchors import shared_array
 from detect.ops.coding import decode_deltas, encode_deltas
-from detect.ops.losses import huber, sigmoid_focal
-from detect.ops.matching import gather_rows, match_default_boxes
+from detect.ops.losses import huber, sigmoid_focal, sum_where
+from detect.ops.matching import NEITHER, gather_rows, match_default_boxes
 from detect.structures import Candidates, Targets
 
 OCTAVES = 3  # sizes of anchors from one level to the next
@@ -211,8 +212,8 @@ class EfficientDet(Detector):
 
         count = sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))) + 1
         return {
-            "class": _sum_where(matches.indices != -2, classes) / count,
-            "box": self.config.box_weight * _sum_where(positive, boxes) / count,
+            "class": sum_where(matches.indices != NEITHER, classes) / count,
+            "box": self.config.box_weight * sum_where(positive, boxes) / count,
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
@@ -220,11 +221,11 @@ class EfficientDet(Detector):
         return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
 
     def _anchors(self, outputs: dict[str, Any]) -> np.ndarray:
-        return anchor_boxes(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)
+        return octave_anchors(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)
 
 
 @functools.lru_cache(maxsize=64)
-def anchor_boxes(
+def octave_anchors(
     height: int, width: int, levels: int, scale: float, ratios: tuple[tuple[float, float], ...]
 ) -> np.ndarray:
     """Anchors [A, 4] of an image of `height` x `width` pixels, around the centres of cells, as in `tf2/anchors.py`.
@@ -243,10 +244,4 @@ def anchor_boxes(
         sizes = [2 ** (octave / OCTAVES) * np.array(ratio) for octave in range(OCTAVES) for ratio in ratios]
         half = scale * cell * np.array(sizes) / 2  # [9, 2]
         boxes.append(np.concatenate([centres - half, centres + half], axis=-1).reshape(-1, 4))
-    anchors = np.concatenate(boxes).astype(np.float32)
-    anchors.flags.writeable = False  # one array serves every caller
-    return anchors
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0.0))
+    return shared_array(np.concatenate(boxes))

@@ -30,7 +30,7 @@ from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
-from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy
+from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 from detect.ops.roi_align import pyramid_roi_align
@@ -116,7 +116,6 @@ class FasterRCNN(Detector):
         seed: of the samples.
     """
 
-    class_layers = ("class_logits", "class_deltas")
     extents_matter = True  # regions end where the picture does
     config: Config
     seed: SamplingSeed
@@ -231,8 +230,8 @@ class FasterRCNN(Detector):
         boxes = tf.reduce_sum(smooth_l1(outputs["anchor_deltas"], true_deltas), axis=-1)
         count = size * _images(outputs["objectness"])
         return {
-            "objectness": _sum_where(positive | negative, objectness) / count,
-            "proposal": _sum_where(positive, boxes) / count,
+            "objectness": sum_where(positive | negative, objectness) / count,
+            "proposal": sum_where(positive, boxes) / count,
         }
 
     def _region_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
@@ -249,8 +248,8 @@ class FasterRCNN(Detector):
 
         count = dimension(regions.boxes, 1) * _images(regions.boxes)
         return {
-            "class": _sum_where(regions.valid & (matches.indices != NEITHER), classes) / count,
-            "box": _sum_where(positive, boxes) / count,
+            "class": sum_where(regions.valid & (matches.indices != NEITHER), classes) / count,
+            "box": sum_where(positive, boxes) / count,
         }
 
 
@@ -264,7 +263,3 @@ def _backbone(config: Config) -> ResNet | MobileNetV3Large:
 def _images(values: tf.Tensor) -> tf.Tensor:
     """The number of images of the whole batch, all replicas together."""
     return sum_over_replicas(tf.cast(tf.shape(values)[0], tf.float32))
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0))

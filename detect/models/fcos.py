@@ -28,8 +28,8 @@ from detect.ops.atss import assign_atss
 from detect.ops.boxes import clip
 from detect.ops.centre_sampling import assign_points, centreness
 from detect.ops.coding import decode_distances, encode_distances
-from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal
-from detect.ops.matching import gather_rows
+from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where
+from detect.ops.matching import NEITHER, gather_rows
 from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
@@ -137,9 +137,9 @@ class FCOS(Detector):
         centres = binary_cross_entropy(outputs["centreness"], centre)
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
         return {
-            "class": _sum_where(indices != -2, classes) / count,
-            "box": _sum_where(positive, boxes) / count,
-            "centreness": _sum_where(positive, centres) / count,
+            "class": sum_where(indices != NEITHER, classes) / count,
+            "box": sum_where(positive, boxes) / count,
+            "centreness": sum_where(positive, centres) / count,
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
@@ -161,7 +161,7 @@ class FCOS(Detector):
         return decode_distances(outputs["distances"], *self._points(*outputs["size"]))
 
     def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:
-        """The true box of each point: int32 [B, A], -1 for background, -2 for neither."""
+        """The true box that each point learns: int32 [B, A], as in `PointMatches`."""
         lengths = cells(*size, STRIDES)
         if self.config.assignment == "atss":
             place = {"offset": self.config.offset, "spread": self.config.spread}
@@ -170,7 +170,3 @@ class FCOS(Detector):
         positions, strides = self._points(*size)
         ranges = np.repeat(np.asarray(REACHES, np.float32), lengths, axis=0) * strides[:, None]
         return assign_points(positions, strides, ranges, *targets, radius=self.config.radius).indices
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -27,8 +27,8 @@ from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.atss import assign_atss
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
-from detect.ops.losses import giou_loss, l1, sigmoid_focal
-from detect.ops.matching import Matches, gather_rows, match_by_iou
+from detect.ops.losses import giou_loss, l1, sigmoid_focal, sum_where
+from detect.ops.matching import NEITHER, Matches, gather_rows, match_by_iou
 from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
@@ -147,8 +147,8 @@ class RetinaNet(Detector):
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
         return {
-            "class": _sum_where(matches.indices != -2, classes) / count,
-            "box": _sum_where(positive, boxes) / count,
+            "class": sum_where(matches.indices != NEITHER, classes) / count,
+            "box": sum_where(positive, boxes) / count,
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
@@ -180,7 +180,3 @@ class RetinaNet(Detector):
 def _levels(height: int, width: int) -> tuple[int, ...]:
     """The number of anchors of each level."""
     return tuple(ANCHORS * number for number in cells(height, width, STRIDES))
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -16,19 +16,14 @@ import tensorflow as tf
 from detect.layers.composite import Composite
 from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
-from detect.ops.boxes import clip
-from detect.ops.coding import decode_deltas, encode_deltas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
 from detect.ops.default_boxes import default_boxes
-from detect.ops.losses import smooth_l1, softmax_cross_entropy
-from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
-from detect.ops.sampling import hardest_negatives
 from detect.structures import Candidates, Targets
 
 STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
 SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes, shares of the image; the last one is no map's
 RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
-WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the deltas: 1 over the paper's "variances" 0.1 and 0.2
 
 
 class Config(DetectorConfig):
@@ -114,12 +109,6 @@ class HeadLevel(Composite):
         return by_box(self.class_logits(features), self.columns), by_box(self.box_deltas(features), 4)
 
 
-def by_box(features: tf.Tensor, columns: int) -> tf.Tensor:
-    """What a head says of each default box: [B, h, w, boxes * columns] -> [B, h * w * boxes, columns]."""
-    _, height, width, channels = features.shape
-    return tf.reshape(features, [-1, height * width * channels // columns, columns])
-
-
 class SSD(Detector):
     """The detector. Each cell of six feature maps has four or six default boxes; each says its class and its box.
 
@@ -149,8 +138,7 @@ class SSD(Detector):
         """Raw predictions for the default boxes of all maps.
 
         Returns:
-            logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with `WEIGHTS`.
-            grids: rows and columns of each map.
+            logits, deltas and grids: as of `join_maps`.
             size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         *_, stride8, stride16 = self.backbone(images, training=training)
@@ -158,16 +146,11 @@ class SSD(Detector):
         maps = [self.rescale(stride8), self.pointwise(tf.nn.relu(self.dilated(features)))]
         for extra in self.extra:
             maps.append(extra(maps[-1]))
-        logits, deltas = zip(*(level(features) for level, features in zip(self.head, maps, strict=True)), strict=True)
-        return {
-            "logits": tf.concat(logits, axis=1),
-            "deltas": tf.concat(deltas, axis=1),
-            "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
-            **geometry(images, extents),
-        }
+        predictions = [level(features) for level, features in zip(self.head, maps, strict=True)]
+        return {**join_maps(maps, predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
+        """Softmax loss of the positive and hardest negative default boxes, smooth L1 loss of the positives' deltas."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
@@ -179,38 +162,5 @@ class SSD(Detector):
         return {"of_class": self.config.class_candidates}
 
 
-def multibox_losses(
-    outputs: dict[str, Any], anchors: np.ndarray, targets: Targets, foreground: float, negatives: float
-) -> dict[str, tf.Tensor]:
-    """The losses of SSD (paper, equations 1 to 3), each over the number of positive default boxes `anchors` [A, 4].
-
-    Args:
-        outputs: `logits` [B, A, K + 1] and `deltas` [B, A, 4].
-        foreground: IoU from which a default box is positive.
-        negatives: how many of the hardest negatives of an image count for each of its positives.
-    """
-    matches = match_default_boxes(anchors, *targets, foreground=foreground)
-    positive = matches.indices >= 0  # [B, A]
-    labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
-    classes = softmax_cross_entropy(outputs["logits"], labels)
-    chosen = positive | hardest_negatives(classes, positive, matches.indices == NEGATIVE, negatives)
-
-    true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices), WEIGHTS)
-    boxes = tf.reduce_sum(smooth_l1(outputs["deltas"], true_deltas, beta=1.0), axis=-1)
-
-    count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
-    return {"class": _sum_where(chosen, classes) / count, "box": _sum_where(positive, boxes) / count}
-
-
-def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candidates:
-    """Boxes within the picture and their class probabilities, from the same `outputs`."""
-    boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
-    return Candidates(clip(boxes, outputs["extents"]), tf.nn.softmax(outputs["logits"])[..., :-1])
-
-
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:
     return default_boxes(*outputs["size"], outputs["grids"], SCALES, RATIOS, STEPS)
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -16,10 +16,9 @@ import tensorflow as tf
 
 from detect.layers.composite import Composite
 from detect.layers.mobilenet import MobileNetV3Large
-from detect.layers.normalized_convolution import NormalizedConvolution
-from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
-from detect.models.ssd import by_box, multibox_candidates, multibox_losses
+from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
 from detect.ops.default_boxes import default_boxes
 from detect.structures import Candidates, Targets
 
@@ -152,25 +151,18 @@ class SSDLite(Detector):
         """Raw predictions for the default boxes of all maps.
 
         Returns:
-            logits: [B, A, K + 1]. deltas: [B, A, 4], as `decode_deltas` reads them, with SSD's weights.
-            grids: rows and columns of each map.
+            logits, deltas and grids: as of `join_maps`.
             size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
         """
         features = self.backbone(images, training=training)
         maps = [features.expanded16, features.last32]
         for extra in self.extra:
             maps.append(extra(maps[-1], training=training))
-        levels = [level(features, training=training) for level, features in zip(self.head, maps, strict=True)]
-        logits, deltas = zip(*levels, strict=True)
-        return {
-            "logits": tf.concat(logits, axis=1),
-            "deltas": tf.concat(deltas, axis=1),
-            "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
-            **geometry(images, extents),
-        }
+        predictions = [level(features, training=training) for level, features in zip(self.head, maps, strict=True)]
+        return {**join_maps(maps, predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Softmax loss of positive and of the hardest negative default boxes, smooth L1 of the positives' deltas."""
+        """Softmax loss of the positive and hardest negative default boxes, smooth L1 loss of the positives' deltas."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:

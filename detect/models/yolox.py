@@ -19,7 +19,7 @@ from detect.models.detector import Detector, DetectorConfig, Variant, geometry, 
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.coding import decode_yolox, encode_yolox
-from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss
+from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss, sum_where
 from detect.ops.matching import gather_rows
 from detect.structures import Candidates, Targets
 
@@ -183,10 +183,10 @@ class YOLOX(Detector):
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(foreground)), 1)
         return {
-            "box": self.config.box_weight * _sum_where(assigned.foreground, box) / count,
-            "objectness": _sum_where(~assigned.ignored, objectness) / count,
-            "class": _sum_where(assigned.foreground, classes) / count,
-            "l1": closing * _sum_where(assigned.foreground, offsets) / count,
+            "box": self.config.box_weight * sum_where(assigned.foreground, box) / count,
+            "objectness": sum_where(~assigned.ignored, objectness) / count,
+            "class": sum_where(assigned.foreground, classes) / count,
+            "l1": closing * sum_where(assigned.foreground, offsets) / count,
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
@@ -198,7 +198,3 @@ class YOLOX(Detector):
         return sim_ota(
             boxes, outputs["class_logits"], outputs["objectness"], *points(*outputs["size"], STRIDES), *targets
         )
-
-
-def _sum_where(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.where(mask, values, 0))

@@ -35,7 +35,7 @@ def anchor_boxes(
     for stride, level_sizes in zip(strides, sizes, strict=True):
         shifts = np.tile(_corners(height, width, stride, spread) + offset * stride, 2)  # [cells, 4]
         levels.append((shifts[:, None] + _cell_anchors(level_sizes, ratios, rounded)).reshape(-1, 4))
-    return _constant(np.concatenate(levels))
+    return shared_array(np.concatenate(levels))
 
 
 @functools.lru_cache(maxsize=64)
@@ -48,7 +48,7 @@ def points(
     """
     corners = [_corners(height, width, stride, spread) + offset * stride for stride in strides]
     lengths = [len(level) for level in corners]
-    return _constant(np.concatenate(corners)), _constant(np.repeat(np.asarray(strides), lengths))
+    return shared_array(np.concatenate(corners)), shared_array(np.repeat(np.asarray(strides), lengths))
 
 
 def cells(height: int, width: int, strides: tuple[int, ...]) -> tuple[int, ...]:
@@ -77,7 +77,8 @@ def _cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...], rounded: 
     return anchors.round() if rounded else anchors
 
 
-def _constant(values: np.ndarray) -> np.ndarray:
+def shared_array(values: np.ndarray) -> np.ndarray:
+    """A read-only float32 copy of `values`: a cached array is handed to every caller."""
     values = values.astype(np.float32)
-    values.flags.writeable = False  # one array serves every caller
+    values.flags.writeable = False
     return values

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from detect.ops.anchors import shared_array
+
 
 @functools.lru_cache(maxsize=64)
 def default_boxes(
@@ -37,9 +39,7 @@ def default_boxes(
         centres = np.stack([x.ravel(), y.ravel()], axis=-1)[:, None]  # [cells, 1, 2]
         halves = _sides(scales[index], scales[index + 1], ratios[index]) * (width / 2, height / 2)
         maps.append(np.concatenate([centres - halves, centres + halves], axis=-1).reshape(-1, 4))
-    boxes = np.concatenate(maps).astype(np.float32)
-    boxes.flags.writeable = False  # one array serves every caller
-    return boxes
+    return shared_array(np.concatenate(maps))
 
 
 def _sides(scale: float, following: float, ratios: tuple[float, ...]) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Losses of predictions, element by element or row by row. Summing, masking and normalising is the caller's.
+"""Losses of predictions, element by element or row by row. The caller masks, sums and normalises them.
 
-Values and gradients are finite for every finite input, so a caller may compute all rows and mask afterwards with
-`tf.where(mask, loss, 0)`.
+Values and gradients are finite for every finite input, so a caller may compute the loss of all rows and afterwards add
+up those that count, with `sum_where`.
 """
 
 import tensorflow as tf
@@ -153,6 +153,11 @@ def huber(predicted: tf.Tensor, true: tf.Tensor, delta: float = 0.1) -> tf.Tenso
     difference = tf.abs(predicted - true)
     inner = tf.minimum(difference, delta)
     return inner * (difference - 0.5 * inner)
+
+
+def sum_where(mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
+    """The sum, a scalar, of the `losses` [...] whose `mask` bool [...] is true."""
+    return tf.reduce_sum(tf.where(mask, losses, 0))
 
 
 def _quality_of_class(labels, quality, logits):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from detect import models
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
@@ -109,9 +110,7 @@ def _open(model: str, weights: str, progress: Progress | None) -> Source:
 
 def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     """Load all weights of `source` but those of single classes where the classes are not the same."""
-    other = classes != source.card.classes
-    fresh = [weight for weight in detector.weights if other and _is_of_a_class(detector, weight)]
-    names = {_name(weight) for weight in fresh}
+    names = _class_weights(detector, source.card.model) if classes != source.card.classes else set()
     kept = {_name(weight): weight for weight in detector.weights if _name(weight) not in names}
     problems = [f"{name} is missing" for name in kept if name not in source.tensors]
     problems += [f"{name} is not part of this model" for name in source.tensors if name not in {*kept, *names}]
@@ -126,7 +125,7 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
         )
     for name, weight in kept.items():
         weight.assign(source.tensors[name])
-    rest = f"; random: {_listed(sorted(names))}, because the classes differ" if fresh else ""
+    rest = f"; random: {_listed(sorted(names))}, because the classes differ" if names else ""
     return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
 
 
@@ -153,8 +152,15 @@ def _name(weight: Any) -> str:
     return weight.path.partition("/")[2]
 
 
-def _is_of_a_class(detector: Detector, weight: Any) -> bool:
-    return bool(set(_name(weight).split("/")[:-1]) & set(detector.class_layers))
+def _class_weights(detector: Detector, model: str) -> set[str]:
+    """Names of the weights that belong to single classes: those whose shape depends on the number of classes.
+
+    A second detector, with one class more, tells which they are: the shapes of the source cannot, since it may have
+    other classes in the same number, or another architecture.
+    """
+    larger = models.create(model, detector.classes + 1, **detector.config.model_dump())
+    shapes = {_name(weight): weight.shape for weight in larger.weights}
+    return {_name(weight) for weight in detector.weights if weight.shape != shapes[_name(weight)]}
 
 
 def _listed(parts: list[str]) -> str:

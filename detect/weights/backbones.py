@@ -13,8 +13,7 @@ import numpy as np
 
 from detect.errors import BadInput, did_you_mean
 from detect.layers.mobilenet import InvertedResidual, MobileNetV3Large
-from detect.layers.normalized_convolution import NormalizedConvolution
-from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.layers.resnet import ResNet
 from detect.layers.vgg import VGG16
 from detect.weights.download import fetch

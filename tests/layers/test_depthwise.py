@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
 from detect.layers.depthwise import DepthwiseConvolution, depthwise_convolution
-from detect.layers.normalized_depthwise import NormalizedDepthwise
+from detect.layers.normalized_convolution import NormalizedDepthwise
 
 CASES = [
     (size, stride, sides, centred)

@@ -3,6 +3,7 @@
 All rows of a table answer at one small size; the first row of each family answers the longer questions.
 """
 
+import functools
 import math
 
 import keras
@@ -12,16 +13,21 @@ import tensorflow as tf
 from light_models import CLASSES, FIRST, create_light, pictures, truth
 
 from detect import models
+from detect.config import build
 from detect.data.pipeline import evaluation_batches
 from detect.data.readers.description import open_dataset
+from detect.data.shapes import CLASSES as NAMES
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 from detect.evaluation.evaluation_run import score_batches
 from detect.layers.batch_normalization import BatchNormalization
+from detect.models.card import ModelCard
 from detect.models.detector import Detector, losses_and_gradients
 from detect.structures import Batch, Targets
 from detect.training.average import WeightAverage
+from detect.training.initial_weights import Source, start_from
 from detect.training.optimizers import Optimizer
+from detect.training.resolution import resolve_settings
 from detect.training.settings import OptimizerSettings
 from detect.training.step import TrainingStep
 
@@ -30,8 +36,18 @@ ALL = models.names()
 
 
 @pytest.fixture(scope="module", params=FIRST)
-def detector(request) -> Detector:
-    return create_light(request.param)
+def first(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def detector(first) -> Detector:
+    return create_light(first)
+
+
+def path(weight) -> str:
+    """The weight's path within its model."""
+    return weight.path.partition("/")[2]
 
 
 def total(losses: dict[str, tf.Tensor]) -> float:
@@ -43,6 +59,16 @@ def test_rows_are_plausible(name):
     row = models.variant(name)
     assert row.image_size >= 256
     assert row.published_ap is None or 10 < row.published_ap < 70
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_recipe_resolves_to_training_settings(name):
+    row = models.variant(name)
+    settings = resolve_settings({"data": "dataset", "model": name, "recipe": "paper"}, [])
+    for key, value in row.recipe.items():
+        found = functools.reduce(getattr, key.split("."), settings)
+        assert (list(found) if isinstance(found, tuple) else found) == value, key
+    build(type(row.config), {**row.config.model_dump(), **settings.architecture}, "architecture")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -140,6 +166,20 @@ def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
         tf.concat([targets.ignore, [[True], [True]]], axis=1),
     )
     assert 0 < total(detector.loss(outputs, covered)) < total(detector.loss(outputs, targets))
+
+
+def test_fine_tuning_to_another_number_of_classes_keeps_all_weights_of_the_same_shape(detector, first):
+    """The names of weights do not depend on the number of classes, and the shapes of few of them do."""
+    earlier = {path(weight): weight.numpy() + 1 for weight in detector.weights}
+    larger = create_light(first, CLASSES + 1)
+    random = {path(weight): weight.numpy() for weight in larger.weights}
+    card = ModelCard(model=first, config={}, classes=NAMES, category_ids=range(CLASSES), image_size=64)
+    start_from(larger, (*NAMES, "another"), "earlier", Source("earlier", card, earlier))
+    of_classes = {name for name, tensor in earlier.items() if tensor.shape != random[name].shape}
+    assert 2 <= len(of_classes) < len(earlier) / 5
+    for weight in larger.weights:
+        expected = random if path(weight) in of_classes else earlier
+        np.testing.assert_array_equal(weight, expected[path(weight)], err_msg=weight.path)
 
 
 def test_keras_fit_evaluate_and_predict(detector, tmp_path):

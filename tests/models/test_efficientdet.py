@@ -8,7 +8,7 @@ import tensorflow as tf
 from written_targets import sizes
 
 from detect import models
-from detect.models.efficientdet import LITE_RATIOS, RATIOS, Config, EfficientDet, anchor_boxes
+from detect.models.efficientdet import LITE_RATIOS, RATIOS, Config, EfficientDet, octave_anchors
 from detect.structures import Targets
 
 SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
@@ -25,7 +25,7 @@ def detector() -> EfficientDet:
 
 def raw(logits=0.0, deltas=0.0, height=SIDE, width=SIDE) -> dict:
     """Outputs of one image that are the same for every anchor, unless arrays are given."""
-    count = len(anchor_boxes(height, width, 5, 4.0, RATIOS))
+    count = len(octave_anchors(height, width, 5, 4.0, RATIOS))
     logits = np.array(np.broadcast_to(np.float32(logits), [1, count, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [1, count, 4]))
     return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(height, width)}
@@ -40,7 +40,7 @@ def truth(*boxes: tuple[list[float], int, bool]) -> Targets:
 
 def test_anchors_lie_around_the_centres_of_cells():
     """4 cells wide at the first octave. In a cell the octaves are the outer loop, the ratios the inner one."""
-    anchors = anchor_boxes(SIDE, SIDE, 5, 4.0, RATIOS)
+    anchors = octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS)
     assert anchors.shape == (ANCHORS, 4)
     np.testing.assert_allclose(anchors[0], [4 - 16, 4 - 16, 4 + 16, 4 + 16])
     np.testing.assert_allclose(anchors[1], [4 - 22.4, 4 - 11.2, 4 + 22.4, 4 + 11.2], rtol=1e-6)
@@ -51,11 +51,11 @@ def test_anchors_lie_around_the_centres_of_cells():
 
 def test_cells_are_spread_over_the_image_where_its_side_is_no_multiple_of_them():
     """Lite0's 320 pixels are 40, 20, 10, 5 and 3 cells; those of the last level are 106.7 pixels wide."""
-    anchors = anchor_boxes(320, 320, 5, 3.0, LITE_RATIOS)
+    anchors = octave_anchors(320, 320, 5, 3.0, LITE_RATIOS)
     assert len(anchors) == 9 * (1600 + 400 + 100 + 25 + 9)
     cell = 320 / 3
     np.testing.assert_allclose(anchors[-9], np.array([-1.5, -1.5, 1.5, 1.5]) * cell + 2.5 * cell, rtol=1e-6)
-    tall = anchor_boxes(96, 64, 5, 4.0, RATIOS)[-27:-18]  # before the last level's one cell, two: 64 x 48 pixels
+    tall = octave_anchors(96, 64, 5, 4.0, RATIOS)[-27:-18]  # before the last level's one cell, two: 64 x 48 pixels
     np.testing.assert_allclose(tall[0, 2:] - tall[0, :2], [4 * 64, 4 * 48])
 
 
@@ -96,7 +96,7 @@ def match(anchors, boxes) -> list[int]:
 
 def slow_losses(logits, deltas, boxes, labels) -> tuple[float, float]:
     """Class and box loss, anchor by anchor (paper, section 5.1; weights as in `hparams_config.py`)."""
-    anchors = anchor_boxes(SIDE, SIDE, 5, 4.0, RATIOS).astype(np.float64)
+    anchors = octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS).astype(np.float64)
     class_loss = box_loss = 0.0
     matches = match(anchors, boxes)
     for position, (anchor, found) in enumerate(zip(anchors, matches, strict=True)):
@@ -121,9 +121,9 @@ def drawn_box(random: np.random.Generator) -> list[float]:
     while True:
         corner, sides = random.uniform(-10, 30, 2), random.uniform(24, 50, 2)
         box = [*corner, *(corner + sides)]
-        best, second = sorted((iou(anchor, box) for anchor in anchor_boxes(SIDE, SIDE, 5, 4.0, RATIOS)), reverse=True)[
-            :2
-        ]
+        best, second = sorted(
+            (iou(anchor, box) for anchor in octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS)), reverse=True
+        )[:2]
         if best > second + 1e-4:
             return box
 
@@ -154,7 +154,7 @@ def sure_anchor() -> tuple[np.ndarray, int]:
     """Logits of almost no score, and the position of the anchor 4, 12 to 36, 44."""
     wanted = [4, 12, 36, 44]
     position = next(
-        row for row, anchor in enumerate(anchor_boxes(SIDE, SIDE, 5, 4.0, RATIOS)) if list(anchor) == wanted
+        row for row, anchor in enumerate(octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS)) if list(anchor) == wanted
     )
     return np.full([1, ANCHORS, 3], -20.0), position
 

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from written_targets import sizes, truth
 
-from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, WEIGHTS, Config, HeadLevel, Rescale, multibox_losses
+from detect.models.multibox import WEIGHTS, multibox_losses
+from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, Config, HeadLevel, Rescale
 from detect.ops.default_boxes import default_boxes
 
 GRIDS = ((38, 38), (19, 19), (10, 10), (5, 5), (3, 3), (1, 1))

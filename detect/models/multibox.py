@@ -1,0 +1,86 @@
+"""What SSD and SSDLite share: predictions of a head for the default boxes of several feature maps, and their losses.
+
+Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from detect.models.detector import sum_over_replicas
+from detect.ops.boxes import clip
+from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where
+from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
+from detect.ops.sampling import hardest_negatives
+from detect.structures import Candidates, Targets
+
+WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the deltas: 1 over the paper's "variances" 0.1 and 0.2
+
+
+def by_box(features: tf.Tensor, columns: int) -> tf.Tensor:
+    """The values of each default box, in a row: [B, h, w, boxes * columns] -> [B, h * w * boxes, columns]."""
+    _, height, width, channels = features.shape
+    return tf.reshape(features, [-1, height * width * channels // columns, columns])
+
+
+def join_maps(maps: list[tf.Tensor], predictions: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> dict[str, Any]:
+    """The predictions of all maps, joined.
+
+    Args:
+        maps: the feature maps [B, h, w, C].
+        predictions: for each map, class logits [B, a, K + 1] and box deltas [B, a, 4] of its a default boxes.
+
+    Returns:
+        logits: [B, A, K + 1], the background last. deltas: [B, A, 4].
+        grids: rows and columns of each map.
+    """
+    logits, deltas = zip(*predictions, strict=True)
+    return {
+        "logits": tf.concat(logits, axis=1),
+        "deltas": tf.concat(deltas, axis=1),
+        "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
+    }
+
+
+def multibox_losses(
+    outputs: dict[str, Any], anchors: np.ndarray, targets: Targets, foreground: float, negatives: float
+) -> dict[str, tf.Tensor]:
+    """The losses of SSD (paper, equations 1 to 3), divided by the number of positive default boxes.
+
+    Softmax cross-entropy of the positive and hardest negative default boxes, smooth L1 of the positives' deltas.
+
+    Args:
+        outputs: `logits` [B, A, K + 1] and `deltas` [B, A, 4].
+        anchors: the default boxes [A, 4], pixels.
+        targets: the true boxes.
+        foreground: IoU from which a default box is positive.
+        negatives: how many negatives of an image count for each of its positives.
+
+    Returns:
+        `class` and `box`, scalars.
+    """
+    matches = match_default_boxes(anchors, *targets, foreground=foreground)
+    positive = matches.indices >= 0  # [B, A]
+    labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
+    classes = softmax_cross_entropy(outputs["logits"], labels)
+    chosen = positive | hardest_negatives(classes, positive, matches.indices == NEGATIVE, negatives)
+
+    true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices), WEIGHTS)
+    boxes = tf.reduce_sum(smooth_l1(outputs["deltas"], true_deltas, beta=1.0), axis=-1)
+
+    count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
+    return {"class": sum_where(chosen, classes) / count, "box": sum_where(positive, boxes) / count}
+
+
+def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candidates:
+    """The boxes within the image's content and their class probabilities.
+
+    Args:
+        outputs: `logits` [B, A, K + 1], `deltas` [B, A, 4] and `extents` [B, 2].
+        anchors: the default boxes [A, 4], pixels.
+    """
+    boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
+    return Candidates(clip(boxes, outputs["extents"]), tf.nn.softmax(outputs["logits"])[..., :-1])
