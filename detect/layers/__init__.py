@@ -1,1 +1,1 @@
-"""Keras layers that two models or more use: backbones, pyramids, heads."""
+"""Keras layers of the detectors: backbones, pyramids, heads, and the convolutions and normalisations in them."""

@@ -1,7 +1,8 @@
-"""BiFPN, the neck of EfficientDet: a pyramid passed down and up again, several times (Tan et al., arXiv 1911.09070).
+"""BiFPN, the neck of EfficientDet: a pyramid that is passed top-down and bottom-up, several times.
 
-Structure and initial values as in the authors' code (https://github.com/google/automl, `efficientdet/tf2/`,
-Apache-2.0), so that its published weights fit. Figure 2 (d) of the paper shows a cell.
+Paper: Tan et al., EfficientDet, arXiv 1911.09070; figure 2 (d) shows a cell. Structure and initial values are those of
+the authors' code (https://github.com/google/automl, `efficientdet/tf2/`, Apache-2.0), so that the published weights
+fit.
 """
 
 from collections.abc import Callable
@@ -21,14 +22,16 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 class BiFpn(Composite):
-    """Features at strides 8, 16 and 32 -> P3, P4 and so on: strides 8, 16, 32, 64 ..., `filters` channels each.
+    """Features at strides 8, 16 and 32 -> levels P3, P4 and so on, at strides 8, 16, 32, 64 and so on.
 
-    A level is half as high and wide as that before it, rounded up.
+    A level is half as high and wide as the one before it, rounded up.
 
     Args:
+        filters: channels of every level.
         cells: how often the pyramid is passed down and up.
-        levels: of the pyramid; those above P5 are pooled from it.
-        weighted: features are fused by learnt weights ("fast normalized fusion", section 3.3), not just added.
+        levels: number of levels; those beyond P5 are pooled from the last features.
+        weighted: whether features are fused with learnt weights ("fast normalized fusion", section 3.3) or just added.
+        activation: of every node.
     """
 
     def __init__(
@@ -56,10 +59,14 @@ class BiFpn(Composite):
 
 
 class Cell(Composite):
-    """All levels, finest first -> as many of the same sizes; each has seen all others.
+    """All levels, finest first -> levels of the same sizes, each computed from all others.
 
     Args:
-        first: the features are those of the backbone, in the channels of each level.
+        filters: channels of every level.
+        levels: number of levels.
+        weighted: whether features are fused with learnt weights.
+        activation: of every node.
+        first: whether this is the first cell, whose three finest features come from the backbone with other channels.
     """
 
     def __init__(
@@ -94,10 +101,13 @@ class Cell(Composite):
 
 
 class Node(Composite):
-    """Features of one size -> one, by a weighted sum, the activation, a separable convolution and a normalisation.
+    """Fuse features of one size: a weighted sum, the activation, a separable convolution and a normalisation.
 
     Args:
-        project: the first of the features comes in other channels.
+        filters: channels of the output.
+        project: whether the first of the features has other channels and is projected.
+        weighted: whether the sum has learnt weights.
+        activation: of the sum.
     """
 
     def __init__(self, filters: int, project: bool, weighted: bool, activation: Activation, name: str | None = None):
@@ -120,7 +130,7 @@ class Node(Composite):
 
 
 class Fusion(keras.layers.Layer):
-    """A weighted mean: list of [B, H, W, C] -> [B, H, W, C]; no weight is negative (paper, section 3.3)."""
+    """Average features [B, H, W, C] with learnt weights, none of which is negative (paper, section 3.3)."""
 
     def build(self, input_shape) -> None:
         self.shares = [
@@ -136,17 +146,20 @@ class Fusion(keras.layers.Layer):
 
 
 def lateral(filters: int, name: str) -> SameConvolution:
-    """A 1 x 1 convolution from the backbone's channels to those of the pyramid."""
+    """Return a 1 x 1 convolution from the backbone's channels to those of the pyramid."""
     return SameConvolution(filters, bias=True, initializer="glorot_uniform", name=name)
 
 
 def pool(features: tf.Tensor) -> tf.Tensor:
-    """Half the height and width, rounded up: the maximum of 3 x 3, the last row and column without padding before."""
+    """Return the maxima over 3 x 3 with stride 2: half the height and width, rounded up."""
     return tf.nn.max_pool2d(features, 3, 2, "SAME")
 
 
 def fitted(features: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """The height and width of `like`, twice those of `features` or one less: each value repeated, from the top left."""
+    """Return the features enlarged to the size of `like`, by repeating each value.
+
+    The height and width of `like` are twice those of `features`, or one less.
+    """
     height, width = like.shape[1:3]
     enlarged = enlarge(features)
     even = (height, width) == (2 * features.shape[1], 2 * features.shape[2])

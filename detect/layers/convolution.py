@@ -1,7 +1,7 @@
-"""Convolution, batch normalisation and activation as one layer, dense or depthwise separable.
+"""Blocks of convolution, batch normalisation and SiLU, dense or depthwise separable, as YOLOX has them.
 
-Padding is (kernel - 1) // 2 on every side, as in PyTorch, whatever the stride. Keras' "same" pads a strided convolution
-of an even size by nothing at the top and left, which would shift published PyTorch weights by a pixel.
+Padding is (kernel_size - 1) // 2 on every side, as in PyTorch, whatever the stride. Keras' "same" does not pad the top
+and left of an even side where the stride is 2, which would shift published PyTorch weights by a pixel.
 """
 
 import math
@@ -18,7 +18,7 @@ from detect.ops.activations import swish
 class ConvolutionBlock(Composite):
     """Convolution without bias, batch normalisation, SiLU: [B, H, W, C] -> [B, H / stride, W / stride, filters].
 
-    H and W must be multiples of `stride`. Kernels start uniform in +-1 / sqrt(fan-in), as PyTorch's do by default.
+    H and W must be multiples of `stride`. The initial kernel is uniform in +-1 / sqrt(fan-in), PyTorch's default.
     """
 
     def __init__(self, filters: int, kernel_size: int = 1, stride: int = 1, name: str | None = None):
@@ -41,11 +41,11 @@ class ConvolutionBlock(Composite):
 
 
 class DepthwiseBlock(Composite):
-    """One filter a channel, batch normalisation, SiLU: [B, H, W, C] -> [B, H / stride, W / stride, C]."""
+    """Depthwise convolution, batch normalisation, SiLU: [B, H, W, C] -> [B, H / stride, W / stride, C]."""
 
     def __init__(self, kernel_size: int, stride: int = 1, name: str | None = None):
         super().__init__(name=name)
-        limit = 1 / kernel_size  # the fan-in is kernel_size squared; Keras would count the channels in
+        limit = 1 / kernel_size  # the fan-in is kernel_size squared; Keras would multiply it by the channels
         start = keras.initializers.RandomUniform(-limit, limit)
         self.convolution = DepthwiseConvolution(kernel_size, stride, initializer=start, name="convolution")
         self.normalization = BatchNormalization(epsilon=1e-3, momentum=0.97, name="normalization")
@@ -55,7 +55,7 @@ class DepthwiseBlock(Composite):
 
 
 class SeparableBlock(Composite):
-    """A depthwise block, then a 1 x 1 convolution block: stands in for a dense `ConvolutionBlock`, far smaller."""
+    """A depthwise block, then a 1 x 1 convolution block: a much smaller replacement for a dense `ConvolutionBlock`."""
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, name: str | None = None):
         super().__init__(name=name)
@@ -67,23 +67,34 @@ class SeparableBlock(Composite):
 
 
 def spatial_block(filters: int, kernel_size: int, stride: int = 1, *, separable: bool, name: str) -> Composite:
-    """The block for kernels larger than 1 x 1: dense, or depthwise separable."""
+    """Return a block for kernels larger than 1 x 1, dense or depthwise separable.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: height and width of the kernel.
+        stride: 1 or 2.
+        separable: whether it is depthwise separable.
+        name: of the layer.
+    """
     kind = SeparableBlock if separable else ConvolutionBlock
     return kind(filters, kernel_size, stride, name=name)
 
 
 def fan_in_uniform() -> keras.initializers.Initializer:
-    """Uniform in +-1 / sqrt(fan-in): PyTorch's default, kaiming_uniform with a = sqrt(5)."""
+    """Return an initializer uniform in +-1 / sqrt(fan-in), PyTorch's default: kaiming_uniform with a = sqrt(5)."""
     return keras.initializers.VarianceScaling(scale=1 / 3, mode="fan_in", distribution="uniform")
 
 
 def prior_bias(probability: float) -> keras.initializers.Initializer:
-    """The bias with which a sigmoid starts at `probability` (focal loss, arXiv 1708.02002, section 4.1)."""
+    """Return an initializer of biases with which a sigmoid starts at `probability` (arXiv 1708.02002, section 4.1)."""
     return keras.initializers.Constant(-math.log((1 - probability) / probability))
 
 
 def pad(inputs: tf.Tensor, padding: int) -> tf.Tensor:
-    """Zeros on all four sides. Measured on a CPU, faster than the explicit paddings of `tf.nn.conv2d`."""
+    """Return features [B, H, W, C] with `padding` zeros on all four sides.
+
+    On a CPU this is faster than the explicit paddings of `tf.nn.conv2d`.
+    """
     if padding == 0:
         return inputs
     return tf.pad(inputs, [[0, 0], [padding, padding], [padding, padding], [0, 0]])

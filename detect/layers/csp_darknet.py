@@ -1,6 +1,6 @@
 """CSPDarknet, the backbone of YOLOX (arXiv 2107.08430; cross-stage partial networks: arXiv 1911.11929).
 
-Structure as in the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/darknet.py` and
+The structure is that of the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/darknet.py` and
 `network_blocks.py`, Apache-2.0).
 """
 
@@ -19,7 +19,7 @@ class CspDarknet(Composite):
     Args:
         filters: channels of the stem, at stride 2.
         depth: bottlenecks of the first stage; the two in the middle have three times as many.
-        separable: depthwise separable convolutions in place of dense ones.
+        separable: whether convolutions are depthwise separable instead of dense.
     """
 
     def __init__(self, filters: int, depth: int, separable: bool = False, name: str | None = None):
@@ -39,9 +39,9 @@ class CspDarknet(Composite):
 
 
 class Focus(Composite):
-    """The stem: each 2 x 2 pixels become the channels of one position, then a 3 x 3 convolution.
+    """The stem: 2 x 2 pixels become the channels of one position, followed by a 3 x 3 convolution.
 
-    Takes uint8 RGB, and hands the convolution what the published weights were trained on: BGR, 0 to 255, unnormalised.
+    Takes uint8 RGB. The convolution gets what the published weights were trained on: BGR, 0 to 255, not normalised.
     """
 
     def __init__(self, filters: int, name: str | None = None):
@@ -54,14 +54,15 @@ class Focus(Composite):
 
 
 def _to_bgr(images: tf.Tensor) -> tf.Tensor:
-    """RGB to BGR; other runtimes are slow at reversing, or do not know it."""
+    """Reverse the channels of images, RGB to BGR. Other runtimes are slow at `tf.reverse`, or lack it."""
     return tf.gather(images, [2, 1, 0], axis=-1) if is_for_export() else tf.reverse(images, [-1])
 
 
 def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
-    """[B, H, W, 3] -> [B, H / 2, W / 2, 12]: top left, bottom left, top right, bottom right, each with its 3 channels.
+    """[B, H, W, 3] -> [B, H / 2, W / 2, 12]: top left, bottom left, top right, bottom right, 3 channels each.
 
-    Down, then right: the order of the authors' code, so that their weights fit; that of `tf.nn.space_to_depth` is not.
+    This column by column order is that of the authors' code, so that their weights fit; `tf.nn.space_to_depth` goes row
+    by row.
     """
     batch, height, width = (dimension(images, axis) for axis in range(3))  # known sides stay known
     patches = tf.reshape(images, [batch, height // 2, 2, width // 2, 2, 3])
@@ -70,7 +71,7 @@ def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
 
 
 class Stage(Composite):
-    """Halves the size: a strided convolution, then `depth` bottlenecks: [B, H, W, C] -> [B, H / 2, W / 2, filters]."""
+    """A convolution with stride 2, then `depth` bottlenecks: [B, H, W, C] -> [B, H / 2, W / 2, filters]."""
 
     def __init__(self, filters, depth, pooling=False, shortcut=True, separable=False, name=None):
         super().__init__(name=name)
@@ -86,7 +87,7 @@ class Stage(Composite):
 
 
 class CrossStagePartial(Composite):
-    """Half of the channels pass `depth` bottlenecks, half go around them: [B, H, W, C] -> [B, H, W, filters]."""
+    """Half of the channels pass `depth` bottlenecks, half bypass them: [B, H, W, C] -> [B, H, W, filters]."""
 
     def __init__(self, filters, depth, shortcut=True, separable=False, name=None):
         super().__init__(name=name)
@@ -106,7 +107,7 @@ class CrossStagePartial(Composite):
 
 
 class Bottleneck(Composite):
-    """1 x 1, then 3 x 3 convolution, added to the input when `shortcut`: [B, H, W, filters] -> the same."""
+    """A 1 x 1, then a 3 x 3 convolution, added to the input if `shortcut`: [B, H, W, filters] -> the same shape."""
 
     def __init__(self, filters: int, shortcut: bool, separable: bool, name: str | None = None):
         super().__init__(name=name)
@@ -120,9 +121,10 @@ class Bottleneck(Composite):
 
 
 class SpatialPyramidPooling(Composite):
-    """Maxima over 5, 9 and 13 pixels beside the features themselves: [B, H, W, C] -> [B, H, W, filters].
+    """The features and their maxima over 5, 9 and 13 pixels: [B, H, W, C] -> [B, H, W, filters].
 
-    Two maxima over 5 are one over 9, three are one over 13: the same result at less than half of the time.
+    The maximum over 5 applied twice is that over 9, three times that over 13: the same result in less than half the
+    time.
     """
 
     def __init__(self, filters: int, name: str | None = None):

@@ -1,7 +1,7 @@
-"""Depthwise convolution, one filter a channel, by those of TensorFlow's kernels that are fast on a CPU.
+"""Depthwise convolution, one filter per channel, by those of TensorFlow's kernels that are fast on a CPU.
 
-Measured on 2 CPU cores, oneDNN on, for 8 x 80 x 80 x 72 features and a kernel of 5 x 5 with stride 2: forward 6.1 ms
-with zeros padded first, 4.3 here; the gradient for the inputs 8.6 and 5.9 ms, for the kernel 15.4 and 6.2 ms.
+On 2 CPU cores with oneDNN, for 8 x 80 x 80 x 72 features and a kernel of 5 x 5 with stride 2, the forward pass takes
+4.3 ms, and 6.1 ms with zeros padded first; the gradient for the inputs 5.9 and 8.6 ms, for the kernel 6.2 and 15.4 ms.
 """
 
 import keras
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class DepthwiseConvolution(keras.layers.Layer):
-    """`depthwise_convolution` with its kernel, a weight [kernel_size, kernel_size, C, 1]."""
+    """The layer of `depthwise_convolution`; its kernel is a weight [kernel_size, kernel_size, C, 1]."""
 
     def __init__(
         self,
@@ -34,14 +34,17 @@ class DepthwiseConvolution(keras.layers.Layer):
 
 
 def depthwise_convolution(inputs: tf.Tensor, kernel: tf.Tensor, stride: int = 1, centred: bool = True) -> tf.Tensor:
-    """Each channel convolved with its own filter: [B, H, W, C] and [k, k, C, 1] -> [B, H / stride, W / stride, C].
+    """Convolve each channel with its own filter.
 
     Args:
-        inputs: H and W are known when the graph is traced; H / stride and W / stride are rounded up.
-        kernel: k is odd. It is cast to the type of `inputs`.
+        inputs: [B, H, W, C]; H and W are known when the graph is traced.
+        kernel: [k, k, C, 1], k odd. It is cast to the type of `inputs`.
         stride: 1 or 2.
-        centred: (k - 1) / 2 zeros on every side, as in PyTorch; otherwise TensorFlow's "SAME" padding, which has fewer
-            at the top and left of sides that are multiples of the stride.
+        centred: whether there are (k - 1) / 2 zeros on every side, as in PyTorch. Otherwise the padding is TensorFlow's
+            "SAME", which has fewer at the top and left of sides that are multiples of the stride.
+
+    Returns:
+        [B, H / stride, W / stride, C], sides rounded up.
     """
 
     @tf.custom_gradient
@@ -59,11 +62,11 @@ def depthwise_convolution(inputs: tf.Tensor, kernel: tf.Tensor, stride: int = 1,
 
 
 def _grown(kernel: tf.Tensor, shape: tf.TensorShape, stride: int) -> tf.Tensor:
-    """A kernel of which "SAME" padding is centred padding of the given one.
+    """Return the kernel with which "SAME" padding does what centred padding does with the given one.
 
-    "SAME" pads an even side by k - 2 in all for a stride of 2: (k - 3) / 2 before and one more behind. With two taps of
-    zero more it is k in all, (k - 1) / 2 before. The cost of the taps is far below that of padded features.
-    TensorFlow's explicit padding would do the same, but the process ends where a bias follows (2.21: the fused kernel).
+    With a stride of 2, "SAME" pads an even side by k - 2 zeros: (k - 3) / 2 before it and one more behind. With two
+    more taps, which are zero, it pads by k: (k - 1) / 2 before. These taps cost far less than padding the features.
+    TensorFlow's explicit padding would do the same, but crashes the process where a bias follows (fused kernel, 2.21).
     """
     if stride == 1:
         return kernel
@@ -72,9 +75,9 @@ def _grown(kernel: tf.Tensor, shape: tf.TensorShape, stride: int) -> tf.Tensor:
 
 
 def _kernel_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, stride: int, centred: bool):
-    """The gradient for the kernel. TensorFlow's own code takes explicit padding, oneDNN's the rest.
+    """Return the gradient for the kernel.
 
-    oneDNN's is the faster one for 3 x 3 without a stride only.
+    Explicit padding selects TensorFlow's own code, "SAME" oneDNN's, which is faster for 3 x 3 with stride 1 only.
     """
     size, strides = kernel.shape[0], [1, stride, stride, 1]
     if stride == 1 and size == 3:
@@ -85,7 +88,7 @@ def _kernel_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, 
 
 
 def _padding(side: int, size: int, stride: int, centred: bool) -> list[int]:
-    """Zeros before and behind a side."""
+    """Return the number of zeros before and behind a side."""
     if centred:
         return [(size - 1) // 2] * 2
     total = max((-(-side // stride) - 1) * stride + size - side, 0)

@@ -1,8 +1,8 @@
 """EfficientNet, the backbone of EfficientDet (Tan and Le, arXiv 1905.11946), and its Lite variant.
 
-Structure and initial values as in the authors' code (https://github.com/google/automl, `efficientdet/backbone/`,
-Apache-2.0), so that its published weights fit. Lite leaves out what mobile hardware does badly: no squeeze-and-
-excitation, ReLU6 in place of swish, and a stem, first and last stage that do not grow with the rest.
+Structure and initial values are those of the authors' code (https://github.com/google/automl, `efficientdet/backbone/`,
+Apache-2.0), so that the published weights fit. Lite leaves out what mobile hardware is slow at: it has no
+squeeze-and-excitation, ReLU6 instead of swish, and a stem, first and last stage that are not scaled with the rest.
 """
 
 import math
@@ -21,11 +21,11 @@ MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 LITE_MEAN, LITE_DEVIATION = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
 
 STEM = 32  # channels at stride 2
-DROPPED = 0.2  # stochastic depth: the share of images that skip the last block; it grows from 0 over the blocks
+DROPPED = 0.2  # stochastic depth: the share of images that skip the last block; it rises linearly from 0
 
 
 class Stage(NamedTuple):
-    """Blocks of one kind (paper, table 1); the first of them has the stride."""
+    """Blocks of one kind (paper, table 1). The stride is that of the first block; the others have 1."""
 
     kernel_size: int
     blocks: int
@@ -50,10 +50,10 @@ class EfficientNet(Composite):
     """uint8 RGB images [B, H, W, 3] -> features at strides 8, 16 and 32, of 40, 112 and 320 channels at width 1.
 
     Args:
-        width: factor on the number of channels (paper, equation 3),
-        depth: and on that of blocks.
-        lite: the Lite variant.
-        stochastic: leave out blocks at random in training (stochastic depth, arXiv 1603.09382).
+        width: factor on the number of channels (paper, equation 3).
+        depth: factor on the number of blocks.
+        lite: whether this is the Lite variant.
+        stochastic: whether training leaves out blocks at random (stochastic depth, arXiv 1603.09382).
     """
 
     def __init__(self, width: float, depth: float, lite: bool, stochastic: bool, name: str | None = None):
@@ -75,7 +75,7 @@ class EfficientNet(Composite):
         self.drops = [DROPPED * index / len(self.blocks) * stochastic for index in range(len(self.blocks))]
 
     def call(self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None) -> list[tf.Tensor]:
-        """`seed`, integers [2], makes the draws of stochastic depth, in training."""
+        """Compute the features; `seed`, integers [2], determines the blocks that training leaves out."""
         mean, deviation = (LITE_MEAN, LITE_DEVIATION) if self.lite else (MEAN, DEVIATION)
         pixels = (tf.cast(images, tf.float32) - mean) / deviation
         features = activation(self.lite)(self.stem(tf.cast(pixels, self.compute_dtype), training=training))
@@ -94,12 +94,15 @@ class EfficientNet(Composite):
 
 
 class InvertedBottleneck(Composite):
-    """Narrow, wide, narrow: 1 x 1, depthwise and 1 x 1 convolution (MobileNetV2, arXiv 1801.04381, figure 4).
+    """1 x 1 convolution to more channels, depthwise convolution, 1 x 1 convolution to fewer (arXiv 1801.04381).
 
     Args:
-        channels: channels of the input.
+        channels: of the input.
         filters: channels of the output.
-        expansion: how many times as many channels there are within.
+        expansion: factor on the number of channels within.
+        lite: whether this is the Lite variant.
+        kernel_size: of the depthwise convolution.
+        stride: of the depthwise convolution.
     """
 
     def __init__(
@@ -122,7 +125,7 @@ class InvertedBottleneck(Composite):
         self.project = SameConvolution(filters, name="project")
 
     def call(self, inputs: tf.Tensor, factor: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
-        """`factor` [B, 1, 1, 1] multiplies what the block adds to its input."""
+        """Compute the features; `factor` [B, 1, 1, 1] multiplies what the block adds to its input."""
         features = inputs
         if self.expand is not None:
             features = self.activation(self.expand(features, training=training))
@@ -138,10 +141,10 @@ class InvertedBottleneck(Composite):
 
 
 class Excitation(keras.layers.Layer):
-    """Each channel times a share that depends on the means of all (squeeze-and-excitation, arXiv 1709.01507).
+    """Multiply each channel by a factor computed from the means of all (squeeze-and-excitation, arXiv 1709.01507).
 
     Args:
-        filters: numbers between the two matrices.
+        filters: channels between the two matrices.
     """
 
     def __init__(self, filters: int, name: str | None = None):
@@ -162,23 +165,23 @@ class Excitation(keras.layers.Layer):
 
 
 def activation(lite: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Swish, or ReLU6, which suits integers."""
+    """Return swish, or for Lite ReLU6, which can be computed with integers."""
     return tf.nn.relu6 if lite else swish
 
 
 def scaled_filters(filters: int, width: float) -> int:
-    """The number of channels at a width: the multiple of 8 nearest to `filters * width`, at least 90 % of it."""
+    """Return the number of channels at a width: the multiple of 8 nearest to `filters * width`, at least 90 % of it."""
     wanted = filters * width
     nearest = max(8, int(wanted + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * wanted else nearest + 8
 
 
 def number_of_blocks(stage: int, depth: float, lite: bool) -> int:
-    """The number of blocks of a stage at a depth."""
+    """Return the number of blocks of a stage at a depth."""
     fixed = lite and stage in (0, len(STAGES) - 1)
     return STAGES[stage].blocks if fixed else math.ceil(depth * STAGES[stage].blocks)
 
 
 def keep_or_drop(draws: tf.Tensor, share: float) -> tf.Tensor:
-    """0 where a draw from 0 to 1 is below `share`; elsewhere what brings the mean back to 1."""
+    """Return 0 where a draw, uniform in 0..1, is below `share`, and `1 / (1 - share)` elsewhere: 1 on average."""
     return tf.where(draws < share, 0.0, 1 / (1 - share))

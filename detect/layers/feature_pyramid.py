@@ -1,6 +1,6 @@
 """Feature pyramid network, the neck of RetinaNet, FCOS and Faster R-CNN (Lin et al., arXiv 1612.03144).
 
-Structure and initial values as in torchvision (https://github.com/pytorch/vision,
+Structure and initial values are those of torchvision (https://github.com/pytorch/vision,
 `torchvision/ops/feature_pyramid_network.py`, BSD-3-Clause), so that its published weights fit.
 """
 
@@ -16,18 +16,18 @@ from detect.layers.path_aggregation import enlarge
 
 
 class FeaturePyramid(Composite):
-    """Features of several strides, finest first -> as many levels of `filters` channels, and one or two coarser ones.
+    """Features of several strides, finest first -> a level of `filters` channels for each, and one or two coarser ones.
 
-    Each level has half the height and width of the one before; two features of the same size, of which the last two of
-    torchvision's MobileNetV3 are an example, are added without enlarging.
+    Each level has half the height and width of the one before. Two features of the same size, such as the last two of
+    torchvision's MobileNetV3, are added without enlarging.
 
     Args:
         filters: channels of every level.
-        levels: how many features come in; the last is C5, and gives P5.
-        coarse: what the levels beyond P5 are made of. "p5": P6 and P7 by convolutions from P5 (torchvision's first
-            RetinaNet, FCOS); "c5": the same from C5, the backbone's last features (the RetinaNet paper, and
-            torchvision's second); "pool": P6 alone, every other value of P5 (Faster R-CNN).
-        normalized: batch normalisation behind the convolutions up to P5, in place of a bias.
+        levels: number of features; the last is C5, from which P5 is computed.
+        coarse: what the levels beyond P5 are computed from. "p5": P6 and P7 by convolutions from P5 (torchvision's
+            first RetinaNet, FCOS). "c5": the same from C5, the backbone's last features (the RetinaNet paper and
+            torchvision's second RetinaNet). "pool": P6 alone, every second value of P5 (Faster R-CNN).
+        normalized: whether the convolutions up to P5 have a batch normalisation instead of a bias.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FeaturePyramid(Composite):
 
 
 def convolution(filters: int, kernel_size: int, stride: int = 1, *, name: str) -> keras.layers.Conv2D:
-    """A convolution with bias; the caller pads where it has a stride."""
+    """Return a convolution with bias; the caller pads where the stride is not 1."""
     return keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -74,5 +74,5 @@ def convolution(filters: int, kernel_size: int, stride: int = 1, *, name: str) -
 
 
 def _at_size_of(finer: tf.Tensor, coarser: tf.Tensor) -> tf.Tensor:
-    """`coarser`, enlarged twofold unless it is of the size of `finer`; heights are known when a step is traced."""
+    """Return `coarser`, enlarged twofold unless it has the size of `finer`; heights are known when a step is traced."""
     return coarser if finer.shape[1] == coarser.shape[1] else enlarge(coarser)

@@ -1,8 +1,8 @@
 """Group normalisation (Wu and He, arXiv 1803.08494) in few passes over the features.
 
-Keras composes it of passes over five-dimensional views. Here the features are read for two means of each channel, the
-groups are formed of these few numbers, and what is left to do is one scale and one offset for each channel. The
-gradient is written out likewise.
+Keras composes it of passes over five-dimensional views. Here two means are computed of each channel, the statistics of
+the groups from these few numbers, and the features are then scaled and shifted channel by channel. The gradient is
+written out in the same way.
 """
 
 import keras
@@ -10,9 +10,13 @@ import tensorflow as tf
 
 
 class GroupNormalization(keras.layers.Layer):
-    """[B, H, W, C] -> the same, each group of C / groups channels of an image normalised over its own values.
+    """Normalise each group of C / groups channels of each image of features [B, H, W, C].
 
-    Weights: `gamma` and `beta`, float32 [C]. It computes in float32 whatever the features are.
+    The weights are `gamma` and `beta`, float32 [C]. Computed in float32, whatever the type of the features.
+
+    Args:
+        groups: number of groups.
+        epsilon: added to the variance.
     """
 
     def __init__(self, groups: int = 32, epsilon: float = 1e-5, name: str | None = None):
@@ -35,15 +39,26 @@ class GroupNormalization(keras.layers.Layer):
 
 
 def normalize_groups(values: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, groups: int, epsilon: float) -> tf.Tensor:
-    """Group normalisation of float32 values [B, H, W, C] (paper, equations 1 to 7)."""
+    """Return normalised values (paper, equations 1 to 7).
+
+    Args:
+        values: float32 [B, H, W, C].
+        gamma: scale, float32 [C].
+        beta: offset, float32 [C].
+        groups: number of groups; a divisor of C.
+        epsilon: added to the variance.
+
+    Returns:
+        float32 [B, H, W, C].
+    """
     members = values.shape[-1] // groups  # channels of a group
 
     def channel_means(values):
-        """The mean of each channel of an image: [B, G, C / G]. Axis by axis it is faster, and more exact."""
+        """Return the mean of each channel, [B, G, C / G]; axis by axis, which is faster and more exact."""
         return tf.reshape(tf.reduce_mean(tf.reduce_mean(values, axis=2), axis=1), [-1, groups, members])
 
     def per_channel(numbers):
-        """[B, G, C / G] or [B, G, 1] -> [B, 1, 1, C]."""
+        """Reshape numbers [B, G, C / G] or [B, G, 1] to [B, 1, 1, C]."""
         return tf.reshape(numbers * tf.ones([groups, members]), [-1, 1, 1, groups * members])
 
     @tf.custom_gradient
@@ -54,7 +69,7 @@ def normalize_groups(values: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, group
         scale = per_channel(gamma * inverse)
 
         def gradient(upstream):
-            # With n = (values - mean) * inverse, the gradient by the values is
+            # With n = (values - mean) * inverse, the gradient for the values is
             # inverse * (gamma * upstream - average(gamma * upstream) - n * average(gamma * upstream * n)).
             plain = channel_means(upstream)
             along = (channel_means(upstream * values) - mean * plain) * inverse  # means of upstream * n
@@ -71,5 +86,5 @@ def normalize_groups(values: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, group
 
 
 def _group_means(channels: tf.Tensor) -> tf.Tensor:
-    """The mean over the channels of each group: [B, G, C / G] -> [B, G, 1]."""
+    """Return the mean over the channels of each group: [B, G, C / G] -> [B, G, 1]."""
     return tf.reduce_mean(channels, axis=-1, keepdims=True)

@@ -1,7 +1,8 @@
-"""The convolutions of a dense head that all levels of a pyramid share: RetinaNet's and FCOS' branches.
+"""The convolutions of a dense head that all levels of a pyramid share: the branches of RetinaNet and FCOS.
 
-Structure and initial values as in the papers (Lin et al., arXiv 1708.02002, section 4.1; Tian et al., arXiv 1904.01355,
-section 3) and in torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/`, BSD-3-Clause).
+Structure and initial values are those of the papers (Lin et al., arXiv 1708.02002, section 4.1; Tian et al., arXiv
+1904.01355, section 3) and of torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/`,
+BSD-3-Clause).
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ class HeadTower(Composite):
 
     Args:
         filters: channels of each convolution.
-        normalized: group normalisation, of 32 groups, before each ReLU.
+        normalized: whether there is a group normalisation with 32 groups before each ReLU.
         bias: whether the convolutions have a bias.
     """
 
@@ -37,9 +38,15 @@ class HeadTower(Composite):
 
 
 def head_convolution(name: str, filters: int, **options: Any) -> keras.layers.Conv2D:
-    """A 3 x 3 convolution of a dense head. Kernels start normal.
+    """Return a 3 x 3 convolution of a dense head.
 
-    Their deviation is 0.01 for 256 channels, as in the papers, and such that what comes out varies as much for others.
+    Its initial kernel is normal, with a standard deviation of 0.01 for 256 channels, as in the papers, and for other
+    numbers of channels with one that gives outputs the same variance.
+
+    Args:
+        name: of the layer.
+        filters: channels of the output.
+        options: further arguments of `keras.layers.Conv2D`.
     """
     start = keras.initializers.VarianceScaling(0.01**2 * 9 * 256, "fan_in", "untruncated_normal")
     return keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start, name=name, **options)

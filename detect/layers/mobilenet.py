@@ -1,7 +1,7 @@
 """MobileNetV3-Large, a backbone for phones (Howard et al., arXiv 1905.02244, table 1).
 
-Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/mobilenetv3.py`, BSD-3-Clause), so
-that its weights fit, those of ImageNet and those of its detectors.
+The structure is that of torchvision (https://github.com/pytorch/vision, `torchvision/models/mobilenetv3.py`,
+BSD-3-Clause), so that its weights fit, those trained on ImageNet and those of its detectors.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from detect.ops.activations import hard_sigmoid, hard_swish
 
 
 class Row(NamedTuple):
-    """A block: a row of the paper's table."""
+    """A row of the paper's table: a block."""
 
     kernel_size: int
     expanded: int  # channels of the depthwise convolution
@@ -26,7 +26,7 @@ class Row(NamedTuple):
     stride: int
 
 
-# The stages start where the stride doubles.
+# A stage starts where the stride doubles.
 STAGES = (
     (Row(3, 16, 16, False, "relu", 1),),
     (Row(3, 64, 24, False, "relu", 2), Row(3, 72, 24, False, "relu", 1)),
@@ -48,25 +48,25 @@ STAGES = (
 
 
 class Features(NamedTuple):
-    """What detectors take from the network; channels are those of width 1 (with the reduced tail)."""
+    """The features that detectors use; channels are those at width 1 (with the reduced tail)."""
 
     expanded16: tf.Tensor  # [B, H / 16, W / 16, 672]: within the first block of stage 5, after its expansion
-    first32: tf.Tensor  # [B, H / 32, W / 32, 160 (80)]: the first block of stage 5
-    last32: tf.Tensor  # [B, H / 32, W / 32, 960 (480)]: the convolution behind stage 5
+    first32: tf.Tensor  # [B, H / 32, W / 32, 160 (80)]: after the first block of stage 5
+    last32: tf.Tensor  # [B, H / 32, W / 32, 960 (480)]: after the convolution that follows stage 5
 
 
 class MobileNetV3Large(Composite):
-    """uint8 RGB images [B, H, W, 3] -> `Features`. Sides are rounded up where they are no multiples of 32.
+    """uint8 RGB images [B, H, W, 3] -> `Features`; sides of features are rounded up.
 
     SSDLite takes `expanded16` and `last32`, torchvision's pyramid `first32` and `last32`.
 
     Args:
-        width: factor on the channels, which are rounded to multiples of 8.
-        reduced_tail: half the channels in the last blocks (paper, section 6.3; table 6).
-        mean: mean of the RGB values 0 to 255, for normalisation.
-        deviation: their standard deviation.
-        options: `frozen`, `epsilon`, `momentum` and `initializer` of every convolution with its normalisation. Epsilon
-            is 1e-3 and momentum 0.99 by default, as in torchvision's training on ImageNet.
+        width: factor on the number of channels, which are rounded to multiples of 8.
+        reduced_tail: whether the last blocks have half the channels (paper, section 6.3; table 6).
+        mean: subtracted from the RGB values 0 to 255.
+        deviation: by which they are then divided.
+        options: `frozen`, `epsilon`, `momentum` and `initializer` of every `NormalizedLayer`. Epsilon is 1e-3 and
+            momentum 0.99 by default, as in torchvision's training on ImageNet.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class MobileNetV3Large(Composite):
 
 
 class Stage(Composite):
-    """Blocks one after the other."""
+    """Blocks in sequence."""
 
     def __init__(self, rows: tuple[Row, ...], channels: int, options: dict[str, Any], name: str | None = None):
         super().__init__(name=name)
@@ -115,7 +115,7 @@ class Stage(Composite):
         return self.call_in_parts(inputs, training)[-1]
 
     def call_in_parts(self, inputs: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Features within the first block after its expansion, after the first block, and after the last."""
+        """Return the features within the first block after its expansion, after the first block, and after the last."""
         block, *others = self.blocks
         expanded = block.expand_channels(inputs, training)
         features = first = block.contract(expanded, inputs, training)
@@ -125,9 +125,9 @@ class Stage(Composite):
 
 
 class InvertedResidual(Composite):
-    """1 x 1 convolution to more channels, depthwise convolution, squeeze and excitation, 1 x 1 convolution to fewer.
+    """1 x 1 convolution to more channels, depthwise convolution, squeeze-and-excitation, 1 x 1 convolution to fewer.
 
-    The input goes around where it has the shape of the output (paper, figure 4).
+    The input is added to the output where it has the same shape (paper, figure 4).
     """
 
     def __init__(self, row: Row, channels: int, options: dict[str, Any], name: str | None = None):
@@ -144,11 +144,11 @@ class InvertedResidual(Composite):
         return self.contract(self.expand_channels(inputs, training), inputs, training)
 
     def expand_channels(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """The first part of the block."""
+        """Compute the first part of the block, up to its expansion."""
         return inputs if self.expand is None else self.activation(self.expand(inputs, training=training))
 
     def contract(self, expanded: tf.Tensor, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """The rest of it; `inputs` are the block's."""
+        """Compute the rest of the block, whose input was `inputs`."""
         features = self.activation(self.depthwise(expanded, training=training))
         if self.squeeze is not None:
             features = self.squeeze(features)
@@ -157,7 +157,7 @@ class InvertedResidual(Composite):
 
 
 class SqueezeExcitation(Composite):
-    """Each channel times a factor in 0..1, computed from the means of all channels (arXiv 1709.01507, figure 1)."""
+    """Multiply each channel by a factor in 0..1, computed from the means of all (arXiv 1709.01507, figure 1)."""
 
     def __init__(self, filters: int, name: str | None = None):
         super().__init__(name=name)
@@ -174,7 +174,7 @@ class SqueezeExcitation(Composite):
 
 
 def scaled_stages(width: float, reduced_tail: bool) -> tuple[tuple[Row, ...], ...]:
-    """`STAGES` with other numbers of channels."""
+    """Return `STAGES` with the numbers of channels at a width."""
     *body, (first, *rest) = STAGES
     if reduced_tail:
         first, rest = first._replace(filters=80), [row._replace(expanded=480, filters=80) for row in rest]
@@ -188,6 +188,6 @@ def scaled_stages(width: float, reduced_tail: bool) -> tuple[tuple[Row, ...], ..
 
 
 def divisible(channels: float) -> int:
-    """The nearest multiple of 8, at least 8; the next one where that would take away more than a tenth."""
+    """Return the nearest multiple of 8, at least 8, or the next one where that is less than 90 % of `channels`."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest

@@ -1,10 +1,10 @@
 """Convolution, dense or depthwise, and batch normalisation as one layer, which is as fast as the convolution alone once
 the statistics are fixed.
 
-`ConvolutionBlock` (`layers/convolution.py`) has the same parts as layers of their own, with an activation behind them.
+Padding is (kernel_size - 1) // 2 on every side, as in PyTorch, whatever the stride. Keras' "same" does not pad the top
+and left of an even side where the stride is 2, which would shift published PyTorch weights by a pixel.
 
-Padding is (kernel - 1) // 2 on every side, as in PyTorch, whatever the stride. Keras' "same" pads a strided convolution
-of an even size by nothing at the top and left, which would shift published PyTorch weights by a pixel.
+The blocks in `layers/convolution.py` have the same parts as separate layers, with an activation behind them.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,19 @@ Convolve = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # features and a kernel 
 
 
 class NormalizedLayer(keras.layers.Layer):
-    """A convolution without bias and its batch normalisation, computed as one convolution where that is possible.
+    """Convolution without bias and batch normalisation, computed as one convolution where that is possible.
 
-    While the statistics are fixed (in prediction, and in training where the normalisation is frozen) it is one
-    convolution with a bias: `scale * convolve(x, kernel) + offset = convolve(x, scale * kernel) + offset`. That saves
-    two passes over the features, forward and back, and lets TensorFlow fuse the activation that follows.
+    While the statistics are fixed (in prediction, and in training where the normalisation is frozen) the layer computes
+    one convolution with a bias: `scale * convolve(x, kernel) + offset = convolve(x, scale * kernel) + offset`. That
+    saves two passes over the features, forward and backward, and lets TensorFlow fuse the activation that follows.
 
-    Subclasses have `build` and `call`.
+    Subclasses define `build` and `call`.
 
     Args:
         kernel_size: height and width of the kernel, odd.
         stride: 1 or 2.
-        frozen: never train the statistics, the scale and the offset: for published weights and small batches.
+        frozen: whether training leaves the statistics, the scale and the offset of the normalisation alone: for
+            published weights and small batches.
         epsilon: added to the variance.
         momentum: the share that the moving statistics keep at each step.
         initializer: of the kernel. By default normal with the variance 2 / fan-out (arXiv 1502.01852), as in
@@ -114,7 +115,19 @@ def normalized(
     normalization: BatchNormalization | None,
     training: bool,
 ) -> tf.Tensor:
-    """`convolve(inputs, kernel) + bias`, normalised; the last axis of `kernel` is that of the output's channels."""
+    """Return `convolve(inputs, kernel) + bias`, normalised.
+
+    Args:
+        convolve: features and a kernel of their type to features [B, h, w, filters].
+        inputs: [B, H, W, C].
+        kernel: float32; its last axis is that of the filters.
+        bias: float32 [filters], or None.
+        normalization: None to do without one.
+        training: whether the statistics of the batch are used, unless the normalisation is frozen.
+
+    Returns:
+        [B, h, w, filters], of the type of the inputs.
+    """
     if normalization is not None and not (training and normalization.trainable):
         scale, offset = fixed_affine(normalization)
         kernel, bias = kernel * scale, offset if bias is None else offset + bias * scale
@@ -126,6 +139,6 @@ def normalized(
 
 
 def fixed_affine(normalization: BatchNormalization) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scale and offset [C], float32, that batch normalisation comes to when its statistics are fixed."""
+    """Return the scale and offset, float32 [C] each, to which batch normalisation reduces with fixed statistics."""
     scale = normalization.gamma * tf.math.rsqrt(normalization.moving_variance + normalization.epsilon)
     return scale, normalization.beta - normalization.moving_mean * scale

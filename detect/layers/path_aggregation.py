@@ -1,7 +1,7 @@
 """Path aggregation pyramid, the neck of YOLOX (arXiv 2107.08430; path aggregation networks: arXiv 1803.01534).
 
-Structure as in the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/yolo_pafpn.py`,
-Apache-2.0): features are joined by concatenation, and a cross-stage partial block follows each joint.
+The structure is that of the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, `yolox/models/yolo_pafpn.py`,
+Apache-2.0): features are concatenated, and a cross-stage partial block follows.
 """
 
 import tensorflow as tf
@@ -12,12 +12,12 @@ from detect.layers.csp_darknet import CrossStagePartial
 
 
 class PathAggregationPyramid(Composite):
-    """Features at strides 8, 16 and 32 -> the same sizes and channels, each level informed by all three.
+    """Features at strides 8, 16 and 32 -> three levels of the same shapes, each computed from all three features.
 
     Args:
-        filters: channels of the three levels, which are those of the input.
-        depth: bottlenecks of each joint.
-        separable: depthwise separable convolutions in place of dense ones.
+        filters: channels of the three features.
+        depth: bottlenecks of each cross-stage partial block.
+        separable: whether convolutions are depthwise separable instead of dense.
     """
 
     def __init__(self, filters: tuple[int, int, int], depth: int, separable: bool = False, name: str | None = None):
@@ -49,9 +49,9 @@ class PathAggregationPyramid(Composite):
 
 @tf.custom_gradient
 def enlarge(features: tf.Tensor):
-    """Twice the height and width, each value repeated in 2 x 2: [B, H, W, C] -> [B, 2 H, 2 W, C].
+    """Repeat each value in 2 x 2 places: [B, H, W, C] -> [B, 2 H, 2 W, C].
 
-    The gradient, sums of 2 x 2, is written as pooling: XLA has none for TensorFlow's resizing.
+    The gradient, sums of 2 x 2 values, is computed by pooling: XLA has no gradient of TensorFlow's resizing.
     """
     height, width = tf.unstack(tf.shape(features)[1:3])
     enlarged = tf.image.resize(features, [2 * height, 2 * width], "nearest")

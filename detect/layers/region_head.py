@@ -1,6 +1,6 @@
-"""The second stage of a region-based detector: what is in a region, and where exactly (Girshick, arXiv 1504.08083).
+"""The second stage of a region-based detector, which predicts the class and box of a region (arXiv 1504.08083).
 
-Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
+The structure is that of torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
 BSD-3-Clause), so that its published weights fit: two fully connected layers (Lin et al., arXiv 1612.03144), or four
 convolutions and one such layer (Wu and He, arXiv 1803.08494).
 """
@@ -16,13 +16,13 @@ from detect.layers.normalized_convolution import NormalizedConvolution
 class RegionHead(Composite):
     """Features pooled from regions [B, R, h, w, C] -> class logits [B, R, K + 1] and box deltas [B, R, K, 4], float32.
 
-    Background is the last class; each of the others has a box of its own.
+    The background is the last class; each of the others has a box of its own.
 
     Args:
         classes: K.
         filters: channels of the convolutions.
-        convolutions: how many there are, each with batch normalisation.
-        hidden: outputs of the fully connected layers after them.
+        convolutions: number of convolutions, each with batch normalisation.
+        hidden: numbers of outputs of the fully connected layers that follow.
     """
 
     def __init__(
@@ -58,6 +58,6 @@ class RegionHead(Composite):
 
 
 def prediction(name: str, units: int, deviation: float) -> keras.layers.Dense:
-    """A fully connected layer to the final values, which start near zero (Fast R-CNN, section 2.3)."""
+    """Return a fully connected layer for the final values, which start near zero (Fast R-CNN, section 2.3)."""
     start = keras.initializers.RandomNormal(stddev=deviation)
     return keras.layers.Dense(units, kernel_initializer=start, dtype="float32", name=name)

@@ -1,8 +1,8 @@
 """ResNet, the backbone of many detectors (He et al., arXiv 1512.03385).
 
-Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/resnet.py`, BSD-3-Clause), so that
-its ImageNet weights fit: "version 1.5", in which the 3 x 3 convolution of a bottleneck has the stride, where the paper
-gives it to the 1 x 1 before.
+The structure is that of torchvision (https://github.com/pytorch/vision, `torchvision/models/resnet.py`, BSD-3-Clause),
+so that its ImageNet weights fit: "version 1.5", where the 3 x 3 convolution of a bottleneck has the stride, which the
+paper gives to the 1 x 1 convolution before it.
 """
 
 import functools
@@ -15,27 +15,28 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import pad
 from detect.layers.normalized_convolution import NormalizedConvolution
 
-# What the published weights were trained on: mean and deviation of ImageNet's RGB, here of values 0 to 255.
+# Mean and standard deviation of ImageNet's RGB values 0 to 255, by which the published weights expect normalised
+# pixels.
 MEAN = (123.675, 116.28, 103.53)
 DEVIATION = (58.395, 57.12, 57.375)
 
-# Filters, kernel size, stride and name -> a convolution with its normalisation.
+# From filters, kernel size, stride and name to a convolution with its normalisation.
 Convolution = Callable[..., NormalizedConvolution]
 
-# Blocks of the four stages (paper, table 1); 18 and 34 are made of basic blocks, 50 and 101 of bottlenecks.
+# Numbers of blocks of the four stages (paper, table 1): basic blocks at depths 18 and 34, bottlenecks at 50 and 101.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
 class ResNet(Composite):
     """uint8 RGB images [B, H, W, 3] -> features at strides 4, 8, 16 and 32.
 
-    They have 64, 128, 256 and 512 channels at depths 18 and 34, four times as many at 50 and 101. H and W must be
-    multiples of 32.
+    The features have 64, 128, 256 and 512 channels at depths 18 and 34, and four times as many at 50 and 101. H and W
+    must be multiples of 32.
 
     Args:
-        depth: 18, 34, 50 or 101 layers.
-        frozen: all batch normalisations keep their statistics, scale and offset in training.
-        epsilon: what they add to the variance; 0 for torchvision's first RetinaNet and Faster R-CNN.
+        depth: number of layers: 18, 34, 50 or 101.
+        frozen: whether training leaves the statistics, scales and offsets of all batch normalisations alone.
+        epsilon: added to their variances; 0 for torchvision's first RetinaNet and Faster R-CNN.
     """
 
     def __init__(self, depth: int, frozen: bool = False, epsilon: float = 1e-5, name: str | None = None):
@@ -60,7 +61,7 @@ class ResNet(Composite):
 
 
 class Stem(Composite):
-    """Normalised pixels, a 7 x 7 convolution, the maximum of 3 x 3: uint8 [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
+    """Normalise pixels, convolve by 7 x 7, take maxima over 3 x 3: uint8 [B, H, W, 3] -> [B, H / 4, W / 4, 64]."""
 
     def __init__(self, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
@@ -69,11 +70,11 @@ class Stem(Composite):
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         pixels = (tf.cast(images, tf.float32) - MEAN) / DEVIATION
         features = tf.nn.relu(self.convolution(tf.cast(pixels, self.compute_dtype), training=training))
-        return tf.nn.max_pool2d(pad(features, 1), 3, 2, "VALID")  # nothing is below the zeros of the padding
+        return tf.nn.max_pool2d(pad(features, 1), 3, 2, "VALID")  # features are not negative: zeros never win
 
 
 class Stage(Composite):
-    """Residual blocks one after the other, of which the first has the stride."""
+    """Residual blocks in sequence; the stride is that of the first."""
 
     def __init__(self, kind, blocks: int, filters: int, stride: int, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)
@@ -91,11 +92,13 @@ class Stage(Composite):
 
 
 class BasicBlock(Composite):
-    """Two 3 x 3 convolutions around which the input goes (paper, figure 5, left).
+    """Two 3 x 3 convolutions, to whose output the input is added (paper, figure 5, left).
 
     Args:
         filters: channels of the output.
-        project: a 1 x 1 convolution brings the input to the output's shape.
+        stride: of the first convolution.
+        project: whether a 1 x 1 convolution brings the input to the output's shape.
+        convolution: makes the convolutions.
     """
 
     expansion = 1
@@ -113,11 +116,13 @@ class BasicBlock(Composite):
 
 
 class Bottleneck(Composite):
-    """1 x 1, 3 x 3 and 1 x 1 convolution around which the input goes (paper, figure 5, right).
+    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution, to whose output the input is added (paper, figure 5, right).
 
     Args:
         filters: channels within; the output has four times as many.
-        project: a 1 x 1 convolution brings the input to the output's shape.
+        stride: of the 3 x 3 convolution.
+        project: whether a 1 x 1 convolution brings the input to the output's shape.
+        convolution: makes the convolutions.
     """
 
     expansion = 4
@@ -138,5 +143,5 @@ class Bottleneck(Composite):
 
 
 def around(projection: keras.layers.Layer | None, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-    """What goes around a block: its input, projected where the shape changes."""
+    """Return what is added to the output of a block: its input, projected where the shape changes."""
     return inputs if projection is None else projection(inputs, training=training)

@@ -1,8 +1,8 @@
-"""Convolutions as Google's models have them: "same" padding, batch normalisation behind, some with a bias between.
+"""Convolutions of Google's models: "same" padding, then batch normalisation, sometimes with a bias between them.
 
-"Same" pads a convolution of stride 2 on an even size by nothing at the top and left, where PyTorch pads all sides.
-While the statistics are fixed, a convolution and its normalisation are one convolution with a bias, as in
-`NormalizedConvolution`.
+"Same" does not pad the top and left of an even side where the stride is 2, while PyTorch pads all sides. While the
+statistics are fixed, a convolution and its normalisation are computed as one convolution with a bias, as in
+`NormalizedLayer`.
 """
 
 import keras
@@ -17,8 +17,11 @@ class SameConvolution(keras.layers.Layer):
     """Convolution and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters].
 
     Args:
-        bias: the convolution has one. The normalisation takes it away again, but published weights come with it.
-        initializer: of the kernel; by default normal with the variance 2 / fan-out, EfficientNet's.
+        filters: channels of the output.
+        kernel_size: height and width of the kernel.
+        stride: 1 or 2.
+        bias: whether the convolution has one. The normalisation removes it again, but published weights have it.
+        initializer: of the kernel; by default normal with the variance 2 / fan-out, as in EfficientNet.
     """
 
     def __init__(
@@ -56,9 +59,10 @@ class SameConvolution(keras.layers.Layer):
 
 
 class SameDepthwiseConvolution(keras.layers.Layer):
-    """One filter a channel and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), C].
+    """Depthwise convolution and batch normalisation: [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), C].
 
-    The kernel, [height, width, C], starts normal with the variance 2 / its area, as in EfficientNet.
+    The kernel is [kernel_size, kernel_size, C]. Its initial values are normal with the variance 2 / kernel_size ** 2,
+    as in EfficientNet.
     """
 
     def __init__(self, kernel_size: int, stride: int = 1, name: str | None = None):
@@ -81,13 +85,15 @@ class SameDepthwiseConvolution(keras.layers.Layer):
 
 
 class SeparableConvolution(keras.layers.Layer):
-    """A 3 x 3 filter for each channel, then a 1 x 1 convolution with bias: [B, H, W, C] -> [B, H, W, filters].
+    """3 x 3 depthwise convolution, then a 1 x 1 convolution with bias: [B, H, W, C] -> [B, H, W, filters].
 
-    It has no normalisation of its own, but `call` takes one: heads share their filters between levels and normalise
-    each level by itself.
+    It does not have a normalisation of its own, but `call` takes one: the levels of a head share its filters, and each
+    has its own normalisation.
 
     Args:
+        filters: channels of the output.
         initializer: of both kernels.
+        bias_initializer: of the bias.
     """
 
     def __init__(self, filters: int, initializer: str, bias_initializer="zeros", name: str | None = None, dtype=None):
@@ -99,7 +105,7 @@ class SeparableConvolution(keras.layers.Layer):
     def build(self, input_shape) -> None:
         channels = input_shape[-1]
 
-        def start(shape, dtype=None):  # as of a kernel with one filter: its fan-in counts all channels
+        def start(shape, dtype=None):  # that of a kernel with one filter, whose fan-in counts all channels
             return tf.squeeze(self.initializer((*shape, 1), dtype), axis=-1)
 
         self.depthwise_kernel = self.add_weight(
@@ -123,10 +129,10 @@ class SeparableConvolution(keras.layers.Layer):
 
 
 def pointwise(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """A 1 x 1 convolution: [B, H, W, C] and [1, 1, C, filters] -> [B, H, W, filters]."""
+    """Convolve inputs [B, H, W, C] with a kernel [1, 1, C, filters]: [B, H, W, filters]."""
     return tf.nn.conv2d(inputs, kernel, 1, "SAME")
 
 
 def depthwise(inputs: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    """One filter a channel: [B, H, W, C] and [height, width, C] -> [B, ceil(H / stride), ceil(W / stride), C]."""
+    """Convolve each channel of [B, H, W, C] with its filter in [k, k, C]; the sides become ceil(side / stride)."""
     return depthwise_convolution(inputs, kernel[..., None], stride, centred=False)

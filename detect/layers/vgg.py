@@ -1,6 +1,6 @@
-"""VGG16, the backbone of the first SSD (Simonyan and Zisserman, arXiv 1409.1556, table 1, column D), its convolutions.
+"""The convolutions of VGG16 (Simonyan and Zisserman, arXiv 1409.1556, table 1, column D), the backbone of SSD.
 
-Structure as in torchvision (https://github.com/pytorch/vision, `torchvision/models/vgg.py` and
+The structure is that of torchvision (https://github.com/pytorch/vision, `torchvision/models/vgg.py` and
 `torchvision/models/detection/ssd.py`, BSD-3-Clause), so that its weights fit.
 """
 
@@ -9,18 +9,18 @@ import tensorflow as tf
 
 from detect.layers.composite import Composite
 
-MEAN = (122.99925, 116.9991, 103.9992)  # of the RGB values 0 to 255 that the published weights were trained on
-STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # convolutions of 3 x 3, and their channels
+MEAN = (122.99925, 116.9991, 103.9992)  # subtracted from the RGB values 0 to 255, as the published weights expect
+STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # number and channels of 3 x 3 convolutions
 
 
 class VGG16(Composite):
     """uint8 RGB images [B, H, W, 3] -> features of the five stages, at strides 1, 2, 4, 8 and 16.
 
-    Between two stages is the maximum of 2 x 2. An odd row or column is dropped by it, but kept between the third stage
-    and the fourth, as SSD does it: 300 x 300 pixels become 300, 150, 75, 38 and 19.
+    Maxima over 2 x 2 are taken between two stages. They drop the last row or column of an odd size, except between the
+    third stage and the fourth, as in SSD: 300 x 300 pixels become 300, 150, 75, 38 and 19.
 
     Args:
-        width: factor on the channels.
+        width: factor on the number of channels.
     """
 
     def __init__(self, width: float = 1.0, name: str | None = None):
@@ -44,7 +44,7 @@ class VGG16(Composite):
 
 
 class Stage(Composite):
-    """Convolutions of 3 x 3 with a bias and ReLU, one after the other."""
+    """3 x 3 convolutions with bias and ReLU, in sequence."""
 
     def __init__(self, count: int, filters: int, name: str | None = None):
         super().__init__(name=name)

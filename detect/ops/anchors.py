@@ -1,11 +1,13 @@
-"""Where a dense head looks: anchor boxes and points, all levels of a pyramid one after the other.
+"""Anchor boxes and points of dense heads, all levels of a pyramid one after the other.
 
-The size of an image is known when a step is traced, so these are NumPy constants, computed once for each size.
-A level of stride s has ceil(height / s) rows of ceil(width / s) cells, which is what convolutions of stride 2 leave;
-cells come row by row. Two conventions place an anchor in its cell: the cell's top-left corner (torchvision,
-detectron2: offset 0) or its centre (TensorFlow: offset 0.5). Two more say how far apart cells are where a side of the
-image is no multiple of the stride: the stride, or the side divided by the number of cells, cut to whole pixels
-(torchvision: `spread`).
+The size of an image is known when a step is traced, so these are NumPy constants, computed once per size. A level of
+stride s has ceil(height / s) rows of ceil(width / s) cells, as many as convolutions of stride 2 leave, in row-major
+order. Conventions differ in two ways:
+
+- `offset`: an anchor lies at the top-left corner of its cell (0: torchvision, detectron2) or at its centre (0.5:
+  TensorFlow).
+- `spread`: where a side of the image is not a multiple of the stride, cells are one stride apart (False), or as far as
+  the side divided by the number of cells, rounded down to whole pixels (True: torchvision).
 """
 
 import functools
@@ -26,10 +28,23 @@ def anchor_boxes(
     rounded: bool = True,
     spread: bool = False,
 ) -> np.ndarray:
-    """Anchors [A, 4] of an image of `height` x `width` pixels; `sizes` holds one tuple for each stride.
+    """Return the anchors of an image.
 
-    A cell has an anchor for every ratio and, within it, for every size: area size * size, height / width = ratio.
-    `rounded` rounds the anchors of a cell to whole pixels, as torchvision does.
+    A cell has an anchor of each ratio and, within a ratio, of each size.
+
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        strides: of the levels, pixels.
+        sizes: for each level, the square roots of the areas of its anchors, pixels.
+        ratios: height / width of the anchors, the same at every level.
+        offset: where in its cell the centre of an anchor lies, in strides: 0 for the top-left corner, 0.5 for the
+            centre.
+        rounded: whether the corners of a cell's anchors are rounded to whole pixels, as in torchvision.
+        spread: whether the cells are spread over the image, see above.
+
+    Returns:
+        float32 [A, 4], pixels, read-only.
     """
     levels = []
     for stride, level_sizes in zip(strides, sizes, strict=True):
@@ -42,9 +57,17 @@ def anchor_boxes(
 def points(
     height: int, width: int, strides: tuple[int, ...], offset: float = 0.5, *, spread: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One point for each cell: `x, y` [A, 2] in pixels, and the stride [A] of its level.
+    """Return one point per cell.
 
-    With `offset` 0.5 they are the centres of the cells, with 0 the top-left corners.
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        strides: of the levels, pixels.
+        offset: where in its cell a point lies, in strides: 0 for the top-left corner, 0.5 for the centre.
+        spread: whether the cells are spread over the image, see above.
+
+    Returns:
+        The points `x, y`, float32 [A, 2], and the strides of their levels, float32 [A]; pixels, read-only.
     """
     corners = [_corners(height, width, stride, spread) + offset * stride for stride in strides]
     lengths = [len(level) for level in corners]
@@ -52,17 +75,17 @@ def points(
 
 
 def cells(height: int, width: int, strides: tuple[int, ...]) -> tuple[int, ...]:
-    """The number of cells of each level."""
+    """Return the number of cells of each level; all sizes in pixels."""
     return tuple(math.prod(_grid(height, width, stride)) for stride in strides)
 
 
 def _grid(height: int, width: int, stride: int) -> tuple[int, int]:
-    """Rows and columns of a level's cells."""
+    """Return the number of rows and columns of a level's cells."""
     return math.ceil(height / stride), math.ceil(width / stride)
 
 
 def _corners(height: int, width: int, stride: int, spread: bool) -> np.ndarray:
-    """Top-left corners `x, y` [cells, 2] of a level's cells, row by row."""
+    """Return the top-left corners `x, y` [cells, 2] of a level's cells, row by row."""
     rows, columns = _grid(height, width, stride)
     down, right = (height // rows, width // columns) if spread else (stride, stride)
     y, x = np.meshgrid(np.arange(rows) * down, np.arange(columns) * right, indexing="ij")
@@ -70,7 +93,7 @@ def _corners(height: int, width: int, stride: int, spread: bool) -> np.ndarray:
 
 
 def _cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...], rounded: bool) -> np.ndarray:
-    """Anchors [len(ratios) * len(sizes), 4] around the origin."""
+    """Return the anchors [len(ratios) * len(sizes), 4] of a cell at the origin."""
     root = np.sqrt(np.asarray(ratios, np.float64))[:, None]
     half = np.stack([(np.asarray(sizes) / root).ravel(), (np.asarray(sizes) * root).ravel()], axis=-1) / 2
     anchors = np.concatenate([-half, half], axis=-1)
@@ -78,7 +101,7 @@ def _cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...], rounded: 
 
 
 def shared_array(values: np.ndarray) -> np.ndarray:
-    """A read-only float32 copy of `values`: a cached array is handed to every caller."""
+    """Return a read-only float32 copy of `values`, for a cached function, whose callers all get the same array."""
     values = values.astype(np.float32)
     values.flags.writeable = False
     return values

@@ -1,6 +1,6 @@
-"""Default boxes of SSD: where each cell of each feature map looks, in shares of the image (Liu et al. 2016, 2.2).
+"""Default boxes of SSD: anchors for the cells of its feature maps, in shares of the image (Liu et al. 2016, 2.2).
 
-The size of an image is known when a step is traced, so these are NumPy constants, computed once for each size.
+The size of an image is known when a step is traced, so these are NumPy constants, computed once per size.
 """
 
 import functools
@@ -20,17 +20,23 @@ def default_boxes(
     ratios: tuple[tuple[float, ...], ...],
     steps: tuple[float, ...] | None = None,
 ) -> np.ndarray:
-    """Default boxes [A, 4], pixels, of an image of `height` x `width` pixels, map by map, their cells row by row.
+    """Return the default boxes of an image, map by map, the cells of a map row by row.
 
-    A cell has a box of scale s of the map, one of the root of s and the next scale, and for each ratio r a wide one
-    and a tall one: a share s * sqrt(r) of one side of the image and s / sqrt(r) of the other, at most all of it. So
-    boxes of an image that is not square are stretched as the image is, as in torchvision (`DefaultBoxGenerator`).
+    With s the scale of the map and t that of the next, a cell has a box whose sides are the share s of the image's
+    sides, one with the share sqrt(s * t), and for each ratio r a wide and a tall one with the shares s * sqrt(r) of one
+    side and s / sqrt(r) of the other; none is larger than the image. Boxes of an image that is not square are stretched
+    as the image is, as in torchvision (`DefaultBoxGenerator`).
 
     Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
         grids: rows and columns of each feature map.
-        scales: one for each map, and one more.
-        ratios: for each map, larger than 1.
-        steps: distances of the cells of each map, pixels; by default the cells fill the image.
+        scales: one per map and one more, shares of the image.
+        ratios: for each map, those of its boxes, larger than 1.
+        steps: distance between the cells of each map, pixels. None: the cells fill the image.
+
+    Returns:
+        float32 [A, 4], pixels, read-only.
     """
     maps = []
     for index, (rows, columns) in enumerate(grids):
@@ -43,7 +49,7 @@ def default_boxes(
 
 
 def _sides(scale: float, following: float, ratios: tuple[float, ...]) -> np.ndarray:
-    """Widths and heights [boxes of a cell, 2] as shares of the image."""
+    """Return the widths and heights [boxes of a cell, 2] as shares of the image."""
     sides = [(scale, scale), (math.sqrt(scale * following),) * 2]
     for ratio in ratios:
         long, short = scale * math.sqrt(ratio), scale / math.sqrt(ratio)

@@ -1,4 +1,4 @@
-"""Which anchors or proposals of an image enter a loss, where there are far more negatives than positives."""
+"""Selection of the anchors or proposals that enter a loss, where there are far more negatives than positives."""
 
 import math
 
@@ -20,10 +20,10 @@ def sample_balanced(
     Args:
         candidates_positive: bool [B, A].
         candidates_negative: bool [B, A]; none of them is positive. What is neither is never drawn.
-        size: how many are drawn; all negatives where there are not enough of them.
-        positive_share: how much of `size` positives may take up, rounded down to whole candidates. What they leave,
-            negatives fill; they are never filled up with positives.
-        seed: integers [2]. Equal seeds draw alike.
+        size: candidates drawn per image; fewer where there are not enough negatives.
+        positive_share: largest share of positives in `size`, rounded down to whole candidates. Negatives take the
+            places that positives leave, but not the other way round.
+        seed: integers [2]. Equal seeds draw the same candidates.
 
     Returns:
         The drawn positives and the drawn negatives, bool [B, A] each. Every candidate of a kind is equally likely.
@@ -38,23 +38,27 @@ def sample_balanced(
 
 @compiled
 def hardest_negatives(losses: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, ratio: float = 3.0) -> tf.Tensor:
-    """The negatives of each image with the largest losses, `ratio` for every positive (Liu et al. 2016, SSD, 2.2).
+    """Select the negatives of each image with the largest losses, `ratio` per positive (Liu et al. 2016, SSD, 2.2).
 
     Args:
-        losses: float [B, A], what each would add to the loss as a negative. No gradient flows.
+        losses: float [B, A], what each anchor would add to the loss as a negative. No gradient flows.
         positive: bool [B, A].
         negative: bool [B, A].
-        ratio: negatives for one positive; an image's number is rounded down.
+        ratio: negatives per positive; the number of an image is rounded down.
 
     Returns:
-        bool [B, A]: of equal losses the first. Without positives none, as in torchvision; all where there are too few.
+        bool [B, A]. Of equal losses the first are selected. An image without positives has none, as in torchvision; one
+        with too few negatives has all of them.
     """
     count = ratio * tf.math.count_nonzero(positive, axis=1, dtype=tf.float32)
     return _take_highest(tf.stop_gradient(losses), negative, tf.cast(count, tf.int32), dimension(losses, 1))
 
 
 def _take_highest(values, candidates, count, most):
-    """The `count` [B] candidates [B, A] with the highest values [B, A], the first of equals; `count` is <= `most`."""
+    """Mark the `count` [B] candidates [B, A] with the highest values [B, A], the first of equals.
+
+    `count` is at most `most`, an integer.
+    """
     images, anchors = dimension(values, 0), dimension(values, 1)
     most = at_most(most, anchors)
     highest, position = tf.math.top_k(tf.where(candidates, values, -math.inf), most)  # [B, most]

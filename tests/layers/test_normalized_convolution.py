@@ -9,7 +9,7 @@ from detect.layers.normalized_convolution import NormalizedConvolution
 
 
 def built(filters=1, kernel_size=1, stride=1, channels=1, frozen=False, **weights) -> NormalizedConvolution:
-    layer = NormalizedConvolution(filters, kernel_size, stride, frozen)
+    layer = NormalizedConvolution(filters, kernel_size, stride, frozen=frozen)
     layer.build((None, None, None, channels))
     parts = {"kernel": layer.kernel, **{weight.name: weight for weight in layer.normalization.weights}}
     for name, value in weights.items():

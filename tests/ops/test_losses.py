@@ -18,6 +18,7 @@ from detect.ops.losses import (
     smooth_l1,
     softmax_cross_entropy,
     squared_iou_loss,
+    sum_where,
     varifocal,
 )
 
@@ -260,6 +261,12 @@ def test_differences_by_hand():
     np.testing.assert_allclose(huber(predicted, true, delta=1.0), [0, 0.125, 1.5, 3.5])
     np.testing.assert_allclose(smooth_l1(predicted, true, beta=2.0), [0, 0.0625, 1, 3])
     np.testing.assert_allclose(huber(predicted, true, delta=2.0), [0, 0.125, 2, 6])
+
+
+def test_sum_where_by_hand():
+    """What is masked adds nothing, not even where it is infinite."""
+    losses = [[1.0, 2.0, math.inf], [4.0, 8.0, 16.0]]
+    assert sum_where([[True, False, False], [False, True, True]], losses) == 25
 
 
 @pytest.mark.parametrize("function", [smooth_l1, huber])

@@ -75,6 +75,7 @@ CASES: dict[str, dict] = {
     "losses.l1": REGRESSION,
     "losses.smooth_l1": REGRESSION,
     "losses.huber": REGRESSION,
+    "losses.sum_where": {"mask": POSITIVE, "losses": OF_BOX},
     "matching.match_by_iou": MATCHING,
     "matching.match_default_boxes": MATCHING,
     "matching.match_bipartite": MATCHING,
