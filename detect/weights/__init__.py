@@ -1,1 +1,1 @@
-"""Published checkpoints of other projects, read into our models."""
+"""Import of checkpoints that other projects publish into our models."""

@@ -1,7 +1,7 @@
 """ImageNet weights for backbones, from torchvision (https://github.com/pytorch/vision, BSD-3-Clause).
 
-Of ResNet and MobileNetV3 they are IMAGENET1K_V1; of VGG16 IMAGENET1K_FEATURES, those that SSD is trained from. They
-were trained on the pictures of ImageNet, which have terms of their own (https://www.image-net.org/download).
+Those of ResNet and MobileNetV3 are IMAGENET1K_V1, those of VGG16 are IMAGENET1K_FEATURES, from which SSD is trained.
+They were trained on the images of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,14 @@ from detect.layers.normalized_convolution import NormalizedConvolution, Normaliz
 from detect.layers.resnet import ResNet
 from detect.layers.vgg import VGG16
 from detect.weights.download import fetch
-from detect.weights.tensors import Target, depthwise_kernel, fill, kernel
+from detect.weights.tensors import (
+    STEP_COUNT,
+    Target,
+    batch_normalization_targets,
+    depthwise_kernel,
+    fill,
+    kernel,
+)
 from detect.weights.torch_files import read_tensors
 
 # Each name ends in the first digits of the file's SHA-256.
@@ -35,16 +42,16 @@ Backbone = ResNet | MobileNetV3Large | VGG16
 
 @dataclass(frozen=True)
 class Kind:
-    """What is known of the published files for a kind of backbone."""
+    """A kind of backbone and the published file for it."""
 
     name: str  # in `PUBLISHED`
     fits: bool  # whether the backbone has the published width
     targets: Callable[..., Iterator[Target]]
-    unused: tuple[str, ...]  # parts that a detector has no use for: the classifier, and a count of training steps
+    unused: tuple[str, ...]  # tensors that a detector does not need: the classifier, and counts of training steps
 
 
 def backbone_weights(detector: Any) -> str | None:
-    """The name in `PUBLISHED` that fits the backbone of `detector`; None where there is none."""
+    """Return the name in `PUBLISHED` that fits the backbone of `detector`; None where there is none."""
     backbone = _backbone_of(detector)
     if backbone is None:
         return None
@@ -53,32 +60,38 @@ def backbone_weights(detector: Any) -> str | None:
 
 
 def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Fill the backbone of `detector` with published weights; the rest of it stays as it is.
+    """Assign published weights to the backbone of `detector`; its other weights stay as they are.
 
     Args:
-        detector: a `Detector` with such a backbone, or the backbone; its weights exist.
-        weights: a name in `PUBLISHED`, downloaded if need be, or the path of a `.pth` file with the same tensors.
-        progress: called with the bytes that are there and the bytes in all, while downloading.
+        detector: a `Detector` with such a backbone, or the backbone itself; its weights exist.
+        weights: a name in `PUBLISHED`, which is downloaded if necessary, or the path of a `.pth` file with the same
+            tensors.
+        progress: called while downloading with the bytes received and the total.
 
     Raises:
         BadInput: there is no such name or file, or its tensors are not those of this backbone.
-        RunFailure: the file cannot be had, or read.
+        RunFailure: the file cannot be downloaded or read.
     """
     backbone = _backbone_of(detector)
     if backbone is None:
         raise BadInput(
-            "Backbone weights are for models with a ResNet, MobileNetV3-Large or VGG16, which this one has not. "
-            "Use --weights none."
+            "Backbone weights are for models with a ResNet, MobileNetV3-Large or VGG16, and this model has another "
+            "backbone. Use --weights none."
         )
     path = _find(str(weights), progress)
     assign(backbone, read_tensors(path), str(path))
 
 
 def assign(backbone: Backbone, tensors: Mapping[str, np.ndarray], where: str) -> None:
-    """Fill `backbone` with `tensors`, named as in torchvision; nothing is assigned unless every one of them fits.
+    """Assign `tensors`, named as in torchvision, to `backbone`; nothing is assigned unless all of them fit.
+
+    Args:
+        backbone: its weights exist.
+        tensors: by name.
+        where: names their source, in errors.
 
     Raises:
-        BadInput: tensors are missing, spare or of another shape: they are named. `where` names their source.
+        BadInput: tensors are missing, unexpected or of another shape; the message names them.
     """
     kind = _kind(backbone)
     fill(kind.targets(backbone), tensors, where, kind.name, kind.unused)
@@ -86,11 +99,11 @@ def assign(backbone: Backbone, tensors: Mapping[str, np.ndarray], where: str) ->
 
 def _kind(backbone: Backbone) -> Kind:
     if isinstance(backbone, ResNet):
-        unused: tuple[str, ...] = ("fc.weight", "fc.bias", ".num_batches_tracked")
+        unused: tuple[str, ...] = ("fc.weight", "fc.bias", STEP_COUNT)
         return Kind(f"resnet{backbone.depth}", True, resnet_targets, unused)
     if isinstance(backbone, MobileNetV3Large):
         fits = backbone.width == 1 and not backbone.reduced_tail
-        unused = (*_classifier(0, 3), ".num_batches_tracked")
+        unused = (*_classifier(0, 3), STEP_COUNT)
         return Kind("mobilenet_v3_large", fits, mobilenet_targets, unused)
     return Kind("vgg16", backbone.width == 1, vgg_targets, _classifier(0, 3, 6))
 
@@ -110,12 +123,14 @@ def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
         digest = Path(address).stem.rpartition("-")[2]
         return fetch(address, digest, progress, otherwise="Or train from random weights with --weights none.")
     if not Path(weights).is_file():
-        raise BadInput(f"Backbone weights {weights!r}: no such file, nor a name. {did_you_mean(weights, PUBLISHED)}")
+        raise BadInput(
+            f"Backbone weights: {weights!r} is neither a file nor a known name. {did_you_mean(weights, PUBLISHED)}"
+        )
     return Path(weights)
 
 
 def resnet_targets(backbone: ResNet, prefix: str = "") -> Iterator[Target]:
-    """Where torchvision's tensors go; `prefix` stands before all of their names."""
+    """Map torchvision's tensors, whose names all start with `prefix`, to the variables of the backbone."""
     yield from normalized_targets(f"{prefix}conv1", f"{prefix}bn1", backbone.stem.convolution)
     for level, stage in enumerate(backbone.stages, start=1):
         for index, block in enumerate(stage.blocks):
@@ -129,7 +144,7 @@ def resnet_targets(backbone: ResNet, prefix: str = "") -> Iterator[Target]:
 
 
 def mobilenet_targets(backbone: MobileNetV3Large, prefix: str = "features.") -> Iterator[Target]:
-    """Where torchvision's tensors go; `prefix` stands before the number of each block."""
+    """Map torchvision's tensors to the variables of the backbone; `prefix` precedes the number of each block."""
     blocks = [block for stage in backbone.stages for block in stage.blocks]
     yield from normalized_targets(f"{prefix}0.0", f"{prefix}0.1", backbone.stem)
     for number, block in enumerate(blocks, start=1):
@@ -139,7 +154,10 @@ def mobilenet_targets(backbone: MobileNetV3Large, prefix: str = "features.") -> 
 
 
 def vgg_targets(backbone: VGG16, prefix: str = "features.") -> Iterator[Target]:
-    """Where torchvision's tensors go; `prefix` stands before their number, in which ReLUs and maxima count."""
+    """Map torchvision's tensors to the variables of the backbone.
+
+    `prefix` precedes the number of each convolution; ReLUs and maxima are numbered too.
+    """
     number = 0
     for stage in backbone.stages:
         for convolution in stage.convolutions:
@@ -150,7 +168,7 @@ def vgg_targets(backbone: VGG16, prefix: str = "features.") -> Iterator[Target]:
 
 
 def _inverted_residual_targets(block: InvertedResidual, name: str) -> Iterator[Target]:
-    """Its parts are numbered, those that it has."""
+    """Map the tensors of a block, whose existing parts are numbered."""
     parts = [part for part in (block.expand, block.depthwise, block.squeeze, block.project) if part is not None]
     for number, part in enumerate(parts):
         if part is block.squeeze:
@@ -164,10 +182,7 @@ def _inverted_residual_targets(block: InvertedResidual, name: str) -> Iterator[T
 def normalized_targets(
     convolution: str, normalization: str, layer: NormalizedConvolution | NormalizedDepthwise
 ) -> Iterator[Target]:
-    """Where the tensors of a convolution and its batch normalisation go."""
+    """Map the tensors of a convolution and of its batch normalisation, by the names of the two."""
     convert = depthwise_kernel if isinstance(layer, NormalizedDepthwise) else kernel
     yield Target(f"{convolution}.weight", layer.kernel, convert)
-    yield Target(f"{normalization}.weight", layer.normalization.gamma)
-    yield Target(f"{normalization}.bias", layer.normalization.beta)
-    yield Target(f"{normalization}.running_mean", layer.normalization.moving_mean)
-    yield Target(f"{normalization}.running_var", layer.normalization.moving_variance)
+    yield from batch_normalization_targets(normalization, layer.normalization)

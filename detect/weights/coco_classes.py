@@ -1,6 +1,7 @@
 """The classes of COCO, by label: names, and the ids of their categories (Lin et al. 2014, https://cocodataset.org).
 
-Ids run from 1 to 90. Ten of them were never annotated; models that keep columns for these know them as `unused 12`.
+Ids run from 1 to 90, of which ten were never annotated. In models with columns for all ids, these classes have names
+such as `unused 12`.
 """
 
 NAMES = (
@@ -17,7 +18,7 @@ UNUSED_IDS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 
 # The 80 classes.
 IDS = tuple(number for number in range(1, 91) if number not in UNUSED_IDS)
-# All ids, for models whose scores are a softmax over all of them.
+# All ids, for models whose softmax has a column for each.
 IDS_90 = tuple(range(1, 91))
 _BY_ID = dict(zip(IDS, NAMES, strict=True))
 NAMES_90 = tuple(_BY_ID.get(number, f"unused {number}") for number in IDS_90)

@@ -1,4 +1,4 @@
-"""Published files: downloaded once into a cache folder, checked, and resumed where a connection broke."""
+"""Downloads of published files: kept in a cache folder, verified, and resumed where a connection broke."""
 
 import contextlib
 import hashlib
@@ -15,53 +15,55 @@ from detect.errors import RunFailure
 
 try:
     import fcntl
-except ImportError:  # Windows, where two processes may download the same file side by side
+except ImportError:  # Windows, where two processes may download the same file at the same time
     fcntl = None  # type: ignore[assignment]
 
 TIMEOUT = 10  # seconds without an answer, or between two parts of it; what was received is kept
-ATTEMPTS = 4  # in a row that bring nothing new
+ATTEMPTS = 4  # in a row that receive nothing new
 PAUSE = 1.0  # seconds before the second attempt; doubles each time
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may change its mind
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # status codes of temporary failures
 CHUNK = 2**20  # bytes
 
-Progress = Callable[[int, int], None]  # bytes that are there, bytes in all (0 where the server does not say)
+Progress = Callable[[int, int], None]  # bytes received, bytes in total (0 where the server does not say)
 
 
 class UnavailableError(Exception):
-    """The file cannot be had, for a reason that trying again does not change."""
+    """The file cannot be downloaded, and another attempt would not help."""
 
 
 class BrokenTransferError(UnavailableError):
-    """A transfer that broke, and may do better the next time."""
+    """The transfer failed; another attempt may succeed."""
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
+    """Return the folder of downloads: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
     return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
 def cached_file(address: str) -> Path:
-    """Where the file at `address` is kept, once it has been downloaded or put there by hand."""
+    """Return the path of the file at `address` once it has been downloaded, or put there by hand."""
     return cache_folder() / Path(urlsplit(address).path).name
 
 
 def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
-    """The file at `address`, from the cache folder, or downloaded into it. Several processes may ask at once.
+    """Return the path of the file at `address` in the cache folder; download it if it is not there.
+
+    Several processes may call this at the same time.
 
     Args:
         address: http or https; its last part becomes the file's name.
         digest: SHA-256 of the file in hexadecimal, or its first digits.
         progress: called while downloading.
-        otherwise: a sentence for the error, on what to do without the file.
+        otherwise: a sentence for errors that says what else the user can do.
 
     Raises:
-        RunFailure: it cannot be had, or is not what was published.
+        RunFailure: the file cannot be downloaded, or is not the published one.
     """
     path = cached_file(address)
     try:
         if not path.exists():
             with alone(path):
-                if not path.exists():  # nor did another process place it meanwhile
+                if not path.exists():  # another process may have downloaded it meanwhile
                     _download(address, path, digest, progress)
         _check(path, digest)
     except UnavailableError as error:
@@ -76,10 +78,10 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """One process at a time; the others wait. The system lets go of the lock when its process ends, however it ends.
+    """Hold a lock on `path`, for which other processes wait. The system releases it when the process ends in any way.
 
     Raises:
-        RunFailure: the folder of `path` cannot be made or written.
+        RunFailure: the folder of `path` cannot be created or written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,12 +97,12 @@ def alone(path: Path) -> Iterator[None]:
 def _unwritable(path: Path, error: OSError) -> RunFailure:
     return RunFailure(
         f"Could not write {path}: {error.strerror or error}. "
-        "Name another folder in the environment variable DETECT_CACHE."
+        "Set the environment variable DETECT_CACHE to another folder."
     )
 
 
 def _download(address: str, path: Path, digest: str, progress: Progress | None) -> None:
-    """Download to a partial file, which stays when the transfer breaks; check it; then give it its name."""
+    """Download to a partial file, which is kept when the transfer fails; verify it; then rename it."""
     part = path.with_name(f"{path.name}.part" if fcntl else f"{path.name}.{os.getpid()}.part")
     failures = 0
     while True:
@@ -118,10 +120,10 @@ def _download(address: str, path: Path, digest: str, progress: Progress | None) 
 
 
 def _transfer(address: str, part: Path, progress: Progress | None) -> None:
-    """One connection: fetch what `part` lacks; UnavailableError or BrokenTransferError where that fails."""
+    """Download what `part` lacks over one connection; UnavailableError or BrokenTransferError where that fails."""
     start = _size(part)
     with _open(address, start) as answer:
-        if answer.status != 206:  # the server does not resume: from the beginning
+        if answer.status != 206:  # the server cannot resume: start from the beginning
             start = 0
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length else 0
@@ -142,12 +144,12 @@ def _open(address: str, start: int) -> http.client.HTTPResponse:
     try:
         return urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # the partial file is as long as the whole, or longer
+        if error.code == 416 and start:  # the partial file is as long as the whole file, or longer
             return _open(address, 0)
         kind = BrokenTransferError if error.code in PASSING else UnavailableError
         raise kind(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
-        kind = BrokenTransferError if start else UnavailableError  # without a network, do not keep people waiting
+        kind = BrokenTransferError if start else UnavailableError  # without a network, fail at once
         raise kind(str(getattr(error, "reason", error)) or type(error).__name__) from None
 
 
@@ -160,7 +162,7 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
+    """Return the SHA-256 digest of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -169,13 +171,13 @@ def sha256(path: Path) -> str:
 
 
 def _check(path: Path, digest: str) -> None:
-    """RunFailure, and the file is removed, unless its SHA-256 starts with `digest`."""
+    """Raise RunFailure and remove the file unless its SHA-256 starts with `digest`."""
     found = sha256(path)
     if not found.startswith(digest):
         path.unlink()
         raise RunFailure(
-            f"{path} was not the published file: its SHA-256 started with {found[: len(digest)]}, not {digest}. "
-            "It is removed; try again."
+            f"{path} is not the published file: its SHA-256 starts with {found[: len(digest)]}, not {digest}. "
+            "The file has been removed; try again."
         )
 
 

@@ -1,11 +1,11 @@
 """EfficientDet's published checkpoints (https://github.com/google/automl, `efficientdet/README.md`).
 
-A file is an archive of a TensorFlow checkpoint, by variable names or of objects; both hold the same names. Where it
-has moving averages of the weights, these are what the authors evaluate, and what is read.
+A file is an archive of a TensorFlow checkpoint, which is either name-based or object-based; both have the same variable
+names. Where it has moving averages of the weights, these are read, since the authors evaluate them.
 
-Google publishes no digests. Those of D0 and D1 are recorded by Intel's Open Model Zoo (https://github.com/
-openvinotoolkit/open_model_zoo, `models/public/efficientdet-d0-tf/model.yml`); of the other files nobody's are known, so
-they are only checked for being whole, readable, and of the right names and shapes.
+Google does not publish digests. Those of D0 and D1 are recorded in Intel's Open Model Zoo (https://github.com/
+openvinotoolkit/open_model_zoo, `models/public/efficientdet-d0-tf/model.yml`). No digests of the other files are known,
+so only their completeness, names and shapes are checked.
 """
 
 import tarfile
@@ -33,26 +33,26 @@ from detect.weights.tensors import Target
 
 PUBLISHER = "Google, https://github.com/google/automl/tree/master/efficientdet"
 BUCKET = "https://storage.googleapis.com/cloud-tpu-checkpoints/efficientdet"
-PUBLISHED_CLASSES = 90  # a column for each id of COCO, of which 80 are classes
+PUBLISHED_CLASSES = 90  # a column for each id of COCO, 80 of which are classes
 COLUMNS = tuple(number - 1 for number in IDS)
 FROM_YXHW = (1, 0, 3, 2)  # dy, dx, dh, dw -> dx, dy, dw, dh
 
 AVERAGE = "/ExponentialMovingAverage"
 OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
-UNUSED = ("global_step", "save_counter", "/Momentum")  # of the training
+UNUSED = ("global_step", "save_counter", "/Momentum")  # the state of the training
 
 DIGESTS = {
     "d0": "74794c937aa1fa2f559c2393d22b251b1f7135a49b108bd0414bc4f4800ca15d",
     "d1": "31d8741da9840ab8bddfaa041d395d84a8c1e4e54db01cf8d277471afad5d6e0",
 }
-BACKBONES = {"d7": "efficientnet-b6", "d7x": "efficientnet-b7"}  # the others have the number of their model
+BACKBONES = {"d7": "efficientnet-b6", "d7x": "efficientnet-b7"}  # that of the others has the number of the model
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors in an archive (.tar.gz, .tgz) of a TensorFlow checkpoint, by the names of their variables.
+    """Read the tensors of an archive (.tar.gz, .tgz) of a TensorFlow checkpoint, by the names of their variables.
 
     Raises:
-        BadInput: it is no such archive.
+        BadInput: the file is not such an archive.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -67,7 +67,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
-    """Copy the files of the checkpoint to `folder`, by their bare names, and return what these start with."""
+    """Copy the files of the checkpoint to `folder`, without their folders, and return the prefix of their names."""
     with tarfile.open(archive) as members:
         for member in members:
             name = Path(member.name).name
@@ -77,12 +77,12 @@ def _unpack(archive: Path, folder: Path) -> Path:
                 (folder / name).write_bytes(content.read())
     indices = sorted(folder.glob("*.index"))
     if len(indices) != 1:
-        raise ValueError(f"expected one file *.index in it, found {len(indices)}")
+        raise ValueError(f"expected one file *.index in it, got {len(indices)}")
     return indices[0].with_suffix("")
 
 
 def _keys(reader) -> dict[str, str]:
-    """For each variable's name the key of what to read: its moving average, where there is one."""
+    """Return, by variable name, the key of the tensor to read: the moving average where there is one."""
     keys: dict[str, str] = {}
     for name, key in sorted(_names(reader)):
         variable = name.removesuffix(AVERAGE)
@@ -92,7 +92,7 @@ def _keys(reader) -> dict[str, str]:
 
 
 def _names(reader) -> Iterator[tuple[str, str]]:
-    """Name and key of every variable. In a checkpoint of objects, keys are paths of attributes."""
+    """Yield the name and key of every variable. In an object-based checkpoint, keys are paths of attributes."""
     keys = reader.get_variable_to_shape_map()
     if OBJECTS not in keys:
         yield from ((key, key) for key in keys)
@@ -105,7 +105,7 @@ def _names(reader) -> Iterator[tuple[str, str]]:
 
 
 def targets(detector: EfficientDet, backbone: str) -> Iterator[Target]:
-    """Where the authors' tensors go; together all weights of the detector. `backbone` is its name in theirs."""
+    """Map the authors' tensors to all weights of the detector; `backbone` is the name of the backbone in their code."""
     yield from _backbone(detector.backbone, backbone)
     yield from _convolution(detector.neck.coarse, "resample_p6/conv2d", "resample_p6/bn")
     for index, cell in enumerate(detector.neck.cells):
@@ -121,7 +121,7 @@ def _backbone(backbone: EfficientNet, name: str) -> Iterator[Target]:
 
 
 def _block(block: InvertedBottleneck, name: str) -> Iterator[Target]:
-    """Layers of one kind are numbered in the order in which they run, the first without a number."""
+    """Map the tensors of a block. Layers of one kind are numbered in the order in which they run, after the first."""
     convolutions = iter(("conv2d", "conv2d_1"))
     normalizations = iter(f"{name}/tpu_batch_normalization{end}" for end in ("", "_1", "_2"))
     if block.expand is not None:
@@ -137,7 +137,7 @@ def _block(block: InvertedBottleneck, name: str) -> Iterator[Target]:
 
 
 def _cell(cell: Cell, name: str) -> Iterator[Target]:
-    """Nodes are numbered in the order in which they run; their parts go on counting from the levels of the input."""
+    """Map the tensors of a cell. Nodes are numbered in the order in which they run, their parts behind the levels."""
     downward = [(level, cell.down[level]) for level in reversed(range(cell.levels - 1))]
     upward = list(enumerate(cell.up, start=1))
     for index, (level, node) in enumerate(downward + upward):
@@ -191,12 +191,12 @@ def _depthwise(array: np.ndarray) -> np.ndarray:
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:
-    """The kernel of a 1 x 1 convolution as a matrix."""
+    """[1, 1, in, out] -> [in, out]."""
     return array[0, 0]
 
 
 def _columns(array: np.ndarray, published: int, keep: Sequence[int]) -> np.ndarray:
-    """Some of the `published` values of each anchor, in the order of `keep`; they are the last axis, one by one."""
+    """Select `keep` of the `published` values of each anchor, which are in sequence along the last axis."""
     anchors = array.reshape(*array.shape[:-1], -1, published)
     return anchors[..., list(keep)].reshape(*array.shape[:-1], -1)
 
@@ -216,7 +216,7 @@ def _checkpoint(row: str) -> Checkpoint:
         licence="Apache-2.0; trained on COCO",
         published_ap=variant.published_ap,
         image_size=variant.image_size,
-        # The authors resize without averaging, and pad normalised pictures with 0: with the mean.
+        # The authors resize without antialiasing, and pad normalised images with 0, which is the mean.
         fit=Fit(padding=LITE_MEAN if lite else MEAN, resampling="exact"),
         classes=NAMES,
         category_ids=IDS,

@@ -1,4 +1,4 @@
-"""Published checkpoints as models of ours: found by name, downloaded, read, checked against every weight, and saved."""
+"""Import of published checkpoints as saved models: found by name, downloaded, read, checked and saved."""
 
 import importlib
 import pkgutil
@@ -20,17 +20,17 @@ from detect.weights.torch_files import require_torch
 
 
 class ForeignFileError(BadInput):
-    """A file that has not a single tensor of the checkpoint that it was taken for."""
+    """The file does not have a single tensor of the expected checkpoint."""
 
 
 def checkpoints() -> dict[str, Checkpoint]:
-    """All published checkpoints, by name: the rows of CHECKPOINTS in the files beside this one."""
+    """Return all published checkpoints, by name: the rows of CHECKPOINTS in the files beside this one."""
     modules = [importlib.import_module(f"{weights.__name__}.{name}") for _, name, _ in _files()]
     return {row.name: row for module in modules for row in getattr(module, "CHECKPOINTS", ())}
 
 
 def find(name: str) -> Checkpoint:
-    """The checkpoint of that name; BadInput with the nearest name where there is none."""
+    """Return the checkpoint of that name; BadInput with the nearest name where there is none."""
     known = checkpoints()
     if name not in known:
         raise BadInput(f"Unknown checkpoint {name!r}. {did_you_mean(name, known)} `detect weights list` lists them.")
@@ -38,25 +38,25 @@ def find(name: str) -> Checkpoint:
 
 
 def checkpoint_of(model: str) -> Checkpoint | None:
-    """The checkpoint that is published for a model, if any."""
+    """Return the checkpoint that is published for a model; None where there is none."""
     return next((row for row in checkpoints().values() if row.model == model), None)
 
 
 def is_here(checkpoint: Checkpoint) -> bool:
-    """Whether it can be used without a download."""
+    """Return whether the checkpoint can be used without a download."""
     return _is_imported(checkpoint) or cached_file(checkpoint.address).exists()
 
 
 def imported(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
-    """The folder of the checkpoint as a saved model, in the cache folder; imported there at the first call.
+    """Return the folder of the checkpoint as a saved model in the cache folder; import it there if necessary.
 
     Raises:
-        RunFailure: it cannot be downloaded, or read.
+        RunFailure: the checkpoint cannot be downloaded or read.
     """
     folder = _own_folder(checkpoint)
     if not _is_imported(checkpoint):
         with alone(folder):
-            if not _is_imported(checkpoint):  # nor did another process do it meanwhile
+            if not _is_imported(checkpoint):  # another process may have imported it meanwhile
                 import_weights(checkpoint.name, progress=progress)
     return folder
 
@@ -64,21 +64,21 @@ def imported(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
 def import_weights(
     name: str, file: str | Path | None = None, out: str | Path | None = None, progress: Progress | None = None
 ) -> Path:
-    """Make a saved model of a published checkpoint: whole, or not at all.
+    """Save a published checkpoint as a model of ours, completely or not at all.
 
     Args:
         name: one of `checkpoints()`.
-        file: the checkpoint, downloaded already; otherwise it is downloaded into the cache folder. With `out` it may
-            be another one with the same tensors, such as one that you trained with the authors' code.
-        out: folder to write. By default it goes to the cache folder, where `detect.load(name)` finds it.
-        progress: called while downloading, with the bytes that are there and all (0 where the server does not say).
+        file: the checkpoint, if it has been downloaded already; None downloads it to the cache folder. With `out` it
+            may be another file with the same tensors, such as one that you trained with the authors' code.
+        out: the folder to write. None: a folder in the cache, where `detect.load(name)` finds it.
+        progress: called while downloading with the bytes received and the total (0 where the server does not say).
 
     Returns:
         The folder.
 
     Raises:
-        BadInput: there is no such checkpoint, the file is not it, or the folder has something else in it.
-        RunFailure: it cannot be downloaded, read or written.
+        BadInput: there is no such checkpoint, the file is another one, or the folder contains something else.
+        RunFailure: the checkpoint cannot be downloaded, read or saved.
     """
     checkpoint = find(name)
     folder = _own_folder(checkpoint) if out is None else _free(Path(out))
@@ -86,28 +86,29 @@ def import_weights(
     if out is None and not is_published(checkpoint, path):
         raise BadInput(
             f"{path} is not the published file of {name}: its SHA-256 starts with {sha256(path)[:8]}, not "
-            f"{checkpoint.digest[:8]}. To import it all the same, say where to: --out FOLDER."
+            f"{checkpoint.digest[:8]}. To import it anyway, name a folder for it: --out FOLDER."
         )
     saving.save(*read(checkpoint, path), folder)
     return folder
 
 
 def download(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
-    """The published file, from the cache folder or downloaded into it.
+    """Return the path of the published file in the cache folder; download it if it is not there.
 
     Raises:
-        RunFailure: it cannot be had; the message says where from, and where to put it by hand.
+        RunFailure: the file cannot be downloaded; the message says where it is, and where to put it by hand.
     """
     require_torch(checkpoint.address)
-    otherwise = f"Or import it from where it is: detect weights import {checkpoint.name} --file FILE."
+    otherwise = f"Or import it from another place: detect weights import {checkpoint.name} --file FILE."
     return fetch(checkpoint.address, checkpoint.digest, progress, otherwise)
 
 
 def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
-    """The detector with the weights of a file, and its card.
+    """Return a detector with the weights of a file, and its card.
 
     Raises:
-        BadInput: tensors are missing, spare or of another shape: they are named. Or the file is of something else.
+        BadInput: tensors are missing, unexpected or of another shape (the message names them), or the file is something
+            else.
         RunFailure: the file cannot be read.
     """
     tensors = checkpoint.read(_existing(path))
@@ -117,7 +118,7 @@ def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
 
 
 def is_published(checkpoint: Checkpoint, path: Path) -> bool:
-    """Whether the file is the published one, by its digest; where none is known, every file is taken for it."""
+    """Return whether the file is the published one, by its digest; without a known digest, every file is."""
     return sha256(path).startswith(checkpoint.digest)
 
 
@@ -142,16 +143,16 @@ def _card(detector: Detector, checkpoint: Checkpoint, path: Path) -> ModelCard:
 
 
 def _fill(detector: Detector, checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], path: Path) -> None:
-    """Give every weight its tensor, with nothing left over on either side."""
+    """Assign every tensor to its weight, with nothing left over on either side."""
     targets = list(checkpoint.targets(detector))
     names = [target.name for target in targets]
     if not set(names) & set(tensors):
         raise ForeignFileError(
-            f"{path} is not a file of {checkpoint.name}: it has tensors such as {next(iter(tensors), 'none')}, where "
-            f"{names[0]} and others were expected."
+            f"{path} is not a file of {checkpoint.name}: expected tensors such as {names[0]}, got tensors such as "
+            f"{next(iter(tensors), 'none')}."
         )
     without = {weight.path for weight in detector.weights} - {target.variable.path for target in targets}
-    if without:  # a mistake in the file beside this one: it must not go unnoticed
+    if without:  # a bug in the file beside this one
         raise RunFailure(f"The importer of {checkpoint.name} forgets {', '.join(sorted(without))}. Please report this.")
     fill(targets, tensors, str(path), checkpoint.model, checkpoint.unused)
 
@@ -175,7 +176,7 @@ def _existing(path: Path) -> Path:
 
 
 def _free(folder: Path) -> Path:
-    """The folder, unless writing a model there would replace something that is none."""
+    """Return the folder; BadInput where a model there would replace something that is not a model."""
     if not is_free(folder, CARD):
-        raise BadInput(f"{folder} is there already and holds no model. Give --out a folder that is not there yet.")
+        raise BadInput(f"{folder} exists and is not a saved model. Give --out a folder that does not exist.")
     return folder

@@ -1,7 +1,7 @@
 """YOLOX's published checkpoints (https://github.com/Megvii-BaseDetection/YOLOX, release 0.1.1rc0).
 
-The authors publish no digests. Those here are recorded by independent projects that pin the same files
-(github.com: pointers of git-lfs in axinc-ai/ailia-trainer and ccermeno1/testbill, among others), and agree.
+The authors do not publish digests. Those here are recorded by independent projects that pin the same files (git-lfs
+pointers in axinc-ai/ailia-trainer and ccermeno1/testbill on GitHub, among others), and agree.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,14 @@ from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.yolox import YOLOX, HeadLevel
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
-from detect.weights.tensors import Target, depthwise_kernel, kernel
+from detect.weights.tensors import STEP_COUNT, Target, batch_normalization_targets, depthwise_kernel, kernel
 from detect.weights.torch_files import read_tensors
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-UNUSED = (".num_batches_tracked",)  # a count of training steps
 
 
 def targets(detector: YOLOX) -> Iterator[Target]:
-    """Where the authors' tensors go; together all weights of the detector."""
+    """Map the authors' tensors to all weights of the detector."""
     yield from _backbone(detector.backbone, "backbone.backbone")
     yield from _neck(detector.neck, "backbone")
     for index, level in enumerate(detector.head):
@@ -39,7 +38,7 @@ def _backbone(backbone: CspDarknet, name: str) -> Iterator[Target]:
 
 
 def _stage(stage: Stage, name: str) -> Iterator[Target]:
-    """Parts are numbered in the order in which they run; only the last stage has a pooling."""
+    """Map the tensors of a stage. Its parts are numbered as they run; only the last stage has a pooling."""
     yield from _block(stage.downsample, f"{name}.0")
     if stage.pooling is not None:
         yield from _block(stage.pooling.reduce, f"{name}.1.conv1")
@@ -80,7 +79,7 @@ def _head(level: HeadLevel, index: int) -> Iterator[Target]:
 
 
 def _block(block: Composite, name: str) -> Iterator[Target]:
-    """A convolution with its normalisation, or a depthwise and a pointwise one."""
+    """Map the tensors of a convolution and its normalisation, or of a depthwise and a pointwise one."""
     if isinstance(block, SeparableBlock):
         yield from _block(block.depthwise, f"{name}.dconv")
         yield from _block(block.pointwise, f"{name}.pconv")
@@ -88,10 +87,7 @@ def _block(block: Composite, name: str) -> Iterator[Target]:
     assert isinstance(block, (ConvolutionBlock, DepthwiseBlock))
     convert = depthwise_kernel if isinstance(block, DepthwiseBlock) else kernel
     yield Target(f"{name}.conv.weight", block.convolution.kernel, convert)
-    yield Target(f"{name}.bn.weight", block.normalization.gamma)
-    yield Target(f"{name}.bn.bias", block.normalization.beta)
-    yield Target(f"{name}.bn.running_mean", block.normalization.moving_mean)
-    yield Target(f"{name}.bn.running_var", block.normalization.moving_variance)
+    yield from batch_normalization_targets(f"{name}.bn", block.normalization)
 
 
 def _checkpoint(row: str, published_ap: float, image_size: int, digest: str) -> Checkpoint:
@@ -109,7 +105,7 @@ def _checkpoint(row: str, published_ap: float, image_size: int, digest: str) -> 
         category_ids=IDS,
         read=partial(read_tensors, entry="model"),
         targets=targets,
-        unused=UNUSED,
+        unused=(STEP_COUNT,),
     )
 
 

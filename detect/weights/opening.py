@@ -1,4 +1,4 @@
-"""Whatever names a trained model -> the model: a run folder, a model folder, a published checkpoint, a file of one."""
+"""Opening of trained models: run folders, model folders, published checkpoints by name, and their files."""
 
 import difflib
 from pathlib import Path
@@ -15,17 +15,17 @@ from detect.weights.importing import checkpoint_of, checkpoints, imported, read
 def open_model(
     named: str | Path, model: str | None = None, progress: Progress | None = None
 ) -> tuple[Detector, ModelCard]:
-    """The detector with its weights, and its card.
+    """Return a trained detector and its card.
 
     Args:
-        named: a run folder, of which the best model is taken, or a model folder; the name of a published checkpoint,
-            which is downloaded if need be; or, with `model`, a file of the checkpoint that is published for that model.
-        model: the name of the model that it must be.
-        progress: called while downloading, with the bytes that are there and all.
+        named: a run folder, of which the best model is taken; a model folder; the name of a published checkpoint, which
+            is downloaded if necessary; or, with `model`, a file of the checkpoint that is published for that model.
+        model: the name of the model that it must be. None: any.
+        progress: called while downloading with the bytes received and the total.
 
     Raises:
-        BadInput: there is no such thing; it is damaged, or of another model.
-        RunFailure: a checkpoint cannot be downloaded, or read.
+        BadInput: there is no such model, it is damaged, or it is another model.
+        RunFailure: a checkpoint cannot be downloaded or read.
     """
     folder = find_folder(named, model, progress)
     if folder is not None:
@@ -36,7 +36,7 @@ def open_model(
 
 
 def find_folder(named: str | Path, model: str | None = None, progress: Progress | None = None) -> Path | None:
-    """The model folder that `named` stands for, as in `open_model`; None where it is neither folder nor checkpoint."""
+    """Return the model folder of `named`, see `open_model`; None where it is neither a folder nor a checkpoint."""
     folder = model_folder(Path(named))
     if folder is not None:
         _check_model(named, load_card(folder).model, model)
@@ -51,29 +51,29 @@ def find_folder(named: str | Path, model: str | None = None, progress: Progress 
 def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:
     checkpoint = checkpoint_of(model)
     if checkpoint is None:
-        raise BadInput(f"{path} cannot be read: nothing is published for {model} that would say what the file holds.")
+        raise BadInput(f"{path} cannot be read: no checkpoint is published for {model}, so its tensors are not known.")
     return read(checkpoint, path)
 
 
 def _check_model(named: str | Path, found: str, expected: str | None) -> None:
     if expected not in (None, found):
-        raise BadInput(f"{named} holds a {found}, not a {expected}: name the model {found}, or take other weights.")
+        raise BadInput(f"{named} is a {found}, not a {expected}. Name the model {found}, or give other weights.")
 
 
 def _nothing_there(path: Path) -> str:
-    """Why `path` names no model, and what would."""
+    """Return a message that says why `path` is not a model, and what was expected."""
     expected = (
         f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
         "of a published checkpoint (`detect weights list`)."
     )
     if path.is_file():
-        return f"{path} is a file: name its model too, and give the file as weights. {expected}"
+        return f"{path} is a file. Name its model, and give the file as weights. {expected}"
     if path.exists():
-        return f"{path} holds no model. {expected}"
+        return f"{path} does not contain a model. {expected}"
     if str(path) in models.names():
         checkpoint = checkpoint_of(str(path))
-        published = f", for instance the published {checkpoint.name}" if checkpoint else ""
-        return f"{path} is a kind of model, not a trained one: train it first, or give weights{published}. {expected}"
+        published = f", for example the published {checkpoint.name}" if checkpoint else ""
+        return f"{path} is the name of an untrained model. Train it first, or give weights{published}. {expected}"
     runs = [run.as_posix() for run in sorted(Path("runs").glob("*")) if model_folder(run)]
     close = difflib.get_close_matches(str(path), checkpoints())
     return f"There is no {path} (in {Path.cwd()}). {expected} {did_you_mean(path.as_posix(), runs + close)}".rstrip()

@@ -1,59 +1,69 @@
-"""Tensors of a published file -> the variables of a model, with every tensor accounted for both ways."""
+"""Assignment of the tensors of a published file to the variables of a model, with nothing left over on either side."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from detect.errors import BadInput
+from detect.layers.batch_normalization import BatchNormalization
 
 SHOWN = 20  # tensors that an error names
+STEP_COUNT = ".num_batches_tracked"  # end of the names of PyTorch's counts of training steps, which no model needs
 
 Convert = Callable[[np.ndarray], np.ndarray]
 
 
 def unchanged(array: np.ndarray) -> np.ndarray:
-    """The array as it is in the file."""
+    """Return the array as it is in the file."""
     return array
 
 
 def kernel(array: np.ndarray) -> np.ndarray:
-    """A convolution's kernel, [out, in, height, width] in PyTorch, [height, width, in, out] in TensorFlow."""
+    """Convert the kernel of a convolution from PyTorch's [out, in, height, width] to [height, width, in, out]."""
     return array.transpose(2, 3, 1, 0)
 
 
 def depthwise_kernel(array: np.ndarray) -> np.ndarray:
-    """A depthwise kernel, [channels, 1, height, width] in PyTorch, [height, width, channels, 1] in TensorFlow."""
+    """Convert a depthwise kernel from PyTorch's [channels, 1, height, width] to [height, width, channels, 1]."""
     return array.transpose(2, 3, 0, 1)
 
 
 def matrix(array: np.ndarray) -> np.ndarray:
-    """A fully connected layer's weights, [out, in] in PyTorch, [in, out] in TensorFlow."""
+    """Convert the weights of a fully connected layer from PyTorch's [out, in] to [in, out]."""
     return array.transpose()
 
 
 class Target(NamedTuple):
-    """Where a tensor of the file goes."""
+    """A tensor of the file and its variable."""
 
     name: str  # in the file
     variable: Any  # of the model
     convert: Convert = unchanged  # from the file's shape to the variable's
 
 
+def batch_normalization_targets(name: str, layer: BatchNormalization) -> Iterator[Target]:
+    """Map the tensors of a batch normalisation in PyTorch."""
+    yield Target(f"{name}.weight", layer.gamma)
+    yield Target(f"{name}.bias", layer.beta)
+    yield Target(f"{name}.running_mean", layer.moving_mean)
+    yield Target(f"{name}.running_var", layer.moving_variance)
+
+
 def fill(
     targets: Iterable[Target], tensors: Mapping[str, np.ndarray], where: str, model: str, unused: tuple[str, ...] = ()
 ) -> None:
-    """Give every target its tensor; nothing is assigned unless all fit.
+    """Assign the tensors to the variables of their targets; nothing is assigned unless all fit.
 
     Args:
-        targets: one for each variable; two may take parts of the same tensor.
-        tensors: the file's, by name.
-        where: names the file, in errors,
-        model: and this the model.
-        unused: ends of the names of tensors that the model has no use for.
+        targets: one for each variable; several may take parts of the same tensor.
+        tensors: those of the file, by name.
+        where: names the file, in errors.
+        model: names the model, in errors.
+        unused: ends of the names of tensors that the model does not need.
 
     Raises:
-        BadInput: tensors are missing, spare or of another shape: they are named.
+        BadInput: tensors are missing, unexpected or of another shape; the message names them.
     """
     targets = list(targets)
     names = {target.name for target in targets}
@@ -63,13 +73,13 @@ def fill(
     problems += [problem for problem in map(_misshapen, targets, values) if problem]
     if problems:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise BadInput(f"{where} does not hold the weights of {model}: {'; '.join(problems[:SHOWN])}{more}.")
+        raise BadInput(f"{where} does not contain the weights of {model}: {'; '.join(problems[:SHOWN])}{more}.")
     for target, value in zip(targets, values, strict=True):
         target.variable.assign(value)
 
 
 def _converted(target: Target, tensors: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The target's value; None where the tensor is missing, or of so many dimensions that it cannot be converted."""
+    """Return the value of a target; None where its tensor is missing or has dimensions that cannot be converted."""
     try:
         return target.convert(tensors[target.name])
     except (KeyError, ValueError, IndexError):
@@ -77,7 +87,7 @@ def _converted(target: Target, tensors: Mapping[str, np.ndarray]) -> np.ndarray 
 
 
 def _misshapen(target: Target, value: np.ndarray | None) -> str | None:
-    """What is wrong with the shape of a value, if anything; a missing one is reported elsewhere."""
+    """Return what is wrong with the shape of a value; None if it is right or the value is missing."""
     expected = tuple(target.variable.shape)
     if value is None or value.shape == expected:
         return None

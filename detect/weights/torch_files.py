@@ -1,4 +1,4 @@
-"""PyTorch's files (`.pth`, `.pt`): nothing but tensors is read from them, so no code in them can run."""
+"""Reading of PyTorch's files (`.pth`, `.pt`): only tensors are read, so code in a file cannot run."""
 
 import importlib.util
 import pickle
@@ -14,7 +14,7 @@ ENDINGS = (".pth", ".pt")
 
 
 def require_torch(path: str | Path) -> None:
-    """RunFailure where `path` is a file of PyTorch's, and PyTorch is not installed. Asked before a long download."""
+    """Raise RunFailure if `path` is a file of PyTorch, and PyTorch is not installed; called before a long download."""
     if Path(path).suffix in ENDINGS and importlib.util.find_spec("torch") is None:
         raise RunFailure(
             f"Reading {path} needs PyTorch, which is not installed: pip install torch. "
@@ -23,14 +23,15 @@ def require_torch(path: str | Path) -> None:
 
 
 def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
-    """The tensors of a state dictionary, by name.
+    """Read the tensors of a state dictionary, by name.
 
     Args:
         path: the file.
-        entry: where the state dictionary lies in the file's own dictionary; by default, the file holds nothing else.
+        entry: key of the state dictionary in the dictionary that the file contains. None: the file is the state
+            dictionary.
 
     Raises:
-        BadInput: the file is damaged, or of something else.
+        BadInput: the file is damaged, or something else.
         RunFailure: PyTorch is not installed.
     """
     require_torch(path)
@@ -41,10 +42,10 @@ def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
         state = content if entry is None else content[entry]
         return {str(name): tensor.numpy() for name, tensor in state.items()}
     except KeyError:
-        raise BadInput(f"{path} is a PyTorch file without an entry {entry!r}: it has {_keys(content)}.") from None
+        raise BadInput(f"{path}: expected a PyTorch file with an entry {entry!r}; it has {_keys(content)}.") from None
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, AttributeError, TypeError) as error:
         reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path} is not a PyTorch file of tensors by name: {reason}") from None
+        raise BadInput(f"{path} is not a PyTorch state dictionary: {reason}") from None
 
 
 def _keys(content: Any) -> str:

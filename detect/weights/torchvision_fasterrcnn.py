@@ -1,8 +1,8 @@
 """torchvision's Faster R-CNN checkpoints (`torchvision/models/detection/faster_rcnn.py`, BSD-3-Clause).
 
-Conventions of theirs that the rows below set: cells are spread over the image, and normalisations are frozen where
-weights were trained with them so, in the first version with an epsilon of 0. Their softmax runs over all ids of COCO,
-1 to 90, so the ten that stand for no class are classes here too.
+The rows below set torchvision's conventions: cells are spread over the image; normalisations are frozen where they were
+in training, in the first version with an epsilon of 0. The softmax is over all ids of COCO, 1 to 90, so the ten that
+are not classes are classes here too.
 """
 
 import re
@@ -26,7 +26,7 @@ PREDICTIONS = "roi_heads.box_predictor"
 
 
 def targets(detector: FasterRCNN) -> Iterator[Target]:
-    """Where torchvision's tensors go; together all weights of the detector."""
+    """Map torchvision's tensors to all weights of the detector."""
     body = resnet_targets if isinstance(detector.backbone, ResNet) else mobilenet_targets
     yield from body(detector.backbone, BODY)
     yield from pyramid_targets(detector.neck)
@@ -35,12 +35,12 @@ def targets(detector: FasterRCNN) -> Iterator[Target]:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a published file, with the names of today's torchvision."""
+    """Read the tensors of a published file, by their names in current torchvision."""
     return with_modern_head(read_detector(path))
 
 
 def with_modern_head(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Before 2022 the first stage had one convolution: `rpn.head.conv.0.0.weight` was `rpn.head.conv.weight`."""
+    """Rename tensors saved before 2022, when the first stage had one convolution, `rpn.head.conv`."""
     old = re.compile(r"(?<=^rpn\.head\.conv\.)(?=weight|bias)")
     return {old.sub("0.0.", name): array for name, array in tensors.items()}
 
@@ -53,10 +53,10 @@ def _proposal_targets(head: RegionProposalHead) -> Iterator[Target]:
 
 
 def _region_targets(head: RegionHead, channels: int) -> Iterator[Target]:
-    """The tensors of the second stage; `channels` are those of the features before the fully connected layers."""
+    """Map the tensors of the second stage; features have `channels` channels before the fully connected layers."""
     for index, layer in enumerate(head.convolutions):
         yield from normalized_targets(f"{HEAD}.{index}.0", f"{HEAD}.{index}.1", layer)
-    # Where there are convolutions, layers are numbered, and flattening is one of them.
+    # With convolutions, layers are numbered, the one that flattens features included.
     names = [str(len(head.convolutions) + 1)] if head.convolutions else ["fc6", "fc7"]
     for index, (name, layer) in enumerate(zip(names, head.hidden, strict=True)):
         yield Target(f"{HEAD}.{name}.weight", layer.kernel, _pooled_matrix(channels) if index == 0 else matrix)
@@ -72,7 +72,7 @@ def _region_targets(head: RegionHead, channels: int) -> Iterator[Target]:
 
 
 def _pooled_matrix(channels: int) -> Convert:
-    """[out, channels * places] -> [places * channels, out]: flattened features have their channels first in PyTorch."""
+    """Return a conversion [out, channels * places] -> [places * channels, out]: PyTorch flattens channels first."""
 
     def convert(array: np.ndarray) -> np.ndarray:
         return array.reshape(len(array), channels, -1).transpose(2, 1, 0).reshape(-1, len(array))
@@ -81,12 +81,12 @@ def _pooled_matrix(channels: int) -> Convert:
 
 
 def _background_last(array: np.ndarray) -> np.ndarray:
-    """The first row, the background's, behind the others."""
+    """Move the first row, that of the background, to the end."""
     return np.roll(array, -1, axis=0)
 
 
 def _without_background(array: np.ndarray) -> np.ndarray:
-    """Without the first four rows, the background's box, which no loss and no detection has a use for."""
+    """Remove the first four rows: the box of the background, which neither losses nor detections use."""
     return array[4:]
 
 

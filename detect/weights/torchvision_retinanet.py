@@ -1,7 +1,7 @@
 """torchvision's RetinaNet checkpoints, version 1 and 2 (`torchvision/models/detection/retinanet.py`, BSD-3-Clause).
 
-Conventions of theirs that the rows below set: cells are spread over the image, up to 300 boxes an image are kept, and
-the first version's normalisations, which are frozen, have an epsilon of 0.
+The rows below set torchvision's conventions: cells are spread over the image, up to 300 boxes per image are kept, and
+the normalisations of the first version, which are frozen, have an epsilon of 0.
 """
 
 import re
@@ -12,43 +12,35 @@ import numpy as np
 
 from detect.layers.head_tower import HeadTower
 from detect.models.retinanet import RetinaNet
-from detect.weights.backbones import resnet_targets
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.tensors import Target
 from detect.weights.torchvision_parts import (
+    BOXES,
     checkpoint,
-    class_targets,
     convolution_targets,
+    dense_targets,
     group_normalization_targets,
-    pyramid_targets,
     read_detector,
 )
 
-CLASSES = "head.classification_head"
-BOXES = "head.regression_head"
-
 
 def targets(detector: RetinaNet, columns: Sequence[int] = IDS, published: int = 91) -> Iterator[Target]:
-    """Where torchvision's tensors go; together all weights of the detector.
+    """Map torchvision's tensors to all weights of the detector.
 
-    Its heads have a logit for every id of COCO, 0 to 90, of which ten stand for no class. The class with label k here
-    is number `columns[k]` of `published` there.
+    Its head has a logit for every id of COCO, 0 to 90, of which eleven are not classes. The class with label k here is
+    number `columns[k]` of `published` there.
     """
-    yield from resnet_targets(detector.backbone, "backbone.body.")
-    yield from pyramid_targets(detector.neck)
-    yield from _tower(detector.head.class_tower, CLASSES)
-    yield from _tower(detector.head.box_tower, BOXES)
-    yield from class_targets(f"{CLASSES}.cls_logits", detector.head.class_logits, columns, published)
+    yield from dense_targets(detector, _tower, columns, published)
     yield from convolution_targets(f"{BOXES}.bbox_reg", detector.head.box_deltas)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a published file, by the names of today's torchvision."""
+    """Read the tensors of a published file, by their names in current torchvision."""
     return with_modern_head(read_detector(path))
 
 
 def with_modern_head(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Before 2022 towers counted their ReLUs: `conv.1.0.weight` was `conv.2.weight`."""
+    """Rename tensors saved before 2022, when ReLUs were numbered too: `conv.2.weight` is `conv.1.0.weight` now."""
     old = re.compile(r"(?<=_head\.conv\.)(\d)\.(?=weight|bias)")
     return {old.sub(lambda found: f"{int(found[1]) // 2}.0.", name): array for name, array in tensors.items()}
 

@@ -1,6 +1,6 @@
 """torchvision's SSD checkpoint (`torchvision/models/detection/ssd.py`, BSD-3-Clause).
 
-Its softmax runs over the background and all 90 ids of COCO, so all of them are classes here too.
+Its softmax is over the background and all 90 ids of COCO, so all of these are classes here too.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from detect.weights.torch_files import read_tensors
 from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 
 FIT = Fit(kind="stretch", resampling="exact")
-FOURTH_MAXIMUM = 23  # its number among the layers of VGG16, where torchvision cuts them in two
+FOURTH_MAXIMUM = 23  # its number among the layers of VGG16, which torchvision divides there
 
 
 def targets(detector: SSD) -> Iterator[Target]:
-    """Where torchvision's tensors go; together all weights of the detector."""
+    """Map torchvision's tensors to all weights of the detector."""
     for target in vgg_targets(detector.backbone, ""):
         yield target._replace(name=_renamed(target.name))
     yield Target("backbone.scale_weight", detector.rescale.scale)
@@ -35,12 +35,12 @@ def targets(detector: SSD) -> Iterator[Target]:
 
 
 def background_last(classes: int) -> tuple[int, ...]:
-    """torchvision's columns in our order: there the background is the first."""
+    """Return torchvision's columns, of which the background is the first, in our order."""
     return (*range(1, classes + 1), 0)
 
 
 def _renamed(name: str) -> str:
-    """From `26.bias`, a layer of VGG16, to `backbone.extra.0.3.bias`."""
+    """Rename a tensor of VGG16 such as `26.bias` to `backbone.extra.0.3.bias`."""
     number, _, kind = name.partition(".")
     if int(number) < FOURTH_MAXIMUM:
         return f"backbone.features.{number}.{kind}"

@@ -1,6 +1,6 @@
 """torchvision's SSDLite checkpoint (`torchvision/models/detection/ssdlite.py`, BSD-3-Clause).
 
-Its softmax runs over the background and all 90 ids of COCO, so all of them are classes here too.
+Its softmax is over the background and all 90 ids of COCO, so all of these are classes here too.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from detect.weights.torch_files import read_tensors
 from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 from detect.weights.torchvision_ssd import FIT, background_last
 
-SPLIT = 13  # the number of the block that torchvision cuts in two behind its expansion
+SPLIT = 13  # the number of the block that torchvision divides after its expansion
 
 
 def targets(detector: SSDLite) -> Iterator[Target]:
-    """Where torchvision's tensors go; together all weights of the detector."""
+    """Map torchvision's tensors to all weights of the detector."""
     for target in mobilenet_targets(detector.backbone, ""):
         yield target._replace(name=_renamed(target.name))
     for index, extra in enumerate(detector.extra):
@@ -35,7 +35,7 @@ def targets(detector: SSDLite) -> Iterator[Target]:
 
 
 def _renamed(name: str) -> str:
-    """From `13.block.1.0.weight`, in a block of the MobileNet, to `backbone.features.1.0.1.0.weight`."""
+    """Rename a tensor of MobileNet such as `13.block.1.0.weight` to `backbone.features.1.0.1.0.weight`."""
     number, _, rest = name.partition(".")
     if int(number) < SPLIT:
         return f"backbone.features.0.{name}"

@@ -226,11 +226,11 @@ def test_load_says_what_it_expects(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(saved.parent)
     (tmp_path / "empty").mkdir()
     expected = r"Expected a run folder \(with best or last\) or a model folder \(with model.json\)"
-    with pytest.raises(BadInput, match=f"empty holds no model. {expected}"):
+    with pytest.raises(BadInput, match=f"empty does not contain a model. {expected}"):
         load(tmp_path / "empty")
     with pytest.raises(BadInput, match=f"There is no tiny2 .*{expected}"):
         load("tiny2")
-    with pytest.raises(BadInput, match="yolox-nano is a kind of model, not a trained one"):
+    with pytest.raises(BadInput, match="yolox-nano is the name of an untrained model"):
         load("yolox-nano")
     with pytest.raises(BadInput, match=r"tiny holds a yolox-micro, not a yolox-s"):
         load("yolox-s", weights=saved)

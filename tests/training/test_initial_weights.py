@@ -114,7 +114,7 @@ def test_a_checkpoint_that_is_named_must_be_had(published):
 
 
 def test_a_checkpoint_of_another_model_is_refused(published):
-    with pytest.raises(BadInput, match="holds a yolox-micro, not a yolox-s"):
+    with pytest.raises(BadInput, match="is a yolox-micro, not a yolox-s"):
         find_source("yolox-s", "yolox-micro-coco", {})
 
 

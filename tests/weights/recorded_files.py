@@ -1,4 +1,4 @@
-"""Pictures in files, and what other projects' code found in them, beside what ours finds."""
+"""Comparison of our detections in image files with recorded detections of other projects."""
 
 from pathlib import Path
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from detect.inference.predictor import Model
 
-SIZES = ("80x110", "187x150")  # of the pictures, height by width: at 128 pixels one grows and the other shrinks
+SIZES = ("80x110", "187x150")  # height x width of the images: at 128 pixels one is enlarged, the other reduced
 PIXELS, SCORE = 0.1, 1e-3  # largest differences of boxes and scores
 
 
 def assert_same_detections(model: Model, path: Path, expected: np.ndarray) -> None:
-    """Each of theirs is one of ours and the other way round, unless it is nearly the worst.
+    """Assert that each of their detections is one of ours and the other way round, except near the least score.
 
-    `expected` [n, 6] has the score, the label and the box of their best detections. Boxes are in pixels of the file,
-    and go beyond its picture.
+    `expected` [n, 6] has the score, the label and the box of their best detections. Boxes are in pixels of the file and
+    may exceed its image.
     """
     scores, labels = expected[:, 0], expected[:, 1]
     (found,) = model.predict(path, confidence=float(scores.min()))

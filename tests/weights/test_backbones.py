@@ -1,4 +1,4 @@
-"""torchvision's ResNet weights in our backbone: the same features, every tensor accounted for, clear errors."""
+"""torchvision's ImageNet weights in our backbones: the same features, every tensor assigned, clear errors."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ def state(recorded, recorded_state) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def backbone() -> ResNet:
-    """One for all tests, which leave finite weights behind."""
+    """One backbone for all tests, which leave its weights finite."""
     backbone = ResNet(18)
     backbone(np.zeros([1, 32, 32, 3], np.uint8))
     return backbone

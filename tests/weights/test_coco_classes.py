@@ -1,4 +1,4 @@
-"""The classes of COCO, against files that others wrote."""
+"""The classes of COCO, compared with files of other projects."""
 
 import json
 

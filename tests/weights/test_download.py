@@ -17,7 +17,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as the test has told the server to, one instruction a request; the last one stays."""
+    """Answers each request with the next of the server's answers; the last one is repeated."""
 
     def do_GET(self):
         server = self.server
@@ -26,11 +26,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer(self)
 
     def log_message(self, *_):
-        """Nothing on the screen."""
+        """Print nothing."""
 
 
 def whole(request, content=CONTENT):
-    """All of it, whatever part was asked for."""
+    """Send everything, whatever part was requested."""
     request.send_response(200)
     request.send_header("Content-Length", str(len(content)))
     request.end_headers()
@@ -38,7 +38,7 @@ def whole(request, content=CONTENT):
 
 
 def rest(request, until=None):
-    """What the Range asks for; the connection breaks at byte `until`."""
+    """Send what the Range requests; the connection breaks at byte `until`."""
     asked = request.headers.get("Range")
     start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
     if start >= len(CONTENT):
@@ -60,7 +60,7 @@ def code(number):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache folder, and no waiting between attempts."""
+    """Use an empty cache folder, and do not wait between attempts."""
     monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "PAUSE", 0)
     monkeypatch.setenv("no_proxy", "*")
@@ -128,7 +128,7 @@ def test_a_partial_file_that_is_long_enough_already(server, cache, extra):
     assert download.fetch(server.address, DIGEST).read_bytes() == CONTENT
 
 
-def test_attempts_end_when_they_bring_nothing(server):
+def test_attempts_end_when_they_receive_nothing(server):
     server.answers = [code(503)]
     with pytest.raises(RunFailure, match="503"):
         download.fetch(server.address, DIGEST)
@@ -181,7 +181,7 @@ def test_the_default_folder_is_in_the_home_folder(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_several_processes_download_one_file_once(server):
-    """They are forked, so that none has to import anything; each leaves with 0 when it has the whole file."""
+    """They are forked, so that none has to import anything; each exits with 0 if it gets the whole file."""
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=fetch_and_compare, args=(server.address,)) for _ in range(3)]
     for process in processes:

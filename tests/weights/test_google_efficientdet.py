@@ -1,4 +1,4 @@
-"""Google's EfficientDet checkpoints: outputs and boxes are the authors', every tensor has its place, files are read."""
+"""Google's EfficientDet checkpoints: the authors' outputs and boxes, every tensor assigned, their files read."""
 
 import dataclasses
 import io
@@ -20,28 +20,29 @@ from detect.weights.google_efficientdet import AVERAGE, CHECKPOINTS, COLUMNS, re
 from detect.weights.tensors import fill
 
 BY_MODEL = {row.model.removeprefix("efficientdet-"): row for row in CHECKPOINTS}
-# Of the recorded models, each as wide as it has to be for its structure to hold.
+# The settings of the recorded models, each just wide enough to have the structure of the whole.
 SMALL = {"filters": 40, "cells": 2, "layers": 2}
 RECORDED = {"d0": {"width": 0.25, **SMALL}, "lite0": {"width": 0.5, **SMALL}}
-STEP = 61  # every so many anchors are recorded
+STEP = 61  # every 61st anchor is recorded
 
 
 @pytest.fixture(scope="module")
 def recorded():
-    """Made with https://github.com/google/automl at 6a54c87, TensorFlow 2.21 and tf_keras 2.21.
+    """Outputs recorded with https://github.com/google/automl at 6a54c87, TensorFlow 2.21 and tf_keras 2.21.
 
-    `EfficientDetNet` of efficientdet-d0 and -lite0 at the widths above, 90 classes, with the weights of `drawn`; for d0
-    with the ratios of anchors that it was published with. Images of 128 x 128 and 96 x 160 pixels. Names and shapes of
-    all variables; of the 80 classes of COCO the raw outputs of every 61st anchor, boxes as dx, dy, dw, dh; the ten best
-    detections (score, label, box), by `NonMaxSuppressionV5` class by class, with a `soft_nms_sigma` of 0.25 as theirs,
-    but without its second, hard threshold, which their evaluation with NumPy does not have either.
+    `EfficientDetNet` of efficientdet-d0 and -lite0 at the widths above, with 90 classes and the weights of `drawn`; d0
+    with the aspect ratios of its published weights. Images of 128 x 128 and 96 x 160 pixels. Recorded are the names and
+    shapes of all variables; for the 80 classes of COCO the raw outputs of every 61st anchor, boxes as dx, dy, dw, dh;
+    and the ten best detections (score, label, box) of `NonMaxSuppressionV5`, class by class, with their
+    `soft_nms_sigma` of 0.25 but without the second, hard threshold, which their evaluation with NumPy does not have
+    either.
     """
     return np.load(Path(__file__).with_name("google_efficientdet.npz"))
 
 
 def drawn(shapes: dict[str, list[int]], prediction: float) -> dict[str, np.ndarray]:
-    """The weights of the recorded model; those of the last layers times `prediction`, so that scores are moderate."""
-    random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+    """Draw the weights of the recorded model, with those of the last layers times `prediction`, for moderate scores."""
+    random = np.random.RandomState(0)  # NumPy promises that its numbers never change
     state = {}
     for name, shape in sorted(shapes.items()):
         if name.endswith("moving_variance"):
@@ -61,7 +62,7 @@ def drawn(shapes: dict[str, list[int]], prediction: float) -> dict[str, np.ndarr
 
 
 def write_checkpoint(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """An archive as the published ones are: a folder with a checkpoint by names."""
+    """Write an archive like the published ones: a folder with a name-based checkpoint."""
     prefix = path.with_name("model")
     tf.raw_ops.SaveV2(
         prefix=str(prefix),
@@ -76,7 +77,7 @@ def write_checkpoint(path: Path, tensors: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(("row", "prediction"), [("d0", 1.0), ("lite0", 0.1)])
 def test_outputs_and_boxes_are_the_authors(recorded, tmp_path, row, prediction):
-    """The file has moving averages beside other weights, as the published ones, and is read by the real importer."""
+    """The file has moving averages beside other weights, like the published ones, and is read by the real importer."""
     checkpoint, state = BY_MODEL[row], drawn(json.loads(str(recorded[f"{row}_shapes"])), prediction)
     averages = {name + AVERAGE: value for name, value in state.items()}
     others = {name: value + 1 for name, value in state.items()}
@@ -101,12 +102,12 @@ def test_outputs_and_boxes_are_the_authors(recorded, tmp_path, row, prediction):
 
 @pytest.mark.parametrize(("row", "prediction"), [("d0", 1.0), ("lite0", 0.3)])
 def test_the_same_file_has_the_same_boxes(recorded, tmp_path, row, prediction):
-    """Through both whole pipelines, for theirs made with the source and versions of `recorded`, and Pillow 13.0.
+    """Both complete pipelines agree; theirs ran with the source and versions of `recorded`, and Pillow 13.0.
 
-    The JPEG file, opened with Pillow as `tf2/infer.py` does, whose pixels are OpenCV's; `EfficientDetModel` with
-    `pre_mode="infer"` at 128 pixels, and the weights of `drawn`; `generate_detections` as in `tf2/eval.py`, from 5,000
-    pairs. Of 90 classes, those of the 80 classes of COCO: the fifty best, which are the same without
-    its second, hard threshold. The long sides become 127 and 128 pixels, as float32 has it.
+    They open the JPEG file with Pillow, as in `tf2/infer.py`, which gives the same pixels as OpenCV; run
+    `EfficientDetModel` with `pre_mode="infer"` at 128 pixels and the weights of `drawn`; and `generate_detections` as
+    in `tf2/eval.py`, from 5,000 pairs. Recorded are the fifty best of the 80 classes of COCO, which are the same
+    without the second, hard threshold. The long sides become 127 and 128 pixels, by rounding in float32.
     """
     files = np.load(Path(__file__).with_name("google_efficientdet_files.npz"))
     write_checkpoint(tmp_path / "x.tar.gz", drawn(json.loads(str(recorded[f"{row}_shapes"])), prediction))
@@ -136,7 +137,7 @@ def test_columns_are_the_ids_of_the_classes():
 
 
 def test_a_checkpoint_of_objects_is_read_by_the_names_of_its_variables(tmp_path):
-    """As Keras' `save_weights` writes them with TensorFlow 2; slots of the optimizer and counts are no weights."""
+    """Keras' `save_weights` writes such files with TensorFlow 2. The optimizer's slots and counters are not weights."""
     kernel = tf.Variable([1.0, 2.0], name="class_net/class-0/bias")
     checkpoint = tf.train.Checkpoint(layer=tf.train.Checkpoint(weight=kernel), optimizer=tf.Variable(3.0, name="rate"))
     checkpoint.save(tmp_path / "ckpt")

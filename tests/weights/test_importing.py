@@ -1,4 +1,4 @@
-"""Published checkpoints as saved models: downloads from a server in this process, files by hand, and files that lie."""
+"""Published checkpoints as saved models: downloads from a server in this process, files given by hand, wrong files."""
 
 import dataclasses
 import http.server
@@ -20,7 +20,7 @@ ALL = checkpoints().values()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Sends the server's content from where the Range asks for; of the first answer, only `first` bytes arrive."""
+    """Sends the server's content from the start of the Range; the first answer breaks off at byte `first`."""
 
     def do_GET(self):
         server, asked = self.server, self.headers.get("Range")
@@ -33,12 +33,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.first = None
 
     def log_message(self, *_):
-        """Nothing on the screen."""
+        """Print nothing."""
 
 
 @pytest.fixture
 def server(published, monkeypatch):
-    """Publishes the file of `published` at an address where somebody answers."""
+    """Serve the file of `published` at its address."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.first, server.ranges = published.file.read_bytes(), None, []
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -55,7 +55,7 @@ def replace(monkeypatch, checkpoint, **changes) -> None:
 
 
 def rewrite(published, **changes) -> None:
-    """The published file with other tensors; None takes one away. The digest no longer fits."""
+    """Rewrite the published file with other tensors; None removes one. The digest no longer fits."""
     state = {name: value for name, value in {**published.state, **changes}.items() if value is not None}
     np.savez(published.file, **state)
 
@@ -186,7 +186,7 @@ def test_an_importer_that_forgets_a_weight_is_found_out(published, tmp_path, mon
 def test_a_folder_of_something_else_is_left_alone(published, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "one.jpg").write_bytes(b"")
-    with pytest.raises(BadInput, match="holds no model"):
+    with pytest.raises(BadInput, match="is not a saved model"):
         import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "pictures")
     assert (tmp_path / "pictures" / "one.jpg").exists()
 

@@ -1,4 +1,4 @@
-"""YOLOX's importer: what its rows say. The network with the authors' weights: tests/models/test_yolox.py."""
+"""The importer of YOLOX: its rows. For the network with the authors' weights see tests/models/test_yolox.py."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ def test_every_weight_has_one_tensor_of_its_own(separable):
 
 
 def test_the_authors_own_file_is_read(published, tmp_path):
-    """A `.pth` as they save it: weights in `model`, the optimizer beside it."""
+    """It is a `.pth` file with the weights in `model` and the optimizer beside it."""
     torch = pytest.importorskip("torch")
     state = {name: torch.from_numpy(np.array(value)) for name, value in published.state.items()}
     torch.save({"start_epoch": 300, "model": state, "optimizer": {"state": {}}}, tmp_path / "yolox_micro.pth")
@@ -47,7 +47,7 @@ def test_the_authors_own_file_is_read(published, tmp_path):
 
 
 def spread(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights that give clear scores, two classes of which at most one is above a half, and boxes that overlap."""
+    """Change weights so that scores differ, at most one of two classes scores above a half, and boxes overlap."""
     state = dict(state)
     for name, value in state.items():
         if ".cls_preds." in name:
@@ -60,11 +60,12 @@ def spread(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def test_the_same_file_has_the_same_boxes(recorded_state, tmp_path):
-    """Through both whole pipelines, theirs at commit 6ddff48 with torch 2.13.0 and OpenCV 5.0.0.
+    """Both complete pipelines agree; theirs ran at commit 6ddff48 with torch 2.13.0 and OpenCV 5.0.0.
 
-    The JPEG file by `cv2.imread`, `ValTransform` to 128 pixels, `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(2, 0.0625))`
-    with the weights of `spread(recorded_state(shapes))`, `postprocess` from a confidence of 0.5 at an IoU of 0.65 (with
-    `nms` in plain PyTorch), boxes divided by the ratio. The sixty best of each picture.
+    They read the JPEG file with `cv2.imread`; apply `ValTransform` at 128 pixels; run
+    `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(2, 0.0625))` with the weights of `spread(recorded_state(shapes))`, then
+    `postprocess` with a confidence of 0.5 and an IoU of 0.65 (with `nms` in plain PyTorch); and divide boxes by the
+    ratio. Recorded are the sixty best boxes of each image.
     """
     recorded = np.load(Path(__file__).with_name("megvii_yolox_files.npz"))
     np.savez(tmp_path / "theirs.npz", **spread(recorded_state(json.loads(str(recorded["shapes"])))))

@@ -1,4 +1,4 @@
-"""What names a trained model, and what does not."""
+"""Names, folders and files that open as trained models, and errors for others."""
 
 import pytest
 
@@ -37,12 +37,12 @@ def test_a_file_of_the_models_checkpoint(published):
 
 
 def test_a_file_without_a_model(published):
-    with pytest.raises(BadInput, match="is a file: name its model too"):
+    with pytest.raises(BadInput, match=r"is a file\. Name its model"):
         open_model(published.file)
 
 
 def test_a_file_for_a_model_that_nobody_publishes(published):
-    with pytest.raises(BadInput, match="nothing is published for retinanet-r18"):
+    with pytest.raises(BadInput, match="no checkpoint is published for retinanet-r18"):
         open_model(published.file, "retinanet-r18")
 
 
@@ -52,9 +52,9 @@ def test_a_run_folder(run):
 
 
 def test_weights_of_another_model(published, run):
-    """Found out before anything is downloaded."""
+    """They are refused before anything is downloaded."""
     for named in (run, "yolox-micro-coco"):
-        with pytest.raises(BadInput, match="holds a yolox-micro, not a yolox-s"):
+        with pytest.raises(BadInput, match="is a yolox-micro, not a yolox-s"):
             open_model(named, "yolox-s")
 
 
@@ -68,5 +68,5 @@ def test_what_does_not_exist_gets_the_nearest_name(published, run, tmp_path, mon
     monkeypatch.chdir(run.parents[1])
     with pytest.raises(BadInput, match="Did you mean 'yolox-micro-coco'"):
         open_model("yolox-micro-cocos")
-    with pytest.raises(BadInput, match="give weights, for instance the published yolox-micro-coco"):
+    with pytest.raises(BadInput, match="give weights, for example the published yolox-micro-coco"):
         open_model("yolox-micro")

@@ -1,4 +1,4 @@
-"""Tensors out of PyTorch's files, and nothing else."""
+"""Reading tensors, and nothing else, from PyTorch's files."""
 
 import os
 import pickle
@@ -31,19 +31,19 @@ def test_a_state_dictionary_is_read(torch, tmp_path):
 
 
 def test_a_state_dictionary_within_a_checkpoint_is_read(torch, tmp_path):
-    """As YOLOX's authors save it: with the state of the optimizer."""
+    """The authors of YOLOX save it with the state of the optimizer."""
     momentum = {"state": {0: {"momentum_buffer": torch.zeros(2)}}, "param_groups": [{"lr": 0.01, "params": [0]}]}
     content = {"start_epoch": 300, "model": {"weight": torch.ones(2)}, "optimizer": momentum}
     torch.save(content, tmp_path / "weights.pth")
     assert list(read_tensors(tmp_path / "weights.pth", entry="model")) == ["weight"]
-    with pytest.raises(BadInput, match="without an entry 'state': it has start_epoch, model, optimizer"):
+    with pytest.raises(BadInput, match="with an entry 'state'; it has start_epoch, model, optimizer"):
         read_tensors(tmp_path / "weights.pth", entry="state")
     with pytest.raises(BadInput, match=r"weights\.pth"):
         read_tensors(tmp_path / "weights.pth")
 
 
 class Trap:
-    """Its unpickling would make a folder."""
+    """Unpickling it would create a folder."""
 
     def __init__(self, folder):
         self.folder = folder

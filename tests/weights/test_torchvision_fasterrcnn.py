@@ -1,4 +1,4 @@
-"""torchvision's Faster R-CNN checkpoints: every tensor has its place; outputs and boxes of both stages are its own."""
+"""torchvision's Faster R-CNN checkpoints: every tensor assigned, torchvision's outputs and boxes of both stages."""
 
 import json
 from pathlib import Path
@@ -17,22 +17,22 @@ SMALL = {"filters": 16, "hidden": (32, 32), "proposal_candidates": 60, "proposal
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, np.ndarray]:
-    """What torchvision 0.28.0 gave in evaluation with `tamed` weights for the images of `RandomState(3)`.
+    """Outputs of torchvision 0.28.0 in evaluation, with `tamed` weights, for the images of `RandomState(3)`.
 
     `FasterRCNN` with 3 classes and background, pyramids of 16 channels, hidden layers of 32, `rpn_pre_nms_top_n_test`
-    60 and `rpn_post_nms_top_n_test` 40. The first: `resnet18` with `FrozenBatchNorm2d(eps=0)`, `TwoMLPHead`. The
+    60 and `rpn_post_nms_top_n_test` 40. The first model: `resnet18` with `FrozenBatchNorm2d(eps=0)`, `TwoMLPHead`. The
     second: `resnet18`, `BatchNorm2d` in the pyramid, `RPNHead(conv_depth=2)`, `FastRCNNConvFCHead` of four
     convolutions. The third: `mobilenet_v3_large` with `FrozenBatchNorm2d`, `rpn_score_thresh` 0.05, and the anchors of
-    `fasterrcnn_mobilenet_v3_large_320_fpn`. torchvision's own RoIAlign did not run there; one in plain PyTorch stood
-    in. Of each size of image: raw outputs of both stages, proposals, and the 20 best boxes; of anchor deltas, every
-    eighth row.
+    `fasterrcnn_mobilenet_v3_large_320_fpn`. torchvision's own RoIAlign was replaced by one in plain PyTorch. For each
+    size of image, recorded are the raw outputs of both stages (every eighth row of the anchor deltas), the proposals,
+    and the 20 best boxes.
     """
     with np.load(Path(__file__).with_name("torchvision_fasterrcnn.npz")) as arrays:
         return dict(arrays)
 
 
 def tamed(state: dict[str, np.ndarray], factor: float) -> dict[str, np.ndarray]:
-    """`recorded_state` with matrices around zero, and predictions times `factor`, for boxes of all sizes."""
+    """Return `recorded_state` with matrices around zero, and predictions times `factor`, for boxes of all sizes."""
     state = dict(state)
     for name, values in state.items():
         if values.ndim == 2:
@@ -84,7 +84,7 @@ def test_outputs_and_boxes_are_torchvisions(name, key, settings, factor, sizes, 
     [(NAMES[0], 41_755_286, 53_120), (NAMES[1], 43_712_278, 0), (NAMES[2], 19_386_354, 24_400)],
 )
 def test_sizes_are_the_published_ones(name, published, frozen):
-    """torchvision does not count the scales and offsets that are frozen; a box for the background ours has not."""
+    """torchvision does not count frozen scales and offsets; ours does not have a box for the background."""
     checkpoint = CHECKPOINT[name]
     detector = models.create(checkpoint.model, 90, norm="batch", proposals=1)
     assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == published + frozen - 4 * 1025

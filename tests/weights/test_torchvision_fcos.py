@@ -1,4 +1,4 @@
-"""torchvision's FCOS checkpoint: every tensor has its place, and outputs and boxes are torchvision's."""
+"""torchvision's FCOS checkpoint: every tensor assigned, torchvision's outputs and boxes."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,10 @@ from detect.weights.torchvision_fcos import CHECKPOINTS, targets
 
 
 def test_outputs_and_boxes_are_torchvisions(recorded_state):
-    """Recorded: torchvision 0.28.0's `fcos_resnet50_fpn` with `resnet18` as its backbone, 3 classes and the weights of
-    `recorded_state`, but 1 more in the bias of `bbox_reg`, so that most distances are positive; in evaluation. Images
-    of 64 x 64 and 64 x 96 pixels; raw outputs and the 20 best boxes.
+    """Outputs recorded of torchvision 0.28.0's `fcos_resnet50_fpn` with `resnet18` as its backbone and 3 classes.
+
+    It ran in evaluation on images of 64 x 64 and 64 x 96 pixels, with the weights of `recorded_state`, but 1 more in
+    the bias of `bbox_reg`, so that most distances are positive. Recorded are the raw outputs and the 20 best boxes.
     """
     recorded = np.load(Path(__file__).with_name("torchvision_fcos.npz"))
     state = recorded_state(json.loads(str(recorded["shapes"])))

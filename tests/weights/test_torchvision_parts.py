@@ -1,4 +1,4 @@
-"""Names of torchvision's pyramids, old and new."""
+"""The old and new names of torchvision's pyramids."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_old_names_of_pyramids_are_renamed():
 
 @pytest.mark.parametrize(("options", "count"), [({}, 2 * 8), ({"coarse": "pool"}, 2 * 6), ({"normalized": True}, 34)])
 def test_all_weights_of_a_pyramid_have_a_tensor(options, count):
-    """Two tensors a convolution, or five with its normalisation; P6 and P7 are never normalised."""
+    """A convolution has two tensors, or five with its normalisation; P6 and P7 are never normalised."""
     pyramid = FeaturePyramid(filters=2, **options)
     pyramid([np.zeros([1, side, side, 2], np.float32) for side in (4, 2, 1)])
     found = list(pyramid_targets(pyramid))

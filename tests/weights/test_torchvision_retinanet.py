@@ -1,4 +1,4 @@
-"""torchvision's RetinaNet checkpoints: every tensor has its place, and outputs and boxes are torchvision's."""
+"""torchvision's RetinaNet checkpoints: every tensor assigned, torchvision's outputs and boxes."""
 
 import json
 from pathlib import Path
@@ -19,10 +19,12 @@ V1, V2 = CHECKPOINTS
     [(V1, "retinanet-r18", "torchvision_retinanet.npz"), (V2, "retinanet-r50v2", "torchvision_retinanet_v2.npz")],
 )
 def test_outputs_and_boxes_are_torchvisions(checkpoint, model, file, recorded_state):
-    """Recorded: torchvision 0.28.0's `retinanet_resnet50_fpn` and `retinanet_resnet50_fpn_v2`, each with `resnet18` as
-    its backbone, 3 classes and the weights of `recorded_state`, in evaluation; in version 1 with `overwrite_eps(model,
-    0)`, and the kernels of `cls_logits` and `bbox_reg` divided by 25, so that scores are not all 0 or 1. Images of
-    64 x 64 and 64 x 96 pixels; raw outputs and the 20 best boxes.
+    """Outputs recorded of torchvision 0.28.0's `retinanet_resnet50_fpn` and `retinanet_resnet50_fpn_v2`.
+
+    Each has `resnet18` as its backbone, 3 classes and the weights of `recorded_state`; version 1 with
+    `overwrite_eps(model, 0)`, and the kernels of `cls_logits` and `bbox_reg` divided by 25, so that scores are not all
+    0 or 1. They ran in evaluation on images of 64 x 64 and 64 x 96 pixels. Recorded are the raw outputs and the 20 best
+    boxes.
     """
     recorded = np.load(Path(__file__).with_name(file))
     state = recorded_state(json.loads(str(recorded["shapes"])))
@@ -58,7 +60,7 @@ def test_all_weights_have_a_tensor_and_are_as_many_as_published(checkpoint, publ
 def test_logits_of_unused_ids_are_left_out():
     detector = models.create("retinanet-r18", classes=80, filters=8)
     (bias,) = (target for target in targets(detector) if target.name == "head.classification_head.cls_logits.bias")
-    published = np.arange(9 * 91)  # anchor by anchor, id by id
+    published = np.arange(9 * 91)  # the ids of one anchor after the other
     assert list(bias.convert(published)) == [91 * anchor + number for anchor in range(9) for number in IDS]
     (kernel,) = (target for target in targets(detector) if target.name == "head.classification_head.cls_logits.weight")
     converted = kernel.convert(np.broadcast_to(published[:, None, None, None], (9 * 91, 8, 3, 3)))

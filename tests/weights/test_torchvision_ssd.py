@@ -1,4 +1,4 @@
-"""torchvision's SSD checkpoint: every tensor has its place, and outputs are torchvision's."""
+"""torchvision's SSD checkpoint: every tensor assigned, torchvision's outputs."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,10 @@ def detector():
 
 
 def test_outputs_are_torchvisions(detector, recorded_state):
-    """Recorded: torchvision 0.28.0's `ssd300_vgg16`, 91 classes, with the weights of `recorded_state`, in evaluation,
-    on noise of 300 x 300 and 300 x 341 pixels, normalised: every 131st row of the raw outputs and of the default
-    boxes, and the largest output.
+    """Outputs recorded of torchvision 0.28.0's `ssd300_vgg16` with 91 classes and the weights of `recorded_state`.
+
+    It ran in evaluation on normalised noise of 300 x 300 and 300 x 341 pixels. Recorded are every 131st row of the raw
+    outputs and of the default boxes, and the largest output.
     """
     recorded = np.load(Path(__file__).with_name("torchvision_ssd.npz"))
     state = recorded_state(json.loads(str(recorded["shapes"])))
@@ -31,7 +32,7 @@ def test_outputs_are_torchvisions(detector, recorded_state):
     for number, size in enumerate(((300, 300), (300, 341))):
         image = np.random.RandomState(number).randint(0, 256, (1, *size, 3)).astype(np.uint8)
         outputs = detector(image)
-        logits = np.roll(recorded[f"logits{number}"], -1, axis=-1)  # there the background comes first
+        logits = np.roll(recorded[f"logits{number}"], -1, axis=-1)  # torchvision has the background first
         scale = recorded[f"logits_scale{number}"]
         np.testing.assert_allclose(outputs["logits"][0, ::131] / scale, logits / scale, atol=1e-5)
         scale = recorded[f"deltas_scale{number}"]

@@ -1,4 +1,4 @@
-"""torchvision's SSDLite checkpoint: every tensor has its place, and outputs and boxes are torchvision's."""
+"""torchvision's SSDLite checkpoint: every tensor assigned, torchvision's outputs and boxes."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,10 @@ def detector():
 
 
 def test_outputs_and_boxes_are_torchvisions(detector, recorded_state):
-    """Recorded: torchvision 0.28.0's `ssdlite320_mobilenet_v3_large`, 91 classes, with the weights of
-    `recorded_state`, in evaluation, on noise of 320 x 320 and 130 x 203 pixels, normalised: every 31st row of the raw
-    outputs and of the default boxes, the largest output, and the boxes found.
+    """Outputs recorded of torchvision 0.28.0's `ssdlite320_mobilenet_v3_large` with 91 classes.
+
+    It ran in evaluation with the weights of `recorded_state` on normalised noise of 320 x 320 and 130 x 203 pixels.
+    Recorded are every 31st row of the raw outputs and of the default boxes, the largest output, and the detections.
     """
     recorded = np.load(Path(__file__).with_name("torchvision_ssdlite.npz"))
     state = recorded_state(json.loads(str(recorded["shapes"])))
@@ -31,7 +32,7 @@ def test_outputs_and_boxes_are_torchvisions(detector, recorded_state):
     for number, size in enumerate(((320, 320), (130, 203))):
         image = np.random.RandomState(number).randint(0, 256, (1, *size, 3)).astype(np.uint8)
         outputs = detector(image)
-        logits = np.roll(recorded[f"logits{number}"], -1, axis=-1)  # there the background comes first
+        logits = np.roll(recorded[f"logits{number}"], -1, axis=-1)  # torchvision has the background first
         scale = recorded[f"logits_scale{number}"]
         np.testing.assert_allclose(outputs["logits"][0, ::31] / scale, logits / scale, atol=1e-5)
         scale = recorded[f"deltas_scale{number}"]
@@ -42,7 +43,7 @@ def test_outputs_and_boxes_are_torchvisions(detector, recorded_state):
         found = detector.decode(outputs)
         np.testing.assert_allclose(found.scores[0], recorded[f"found_scores{number}"], atol=1e-6)
         same = found.labels[0].numpy() + 1 == recorded[f"found_labels{number}"]
-        assert same.mean() > 0.99  # two boxes of nearly the same score may change places
+        assert same.mean() > 0.99  # two boxes of nearly equal scores may be swapped
         np.testing.assert_allclose(found.boxes[0][same], recorded[f"found_boxes{number}"][same], atol=1e-2)
 
 
