@@ -1,1 +1,25 @@
-"""Compiled TensorFlow functions: tensors in, tensors out, no settings objects, no state."""
+"""Compiled TensorFlow functions: tensors and numbers in, tensors out; no settings objects, no state.
+
+    activations        swish, hard_swish, hard_sigmoid
+    anchors            anchor_boxes, points, cells
+    assignment         sim_ota (YOLOX)
+    atss               assign_atss
+    boxes              area, clip, iou, paired_iou, intersection_over_area, giou, diou, ciou
+    centre_sampling    assign_points, centreness (FCOS)
+    coding             encode_deltas, encode_distances, encode_yolox, and decode_deltas, decode_distances, decode_yolox
+    default_boxes      default_boxes (SSD)
+    losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
+                       squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
+    matching           match_by_iou, match_default_boxes (SSD), match_bipartite (greedy, one to one); gather_rows
+    nms                non_maximum_suppression, suppress
+    proposals          propose_regions, sample_regions
+    roi_align          roi_align, pyramid_roi_align, level_of
+    sampling           sample_balanced, hardest_negatives
+    soft_suppression   soft_nms, matrix_nms
+
+The other modules help these: `compiling` compiles them, `visiting` loops over true boxes, and `tensorflow_internals`
+has the private parts of TensorFlow that they need.
+
+This is a library: some of the functions are not used by any model here yet. Each has a test with numbers worked by
+hand, and one that compiles it with XLA.
+"""

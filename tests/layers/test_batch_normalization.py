@@ -1,4 +1,4 @@
-"""Batch normalisation against the formula, and against Keras' own layer."""
+"""Batch normalisation compared with the formula and with Keras' own layer."""
 
 import keras
 import numpy as np

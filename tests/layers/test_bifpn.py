@@ -1,4 +1,4 @@
-"""BiFPN: resampling and fusion by hand, sizes of levels, and that every level sees all others."""
+"""BiFPN: resampling and fusion by hand, sizes of levels, and that every output depends on every input."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from detect.layers.bifpn import BiFpn, Fusion, fitted, pool
 def test_pooling_takes_three_by_three_from_the_top_left():
     pixels = tf.reshape(tf.range(16.0), [1, 4, 4, 1])
     np.testing.assert_array_equal(pool(pixels)[0, ..., 0], [[10, 11], [14, 15]])
-    np.testing.assert_array_equal(pool(pixels[:, :3, :3])[0, ..., 0], [[5, 6], [9, 10]])  # an odd side: from outside
+    np.testing.assert_array_equal(pool(pixels[:, :3, :3])[0, ..., 0], [[5, 6], [9, 10]])  # an odd side is padded
     np.testing.assert_array_equal(pool(pixels[:, :1, :1]), pixels[:, :1, :1])
 
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_enlarging_repeats_from_the_top_left(graph):
-    """As TensorFlow's first `resize_nearest_neighbor`, for sizes that were rounded up when they were halved."""
+    """Sizes that were rounded up when halved are enlarged as by TensorFlow's first `resize_nearest_neighbor`."""
     run = tf.function(fitted, autograph=False) if graph else fitted
     pixels = tf.reshape(tf.range(4.0), [1, 2, 2, 1])
     np.testing.assert_array_equal(
@@ -41,7 +41,7 @@ def test_fusion_is_a_weighted_mean_without_negative_weights():
 
 
 def features(height: int, width: int) -> list[tf.Tensor]:
-    """Of strides 8, 16 and 32 of an image that is `height` x `width` times 8 pixels."""
+    """Return features at strides 8, 16 and 32 of an image of `8 * height` x `8 * width` pixels."""
     random = tf.random.Generator.from_seed(0)
     sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(3)]
     return [random.normal([1, *size, channels]) for size, channels in zip(sizes, (3, 5, 6), strict=True)]
@@ -57,7 +57,7 @@ def test_levels_are_halved_and_rounded_up(levels, sizes):
 
 
 @pytest.mark.parametrize("weighted", [True, False])
-def test_every_output_sees_every_input(weighted):
+def test_every_output_depends_on_every_input(weighted):
     neck, inputs = BiFpn(8, 1, 5, weighted, tf.nn.silu), features(8, 8)
     for position in range(5):
         with tf.GradientTape() as tape:

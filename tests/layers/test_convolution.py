@@ -1,4 +1,4 @@
-"""Padding by hand, initial values by their bounds."""
+"""Convolution blocks: padding by hand, bounds of initial values."""
 
 import math
 
@@ -17,7 +17,7 @@ from detect.layers.convolution import (
 
 
 def test_a_strided_block_pads_all_four_sides():
-    """Sums over 3 x 3 around the pixels (0, 0), (0, 2), (2, 0), (2, 2) of 4 x 4; Keras' "same" starts at (1, 1)."""
+    """Sums over 3 x 3 around (0, 0), (0, 2), (2, 0) and (2, 2) of 4 x 4 pixels; Keras' "same" starts at (1, 1)."""
     block = ConvolutionBlock(1, 3, stride=2)
     image = tf.reshape(tf.range(16.0), [1, 4, 4, 1])
     block(image)
@@ -34,7 +34,7 @@ def test_a_depthwise_block_keeps_channels_apart_and_pads_alike():
     block.convolution.kernel.assign(tf.ones([3, 3, 2, 1]))
     outputs = block(image)
     assert outputs.shape == (1, 2, 2, 2)
-    np.testing.assert_allclose(outputs[0, 0, 0], [10 / math.sqrt(1.001), 0], rtol=1e-3)  # silu(10) is 10, nearly
+    np.testing.assert_allclose(outputs[0, 0, 0], [10 / math.sqrt(1.001), 0], rtol=1e-3)  # silu(10) is nearly 10
 
 
 @pytest.mark.parametrize("kind", [ConvolutionBlock, SeparableBlock])

@@ -1,4 +1,4 @@
-"""The backbone of YOLOX: the order of its input, its pooling, its sizes."""
+"""The backbone of YOLOX: the order of its input channels, pooling, shortcuts, sizes."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_pixels_to_channels_keeps_every_cell_in_place():
     np.testing.assert_array_equal(pixels_to_channels(image), np.concatenate(patches, axis=-1))
 
 
-def test_the_stem_sees_blue_green_red_from_0_to_255():
+def test_the_stem_gets_blue_green_red_from_0_to_255():
     focus = Focus(12)
     image = tf.constant([[[[250, 20, 3]] * 2] * 2], tf.uint8)
     focus(image)

@@ -1,4 +1,4 @@
-"""Depthwise convolution and its gradients against plain sums, for every padding, stride and parity of the sides."""
+"""Depthwise convolution and its gradients compared with plain sums, for all paddings, strides and parities of sides."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ CASES = [
 
 
 def padding(side: int, size: int, stride: int, centred: bool) -> int:
-    """Zeros before a side."""
+    """Return the number of zeros before a side."""
     if centred:
         return (size - 1) // 2
     return max((-(-side // stride) - 1) * stride + size - side, 0) // 2
 
 
 def taps(shape, size, stride, centred):
-    """(row and column of the output, of the kernel, of the input) of every product."""
+    """Yield, for every product, the row and column of the output, of the kernel and of the input."""
     before = [padding(side, size, stride, centred) for side in shape]
     for y in range(-(-shape[0] // stride)):
         for x in range(-(-shape[1] // stride)):
@@ -85,15 +85,15 @@ def test_bfloat16_features_keep_a_kernel_of_float32():
     np.testing.assert_allclose(tf.cast(outputs, tf.float32), exact, atol=0.2)
 
 
-def test_the_layer_has_the_kernel_that_it_is_told():
+def test_the_layer_has_the_initial_kernel_that_is_given():
     layer = DepthwiseConvolution(3, initializer="ones")
-    assert float(layer(tf.ones([1, 3, 3, 2]))[0, 1, 1, 0]) == 9  # all taps are on the picture
-    assert float(layer(tf.ones([1, 3, 3, 2]))[0, 0, 0, 0]) == 4  # five are beyond its corner
+    assert float(layer(tf.ones([1, 3, 3, 2]))[0, 1, 1, 0]) == 9  # all taps are within the features
+    assert float(layer(tf.ones([1, 3, 3, 2]))[0, 0, 0, 0]) == 4  # five taps are beyond the corner
     assert [weight.path for weight in layer.weights] == [f"{layer.name}/kernel"]
 
 
 def normalized(**options) -> tuple[NormalizedDepthwise, tf.Tensor]:
-    """A layer whose statistics are those of no batch, and features."""
+    """Return a layer with arbitrary statistics, and features."""
     layer, inputs = NormalizedDepthwise(3, 2, **options), tf.random.stateless_normal([2, 6, 6, 4], (0, 1))
     layer(inputs)
     for number, weight in enumerate(layer.normalization.weights):

@@ -1,4 +1,4 @@
-"""Dilated convolution against Keras': values, gradients, weights, types."""
+"""Dilated convolution compared with Keras': values, gradients, weights, types."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def test_values_and_gradients_are_those_of_keras(dilation, sides, xla):
 
 
 def test_a_tap_by_hand():
-    """Only the tap at the top left is 1: what was two rows above and two columns to the left comes."""
+    """Only the tap at the top left is 1, which moves values by two rows down and two columns to the right."""
     inputs = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
     kernel = np.zeros([3, 3, 1, 1], np.float32)
     kernel[0, 0] = 1

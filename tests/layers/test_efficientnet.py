@@ -17,7 +17,7 @@ SMALL = {"width": 0.25, "depth": 0.3}
 
 
 def test_numbers_of_channels():
-    """Multiples of 8: 35.2 becomes 32; 10 would become 8, which is less than 90 % of it; 4 becomes the least."""
+    """Multiples of 8: 35.2 becomes 32; 10 becomes 16, since 8 is less than 90 % of it; 4 becomes 8, the least."""
     assert [scaled_filters(32, 1.1), scaled_filters(40, 0.25), scaled_filters(16, 0.25)] == [32, 16, 8]
     assert [scaled_filters(filters, 1.4) for filters in (16, 24, 40, 80, 112, 192, 320)] == [
         24, 32, 56, 112, 160, 272, 448,
@@ -25,7 +25,7 @@ def test_numbers_of_channels():
 
 
 def test_numbers_of_blocks():
-    """Those of B0, of B7, and of Lite4, whose first and last stage do not grow."""
+    """Those of B0, B7 and Lite4, whose first and last stage are not scaled."""
     assert [number_of_blocks(stage, 1.0, lite=False) for stage in range(7)] == [1, 2, 2, 3, 3, 4, 1]
     assert [number_of_blocks(stage, 3.1, lite=False) for stage in range(7)] == [4, 7, 7, 10, 10, 13, 4]
     assert [number_of_blocks(stage, 1.8, lite=True) for stage in range(7)] == [1, 4, 4, 6, 6, 8, 1]
@@ -46,7 +46,7 @@ def test_lite_has_a_whole_stem_and_no_excitation():
 
 
 def test_pixels_are_normalised():
-    """The mean colour of ImageNet becomes zeros, which a stem without offset leaves."""
+    """The mean colour of ImageNet becomes zeros, which a stem without offset keeps."""
     backbone = EfficientNet(**SMALL, lite=True, stochastic=False)
     grey = backbone(np.full([1, 32, 32, 3], 127, np.uint8))
     assert all(not np.any(level.numpy()) for level in grey)

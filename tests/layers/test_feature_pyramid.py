@@ -1,4 +1,4 @@
-"""The feature pyramid: sizes, and each path by hand. `tests/weights` holds it to torchvision's."""
+"""The feature pyramid: sizes, and each path by hand. Tests in `tests/weights` compare it with torchvision's."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +11,7 @@ def features(sizes, channels=1, value=0.0) -> list[tf.Tensor]:
 
 
 def single_channel(coarse="p5") -> FeaturePyramid:
-    """One channel, lateral kernels 1, 2 and 3, merging kernels that pass the centre, coarse kernels of ones."""
+    """Return a pyramid of one channel: lateral kernels 1, 2, 3, merging kernels that copy, coarse kernels of ones."""
     pyramid = FeaturePyramid(filters=1, coarse=coarse)
     pyramid(features([(8, 16), (4, 8), (2, 4)]))
     for factor, lateral in enumerate(pyramid.laterals, start=1):
@@ -56,7 +56,7 @@ def test_the_coarsest_levels_come_from_p5():
     c3, c4, _ = features([(16, 16), (8, 8), (4, 4)])
     c5 = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1) / 3  # the lateral kernel is 3
     p6, p7 = pyramid([c3, c4, c5])[3:]
-    np.testing.assert_allclose(p6[0, ..., 0], [[10, 24], [51, 90]], rtol=1e-5)  # sums of 3 x 3, one pixel outside
+    np.testing.assert_allclose(p6[0, ..., 0], [[10, 24], [51, 90]], rtol=1e-5)  # sums of 3 x 3, from one pixel outside
     np.testing.assert_allclose(p7[0, ..., 0], [[10 + 24 + 51 + 90]], rtol=1e-5)
 
 
@@ -71,14 +71,14 @@ def test_only_positive_values_pass_from_p6_to_p7():
 def test_the_coarsest_levels_can_come_from_the_last_features():
     pyramid = single_channel("c5")
     c3, c4, _ = features([(16, 16), (8, 8), (4, 4)])
-    c5 = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)  # untouched by the lateral kernel
+    c5 = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)  # not multiplied by the lateral kernel
     p5, p6, p7 = pyramid([c3, c4, c5])[2:]
     np.testing.assert_allclose(p5, 3 * c5)
     np.testing.assert_allclose(p6[0, ..., 0], [[10, 24], [51, 90]])
     np.testing.assert_allclose(p7[0, ..., 0], [[10 + 24 + 51 + 90]])
 
 
-def test_pooling_takes_every_other_value():
+def test_pooling_takes_every_second_value():
     pyramid = single_channel("pool")
     c3, c4, _ = features([(12, 20), (6, 10), (3, 5)])
     c5 = np.arange(15, dtype=np.float32).reshape(1, 3, 5, 1) / 3

@@ -1,4 +1,4 @@
-"""Group normalisation against the formula, and its gradient against Keras' own layer."""
+"""Group normalisation compared with the formula, and its gradient with that of Keras' own layer."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from detect.layers.group_normalization import GroupNormalization
 
 @pytest.fixture
 def features() -> np.ndarray:
-    """Of three images with statistics of their own, in six channels."""
+    """Features of three images with different statistics, in six channels."""
     random = np.random.default_rng(0)
     return random.normal([[[[3]]], [[[-1]]], [[[0]]]], [[[[2]]], [[[5]]], [[[0.1]]]], (3, 4, 5, 6)).astype(np.float32)
 

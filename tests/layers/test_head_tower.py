@@ -1,4 +1,4 @@
-"""The tower of a dense head: its parts, and what they start with."""
+"""The tower of a dense head: its parts and their initial values."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def test_four_convolutions_end_in_relu():
     tower(features)
     for index, layer in enumerate(tower.convolutions):
         centre = np.zeros([3, 3, 2, 2], np.float32)
-        centre[1, 1] = [[2, 0], [0, -1 if index == 3 else 1]]  # doubles the first channel, negates the second at last
+        centre[1, 1] = [[2, 0], [0, -1 if index == 3 else 1]]  # doubles the first channel; the last negates the second
         layer.kernel.assign(centre)
         layer.bias.assign([1, 0])
     # 1 -> 3 -> 7 -> 15 -> 31, and 1 -> 1 -> 1 -> 1 -> -1 -> 0

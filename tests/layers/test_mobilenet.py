@@ -1,4 +1,4 @@
-"""MobileNetV3-Large: its table, its parts by hand. That features are torchvision's: tests/weights/test_backbones.py."""
+"""MobileNetV3-Large: its table, its parts by hand. tests/weights/test_backbones.py compares it with torchvision's."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def backbone() -> MobileNetV3Large:
 def test_features_have_their_strides_rounded_up(backbone, side, side16, side32):
     expanded, first, last = backbone(np.zeros([1, side, 64, 3], np.uint8))
     assert expanded.shape == (1, side16, 4, 168)  # a quarter of 672
-    assert first.shape == (1, side32, 2, 24)  # of 80, at least, is 20; of multiples of 8, 24
+    assert first.shape == (1, side32, 2, 24)  # a quarter of 80 is 20, rounded up to a multiple of 8
     assert last.shape == (1, side32, 2, 144)  # six times as many
 
 
@@ -44,7 +44,7 @@ def test_the_reduced_tail_has_half_the_channels():
 
 @pytest.mark.parametrize(
     ("channels", "rounded"),
-    [(16, 16), (17, 16), (20, 24), (4, 8), (36, 40), (10, 16), (43, 40), (44, 48)],  # 8 of 10 would lose a fifth
+    [(16, 16), (17, 16), (20, 24), (4, 8), (36, 40), (10, 16), (43, 40), (44, 48)],  # 8 would be a fifth less than 10
 )
 def test_channels_are_multiples_of_eight(channels, rounded):
     assert divisible(channels) == rounded
@@ -61,7 +61,7 @@ def test_squeeze_and_excitation_by_hand():
 
 
 @pytest.mark.parametrize(("stride", "filters", "around"), [(1, 8, True), (2, 8, False), (1, 16, False)])
-def test_the_input_goes_around_where_shapes_agree(stride, filters, around):
+def test_the_input_is_added_where_shapes_agree(stride, filters, around):
     block = InvertedResidual(Row(3, 16, filters, True, "relu", stride), 8, {})
     inputs = tf.random.stateless_normal([1, 4, 4, 8], (0, 1))
     block(inputs)
@@ -70,7 +70,7 @@ def test_the_input_goes_around_where_shapes_agree(stride, filters, around):
     np.testing.assert_array_equal(found, inputs if around else tf.zeros_like(found))
 
 
-def test_frozen_normalisations_learn_nothing():
+def test_frozen_normalisations_are_not_trained():
     backbone = MobileNetV3Large(width=0.25, frozen=True)
     backbone(np.zeros([1, 32, 32, 3], np.uint8), training=True)
     assert not [weight.path for weight in backbone.trainable_weights if "normalization" in weight.path]

@@ -1,4 +1,4 @@
-"""Convolution with batch normalisation: padding, learning, and the folding of fixed statistics."""
+"""Convolution with batch normalisation: padding, training, and the folding of fixed statistics."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def built(filters=1, kernel_size=1, stride=1, channels=1, frozen=False, **weight
 
 def test_fixed_statistics_by_hand():
     layer = built(kernel=2, moving_mean=3, moving_variance=4 - 1e-5, gamma=10, beta=0.5)
-    # 2 * 5 = 10 is convolved, (10 - 3) / 2 = 3.5 is normalised, 10 * 3.5 + 0.5
+    # Convolved 2 * 5 = 10, normalised (10 - 3) / 2 = 3.5, scaled and shifted 10 * 3.5 + 0.5.
     assert layer(np.full([1, 1, 1, 1], 5, np.float32)).numpy().item() == pytest.approx(35.5, rel=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""The neck of YOLOX: sizes, enlargement, and that every level hears of every other."""
+"""The neck of YOLOX: sizes, enlargement, and that every level depends on all three."""
 
 import numpy as np
 import pytest

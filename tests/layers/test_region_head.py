@@ -1,4 +1,4 @@
-"""The heads of both stages: order of what they give, what they start from."""
+"""The heads of both stages of a region-based detector: the order of their outputs."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_proposals_come_cell_by_cell_anchor_by_anchor():
 
 @pytest.mark.parametrize("options", [{}, {"convolutions": 2, "hidden": (5,)}])
 def test_regions_are_told_apart(options):
-    """What is pooled from a region decides what is said of it, and nothing else does."""
+    """The predictions for a region depend on the features pooled from it, and on nothing else."""
     head = RegionHead(3, filters=6, **options)
     pooled = tf.random.stateless_normal([2, 4, 7, 7, 6], [0, 0])
     logits, deltas = head(pooled)

@@ -1,4 +1,4 @@
-"""ResNet: size as published, strides, names to freeze. `tests/weights/test_backbones.py` holds it to torchvision's."""
+"""ResNet: published size, strides, names to freeze. tests/weights/test_backbones.py compares it with torchvision's."""
 
 import functools
 
@@ -15,7 +15,7 @@ def test_sizes_and_strides():
     backbone = ResNet(18)
     levels = backbone(np.zeros([1, 64, 96, 3], np.uint8))
     assert [tuple(level.shape) for level in levels] == [(1, 64 // s, 96 // s, 16 * s) for s in (4, 8, 16, 32)]
-    # torchvision's published number less that of the classifier
+    # torchvision's published number of parameters minus that of the classifier.
     assert sum(np.prod(weight.shape) for weight in backbone.trainable_weights) == 11_689_512 - 513_000
 
 
@@ -43,7 +43,7 @@ def test_a_block_adds_its_input():
     np.testing.assert_allclose(block(features), features)
 
 
-def test_a_frozen_block_learns_its_kernels_only():
+def test_only_the_kernels_of_a_frozen_block_are_trained():
     block = BasicBlock(2, stride=2, project=True, convolution=functools.partial(NormalizedConvolution, frozen=True))
     block(np.zeros([1, 2, 2, 1], np.float32))
     assert [weight.name for weight in block.trainable_weights] == ["kernel"] * 3

@@ -1,4 +1,4 @@
-"""Convolutions with "same" padding: where they look, and that folding the normalisation changes nothing."""
+"""Convolutions with "same" padding: their positions, and that folding the normalisation changes nothing."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def upset(normalization: BatchNormalization) -> None:
-    """Statistics, scale and offset that are not those of the start."""
+    """Set the statistics, scale and offset to other than the initial values."""
     channels = normalization.gamma.shape
     normalization.gamma.assign(RANDOM.uniform(0.5, 1.5, channels))
     normalization.beta.assign(RANDOM.normal(size=channels))
@@ -33,8 +33,8 @@ def normalised(features, normalization: BatchNormalization) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["dense", "depthwise"])
-def test_a_stride_of_two_looks_at_odd_pixels(kind):
-    """An even side gets its zeros behind: a kernel's centre lies on pixels 1 and 3, in PyTorch on 0 and 2."""
+def test_a_stride_of_two_centres_on_odd_pixels(kind):
+    """An even side is padded behind: the centres of a kernel are the pixels 1 and 3, in PyTorch 0 and 2."""
     layer = SameConvolution(1, 3, 2) if kind == "dense" else SameDepthwiseConvolution(3, 2)
     layer(PIXELS)
     layer.kernel.assign(CENTRE[..., None] if kind == "dense" else CENTRE)
@@ -96,7 +96,7 @@ def test_a_separable_convolution_shared_by_two_normalisations():
 
 
 def test_a_separable_convolution_starts_as_kerass_does():
-    """Its depthwise kernel counts all channels as its fan-in: a variance of 1 / (9 * 200)."""
+    """The fan-in of its depthwise kernel counts all channels: a variance of 1 / (9 * 200)."""
     layer = SeparableConvolution(300, "variance_scaling")
     layer(noise(1, 1, 1, 200))
     assert layer.depthwise_kernel.shape == (3, 3, 200)

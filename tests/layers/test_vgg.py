@@ -1,4 +1,4 @@
-"""VGG16: its table and its sides. That features are torchvision's: tests/weights/test_torchvision_ssd.py."""
+"""VGG16: its table and sizes. tests/weights/test_torchvision_ssd.py compares it with torchvision's."""
 
 import numpy as np
 import pytest
@@ -27,6 +27,6 @@ def test_there_are_thirteen_convolutions(backbone):
 
 
 def test_the_mean_of_imagenet_becomes_zero(backbone):
-    """All that is left is then the biases, which start at zero."""
+    """Then the features are the biases, which are zero initially."""
     levels = backbone(np.full([1, 16, 16, 3], [123, 117, 104], np.uint8))
     assert float(np.abs(levels[0]).max()) < 0.01

@@ -1,4 +1,4 @@
-"""Activations: values and gradients are TensorFlow's."""
+"""Activations have the values and gradients of TensorFlow's."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Anchors and points against cells written out by hand."""
+"""Anchors and points compared with cells written out by hand."""
 
 import numpy as np
 import pytest

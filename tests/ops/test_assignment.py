@@ -1,4 +1,4 @@
-"""SimOTA against cases worked by hand and against a plain loop that follows the authors' steps."""
+"""SimOTA compared with cases worked by hand and with a plain loop that follows the authors' steps."""
 
 import itertools
 
@@ -16,7 +16,7 @@ COUNT = len(CENTRES)
 
 
 def assign(predicted, boxes, labels, ignore=(False, False), classes=None):
-    """`sim_ota` of one image; always two rows, so that it is compiled once."""
+    """Run `sim_ota` on one image, always with two rows, so that it is compiled once."""
     missing = 2 - len(boxes)
     boxes = np.array([*boxes, *[[0] * 4] * missing], np.float32)
     labels = np.array([*labels, *[-1] * missing], np.int32)
@@ -35,7 +35,7 @@ def around(centres, side):
 
 
 def loop_assign(predicted, classes, objectness, true_boxes, labels, ignore, radius=1.5):
-    """The authors' steps, one image, one point and one box at a time; real boxes only."""
+    """Follow the authors' steps for one image, one point and one real box at a time."""
     real = [n for n in range(len(labels)) if labels[n] >= 0 and not ignore[n]]
     centre = {n: (true_boxes[n, :2] + true_boxes[n, 2:]) / 2 for n in real}
     near = {n: (np.abs(CENTRES - centre[n]) < radius * POINT_STRIDES[:, None]).all(axis=1) for n in real}
@@ -76,7 +76,7 @@ def test_one_box_takes_its_nearest_points():
 def test_the_class_decides_between_equal_boxes():
     predicted = around(CENTRES, np.where(POINT_STRIDES == 8, 16.0, 0.0)[:, None])
     classes = np.zeros((COUNT, 3), np.float32)
-    classes[13, 1] = 2  # row 2, column 1 believes in class 1
+    classes[13, 1] = 2  # row 2, column 1 predicts class 1
     assert assign(predicted, [[12, 12, 28, 28]], [1], classes=classes).foreground[[13, 14]].all()
     assert not assign(predicted, [[12, 12, 28, 28]], [2], classes=classes).foreground[13]
 

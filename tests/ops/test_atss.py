@@ -1,4 +1,4 @@
-"""Adaptive training sample selection against a case worked by hand and a plain loop after the paper's algorithm 1."""
+"""Adaptive training sample selection compared with a case worked by hand and a plain loop of algorithm 1."""
 
 import math
 
@@ -21,7 +21,7 @@ def run(boxes, labels, ignore, candidates=9):
 
 
 def assign(boxes, labels=None, ignore=()):
-    """One image; always three rows, so that it is compiled once."""
+    """Assign the anchors of one image, always with three rows, so that it is compiled once."""
     missing = 3 - len(boxes)
     labels = [*([0] * len(boxes) if labels is None else labels), *[-1] * missing]
     boxes = np.array([*boxes, *[[0] * 4] * missing], np.float32)
@@ -33,7 +33,7 @@ def assign(boxes, labels=None, ignore=()):
 def test_by_hand():
     # The box is the anchor of the point (28, 28), row and column 3 of the first level, 16 pixels wide. Of the nine
     # candidates there, one is the box itself, four overlap it by 8 x 16 / 384 = 1/3, four by 8 x 8 / 448 = 1/7. Of the
-    # nine of the second level, 32 wide, one at (24, 24) holds it: 256 / 1024 = 1/4; two at (8, 24) and (24, 8) share
+    # nine of the second level, 32 wide, one at (24, 24) contains it: 256 / 1024 = 1/4; two at (8, 24) and (24, 8) share
     # 4 x 16 with it: 64 / 1216; two at (40, 24) and (24, 40) 12 x 16: 192 / 1088; one (8, 8) 4 x 4: 16 / 1264; two at
     # (8, 40) and (40, 8) 4 x 12: 48 / 1232; one at (40, 40) 12 x 12: 144 / 1136.
     second = [1 / 4, *[64 / 1216] * 2, *[192 / 1088] * 2, 16 / 1264, *[48 / 1232] * 2, 144 / 1136]
@@ -47,7 +47,7 @@ def test_by_hand():
 
 
 def test_positive_centres_lie_within_the_box():
-    # Anchors far larger than the box: the nearest overlap it most, but its inside holds one centre only.
+    # Anchors far larger than the box: the nearest overlap it most, but only one centre is inside it.
     indices, _ = assign([[25, 25, 29, 29]])
     assert set(np.flatnonzero(indices == 0)) <= {27}
     indices, _ = assign([[29, 29, 31, 31]])  # no centre at all
@@ -75,7 +75,7 @@ def test_padding_never_matches():
 
 
 def loop_assign(boxes, labels, ignore, candidates):
-    """Algorithm 1 for one image; the `candidates` of each level are the first of equals."""
+    """Run algorithm 1 for one image; the `candidates` of each level are the first of equals."""
     overlaps, covered = iou(ANCHORS, boxes).numpy(), intersection_over_area(ANCHORS, boxes).numpy()
     best, result = [0.0] * len(ANCHORS), [NEGATIVE] * len(ANCHORS)
     for n, (x1, y1, x2, y2) in enumerate(boxes):
@@ -96,7 +96,7 @@ def loop_assign(boxes, labels, ignore, candidates):
 
 
 def random_case(rng, images, rows):
-    """Coordinates on a fine grid: distances are exact and often equal; overlaps hardly ever equal the threshold."""
+    """Draw coordinates on a fine grid: distances are exact and often equal, overlaps rarely equal the threshold."""
     centre, size = rng.integers(0, 129, (images, rows, 2)) / 2, rng.integers(4, 80, (images, rows, 2)) / 2
     boxes = np.concatenate([centre - size, centre + size], axis=-1).astype(np.float32)
     labels = np.where(rng.random((images, rows)) < 0.2, -1, rng.integers(0, 3, (images, rows)))

@@ -1,4 +1,4 @@
-"""Areas and overlaps against numbers worked by hand and against loops over single boxes."""
+"""Areas and overlaps compared with numbers worked by hand and with loops over single boxes."""
 
 import math
 
@@ -16,7 +16,7 @@ PAIRED = {"iou": paired_iou, "giou": giou, "diou": diou, "ciou": ciou}
 
 
 def random_boxes(rng, *shape, extent=100.0):
-    """Boxes with some that are empty, inside out, equal or touching."""
+    """Draw boxes, some of them empty, inside out, equal or touching."""
     corners = np.sort(rng.integers(0, 11, (*shape, 2, 2)) * extent / 10, axis=-2)
     boxes = corners.reshape(*shape, 4) + rng.choice([0.0, 1.0], (*shape, 1)) * rng.normal(0, 3, (*shape, 4))
     return boxes.astype(np.float32)
@@ -35,7 +35,7 @@ def one_area(a):
 
 
 def one_enclosing(a, b):
-    """Sides of the smallest box around both."""
+    """Return the sides of the smallest box around both."""
     return max(max(a[2], b[2]) - min(a[0], b[0]), 0.0), max(max(a[3], b[3]) - min(a[1], b[1]), 0.0)
 
 
@@ -93,7 +93,7 @@ def test_pairs_of_thousands_of_random_boxes_equal_a_loop():
 
 
 def degenerate_boxes(rng, count):
-    """As `random_boxes`, and every third is a point, a line, inside out, tiny or huge."""
+    """Draw `random_boxes`, every third of them a point, a line, inside out, tiny or huge."""
     boxes = random_boxes(rng, count)
     boxes[::15, 2:] = boxes[::15, :2]  # points
     boxes[3::15, 2] = boxes[3::15, 0]  # lines

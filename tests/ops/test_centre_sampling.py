@@ -1,4 +1,4 @@
-"""FCOS' assignment against cases worked by hand and against a plain loop over all pairs."""
+"""FCOS' assignment compared with cases worked by hand and with a plain loop over all pairs."""
 
 import math
 
@@ -21,7 +21,7 @@ def run(boxes, labels, ignore, radius=1.5):
 
 
 def assign(boxes, labels=None, ignore=(), radius=1.5):
-    """One image; always three rows, so that it is compiled once. Maps of the two levels, [8, 8] and [4, 4]."""
+    """Assign the points of one image, always with three rows; return maps of the two levels, [8, 8] and [4, 4]."""
     missing = 3 - len(boxes)
     labels = [*([0] * len(boxes) if labels is None else labels), *[-1] * missing]
     boxes = np.array([*boxes, *[[0] * 4] * missing], np.float32)
@@ -31,7 +31,7 @@ def assign(boxes, labels=None, ignore=(), radius=1.5):
 
 
 def expect(indices, **cells):
-    """All of a map negative, but for `value=[(row, column), ...]` of the box v0, v1, ... or neither."""
+    """Return a map that is negative but for `v0=[(row, column), ...]`, the points of box 0, and so on, or `neither`."""
     expected = np.full(indices.shape, NEGATIVE)
     for name, places in cells.items():
         for place in places:
@@ -89,7 +89,7 @@ def test_padding_never_matches():
 
 
 def loop_assign(boxes, labels, ignore, radius):
-    """The definition, one image, one point and one box at a time."""
+    """Apply the definition to one image, one point and one box at a time."""
     result = []
     for (x, y), stride, (least, most) in zip(CENTRES, STRIDES, RANGES, strict=True):
         best, value = math.inf, NEGATIVE
@@ -108,7 +108,7 @@ def loop_assign(boxes, labels, ignore, radius):
 
 
 def random_case(rng, images, rows):
-    """Coordinates on a coarse grid, so that equal areas and exact borders are common."""
+    """Draw coordinates on a coarse grid, so that equal areas and points on borders are common."""
     corners = np.sort(rng.integers(0, 17, (images, rows, 2, 2)), axis=2) * 4
     labels = np.where(rng.random((images, rows)) < 0.2, -1, rng.integers(0, 3, (images, rows)))
     ignore = (labels >= 0) & (rng.random((images, rows)) < 0.2)

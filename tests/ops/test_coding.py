@@ -1,4 +1,4 @@
-"""Coders against numbers worked by hand, and there and back again."""
+"""Encoding and decoding of boxes compared with numbers worked by hand, and with each other."""
 
 import math
 

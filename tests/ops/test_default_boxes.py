@@ -1,4 +1,4 @@
-"""Default boxes of SSD by hand and by plain loops."""
+"""Default boxes of SSD compared with boxes worked by hand and with plain loops."""
 
 import math
 

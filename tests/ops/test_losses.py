@@ -1,4 +1,4 @@
-"""Losses against numbers worked by hand, against each other and against numerical differences."""
+"""Losses compared with numbers worked by hand, with each other and with numerical differences."""
 
 import math
 
@@ -76,7 +76,7 @@ def test_varifocal_by_hand():
     half = math.log(2)
     np.testing.assert_allclose(varifocal([[0.0, 0.0]], [1], [0.6]), [(0.6 + 0.75 / 4) * half], rtol=1e-6)
     np.testing.assert_allclose(varifocal([[0.0, 0.0]], [-1], [0.6]), [0.75 / 2 * half], rtol=1e-6)
-    # Not even the class of the label is a yes where its box is of no quality.
+    # The class of the label counts like any other where the quality of its box is 0.
     np.testing.assert_allclose(varifocal([[math.log(3)]], [0], [0.0]), [0.75 * 9 / 16 * math.log(4)], rtol=1e-6)
 
 
@@ -100,7 +100,7 @@ def one_varifocal(logits, label, quality, alpha, gamma):
 
 
 def random_answers(rng, count, classes):
-    """Logits, labels and qualities, of which some are 0 or 1."""
+    """Draw logits, labels and qualities, some of which are 0 or 1."""
     quality = np.clip(rng.uniform(-0.2, 1.2, count), 0, 1).astype(np.float32)
     return random_logits(rng, count, classes), rng.integers(-1, classes, count), quality
 
@@ -157,7 +157,7 @@ def test_softmax_of_one_class_is_the_logistic_function_of_the_difference():
 
 
 def check_gradient(function, inputs, step=1e-5):
-    """`function` works element by element, so all numerical derivatives come from two calls."""
+    """`function` works element by element, so two calls give all numerical derivatives."""
     inputs = tf.constant(inputs, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -223,14 +223,14 @@ def test_extreme_logits_give_finite_losses_and_gradients(dtype):
 
 
 def test_binary_cross_entropy_by_hand():
-    # The entropy of (1/4, 3/4) where the prediction is the target, whichever of the two is asked for.
+    # The entropy of (1/4, 3/4) where the prediction equals the target, whether that is 1/4 or 3/4.
     entropy = math.log(4) - 0.75 * math.log(3)
     losses = binary_cross_entropy([0.0, -math.log(3), math.log(3)], [0.3, 0.25, 0.75])
     np.testing.assert_allclose(losses, [math.log(2), entropy, entropy], rtol=1e-6)
 
 
 def test_box_losses_by_hand():
-    a, b = [[0.0, 0.0, 4.0, 2.0]], [[2.0, 0.0, 6.0, 4.0]]  # IoU 1/5; numbers as in test_boxes
+    a, b = [[0.0, 0.0, 4.0, 2.0]], [[2.0, 0.0, 6.0, 4.0]]  # IoU 1/5; the numbers are those of test_boxes.py
     expected = [1 - 1 / 25, 0.8 + 4 / 24, 0.8 + 5 / 52, 0.8 + 5 / 52 + 0.0419562**2 / 0.8419562]
     np.testing.assert_allclose([loss(a, b)[0] for loss in BOX_LOSSES], expected, atol=1e-6)
     np.testing.assert_allclose([loss(a, a)[0] for loss in BOX_LOSSES], 0, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Matching against cases worked by hand and against a plain loop over all pairs."""
+"""Matching compared with cases worked by hand and with a plain loop over all pairs."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ from detect.ops.matching import (
     match_default_boxes,
 )
 
-# Against the true box [0, 0, 10, 10]: IoU 1, 0.5, 0.45, 0.2 and 0.
+# IoU with the true box [0, 0, 10, 10]: 1, 0.5, 0.45, 0.2 and 0.
 ANCHORS = [[0, 0, 10, 10], [0, 0, 10, 20], [0, 0, 10, 4.5], [0, 0, 2, 10], [50, 50, 60, 60]]
 ANCHORS = np.array(ANCHORS, np.float32)
 
 
 def match_one(boxes, labels=None, ignore=(), match=match_by_iou, **options):
-    """Matches of one image; always two rows, so that it is compiled once."""
+    """Match the anchors of one image, always with two rows, so that it is compiled once."""
     labels = [0] * len(boxes) if labels is None else labels
     missing = 2 - len(boxes)
     boxes = np.array([*boxes, *[[0] * 4] * missing], np.float32)
@@ -29,7 +29,7 @@ def match_one(boxes, labels=None, ignore=(), match=match_by_iou, **options):
 
 
 def loop_match(anchors, boxes, labels, ignore, foreground, background, low_quality):
-    """The definition, one image at a time, after torchvision's `Matcher`."""
+    """Apply the definition to one image, following torchvision's `Matcher`."""
     overlaps = iou(anchors, boxes).numpy()  # [A, N]
     covered = intersection_over_area(anchors, boxes).numpy()
     real = [n for n in range(len(boxes)) if labels[n] >= 0 and not ignore[n]]
@@ -76,7 +76,7 @@ def test_a_box_that_overlaps_no_anchor_matches_none():
 
 
 def test_ignored_regions_are_neither_unless_positive():
-    # The region covers the first three anchors, half of none of the others.
+    # The region covers more than half of the first four anchors; the true box is the third.
     matches = match_one([[0, 0, 10, 4.5], [0, 0, 11, 11]], ignore=[False, True])
     np.testing.assert_array_equal(matches.indices, [[NEITHER, NEITHER, 0, NEITHER, NEGATIVE]])
     np.testing.assert_allclose(matches.ious[0, 0], 0.45)
@@ -89,7 +89,7 @@ def test_padding_never_matches():
 
 
 def random_case(rng, images, anchors, boxes):
-    """Coordinates on a coarse grid, so that ties and exact thresholds are common."""
+    """Draw coordinates on a coarse grid, so that ties and exact thresholds are common."""
     corners = np.sort(rng.integers(0, 9, (images, anchors + boxes, 2, 2)), axis=2)
     both = corners.reshape(images, -1, 4).astype(np.float32) * 4
     labels = np.where(rng.random((images, boxes)) < 0.2, -1, rng.integers(0, 3, (images, boxes)))
@@ -124,7 +124,7 @@ def test_no_boxes_and_no_anchors(match, anchors, rows):
 
 @pytest.mark.parametrize("match", [match_default_boxes, match_bipartite])
 def test_padding_and_ignored_regions_take_no_anchor(match):
-    # The true box is far away; the region covers the first three anchors and no half of the others.
+    # The true box is the last anchor; the region covers more than half of the other four.
     matches = match_one([[50, 50, 60, 60], [0, 0, 11, 11]], ignore=[False, True], match=match)
     np.testing.assert_array_equal(matches.indices, [[NEITHER, NEITHER, NEITHER, NEITHER, 0]])
     matches = match_one([[0, 0, 10, 10], [0, 0, 0, 0]], labels=[-1, -1], match=match)
@@ -172,7 +172,7 @@ def test_more_true_boxes_than_anchors():
 
 
 def loop_match_default_boxes(overlaps, real, foreground):
-    """The definition of SSD for one image: overlaps [A, N] -> the true box of each anchor, or None."""
+    """Apply SSD's definition to the overlaps [A, N] of one image: the true box of each anchor, or None."""
     result = [None] * len(overlaps)
     for a, row in enumerate(overlaps):
         best = max(real, key=lambda n: (row[n], -n), default=None)
@@ -186,7 +186,7 @@ def loop_match_default_boxes(overlaps, real, foreground):
 
 
 def loop_match_bipartite(overlaps, real):
-    """The definition for one image: again and again the best pair of all that are left."""
+    """Apply the definition to one image: take the best of the remaining pairs until there are none."""
     result, left = [None] * len(overlaps), list(real)
     while left:
         pairs = [(overlaps[a, n], -n, -a) for n in left for a in range(len(overlaps)) if result[a] is None]

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -129,6 +130,11 @@ def under_xla(function: Callable) -> tf.types.experimental.PolymorphicFunction:
 
 def test_every_compiled_operation_has_a_case():
     assert set(compiled_operations()) == set(CASES)
+
+
+def test_every_compiled_operation_is_listed_in_the_docstring_of_the_package():
+    listed = set(re.findall(r"\w+", ops.__doc__))
+    assert not [name for name in CASES if not set(name.split(".")) <= listed]
 
 
 @pytest.mark.parametrize("name", CASES)

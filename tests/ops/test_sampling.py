@@ -1,4 +1,4 @@
-"""Random and hardest samples: counts worked by hand, every candidate equally likely, and a plain loop."""
+"""Random and hardest samples: counts worked by hand, equal probabilities of candidates, and a plain loop."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ SEED = np.array([1, 2], np.int32)
 
 
 def candidates(positives, negatives, neither=0):
-    """One image: so many positives, then so many negatives, then so many that are neither."""
+    """Return the candidates of one image: positives first, then negatives, then those that are neither."""
     kinds = np.repeat([1, 0, -1], [positives, negatives, neither])
     return kinds[None] == 1, kinds[None] == 0
 
 
 def drawn(positive, negative, size, share, seed=SEED):
-    """How many positives and negatives of one image are drawn."""
+    """Return the numbers of positives and negatives of one image that are drawn."""
     result = sample_balanced(positive, negative, size, share, seed)
     assert not np.any(result[0] & ~positive)
     assert not np.any(result[1] & ~negative)
@@ -87,7 +87,7 @@ def test_sampling_without_any_anchor():
 
 
 def loop_hardest(losses, positive, negative, ratio):
-    """The definition, one image at a time: rank the negatives by loss, take the first."""
+    """Apply the definition to one image: rank the negatives by loss, take the first."""
     ranked = sorted((a for a in range(len(losses)) if negative[a]), key=lambda a: (-losses[a], a))
     return set(ranked[: int(ratio * positive.sum())])
 
