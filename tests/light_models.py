@@ -1,4 +1,4 @@
-"""The first row of each family, small enough to be asked much, and what it is asked with."""
+"""The first row of each family, small enough for many tests, and inputs for it."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from detect.structures import Targets
 
 CLASSES = len(NAMES)
 FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
-# Settings that make a first row small enough to be asked much.
+# Settings that make a first row small enough for many tests.
 LIGHTER: dict[str, dict] = {
     "fcos-r18": {"filters": 64},
     "retinanet-r18": {"filters": 64},
@@ -35,24 +35,24 @@ LIGHTER: dict[str, dict] = {
         "anchor_scale": 2.0,
     },
 }
-# What brings the scores of a model with random weights apart; little of a picture arrives at the end of the first.
+# Factors that spread the scores of a model with random weights; the features of the first hardly depend on the image.
 LOUDER = {"yolox-micro": 30_000}
 
 
 def create_light(name: str, classes: int = CLASSES) -> Detector:
-    """The model with `LIGHTER` settings and the same weights every time."""
+    """Create the model with its `LIGHTER` settings and the same weights every time."""
     keras.utils.set_random_seed(0)
     return models.create(name, classes, **LIGHTER.get(name, {}))
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:
-    """Noise, of the smallest size that the model takes and `extra` rows and columns."""
+    """Return noise of the smallest size that the model takes, and `extra` rows and columns."""
     shape = (batch, detector.smallest_side + extra[0], detector.smallest_side + extra[1], 3)
     return tf.constant(np.random.default_rng(0).integers(0, 256, shape), tf.uint8)
 
 
 def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
-    """The first picture has two boxes, the others none."""
+    """Return targets: the first image has two boxes, the others none."""
     boxes, labels = np.zeros((batch, rows, 4), np.float32), np.full((batch, rows), -1, np.int32)
     boxes[0, :2] = np.array([[4, 6, 40, 50], [30, 20, 44, 34]]) * detector.smallest_side / 64
     labels[0, :2] = [2, 0]
@@ -60,7 +60,7 @@ def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
 
 
 def saved(name: str, folder, **changes):
-    """A light model that finds something everywhere, in a model folder."""
+    """Save a light model that detects something everywhere, and return its folder."""
     detector = create_light(name)
     for weight in detector.weights:  # scores far apart, so that rounding does not change their order
         if weight.path.endswith("kernel") and ("class_logits" in weight.path or "objectness" in weight.path):

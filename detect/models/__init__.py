@@ -1,4 +1,4 @@
-"""The detectors, one a file. A name is a module and a row of its table: `yolox-s` is `yolox.py`, row `s`."""
+"""The detectors, one per file. A name is a module and a row of its table: `yolox-s` is row `s` of `yolox.py`."""
 
 import importlib
 import inspect
@@ -14,12 +14,12 @@ if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without Te
 
 
 def names() -> list[str]:
-    """The names of all models, module by module, in the order of their tables."""
+    """Return the names of all models, module by module, in the order of their tables."""
     return [f"{name}-{row}" for name, module in _modules().items() for row in module.VARIANTS]
 
 
 def variant(name: str) -> "Variant":
-    """The row that `name` stands for; BadInput with the nearest known name otherwise."""
+    """Return the row of a model; BadInput with the nearest known name where there is none."""
     return _find(name)[1]
 
 
@@ -44,7 +44,7 @@ def create(name: str, classes: int, **config_overrides: Any) -> "Detector":
 
 
 def _modules() -> dict[str, ModuleType]:
-    """The modules of this folder that hold a table of variants, by name."""
+    """Return the modules of this folder that have a table of variants, by name."""
     found = {name: importlib.import_module(f"{__name__}.{name}") for _, name, _ in pkgutil.iter_modules(__path__)}
     return {name: module for name, module in found.items() if hasattr(module, "VARIANTS")}
 

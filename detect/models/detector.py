@@ -24,10 +24,14 @@ from detect.structures import Batch, Candidates, Detections, Targets
 class DetectorConfig(Settings):
     """Settings that every model has; a model's own Config adds to them."""
 
-    confidence: float = 0.05  # detections below this score are dropped when decoding, for scoring
-    iou: float = 0.5  # non-maximum suppression: boxes of one class that overlap more are one object
-    max_detections: int = 100  # D
-    candidates: int = 1000  # boxes an image that enter non-maximum suppression
+    confidence: float = 0.05
+    """Detections in validation need a score above this."""
+    iou: float = 0.5
+    """Non-maximum suppression: boxes of one class that overlap more than this are one object."""
+    max_detections: int = 100
+    """Detections per image."""
+    candidates: int = 1000
+    """Pairs of box and class per image that enter suppression, the best by score."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""EfficientDet: a detector of one stage whose backbone, neck, heads and pictures grow together.
+"""EfficientDet: a one-stage detector whose backbone, neck, heads and images are scaled together.
 
 Paper: Tan, Pang and Le, EfficientDet: Scalable and Efficient Object Detection, arXiv 1911.09070.
-Code of the authors: https://github.com/google/automl (Apache-2.0), `efficientdet/tf2/`, `hparams_config.py`.
-What differs: losses are divided by the positive anchors of all replicas plus one, where theirs divides on each replica;
-ignored regions, which theirs leaves out of training, are no background; a box may be found in several classes; boxes
-grow at most 62.5-fold from their anchor; the IoU of soft suppression is that of boxes with real sides, where theirs
-adds a pixel to them.
+Authors' code: https://github.com/google/automl (Apache-2.0), `efficientdet/tf2/`, `hparams_config.py`.
+Differences: losses are divided by the number of positive anchors of all replicas plus one, theirs by that of each
+replica; ignored regions, which theirs leaves out of training, are not background; a box may be detected in several
+classes; a side of a box is at most 62.5 times that of its anchor; the IoU of soft suppression is that of the boxes, to
+whose sides theirs adds a pixel.
 """
 
 import functools
@@ -31,30 +31,48 @@ from detect.structures import Candidates, Targets
 
 OCTAVES = 3  # sizes of anchors from one level to the next
 RATIOS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # width and height of anchors
-LITE_RATIOS = ((1.0, 1.0), (2**0.5, 0.5**0.5), (0.5**0.5, 2**0.5))  # what they became before Lite was trained
+LITE_RATIOS = ((1.0, 1.0), (2**0.5, 0.5**0.5), (0.5**0.5, 2**0.5))  # those of the code when Lite was trained
 
 
 class Config(DetectorConfig):
     """Size and loss of the network (paper, sections 4 and 5.1)."""
 
-    width: float = 1.0  # of the backbone: factor on the number of channels
-    depth: float = 1.0  # of the backbone: factor on the number of blocks
-    lite: bool = False  # for mobile hardware: ReLU6, no squeeze-and-excitation
-    stochastic: bool = True  # blocks of the backbone are left out at random in training
-    filters: int = 64  # channels of neck and heads
-    cells: int = 3  # of the neck
-    layers: int = 3  # convolutions of a head before its last
-    levels: int = 5  # of the pyramid, from stride 8
-    weighted: bool = True  # the neck fuses by learnt weights
-    anchor_scale: float = 4.0  # side of the smallest anchor of a level, in strides
+    width: float = 1.0
+    """Backbone: factor on the number of channels."""
+    depth: float = 1.0
+    """Backbone: factor on the number of blocks."""
+    lite: bool = False
+    """Whether this is the variant for mobile hardware, with ReLU6 and without squeeze-and-excitation."""
+    stochastic: bool = True
+    """Whether training leaves out blocks of the backbone at random."""
+    filters: int = 64
+    """Channels of neck and heads."""
+    cells: int = 3
+    """Cells of the neck."""
+    layers: int = 3
+    """Convolutions of a head before its last."""
+    levels: int = 5
+    """Levels of the pyramid, from stride 8."""
+    weighted: bool = True
+    """Whether the neck fuses features with learnt weights."""
+    anchor_scale: float = 4.0
+    """Side of the smallest anchor of a level, in strides."""
     ratios: tuple[tuple[float, float], ...] = RATIOS
-    prior: float = 0.01  # score that every class starts at
-    foreground: float = 0.5  # IoU from which an anchor is matched to a box; below, it is background
-    alpha: float = 0.25  # focal loss: weight of the positive answers
-    gamma: float = 1.5  # focal loss: how much easy answers are discounted
-    delta: float = 0.1  # of the Huber loss
-    box_weight: float = 50.0  # of the Huber loss, beside 1 for the focal loss
-    sigma: float = 0.5  # of soft suppression: the smaller, the harder
+    """Widths and heights of anchors, relative to their size."""
+    prior: float = 0.01
+    """Initial score of every class."""
+    foreground: float = 0.5
+    """IoU from which an anchor is matched to a box; below, it is background."""
+    alpha: float = 0.25
+    """Focal loss: weight of the right class of an anchor; the others have 1 - alpha."""
+    gamma: float = 1.5
+    """Focal loss: exponent of the discount of well-predicted answers."""
+    delta: float = 0.1
+    """Huber loss: difference from which it is linear."""
+    box_weight: float = 50.0
+    """Weight of the Huber loss; the focal loss has 1."""
+    sigma: float = 0.5
+    """Soft suppression: the smaller, the more the scores of overlapping boxes are lowered."""
     confidence: float = 0.001
     candidates: int = 5000
 
@@ -84,7 +102,7 @@ _LONG_RECIPE = {**_RECIPE, "epochs": 600, "schedule.warmup": 1 / 600}
 
 
 def _published(millions: float, filters: int) -> float:
-    """Published numbers of parameters are for 90 classes; a class has a column in each of 9 anchors, with a bias."""
+    """Return the parameters for 80 classes, in millions; those published are for 90, each with 9 columns and biases."""
     return millions - 10 * 9 * (filters + 1) / 1e6
 
 
@@ -96,7 +114,8 @@ def _row(size, ap, parameters, multiply_adds, *, filters, recipe=_RECIPE, **sett
 _wide = functools.partial(_row, filters=384, cells=8, layers=5, weighted=False, recipe=_LONG_RECIPE)
 _lite = functools.partial(_row, lite=True, weighted=False, ratios=LITE_RATIOS)
 
-# Sizes are those of `hparams_config.py`, AP of the README, parameters and multiply-adds of `efficientdet_arch_test.py`.
+# Sizes are from `hparams_config.py`, APs from the README, parameters and multiply-adds from
+# `efficientdet_arch_test.py`.
 VARIANTS = {
     "d0": _row(512, 34.3, 3.880067, 2.551, filters=64, cells=3, layers=3, stochastic=False),
     "d1": _row(640, 40.2, 6.625898, 6.134, filters=88, cells=4, layers=3, depth=1.1),
@@ -106,7 +125,7 @@ VARIANTS = {
     "d5": _row(1280, 51.2, 33.653315, 135.7, filters=288, cells=7, layers=4, width=1.6, depth=2.2),
     "d6": _wide(1280, 52.1, 51.871782, 226.0, width=1.8, depth=2.6, recipe=_RECIPE),
     "d7": _wide(1536, 53.4, 51.871782, 325.5, width=1.8, depth=2.6, anchor_scale=5.0),
-    "d7x": _wide(1536, 54.4, 77.0, 410.0, width=2.0, depth=3.1, levels=6),  # figures of the README
+    "d7x": _wide(1536, 54.4, 77.0, 410.0, width=2.0, depth=3.1, levels=6),  # all figures from the README
     "lite0": _lite(320, 26.41, 3.243470, 0.9776, filters=64, cells=3, layers=3, anchor_scale=3.0),
     "lite1": _lite(384, 31.50, 4.248318, 1.974, filters=88, cells=4, layers=3, depth=1.1, anchor_scale=3.0),
     "lite2": _lite(448, 35.06, 5.252334, 3.383, filters=112, cells=5, layers=3, width=1.1, depth=1.2, anchor_scale=3.0),
@@ -118,10 +137,13 @@ VARIANTS = {
 class Head(Composite):
     """Levels of features [B, h, w, C] -> `values` numbers for each anchor of all levels: [B, A, values], float32.
 
-    All levels share the filters, and each has its own normalisations.
+    The levels share the filters, and each has its own normalisations.
 
     Args:
-        layers: convolutions before `last`, which gives the numbers.
+        values: numbers per anchor.
+        layers: number of convolutions before the last.
+        last: the last convolution, whose outputs are the numbers.
+        config: settings of the model.
     """
 
     def __init__(self, values: int, layers: int, last: SeparableConvolution, config: Config, name: str | None = None):
@@ -151,7 +173,7 @@ class Head(Composite):
             for convolution in self.convolutions:
                 options = {"normalization": next(normalizations), "training": training}
                 features = self.activation(convolution(features, **options))
-            # A cell's channels are its anchors' values one after the other, so rows of anchors need no transposing.
+            # The channels of a cell are the values of its anchors in sequence, so nothing has to be transposed.
             anchors = math.prod(features.shape[1:3]) * self.last.filters // self.values
             outputs.append(tf.reshape(self.last(features), [-1, anchors, self.values]))
         return tf.cast(tf.concat(outputs, axis=1), tf.float32)
@@ -200,7 +222,7 @@ class EfficientDet(Detector):
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Focal loss of the classes and Huber loss of the box deltas, over the number of positive anchors plus one."""
+        """Return focal loss of classes and Huber loss of box deltas, over the number of positive anchors plus one."""
         anchors = self._anchors(outputs)
         matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground)
         positive = matches.indices >= 0  # [B, A]
@@ -228,10 +250,20 @@ class EfficientDet(Detector):
 def octave_anchors(
     height: int, width: int, levels: int, scale: float, ratios: tuple[tuple[float, float], ...]
 ) -> np.ndarray:
-    """Anchors [A, 4] of an image of `height` x `width` pixels, around the centres of cells, as in `tf2/anchors.py`.
+    """Return the anchors of an image, around the centres of cells, as in `tf2/anchors.py`.
 
-    A level has half the rows and columns of that before it, rounded up, spread evenly over the image. Where that
-    rounds, a cell is no square, and neither is an anchor of ratio (1, 1).
+    A level has half the rows and columns of the one before it, rounded up and spread evenly over the image. Where they
+    are rounded, cells are not squares, and neither are anchors of ratio (1, 1).
+
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        levels: number of levels, from P3.
+        scale: side of the smallest anchor of a level, in cells.
+        ratios: widths and heights of anchors, relative to their size.
+
+    Returns:
+        float32 [A, 4], pixels, read-only.
     """
     rows, columns, boxes = height, width, []
     for level in range(1, levels + 3):

@@ -1,16 +1,17 @@
-"""Faster R-CNN: a detector of two stages. The first proposes regions, the second says what is in each of them.
+"""Faster R-CNN: a two-stage detector. The first stage proposes regions, the second classifies them and refines boxes.
 
-Papers: Ren et al., Faster R-CNN, arXiv 1506.01497; Lin et al., Feature Pyramid Networks, arXiv 1612.03144, whose
-pyramid, levels and head these are. Row `r50v2`: Li et al., Benchmarking Detection Transfer Learning with Vision
+Papers: Ren et al., Faster R-CNN, arXiv 1506.01497; Lin et al., Feature Pyramid Networks, arXiv 1612.03144, for the
+pyramid, its levels and the head. Row `r50v2`: Li et al., Benchmarking Detection Transfer Learning with Vision
 Transformers, arXiv 2111.11429.
-Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
+Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
 `rpn.py` and `roi_heads.py`, BSD-3-Clause), whose published weights fit.
-What differs from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703.06870) pools regions; anchors that
-stick out of the image are not left out. What differs from torchvision: losses are divided by how many anchors and
-regions an image should give, not by how many it gave, so that fewer (where regions are to be ignored) count less
-(detectron2 does so with anchors); anchors of a box that none overlaps are not positive; 1,000 proposals are kept in
-training, as in detectron2, not 2,000; a region has no box for the background; images are squares of 640 pixels by
-default (320 with MobileNetV3), where published APs are at a short side of 800 (320).
+Differences from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703.06870) pools regions; anchors that
+extend beyond the image are used too. Differences from torchvision: losses are divided by the number of anchors and
+regions that are to be sampled per image, not by the number that were, so that an image with fewer (because of ignored
+regions) counts less, as in detectron2 for anchors; a box that no anchor overlaps does not make any anchor positive;
+1,000 proposals are kept in training, as in detectron2, instead of 2,000; regions do not have a box for the background;
+images are squares of 640 pixels by default (320 with MobileNetV3), while published APs are for a short side of 800
+(320).
 """
 
 from typing import Any, Literal
@@ -43,40 +44,60 @@ RESNET_STRIDES = (4, 8, 16, 32, 64)
 RESNET_SIZES = ((32,), (64,), (128,), (256,), (512,))
 MOBILENET_STRIDES = (32, 32, 64)
 MOBILENET_SIZES = ((32, 64, 128, 256, 512),) * 3
-DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the second stage's deltas, so that they have about unit variance
-POOLED = 7  # rows and columns of what is pooled from a region
-SMALLEST_SIDE = 1e-2  # pixels; narrower boxes are no detections, as in torchvision
+DELTA_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the second stage's deltas, which gives them about unit variance
+POOLED = 7  # rows and columns of the features pooled from a region
+SMALLEST_SIDE = 1e-2  # pixels; boxes with a smaller side are not detections, as in torchvision
 
 
 class Config(DetectorConfig):
     """Network, proposals, matching and sampling."""
 
     backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101", "mobilenetv3"] = "resnet50"
-    norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
-    epsilon: float = 1e-5  # added to the variances of the backbone
-    filters: int = 256  # channels of the pyramid
-    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
-    normalized: bool = False  # batch normalisation in the pyramid
-    proposal_convolutions: int = 1  # of the first stage's head
-    region_convolutions: int = 0  # of the second stage's head, each with batch normalisation
-    hidden: tuple[int, ...] = (1024, 1024)  # outputs of its fully connected layers
+    """Network that computes the features."""
+    norm: Literal["batch", "frozen"] = "batch"
+    """Batch normalisation of the backbone: `frozen` keeps the statistics, scales and offsets of its initial weights."""
+    epsilon: float = 1e-5
+    """Added to the variances by the normalisations of the backbone."""
+    filters: int = 256
+    """Channels of the pyramid and the heads."""
+    spread: bool = False
+    """Whether cells fill image sides that are not multiples of their stride, as in torchvision."""
+    normalized: bool = False
+    """Whether the pyramid has batch normalisation."""
+    proposal_convolutions: int = 1
+    """Convolutions of the head of the first stage."""
+    region_convolutions: int = 0
+    """Convolutions of the head of the second stage, each with batch normalisation."""
+    hidden: tuple[int, ...] = (1024, 1024)
+    """Outputs of the fully connected layers of the second stage."""
 
-    proposal_candidates: int = 1000  # regions of each level that enter suppression
-    proposals: int = 1000  # regions of an image that are left
+    proposal_candidates: int = 1000
+    """Regions of each level that enter suppression, the best by objectness."""
+    proposals: int = 1000
+    """Regions of an image after suppression."""
     proposal_candidates_in_training: int = 2000
+    """As `proposal_candidates`, in training."""
     proposals_in_training: int = 1000
-    proposal_iou: float = 0.7  # regions of one level that overlap more are one
-    proposal_confidence: float = 0.0  # regions of a lower objectness are no proposals
+    """As `proposals`, in training."""
+    proposal_iou: float = 0.7
+    """Regions of one level that overlap more than this are one."""
+    proposal_confidence: float = 0.0
+    """Regions with a lower objectness are not proposals."""
 
-    anchor_foreground: float = 0.7  # IoU from which an anchor is matched to a box
-    anchor_background: float = 0.3  # IoU below which it is background; between the two it is neither
-    anchor_samples: int = 256  # anchors of an image that enter the loss
-    region_foreground: float = 0.5  # IoU from which a region is matched to a box; below, it is background
-    region_samples: int = 512  # regions of an image that enter the loss
+    anchor_foreground: float = 0.7
+    """IoU from which an anchor is matched to a box."""
+    anchor_background: float = 0.3
+    """IoU below which an anchor is background; between the two it is neither."""
+    anchor_samples: int = 256
+    """Anchors of an image that enter the loss."""
+    region_foreground: float = 0.5
+    """IoU from which a region is matched to a box; below, it is background."""
+    region_samples: int = 512
+    """Regions of an image that enter the loss."""
 
 
 _RECIPE = {**RECIPE, "optimizer.learning_rate": 0.02}
-# torchvision, pull request 5763: a long training from larger changes of scale, with batch normalisation everywhere.
+# torchvision, pull request 5763: long training with large changes of scale and batch normalisation everywhere.
 _LONG_RECIPE = {
     **_RECIPE,
     "architecture": {},
@@ -94,7 +115,7 @@ _MOBILE_FROZEN = ["backbone.stem", "backbone.stage1", "backbone.stage2", "backbo
 _V2 = Config(normalized=True, proposal_convolutions=2, region_convolutions=4, hidden=(1024,))
 _MOBILE = Config(backbone="mobilenetv3", proposal_candidates=150, proposals=150, proposal_confidence=0.05)
 
-# Published numbers are of 91 classes, with 1024 * 55 weights more in the last layers than ours of 80 have.
+# Published numbers are for 91 classes, with 1024 * 55 more weights in the last layers than ours for 80 classes.
 VARIANTS = {
     "r18": Variant(Config(backbone="resnet18"), 640, None, _RECIPE),
     "r50": Variant(Config(), 640, 37.0, _RECIPE, 41.70, 134.38),

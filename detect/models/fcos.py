@@ -1,14 +1,14 @@
-"""FCOS: an anchor-free detector of one stage. Every point within an object predicts how far its four sides are.
+"""FCOS: an anchor-free one-stage detector. Every point within an object predicts the distances to its four sides.
 
 Paper: Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, arXiv 1904.01355, with the improvements of its
-second version (arXiv 2006.09214): centre sampling, GIoU, centre-ness beside the boxes.
-Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`, BSD-3-Clause).
-What differs from the papers, as in torchvision: distances are ReLU of the raw values, in strides, where the paper has
-exp and a learnt scale for each level; a box's score is the root of class times centre-ness; the box loss is not
-weighted. What differs from torchvision: distances start at one stride, as the paper's do, and not around 0, where half
-of them start dead; points are centres of cells, as in the paper, where it has their corners (`offset`, `spread`);
-images are squares of 640 pixels by default, where its published AP is at a short side of 800.
-Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
+second version (arXiv 2006.09214): centre sampling, GIoU loss, and a centre-ness computed from the features of the
+boxes. Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`,
+BSD-3-Clause). Differences from the papers, as in torchvision: distances are the ReLU of the raw values, in strides,
+where the paper has exp and a learnt scale for each level; the score of a box is the square root of class score times
+centre-ness; the box loss is not weighted. Differences from torchvision: initial distances are one stride, as in the
+paper, instead of around 0, where half of them have no gradient; points are the centres of cells, as in the paper,
+instead of their corners (`offset`, `spread`); images are squares of 640 pixels by default, while the published AP is
+for a short side of 800. Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
 """
 
 from typing import Any, Literal
@@ -33,7 +33,8 @@ from detect.ops.matching import NEITHER, gather_rows
 from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
-# For each level, the distances to the farthest side of a box, in strides, that it is for (paper, section 3.2).
+# For each level, the range of distances to the farthest side of a box, in strides, that it predicts (paper, section
+# 3.2).
 REACHES = ((0.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, np.inf))
 ATSS_SIZES = tuple((8.0 * stride,) for stride in STRIDES)  # squares that stand for points (ATSS, section 3.2)
 
@@ -41,23 +42,36 @@ ATSS_SIZES = tuple((8.0 * stride,) for stride in STRIDES)  # squares that stand 
 class Config(DetectorConfig):
     """Structure, assignment and loss (second version of the paper, sections 3 and 4)."""
 
-    depth: Literal[18, 34, 50, 101] = 50  # layers of the ResNet
-    norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
-    filters: int = 256  # channels of the pyramid and the head
-    offset: float = 0.5  # where in its cell a point lies: 0.5 in the centre, 0 at the top-left corner
-    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
-    prior: float = 0.01  # score that every class starts at
+    depth: Literal[18, 34, 50, 101] = 50
+    """Number of layers of the ResNet."""
+    norm: Literal["batch", "frozen"] = "batch"
+    """Batch normalisation of the backbone: `frozen` keeps the statistics, scales and offsets of its initial weights."""
+    filters: int = 256
+    """Channels of the pyramid and the head."""
+    offset: float = 0.5
+    """Position of a point within its cell: 0.5 for the centre, 0 for the top-left corner."""
+    spread: bool = False
+    """Whether cells fill image sides that are not multiples of their stride, as in torchvision."""
+    prior: float = 0.01
+    """Initial score of every class."""
     assignment: Literal["fcos", "atss"] = "fcos"
-    radius: float = 1.5  # strides from the centre of a box within which points learn it
-    alpha: float = 0.25  # focal loss: weight of the positive answers
-    gamma: float = 2.0  # focal loss: how much easy answers are discounted
-    confidence: float = 0.2  # torchvision's; of the root, so 0.04 of the product
+    """How points are assigned to boxes: as in FCOS, or by ATSS."""
+    radius: float = 1.5
+    """Distance from the centre of a box, in strides, within which points learn it."""
+    alpha: float = 0.25
+    """Focal loss: weight of the right class of a point; the others have 1 - alpha."""
+    gamma: float = 2.0
+    """Focal loss: exponent of the discount of well-predicted answers."""
+    confidence: float = 0.2
+    """Detections in validation need a score above this. Scores are square roots: 0.2 is 0.04 of the product."""
     iou: float = 0.6
-    candidates: int = 1000  # of each level
+    candidates: int = 1000
+    """Pairs of box and class of each level that enter suppression, the best by score."""
 
 
-# Published sizes are for 91 classes and, multiply-adds, for 800 x 800 pixels, of which the pyramid makes 13,343 cells.
-# Ours are for 80 classes: 11 x (9 x 256 + 1) less, 0.025 million; once a cell, 0.34 billion.
+# Published sizes are for 91 classes, multiply-adds also for 800 x 800 pixels, from which the pyramid has 13,343 cells.
+# Ours are for 80 classes: 11 x (9 x 256 + 1) or 0.025 million parameters less, and so many multiply-adds per cell, 0.34
+# billion.
 VARIANTS = {
     "r18": Variant(Config(depth=18), 640, None, RECIPE),
     "r34": Variant(Config(depth=34), 640, None, RECIPE),
@@ -67,10 +81,10 @@ VARIANTS = {
 
 
 class Head(Composite):
-    """Features of any level [B, h, w, C] -> what each of its h * w cells predicts, float32.
+    """Features of any level [B, h, w, C] -> the predictions of each of its h * w cells, float32.
 
-    Class logits [B, h * w, K], distances [B, h * w, 4] to left, top, right and bottom, in strides, 0 or more, and the
-    logit of the centre-ness [B, h * w]. Two towers, one for the classes, one for the rest.
+    They are class logits [B, h * w, K]; distances [B, h * w, 4] to left, top, right and bottom, in strides, not
+    negative; and logits of the centre-ness [B, h * w]. One tower computes the classes, another one the rest.
     """
 
     def __init__(self, classes: int, prior: float, filters: int = 256, name: str | None = None):
@@ -125,7 +139,7 @@ class FCOS(Detector):
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Focal, GIoU and centre-ness loss (paper, equation 2), each over the number of positive points."""
+        """Return focal, GIoU and centre-ness loss (paper, equation 2), each over the number of positive points."""
         indices = self._assign(outputs["size"], targets)
         positive = indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, indices), -1)
@@ -161,7 +175,7 @@ class FCOS(Detector):
         return decode_distances(outputs["distances"], *self._points(*outputs["size"]))
 
     def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:
-        """The true box that each point learns: int32 [B, A], as in `PointMatches`."""
+        """Return the number of the true box that each point learns: int32 [B, A], see `PointMatches`."""
         lengths = cells(*size, STRIDES)
         if self.config.assignment == "atss":
             place = {"offset": self.config.offset, "spread": self.config.spread}

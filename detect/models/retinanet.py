@@ -1,14 +1,13 @@
-"""RetinaNet: an anchor-based detector of one stage, trained with the focal loss.
+"""RetinaNet: an anchor-based one-stage detector, trained with the focal loss.
 
 Paper: Lin et al., Focal Loss for Dense Object Detection, arXiv 1708.02002.
-Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/retinanet.py`,
-BSD-3-Clause). Rows `r18` to `r101` have the structure of its first version, whose P6 comes from P5 and whose boxes
-learn from L1. Row `r50v2` is its second (https://github.com/pytorch/vision/pull/5756), which goes back to the paper's
-P6 from C5, normalises its head in groups, and learns boxes from GIoU.
-What differs from the paper: the above, and anchors are whole pixels. What differs from torchvision: losses are divided
-by the positive anchors of the whole batch, not image by image; images are squares of 640 pixels by default, where its
-published AP is at a short side of 800.
-Anchors can be matched by ATSS instead (Zhang et al., arXiv 1912.02424).
+Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/retinanet.py`,
+BSD-3-Clause). Rows `r18` to `r101` have the structure of its first version, whose P6 is computed from P5 and whose box
+loss is L1. Row `r50v2` is its second version (https://github.com/pytorch/vision/pull/5756), where P6 is computed from
+C5 as in the paper, the head has group normalisation, and the box loss is GIoU. Differences from the paper: the above,
+and anchors are whole pixels. Differences from torchvision: losses are divided by the number of positive anchors of the
+whole batch instead of each image; images are squares of 640 pixels by default, while the published AP is for a short
+side of 800. Anchors can be matched by ATSS instead (Zhang et al., arXiv 1912.02424).
 """
 
 from typing import Any, Literal
@@ -32,7 +31,8 @@ from detect.ops.matching import NEITHER, Matches, gather_rows, match_by_iou
 from detect.structures import Candidates, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
-# Four strides, times 2 to the power of 0, 1/3 and 2/3, cut to whole pixels as torchvision does: (32, 40, 50) at P3.
+# Four strides times 2 to the power of 0, 1/3 and 2/3, rounded down to whole pixels as in torchvision: (32, 40, 50) at
+# P3.
 SIZES = tuple(tuple(int(4 * stride * 2 ** (third / 3)) for third in range(3)) for stride in STRIDES)
 RATIOS = (0.5, 1.0, 2.0)  # height / width
 ANCHORS = len(RATIOS) * 3  # in a cell
@@ -41,21 +41,36 @@ ANCHORS = len(RATIOS) * 3  # in a cell
 class Config(DetectorConfig):
     """Structure, matching and loss (paper, sections 4 and 5.1)."""
 
-    depth: Literal[18, 34, 50, 101] = 50  # layers of the ResNet
-    norm: Literal["batch", "frozen"] = "batch"  # frozen: the backbone keeps the statistics of its weights
-    epsilon: float = 1e-5  # what the backbone's normalisations add to the variance
-    filters: int = 256  # channels of the pyramid and the head
-    coarse: Literal["p5", "c5"] = "p5"  # what P6 is computed from
+    depth: Literal[18, 34, 50, 101] = 50
+    """Number of layers of the ResNet."""
+    norm: Literal["batch", "frozen"] = "batch"
+    """Batch normalisation of the backbone: `frozen` keeps the statistics, scales and offsets of its initial weights."""
+    epsilon: float = 1e-5
+    """Added to the variances by the normalisations of the backbone."""
+    filters: int = 256
+    """Channels of the pyramid and the head."""
+    coarse: Literal["p5", "c5"] = "p5"
+    """Features from which P6 is computed."""
     head_norm: Literal["none", "group"] = "none"
-    spread: bool = False  # cells fill sides that are no multiple of their stride, as in torchvision
-    prior: float = 0.01  # score that every class starts at
+    """Normalisation in the head."""
+    spread: bool = False
+    """Whether cells fill image sides that are not multiples of their stride, as in torchvision."""
+    prior: float = 0.01
+    """Initial score of every class."""
     assignment: Literal["iou", "atss"] = "iou"
-    foreground: float = 0.5  # IoU from which an anchor is matched to a box
-    background: float = 0.4  # IoU below which it is background; between the two it is neither
-    alpha: float = 0.25  # focal loss: weight of the positive answers
-    gamma: float = 2.0  # focal loss: how much easy answers are discounted
+    """How anchors are matched to boxes: by their IoU, or by ATSS."""
+    foreground: float = 0.5
+    """IoU from which an anchor is matched to a box."""
+    background: float = 0.4
+    """IoU below which an anchor is background; between the two it is neither."""
+    alpha: float = 0.25
+    """Focal loss: weight of the right class of an anchor; the others have 1 - alpha."""
+    gamma: float = 2.0
+    """Focal loss: exponent of the discount of well-predicted answers."""
     box_loss: Literal["l1", "giou"] = "l1"
-    candidates: int = 1000  # of each level
+    """Loss of boxes."""
+    candidates: int = 1000
+    """Pairs of box and class of each level that enter suppression, the best by score."""
 
 
 # https://github.com/pytorch/vision/pull/5756
@@ -68,8 +83,9 @@ _RECIPE_V2 = {
     "optimizer.weight_decay": 0.05,
 }
 
-# Published sizes are for 91 classes and, multiply-adds, for 800 x 800 pixels, of which the pyramid makes 13,343 cells.
-# Ours are for 80 classes: 9 anchors x 11 classes x (9 x 256 + 1) less, 0.228 million; once a cell, 3.04 billion.
+# Published sizes are for 91 classes, multiply-adds also for 800 x 800 pixels, from which the pyramid has 13,343 cells.
+# Ours are for 80 classes: 9 anchors x 11 classes x (9 x 256 + 1) or 0.228 million parameters less, and so many
+# multiply-adds per cell, 3.04 billion.
 VARIANTS = {
     "r18": Variant(Config(depth=18), 640, None, RECIPE),
     "r34": Variant(Config(depth=34), 640, None, RECIPE),
@@ -84,7 +100,7 @@ VARIANTS = {
 class Head(Composite):
     """Features of any level [B, h, w, C] -> class logits [B, h * w * 9, K] and box deltas [B, h * w * 9, 4], float32.
 
-    Two towers, one for the classes, one for the boxes (paper, figure 3).
+    One tower computes the classes, another one the boxes (paper, figure 3).
     """
 
     def __init__(
@@ -98,7 +114,7 @@ class Head(Composite):
         self.box_deltas = head_convolution("box_deltas", ANCHORS * 4, dtype="float32")
 
     def call(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # A cell's channels are its anchors' values one after the other, so rows of anchors need no transposing.
+        # The channels of a cell are the values of its anchors in sequence, so nothing has to be transposed.
         anchors = tf.shape(features)[1] * tf.shape(features)[2] * ANCHORS
         logits = tf.reshape(self.class_logits(self.class_tower(features)), [-1, anchors, self.classes])
         deltas = tf.reshape(self.box_deltas(self.box_tower(features)), [-1, anchors, 4])
@@ -138,7 +154,7 @@ class RetinaNet(Detector):
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Focal loss of the classes, and L1 of the deltas or GIoU of the boxes, over the number of positive anchors."""
+        """Return the focal loss of classes, and L1 of deltas or GIoU of boxes, over the number of positive anchors."""
         matches = self._match(outputs["size"], targets)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
@@ -170,7 +186,7 @@ class RetinaNet(Detector):
         return match_by_iou(self._anchors(*size), *targets, **thresholds, low_quality=True)
 
     def _box_loss(self, outputs: dict[str, Any], true_boxes: tf.Tensor) -> tf.Tensor:
-        """[B, A]; where no box is true, any finite number."""
+        """Return the loss of each anchor's box, [B, A]; any finite number where the anchor is not positive."""
         anchors = self._anchors(*outputs["size"])
         if self.config.box_loss == "giou":
             return giou_loss(decode_deltas(anchors, outputs["deltas"]), true_boxes)
@@ -178,5 +194,5 @@ class RetinaNet(Detector):
 
 
 def _levels(height: int, width: int) -> tuple[int, ...]:
-    """The number of anchors of each level."""
+    """Return the number of anchors of each level."""
     return tuple(ANCHORS * number for number in cells(height, width, STRIDES))

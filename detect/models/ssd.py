@@ -1,9 +1,10 @@
-"""SSD: a detector of one stage with default boxes of many sizes and shapes, trained with the hardest negatives.
+"""SSD: a one-stage detector with default boxes of many sizes and shapes, trained with the hardest negatives.
 
 Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
-Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssd.py`, BSD-3-Clause),
+Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssd.py`, BSD-3-Clause),
 whose published weights (`SSD300_VGG16_Weights.COCO_V1`) fit.
-What differs: of the best 400 boxes of each class, which torchvision takes, only those enter suppression that are among
+Difference: torchvision passes the best 400 boxes of each class to suppression; here, those among them that are also
+    among
 the best `candidates` pairs of box and class of the image.
 """
 
@@ -22,24 +23,28 @@ from detect.ops.default_boxes import default_boxes
 from detect.structures import Candidates, Targets
 
 STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
-SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes, shares of the image; the last one is no map's
+SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes of each map and one more, shares of the image
 RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
 
 
 class Config(DetectorConfig):
     """Size, matching and loss (paper, section 2.2)."""
 
-    width: float = 1.0  # factor on the number of channels
-    foreground: float = 0.5  # IoU from which a default box is matched to a box
-    negatives: float = 3.0  # for each positive default box
+    width: float = 1.0
+    """Factor on the number of channels."""
+    foreground: float = 0.5
+    """IoU from which a default box is matched to a box."""
+    negatives: float = 3.0
+    """Negative default boxes in the loss for each positive one, those with the largest losses."""
     confidence: float = 0.01
     iou: float = 0.45
     max_detections: int = 200
     candidates: int = 2000
-    class_candidates: int = 400  # of these, at most so many of a class
+    class_candidates: int = 400
+    """Pairs of one class among the candidates that enter suppression, the best by score."""
 
 
-# torchvision `references/detection`: 8 GPUs with 4 images each; its steps at epochs 80 and 110 are a cosine here.
+# torchvision, `references/detection`: 8 GPUs with 4 images each; a cosine instead of its steps at epochs 80 and 110.
 _RECIPE: dict[str, Any] = {
     "weights": "imagenet",
     "freeze": ["backbone.stage1"],
@@ -62,13 +67,13 @@ _RECIPE: dict[str, Any] = {
     "pipeline.augmentation.mosaic": 0.0,
 }
 
-# Published figures are for 91 columns of class logits. Ours has 81: 10 x 133,662 parameters and 10 x 49.8 million
-# multiply-adds less.
+# Published figures are for 91 columns of class logits. Ours has 81, which are 10 x 133,662 parameters and 10 x 49.8
+# million multiply-adds less.
 VARIANTS = {"vgg16": Variant(Config(), 300, 25.1, _RECIPE, 34.305, 34.36)}
 
 
 class Rescale(Composite):
-    """Features [B, h, w, C] of length 1 at each place, times a learnt factor for each channel (paper, section 3.1)."""
+    """Normalise features [B, h, w, C] to length 1 at each place and scale each channel (paper, section 3.1)."""
 
     def build(self, input_shape) -> None:
         shape = (input_shape[-1],)
@@ -79,7 +84,7 @@ class Rescale(Composite):
 
 
 class ExtraMap(Composite):
-    """A coarser feature map, by a 1 x 1 and a 3 x 3 convolution: half the size, or two rows and columns less."""
+    """A 1 x 1 and a 3 x 3 convolution to a coarser map: half the size, or two rows and columns less."""
 
     def __init__(self, filters: int, halves: bool, name: str | None = None):
         super().__init__(name=name)
@@ -95,7 +100,7 @@ class ExtraMap(Composite):
 class HeadLevel(Composite):
     """A feature map [B, h, w, C] -> class logits [B, a, K + 1] and box deltas [B, a, 4] of its default boxes, float32.
 
-    a is h * w * `boxes`. The last column of the logits is the background.
+    a is h * w * `boxes`. The last column of the logits is that of the background.
     """
 
     def __init__(self, classes: int, boxes: int, name: str | None = None):
@@ -150,7 +155,7 @@ class SSD(Detector):
         return {**join_maps(maps, predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Softmax loss of the positive and hardest negative default boxes, smooth L1 loss of the positives' deltas."""
+        """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:

@@ -2,9 +2,10 @@
 
 Papers: Howard et al., Searching for MobileNetV3, arXiv 1905.02244, section 6.3; Sandler et al., MobileNetV2, arXiv
 1801.04381, section 6.2. SSD: Liu et al., arXiv 1512.02325.
-Code followed: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssdlite.py`,
+Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssdlite.py`,
 BSD-3-Clause), whose published weights (`SSDLite320_MobileNet_V3_Large_Weights.COCO_V1`) fit.
-What differs: of the best 300 boxes of each class, which torchvision takes, only those enter suppression that are among
+Difference: torchvision passes the best 300 boxes of each class to suppression; here, those among them that are also
+    among
 the best `candidates` pairs of box and class of the image.
 """
 
@@ -23,28 +24,33 @@ from detect.ops.default_boxes import default_boxes
 from detect.structures import Candidates, Targets
 
 MAPS = 6
-SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes, shares of the image; the last one is no map's
+SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes of each map and one more, shares of the image
 RATIOS = ((2, 3),) * MAPS
-BOXES = 6  # in a cell: two squares, two shapes of each ratio
-HALF_RANGE = (127.5, 127.5, 127.5)  # pixels become -1 to 1
+BOXES = 6  # per cell: two squares, two shapes of each ratio
+HALF_RANGE = (127.5, 127.5, 127.5)  # mean and deviation with which pixels become -1 to 1
 
 
 class Config(DetectorConfig):
     """Size, matching and loss."""
 
-    width: float = 1.0  # factor on the number of channels
-    # Half the channels in the backbone's tail. ImageNet weights are published for the whole tail only.
+    width: float = 1.0
+    """Factor on the number of channels."""
     reduced_tail: bool = True
-    foreground: float = 0.5  # IoU from which a default box is matched to a box
-    negatives: float = 3.0  # for each positive default box
+    """Whether the last blocks of the backbone have half the channels. ImageNet weights are published for the whole ones
+    only."""
+    foreground: float = 0.5
+    """IoU from which a default box is matched to a box."""
+    negatives: float = 3.0
+    """Negative default boxes in the loss for each positive one, those with the largest losses."""
     confidence: float = 0.001
     iou: float = 0.55
     max_detections: int = 300
     candidates: int = 2000
-    class_candidates: int = 300  # of these, at most so many of a class
+    class_candidates: int = 300
+    """Pairs of one class among the candidates that enter suppression, the best by score."""
 
 
-# torchvision `references/detection`: 8 GPUs with 24 images each.
+# torchvision, `references/detection`: 8 GPUs with 24 images each.
 _RECIPE: dict[str, Any] = {
     "weights": "none",
     "epochs": 660,
@@ -66,23 +72,23 @@ _RECIPE: dict[str, Any] = {
     "pipeline.augmentation.mosaic": 0.0,
 }
 
-# Published figures are for 91 columns of class logits. Ours has 81: 10 x 13,860 parameters and 10 x 2.0 million
-# multiply-adds less.
+# Published figures are for 91 columns of class logits. Ours has 81, which are 10 x 13,860 parameters and 10 x 2.0
+# million multiply-adds less.
 VARIANTS = {"mobilenetv3": Variant(Config(), 320, 21.3, _RECIPE, 3.301, 0.563)}
 
 
 def start() -> keras.initializers.Initializer:
-    """Initial values of all kernels, as torchvision trains from scratch."""
+    """Return the initializer of all kernels, with which torchvision trains from scratch."""
     return keras.initializers.RandomNormal(stddev=0.03)
 
 
 def options() -> dict[str, Any]:
-    """Of convolutions with batch normalisation."""
+    """Return the options of every `NormalizedLayer`."""
     return {"epsilon": 1e-3, "momentum": 0.97, "initializer": start()}
 
 
 class ExtraMap(Composite):
-    """A feature map of half the size, rounded up: 1 x 1, depthwise and 1 x 1 convolution, each normalised, ReLU6."""
+    """1 x 1, depthwise and 1 x 1 convolution, normalised, with ReLU6, to a map of half the size, rounded up."""
 
     def __init__(self, filters: int, name: str | None = None):
         super().__init__(name=name)
@@ -102,7 +108,7 @@ class ExtraMap(Composite):
 class HeadLevel(Composite):
     """A feature map [B, h, w, C] -> class logits [B, a, K + 1] and box deltas [B, a, 4] of its default boxes, float32.
 
-    a is h * w * 6. The last column of the logits is the background.
+    a is h * w * 6. The last column of the logits is that of the background.
     """
 
     def __init__(self, classes: int, name: str | None = None):
@@ -120,7 +126,7 @@ class HeadLevel(Composite):
 
 
 def prediction(name: str, filters: int) -> keras.layers.Conv2D:
-    """A 1 x 1 convolution to the final values."""
+    """Return a 1 x 1 convolution for the final values."""
     return keras.layers.Conv2D(filters, 1, kernel_initializer=start(), dtype="float32", name=name)
 
 
@@ -162,7 +168,7 @@ class SSDLite(Detector):
         return {**join_maps(maps, predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Softmax loss of the positive and hardest negative default boxes, smooth L1 loss of the positives' deltas."""
+        """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
         return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:

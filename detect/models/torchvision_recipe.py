@@ -1,6 +1,6 @@
-"""How torchvision trains its detectors with a ResNet and a feature pyramid (`references/detection`, its README).
+"""torchvision's recipe for detectors with a ResNet and a feature pyramid (`references/detection`, README).
 
-Its learning rate falls to a tenth at epochs 16 and 22; here it follows a cosine.
+Its learning rate is divided by ten at epochs 16 and 22; here it follows a cosine.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ RECIPE: dict[str, Any] = {
     "epochs": 26,
     "batch_size": 16,
     "optimizer.name": "sgd",
-    "optimizer.learning_rate": 0.01,  # Faster R-CNN: twice as much
+    "optimizer.learning_rate": 0.01,  # twice that for Faster R-CNN
     "optimizer.reference_batch": 16,
     "optimizer.momentum": 0.9,
     "optimizer.weight_decay": 1e-4,

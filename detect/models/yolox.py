@@ -1,9 +1,9 @@
-"""YOLOX: an anchor-free detector of one stage, with a decoupled head and dynamic label assignment (SimOTA).
+"""YOLOX: an anchor-free one-stage detector with a decoupled head and dynamic label assignment (SimOTA).
 
 Paper: Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv 2107.08430.
-Code of the authors: https://github.com/Megvii-BaseDetection/YOLOX (Apache-2.0), `yolox/models/`, `yolox/exp/`.
-What differs: ignored regions, which theirs does not know, are no background; the number of foreground cells, by which
-losses are divided, is that of all replicas together; a box may be found in several classes (theirs scores the best).
+Authors' code: https://github.com/Megvii-BaseDetection/YOLOX (Apache-2.0), `yolox/models/`, `yolox/exp/`.
+Differences: ignored regions, which theirs does not have, are not background; losses are divided by the number of
+foreground cells of all replicas together; a box may be detected in several classes, in theirs only in the best.
 """
 
 from typing import Any
@@ -29,11 +29,16 @@ STRIDES = (8, 16, 32)
 class Config(DetectorConfig):
     """Size and loss of the network."""
 
-    depth: float = 1.0  # factor on the number of bottlenecks
-    width: float = 1.0  # factor on the number of channels
-    separable: bool = False  # depthwise separable convolutions in place of dense ones
-    prior: float = 0.01  # score that every class and the objectness start at
-    box_weight: float = 5.0  # of the IoU loss, beside 1 for the others
+    depth: float = 1.0
+    """Factor on the number of bottlenecks."""
+    width: float = 1.0
+    """Factor on the number of channels."""
+    separable: bool = False
+    """Whether convolutions are depthwise separable instead of dense."""
+    prior: float = 0.01
+    """Initial score of every class, and initial objectness."""
+    box_weight: float = 5.0
+    """Weight of the IoU loss; the other losses have 1."""
     confidence: float = 0.01
     iou: float = 0.65
 
@@ -76,7 +81,8 @@ _TINY_RECIPE = {
 _NANO_RECIPE = {**_TINY_RECIPE, "pipeline.augmentation.mosaic": 0.5}
 
 VARIANTS = {
-    # Ours, for training on a CPU, where dense 3 x 3 convolutions of this width outrun nano's depthwise ones.
+    # Not the authors'. For training on a CPU, where dense 3 x 3 convolutions of this width are faster than nano's
+    # depthwise ones.
     "micro": Variant(Config(depth=0.33, width=0.25), 416, None, _NANO_RECIPE),
     "nano": Variant(Config(depth=0.33, width=0.25, separable=True), 416, 25.8, _NANO_RECIPE, 0.91, 0.54),
     "tiny": Variant(Config(depth=0.33, width=0.375), 416, 32.8, _TINY_RECIPE, 5.06, 3.225),
@@ -88,9 +94,10 @@ VARIANTS = {
 
 
 class HeadLevel(Composite):
-    """The decoupled head of one level: features [B, h, w, C] -> offsets, objectness and class logits of h * w cells.
+    """The decoupled head of one level: features [B, h, w, C] -> predictions of its h * w cells.
 
-    One branch for the class, one for box and objectness. Predictions are float32 whatever the compute precision.
+    They are offsets [B, h * w, 4], objectness logits [B, h * w] and class logits [B, h * w, K], float32 whatever the
+    compute precision. One branch computes the class logits, another one offsets and objectness.
     """
 
     def __init__(self, filters: int, classes: int, prior: float, separable: bool, name: str | None = None):
@@ -119,12 +126,12 @@ class HeadLevel(Composite):
 
 
 def tower(name: str, filters: int, separable: bool) -> list[Composite]:
-    """The two blocks of a branch."""
+    """Return the two blocks of a branch."""
     return [spatial_block(filters, 3, separable=separable, name=f"{name}{index}") for index in range(2)]
 
 
 def prediction(name: str, filters: int, bias: keras.initializers.Initializer) -> keras.layers.Conv2D:
-    """A 1 x 1 convolution to the final values."""
+    """Return a 1 x 1 convolution for the final values."""
     return keras.layers.Conv2D(
         filters, 1, kernel_initializer=fan_in_uniform(), bias_initializer=bias, dtype="float32", name=name
     )
@@ -167,7 +174,7 @@ class YOLOX(Detector):
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
+        """Return box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
         corners, strides = points(*outputs["size"], STRIDES, offset=0.0)
         boxes = decode_yolox(outputs["offsets"], corners, strides)
         assigned = self._assign(outputs, boxes, targets)

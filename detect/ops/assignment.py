@@ -1,4 +1,4 @@
-"""Which points learn which true box, by the cost of their predictions: SimOTA (Ge et al. 2021, YOLOX, section 2.1)."""
+"""Assignment of points to true boxes by the cost of their predictions: SimOTA (Ge et al. 2021, YOLOX, section 2.1)."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ from detect.ops.compiling import at_most, dimension, fused
 from detect.ops.matching import gather_rows
 from detect.ops.visiting import largest_in_rows, visit_boxes
 
-OUTSIDE = 1e6  # added to the cost of a candidate of other boxes: taken only where a box has too few of its own
-FORBIDDEN = 1e12  # cost of a point that is no candidate: never taken
-LOG_FLOOR = -100.0  # where logarithms stop, as in PyTorch's binary cross-entropy
+OUTSIDE = 1e6  # added to the cost of candidates of other boxes, which are taken only where a box has too few of its own
+FORBIDDEN = 1e12  # cost of a point that is not a candidate and is never taken
+LOG_FLOOR = -100.0  # least logarithm, as in PyTorch's binary cross-entropy
 EPSILON = 1e-8
 
 
 class Assignment(NamedTuple):
-    """What each point should learn."""
+    """The targets of each point."""
 
     foreground: tf.Tensor  # bool [B, A]
     indices: tf.Tensor  # int32 [B, A]: the true box 0..N-1; -1 where not foreground
-    ious: tf.Tensor  # float32 [B, A]: overlap of its prediction with that box; 0 where not foreground
-    ignored: tf.Tensor  # bool [B, A]: in an ignored region and not foreground: no part of the loss
+    ious: tf.Tensor  # float32 [B, A]: IoU of the predicted box with that box; 0 where not foreground
+    ignored: tf.Tensor  # bool [B, A]: in an ignored region and not foreground: not part of the loss
 
 
 @fused
@@ -39,33 +39,36 @@ def sim_ota(
     candidates: int = 10,
     iou_weight: float = 3.0,
 ) -> Assignment:
-    """Assign points to true boxes [B, N, 4] by the cost of their predictions. No gradient flows.
-
-    Args:
-        boxes: [B, A, 4], predicted.
-        class_logits: [B, A, K].
-        objectness_logits: [B, A].
-        points: [A, 2], centres of the cells, pixels.
-        strides: [A], pixels.
-        true_boxes: [B, N, 4].
-        labels: [B, N], -1 in padded rows, which are never assigned.
-        ignore: bool [B, N], regions without positives of their own; points inside are `ignored` unless foreground.
-        radius: how far a candidate may be from the centre of a true box, in x and in y, in strides.
-        candidates: how many of the largest IoUs of a box are added up to give k.
-        iou_weight: weight of `-log(IoU)` in the cost.
+    """Assign points to true boxes by the cost of their predictions. No gradient flows.
 
     A candidate costs a box `BCE(sqrt(p_class * p_objectness), one-hot) + iou_weight * -log(IoU)`, and 1e6 more if it is
-    a candidate of other boxes only. The box takes its k cheapest, the first of equals; k is the sum, rounded down, of
-    its largest IoUs with candidates, at least 1. A point that several boxes took goes to that box of all for which it
-    is cheapest. This is the authors' code as it stands (Megvii YOLOX, `yolo_head.py`: `get_geometry_constraint`,
-    `simota_matching`); up to 2022 points inside a box were candidates as well, and the radius was 2.5.
+    a candidate of other boxes only. The box takes its k cheapest candidates, the first of equals; k is the sum, rounded
+    down, of its largest IoUs with candidates, and at least 1. A point that several boxes took goes to that box of all
+    for which it is cheapest. This follows the authors' code (Megvii YOLOX, `yolo_head.py`: `get_geometry_constraint`,
+    `simota_matching`). Until 2022, points inside a box were candidates too, and the radius was 2.5.
+
+    Args:
+        boxes: predicted boxes, float32 [B, A, 4], pixels.
+        class_logits: float32 [B, A, K].
+        objectness_logits: float32 [B, A].
+        points: centres of the cells, float32 [A, 2], pixels.
+        strides: float32 [A], pixels.
+        true_boxes: float32 [B, N, 4], pixels.
+        labels: int32 [B, N], -1 in padded rows, which are never assigned.
+        ignore: bool [B, N], regions that are not assigned; points inside are `ignored` unless they are foreground.
+        radius: largest distance of a candidate from the centre of a true box, in x and in y, in strides.
+        candidates: number of a box's largest IoUs whose sum is k.
+        iou_weight: weight of `-log(IoU)` in the cost.
+
+    Returns:
+        The `Assignment` of the A points of each image.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
     truth, reach = (true_boxes, labels, ignore), strides * radius
     candidate, ignored = _mark_points(points, reach, *truth)
     no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)
     cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)[:, None]
-    predicted = tf.where(candidate[..., None], boxes, 0.0)[:, None]  # empty boxes overlap nothing
+    predicted = tf.where(candidate[..., None], boxes, 0.0)[:, None]  # empty boxes do not overlap anything
 
     def visit(numbers, boxes, labels, real, _, taken, taken_by, least, cheapest):
         boxes = boxes[:, :, None]
@@ -90,7 +93,7 @@ def sim_ota(
 
 
 def _mark_points(points, reach, boxes, labels, ignore):
-    """Points near the centre of some true box, and points in some ignored region: bool [B, A] each."""
+    """Mark points near the centre of any true box, and points in any ignored region: bool [B, A] each."""
 
     def visit(numbers, boxes, labels, real, ignored, candidate, in_ignored):
         boxes = boxes[:, :, None]
@@ -102,16 +105,16 @@ def _mark_points(points, reach, boxes, labels, ignore):
 
 
 def _class_costs(class_logits, objectness_logits):
-    """Cost of answering no to every class [B, A], and what a yes to one class adds to it [B, K, A]."""
+    """Return the cost of answering no to every class, [B, A], and what a yes to one class adds to it, [B, K, A]."""
     score = tf.sqrt(tf.sigmoid(class_logits) * tf.sigmoid(objectness_logits)[..., None])
     no, yes = (-tf.maximum(tf.math.log(probability), LOG_FLOOR) for probability in (1 - score, score))
     return tf.reduce_sum(no, axis=-1), tf.linalg.matrix_transpose(yes - no)
 
 
 def _take_cheapest(cost, iou, candidates):
-    """Positions of the cheapest points of each box, and which of them are its k: [B, n, C]; k from the largest IoUs.
+    """Return the positions of the cheapest points of each box, and which of them are its k: [B, n, C] each.
 
-    Both come as [B, n, A].
+    `cost` and `iou` are [B, n, A]; k is computed from the largest IoUs.
     """
     most = at_most(candidates, dimension(cost, 2))
     total = tf.reduce_sum(largest_in_rows(iou, most)[0], axis=-1, keepdims=True)
@@ -121,20 +124,20 @@ def _take_cheapest(cost, iou, candidates):
 
 
 def _count_in_images(positions, values, like):
-    """What `values` [B, n, C] add up to at each position of an image, int32 as `like` [B, A]."""
+    """Return the sums of `values` [B, n, C] at each position of an image, int32 in the shape of `like` [B, A]."""
     image = tf.broadcast_to(tf.range(dimension(positions, 0))[:, None, None], tf.shape(positions))
     return tf.scatter_nd(tf.stack([image, positions], axis=-1), values, tf.shape(like))
 
 
 def _is_near(points, reach, box):
-    """Whether points [A, 2] are less than `reach` [A], in x and in y, from the centre of a box [..., 1, 4]."""
+    """Mark points [A, 2] that are less than `reach` [A], in x and in y, from the centre of a box [..., 1, 4]."""
     x, y = tf.unstack(points, axis=-1)
     x1, y1, x2, y2 = tf.unstack(box, axis=-1)
     return (tf.abs(x - (x1 + x2) / 2) < reach) & (tf.abs(y - (y1 + y2) / 2) < reach)
 
 
 def _is_inside(points, box):
-    """Whether points [A, 2] are inside a box [..., 1, 4], edges excluded."""
+    """Mark points [A, 2] inside a box [..., 1, 4], edges excluded."""
     x, y = tf.unstack(points, axis=-1)
     x1, y1, x2, y2 = tf.unstack(box, axis=-1)
     return (x > x1) & (x < x2) & (y > y1) & (y < y2)

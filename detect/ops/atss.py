@@ -1,5 +1,6 @@
-"""Adaptive training sample selection (Zhang et al. 2020, arXiv 1912.02424, algorithm 1): each true box sets its own
-threshold of overlap, by the statistics of the anchors around it.
+"""Adaptive training sample selection (Zhang et al. 2020, arXiv 1912.02424, algorithm 1).
+
+Each true box has its own IoU threshold, computed from the statistics of the anchors around it.
 """
 
 import tensorflow as tf
@@ -20,26 +21,27 @@ def assign_atss(
     *,
     candidates: int = 9,
 ) -> Matches:
-    """Match anchors [A, 4] to true boxes [B, N, 4]. No gradient flows.
+    """Match anchors to true boxes. No gradient flows.
+
+    On each level, the candidates of a box are the anchors whose centres are nearest to its own, the first of equals.
+    Those are positive whose IoU is at least the mean plus the standard deviation of the IoUs of all candidates, and
+    whose centre lies within the box. An anchor that is positive for several boxes goes to the one that it overlaps
+    most, the first of equals. As in the authors' code (https://github.com/sfzhang15/ATSS), the deviation is that of a
+    sample, divided by the number of candidates minus one. Unlike there, a centre may be less than 0.01 pixels from the
+    border.
 
     Args:
-        anchors: [A, 4], level after level. For FCOS, squares of 8 strides around its points (section 3.2).
-        levels: how many of the anchors each pyramid level has; they add up to A.
-        boxes: [B, N, 4].
-        labels: [B, N], -1 in padded rows, which never match.
-        ignore: bool [B, N], regions without positives of their own; anchors with more than half their area in one are
-            neither, unless positive.
-        candidates: how many anchors of each level a box considers, 9 for one anchor a cell; with nine anchors a cell
-            the authors' code takes 9 * 9.
-
-    A box considers on every level the anchors whose centres are nearest to its own, the first of equals. Positive are
-    those that overlap it by at least the mean plus the standard deviation of all their overlaps, and whose centre lies
-    within it. An anchor that several boxes want goes to the one that it overlaps most, the first of equals. As in
-    the authors' code (https://github.com/sfzhang15/ATSS), the deviation is that of a sample: divided by the number of
-    anchors less one; differs from it in that a centre may be less than 0.01 pixels from the border.
+        anchors: float32 [A, 4], level by level, pixels. For FCOS, squares of 8 strides around its points (section 3.2).
+        levels: number of anchors of each pyramid level; the sum is A.
+        boxes: float32 [B, N, 4], pixels.
+        labels: int32 [B, N], -1 in padded rows, which never match.
+        ignore: bool [B, N], regions that do not match; anchors with more than half their area in one are `NEITHER`
+            unless they are positive.
+        candidates: candidates of a box on each level: 9 for one anchor per cell. For nine anchors per cell the authors'
+            code takes 9 * 9.
 
     Returns:
-        Matches whose `ious` are those with the matched box, 0 where there is none.
+        `Matches` whose `ious` are those with the matched box, 0 where there is none.
     """
     anchors = tf.stop_gradient(anchors)
 
@@ -58,7 +60,7 @@ def assign_atss(
 
 
 def _positive_overlaps(anchors, levels, boxes, candidates):
-    """Overlaps [B, n, A] of boxes [B, n, 4] with those anchors that are positive for them; 0 elsewhere."""
+    """Return the IoUs [B, n, A] of boxes [B, n, 4] with the anchors that are positive for them, 0 elsewhere."""
     nearest = _nearest_anchors(anchors, levels, boxes, candidates)  # [B, n, C]
     around = tf.gather(anchors, nearest)  # [B, n, C, 4]
     iou = paired_iou(around, boxes[:, :, None])
@@ -73,7 +75,7 @@ def _positive_overlaps(anchors, levels, boxes, candidates):
 
 
 def _nearest_anchors(anchors, levels, boxes, candidates):
-    """For every level, those anchors whose centres are nearest to those of boxes [B, n, 4]: int32 [B, n, C]."""
+    """Return, level by level, the anchors whose centres are nearest to those of boxes [B, n, 4]: int32 [B, n, C]."""
     centres = boxes[:, :, None, :2] + boxes[:, :, None, 2:]
     difference = (anchors[:, :2] + anchors[:, 2:] - centres) / 2  # [B, n, A, 2]
     distance = tf.reduce_sum(tf.square(difference), axis=-1)

@@ -1,4 +1,4 @@
-"""Which points learn which true box, by where they lie: FCOS (Tian et al. 2019, arXiv 1904.01355, sections 3.1-3.2)."""
+"""Assignment of points to true boxes by position: FCOS (Tian et al. 2019, arXiv 1904.01355, sections 3.1 and 3.2)."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ from detect.ops.visiting import visit_boxes
 
 
 class PointMatches(NamedTuple):
-    """What each point was matched to."""
+    """The true box of each point."""
 
-    indices: tf.Tensor  # int32 [B, A]: a true box 0..N-1, NEGATIVE, or NEITHER (no part of the loss)
+    indices: tf.Tensor  # int32 [B, A]: a true box 0..N-1, NEGATIVE, or NEITHER (not part of the loss)
 
 
 @fused
@@ -27,22 +27,26 @@ def assign_points(
     *,
     radius: float = 1.5,
 ) -> PointMatches:
-    """Assign points [A, 2] to true boxes [B, N, 4]. No gradient flows.
+    """Assign points to true boxes. No gradient flows.
+
+    A point is positive if it lies within a true box, near its centre, and if its level is for boxes of that size. Of
+    several boxes it learns the one with the smallest area, the first of equals. The border of a box is outside. A box
+    whose size is the limit of two levels belongs to both, as in the authors' code; in torchvision to neither.
 
     Args:
-        points: [A, 2], pixels.
-        strides: [A], pixels.
-        ranges: [A, 2], for each point the least and the largest distance to the farthest side of a box that its level
-            is for, pixels; both belong to it. The paper has 0, 64, 128, 256, 512 and infinity for levels 3 to 7.
-        boxes: [B, N, 4].
-        labels: [B, N], -1 in padded rows, which never match.
-        ignore: bool [B, N], regions without positives of their own; points inside are neither unless positive.
-        radius: how near a point has to be to the centre of a box, in x and in y, in strides; infinity for anywhere
+        points: float32 [A, 2], pixels.
+        strides: float32 [A], pixels.
+        ranges: float32 [A, 2], for each point the least and largest distance to the farthest side of a box, both
+            included, for which its level is, pixels. The limits of the paper are 0, 64, 128, 256, 512 and infinity for
+            levels 3 to 7.
+        boxes: float32 [B, N, 4], pixels.
+        labels: int32 [B, N], -1 in padded rows, which never match.
+        ignore: bool [B, N], regions that do not match; points inside are `NEITHER` unless they are positive.
+        radius: largest distance of a point from the centre of a box, in x and in y, in strides; infinity for anywhere
             within the box, as in the first version of the paper.
 
-    A point is positive if it lies within a true box, near its centre, and its level is for boxes of that size. Of
-    several boxes it takes the one of the smallest area, the first of equals. All borders of boxes are outside. A box
-    whose size lies on the border of two levels belongs to both, as in the authors' code; in torchvision to neither.
+    Returns:
+        The `PointMatches` of the A points of each image.
     """
     x, y = tf.unstack(points, axis=-1)  # [A]
     least, most = tf.unstack(ranges, axis=-1)
@@ -68,9 +72,10 @@ def assign_points(
 
 @compiled
 def centreness(distances: tf.Tensor) -> tf.Tensor:
-    """How central points are [...] in 0..1, by their `distances` [..., 4] to the left, top, right, bottom (eq. 3).
+    """Return the centre-ness [...] in 0..1 of points with `distances` [..., 4] to left, top, right and bottom (eq. 3).
 
-    The root of `min(left, right) / max(left, right)` times the same of top and bottom; 0 on a border and outside.
+    It is the square root of `min(left, right) / max(left, right)` times the same of top and bottom; 0 on a border and
+    outside.
     """
     left, top, right, bottom = tf.unstack(tf.nn.relu(distances), axis=-1)
     across = tf.minimum(left, right) / tf.maximum(tf.maximum(left, right), EPSILON)

@@ -1,4 +1,4 @@
-"""Which true box each anchor answers for, by overlap."""
+"""Matching of anchors to true boxes by their intersection over union (IoU)."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from detect.ops.boxes import EPSILON, area
 from detect.ops.compiling import compiled, dimension, fused
 from detect.ops.visiting import visit_boxes, with_spare_row
 
-NEGATIVE = -1
-NEITHER = -2
+NEGATIVE = -1  # background
+NEITHER = -2  # not part of the loss
 INFINITE = float("inf")
-TIE = 1 - 1e-6  # overlaps this close are equal: compilers round the same sum differently in two places
+TIE = 1 - 1e-6  # IoUs of this ratio are equal: compilers may round the same sum differently in two places
 
 
 class Matches(NamedTuple):
-    """What each anchor was matched to."""
+    """The true box of each anchor."""
 
-    indices: tf.Tensor  # int32 [B, A]: a true box 0..N-1, NEGATIVE, or NEITHER (no part of the loss)
-    ious: tf.Tensor  # float32 [B, A]: the best overlap with a true box, 0 where there is none
+    indices: tf.Tensor  # int32 [B, A]: a true box 0..N-1, NEGATIVE, or NEITHER
+    ious: tf.Tensor  # float32 [B, A]: the best IoU with a true box, 0 where there is none
 
 
 @fused
@@ -32,16 +32,26 @@ def match_by_iou(
     background: float = 0.4,
     low_quality: bool = True,
 ) -> Matches:
-    """Match anchors [A, 4] or [B, A, 4] to true boxes [B, N, 4] by intersection over union (Ren et al. 2015, 3.1.2).
+    """Match anchors to true boxes by IoU thresholds (Ren et al. 2015, 3.1.2). No gradient flows.
 
-    An anchor takes its best true box, the first of equals, where they overlap by `foreground` or more; it is negative
-    below `background` and neither in between. With `low_quality`, every anchor that no anchor beats for some true box
-    is positive as well; it answers for its own best box, which can be another one (torchvision, `Matcher`; there, a
-    true box that overlaps no anchor makes all anchors positive, here none).
+    An anchor is matched to its best true box, the first of equals, if their IoU is `foreground` or more; it is negative
+    if the IoU is below `background`, and neither in between. With `low_quality`, the anchors that overlap a true box
+    most are positive too, and matched to their own best box, which can be another one (torchvision, `Matcher`; there, a
+    true box that does not overlap any anchor makes all anchors positive, here none). Without true boxes, all anchors
+    are negative or neither.
 
-    `labels` [B, N] are -1 in padded rows, which never match. Nor do boxes that `ignore` [B, N] marks: anchors with more
-    than half their area in one of them are neither, unless positive. Without true boxes all are negative or neither.
-    No gradient flows.
+    Args:
+        anchors: float32 [A, 4], shared by all images, or [B, A, 4], pixels.
+        boxes: float32 [B, N, 4], pixels.
+        labels: int32 [B, N], -1 in padded rows, which never match.
+        ignore: bool [B, N], regions that do not match; anchors with more than half their area in one are neither unless
+            they are positive.
+        foreground: least IoU of a positive anchor.
+        background: IoU below which an anchor is negative.
+        low_quality: whether the best anchors of a true box are positive whatever their IoU.
+
+    Returns:
+        The `Matches` of the A anchors of each image.
     """
     anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
     best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore)
@@ -56,14 +66,22 @@ def match_by_iou(
 def match_default_boxes(
     anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor, *, foreground: float = 0.5
 ) -> Matches:
-    """Match default boxes [A, 4] or [B, A, 4] to true boxes [B, N, 4] as SSD does (Liu et al. 2016, 2.2).
+    """Match default boxes to true boxes as in SSD (Liu et al. 2016, 2.2). No gradient flows.
 
-    Every true box takes the default box that overlaps it most, the first of equals, which then answers for that very
-    box; where several boxes want the same one, the last of them has it (torchvision, `SSDMatcher`; there, a true box
-    that overlaps no default box takes the first, here none). The others answer for their best true box, the first of
-    equals, if they overlap it by `foreground` or more. All else is negative, or neither in ignored regions.
+    Every true box takes the default box that overlaps it most, the first of equals; of several true boxes with the same
+    one, the last has it (torchvision, `SSDMatcher`; there, a true box that does not overlap any default box takes the
+    first, here none). Every other default box is matched to its best true box, the first of equals, if their IoU is
+    `foreground` or more. The rest is negative, or neither in ignored regions.
 
-    Padding, ignored boxes and images without boxes are as in `match_by_iou`. No gradient flows.
+    Args:
+        anchors: the default boxes, as in `match_by_iou`.
+        boxes: as in `match_by_iou`.
+        labels: as in `match_by_iou`.
+        ignore: as in `match_by_iou`.
+        foreground: least IoU of a positive default box that is not the best of a true box.
+
+    Returns:
+        The `Matches` of the A default boxes of each image.
     """
     anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
     best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore, sole_leader=True)
@@ -73,16 +91,24 @@ def match_default_boxes(
 
 @fused
 def match_bipartite(anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor) -> Matches:
-    """Match each true box [B, N, 4] to an anchor of its own, of [A, 4] or [B, A, 4], greedily by IoU.
+    """Match each true box to one anchor of its own, greedily by IoU. No gradient flows.
 
-    Of all pairs that are left the one that overlaps most is matched, the first box of equals with its first anchor,
-    until none overlaps. (So the code of SSD's authors; MultiBox, Erhan et al. 2014, which their paper names for it,
-    looks for the best sum.) All other anchors are negative, or neither in ignored regions.
+    The pair with the largest IoU of all remaining pairs is matched, the first box of equals with its first anchor,
+    until no pair overlaps. (This is what the code of SSD's authors does; MultiBox, Erhan et al. 2014, to which their
+    paper refers, maximises the sum.) All other anchors are negative, or neither in ignored regions.
 
-    Padding, ignored boxes and images without boxes are as in `match_by_iou`. No gradient flows.
+    The best IoU of a box with the remaining anchors can only fall. So the box with the best promise is examined again,
+    and matched if it is still the best. Each box is examined once or twice, rarely more, and no tensor [B, N, A] is
+    needed.
 
-    A box's best overlap with the anchors that are left can only fall, so the box that promised most is looked at again,
-    and matched if it still leads. Each is looked at once or twice, seldom more, and no [B, N, A] is made.
+    Args:
+        anchors: as in `match_by_iou`.
+        boxes: as in `match_by_iou`.
+        labels: as in `match_by_iou`.
+        ignore: as in `match_by_iou`.
+
+    Returns:
+        The `Matches` of the A anchors of each image.
     """
     anchors = tf.stop_gradient(anchors)
     boxes, labels, ignore = with_spare_row(tf.stop_gradient(boxes), labels, ignore)
@@ -96,7 +122,7 @@ def match_bipartite(anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ign
         iou = tf.where(is_real, iou, 0.0)  # [B, A]
         left = tf.where(index < 0, iou, 0.0)
         most = tf.reduce_max(left, axis=1, keepdims=True)
-        looked = (row == n) & (promise > 0)  # none where an image is done and others go on
+        looked = (row == n) & (promise > 0)  # nothing in an image that is done before others
         promise = tf.where(looked, most, promise)
         leads = tf.argmax(promise, axis=1, output_type=tf.int32)[:, None] == n
         wins = looked & (promise > 0) & leads  # [B, N]
@@ -112,17 +138,17 @@ def match_bipartite(anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ign
 
 @compiled
 def gather_rows(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-    """The row [B, A, ...] of `values` [B, N, ...] that each of `indices` [B, A] names; zeros where it is negative."""
+    """Return the rows [B, A, ...] of `values` [B, N, ...] at `indices` [B, A]; zeros where an index is negative."""
     shape = tf.concat([tf.shape(values)[:1], [1], tf.shape(values)[2:]], axis=0)
     values = tf.concat([tf.zeros(shape, values.dtype), values], axis=1)  # so that there is a row even if N is 0
     return tf.gather(values, tf.maximum(indices + 1, 0), batch_dims=1)
 
 
 def _see_boxes(anchors, boxes, labels, ignore, sole_leader=False):
-    """What every anchor knows when it has seen all true boxes.
+    """Return what matching needs to know of every anchor, [B, A] each.
 
-    Returns, [B, A] each: its best overlap, with which box, the last box for which no anchor beats it or -1, and whether
-    it lies in an ignored region. With `sole_leader`, only the first of the anchors that lead for a box counts.
+    That is its best IoU; the true box of it; the last true box that no anchor overlaps more, or -1; and whether it lies
+    in an ignored region. With `sole_leader`, only the first of the anchors that overlap a box most counts.
     """
     position = tf.range(dimension(anchors, -2))
     each = anchors if anchors.shape.rank == 2 else anchors[:, None]  # [A, 4] or [B, 1, A, 4]
@@ -146,7 +172,7 @@ def _see_boxes(anchors, boxes, labels, ignore, sole_leader=False):
 
 
 def _overlaps(anchors, size, box):
-    """IoU and common area [..., A] of anchors [..., A, 4], their areas known as `size`, with a box [..., 1, 4]."""
+    """Return the IoU and common area [..., A] of anchors [..., A, 4], of areas `size`, with a box [..., 1, 4]."""
     ax1, ay1, ax2, ay2 = tf.unstack(anchors, axis=-1)  # [..., A]
     x1, y1, x2, y2 = tf.unstack(box, axis=-1)  # [..., 1]
     width = tf.nn.relu(tf.minimum(ax2, x2) - tf.maximum(ax1, x1))
@@ -155,6 +181,6 @@ def _overlaps(anchors, size, box):
 
 
 def _first(marks):
-    """Position [..., 1] of the first mark of each row [..., A]; behind the last where there is none."""
+    """Return the position [..., 1] of the first mark of each row [..., A]; A where there is none."""
     length = dimension(marks, -1)
     return tf.reduce_min(tf.where(marks, tf.range(length), length), axis=-1, keepdims=True)

@@ -1,6 +1,6 @@
-"""What every detector promises, asked of every name that `names()` gives.
+"""The contract of detectors, tested for every name in `names()`.
 
-All rows of a table answer at one small size; the first row of each family answers the longer questions.
+All rows of a table are tested at one small size; the first row of each family takes the longer tests.
 """
 
 import functools
@@ -13,7 +13,7 @@ import tensorflow as tf
 from light_models import CLASSES, FIRST, create_light, pictures, truth
 
 from detect import models
-from detect.config import build
+from detect.config import build, description
 from detect.data.pipeline import evaluation_batches
 from detect.data.readers.description import open_dataset
 from detect.data.shapes import CLASSES as NAMES
@@ -46,7 +46,7 @@ def detector(first) -> Detector:
 
 
 def path(weight) -> str:
-    """The weight's path within its model."""
+    """Return the path of a weight within its model."""
     return weight.path.partition("/")[2]
 
 
@@ -59,6 +59,12 @@ def test_rows_are_plausible(name):
     row = models.variant(name)
     assert row.image_size >= 256
     assert row.published_ap is None or 10 < row.published_ap < 70
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_every_setting_has_a_description(name):
+    kind = type(models.variant(name).config)
+    assert not [setting for setting in kind.model_fields if not description(kind, setting)]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -151,13 +157,13 @@ def test_padding_changes_nothing(detector):
 
 
 def test_an_ignored_region_is_no_background(detector):
-    """A region far larger than the picture leaves nothing to learn, whatever the head says."""
+    """A region far larger than the image leaves nothing to learn, whatever the head predicts."""
     everywhere = Targets(tf.constant([[[-1e4, -1e4, 1e4, 1e4]]] * 2), tf.constant([[1]] * 2), tf.constant([[True]] * 2))
     assert total(detector.loss(detector(pictures(detector)), everywhere)) == 0
 
 
 def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
-    """The box still learns its class and place; only background is taken away, so the sum cannot grow."""
+    """The class and place of the box are still learnt; only background is left out, so the sum cannot grow."""
     outputs, targets = detector(pictures(detector)), truth(detector)
     region = tf.constant([[[-1e4, -1e4, 1e4, 1e4]]] * 2)
     covered = Targets(
@@ -169,7 +175,7 @@ def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
 
 
 def test_fine_tuning_to_another_number_of_classes_keeps_all_weights_of_the_same_shape(detector, first):
-    """The names of weights do not depend on the number of classes, and the shapes of few of them do."""
+    """The names of weights do not depend on the number of classes, and only few of their shapes do."""
     earlier = {path(weight): weight.numpy() + 1 for weight in detector.weights}
     larger = create_light(first, CLASSES + 1)
     random = {path(weight): weight.numpy() for weight in larger.weights}
@@ -201,7 +207,7 @@ def test_keras_fit_evaluate_and_predict(detector, tmp_path):
 
 
 def test_bfloat16(detector):
-    """Features are bfloat16, weights, outputs, losses and gradients float32; the numbers are about the same."""
+    """Features are bfloat16; weights, outputs, losses and gradients are float32 and nearly the same."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = type(detector)(detector.config, CLASSES)
@@ -213,7 +219,7 @@ def test_bfloat16(detector):
     for key, value in outputs.items():
         if isinstance(value, tf.Tensor) and value.dtype.is_floating:
             assert value.dtype == tf.float32
-            spread = float(tf.math.reduce_std(reference[key]))  # a common offset, such as the prior, allows nothing
+            spread = float(tf.math.reduce_std(reference[key]))  # without the common offset, such as the prior
             assert float(tf.reduce_mean(tf.abs(value - reference[key]))) < 0.05 * max(spread, 1), key
     losses, gradients = losses_and_gradients(mixed, pictures(detector), truth(detector))
     assert {loss.dtype for loss in losses.values()} == {tf.float32}
@@ -222,7 +228,7 @@ def test_bfloat16(detector):
 
 
 def test_the_exported_function_predicts_the_same(detector, tmp_path):
-    """One signature: uint8 images of a fixed size, in any number, to boxes, scores and labels."""
+    """Its signature takes any number of uint8 images of a fixed size, and returns boxes, scores and labels."""
     images = pictures(detector)
     signature = [tf.TensorSpec([None, *images.shape[1:]], tf.uint8, name="images")]
     serve = tf.function(lambda images: detector.decode(detector(images))._asdict(), signature, autograph=False)
@@ -236,11 +242,11 @@ def test_the_exported_function_predicts_the_same(detector, tmp_path):
 
 @pytest.mark.parametrize("name", FIRST)
 def test_it_overfits_a_handful_of_pictures(name, tmp_path):
-    """Four pictures, found at AP50 above 0.95 within 400 steps."""
+    """Four images are detected with an AP50 above 0.95 after at most 400 steps."""
     detector = create_light(name)
     for layer in detector._flatten_layers():
         if isinstance(layer, BatchNormalization):
-            layer.momentum = 0.8  # so that the statistics follow such short training
+            layer.momentum = 0.8  # so that the statistics keep up in such short training
     side = max(96, detector.smallest_side)
     data = open_dataset(write_shapes(tmp_path, train=4, val=1, image_size=side))
     records = data.splits["train"]

@@ -1,4 +1,4 @@
-"""EfficientDet: anchors, size, losses and boxes by hand and against the authors'."""
+"""EfficientDet: anchors, losses and boxes worked by hand and compared with the authors' code; published sizes."""
 
 import math
 
@@ -11,7 +11,7 @@ from detect import models
 from detect.models.efficientdet import LITE_RATIOS, RATIOS, Config, EfficientDet, octave_anchors
 from detect.structures import Targets
 
-SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
+SIDE = 64  # pixels: 9 anchors in each of 64, 16, 4, 1 and 1 cells
 ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
 LN2 = np.log(2)
 SMALL = {"width": 0.25, "depth": 0.3, "filters": 16, "cells": 1, "layers": 1}
@@ -19,12 +19,12 @@ SMALL = {"width": 0.25, "depth": 0.3, "filters": 16, "cells": 1, "layers": 1}
 
 @pytest.fixture(scope="module")
 def detector() -> EfficientDet:
-    """Without weights, which loss and decoding do not need."""
+    """A detector without weights, which loss and decoding do not need."""
     return EfficientDet(Config(), classes=3)
 
 
 def raw(logits=0.0, deltas=0.0, height=SIDE, width=SIDE) -> dict:
-    """Outputs of one image that are the same for every anchor, unless arrays are given."""
+    """Return outputs for one image, the same for every anchor unless arrays are given."""
     count = len(octave_anchors(height, width, 5, 4.0, RATIOS))
     logits = np.array(np.broadcast_to(np.float32(logits), [1, count, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [1, count, 4]))
@@ -32,14 +32,14 @@ def raw(logits=0.0, deltas=0.0, height=SIDE, width=SIDE) -> dict:
 
 
 def truth(*boxes: tuple[list[float], int, bool]) -> Targets:
-    """Targets of one image, padded to one more row than needed."""
+    """Return the targets of one image, padded to one more row than needed."""
     padded = [*boxes, ([0, 0, 0, 0], -1, False)]
     coordinates, labels, ignore = zip(*padded, strict=True)
     return Targets(tf.constant([coordinates], tf.float32), tf.constant([labels]), tf.constant([ignore]))
 
 
 def test_anchors_lie_around_the_centres_of_cells():
-    """4 cells wide at the first octave. In a cell the octaves are the outer loop, the ratios the inner one."""
+    """Anchors are 4 cells wide at the first octave. Within a cell they are ordered by octave, then by ratio."""
     anchors = octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS)
     assert anchors.shape == (ANCHORS, 4)
     np.testing.assert_allclose(anchors[0], [4 - 16, 4 - 16, 4 + 16, 4 + 16])
@@ -55,14 +55,18 @@ def test_cells_are_spread_over_the_image_where_its_side_is_no_multiple_of_them()
     assert len(anchors) == 9 * (1600 + 400 + 100 + 25 + 9)
     cell = 320 / 3
     np.testing.assert_allclose(anchors[-9], np.array([-1.5, -1.5, 1.5, 1.5]) * cell + 2.5 * cell, rtol=1e-6)
-    tall = octave_anchors(96, 64, 5, 4.0, RATIOS)[-27:-18]  # before the last level's one cell, two: 64 x 48 pixels
+    tall = octave_anchors(96, 64, 5, 4.0, RATIOS)[
+        -27:-18
+    ]  # before the one cell of the last level, two of 64 x 48 pixels
     np.testing.assert_allclose(tall[0, 2:] - tall[0, :2], [4 * 64, 4 * 48])
 
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_losses_are_the_authors(detector, graph):
-    """Recorded: `EfficientDetNetTrain._detection_loss` of https://github.com/google/automl at 6a54c87, TensorFlow 2.21,
-    with the targets of its `AnchorLabeler`; the box loss times 50.
+    """Losses recorded of https://github.com/google/automl at 6a54c87, TensorFlow 2.21.
+
+    They are those of `EfficientDetNetTrain._detection_loss` with the targets of its `AnchorLabeler`; the box loss times
+    50.
     """
     random = np.random.RandomState(2)
     count = 9 * (96 + 24 + 6 + 2 + 1)
@@ -86,7 +90,7 @@ def iou(a, b) -> float:
 
 
 def match(anchors, boxes) -> list[int]:
-    """For each anchor a position in `boxes`, -1 for background. Each box has its best anchor for itself."""
+    """Return, for each anchor, a position in `boxes` or -1 for background. Each box has its best anchor."""
     ious = np.array([[iou(anchor, box) for box in boxes] for anchor in anchors])
     matches = [int(row.argmax()) if row.max() >= 0.5 else -1 for row in ious]
     for position in range(len(boxes)):
@@ -95,7 +99,7 @@ def match(anchors, boxes) -> list[int]:
 
 
 def slow_losses(logits, deltas, boxes, labels) -> tuple[float, float]:
-    """Class and box loss, anchor by anchor (paper, section 5.1; weights as in `hparams_config.py`)."""
+    """Return class and box loss, anchor by anchor (paper, section 5.1; weights as in `hparams_config.py`)."""
     anchors = octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS).astype(np.float64)
     class_loss = box_loss = 0.0
     matches = match(anchors, boxes)
@@ -117,7 +121,7 @@ def slow_losses(logits, deltas, boxes, labels) -> tuple[float, float]:
 
 
 def drawn_box(random: np.random.Generator) -> list[float]:
-    """A random box that one anchor overlaps more than all others: rounding does not decide which."""
+    """Draw a box that one anchor clearly overlaps more than all others, so that rounding does not decide which."""
     while True:
         corner, sides = random.uniform(-10, 30, 2), random.uniform(24, 50, 2)
         box = [*corner, *(corner + sides)]
@@ -151,7 +155,7 @@ def test_an_ignored_region_is_no_background(detector):
 
 
 def sure_anchor() -> tuple[np.ndarray, int]:
-    """Logits of almost no score, and the position of the anchor 4, 12 to 36, 44."""
+    """Return logits of scores near 0, and the position of the anchor (4, 12, 36, 44)."""
     wanted = [4, 12, 36, 44]
     position = next(
         row for row, anchor in enumerate(octave_anchors(SIDE, SIDE, 5, 4.0, RATIOS)) if list(anchor) == wanted
@@ -163,7 +167,7 @@ def test_one_sure_anchor_becomes_one_box(detector):
     logits, position = sure_anchor()
     logits[0, position, 2] = np.log(4)  # a score of 0.8
     deltas = np.zeros([1, ANCHORS, 4])
-    deltas[0, position] = [0.5, 0, np.log(2), 0]  # 16 pixels to the right, twice as wide: 4 to 68, cut at 64
+    deltas[0, position] = [0.5, 0, np.log(2), 0]  # 16 pixels to the right, twice as wide: 4 to 68, clipped at 64
     found = detector.decode(raw(logits, deltas))
     np.testing.assert_allclose(found.boxes[0, 0], [4, 12, 64, 44], atol=1e-4)
     assert float(found.scores[0, 0]) == pytest.approx(0.8)
@@ -171,7 +175,7 @@ def test_one_sure_anchor_becomes_one_box(detector):
 
 
 def test_scores_of_overlapping_boxes_are_lowered(detector):
-    """The next anchor to the right, moved back onto the first, is lowered by exp(-1 / 0.5); of another class, not."""
+    """The next anchor, moved back onto the first, is lowered by exp(-1 / 0.5), but not where its class differs."""
     logits, position = sure_anchor()
     logits[0, position, 2], logits[0, position + 9, 2], logits[0, position + 9, 0] = np.log(4), np.log(3), 0
     deltas = np.zeros([1, ANCHORS, 4])
@@ -182,7 +186,7 @@ def test_scores_of_overlapping_boxes_are_lowered(detector):
 
 
 def test_boxes_are_cut_to_the_image_after_suppression(detector):
-    """Two boxes that only agree within the image: 32 x 32 pixels, and as much again to the left of it."""
+    """Two boxes that agree only within the image: one of 32 x 32 pixels, and one twice as wide that starts outside."""
     logits, position = sure_anchor()
     logits[0, position, 1], logits[0, position + 9, 1] = np.log(4), np.log(3)
     deltas = np.zeros([1, ANCHORS, 4])
@@ -211,7 +215,7 @@ def test_channels_of_the_heads_are_anchor_by_anchor():
 
 
 def test_levels_share_filters_and_have_their_own_normalisations():
-    """With a normalisation that gives zeros, the anchors of that level alone have nothing but the bias left."""
+    """With a normalisation that returns zeros, the outputs of that level, and of no other, are the bias."""
     detector = models.create("efficientdet-d0", 3, **SMALL)
     head = detector.box_head
     assert [layer.name for layer in head.normalizations] == [f"normalization0_p{level}" for level in range(3, 8)]
@@ -233,7 +237,7 @@ def test_blocks_are_left_out_in_training_alone():
 
 
 def test_multiply_adds_are_the_published_ones_by_the_authors_counter():
-    """They halve what TensorFlow's profiler counts, activations included, and have 90 classes."""
+    """The authors count half of what TensorFlow's profiler does, which includes activations, for 90 classes."""
     row, detector = models.variant("efficientdet-d0"), models.create("efficientdet-d0", 90)
 
     @tf.function(autograph=False)

@@ -1,4 +1,4 @@
-"""Faster R-CNN: losses against plain loops, boxes by hand, samples that a resumed run repeats."""
+"""Faster R-CNN: losses compared with plain loops, boxes by hand, samples that a resumed run repeats."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from detect.models.fasterrcnn import RATIOS, RESNET_SIZES, RESNET_STRIDES, Confi
 from detect.ops.anchors import anchor_boxes
 from detect.ops.proposals import Regions
 
-SIDE = 64  # pixels; its anchors are 3 in each of 256, 64, 16, 4 and 1 cells
+SIDE = 64  # pixels: 3 anchors in each of 256, 64, 16, 4 and 1 cells
 ANCHORS = 3 * (256 + 64 + 16 + 4 + 1)
 REGIONS = 12
 SMALL = {"filters": 8, "hidden": (8, 8), "proposals": 40, "proposals_in_training": 60, "region_samples": 16}
@@ -20,7 +20,7 @@ SMALL = {"filters": 8, "hidden": (8, 8), "proposals": 40, "proposals_in_training
 
 @pytest.fixture(scope="module")
 def detector() -> FasterRCNN:
-    """Without weights, which loss and decoding do not need. All anchors fit into a sample."""
+    """A detector without weights, which loss and decoding do not need. All anchors fit into a sample."""
     return FasterRCNN(Config(anchor_samples=2 * ANCHORS), classes=3)
 
 
@@ -31,7 +31,7 @@ IMAGES = [
 
 
 def raw(seed=0) -> dict:
-    """Random outputs for two images. Some regions lie near true boxes, some are padding."""
+    """Draw outputs for two images. Some regions are near true boxes, some are padding."""
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 40, [2, REGIONS, 2])
     boxes = np.concatenate([corner, corner + random.uniform(5, 24, [2, REGIONS, 2])], axis=2)
@@ -51,7 +51,7 @@ def raw(seed=0) -> dict:
 
 
 def common(a, b) -> float:
-    """Intersection of two boxes, square pixels."""
+    """Return the intersection of two boxes, square pixels."""
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -64,7 +64,7 @@ def iou(a, b) -> float:
 
 
 def match(boxes, image, foreground, background, low_quality) -> list:
-    """For each box a (true box, label), "background", or None for neither."""
+    """Return, for each box, a (true box, label), "background", or None for neither."""
     true = [(box, label) for box, label, ignore in image if not ignore]
     tops = [max(iou(box, other) for other in boxes) for box, _ in true]
     found = []
@@ -81,7 +81,7 @@ def match(boxes, image, foreground, background, low_quality) -> list:
 
 
 def box_loss(deltas, box, true, weights) -> float:
-    """Smooth L1 with beta 1/9."""
+    """Return the smooth L1 loss with beta 1/9."""
     loss = 0.0
     for axis in (0, 1):
         side, length = box[axis + 2] - box[axis], true[axis + 2] - true[axis]
@@ -93,7 +93,7 @@ def box_loss(deltas, box, true, weights) -> float:
 
 
 def slow_losses(outputs, images) -> dict[str, float]:
-    """Anchor by anchor and region by region; all anchors are in the sample."""
+    """Return the losses, anchor by anchor and region by region; all anchors are in the sample."""
     outputs = {name: value.numpy().astype(float) for name, value in outputs.items() if isinstance(value, tf.Tensor)} | {
         "regions": outputs["regions"].boxes.numpy().astype(float),
         "valid": outputs["regions"].valid.numpy(),
@@ -125,7 +125,7 @@ def slow_losses(outputs, images) -> dict[str, float]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_losses_are_those_of_plain_loops(detector, seed):
-    """Both stages, each over the size of its sample. One box of the first image is a region to ignore."""
+    """The losses of both stages are divided by the sizes of their samples. One box of the first image is ignored."""
     outputs = raw(seed)
     losses = detector.loss(outputs, truth(*IMAGES))
     expected = slow_losses(outputs, IMAGES)
@@ -134,7 +134,7 @@ def test_losses_are_those_of_plain_loops(detector, seed):
 
 
 def test_a_sample_of_anchors_enters_the_loss():
-    """Of 16 up to 8 are positive; a logit of 0 costs log(2) either way, and the rest costs nothing."""
+    """Of 16 anchors up to 8 are positive; a logit of 0 costs log(2) for either answer, the others cost nothing."""
     detector = FasterRCNN(Config(anchor_samples=16), classes=3)
     outputs = {**raw(), "objectness": tf.zeros([2, ANCHORS])}
     assert float(detector.loss(outputs, truth(*IMAGES))["objectness"]) == pytest.approx(np.log(2))
@@ -145,7 +145,7 @@ def test_a_sample_of_anchors_enters_the_loss():
 
 
 def test_one_sure_region_becomes_one_box(detector):
-    """8 pixels to the right and twice as wide: 0.25 and log(2) of a region of 32 pixels, times the weights."""
+    """The box is 8 pixels to the right and twice as wide: 0.25 and log(2) of a region of 32 pixels, times weights."""
     logits, deltas = np.full([1, 2, 4], -10.0), np.zeros([1, 2, 3, 4])
     logits[0, :, 2], logits[0, :, 3] = np.log(4), 0.0  # a score of 0.8 for class 2
     deltas[0, 0, 2] = [10 * 0.25, 0, 5 * np.log(2), 0]
@@ -189,7 +189,7 @@ def test_training_samples_regions_and_other_calls_do_not(small):
 
 
 def test_a_resumed_run_draws_the_same_samples(small):
-    """What a checkpoint keeps is `variables`; the seed is one of them."""
+    """A checkpoint keeps `variables`, which include the seed."""
 
     @tf.function(autograph=False)
     def step():
@@ -207,7 +207,7 @@ def test_a_resumed_run_draws_the_same_samples(small):
 
 
 def test_two_replicas_train(two_devices):
-    """Each counts its seeds; losses are shares of those of the whole batch."""
+    """Each replica counts its seeds; its losses are shares of those of the whole batch."""
     strategy = tf.distribute.MirroredStrategy(two_devices)
     with strategy.scope():
         detector = models.create("fasterrcnn-r18", 3, **SMALL)
@@ -221,7 +221,7 @@ def test_two_replicas_train(two_devices):
         return {name: strategy.reduce("sum", loss, axis=None) for name, loss in losses.items()}
 
     losses = step(halves)
-    assert float(losses["objectness"]) == pytest.approx(np.log(2), rel=0.1)  # of all 256 anchors, on either replica
+    assert float(losses["objectness"]) == pytest.approx(np.log(2), rel=0.1)  # of 256 anchors on each replica
     assert list(np.asarray(detector.seed.state.value)) == [0, 1]
 
 

@@ -1,4 +1,4 @@
-"""FCOS: losses and boxes by hand and against torchvision's, to whose structure `tests/weights` holds it."""
+"""FCOS: losses and boxes worked by hand and compared with torchvision's; for the network see `tests/weights`."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from detect.models.fcos import ATSS_SIZES, FCOS, STRIDES, Config, Head
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
 
-SIDE = 64  # pixels; its levels have 64, 16, 4, 1 and 1 cells
+SIDE = 64  # pixels: levels of 64, 16, 4, 1 and 1 cells
 CELLS = (64, 16, 4, 1, 1)
 POINTS = sum(CELLS)
 LN2 = np.log(2)
@@ -22,12 +22,12 @@ def detector() -> FCOS:
 
 
 def with_settings(**settings) -> FCOS:
-    """Without weights, which loss and decoding do not need."""
+    """A detector without weights, which loss and decoding do not need."""
     return FCOS(Config(depth=18, **settings), classes=3)
 
 
 def raw(logits=0.0, distances=1.0, centreness=0.0, batch=1) -> dict:
-    """Outputs that are the same for every point, unless arrays are given."""
+    """Return outputs, the same for every point unless arrays are given."""
     shapes = {"logits": (logits, [3]), "distances": (distances, [4]), "centreness": (centreness, [])}
     outputs = {
         name: tf.constant(np.array(np.broadcast_to(np.float32(value), [batch, POINTS, *rest])))
@@ -64,7 +64,7 @@ def test_an_untrained_head_gives_every_class_its_prior_and_boxes_of_two_strides(
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_losses_are_torchvisions(graph):
-    """Recorded: `FCOS.compute_loss` of torchvision 0.28.0, whose points are the corners of cells."""
+    """Losses recorded of `FCOS.compute_loss` of torchvision 0.28.0, whose points are the corners of cells."""
     detector, outputs = with_settings(offset=0.0, spread=True), random_outputs(2)
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False), ([1, 50, 9, 59], 1, False)])
 
@@ -79,7 +79,7 @@ def test_losses_are_torchvisions(graph):
 
 
 def slow_points() -> list[tuple[float, float, float, float, float]]:
-    """x, y, stride, and least and largest distance of all points."""
+    """Return x, y, stride, and least and largest distance of all points."""
     found = []
     for level, stride in enumerate(STRIDES):
         least, most = (0 if level == 0 else 4 * stride), (np.inf if level == 4 else 8 * stride)
@@ -89,7 +89,7 @@ def slow_points() -> list[tuple[float, float, float, float, float]]:
 
 
 def assign(point, boxes) -> int:
-    """A position in `boxes`, -1 for background, -2 for neither (paper, sections 3.1 and 3.2)."""
+    """Return a position in `boxes`, -1 for background, -2 for neither (paper, sections 3.1 and 3.2)."""
     x, y, stride, least, most = point
     best, smallest, ignored = -1, np.inf, False
     for row, ((x1, y1, x2, y2), _, ignore) in enumerate(boxes):
@@ -112,7 +112,7 @@ def slow_giou(a, b) -> float:
 
 
 def slow_losses(outputs, images) -> tuple[float, float, float]:
-    """Class, box and centre-ness loss of a batch, point by point."""
+    """Return class, box and centre-ness loss of a batch, point by point."""
     logits, distances, centres = (value.numpy().astype(float) for value in list(outputs.values())[:3])
     sums, positives = np.zeros(3), 0
     for image, boxes in enumerate(images):
@@ -137,7 +137,7 @@ def slow_losses(outputs, images) -> tuple[float, float, float]:
 
 
 def test_losses_are_those_of_plain_loops(detector):
-    """Two images with different numbers of boxes: both divide by the positives of the batch. One box is ignored."""
+    """Two images with different numbers of boxes are divided by the positives of the batch. One box is ignored."""
     images = [
         [([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, True), ([1, 45, 14, 60], 1, False)],
         [([10, 10, 50, 50], 1, False), ([22, 20, 36, 41], 0, False)],
@@ -156,7 +156,7 @@ def test_without_boxes_everything_is_background(detector):
 
 
 def test_atss_sees_squares_of_eight_strides():
-    """Its own test holds the assignment to plain loops; here all classes score 1/2."""
+    """The assignment has a test of its own; here all classes score 1/2."""
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False)])
     losses = with_settings(assignment="atss").loss(raw(), targets)
     squares = anchor_boxes(SIDE, SIDE, STRIDES, ATSS_SIZES, (1.0,), offset=0.5, rounded=False)
@@ -168,7 +168,7 @@ def test_atss_sees_squares_of_eight_strides():
 
 
 def test_boxes_are_torchvisions():
-    """Recorded: `FCOS.postprocess_detections` of torchvision 0.28.0, the five best, of the raw values above."""
+    """The five best boxes recorded of torchvision 0.28.0's `FCOS.postprocess_detections` for the raw values above."""
     found = with_settings(offset=0.0, spread=True).decode(random_outputs(2))
     expected = [
         [0.0, 40.06753921508789, 2.6234052181243896, 53.945953369140625],
@@ -184,18 +184,18 @@ def test_boxes_are_torchvisions():
 
 
 def test_one_sure_point_becomes_one_box(detector):
-    """Row 2, column 3 of the first level lies at (28, 20); distances count in strides of 8 pixels."""
+    """Row 2, column 3 of the first level is at (28, 20); distances are in strides of 8 pixels."""
     logits, distances = np.full([1, POINTS, 3], -20.0), np.zeros([1, POINTS, 4])
-    logits[0, 2 * 8 + 3, 1] = np.log(4)  # a class of 0.8, and a centre-ness of 0.5
+    logits[0, 2 * 8 + 3, 1] = np.log(4)  # a class score of 0.8, a centre-ness of 0.5
     distances[0, 2 * 8 + 3] = [1, 2, 3, 9]
     found = detector.decode(raw(logits, distances))
-    np.testing.assert_allclose(found.boxes[0, 0], [20, 4, 52, 64], atol=1e-4)  # cut at 64
+    np.testing.assert_allclose(found.boxes[0, 0], [20, 4, 52, 64], atol=1e-4)  # clipped at 64
     assert float(found.scores[0, 0]) == pytest.approx(np.sqrt(0.8 * 0.5))
     np.testing.assert_array_equal(found.labels[0, :2], [1, -1])
 
 
 def test_candidates_are_counted_level_by_level():
-    """One candidate of each of five levels; without suppression each is a detection."""
+    """With one candidate per level and without suppression there is one detection per level."""
     found = with_settings(candidates=1, iou=1.0).decode(raw(np.arange(POINTS)[:, None] / POINTS))
     assert int(tf.reduce_sum(tf.cast(found.labels >= 0, tf.int32))) == 5
 

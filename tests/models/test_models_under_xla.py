@@ -1,4 +1,4 @@
-"""Training and prediction of every family are one computation each under XLA, as they are compiled for a GPU."""
+"""Training and prediction of every family are one computation each under XLA, as on a GPU."""
 
 import pytest
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""RetinaNet: losses and boxes by hand and against torchvision's, to whose structure `tests/weights` holds it."""
+"""RetinaNet: losses and boxes worked by hand and compared with torchvision's; for the network see `tests/weights`."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, Retina
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
 
-SIDE = 64  # pixels; its anchors are 9 in each of 64, 16, 4, 1 and 1 cells
+SIDE = 64  # pixels: 9 anchors in each of 64, 16, 4, 1 and 1 cells
 ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
 LN2 = np.log(2)
 
 
 @pytest.fixture(scope="module")
 def detector() -> RetinaNet:
-    """Without weights, which loss and decoding do not need."""
+    """A detector without weights, which loss and decoding do not need."""
     return with_settings()
 
 
@@ -26,7 +26,7 @@ def with_settings(**settings) -> RetinaNet:
 
 
 def raw(logits=0.0, deltas=0.0, batch=1) -> dict:
-    """Outputs that are the same for every anchor, unless arrays are given."""
+    """Return outputs, the same for every anchor unless arrays are given."""
     logits = np.array(np.broadcast_to(np.float32(logits), [batch, ANCHORS, 3]))
     deltas = np.array(np.broadcast_to(np.float32(deltas), [batch, ANCHORS, 4]))
     return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(SIDE, SIDE)}
@@ -56,8 +56,9 @@ def test_an_untrained_head_gives_every_class_its_prior():
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize(("box_loss", "expected"), [("l1", 1.2691541910171509), ("giou", 0.7102324962615967)])
 def test_losses_are_torchvisions(box_loss, expected, graph):
-    """Recorded: `RetinaNet.compute_loss` of torchvision 0.28.0, whose version 2 has GIoU. With one image, both divide
-    by the same count.
+    """Losses recorded of `RetinaNet.compute_loss` of torchvision 0.28.0, whose version 2 has GIoU.
+
+    For one image, both divide by the same number.
     """
     detector = with_settings(box_loss=box_loss)
     random = np.random.RandomState(2)
@@ -73,7 +74,7 @@ def test_losses_are_torchvisions(box_loss, expected, graph):
 
 
 def overlap(a, b) -> float:
-    """Intersection of two boxes, square pixels."""
+    """Return the intersection of two boxes, square pixels."""
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -83,7 +84,7 @@ def iou(a, b) -> float:
 
 
 def match(anchors, boxes) -> list[int]:
-    """For each anchor a position in `boxes`, -1 for background, -2 for neither (paper, section 4)."""
+    """Return, for each anchor, a position in `boxes`, -1 for background, -2 for neither (paper, section 4)."""
     true = [(row, box) for row, (box, _, ignore) in enumerate(boxes) if not ignore]
     tops = [max(iou(anchor, box) for anchor in anchors) for _, box in true]
     matches = []
@@ -101,7 +102,7 @@ def match(anchors, boxes) -> list[int]:
 
 
 def slow_l1(anchor, deltas, box) -> float:
-    """L1 between four deltas and those from an anchor to a box."""
+    """Return the L1 loss between four deltas and those from an anchor to a box."""
     loss = 0.0
     for axis in (0, 1):
         side, length = anchor[axis + 2] - anchor[axis], box[axis + 2] - box[axis]
@@ -111,7 +112,7 @@ def slow_l1(anchor, deltas, box) -> float:
 
 
 def slow_giou_loss(anchor, deltas, box) -> float:
-    """1 - GIoU of the box that the deltas stand for and another."""
+    """Return 1 - GIoU of the box that deltas encode and another box."""
     found, enclosing = [0.0] * 4, 1.0
     for axis in (0, 1):
         side = anchor[axis + 2] - anchor[axis]
@@ -124,7 +125,7 @@ def slow_giou_loss(anchor, deltas, box) -> float:
 
 
 def slow_losses(logits, deltas, images, slow_box_loss) -> tuple[float, float]:
-    """Class and box loss of a batch, anchor by anchor."""
+    """Return class and box loss of a batch, anchor by anchor."""
     anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS).astype(np.float64)
     class_loss, box_loss, positives = 0.0, 0.0, 0
     for row, boxes in enumerate(images):
@@ -145,7 +146,7 @@ def slow_losses(logits, deltas, images, slow_box_loss) -> tuple[float, float]:
 
 @pytest.mark.parametrize(("box_loss", "slow_box_loss"), [("l1", slow_l1), ("giou", slow_giou_loss)])
 def test_losses_are_those_of_plain_loops(box_loss, slow_box_loss):
-    """Two images with different numbers of boxes: both divide by the positives of the batch. One box is ignored."""
+    """Two images with different numbers of boxes are divided by the positives of the batch. One box is ignored."""
     images = [
         [([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, True), ([1, 50, 9, 59], 1, False)],
         [([10, 10, 50, 50], 1, False)],
@@ -159,7 +160,7 @@ def test_losses_are_those_of_plain_loops(box_loss, slow_box_loss):
 
 
 def test_atss_considers_nine_cells_of_each_level():
-    """Its own test holds the assignment to plain loops; here all classes score 1/2 and all deltas are 0."""
+    """The assignment has a test of its own; here all classes score 1/2 and all deltas are 0."""
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False)])
     losses = with_settings(assignment="atss").loss(raw(), targets)
     anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS)
@@ -192,7 +193,7 @@ def test_without_boxes_everything_is_background(detector):
 
 
 def test_boxes_are_torchvisions(detector):
-    """Recorded: `RetinaNet.postprocess_detections` of torchvision 0.28.0, the five best, of the raw values above."""
+    """The five best boxes recorded of torchvision 0.28.0's `RetinaNet.postprocess_detections` for the values above."""
     random = np.random.RandomState(2)
     outputs = raw(random.standard_normal([1, ANCHORS, 3]) - 2, random.standard_normal([1, ANCHORS, 4]) * 0.2)
     found = detector.decode(outputs)
@@ -215,7 +216,7 @@ def test_one_sure_anchor_becomes_one_box(detector):
     logits = np.full([1, ANCHORS, 3], -10.0)
     logits[0, position, 2] = np.log(4)  # a score of 0.8
     deltas = np.zeros([1, ANCHORS, 4])
-    deltas[0, position] = [0.25, 0, np.log(2), 0]  # 8 pixels to the right, twice as wide: 8 to 72, cut at 64
+    deltas[0, position] = [0.25, 0, np.log(2), 0]  # 8 pixels to the right, twice as wide: 8 to 72, clipped at 64
     found = detector.decode(raw(logits, deltas))
     np.testing.assert_allclose(found.boxes[0, 0], [8, 8, 64, 40], atol=1e-4)
     assert float(found.scores[0, 0]) == pytest.approx(0.8)
@@ -229,7 +230,7 @@ def test_confidence_can_be_given_when_decoding(detector):
 
 
 def test_candidates_are_counted_level_by_level():
-    """One candidate of each of five levels; without suppression each is a detection."""
+    """With one candidate per level and without suppression there is one detection per level."""
     found = with_settings(candidates=1, iou=1.0).decode(raw(np.arange(ANCHORS)[:, None] / ANCHORS))
     assert int(tf.reduce_sum(tf.cast(found.labels >= 0, tf.int32))) == 5
 

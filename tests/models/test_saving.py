@@ -1,4 +1,4 @@
-"""A saved model comes back whole; what is not one is refused with a reason."""
+"""A loaded model is the saved one; folders that are not models are refused with a reason."""
 
 import json
 import shutil

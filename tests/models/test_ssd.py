@@ -1,4 +1,4 @@
-"""SSD: parts by hand, losses and boxes against torchvision's, losses against plain loops on random cases."""
+"""SSD: parts by hand, losses and boxes compared with torchvision's, losses of random cases with plain loops."""
 
 import math
 from pathlib import Path
@@ -18,12 +18,12 @@ SIDE, ANCHORS = 300, 8732
 
 @pytest.fixture(scope="module")
 def detector() -> SSD:
-    """Without weights, which loss and decoding do not need."""
+    """A detector without weights, which loss and decoding do not need."""
     return SSD(Config(), classes=3)
 
 
 def raw() -> dict:
-    """Random outputs for three classes, the same as torchvision's were computed from."""
+    """Draw outputs for three classes, from which torchvision's results were recorded."""
     random = np.random.RandomState(2)
     logits = (random.standard_normal([1, ANCHORS, 4]) * 2).astype(np.float32)
     deltas = random.standard_normal([1, ANCHORS, 4]).astype(np.float32)
@@ -58,7 +58,7 @@ def test_channels_of_the_head_are_box_by_box():
 
 
 def test_boxes_are_torchvisions(detector):
-    """Recorded: `SSD.postprocess_detections` of torchvision 0.28.0 for the same outputs."""
+    """Boxes recorded of torchvision 0.28.0's `SSD.postprocess_detections` for the same outputs."""
     recorded = np.load(Path(__file__).with_name("torchvision_ssd_boxes.npz"))
     found = detector.decode(raw())
     np.testing.assert_array_equal(found.labels[0], recorded["labels"])
@@ -68,7 +68,7 @@ def test_boxes_are_torchvisions(detector):
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_losses_are_torchvisions(detector, graph):
-    """Recorded: `SSD.compute_loss` of torchvision 0.28.0 for the same outputs and boxes; 31 are positive."""
+    """Losses recorded of torchvision 0.28.0's `SSD.compute_loss` for the same outputs and boxes; 31 are positive."""
     outputs = raw()
     boxes = [[20, 20, 120, 150], [100, 80, 280, 260], [30, 200, 90, 250], [200, 10, 290, 60]]
     targets = truth([(box, label, False) for box, label in zip(boxes, (2, 0, 1, 0), strict=True)])
@@ -82,7 +82,7 @@ def test_losses_are_torchvisions(detector, graph):
 
 
 def overlap(a, b) -> float:
-    """Intersection of two boxes, square pixels."""
+    """Return the intersection of two boxes, square pixels."""
     return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -95,7 +95,7 @@ def iou(a, b) -> float:
 
 
 def match(anchors, boxes) -> list[int]:
-    """For each anchor a position in `boxes`, -1 for background, -2 for neither (paper, section 2.2)."""
+    """Return, for each anchor, a position in `boxes`, -1 for background, -2 for neither (paper, section 2.2)."""
     matches = []
     for anchor in anchors:
         ious = [-1 if ignore else iou(anchor, box) for box, _, ignore in boxes]
@@ -110,7 +110,7 @@ def match(anchors, boxes) -> list[int]:
 
 
 def deltas_of(anchor, box) -> list[float]:
-    """What the head should say: offsets of the centre and logarithms of the sides, weighted."""
+    """Return what the head should predict: offsets of centres and logarithms of ratios of sides, weighted."""
     found = []
     for axis in (0, 1):
         side, true = anchor[axis + 2] - anchor[axis], box[axis + 2] - box[axis]
@@ -120,7 +120,7 @@ def deltas_of(anchor, box) -> list[float]:
 
 
 def loop_losses(logits, deltas, anchors, images) -> tuple[float, float, int]:
-    """Sums of the two losses and the number of positives, image by image and anchor by anchor."""
+    """Return the sums of the two losses and the number of positives, image by image and anchor by anchor."""
     classes = boxes = 0.0
     count = 0
     for image, truths in enumerate(images):
@@ -142,7 +142,7 @@ def loop_losses(logits, deltas, anchors, images) -> tuple[float, float, int]:
 
 
 def random_image(random) -> list:
-    """Up to four boxes or ignored regions, at least one of them a box."""
+    """Draw up to four boxes or ignored regions, at least one of them a box."""
     image = []
     for _ in range(random.integers(1, 5)):
         x, y, width, height = random.uniform([0, 0, 8, 8], [40, 40, 40, 40])
@@ -151,7 +151,7 @@ def random_image(random) -> list:
 
 
 def test_losses_are_those_of_plain_loops_on_random_images():
-    """Two images a time with up to four boxes, a third of them ignored regions."""
+    """Each case has two images with up to four boxes, a third of them ignored regions."""
     random = np.random.default_rng(0)
     anchors = default_boxes(64, 64, ((5, 5), (2, 2)), (0.3, 0.6, 0.9), ((2,), (2, 3)))
     for _ in range(40):
@@ -171,7 +171,7 @@ def test_decode_replaces_its_thresholds(detector):
 
 
 def test_a_decoded_box_by_hand(detector):
-    """One default box of the last map, all of 300 x 300 pixels but for the scale, is sure of class 1."""
+    """One default box of the last map, 300 x 300 pixels times the scale, has class 1."""
     outputs = raw()
     logits, deltas = np.full([1, ANCHORS, 4], -9.0, np.float32), np.zeros([1, ANCHORS, 4], np.float32)
     logits[..., 3] = 9

@@ -1,4 +1,4 @@
-"""SSDLite: its maps, its head by hand. Losses and boxes: test_ssd.py; torchvision's numbers: tests/weights."""
+"""SSDLite: its maps and its head by hand. For losses see test_ssd.py, for torchvision's outputs tests/weights."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_channels_of_the_head_are_box_by_box():
 
 
 def test_the_head_is_depthwise_normalised_and_cut_at_six():
-    """Equal features of 1: nine taps of 1 inside, six at the edge; normalised by epsilon 1e-3 alone, cut at 6."""
+    """Features and kernels of 1: nine taps inside, six at the edge; normalised by the epsilon alone, cut off at 6."""
     head = HeadLevel(classes=1)
     features = np.ones([1, 1, 3, 1], np.float32)
     head(features)

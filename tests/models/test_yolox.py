@@ -1,4 +1,4 @@
-"""YOLOX: its network and losses against the authors' code, its loss and decoding by hand."""
+"""YOLOX: network and losses compared with the authors' code, losses and decoding by hand."""
 
 import json
 import math
@@ -19,37 +19,38 @@ from detect.structures import Targets
 from detect.weights import megvii_yolox
 from detect.weights.tensors import fill
 
-SIDE = 64  # of the pictures here; 8 x 8 + 4 x 4 + 2 x 2 cells
+SIDE = 64  # pixels: 8 x 8 + 4 x 4 + 2 x 2 cells
 CELLS = 84
 
 
 @pytest.fixture(scope="module")
 def yolox():
-    """Without weights, which loss and decoding do not need."""
+    """A detector without weights, which loss and decoding do not need."""
     return YOLOX(Config(width=0.0625, depth=0.0), classes=3)
 
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[str, np.ndarray]:
-    """What the authors' code gave (https://github.com/Megvii-BaseDetection/YOLOX, commit 6ddff48, torch 2.13.0).
+    """Outputs of the authors' code (https://github.com/Megvii-BaseDetection/YOLOX, commit 6ddff48, torch 2.13.0).
 
-    `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(3, 0.0625))`, dense and depthwise, with the weights of `recorded_state`:
-    names and shapes of its tensors, sorted by name, counts of steps left out. In evaluation, undecoded, for the
-    pictures of `recorded_images`: offsets, objectness and classes, these two after a sigmoid. In training, of the dense
-    one, with L1: total, box, objectness, class and L1 loss, the gradient of the stem's kernel, its running variance.
+    `YOLOX(YOLOPAFPN(0.67, 0.0625), YOLOXHead(3, 0.0625))`, dense and depthwise, with the weights of `recorded_state`.
+    Recorded are the names and shapes of its tensors, sorted by name, without counts of steps. In evaluation, not
+    decoded, for the images of `recorded_images`: offsets, objectness and classes, the latter two after a sigmoid. In
+    training of the dense one, with L1: total, box, objectness, class and L1 loss, the gradient of the stem's kernel,
+    and its running variance.
     """
     with np.load(Path(__file__).with_name("megvii_yolox.npz")) as arrays:
         return dict(arrays)
 
 
 def recorded_images(height: int, width: int, count: int) -> tf.Tensor:
-    """uint8 RGB; theirs had them as BGR."""
+    """Draw images, uint8 RGB; the authors' code had them as BGR."""
     return tf.constant(np.random.RandomState(1).randint(0, 256, (count, height, width, 3)).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")
 def published(recorded, recorded_state):
-    """Gives ours with the weights that theirs had, through the importer of published checkpoints."""
+    """Create our model with the recorded weights, through the importer of published checkpoints."""
 
     def create(kind: str):
         detector = models.create("yolox-micro", 3, width=0.0625, depth=0.67, separable=kind == "separable")
@@ -87,7 +88,7 @@ def test_a_training_step_is_the_authors(recorded, published):
 
 
 def targets(boxes, labels, ignore=None) -> Targets:
-    """Of one image."""
+    """Return the targets of one image."""
     ignore = [False] * len(labels) if ignore is None else ignore
     return Targets(
         tf.reshape(tf.constant(boxes, tf.float32), [1, -1, 4]),
@@ -97,7 +98,7 @@ def targets(boxes, labels, ignore=None) -> Targets:
 
 
 def outputs_of(offsets=None, objectness=None, class_logits=None) -> dict:
-    """Raw outputs for one image, zeros where not given."""
+    """Return raw outputs for one image, zeros where they are not given."""
     return {
         "offsets": tf.zeros([1, CELLS, 4]) if offsets is None else tf.constant(offsets, tf.float32),
         "objectness": tf.zeros([1, CELLS]) if objectness is None else tf.constant(objectness, tf.float32),
@@ -150,7 +151,7 @@ def test_decoding_takes_other_thresholds(yolox):
 
 
 def test_the_loss_is_the_plain_loop(yolox):
-    """Every cell in turn, from the assignment: box, objectness, class and L1, over the foreground cells."""
+    """Compute box, objectness, class and L1 loss from the assignment, cell by cell."""
     outputs, truth = random_outputs(), targets([[4, 4, 28, 30], [34, 30, 62, 62]], [2, 0])
     corners, strides = points(SIDE, SIDE, STRIDES, offset=0.0)
     boxes = decode_yolox(outputs["offsets"], corners, strides)
@@ -198,7 +199,7 @@ def test_without_boxes_only_objectness_is_left(yolox):
 
 
 def test_cells_in_an_ignored_region_learn_nothing(yolox):
-    """Cell 0 has its centre at (4, 4), inside the region; cell 63 at (60, 60), outside."""
+    """The centre of cell 0, (4, 4), is inside the region; that of cell 63, (60, 60), is outside."""
     objectness = tf.Variable(tf.zeros([1, CELLS]))
     truth = targets([[0, 0, 30, 30], [32, 32, 50, 50]], [0, 1], [True, False])
     with tf.GradientTape() as tape:
@@ -210,7 +211,7 @@ def test_cells_in_an_ignored_region_learn_nothing(yolox):
 
 @pytest.mark.parametrize("separable", [False, True])
 def test_sides_stay_known_where_the_batch_is_open(separable):
-    """As prediction traces it; depthwise convolutions of a stride need the sides."""
+    """Prediction traces the network with an open batch; strided depthwise convolutions need the sides."""
     model = YOLOX(Config(width=0.0625, depth=0.0, separable=separable), classes=3)
     signature = [tf.TensorSpec([None, SIDE, SIDE, 3], tf.uint8)]
     network = tf.function(lambda images: model.backbone(images), input_signature=signature)

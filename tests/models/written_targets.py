@@ -1,4 +1,4 @@
-"""Targets, and what outputs say of images, as the tests of this folder write them down."""
+"""Targets and geometry of images for the tests of this folder."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,7 @@ from detect.structures import Targets
 
 
 def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
-    """Targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
+    """Return the targets of images, each a list of (box, label, ignore), padded to one more row than needed."""
     rows = 1 + max(len(image) for image in images)
     boxes = np.zeros([len(images), rows, 4], np.float32)
     labels = np.full([len(images), rows], -1, np.int32)
@@ -19,5 +19,5 @@ def truth(*images: list[tuple[list[float], int, bool]]) -> Targets:
 
 
 def sizes(height: int, width: int) -> dict:
-    """What outputs say of the size of images that their pictures fill."""
+    """Return the entries of outputs that describe images without padding."""
     return {"size": (height, width), "extents": tf.constant([[height, width]], tf.float32)}
