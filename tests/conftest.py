@@ -1,4 +1,4 @@
-"""What several test files use."""
+"""Fixtures that several test files use."""
 
 import dataclasses
 import hashlib
@@ -15,9 +15,10 @@ import detect  # noqa: F401  (sets the environment before TensorFlow is imported
 if TYPE_CHECKING:  # so that one broken import does not stop every test
     from detect.weights.checkpoint import Checkpoint
 
-# Two logical devices stand for two GPUs in tests of distribution. This must come before TensorFlow's first operation.
+# Two logical devices stand for two GPUs where distribution is tested. They must exist before TensorFlow's first
+# operation.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
-PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # the last to be told from the row's own
+PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # `prior` differs from that of the row
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
 )
@@ -31,16 +32,16 @@ def fixtures() -> Path:
 
 @pytest.fixture
 def two_devices() -> list[str]:
-    """The names of two devices to spread a model over."""
+    """Return the names of two devices to distribute a model over."""
     return TWO_DEVICES
 
 
 @pytest.fixture(scope="session")
 def recorded_state() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
-    """From names and shapes to the weights that torchvision's model had when its outputs were recorded."""
+    """Return a function from names and shapes to the weights of torchvision's model when its outputs were recorded."""
 
     def draw(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-        random = np.random.RandomState(0)  # whose numbers NumPy promises never to change
+        random = np.random.RandomState(0)  # NumPy promises never to change its numbers
         state = {}
         for name, shape in shapes.items():
             if name.endswith("running_var"):
@@ -58,7 +59,7 @@ def recorded_state() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
 
 
 class Published(NamedTuple):
-    """A checkpoint that stands for a published one."""
+    """A checkpoint that takes the place of a published one."""
 
     checkpoint: "Checkpoint"
     file: Path  # a copy, not where downloads are kept
@@ -68,7 +69,7 @@ class Published(NamedTuple):
 
 @pytest.fixture(scope="session")
 def published_state() -> dict[str, np.ndarray]:
-    """Tensors by the names of YOLOX's authors for a tiny network with three classes."""
+    """Return the weights of a tiny YOLOX with three classes, under the names that its authors use."""
     from detect import models
     from detect.weights import megvii_yolox, tensors
 
@@ -85,8 +86,9 @@ def published_state() -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def published(published_state, tmp_path, monkeypatch) -> Published:
-    """`yolox-micro-coco`: as if its authors had published weights for it, in a file of NumPy's at an address where
-    nobody answers. Nothing is in the cache folder.
+    """Add a checkpoint, `yolox-micro-coco`, as if YOLOX's authors had published it.
+
+    Its file is a NumPy archive, at an address where no server answers. The cache folder is empty.
     """
     from detect.weights import megvii_yolox
 

@@ -1,4 +1,4 @@
-"""EfficientNet: sizes by hand, stochastic depth, squeeze-and-excitation."""
+"""EfficientNet: sizes worked by hand, stochastic depth, squeeze-and-excitation."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Seeds of a training: counted, kept by checkpoints, the same on every replica, no part of a saved model."""
+"""Seeds of a training run: counted, kept by checkpoints, the same on every replica, not saved with a model."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from detect.layers.sampling_seed import SamplingSeed
 
 
 class Dice(keras.Model):
-    """Throws a die in training."""
+    """Draws a random number in training."""
 
     def __init__(self):
         super().__init__()

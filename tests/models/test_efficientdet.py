@@ -50,7 +50,7 @@ def test_anchors_lie_around_the_centres_of_cells():
 
 
 def test_cells_are_spread_over_the_image_where_its_side_is_no_multiple_of_them():
-    """Lite0's 320 pixels are 40, 20, 10, 5 and 3 cells; those of the last level are 106.7 pixels wide."""
+    """Lite0's 320 pixels make 40, 20, 10, 5 and 3 cells; a cell of the last level is 106.7 pixels wide."""
     anchors = octave_anchors(320, 320, 5, 3.0, LITE_RATIOS)
     assert len(anchors) == 9 * (1600 + 400 + 100 + 25 + 9)
     cell = 320 / 3

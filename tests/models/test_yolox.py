@@ -121,7 +121,7 @@ def test_scores_start_at_the_prior():
 
 
 def test_a_box_scores_objectness_times_class_probability(yolox):
-    """Cell 9 is row 1, column 1 of the first level: offsets 0.5 put its centre at 12, log 2 makes sides of 16."""
+    """Cell 9 is row 1, column 1 of the first level: offsets of 0.5 put its centre at 12, log 2 makes sides of 16."""
     outputs = outputs_of(objectness=np.full((1, CELLS), -20), class_logits=np.full((1, CELLS, 3), -20))
     row = tf.one_hot(9, CELLS)
     outputs["offsets"] += row[None, :, None] * [0.5, 0.5, math.log(2), math.log(2)]

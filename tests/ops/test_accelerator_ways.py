@@ -1,4 +1,4 @@
-"""What is computed in another way on an accelerator is the same there: traced for one, run on this machine."""
+"""What an accelerator computes in another way has the same result: traced for an accelerator, run on this machine."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def random_boxes(random: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def cells() -> tuple[np.ndarray, np.ndarray]:
-    """Points [A, 2] and strides [A] of a small pyramid."""
+    """Return points [A, 2] and strides [A] of a small pyramid."""
     points = [np.stack(np.meshgrid(*[(np.arange(SIDE // s) + 0.5) * s] * 2), axis=-1).reshape(-1, 2) for s in STRIDES]
     reach = np.repeat(STRIDES, [len(each) for each in points])
     return np.concatenate(points).astype(np.float32), reach.astype(np.float32)

@@ -9,7 +9,7 @@ from detect.ops.default_boxes import default_boxes
 
 
 def test_one_cell_by_hand():
-    """A map of one cell at the centre of 200 x 100 pixels: scales 0.2 and 0.8, whose mean is 0.4; ratio 4."""
+    """The one cell of the map has its centre in 200 x 100 pixels: scales 0.2 and 0.8, whose mean is 0.4; ratio 4."""
     boxes = default_boxes(100, 200, ((1, 1),), (0.2, 0.8), ((4,),))
     sizes = [(40, 20), (80, 40), (80, 10), (20, 40)]  # width, height
     expected = [[100 - w / 2, 50 - h / 2, 100 + w / 2, 50 + h / 2] for w, h in sizes]

@@ -39,7 +39,7 @@ def one_focal(logits, label, alpha, gamma):
 
 
 def test_focal_by_hand():
-    # p = 1/2: each yes-or-no question costs alpha_t * 1/4 * log(2); a logit of log(3) is p = 3/4.
+    # p = 1/2: each class of each anchor costs alpha_t * 1/4 * log(2); a logit of log(3) is p = 3/4.
     half = math.log(2) / 4
     np.testing.assert_allclose(sigmoid_focal([[0.0, 0.0], [0.0, 0.0]], [1, -1]), [half, 1.5 * half], rtol=1e-6)
     yes = 0.25 * (1 / 4) ** 2 * math.log(4 / 3)

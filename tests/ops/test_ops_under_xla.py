@@ -1,4 +1,4 @@
-"""Every public operation is one computation under XLA; and what is none is found out."""
+"""Every public operation is one computation under XLA; a function that is not is recognised."""
 
 import importlib
 import inspect
@@ -35,7 +35,7 @@ CLASSIFICATION = {"logits": LOGITS, "labels": INDICES}
 SUPPRESSION = {"boxes": PREDICTED, "scores": SCORES, "confidence": tf.constant(0.1), "max_detections": 3}
 MATCHING = {"anchors": ANCHORS, **TRUTH}
 
-# By module and name: the arguments of every operation that is compiled.
+# The arguments of every compiled operation, by module and name.
 CASES: dict[str, dict] = {
     "assignment.sim_ota": {
         "boxes": PREDICTED,
@@ -113,7 +113,7 @@ CASES: dict[str, dict] = {
 
 
 def compiled_operations() -> dict[str, Callable]:
-    """By module and name: those that a decorator of `compiling` made, recognised by what they wrap."""
+    """Return the operations that a decorator of `compiling` made, which have `__wrapped__`, by module and name."""
     modules = [importlib.import_module(f"{ops.__name__}.{name}") for _, name, _ in pkgutil.iter_modules(ops.__path__)]
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": value
@@ -146,7 +146,7 @@ def test_compiled_operations_are_one_computation(name):
 
 
 def with_gradient(function: Callable) -> Callable:
-    """The result and its gradient with respect to the first argument."""
+    """Return a function that gives the result and its gradient with respect to the first argument."""
 
     def value_and_gradient(first, *others):
         with tf.GradientTape() as tape:
@@ -207,7 +207,7 @@ def places_of_positive(values):
 
 
 def sum_of_positive(values):
-    """Its result has a known shape, but not what comes before it."""
+    """The result has a known shape, the values before the sum have not."""
     return tf.reduce_sum(tf.boolean_mask(values, values > 0))
 
 

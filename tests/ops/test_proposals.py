@@ -1,4 +1,4 @@
-"""Proposals and their samples: by hand, against plain loops on random cases, and compiled by XLA."""
+"""Proposals and their samples: worked by hand, against plain loops on random cases, and compiled by XLA."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ EXTENTS = np.float32([[SIDE, SIDE]] * 2)
 
 
 def overlap(a, b) -> float:
-    """Intersection over union."""
+    """Return intersection over union."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     common = max(0, width) * max(0, height)
@@ -19,7 +19,7 @@ def overlap(a, b) -> float:
 
 
 def moved(anchor, deltas) -> list[float]:
-    """The box that deltas make of an anchor, cut to the image."""
+    """Return the box that deltas make of an anchor, cut to the image."""
     width, height = anchor[2] - anchor[0], anchor[3] - anchor[1]
     x = (anchor[0] + anchor[2]) / 2 + deltas[0] * width
     y = (anchor[1] + anchor[3]) / 2 + deltas[1] * height
@@ -29,7 +29,7 @@ def moved(anchor, deltas) -> list[float]:
 
 
 def slow_proposals(anchors, objectness, deltas, levels, candidates, keep, confidence) -> list[list[float]]:
-    """Of one image: the best of each level, without those that a better one of their level overlaps."""
+    """Return the best regions of each level of one image, without those that overlap a better one of their level."""
     kept, start = [], 0
     for count in levels:
         own = []
@@ -101,7 +101,7 @@ FAR = [[12, n, 20, n + 9] for n in range(20)]
 
 
 def sample(boxes, size, *, ignore=(False, False, False), valid=None, seed=(0, 0), xla=False) -> Regions:
-    """A sample for one image whose proposals are `boxes`, of which up to a quarter may be positive."""
+    """Sample from the proposals `boxes` of one image; up to a quarter may be positive."""
     valid = [True] * len(boxes) if valid is None else valid
     draw = tf.function(sample_regions, autograph=False, jit_compile=xla)
     return draw(

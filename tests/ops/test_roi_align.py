@@ -1,4 +1,4 @@
-"""RoIAlign against cases worked by hand and a plain loop over points; the levels of a pyramid; gradients."""
+"""RoIAlign against cases worked by hand and a plain loop over points; levels of a pyramid; gradients."""
 
 import functools
 
@@ -12,13 +12,13 @@ STRIDES = (4, 8, 16, 32)
 
 
 def ramp(height, width):
-    """Features [1, height, width, 2]: channel 0 is a cell's x, channel 1 its y, both from 0."""
+    """Return features [1, height, width, 2]: channel 0 is a cell's x, channel 1 its y, both from 0."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.stack([x, y], axis=-1)[None]
 
 
 def loop_point(features, y, x):
-    """The bilinear value [C] of features [h, w, C] at one point, as torchvision's C++ code has it."""
+    """Return the bilinear value [C] of features [h, w, C] at one point, as torchvision's C++ code computes it."""
     height, width, _ = features.shape
     if y < -1 or y > height or x < -1 or x > width:
         return np.zeros(features.shape[-1])
@@ -32,7 +32,7 @@ def loop_point(features, y, x):
 
 
 def loop_roi_align(features, box, stride, size, samples, aligned):
-    """The definition for one box: [size, size, C] of features [h, w, C]."""
+    """Return [size, size, C] for one box and features [h, w, C], by the definition."""
     x1, y1, x2, y2 = np.asarray(box, np.float64) / stride - (0.5 if aligned else 0)
     width, height = (x2 - x1, y2 - y1) if aligned else (max(x2 - x1, 1), max(y2 - y1, 1))
     result = np.zeros((*size, features.shape[-1]))
@@ -45,7 +45,7 @@ def loop_roi_align(features, box, stride, size, samples, aligned):
 
 
 def random_case(rng, images, boxes, height, width, stride, channels=3):
-    """Boxes on all sides of the map and beyond, some empty or with their sides in the wrong order."""
+    """Return features, and boxes in all parts of the map and beyond, some empty or with their sides swapped."""
     features = rng.standard_normal((images, height, width, channels)).astype(np.float32)
     corners = rng.uniform(-0.4, 1.4, (images, boxes, 2, 2)) * [width * stride, height * stride]
     ordered = np.where(rng.random((images, boxes, 1, 1)) < 0.9, np.sort(corners, axis=2), corners)
@@ -115,7 +115,7 @@ def test_levels_of_thousands_of_random_boxes_equal_the_equation():
 
 @functools.cache
 def pyramid():
-    """Four random levels of two images of 64 x 96 pixels, and boxes of all levels in and around them."""
+    """Return four random levels of two images of 64 x 96 pixels, and boxes of all levels in and around them."""
     rng = np.random.default_rng(1)
     levels = [rng.standard_normal((2, 64 // s, 96 // s, 3)).astype(np.float32) for s in STRIDES]
     centres, sides = rng.uniform(0, 96, (2, 40, 2)), np.exp(rng.uniform(2, 7, (2, 40, 2)))
@@ -142,7 +142,7 @@ def test_levels_of_one_stride_count_as_one():
 
 
 def weighted(levels, boxes, weights):
-    """A number that depends on every pooled value."""
+    """Return a number that depends on every pooled value."""
     return tf.reduce_sum(weights * pyramid_roi_align(levels, boxes, strides=STRIDES, size=3))
 
 

@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("function", [soft_nms, matrix_nms])
 
 
 def loop_candidates(scores, confidence, candidates, levels):
-    """The best pairs of one image, level by level: rows of (-score, box, class), best first."""
+    """Return the best pairs of one image, level by level: rows of (-score, box, class), best first."""
     pairs, start = [], 0
     for length in levels or (len(scores),):
         level = [(-scores[a, k], a, k) for a in range(start, start + length) for k in range(scores.shape[1])]
@@ -27,7 +27,7 @@ def loop_candidates(scores, confidence, candidates, levels):
 
 
 def loop_soft(overlaps, pairs, confidence, scale):
-    """The algorithm of the paper's figure 2 for one image and all its classes: rows of (score, box, class)."""
+    """Run the algorithm of the paper's figure 2 for all classes of one image: rows of (score, box, class)."""
     left, kept = [[-negated, a, k] for negated, a, k in pairs], []
     while left:
         best = max(left, key=lambda row: (row[0], -row[1], -row[2]))
@@ -41,7 +41,7 @@ def loop_soft(overlaps, pairs, confidence, scale):
 
 
 def loop_matrix(overlaps, pairs, confidence, sigma):
-    """Equation 4 of the paper, one pair of boxes at a time."""
+    """Compute equation 4 of the paper, one pair of boxes at a time."""
 
     def f(overlap):
         return 1 - overlap if sigma is None else math.exp(-(overlap**2) / sigma)
@@ -58,7 +58,7 @@ def loop_matrix(overlaps, pairs, confidence, sigma):
 
 
 def check_equals(found, boxes, expected):
-    """Detections of all images, and for each image rows of (score, box, class)."""
+    """Compare the detections of all images with rows of (score, box, class) for each image."""
     shape = found.scores.shape
     scores, labels, kept = np.zeros(shape), np.full(shape, -1), np.zeros((*shape, 4), np.float32)
     for b, rows in enumerate(expected):
@@ -70,7 +70,7 @@ def check_equals(found, boxes, expected):
 
 
 def random_case(rng, images, anchors, classes):
-    """Boxes in clusters; all scores differ, and none is lowered to within rounding of another."""
+    """Return boxes in clusters, with scores that all differ, also after they are lowered."""
     centre = rng.choice([20.0, 50.0, 80.0], (images, anchors, 2)) + rng.normal(0, 4, (images, anchors, 2))
     size = rng.uniform(10, 30, (images, anchors, 2))
     boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=-1)
@@ -155,7 +155,7 @@ def test_thousands_of_random_images_equal_the_loop_of_matrix_nms(sigma, levels):
 
 
 def kernel_soft(boxes, scores, sigma, confidence, most):
-    """Soft-NMS of one image, class by class, by TensorFlow's kernel, as EfficientDet's authors call it."""
+    """Run TensorFlow's kernel for soft-NMS class by class on one image, as EfficientDet's authors do."""
     rows = []
     for k in range(scores.shape[1]):
         kept = tf.raw_ops.NonMaxSuppressionV5(

@@ -1,4 +1,4 @@
-"""The private parts of TensorFlow are there and do what the package needs of them."""
+"""The private parts of TensorFlow exist and do what the package needs."""
 
 import ast
 import importlib

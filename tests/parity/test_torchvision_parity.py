@@ -1,7 +1,7 @@
-"""Same weights, same picture, same boxes: our models beside torchvision's, with its weights in them.
+"""Our models find the same boxes as torchvision's, with the same weights on the same images.
 
-The weights are random, but go the way of published ones: torchvision's state dictionary, saved as a file, imported,
-loaded. `make parity` runs these tests in an environment that has PyTorch and torchvision.
+The weights are random, but take the path of published ones: torchvision's state dictionary is saved to a file, imported
+and loaded. `make parity` runs these tests in an environment with PyTorch and torchvision.
 """
 
 import importlib.util
@@ -29,31 +29,31 @@ SIZES = [(0, 0), (32, 96)]  # rows and columns beyond a square
 PICTURES = [(480, 640), (96, 400)]
 CLOSEST = 1e-4  # largest difference of raw numbers, as a share of the largest of them
 PIXELS, SCORE = 0.1, 1e-3  # largest differences of boxes and scores
-COMPARED = 80  # detections, the best
+COMPARED = 80  # of the best detections
 
 
 @dataclass
 class Pair:
-    """The same weights twice."""
+    """Two models with the same weights, torchvision's and ours."""
 
     theirs: torch.nn.Module
     ours: Model
 
     @property
     def columns(self) -> list[int]:
-        """Where torchvision's class logits have those of ours: the same classes, and for softmax the background."""
+        """The columns of torchvision's class logits in our order; with softmax, the background comes last."""
         ids = list(self.ours.card.category_ids)
         return ids if len(ids) == 80 else [*ids, 0]
 
     def image(self, extra: tuple[int, int]) -> np.ndarray:
-        """A picture of a size that both take as it is."""
+        """Return an image of a size that both models take without resizing."""
         detector = self.ours.backend.detector
         side = self.ours.image_size if self.ours.image_size < 400 else 256
         rows, columns = (-(-(side + more) // detector.size_divisor) * detector.size_divisor for more in extra)
         return picture(rows, columns)
 
     def compare(self, theirs: dict[str, np.ndarray], boxes, scores, labels) -> tuple[np.ndarray, np.ndarray]:
-        """For each of their boxes, the distance to the nearest of ours of that class; and how far the scores differ."""
+        """Return for each of their boxes the distance to our nearest of that class, and the difference of scores."""
         ids = np.array(self.ours.card.category_ids)[labels]
         distances = np.abs(theirs["boxes"][:, None] - boxes[None]).max(axis=-1)
         distances[theirs["labels"][:, None] != ids[None]] = np.inf
@@ -62,7 +62,7 @@ class Pair:
 
 
 def picture(height: int, width: int) -> np.ndarray:
-    """Coloured rectangles under noise: edges and texture of all sizes."""
+    """Return an image of coloured rectangles under noise, which has edges and texture of all sizes."""
     random = np.random.default_rng(0)
     image = np.zeros((height, width, 3), np.uint8)
     for _ in range(80):
@@ -141,13 +141,13 @@ def test_the_same_image_has_the_same_boxes(pair, extra):
     theirs, confidence = references.best_detections(pair.theirs, image, COMPARED, resize=False)
     found = pair.ours.detect(image[None], confidence=confidence)
     boxes, scores, labels = (part[0][found.labels[0] >= 0] for part in found)
-    assert len(boxes) == pytest.approx(len(theirs["boxes"]), abs=1)  # one may have the confidence itself, but for 1e-7
+    assert len(boxes) == pytest.approx(len(theirs["boxes"]), abs=1)  # one may score the confidence itself, within 1e-7
     assert len(boxes) > COMPARED / 2
     distances, differences = pair.compare(theirs, boxes, scores, labels)
     there = distances < CLOSEST * max(image.shape)
     clear = theirs["scores"] > confidence + CLOSEST
-    # Of two regions that overlap and are equally likely but for rounding, the first stage keeps one, and on another
-    # processor the other: of thousands of candidates two may be such.
+    # Where two regions overlap and score the same but for rounding, the first stage keeps one of them, and not the same
+    # one on every processor. Two among thousands of candidates may be such a pair.
     ties = 1 if hasattr(pair.theirs, "roi_heads") else 0
     assert (clear & ~there).sum() <= ties
     assert differences[clear & there].max() < CLOSEST
@@ -155,7 +155,7 @@ def test_the_same_image_has_the_same_boxes(pair, extra):
 
 @pytest.mark.parametrize("size", PICTURES)
 def test_the_same_file_has_the_same_boxes(pair, size, tmp_path):
-    """Through both whole pipelines: decoding, resizing, normalisation, padding, and boxes back in pixels of a file."""
+    """Both pipelines run in full: decoding, resizing, normalisation, padding, and boxes in pixels of the file."""
     path: Path = tmp_path / "picture.jpg"
     Image.fromarray(picture(*size)).save(path, quality=95)
     theirs, confidence = references.best_detections(pair.theirs, np.array(Image.open(path)), COMPARED)

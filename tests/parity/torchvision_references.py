@@ -1,6 +1,6 @@
-"""torchvision's detectors as they are when their published weights are in them, but with random ones.
+"""torchvision's detectors, built as for their published weights, but with random ones.
 
-Scores of random weights would all be alike, so the last layers are scaled until some objects stand out.
+Random weights give scores that are all alike, so the last layers are scaled until some objects stand out.
 """
 
 import contextlib
@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from unittest import mock
 
-os.environ["TORCHDYNAMO_DISABLE"] = "1"  # torchvision's RoIAlign in Python is to run as it is, not compiled
+os.environ["TORCHDYNAMO_DISABLE"] = "1"  # torchvision's RoIAlign in Python must run uncompiled
 
 import numpy as np
 import torch
 
 
 def define_suppression() -> None:
-    """Operators in plain PyTorch, for a torchvision whose own were built for another PyTorch (CUDA, say)."""
+    """Define operators in plain PyTorch, for a torchvision that was built for another PyTorch."""
     library = torch.library.Library("torchvision", "DEF")
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("nms", greedy_suppression, "CPU")
-    globals()["_library"] = library  # what it defines goes with it
+    globals()["_library"] = library  # its definitions live as long as it does
 
 
 def greedy_suppression(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> torch.Tensor:
-    """Positions of the boxes [n, 4] that no better kept one overlaps by more than `threshold`, best first."""
+    """Return the positions of the boxes [n, 4] that greedy suppression keeps, best first."""
     left = scores.argsort(descending=True, stable=True)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
     kept = []
@@ -53,12 +53,12 @@ COLUMNS = 91  # of torchvision's class layers: the background or nothing, then t
 
 @dataclass(frozen=True)
 class Last:
-    """What a last layer, or the last ones of all levels together, is to give: numbers of this mean and deviation."""
+    """A last layer, and the mean and deviation that its outputs, those of all levels together, are scaled to."""
 
-    path: str  # of the module
+    path: str  # of the module in the model
     mean: float
     deviation: float
-    background: float = 0.0  # added to the logits of the background, which softmax weighs the others against
+    background: float = 0.0  # added to the background's logits, against which softmax weighs the others
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Reference:
     stages: tuple[tuple[Last, ...], ...]  # the last layers of each stage
 
     def model(self) -> torch.nn.Module:
-        """The detector that the published weights belong to, with random ones; the same ones each time."""
+        """Build the detector that the published weights belong to, with random weights that are the same each time."""
         with (
             mock.patch.object(type(self.weights), "get_state_dict"),
             mock.patch.object(torch.nn.Module, "load_state_dict"),
@@ -81,7 +81,7 @@ class Reference:
 
     @torch.inference_mode()
     def spread_scores(self, model: torch.nn.Module, picture: torch.Tensor) -> None:
-        """Scale the last layers by what they give for `picture`, float32 [3, H, W] in 0..1."""
+        """Scale the last layers by their outputs for `picture`, float32 [3, H, W] in 0..1."""
         for stage in self.stages:
             layers = [(layer, last) for last in stage for layer in last_layers(model.get_submodule(last.path))]
             outputs: list[list[torch.Tensor]] = [[] for _ in layers]
@@ -96,14 +96,14 @@ class Reference:
 
 
 def draw_weights(model: torch.nn.Module) -> None:
-    """Random values that keep features within bounds; statistics of normalisations are not 0 and 1."""
+    """Fill a model with random values that keep its features within bounds; no statistics are 0 and 1."""
     generator = torch.Generator().manual_seed(0)
     for name, value in model.state_dict().items():
         if name.endswith("running_var"):
             value.uniform_(0.5, 1.5, generator=generator)
         elif value.dim() > 1:
             value.normal_(0, (2 / value[0].numel()) ** 0.5, generator=generator)
-        elif name.endswith("weight"):  # normalisations; the last one of a residual block, smaller
+        elif name.endswith("weight"):  # of normalisations; smaller for the last one of a residual block
             value.mul_(torch.empty_like(value).uniform_(0.5, 1, generator=generator))
             value.mul_(0.2 if name.endswith("bn3.weight") else 1)
         elif value.is_floating_point():
@@ -111,7 +111,7 @@ def draw_weights(model: torch.nn.Module) -> None:
 
 
 def last_layers(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
-    """A layer itself; of a sequence the last one; of a list those of each level."""
+    """Yield a layer itself, the last layer of a sequence, or the last layers of a list of levels."""
     if isinstance(module, torch.nn.ModuleList):
         for child in module:
             yield from last_layers(child)
@@ -120,7 +120,7 @@ def last_layers(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
 
 
 def scale_outputs(layer: torch.nn.Module, outputs: torch.Tensor, last: Last) -> None:
-    """Change weight and bias so that what gave `outputs` gives them with the wanted mean and deviation."""
+    """Change weight and bias of the layer that gave `outputs`, so that they get the wanted mean and deviation."""
     factor = last.deviation / outputs.std()
     layer.weight.mul_(factor)
     layer.bias.sub_(outputs.mean()).mul_(factor).add_(last.mean)
@@ -133,7 +133,7 @@ Levels = list[np.ndarray]  # of each pyramid level, float32 [anchors, values]
 
 @torch.inference_mode()
 def raw_outputs(model: torch.nn.Module, image: np.ndarray) -> dict[str, Levels]:
-    """What the head, or the first stage's, says of a uint8 RGB image [H, W, 3] that is not resized."""
+    """Return the outputs of the head, or of the first stage's, for a uint8 RGB image [H, W, 3] without resizing it."""
     features = list(model.backbone(normalized(model, image)).values())
     if hasattr(model, "rpn"):
         objectness, deltas = model.rpn.head(features)
@@ -149,13 +149,13 @@ def raw_outputs(model: torch.nn.Module, image: np.ndarray) -> dict[str, Levels]:
 
 
 def by_anchor(values: torch.Tensor, anchors: int) -> np.ndarray:
-    """[1, anchors * n, h, w] -> [h * w * anchors, n]: a cell's anchors come one after the other."""
+    """Reorder [1, anchors * n, h, w] to [h * w * anchors, n], with the anchors of a cell one after the other."""
     return values[0].unflatten(0, (anchors, -1)).permute(2, 3, 0, 1).flatten(0, 2).numpy()
 
 
 @torch.inference_mode()
 def second_stage(model: torch.nn.Module, image: np.ndarray, regions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits [R, 91] and deltas [R, 91, 4] of regions [R, 4] of an image, as of `raw_outputs`."""
+    """Return logits [R, 91] and deltas [R, 91, 4] for regions [R, 4] of an image as `raw_outputs` takes it."""
     heads = model.roi_heads
     features = model.backbone(normalized(model, image))
     pooled = heads.box_roi_pool(features, [torch.from_numpy(regions)], [image.shape[:2]])
@@ -164,12 +164,12 @@ def second_stage(model: torch.nn.Module, image: np.ndarray, regions: np.ndarray)
 
 
 def normalized(model: torch.nn.Module, image: np.ndarray) -> torch.Tensor:
-    """uint8 RGB [H, W, 3] -> float32 [1, 3, H, W], as the model's transform normalises it."""
+    """Return a uint8 RGB image [H, W, 3] as float32 [1, 3, H, W], normalised by the model's transform."""
     return model.transform.normalize(as_tensor(image))[None]
 
 
 def as_tensor(image: np.ndarray) -> torch.Tensor:
-    """uint8 RGB [H, W, 3] -> float32 [3, H, W] in 0..1, as torchvision's detectors take pictures."""
+    """Return a uint8 RGB image [H, W, 3] as float32 [3, H, W] in 0..1, the form that torchvision's detectors take."""
     return torch.from_numpy(image).permute(2, 0, 1) / 255
 
 
@@ -177,10 +177,10 @@ def as_tensor(image: np.ndarray) -> torch.Tensor:
 def best_detections(
     model: torch.nn.Module, image: np.ndarray, count: int, resize: bool = True
 ) -> tuple[dict[str, np.ndarray], float]:
-    """The best boxes, with scores and labels, in a uint8 RGB image; and the score that they are better than.
+    """Return the best boxes in a uint8 RGB image, with scores and labels, and the score of the last of them.
 
-    That score is the model's threshold, so no limit to the number of candidates is reached. `resize` says whether the
-    model's transform may resize the image.
+    That score becomes the model's threshold, so that no limit on the number of candidates is reached. `resize` says
+    whether the model's transform may resize the image.
     """
     heads = getattr(model, "roi_heads", model)
     as_it_is = mock.patch.object(model.transform, "resize", lambda image, target: (image, target))
@@ -193,7 +193,7 @@ def best_detections(
 
 
 def silence(model: torch.nn.Module, columns: list[int]) -> None:
-    """Have a model whose scores are sigmoids never find these classes."""
+    """Keep a model with sigmoid scores from ever finding the classes of these columns."""
     bias = model.head.classification_head.cls_logits.bias
     bias.data.view(-1, COLUMNS)[:, columns] = -100
 

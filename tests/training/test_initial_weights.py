@@ -18,13 +18,13 @@ COCO = ("person", "bicycle", "car")
 
 @pytest.fixture(scope="module")
 def detector():
-    """Ours, of three classes; tests put random weights into it."""
+    """Return our detector for three classes, whose weights the tests change."""
     return models.create("yolox-micro", 3, **SMALL)
 
 
 @pytest.fixture(scope="module")
 def source(detector) -> Source:
-    """An earlier detector of the same build, whose every tensor has another value."""
+    """Return an earlier detector of the same architecture; each of its tensors has a value of its own."""
     tensors = {name: np.full(weight.shape, index, np.float32) for index, (name, weight) in enumerate(named(detector))}
     card = ModelCard(model="yolox-micro", config={}, classes=COCO, category_ids=(1, 2, 3), image_size=64)
     return Source("runs/earlier", card, tensors)
@@ -130,7 +130,7 @@ def test_what_is_not_there_gets_the_nearest_name(published):
 
 
 def test_other_files_are_left_to_the_backbone(published, tmp_path):
-    """Such as ImageNet weights, where a checkpoint of the whole model is published too, or none."""
+    """Such as ImageNet weights, whether or not a checkpoint of the whole model is published."""
     np.savez(tmp_path / "resnet.npz", **{"conv1.weight": np.zeros(1)})
     for model in ("yolox-micro", "retinanet-r18"):
         assert find_source(model, str(tmp_path / "resnet.npz"), {}) == (None, "")

@@ -12,12 +12,12 @@ GRADIENTS = [tf.constant([[3.0], [0.0]]), tf.constant([4.0])]  # norm 5
 
 @pytest.fixture
 def variables():
-    """A kernel and a bias, all ones."""
+    """Return a kernel and a bias, all ones."""
     return [tf.Variable(tf.ones((2, 1))), tf.Variable(tf.ones(1))]
 
 
 def changes(variables, gradients=GRADIENTS, **settings):
-    """What an optimizer with these settings adds to each variable in its first step, by default without clipping."""
+    """Return what an optimizer with these settings adds to each variable in its first step, by default unclipped."""
     optimizer = Optimizer(OptimizerSettings(**{"clip_norm": None, "weight_decay": 0.0, **settings}), variables)
     return optimizer.changes(gradients, tf.constant(0.1))
 

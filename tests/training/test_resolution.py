@@ -1,4 +1,4 @@
-"""From words to settings."""
+"""How the words of a command become settings."""
 
 import pytest
 

@@ -45,7 +45,7 @@ def batch(*levels):
 
 
 def create(strategy=ONE_DEVICE):
-    """The detector and a step that takes plain gradient steps."""
+    """Return the detector and a step that takes plain gradient steps."""
     detector = Brightness()
     detector(tf.zeros((1, SIDE, SIDE, 3), tf.uint8))
     settings = OptimizerSettings(name="sgd", momentum=0.0, weight_decay=0.0, clip_norm=None)

@@ -20,7 +20,7 @@ ONE_DEVICE = tf.distribute.get_strategy()
 
 
 class Widths(Detector):
-    """From a convolution, one number an image: the width of its first box, in pictures."""
+    """Predicts one number per image from a convolution: the width of its first box, as a share of the image."""
 
     def __init__(self):
         super().__init__(DetectorConfig(), classes=1)
@@ -43,7 +43,7 @@ class Widths(Detector):
 
 
 def batches() -> tuple[Batch, ...]:
-    """Two of two pictures, as a step takes them that accumulates."""
+    """Return two batches of two images each, for a step that accumulates gradients."""
     random = np.random.default_rng(0)
     images = tf.constant(random.integers(0, 256, (2, SIDE, SIDE, 3)), tf.uint8)
     boxes = tf.constant([[[0.0, 0, 4, 4]], [[0, 0, 6, 2]]])
@@ -62,7 +62,7 @@ def create_step(rule: str, strategy: tf.distribute.Strategy = ONE_DEVICE) -> tra
 
 
 def numbers_after_steps(rule: str) -> list[np.ndarray]:
-    """The loss of each of five steps, then all weights, their average and what the optimizer keeps."""
+    """Return the losses of five steps, then all weights, their average and the state of the optimizer."""
     step = create_step(rule)
     losses = [step(batches(), SIDE, learning_rate=0.01, decay=0.9, closing=False)["square"] for _ in range(5)]
     assert losses[-1] < losses[0]
