@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -271,6 +272,35 @@ def plays_a_role(path: Path) -> bool:
 
 def test_every_file_says_what_it_is_for():
     assert not [name_of(path) for path in FILES + TOOLS if not ast.get_docstring(parse(path))]
+
+
+def test_arguments_of_docstrings_are_those_of_the_function():
+    """One entry per argument, as the API reference shows them."""
+    found = [
+        f"{name_of(path)}:{node.lineno} describes {name!r}, which is not an argument"
+        for path in FILES
+        for node in ast.walk(parse(path))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        for name in described_arguments(ast.get_docstring(node) or "")
+        if name not in arguments_of(node)
+    ]
+    assert not found, "\n".join(found)
+
+
+def described_arguments(docstring: str) -> list[str]:
+    """The names in the section Args of a docstring."""
+    _, _, section = f"\n{docstring}".partition("\nArgs:\n")
+    return re.findall(r"^    \*{0,2}(\S.*?):", re.split(r"\n(?=\S)", section)[0], re.MULTILINE)
+
+
+def arguments_of(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    """The arguments of a function, or of the `__init__` and the fields of a class."""
+    if isinstance(node, ast.FunctionDef):
+        named = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg)
+        return {argument.arg for argument in named if argument}
+    inits = [inner for inner in node.body if isinstance(inner, ast.FunctionDef) and inner.name == "__init__"]
+    fields = {ast.unparse(inner.target) for inner in node.body if isinstance(inner, ast.AnnAssign)}
+    return fields.union(*map(arguments_of, inits))
 
 
 @pytest.mark.parametrize("folder", ["datasets", "tools", "tests"])

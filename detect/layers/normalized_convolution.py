@@ -72,7 +72,9 @@ class NormalizedConvolution(NormalizedLayer):
 
     Args:
         filters: channels of the output.
-        kernel_size, stride, options: as of `NormalizedLayer`.
+        kernel_size: as for `NormalizedLayer`.
+        stride: as for `NormalizedLayer`.
+        options: as for `NormalizedLayer`.
     """
 
     def __init__(self, filters: int, kernel_size: int, stride: int = 1, **options: Any):

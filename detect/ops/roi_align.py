@@ -101,9 +101,12 @@ def _interpolate(start, end, length, bins, samples, aligned):
     """The cells along one axis that the bins of boxes are made of, and their weights.
 
     Args:
-        start, end: [B, R], the boxes' edges in cells.
+        start: [B, R], the first edge of each box, in cells.
+        end: [B, R], the second edge of each box, in cells.
         length: int32 [B, R], cells of the box's level along this axis.
-        bins, samples, aligned: see `pyramid_roi_align`; `bins` along this axis.
+        bins: bins along this axis.
+        samples: see `pyramid_roi_align`.
+        aligned: see `pyramid_roi_align`.
 
     Returns:
         Indices int32 and weights, [B, R, bins, 2 * samples] each: two cells for each point.
