@@ -35,8 +35,9 @@ LIGHTER: dict[str, dict] = {
         "anchor_scale": 2.0,
     },
 }
-# Factors that spread the scores of a model with random weights; the features of the first hardly depend on the image.
-LOUDER = {"yolox-micro": 30_000}
+# Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
+# features of some models hardly depend on the image; those of SSD are large.
+LOUDER = {"yolox-micro": (1, 30_000), "ssd-vgg16": (1, 0.1), "ssdlite-mobilenetv3": (6.5, 30)}
 
 
 def create_light(name: str, classes: int = CLASSES) -> Detector:
@@ -59,12 +60,20 @@ def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
     return Targets(tf.constant(boxes), tf.constant(labels), tf.zeros([batch, rows], bool))
 
 
-def saved(name: str, folder, **changes):
-    """Save a light model that detects something everywhere, and return its folder."""
+def create_loud(name: str) -> Detector:
+    """Create a light model that detects something everywhere."""
     detector = create_light(name)
-    for weight in detector.weights:  # scores far apart, so that rounding does not change their order
-        if weight.path.endswith("kernel") and ("class_logits" in weight.path or "objectness" in weight.path):
-            weight.assign(LOUDER.get(name, 30) * weight)
+    everywhere, last = LOUDER.get(name, (1, 30))
+    for weight in detector.weights:  # spread the scores, so that rounding does not change their order
+        if weight.path.endswith("kernel"):
+            is_last = "class_logits" in weight.path or "objectness" in weight.path
+            weight.assign(everywhere * (last if is_last else 1) * weight)
+    return detector
+
+
+def saved(name: str, folder, **changes):
+    """Save a model of `create_loud`, and return its folder."""
+    detector = create_loud(name)
     side = detector.smallest_side
     card = ModelCard(
         model=name,

@@ -34,6 +34,91 @@ def read_boxes(path):
 READER = Reader(files=(DatasetFile("a list of boxes", (".boxes",), "six words per line", lambda _: True, read_boxes),))
 '''
 
+# A detector without suppression: queries that do not compete, of which `decode` takes the best.
+COLOUR_QUERIES = '''
+"""Queries that look at the colour of the image."""
+
+import keras
+import tensorflow as tf
+
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.ops.boxes import clip
+from detect.structures import Candidates, Detections
+
+
+class Config(DetectorConfig):
+    """Size of the network."""
+
+    queries: int = 20
+    max_detections: int = 10
+
+
+VARIANTS = {"tiny": Variant(Config(), 64), "small": Variant(Config(queries=30), 64)}
+
+
+class ColourQueries(Detector):
+    """The detector."""
+
+    config: Config
+
+    def __init__(self, config, classes, **options):
+        super().__init__(config, classes, **options)
+        self.class_logits = keras.layers.Dense(config.queries * classes, name="class_logits")
+        self.sides = keras.layers.Dense(config.queries * 4, name="sides")
+
+    def call(self, images, targets=None, training=False, extents=None):
+        colour = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2]) / 255
+        return {
+            "logits": tf.reshape(self.class_logits(colour), [-1, self.config.queries, self.classes]),
+            "sides": tf.reshape(self.sides(colour), [-1, self.config.queries, 4]),
+            **geometry(images, extents),
+        }
+
+    def loss(self, outputs, targets):
+        return {"class": tf.reduce_sum(outputs["logits"])}
+
+    def candidates(self, outputs):
+        height, width = outputs["size"]
+        x, y, w, h = tf.unstack(tf.sigmoid(outputs["sides"]), axis=-1)
+        boxes = tf.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=-1) * [width, height, width, height]
+        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["logits"]))
+
+    def decode(self, outputs, confidence=None, iou=None):
+        boxes, scores = self.candidates(outputs)
+        limits = self.config.limits(confidence)
+        pairs = tf.reshape(scores, [-1, self.config.queries * self.classes])
+        scores, places = tf.math.top_k(pairs, limits["max_detections"])
+        found = scores > limits["confidence"]
+        boxes = tf.gather(boxes, places // self.classes, batch_dims=1)
+        labels = tf.where(found, places % self.classes, -1)
+        return Detections(tf.where(found[..., None], boxes, 0), tf.where(found, scores, 0), labels)
+'''
+
+USE_COLOUR_QUERIES = """
+import numpy as np, tensorflow as tf
+from detect import export, load, models
+from detect.errors import BadInput
+from detect.models.card import ModelCard
+from detect.models.saving import save
+
+detector = models.create("colour_queries-small", 3)
+images = np.random.default_rng(0).integers(0, 256, (2, 64, 96, 3), np.uint8)
+found = detector.decode(detector(tf.constant(images)), confidence=0.0)
+assert found.boxes.shape == (2, 10, 4) and np.all(np.diff(found.scores) <= 0) and np.all(found.labels >= 0)
+names = {"model": "colour_queries-small", "classes": ("a", "b", "c"), "category_ids": (1, 2, 3)}
+save(detector, ModelCard(config=detector.config.model_dump(), image_size=64, **names), "model")
+exported = export("model", "onnx", out="exported")
+assert exported.card.check.unmatched == 0 < exported.card.check.detections
+picture = np.full((64, 64, 3), 200, np.uint8)
+(ours,), (theirs,) = (load(name).predict(picture, confidence=0.01) for name in ("exported", "model"))
+assert len(ours) == 10
+np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=1e-3)
+try:
+    export("model", "onnx", raw=True)
+except BadInput as error:
+    print(error)
+"""
+
 
 class Copy:
     """A copy of the package, for files to be added to.
@@ -82,3 +167,13 @@ def test_a_dataset_format_is_checked(copy, tmp_path):
     assert "box past the frame: 1 (clipped)" in said
     assert "birds.boxes:2: x 0..200" in " ".join(said.split())
     assert "a list of boxes" in copy.detect("data", "check", "nowhere")
+
+
+@pytest.mark.slow
+def test_a_model_without_suppression_is_listed_and_exported(copy):
+    copy.add("models/colour_queries.py", COLOUR_QUERIES)
+    listed = copy.detect("models")
+    assert "colour_queries-tiny" in listed
+    assert "colour_queries-small" in listed
+    said = copy.python(USE_COLOUR_QUERIES)
+    assert "colour_queries-small has no suppression that could be left to its client" in said

@@ -58,6 +58,10 @@ MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "base"}
 ROLES = {"reader", "writer", "int8"}  # what files in the folder of an export format may be called, in each
 
+# Values of modules that can change, and calls whose results cannot.
+MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+CONSTANT_CALLS = {"TypeVar", "float", "math.log"}
+
 # Reading data, and everything around a prediction, starts in a fraction of a second: it must not wait for TensorFlow.
 DATA = [path for path in FILES if PACKAGE / "data" in path.parents and path.stem != "pipeline"]
 AROUND_PREDICTION = [
@@ -221,6 +225,38 @@ def test_data_imports_no_ops():
         if name.startswith("detect.ops")
     ]
     assert not found, "\n".join(found)
+
+
+def state_of(module: ast.Module) -> Iterator[ast.stmt]:
+    """What a module could remember from one call to the next, but for caches: variables, and values that can change."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Global) or any(name.startswith("contextvars") for _, name in imported([node])):
+            yield node
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and "__all__" not in ast.unparse(node):
+            parts = list(ast.walk(node.value)) if node.value else []
+            calls = {ast.unparse(part.func) for part in parts if isinstance(part, ast.Call)}
+            if any(isinstance(part, MUTABLE) for part in parts) or calls - CONSTANT_CALLS:
+                yield node
+
+
+def test_ops_hold_no_state():
+    """What an operation does is decided by its arguments, and not by what was called before or around it."""
+    ops = [path for path in FILES if PACKAGE / "ops" in path.parents]
+    assert not [f"{name_of(path)}:{node.lineno}" for path in ops for node in state_of(parse(path))]
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("LIMIT = 3 * float('inf')\nSIDES = (1, 2)\n__all__ = ['LIMIT']\ndef f():\n    found = []", []),
+        ("from contextvars import ContextVar\nimport contextvars\nmode = ContextVar('mode')", [1, 2, 3]),
+        ("seen = []\nby_name: dict = {}\nsizes = tf.Variable(1)\nsquares = [x * x for x in (1, 2)]", [1, 2, 3, 4]),
+        ("count = 0\ndef f():\n    global count\n    count += 1", [3]),
+    ],
+)
+def test_state_is_found_out(source, lines):
+    assert sorted(node.lineno for node in state_of(ast.parse(source))) == lines
 
 
 @pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION], ids=name_of)

@@ -33,7 +33,7 @@ from detect import models
 from detect.models.detector import Detector
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import iou
-from detect.ops.compiling import tracing_for_accelerator
+from detect.ops.compiling import Runtime
 from detect.ops.losses import sigmoid_focal
 from detect.ops.matching import match_by_iou
 from detect.ops.nms import non_maximum_suppression
@@ -70,7 +70,7 @@ def main() -> None:
     chosen = [name for name in CASES if any(word in name for word in words)]
     for name in chosen:
         if not arguments.list:
-            write(CASES[name](), arguments.folder / name)
+            write(CASES[name], arguments.folder / name)
         print(name, flush=True)
 
 
@@ -82,19 +82,19 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write(case: Case, folder: Path) -> None:
+def write(make: Callable[[Runtime], Case], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    case = make("accelerator")
     function = tf.function(case.function, autograph=False, jit_compile=True)
-    with tracing_for_accelerator():
-        inputs = inputs_of(function, case.arguments)
-        text = function.experimental_get_compiler_ir(*case.arguments)(stage="stablehlo")
+    inputs = inputs_of(function, case.arguments)
+    text = function.experimental_get_compiler_ir(*case.arguments)(stage="stablehlo")
     check_arguments(text, inputs)
     text = ALIASES.sub("mhlo.input_output_alias = []", text)
     text = COPY.sub(r"stablehlo.reshape \g<value> : (\g<type>) -> \g<type>", TRUTHS.sub(one_byte_each, text))
     (folder / "module.mlir").write_text(text, encoding="utf-8")
     write_inputs(inputs, case.operands, folder)
     if case.answers:
-        outputs = tf.nest.flatten(tf.function(case.function, autograph=False)(*case.arguments))
+        outputs = tf.nest.flatten(tf.function(make("local").function, autograph=False)(*case.arguments))
         np.savez_compressed(folder / "outputs.npz", *(operands.part(output.numpy()) for output in outputs))
 
 
@@ -144,25 +144,25 @@ def short_name(value: np.ndarray) -> str:
 # Operations, at the sizes of the measurements
 
 
-def pairwise_iou() -> Case:
+def pairwise_iou(runtime: Runtime) -> Case:
     anchors, boxes = map(tf.constant, operands.matching_operands())
     return Case(lambda anchors, boxes: iou(anchors[None], boxes), (anchors, boxes), "matching_operands")
 
 
-def matching() -> Case:
+def matching(runtime: Runtime) -> Case:
     anchors, boxes = map(tf.constant, operands.matching_operands())
     labels = tf.zeros(boxes.shape[:2], tf.int32)
     arguments = (anchors, boxes, labels, tf.zeros(labels.shape, tf.bool))
-    return Case(lambda *case: match_by_iou(*case), arguments, "matching_operands")
+    return Case(lambda *case: match_by_iou(*case, runtime=runtime), arguments, "matching_operands")
 
 
-def assignment() -> Case:
+def assignment(runtime: Runtime) -> Case:
     arguments = tuple(map(tf.constant, operands.sim_ota_operands()))
     arguments = (*arguments, tf.zeros(arguments[-1].shape, tf.bool))
-    return Case(lambda *case: sim_ota(*case), arguments, "sim_ota_operands")
+    return Case(lambda *case: sim_ota(*case, runtime=runtime), arguments, "sim_ota_operands")
 
 
-def focal() -> Case:
+def focal(runtime: Runtime) -> Case:
     """Return the case of the focal loss and its gradient."""
 
     def value_and_gradient(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -174,13 +174,18 @@ def focal() -> Case:
     return Case(value_and_gradient, tuple(map(tf.constant, operands.focal_operands())), "focal_operands")
 
 
-def suppression(images: int, count: int) -> Case:
+def suppression(runtime: Runtime, images: int, count: int) -> Case:
     """Return the case from the scores of all classes to boxes."""
 
     def suppress(boxes: tf.Tensor, scores: tf.Tensor, overlap: tf.Tensor, confidence: tf.Tensor) -> Any:
-        kept, candidates = operands.KEPT, operands.CANDIDATES
         return non_maximum_suppression(
-            boxes, scores, iou=overlap, confidence=confidence, max_detections=kept, candidates=candidates
+            boxes,
+            scores,
+            iou=overlap,
+            confidence=confidence,
+            max_detections=operands.KEPT,
+            candidates=operands.CANDIDATES,
+            runtime=runtime,
         )
 
     thresholds = tf.constant(operands.OVERLAP), tf.constant(operands.CONFIDENCE)
@@ -188,11 +193,11 @@ def suppression(images: int, count: int) -> Case:
     return Case(suppress, arguments, f"boxes_and_scores {images} {count}")
 
 
-def pooling() -> Case:
+def pooling(runtime: Runtime) -> Case:
     levels, boxes = operands.pyramid_operands()
 
     def pool(levels: list[tf.Tensor], boxes: tf.Tensor) -> tf.Tensor:
-        return pyramid_roi_align(levels, boxes, strides=operands.PYRAMID_STRIDES, size=7, samples=2)
+        return pyramid_roi_align(levels, boxes, strides=operands.PYRAMID_STRIDES, size=7, samples=2, runtime=runtime)
 
     return Case(pool, ([tf.constant(level) for level in levels], tf.constant(boxes)), "pyramid_operands")
 
@@ -206,19 +211,19 @@ def pictures(count: int) -> tf.Tensor:
     return tf.constant(squares.repeat(32, axis=1).repeat(32, axis=2))
 
 
-def create(precision: str) -> Detector:
+def create(precision: str, runtime: Runtime) -> Detector:
     """Return the model, with the same random weights every time."""
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
-    detector = models.create(MODEL, operands.CLASSES)
+    detector = models.create(MODEL, operands.CLASSES, runtime=runtime)
     for variable in detector.variables:
         variable.assign(tf.cast(tf.cast(variable.value, tf.bfloat16), variable.dtype))
     return detector
 
 
-def network() -> Case:
+def network(runtime: Runtime) -> Case:
     """Return the case of the network and its gradient, without assignment and loss."""
-    detector = create("mixed_bfloat16")
+    detector = create("mixed_bfloat16", runtime)
     weights = [variable.value for variable in detector.trainable_variables]
 
     def gradients(images: tf.Tensor) -> Any:
@@ -230,9 +235,9 @@ def network() -> Case:
     return Case(gradients, (pictures(TRAINED),), answers=False)
 
 
-def training() -> Case:
+def training(runtime: Runtime) -> Case:
     """Return the case of a training step as in a run on one GPU: forward, loss, gradients, update, average."""
-    detector, random = create("mixed_bfloat16"), np.random.default_rng(0)
+    detector, random = create("mixed_bfloat16", runtime), np.random.default_rng(0)
     boxes = operands.random_boxes(random, (TRAINED, operands.OBJECTS))
     labels = random.integers(0, operands.CLASSES, boxes.shape[:2], np.int32)
     labels[:, 8:] = -1  # padding, as most rows are
@@ -246,9 +251,9 @@ def training() -> Case:
     return Case(step.compiled[SIDE].python_function, ((batch,), *numbers), answers=False)
 
 
-def prediction() -> Case:
+def prediction(runtime: Runtime) -> Case:
     """Return the case from pixels to boxes."""
-    detector = create("float32")
+    detector = create("float32", runtime)
 
     def predict(images: tf.Tensor, extents: tf.Tensor, confidence: tf.Tensor, overlap: tf.Tensor) -> Any:
         return detector.decode(detector(images, extents=extents), confidence=confidence, iou=overlap)
@@ -258,13 +263,13 @@ def prediction() -> Case:
     return Case(predict, arguments, answers=False)
 
 
-CASES: dict[str, Callable[[], Case]] = {
+CASES: dict[str, Callable[[Runtime], Case]] = {
     "iou": pairwise_iou,
     "matching": matching,
     "sim_ota": assignment,
     "focal": focal,
-    "nms_1": lambda: suppression(1, operands.POINTS),
-    "nms_8": lambda: suppression(operands.IMAGES, operands.POINTS),
+    "nms_1": lambda runtime: suppression(runtime, 1, operands.POINTS),
+    "nms_8": lambda runtime: suppression(runtime, operands.IMAGES, operands.POINTS),
     "roi_align": pooling,
     "network": network,
     "train": training,

@@ -1,8 +1,8 @@
-"""Suppression of what an export without it gives, in NumPy: greedy, or soft with a Gaussian."""
+"""Suppression in NumPy for exports that leave it to the client: greedy, or soft with a Gaussian."""
 
 import numpy as np
 
-from detect.artefacts.export_card import Suppression
+from detect.models.suppression import Suppression
 from detect.structures import Candidates, Detections
 
 EPSILON = 1e-7  # pixels: empty boxes overlap nothing
@@ -11,14 +11,17 @@ EPSILON = 1e-7  # pixels: empty boxes overlap nothing
 def best_detections(
     candidates: Candidates, extents: np.ndarray, rules: Suppression, confidence: float, iou: float
 ) -> Detections:
-    """The best detections of each image within its picture, as the model's own suppression finds them.
+    """Return the best detections of each image, as the model's own suppression finds them.
 
     Args:
-        candidates: of B images.
-        extents: float32 [B, 2], rows and columns of the pictures.
-        rules: of the model.
+        candidates: float32 arrays of B images.
+        extents: float32 [B, 2], the rows and columns of each image that are not padding; boxes are clipped to them.
+        rules: those of the model.
         confidence: scores have to be above this.
         iou: boxes of one class that overlap more than this are one object; soft suppression has no use for it.
+
+    Returns:
+        `rules.max_detections` rows per image, best score first, padded with zeros and the label -1.
     """
     images = (
         _of_image(boxes, scores, extent[[1, 0, 1, 0]], rules, confidence, iou)
@@ -28,7 +31,7 @@ def best_detections(
 
 
 def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Detections:
-    """Of one image: boxes [A, 4] or [A, K, 4], scores [A, K], edges [4] where boxes end."""
+    """Return the detections of one image: boxes [A, 4] or [A, K, 4], scores [A, K], edges [4] where boxes end."""
     rows, labels = np.nonzero(scores > confidence)
     scores = scores[rows, labels]
     order = np.argsort(-scores, kind="stable")[: rules.candidates]
@@ -53,12 +56,12 @@ def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Dete
 
 
 def _left(overlap, sigma, iou):
-    """What is left of the scores of boxes that overlap a better one so much."""
+    """Return the factors by which boxes that overlap a better one by `overlap` keep their scores."""
     return overlap <= iou if sigma is None else np.exp(-np.square(overlap) / sigma)
 
 
 def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """IoU of a box [4] with others [n, 4]: [n]."""
+    """Return the IoU [n] of a box [4] with others [n, 4]."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     common = np.prod(np.maximum(sides, 0), axis=1)
     area, areas = (np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, boxes))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from detect.config import Settings
 from detect.models.card import RUN_FOLDERS, Card, read_card
+from detect.models.suppression import Suppression
 
 EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder for exported models in that of a run
@@ -43,15 +44,6 @@ class Check(Settings):
     seconds: float  # for one image, median
     seconds_of_original: float  # in TensorFlow, by turns with it
     fault: str = ""  # why it was not delivered
-
-
-class Suppression(Settings):
-    """What is to be done with the candidates of an export that ends before suppression."""
-
-    max_detections: int
-    candidates: int | None  # how many pairs of box and class enter, the best by score; None is all
-    clips_first: bool  # whether boxes are cut at the picture's edges before they compete, or after
-    soft_sigma: float | None  # scores of a class are multiplied by exp(-IoU ** 2 / sigma); None: `iou` drops boxes
 
 
 class ExportCard(Card):

@@ -1,32 +1,58 @@
-"""The predict step of a detector as a graph with its weights in it, which is what converters take; and one that ends
-before suppression."""
+"""The steps of a detector that exports hold, besides its predict step, and how their weights become constants."""
+
+from typing import Any
 
 import tensorflow as tf
 
 from detect.models.detector import Detector
-from detect.ops.compiling import tracing_for_export
+from detect.models.predict_step import Decode
+from detect.ops.boxes import clip
+from detect.ops.nms import combined_suppression
 from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
-from detect.structures import Candidates
+from detect.structures import Candidates, Detections
 
 
-def frozen(step: tf.types.experimental.PolymorphicFunction, plain: bool = False):
-    """The step as a concrete function.
+def frozen(step: tf.types.experimental.PolymorphicFunction) -> "tf.types.experimental.ConcreteFunction":
+    """Return the step as a graph with its weights as constants, which is what converters take."""
+    return convert_variables_to_constants_v2(step.get_concrete_function())
 
-    Suppression is one `CombinedNonMaxSuppression`; `plain` is for runtimes that know no such thing: one image, the
-    simplest operations.
+
+def combined_decode(detector: Detector) -> Decode:
+    """Return a `decode` in which suppression is a single operation on all candidates.
+
+    It is the detector's own where boxes do not compete, or where their scores are lowered.
     """
-    with tracing_for_export("plain" if plain else "whole"):
-        return convert_variables_to_constants_v2(step.get_concrete_function())
+    rules = detector.suppression
+    if rules is None or rules.soft_sigma is not None:
+        return detector.decode
+
+    def decode(outputs: dict[str, Any], confidence: tf.Tensor, iou: tf.Tensor) -> Detections:
+        limits = {"iou": iou, "confidence": confidence, "max_detections": rules.max_detections}
+        found = combined_suppression(*detector.candidates(outputs), **limits)
+        return found if rules.clips_first else found._replace(boxes=clip(found.boxes, outputs["extents"]))
+
+    return decode
 
 
 def candidates_step(
     detector: Detector, canvas: tuple[int, int], dtype: tf.DType, batch: int | None, xla: bool
 ) -> tf.types.experimental.PolymorphicFunction:
-    """As `predict_step`, without suppression: images, and extents where they matter, to `Candidates`."""
+    """Return a step that ends before suppression: `detector.candidate_inputs` to `Candidates`.
+
+    Args:
+        detector: with its weights.
+        canvas: height and width of the images.
+        dtype: of the images.
+        batch: images of a call; None for any number.
+        xla: whether XLA compiles it.
+    """
 
     def step(images: tf.Tensor, extents: tf.Tensor | None = None) -> Candidates:
         return detector.candidates(detector(images, training=False, extents=extents))
 
-    images = tf.TensorSpec([batch, *canvas, 3], dtype, name="images")
-    extents = [tf.TensorSpec([batch, 2], tf.float32, name="extents")] if detector.extents_matter else []
-    return tf.function(step, input_signature=(images, *extents), autograph=False, jit_compile=xla)
+    specifications = {
+        "images": tf.TensorSpec([batch, *canvas, 3], dtype, name="images"),
+        "extents": tf.TensorSpec([batch, 2], tf.float32, name="extents"),
+    }
+    signature = [specifications[name] for name in detector.candidate_inputs]
+    return tf.function(step, input_signature=signature, autograph=False, jit_compile=xla)

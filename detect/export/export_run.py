@@ -21,7 +21,6 @@ from detect.artefacts.export_card import (
     ExportCard,
     Format,
     Precision,
-    Suppression,
     exports_folder,
     files_size,
 )
@@ -40,6 +39,7 @@ from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.detector import Detector
+from detect.models.suppression import Suppression
 from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
@@ -135,12 +135,12 @@ def export(
         format=kind,
         precision=bits,
         canvases=_canvases(detector, card, dynamic),
-        inputs=_inputs(detector, raw),
+        inputs=detector.candidate_inputs if raw else INPUTS,
         batch=_batch(kind, batch),
         size_divisor=detector.size_divisor,
         smallest_side=detector.smallest_side,
         confidence=detector.config.confidence,
-        suppression=_suppression(detector) if raw else None,
+        suppression=_left_out(detector, card, raw),
         iou=detector.config.iou,
         run=exports_folder(folder).parent.resolve().name,
         weights=sha256(folder / WEIGHTS),
@@ -255,22 +255,11 @@ def _batch(kind: Format, batch: int | None) -> int | None:
     return batch or (1 if kind in FIXED else None)
 
 
-def _inputs(detector: Detector, raw: bool) -> tuple[str, ...]:
-    """Of the files. Thresholds are for suppression, and extents mostly too."""
-    if raw:
-        return ("images", "extents") if detector.extents_matter else ("images",)
-    return INPUTS
-
-
-def _suppression(detector: Detector) -> Suppression:
-    """How clients do what the file leaves to them."""
-    soft = detector.soft_sigma is not None
-    return Suppression(
-        max_detections=detector.config.max_detections,
-        candidates=detector.config.candidates if soft else None,
-        clips_first=detector.clips_first,
-        soft_sigma=detector.soft_sigma,
-    )
+def _left_out(detector: Detector, card: ModelCard, raw: bool) -> Suppression | None:
+    """Return what clients do with the candidates of a `raw` export; BadInput where the model has no suppression."""
+    if raw and detector.suppression is None:
+        raise BadInput(f"{card.model} has no suppression that could be left to its client. Leave out --raw.")
+    return detector.suppression if raw else None
 
 
 def _compare(original: Model, exported: Model, records: Records | None, data: str | Path | None, split: str) -> Check:

@@ -11,6 +11,7 @@ from detect.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without TensorFlow
     from detect.models.detector import Detector, Variant
+    from detect.ops.compiling import Runtime
 
 
 def names() -> list[str]:
@@ -23,13 +24,17 @@ def variant(name: str) -> "Variant":
     return _find(name)[1]
 
 
-def create(name: str, classes: int, **config_overrides: Any) -> "Detector":
-    """A detector with random weights, all of them made.
+def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
+    """Return a detector with random weights, all of them made.
 
     Args:
         name: one of `names()`.
         classes: K.
+        runtime: what will run it.
         config_overrides: settings of the model's `Config` that replace those of the row.
+
+    Raises:
+        BadInput: there is no such model or setting, or no class.
     """
     import tensorflow as tf
 
@@ -37,7 +42,8 @@ def create(name: str, classes: int, **config_overrides: Any) -> "Detector":
     if classes < 1:
         raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
     values = {**row.config.model_dump(), **config_overrides}
-    detector = _detector_class(module)(build(type(row.config), values, f"settings of model {name!r}"), classes)
+    config = build(type(row.config), values, f"settings of model {name!r}")
+    detector = _detector_class(module)(config, classes, runtime=runtime)
     side = detector.smallest_side
     detector(tf.zeros([1, side, side, 3], tf.uint8))
     return detector

@@ -1,8 +1,8 @@
-"""The contract of every detector: images in, outputs, a loss of named parts, and boxes out.
+"""The contract of every detector: images in; outputs, a loss of named parts, and boxes out.
 
 A model is one file beside this one. It defines a `Config`, a table `VARIANTS` of `Variant` rows, and one final class
-that derives from `Detector`; `detect.models.create("file-row", classes)` finds it by those names, so a new model edits
-no other file.
+that derives from `Detector`. `detect.models.create("file-row", classes)` finds it by these names, so a new model does
+not edit any other file.
 """
 
 import abc
@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from detect.config import Settings
 from detect.layers.sampling_seed import SamplingSeed
-from detect.ops.boxes import clip
-from detect.ops.nms import non_maximum_suppression
-from detect.ops.soft_suppression import soft_nms
+from detect.models.suppression import Suppression
+from detect.ops.compiling import Runtime
 from detect.structures import Batch, Candidates, Detections, Targets
 
 
@@ -33,6 +32,14 @@ class DetectorConfig(Settings):
     candidates: int = 1000
     """Pairs of box and class per image that enter suppression, the best by score."""
 
+    def limits(self, confidence=None) -> dict[str, Any]:
+        """Return the arguments by which suppression bounds its result, with `confidence` in place of the setting."""
+        return {
+            "confidence": self.confidence if confidence is None else confidence,
+            "max_detections": self.max_detections,
+            "candidates": self.candidates,
+        }
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -47,31 +54,33 @@ class Variant:
 
 
 class Detector(keras.Model, abc.ABC):
-    """Images to boxes. Final classes give what is abstract here; `Detector` gives Keras' `compile` and `fit`.
+    """Images to boxes. Final classes define what is abstract here; `Detector` adds Keras' `compile` and `fit`.
 
     Attributes:
         config: the model's settings.
         classes: K, the number of classes.
+        runtime: what will run the model. Models hand it to the operations and layers that have several implementations.
         size_divisor: heights and widths must be multiples of this,
-        smallest_side: and no less than this.
-        extents_matter: whether `call` does more with `extents` than to pass them on to `candidates` and `decode`.
-        clips_first: whether `candidates` end where the picture does; else detections are cut after suppression.
+        smallest_side: and not less than this.
+        suppression: what `decode` does with the candidates, for exports that leave it to others; None where boxes do
+            not compete.
+        candidate_inputs: what an export that ends with the candidates takes: `images`, and `extents` too where the
+            network uses them for more than clipping boxes.
         seed: of the random choices that `call` makes in training; None where it makes none.
-        soft_sigma: of the Gaussian with which suppression lowers scores (`soft_nms`); None: it drops boxes.
     """
 
     size_divisor = 32
     smallest_side = 64
-    extents_matter = False
-    clips_first = True
-    soft_sigma: float | None = None
+    suppression: Suppression | None = None
+    candidate_inputs: tuple[str, ...] = ("images",)
     seed: SamplingSeed | None = None
 
-    def __init__(self, config: DetectorConfig, classes: int, name: str | None = None):
+    def __init__(self, config: DetectorConfig, classes: int, *, runtime: Runtime = "local", name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
         del self.loss  # Keras stores an empty `loss`, which would hide the method
         self.config = config
         self.classes = classes
+        self.runtime = runtime
 
     def build(self, input_shape) -> None:
         """Layers make their weights when first called; without this, Keras would trace `call` twice to find them."""
@@ -84,13 +93,14 @@ class Detector(keras.Model, abc.ABC):
         training: bool = False,
         extents: tf.Tensor | None = None,
     ) -> dict[str, Any]:
-        """Raw outputs for RGB images [B, H, W, 3], 0..255; every tensor is float32, whatever the compute precision.
+        """Return raw outputs; every tensor is float32, whatever the compute precision.
 
         Args:
-            images: uint8, or float32 where a `Fit` keeps fractions.
+            images: RGB [B, H, W, 3], 0..255: uint8, or float32 where a `Fit` keeps fractions.
             targets: for models whose forward pass uses the truth in training (sampling, denoising); others ignore it.
-            extents: float32 [B, 2], rows and columns of each image that its picture takes; boxes end there, and the
-                rest is padding. None: pictures take all of it.
+            training: whether normalisations use the statistics of the batch, and the like.
+            extents: float32 [B, 2], the rows and columns of each image that are not padding; boxes end there. None:
+                there is no padding.
         """
 
     @abc.abstractmethod
@@ -109,53 +119,44 @@ class Detector(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """What enters suppression, in pixels of the input."""
+        """Return every box with its scores, of which `decode` chooses; in pixels of the input."""
 
-    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """What else decides which candidates enter suppression: `levels` or `of_class` of `non_maximum_suppression`."""
-        return {}
-
+    @abc.abstractmethod
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """The best detections in pixels of the input, within the pictures, after suppression, which is per class.
+        """Return the best detections in pixels of the input, within each image without its padding.
 
-        `confidence` and `iou`, floats or scalar tensors, replace the values of `config`. Soft suppression has no use
-        for an `iou`.
+        Args:
+            outputs: what `call` returned.
+            confidence: scores have to be above this; float or scalar tensor. None: that of `config`.
+            iou: boxes of one class that overlap more than this are one object; float or scalar tensor. None: that of
+                `config`. A model that does not decide by overlap has no use for it.
+
+        Returns:
+            `config.max_detections` rows per image, best score first, padded with zeros and the label -1.
         """
-        limits = {
-            "confidence": self.config.confidence if confidence is None else confidence,
-            "max_detections": self.config.max_detections,
-            "candidates": self.config.candidates,
-            **self.limits(outputs),
-        }
-        if self.soft_sigma is None:
-            iou = self.config.iou if iou is None else iou
-            found = non_maximum_suppression(*self.candidates(outputs), iou=iou, **limits)
-        else:
-            found = soft_nms(*self.candidates(outputs), sigma=self.soft_sigma, **limits)
-        return found if self.clips_first else found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
-        """As Keras' `compile`; the loss is the model's own. XLA is off by default: it slows this training on a CPU."""
+        """See Keras' `compile`. The loss is the model's own. XLA is off by default: it slows this training on a CPU."""
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """One update, for Keras' `fit` on one device."""
+        """Update the weights once, for Keras' `fit` on one device."""
         losses, gradients = losses_and_gradients(self, data.images, data.targets)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return _with_total(losses)
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """The loss of one batch, for Keras' `evaluate` and `fit(validation_data=...)`."""
+        """Return the losses of one batch, for Keras' `evaluate` and `fit(validation_data=...)`."""
         return _with_total(self.loss(self(data.images, training=False), data.targets))
 
     def predict_step(self, data) -> Detections:
-        """Detections of one batch, for Keras' `predict`."""
+        """Return the detections of one batch, for Keras' `predict`."""
         images = data.images if isinstance(data, Batch) else data
         return self.decode(self(images, training=False))
 
 
 def geometry(images: tf.Tensor, extents: tf.Tensor | None) -> dict[str, Any]:
-    """What outputs say of the arguments of `call`: `size` of the images, and `extents` of the pictures on them.
+    """Return what outputs repeat of the arguments of `call`: the `size` of the images, and their `extents`.
 
     Both are heights and widths in pixels: integers where the graph knows them, and float32 [B, 2].
     """
@@ -163,7 +164,7 @@ def geometry(images: tf.Tensor, extents: tf.Tensor | None) -> dict[str, Any]:
 
 
 def extents_or_all(images: tf.Tensor, extents: tf.Tensor | None) -> tf.Tensor:
-    """The `extents` of `Detector.call`, float32 [B, 2]; where there are none, the sides of the images."""
+    """Return the `extents` of `Detector.call`, float32 [B, 2]; the sides of the images where there are none."""
     if extents is not None:
         return extents
     return tf.cast(tf.broadcast_to(tf.shape(images)[1:3], [tf.shape(images)[0], 2]), tf.float32)
@@ -187,7 +188,7 @@ def losses_and_gradients(
 
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """`value` added up over all replicas of the running `tf.distribute` strategy; `value` itself where there is one."""
+    """Return the sum of `value` over all replicas of the running `tf.distribute` strategy."""
     replica = tf.distribute.get_replica_context()
     if replica is None or replica.num_replicas_in_sync == 1:
         return value

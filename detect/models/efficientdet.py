@@ -23,11 +23,14 @@ from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.suppression import Suppression
 from detect.ops.anchors import shared_array
+from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import huber, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, gather_rows, match_default_boxes
-from detect.structures import Candidates, Targets
+from detect.ops.soft_suppression import soft_nms
+from detect.structures import Candidates, Detections, Targets
 
 OCTAVES = 3  # sizes of anchors from one level to the next
 RATIOS = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # width and height of anchors
@@ -189,11 +192,15 @@ class EfficientDet(Detector):
 
     config: Config
     seed: SamplingSeed
-    clips_first = False
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
-        self.soft_sigma = config.sigma
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(
+            max_detections=config.max_detections,
+            candidates=config.candidates,
+            clips_first=False,
+            soft_sigma=config.sigma,
+        )
         self.seed = SamplingSeed()
         self.backbone = EfficientNet(config.width, config.depth, config.lite, config.stochastic, name="backbone")
         self.neck = BiFpn(
@@ -224,7 +231,7 @@ class EfficientDet(Detector):
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return focal loss of classes and Huber loss of box deltas, over the number of positive anchors plus one."""
         anchors = self._anchors(outputs)
-        matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground)
+        matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground, runtime=self.runtime)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
         classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
@@ -241,6 +248,12 @@ class EfficientDet(Detector):
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """A box scores its class probability."""
         return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what soft suppression within each class leaves of the candidates; `iou` has no use here."""
+        limits = self.config.limits(confidence)
+        found = soft_nms(*self.candidates(outputs), sigma=self.config.sigma, **limits, runtime=self.runtime)
+        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _anchors(self, outputs: dict[str, Any]) -> np.ndarray:
         return octave_anchors(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)

@@ -26,6 +26,7 @@ from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.boxes import clip
@@ -33,10 +34,11 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
 from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
+from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
 from detect.ops.roi_align import pyramid_roi_align
 from detect.ops.sampling import sample_balanced
-from detect.structures import Candidates, Targets
+from detect.structures import Candidates, Detections, Targets
 
 RATIOS = (0.5, 1.0, 2.0)  # height / width
 # Strides of the pyramid's levels and sizes of their anchors. MobileNetV3's last two features have the same stride.
@@ -137,12 +139,13 @@ class FasterRCNN(Detector):
         seed: of the samples.
     """
 
-    extents_matter = True  # regions end where the picture does
+    candidate_inputs = ("images", "extents")  # regions end where the padding begins
     config: Config
     seed: SamplingSeed
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections)
         mobile = config.backbone == "mobilenetv3"
         self.strides: tuple[int, ...] = MOBILENET_STRIDES if mobile else RESNET_STRIDES
         self.sizes: tuple[tuple[int, ...], ...] = MOBILENET_SIZES if mobile else RESNET_SIZES
@@ -199,6 +202,15 @@ class FasterRCNN(Detector):
         found = regions.valid[..., None] & (tf.reduce_min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= SMALLEST_SIDE)
         return Candidates(boxes, tf.where(found, tf.nn.softmax(outputs["logits"])[..., :-1], 0.0))
 
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the candidates."""
+        return non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            runtime=self.runtime,
+        )
+
     def _features(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
         features = self.backbone(images, training=training)
         return [features.first32, features.last32] if self.config.backbone == "mobilenetv3" else features
@@ -218,6 +230,7 @@ class FasterRCNN(Detector):
             confidence=config.proposal_confidence,
             candidates=config.proposal_candidates_in_training if training else config.proposal_candidates,
             keep=config.proposals_in_training if training else config.proposals,
+            runtime=self.runtime,
         )
 
     def _sample(self, regions: Regions, targets: Targets, seed: tf.Tensor) -> Regions:
@@ -228,6 +241,7 @@ class FasterRCNN(Detector):
             positive_share=0.25,
             foreground=self.config.region_foreground,
             seed=seed + tf.constant([1, 0], tf.int64),  # anchors are drawn by `seed` itself
+            runtime=self.runtime,
         )
 
     def _pool(self, levels: list[tf.Tensor], regions: Regions) -> tf.Tensor:
@@ -237,13 +251,19 @@ class FasterRCNN(Detector):
         """
         count = len(set(self.strides)) - 1
         return pyramid_roi_align(
-            levels[:count], regions.boxes, strides=self.strides[:count], size=POOLED, samples=2, aligned=False
+            levels[:count],
+            regions.boxes,
+            strides=self.strides[:count],
+            size=POOLED,
+            samples=2,
+            aligned=False,
+            runtime=self.runtime,
         )
 
     def _anchor_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         anchors, size = self._anchors(outputs["size"]), self.config.anchor_samples
         thresholds = {"foreground": self.config.anchor_foreground, "background": self.config.anchor_background}
-        matches = match_by_iou(anchors, *targets, **thresholds, low_quality=True)
+        matches = match_by_iou(anchors, *targets, **thresholds, low_quality=True, runtime=self.runtime)
         candidates = matches.indices >= 0, matches.indices == NEGATIVE  # [B, A]
         positive, negative = sample_balanced(*candidates, size, 0.5, outputs["seed"])
         objectness = binary_cross_entropy(outputs["objectness"], tf.cast(positive, tf.float32))
@@ -258,7 +278,7 @@ class FasterRCNN(Detector):
     def _region_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         regions, threshold = outputs["regions"], self.config.region_foreground
         thresholds = {"foreground": threshold, "background": threshold}
-        matches = match_by_iou(regions.boxes, *targets, **thresholds, low_quality=False)
+        matches = match_by_iou(regions.boxes, *targets, **thresholds, low_quality=False, runtime=self.runtime)
         positive = regions.valid & (matches.indices >= 0)  # [B, R]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), self.classes)
         classes = softmax_cross_entropy(outputs["logits"], labels)

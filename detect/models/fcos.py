@@ -22,6 +22,7 @@ from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells, points
 from detect.ops.atss import assign_atss
@@ -30,7 +31,8 @@ from detect.ops.centre_sampling import assign_points, centreness
 from detect.ops.coding import decode_distances, encode_distances
 from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, gather_rows
-from detect.structures import Candidates, Targets
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # For each level, the range of distances to the farthest side of a box, in strides, that it predicts (paper, section
@@ -114,8 +116,9 @@ class FCOS(Detector):
 
     config: Config
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")
         self.neck = FeaturePyramid(config.filters, name="neck")
         self.head = Head(classes, config.prior, config.filters, name="head")
@@ -161,10 +164,16 @@ class FCOS(Detector):
         scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
         return Candidates(clip(self._boxes(outputs), outputs["extents"]), scores)
 
-    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The best of each level enter."""
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the best candidates of each level."""
         height, width = outputs["size"]
-        return {"levels": cells(height, width, STRIDES)}
+        return non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            levels=cells(height, width, STRIDES),
+            runtime=self.runtime,
+        )
 
     def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions [A, 2] and strides [A], pixels."""
@@ -180,7 +189,8 @@ class FCOS(Detector):
         if self.config.assignment == "atss":
             place = {"offset": self.config.offset, "spread": self.config.spread}
             squares = anchor_boxes(*size, STRIDES, ATSS_SIZES, (1.0,), rounded=False, **place)
-            return assign_atss(squares, lengths, *targets).indices
+            return assign_atss(squares, lengths, *targets, runtime=self.runtime).indices
         positions, strides = self._points(*size)
         ranges = np.repeat(np.asarray(REACHES, np.float32), lengths, axis=0) * strides[:, None]
-        return assign_points(positions, strides, ranges, *targets, radius=self.config.radius).indices
+        radius, runtime = self.config.radius, self.runtime
+        return assign_points(positions, strides, ranges, *targets, radius=radius, runtime=runtime).indices

@@ -12,6 +12,7 @@ import tensorflow as tf
 from detect.models.detector import sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.compiling import Runtime
 from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
 from detect.ops.sampling import hardest_negatives
@@ -46,7 +47,13 @@ def join_maps(maps: list[tf.Tensor], predictions: Iterable[tuple[tf.Tensor, tf.T
 
 
 def multibox_losses(
-    outputs: dict[str, Any], anchors: np.ndarray, targets: Targets, foreground: float, negatives: float
+    outputs: dict[str, Any],
+    anchors: np.ndarray,
+    targets: Targets,
+    *,
+    foreground: float,
+    negatives: float,
+    runtime: Runtime,
 ) -> dict[str, tf.Tensor]:
     """The losses of SSD (paper, equations 1 to 3), divided by the number of positive default boxes.
 
@@ -58,11 +65,12 @@ def multibox_losses(
         targets: the true boxes.
         foreground: IoU from which a default box is positive.
         negatives: how many negatives of an image count for each of its positives.
+        runtime: what will run it.
 
     Returns:
         `class` and `box`, scalars.
     """
-    matches = match_default_boxes(anchors, *targets, foreground=foreground)
+    matches = match_default_boxes(anchors, *targets, foreground=foreground, runtime=runtime)
     positive = matches.indices >= 0  # [B, A]
     labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
     classes = softmax_cross_entropy(outputs["logits"], labels)

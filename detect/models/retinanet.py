@@ -21,6 +21,7 @@ from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells
 from detect.ops.atss import assign_atss
@@ -28,7 +29,8 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.losses import giou_loss, l1, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, Matches, gather_rows, match_by_iou
-from detect.structures import Candidates, Targets
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
 # Four strides times 2 to the power of 0, 1/3 and 2/3, rounded down to whole pixels as in torchvision: (32, 40, 50) at
@@ -131,8 +133,9 @@ class RetinaNet(Detector):
 
     config: Config
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = ResNet(config.depth, config.norm == "frozen", config.epsilon, name="backbone")
         self.neck = FeaturePyramid(config.filters, coarse=config.coarse, name="neck")
         self.head = Head(classes, config.prior, config.filters, config.head_norm == "group", name="head")
@@ -172,18 +175,31 @@ class RetinaNet(Detector):
         boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
         return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["logits"]))
 
-    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The best of each level enter."""
-        return {"levels": _levels(*outputs["size"])}
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the best candidates of each level."""
+        return non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            levels=_levels(*outputs["size"]),
+            runtime=self.runtime,
+        )
 
     def _anchors(self, height: int, width: int) -> np.ndarray:
         return anchor_boxes(height, width, STRIDES, SIZES, RATIOS, spread=self.config.spread)
 
     def _match(self, size: tuple[int, int], targets: Targets) -> Matches:
         if self.config.assignment == "atss":
-            return assign_atss(self._anchors(*size), _levels(*size), *targets, candidates=9 * ANCHORS)
-        thresholds = {"foreground": self.config.foreground, "background": self.config.background}
-        return match_by_iou(self._anchors(*size), *targets, **thresholds, low_quality=True)
+            levels, nearest = _levels(*size), 9 * ANCHORS
+            return assign_atss(self._anchors(*size), levels, *targets, candidates=nearest, runtime=self.runtime)
+        return match_by_iou(
+            self._anchors(*size),
+            *targets,
+            foreground=self.config.foreground,
+            background=self.config.background,
+            low_quality=True,
+            runtime=self.runtime,
+        )
 
     def _box_loss(self, outputs: dict[str, Any], true_boxes: tf.Tensor) -> tf.Tensor:
         """Return the loss of each anchor's box, [B, A]; any finite number where the anchor is not positive."""

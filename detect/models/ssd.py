@@ -19,8 +19,10 @@ from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
+from detect.models.suppression import Suppression
 from detect.ops.default_boxes import default_boxes
-from detect.structures import Candidates, Targets
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Candidates, Detections, Targets
 
 STEPS = (8, 16, 32, 64, 100, 300)  # pixels between the cells of the six maps
 SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)  # of the boxes of each map and one more, shares of the image
@@ -127,8 +129,9 @@ class SSD(Detector):
     size_divisor = 1
     smallest_side = 300  # the maps shrink to a single cell
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = VGG16(config.width, name="backbone")
         self.rescale = Rescale(name="rescale")
         wide, *others = (int(filters * config.width) for filters in (1024, 512, 256, 256, 256))
@@ -156,15 +159,28 @@ class SSD(Detector):
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
-        return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
+        return multibox_losses(
+            outputs,
+            _boxes(outputs),
+            targets,
+            foreground=self.config.foreground,
+            negatives=self.config.negatives,
+            runtime=self.runtime,
+        )
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """A box within the picture scores its class probability."""
         return multibox_candidates(outputs, _boxes(outputs))
 
-    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The best of each class enter."""
-        return {"of_class": self.config.class_candidates}
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the best candidates of that class."""
+        return non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            of_class=self.config.class_candidates,
+            runtime=self.runtime,
+        )
 
 
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:

@@ -20,8 +20,10 @@ from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
+from detect.models.suppression import Suppression
 from detect.ops.default_boxes import default_boxes
-from detect.structures import Candidates, Targets
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Candidates, Detections, Targets
 
 MAPS = 6
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes of each map and one more, shares of the image
@@ -82,7 +84,7 @@ def start() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=0.03)
 
 
-def options() -> dict[str, Any]:
+def normalization() -> dict[str, Any]:
     """Return the options of every `NormalizedLayer`."""
     return {"epsilon": 1e-3, "momentum": 0.97, "initializer": start()}
 
@@ -93,9 +95,9 @@ class ExtraMap(Composite):
     def __init__(self, filters: int, name: str | None = None):
         super().__init__(name=name)
         self.layers: list[NormalizedConvolution | NormalizedDepthwise] = [
-            NormalizedConvolution(filters // 2, 1, name="reduce", **options()),
-            NormalizedDepthwise(3, 2, name="depthwise", **options()),
-            NormalizedConvolution(filters, 1, name="restore", **options()),
+            NormalizedConvolution(filters // 2, 1, name="reduce", **normalization()),
+            NormalizedDepthwise(3, 2, name="depthwise", **normalization()),
+            NormalizedConvolution(filters, 1, name="restore", **normalization()),
         ]
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -114,9 +116,9 @@ class HeadLevel(Composite):
     def __init__(self, classes: int, name: str | None = None):
         super().__init__(name=name)
         self.columns = classes + 1
-        self.class_depthwise = NormalizedDepthwise(3, name="class_depthwise", **options())
+        self.class_depthwise = NormalizedDepthwise(3, name="class_depthwise", **normalization())
         self.class_logits = prediction("class_logits", BOXES * self.columns)
-        self.box_depthwise = NormalizedDepthwise(3, name="box_depthwise", **options())
+        self.box_depthwise = NormalizedDepthwise(3, name="box_depthwise", **normalization())
         self.box_deltas = prediction("box_deltas", BOXES * 4)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
@@ -142,10 +144,11 @@ class SSDLite(Detector):
     config: Config
     size_divisor = 1
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = MobileNetV3Large(
-            config.width, config.reduced_tail, HALF_RANGE, HALF_RANGE, name="backbone", **options()
+            config.width, config.reduced_tail, HALF_RANGE, HALF_RANGE, name="backbone", **normalization()
         )
         self.extra = [
             ExtraMap(max(16, int(filters * config.width)), name=f"extra{index}")
@@ -169,15 +172,28 @@ class SSDLite(Detector):
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
-        return multibox_losses(outputs, _boxes(outputs), targets, self.config.foreground, self.config.negatives)
+        return multibox_losses(
+            outputs,
+            _boxes(outputs),
+            targets,
+            foreground=self.config.foreground,
+            negatives=self.config.negatives,
+            runtime=self.runtime,
+        )
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """A box within the picture scores its class probability."""
         return multibox_candidates(outputs, _boxes(outputs))
 
-    def limits(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The best of each class enter."""
-        return {"of_class": self.config.class_candidates}
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the best candidates of that class."""
+        return non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            of_class=self.config.class_candidates,
+            runtime=self.runtime,
+        )
 
 
 def _boxes(outputs: dict[str, Any]) -> np.ndarray:

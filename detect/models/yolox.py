@@ -16,12 +16,15 @@ from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bi
 from detect.layers.csp_darknet import CspDarknet
 from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.suppression import Suppression
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
+from detect.ops.boxes import clip
 from detect.ops.coding import decode_yolox, encode_yolox
 from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss, sum_where
 from detect.ops.matching import gather_rows
-from detect.structures import Candidates, Targets
+from detect.ops.nms import non_maximum_suppression
+from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32)
 
@@ -144,13 +147,13 @@ class YOLOX(Detector):
     """
 
     config: Config
-    clips_first = False
 
-    def __init__(self, config: Config, classes: int, name: str | None = None):
-        super().__init__(config, classes, name=name)
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.suppression = Suppression(max_detections=config.max_detections, clips_first=False)
         depth = round(3 * config.depth)
         low, middle, high = (int(level * config.width) for level in (256, 512, 1024))
-        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable, name="backbone")
+        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable, self.runtime, name="backbone")
         self.neck = PathAggregationPyramid((low, middle, high), depth, config.separable, name="neck")
         self.head = [
             HeadLevel(low, classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
@@ -201,7 +204,16 @@ class YOLOX(Detector):
         boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
         return Candidates(boxes, tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"]))
 
-    def _assign(self, outputs, boxes, targets):
-        return sim_ota(
-            boxes, outputs["class_logits"], outputs["objectness"], *points(*outputs["size"], STRIDES), *targets
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return what suppression within each class leaves of the candidates, clipped to the image."""
+        found = non_maximum_suppression(
+            *self.candidates(outputs),
+            iou=self.config.iou if iou is None else iou,
+            **self.config.limits(confidence),
+            runtime=self.runtime,
         )
+        return found._replace(boxes=clip(found.boxes, outputs["extents"]))
+
+    def _assign(self, outputs, boxes, targets):
+        logits, cells = (outputs["class_logits"], outputs["objectness"]), points(*outputs["size"], STRIDES)
+        return sim_ota(boxes, *logits, *cells, *targets, runtime=self.runtime)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import paired_iou
-from detect.ops.compiling import at_most, dimension, fused
+from detect.ops.compiling import Runtime, at_most, dimension, fused
 from detect.ops.matching import gather_rows
 from detect.ops.visiting import largest_in_rows, visit_boxes
 
@@ -38,6 +38,7 @@ def sim_ota(
     radius: float = 1.5,
     candidates: int = 10,
     iou_weight: float = 3.0,
+    runtime: Runtime = "local",
 ) -> Assignment:
     """Assign points to true boxes by the cost of their predictions. No gradient flows.
 
@@ -59,13 +60,14 @@ def sim_ota(
         radius: largest distance of a candidate from the centre of a true box, in x and in y, in strides.
         candidates: number of a box's largest IoUs whose sum is k.
         iou_weight: weight of `-log(IoU)` in the cost.
+        runtime: what will run it.
 
     Returns:
         The `Assignment` of the A points of each image.
     """
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
     truth, reach = (true_boxes, labels, ignore), strides * radius
-    candidate, ignored = _mark_points(points, reach, *truth)
+    candidate, ignored = _mark_points(points, reach, *truth, runtime)
     no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)
     cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)[:, None]
     predicted = tf.where(candidate[..., None], boxes, 0.0)[:, None]  # empty boxes do not overlap anything
@@ -76,7 +78,7 @@ def sim_ota(
         cost = cost_of_point + tf.gather(yes_to_one, tf.maximum(labels, 0), axis=1, batch_dims=1)
         cost += tf.where(_is_near(points, reach, boxes), 0.0, OUTSIDE)
         cost += tf.where(real, 0.0, FORBIDDEN) - iou_weight * tf.math.log(iou + EPSILON)
-        position, takes = _take_cheapest(cost, iou, candidates)  # [B, n, k]
+        position, takes = _take_cheapest(cost, iou, candidates, runtime)  # [B, n, k]
         taken += _count_in_images(position, tf.cast(takes, tf.int32), taken)
         taken_by += _count_in_images(position, tf.where(takes, numbers[:, None], 0), taken)
         own = tf.reduce_min(cost, axis=1)
@@ -85,14 +87,15 @@ def sim_ota(
 
     none = tf.zeros_like(candidate, tf.int32)
     start = (none, none, tf.fill(tf.shape(none), FORBIDDEN), none)
-    taken, taken_by, _, cheapest = visit_boxes(visit, start, *truth)  # `taken_by` sums up numbers, of one box mostly
+    # `taken_by` sums up numbers, of one box mostly.
+    taken, taken_by, _, cheapest = visit_boxes(visit, start, *truth, runtime=runtime)
     foreground = taken > 0
     index = tf.where(foreground, tf.where(taken > 1, cheapest, taken_by), -1)
     iou = tf.where(foreground, paired_iou(boxes, gather_rows(true_boxes, index)), 0.0)
     return Assignment(foreground, index, tf.stop_gradient(iou), ignored & ~foreground)
 
 
-def _mark_points(points, reach, boxes, labels, ignore):
+def _mark_points(points, reach, boxes, labels, ignore, runtime):
     """Mark points near the centre of any true box, and points in any ignored region: bool [B, A] each."""
 
     def visit(numbers, boxes, labels, real, ignored, candidate, in_ignored):
@@ -101,7 +104,7 @@ def _mark_points(points, reach, boxes, labels, ignore):
         return candidate, in_ignored | tf.reduce_any(ignored & _is_inside(points, boxes), axis=1)
 
     nothing = tf.zeros([dimension(boxes, 0), dimension(points, 0)], tf.bool)
-    return visit_boxes(visit, (nothing, nothing), boxes, labels, ignore)
+    return visit_boxes(visit, (nothing, nothing), boxes, labels, ignore, runtime=runtime)
 
 
 def _class_costs(class_logits, objectness_logits):
@@ -111,15 +114,15 @@ def _class_costs(class_logits, objectness_logits):
     return tf.reduce_sum(no, axis=-1), tf.linalg.matrix_transpose(yes - no)
 
 
-def _take_cheapest(cost, iou, candidates):
+def _take_cheapest(cost, iou, candidates, runtime):
     """Return the positions of the cheapest points of each box, and which of them are its k: [B, n, C] each.
 
     `cost` and `iou` are [B, n, A]; k is computed from the largest IoUs.
     """
     most = at_most(candidates, dimension(cost, 2))
-    total = tf.reduce_sum(largest_in_rows(iou, most)[0], axis=-1, keepdims=True)
+    total = tf.reduce_sum(largest_in_rows(iou, most, runtime=runtime)[0], axis=-1, keepdims=True)
     k = tf.maximum(tf.cast(total, tf.int32), 1)  # [B, n, 1]
-    negated, position = largest_in_rows(-cost, most)
+    negated, position = largest_in_rows(-cost, most, runtime=runtime)
     return position, (tf.range(most) < k) & (negated > -FORBIDDEN / 2)
 
 

@@ -6,7 +6,7 @@ Each true box has its own IoU threshold, computed from the statistics of the anc
 import tensorflow as tf
 
 from detect.ops.boxes import intersection_over_area, paired_iou
-from detect.ops.compiling import at_most, dimension, fused
+from detect.ops.compiling import Runtime, at_most, dimension, fused
 from detect.ops.matching import NEGATIVE, NEITHER, Matches
 from detect.ops.visiting import largest_in_rows, scatter_in_rows, visit_boxes
 
@@ -20,6 +20,7 @@ def assign_atss(
     ignore: tf.Tensor,
     *,
     candidates: int = 9,
+    runtime: Runtime = "local",
 ) -> Matches:
     """Match anchors to true boxes. No gradient flows.
 
@@ -39,6 +40,7 @@ def assign_atss(
             unless they are positive.
         candidates: candidates of a box on each level: 9 for one anchor per cell. For nine anchors per cell the authors'
             code takes 9 * 9.
+        runtime: what will run it.
 
     Returns:
         `Matches` whose `ious` are those with the matched box, 0 where there is none.
@@ -46,7 +48,7 @@ def assign_atss(
     anchors = tf.stop_gradient(anchors)
 
     def visit(numbers, boxes, labels, real, ignored, best, index, in_ignored):
-        iou = tf.where(real, _positive_overlaps(anchors, levels, boxes, candidates), 0.0)  # [B, n, A]
+        iou = tf.where(real, _positive_overlaps(anchors, levels, boxes, candidates, runtime), 0.0)  # [B, n, A]
         most = tf.reduce_max(iou, axis=1)
         index = tf.where(most > best, tf.gather(numbers, tf.argmax(iou, axis=1)), index)
         covered = tf.linalg.matrix_transpose(intersection_over_area(anchors, boxes))
@@ -55,13 +57,13 @@ def assign_atss(
 
     shape = [dimension(boxes, 0), dimension(anchors, 0)]
     start = tf.zeros(shape), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool)
-    best, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore)
+    best, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore, runtime=runtime)
     return Matches(tf.where((index == NEGATIVE) & ignored, NEITHER, index), best)
 
 
-def _positive_overlaps(anchors, levels, boxes, candidates):
+def _positive_overlaps(anchors, levels, boxes, candidates, runtime):
     """Return the IoUs [B, n, A] of boxes [B, n, 4] with the anchors that are positive for them, 0 elsewhere."""
-    nearest = _nearest_anchors(anchors, levels, boxes, candidates)  # [B, n, C]
+    nearest = _nearest_anchors(anchors, levels, boxes, candidates, runtime)  # [B, n, C]
     around = tf.gather(anchors, nearest)  # [B, n, C, 4]
     iou = paired_iou(around, boxes[:, :, None])
     mean = tf.reduce_mean(iou, axis=-1, keepdims=True)
@@ -74,13 +76,14 @@ def _positive_overlaps(anchors, levels, boxes, candidates):
     return scatter_in_rows(nearest, positive, dimension(anchors, 0))
 
 
-def _nearest_anchors(anchors, levels, boxes, candidates):
+def _nearest_anchors(anchors, levels, boxes, candidates, runtime):
     """Return, level by level, the anchors whose centres are nearest to those of boxes [B, n, 4]: int32 [B, n, C]."""
     centres = boxes[:, :, None, :2] + boxes[:, :, None, 2:]
     difference = (anchors[:, :2] + anchors[:, 2:] - centres) / 2  # [B, n, A, 2]
     distance = tf.reduce_sum(tf.square(difference), axis=-1)
     nearest, start = [], 0
     for part in tf.split(distance, levels, axis=-1):
-        nearest.append(largest_in_rows(-part, at_most(candidates, dimension(part, -1)))[1] + start)
+        count = at_most(candidates, dimension(part, -1))
+        nearest.append(largest_in_rows(-part, count, runtime=runtime)[1] + start)
         start += dimension(part, -1)
     return tf.concat(nearest, axis=-1)

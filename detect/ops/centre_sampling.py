@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
-from detect.ops.compiling import compiled, dimension, fused
+from detect.ops.compiling import Runtime, compiled, dimension, fused
 from detect.ops.matching import NEGATIVE, NEITHER
 from detect.ops.visiting import visit_boxes
 
@@ -26,6 +26,7 @@ def assign_points(
     ignore: tf.Tensor,
     *,
     radius: float = 1.5,
+    runtime: Runtime = "local",
 ) -> PointMatches:
     """Assign points to true boxes. No gradient flows.
 
@@ -44,6 +45,7 @@ def assign_points(
         ignore: bool [B, N], regions that do not match; points inside are `NEITHER` unless they are positive.
         radius: largest distance of a point from the centre of a box, in x and in y, in strides; infinity for anywhere
             within the box, as in the first version of the paper.
+        runtime: what will run it.
 
     Returns:
         The `PointMatches` of the A points of each image.
@@ -66,7 +68,7 @@ def assign_points(
 
     shape = [dimension(boxes, 0), dimension(points, 0)]
     start = tf.fill(shape, float("inf")), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool)
-    _, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore)
+    _, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore, runtime=runtime)
     return PointMatches(tf.where((index == NEGATIVE) & ignored, NEITHER, index))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
-from detect.ops.compiling import compiled, dimension, fused
+from detect.ops.compiling import Runtime, compiled, dimension, fused
 from detect.ops.visiting import visit_boxes, with_spare_row
 
 NEGATIVE = -1  # background
@@ -31,6 +31,7 @@ def match_by_iou(
     foreground: float = 0.5,
     background: float = 0.4,
     low_quality: bool = True,
+    runtime: Runtime = "local",
 ) -> Matches:
     """Match anchors to true boxes by IoU thresholds (Ren et al. 2015, 3.1.2). No gradient flows.
 
@@ -49,12 +50,13 @@ def match_by_iou(
         foreground: least IoU of a positive anchor.
         background: IoU below which an anchor is negative.
         low_quality: whether the best anchors of a true box are positive whatever their IoU.
+        runtime: what will run it.
 
     Returns:
         The `Matches` of the A anchors of each image.
     """
     anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
-    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore)
+    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore, runtime)
     positive = best >= foreground
     if low_quality:
         positive |= leads_for >= 0
@@ -64,7 +66,13 @@ def match_by_iou(
 
 @fused
 def match_default_boxes(
-    anchors: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor, *, foreground: float = 0.5
+    anchors: tf.Tensor,
+    boxes: tf.Tensor,
+    labels: tf.Tensor,
+    ignore: tf.Tensor,
+    *,
+    foreground: float = 0.5,
+    runtime: Runtime = "local",
 ) -> Matches:
     """Match default boxes to true boxes as in SSD (Liu et al. 2016, 2.2). No gradient flows.
 
@@ -79,12 +87,13 @@ def match_default_boxes(
         labels: as in `match_by_iou`.
         ignore: as in `match_by_iou`.
         foreground: least IoU of a positive default box that is not the best of a true box.
+        runtime: what will run it.
 
     Returns:
         The `Matches` of the A default boxes of each image.
     """
     anchors, boxes = tf.stop_gradient(anchors), tf.stop_gradient(boxes)
-    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore, sole_leader=True)
+    best, index, leads_for, ignored = _see_boxes(anchors, boxes, labels, ignore, runtime, sole_leader=True)
     index = tf.where(leads_for >= 0, leads_for, tf.where(best >= foreground, index, NEGATIVE))
     return Matches(tf.where((index < 0) & ignored, NEITHER, index), best)
 
@@ -144,7 +153,7 @@ def gather_rows(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return tf.gather(values, tf.maximum(indices + 1, 0), batch_dims=1)
 
 
-def _see_boxes(anchors, boxes, labels, ignore, sole_leader=False):
+def _see_boxes(anchors, boxes, labels, ignore, runtime, sole_leader=False):
     """Return what matching needs to know of every anchor, [B, A] each.
 
     That is its best IoU; the true box of it; the last true box that no anchor overlaps more, or -1; and whether it lies
@@ -168,7 +177,7 @@ def _see_boxes(anchors, boxes, labels, ignore, sole_leader=False):
 
     shape = [dimension(boxes, 0), dimension(anchors, -2)]
     start = tf.zeros(shape), tf.zeros(shape, tf.int32), tf.fill(shape, -1), tf.zeros(shape, tf.bool)
-    return visit_boxes(visit, start, boxes, labels, ignore)
+    return visit_boxes(visit, start, boxes, labels, ignore, runtime=runtime)
 
 
 def _overlaps(anchors, size, box):

@@ -1,9 +1,9 @@
-"""Greedy non-maximum suppression of a batch: of boxes of one class that overlap, the best score stays.
+"""Greedy non-maximum suppression of a batch: of the boxes of one class that overlap, the one with the best score stays.
 
-On the CPU a C++ kernel of TensorFlow does it. Elsewhere it is a fixed point, compiled by XLA: a box is kept if no kept
-box of a better rank overlaps it. Starting from all boxes and applying this again and again, each round settles one
-more box of every chain of overlaps; after a few rounds nothing changes. Both get the same ranks, so they keep the same
-boxes.
+On a CPU a C++ kernel of TensorFlow does it. On an accelerator, and wherever XLA compiles the caller, it is a fixed
+point: a box stays if no box of a better rank that stays overlaps it. Starting from all boxes and applying this again
+and again, each round settles one more box of every chain of overlaps; after a few rounds nothing changes. Both get the
+same ranks, so they keep the same boxes, and so does the operation for runtimes that have neither.
 """
 
 import numpy as np
@@ -11,12 +11,11 @@ import tensorflow as tf
 
 from detect.ops.boxes import iou as pairwise_iou
 from detect.ops.compiling import (
+    Runtime,
     at_most,
     compiled,
     dimension,
     fused,
-    is_plain,
-    is_whole,
     on_accelerator,
     suits_xla,
     wants_static_shapes,
@@ -39,8 +38,12 @@ def non_maximum_suppression(
     candidates: int,
     levels: tuple[int, ...] | None = None,
     of_class: int | None = None,
+    runtime: Runtime = "local",
 ) -> Detections:
-    """The best boxes of each image, best first: D = `max_detections` rows, padded with label -1.
+    """Return the best boxes of each image after suppression within each class.
+
+    Equal scores rank by box, then by class, so the result is the same everywhere. Differs from Megvii YOLOX, where a
+    box competes in its best class only.
 
     Args:
         boxes: float32 [B, A, 4], shared by the classes, or [B, A, K, 4], one for each class.
@@ -52,30 +55,49 @@ def non_maximum_suppression(
         levels: how many of the A boxes each pyramid level has; `candidates` then counts for each level, as in the
             papers of RetinaNet and FCOS.
         of_class: how many candidates of one class enter at most, the best by score, as in SSD.
+        runtime: what will run it; "minimal" takes one image.
 
-    Equal scores rank by box, then by class, so the result is the same everywhere. Differs from Megvii YOLOX, where a
-    box competes in its best class only.
-
-    For most exports it is one operation, in which all boxes enter: so there may be more detections after the last,
-    where fewer than D were left of the candidates.
+    Returns:
+        D rows per image, best score first, padded with zeros and the label -1.
     """
-    if is_whole():
-        return _in_one_operation(boxes, scores, iou, confidence, max_detections)
     classes = dimension(scores, 2)
-    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence)
+    boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence, runtime=runtime)
     alive = scores > confidence
     if of_class is not None:
         alive &= _place_in_class(labels, classes) <= of_class
-    rows = _kept_rows(boxes, alive, labels, classes, iou, max_detections)
+    rows = _kept_rows(boxes, alive, labels, classes, iou, max_detections, runtime)
     labels = gather_rows(labels + 1, rows) - 1
     return Detections(gather_rows(boxes, rows), gather_rows(scores, rows), labels)
 
 
+def combined_suppression(boxes: tf.Tensor, scores: tf.Tensor, *, iou, confidence, max_detections: int) -> Detections:
+    """Return what `non_maximum_suppression` does, by one operation of TensorFlow in which all boxes take part.
+
+    For converters that translate this operation, `CombinedNonMaxSuppression`, as a whole. Where fewer than D boxes
+    would be left of a limited number of candidates, more follow after them here.
+
+    Args:
+        boxes: float32 [B, A, 4], shared by the classes, or [B, A, K, 4], one for each class.
+        scores: float32 [B, A, K] in 0..1.
+        iou: boxes of one class that overlap more than this are one object; float or scalar tensor.
+        confidence: scores have to be above this; float or scalar tensor.
+        max_detections: D.
+
+    Returns:
+        D rows per image, best score first, padded with zeros and the label -1.
+    """
+    found = _combined(boxes, scores, iou, confidence, max_detections)
+    real = tf.range(max_detections) < found.valid_detections[:, None]
+    return Detections(found.nmsed_boxes, found.nmsed_scores, tf.where(real, tf.cast(found.nmsed_classes, tf.int32), -1))
+
+
 @compiled
 def suppress(
-    boxes: tf.Tensor, scores: tf.Tensor, *, iou, keep: int, groups: tf.Tensor | None = None
+    boxes: tf.Tensor, scores: tf.Tensor, *, iou, keep: int, groups: tf.Tensor | None = None, runtime: Runtime = "local"
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The best boxes of each image, best first, whatever their class: for proposals (Ren et al. 2015, section 3.3).
+    """Return the best boxes of each image, best first, whatever their class: proposals (Ren et al. 2015, section 3.3).
+
+    Equal scores rank by box.
 
     Args:
         boxes: float32 [B, C, 4].
@@ -83,34 +105,49 @@ def suppress(
         iou: boxes that overlap more than this are one object; float or scalar tensor.
         keep: rows of the result.
         groups: int32 [B, C], 0 or more: boxes of different groups, such as pyramid levels, do not compete.
+        runtime: what will run it; "minimal" takes one image.
 
     Returns:
         boxes [B, keep, 4], scores [B, keep] and valid bool [B, keep]; rows that are not valid are zeros.
-
-    Equal scores rank by box.
     """
     scores, order = tf.math.top_k(scores, dimension(scores, 1))
     boxes = tf.gather(boxes, order, batch_dims=1)
     groups = tf.zeros_like(order) if groups is None else tf.gather(groups, order, batch_dims=1)
     count = tf.maximum(tf.reduce_max(groups), 0) + 1
-    rows = _kept_rows(boxes, scores > -float("inf"), groups, count, iou, keep)
+    rows = _kept_rows(boxes, scores > -float("inf"), groups, count, iou, keep, runtime)
     return gather_rows(boxes, rows), gather_rows(scores, rows), rows >= 0
 
 
 def best_pairs(
-    boxes: tf.Tensor, scores: tf.Tensor, candidates: int, levels: tuple[int, ...] | None, confidence
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    candidates: int,
+    levels: tuple[int, ...] | None,
+    confidence,
+    *,
+    runtime: Runtime = "local",
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The best pairs of box and class, best first: boxes [B, C, 4], scores [B, C], labels int32 [B, C].
+    """Return the best pairs of box and class of each image, best first. Equal scores rank by box, then by class.
 
-    Arguments as of `non_maximum_suppression`. C is at most `candidates`, or `candidates` times the number of levels;
-    on a CPU it is no more than there are scores above `confidence` in any image, which is usually much less. Equal
-    scores rank by box, then by class.
+    Args:
+        boxes: float32 [B, A, 4], shared by the classes, or [B, A, K, 4], one for each class.
+        scores: float32 [B, A, K].
+        candidates: how many pairs there are at most, for each level where there are `levels`.
+        levels: how many of the A boxes each pyramid level has.
+        confidence: pairs whose scores are not above this may be left out; float or scalar tensor.
+        runtime: what will run it.
+
+    Returns:
+        boxes [B, C, 4], scores [B, C] and labels int32 [B, C]. C is at most `candidates`, or `candidates` times the
+        number of levels; on a CPU it is not more than the number of scores above `confidence` in any image, which is
+        usually much smaller.
     """
     best = tf.reduce_max(scores, axis=-1)  # [B, A]
     parts = [best] if levels is None else tf.split(best, levels, axis=1)
     starts = np.cumsum([0, *(levels or ())])
     chosen = [
-        _best_of_level(scores, part, start, candidates, confidence) for part, start in zip(parts, starts, strict=False)
+        _best_of_level(scores, part, start, candidates, confidence, runtime)
+        for part, start in zip(parts, starts, strict=False)
     ]
     scores, rows, labels = (tf.concat(values, axis=1) for values in zip(*chosen, strict=True))
     if len(chosen) > 1:  # each is in order, all together are not
@@ -123,45 +160,45 @@ def best_pairs(
     return tf.gather(boxes, rows, batch_dims=1), scores, labels
 
 
-def _best_of_level(scores, best, start, candidates, confidence):
-    """Scores, boxes and labels [B, C] of the best pairs of a level, best first.
+def _best_of_level(scores, best, start, candidates, confidence, runtime):
+    """Return scores, boxes and labels [B, C] of the best pairs of a level, best first.
 
     `best` [B, a] are the best scores of its boxes, the first of which is box `start`. Only boxes that are among the
     best by their best class can be in one of the best pairs.
     """
-    boxes = at_most(candidates, _most_above(best, confidence))
+    boxes = at_most(candidates, _most_above(best, confidence, runtime))
     best, rows = tf.math.top_k(best, boxes)
     rows = tf.sort(rows) + start  # equal scores rank by box
     few = tf.gather(scores, rows, batch_dims=1)  # [B, C, K]
     classes = dimension(few, 2)
     pairs = tf.reshape(few, [dimension(few, 0), boxes * classes])
-    # So many boxes have a pair of their own at least as good as this one: no worse pair can be among the best.
+    # As many boxes as there are places have a pair at least as good as this: no worse pair can be among the best.
     least = tf.where(boxes < candidates, -float("inf"), tf.reduce_min(best, axis=1, keepdims=True))
-    values, position = _best_in_rows(pairs, least, at_most(candidates, dimension(pairs, 1)), confidence)
+    values, position = _best_in_rows(pairs, least, at_most(candidates, dimension(pairs, 1)), confidence, runtime)
     return values, tf.gather(rows, position // classes, batch_dims=1), position % classes
 
 
-def _most_above(values, confidence):
-    """How many columns of `values` [B, n] have room for those of any row that are above `confidence`; 1 if none is.
+def _most_above(values, confidence, runtime):
+    """Return the largest number of `values` [B, n] above `confidence` in any row, at least 1; n for static shapes.
 
-    Of 8 images with 60 such pairs in all, suppression takes 2.1 ms instead of 8.0; where all places are taken, an
-    eighth more than without counting.
+    With 8 images that have 60 such pairs in all, suppression takes 2.1 ms instead of 8.0; where all places are taken,
+    an eighth more than without counting.
     """
     length = dimension(values, 1)
-    if wants_static_shapes():
+    if wants_static_shapes(runtime):
         return length
     above = tf.reduce_max(tf.math.count_nonzero(values > confidence, axis=1, dtype=tf.int32))
     return tf.minimum(tf.maximum(above, 1), length)
 
 
-def _best_in_rows(values, least, count, confidence):
-    """The `count` largest of each row of `values` [B, n] and their positions, [B, count] each, in order.
+def _best_in_rows(values, least, count, confidence, runtime):
+    """Return the `count` largest of each row of `values` [B, n] and their positions, [B, count] each, in order.
 
     All of them are known to be `least` [B, 1] or more, and those that are not above `confidence` may be left out. On
-    the CPU the others are thrown out first: of 8 rows of 80,000 the best 1,000 are found in 1.6 ms instead of 3.4.
+    a CPU the others are thrown out first: of 8 rows of 80,000 the best 1,000 are found in 1.6 ms instead of 3.4.
     """
-    if wants_static_shapes():
-        return _sort_rows(values, count) if on_accelerator() else tf.math.top_k(values, count)
+    if wants_static_shapes(runtime):
+        return _sort_rows(values, count) if on_accelerator(runtime) else tf.math.top_k(values, count)
     may_be = (values >= least) & (values > confidence)
     places = tf.where(may_be)  # [m, 2], row by row, in order
     counts = tf.math.count_nonzero(may_be, axis=1)
@@ -176,7 +213,7 @@ def _best_in_rows(values, least, count, confidence):
 
 
 def _sort_rows(values, count):
-    """As `tf.math.top_k` of rows [B, n]: sorted together by value, then by row.
+    """Return what `tf.math.top_k` does for rows [B, n], by sorting all rows together by value, then by row.
 
     XLA has a fast way to sort a long row on a GPU, but not several.
     """
@@ -187,9 +224,41 @@ def _sort_rows(values, count):
     return tf.gather(values, order, batch_dims=1), order
 
 
-def _in_one_operation(boxes, scores, iou, confidence, keep):
-    """Suppression as other runtimes know it, or can be taught."""
-    found = tf.image.combined_non_max_suppression(
+def _place_in_class(labels, classes):
+    """Return how many pairs [B, C] of the same class there are up to each of those in order, itself included."""
+    counts = tf.cumsum(tf.one_hot(labels, classes, dtype=tf.int32), axis=1)  # [B, C, K]
+    return tf.gather(counts, labels, batch_dims=2)
+
+
+def _kept_rows(boxes, alive, groups, group_count, iou, keep, runtime):
+    """Return the rows [B, keep] of the boxes that stay, best first, padded with -1.
+
+    boxes [B, C, 4] are in order, best first; `alive` bool [B, C] take part; boxes compete within `groups` int32 [B, C].
+    """
+    if runtime == "minimal":
+        return _keep_of_one_image(boxes, alive, groups, iou, keep)
+    if suits_xla(runtime):
+        return _keep_by_fixed_point(boxes, alive, groups, iou, keep)
+    return _keep_by_kernel(boxes, alive, groups, group_count, iou, keep)
+
+
+def _keep_by_kernel(boxes, alive, groups, group_count, iou, keep):
+    """Return the rows that TensorFlow's C++ kernel keeps.
+
+    It takes a column of scores for each group. The rank of a box, C for the best and 1 for the last, stands for its
+    score, so no two are equal; where the rank is 0, the box takes no part.
+    """
+    length = dimension(boxes, 1)
+    ranks = tf.where(alive, tf.range(length, 0, -1), 0)
+    columns = tf.one_hot(groups, group_count) * tf.cast(ranks, tf.float32)[..., None]  # [B, C, groups]
+    kept = _combined(boxes, columns, iou, 0.0, keep)
+    ranks = tf.cast(kept.nmsed_scores, tf.int32)
+    return tf.where(ranks > 0, length - ranks, -1)
+
+
+def _combined(boxes, scores, iou, confidence, keep):
+    """Return what the kernel keeps of boxes [B, A, 4] or [B, A, K, 4] with scores [B, A, K]."""
+    return tf.image.combined_non_max_suppression(
         boxes if boxes.shape.rank == 4 else boxes[:, :, None],
         scores,
         max_output_size_per_class=keep,
@@ -198,52 +267,15 @@ def _in_one_operation(boxes, scores, iou, confidence, keep):
         score_threshold=confidence,
         clip_boxes=False,
     )
-    real = tf.range(keep) < found.valid_detections[:, None]
-    return Detections(found.nmsed_boxes, found.nmsed_scores, tf.where(real, tf.cast(found.nmsed_classes, tf.int32), -1))
-
-
-def _place_in_class(labels, classes):
-    """How many pairs [B, C] of the same class there are up to each of those in order, itself included."""
-    counts = tf.cumsum(tf.one_hot(labels, classes, dtype=tf.int32), axis=1)  # [B, C, K]
-    return tf.gather(counts, labels, batch_dims=2)
-
-
-def _kept_rows(boxes, alive, groups, group_count, iou, keep):
-    """Rows [B, keep] of the boxes that stay, best first, padded with -1.
-
-    boxes [B, C, 4] are in order, best first; `alive` bool [B, C] take part; boxes compete within `groups` int32 [B, C].
-    """
-    if is_plain():
-        return _keep_of_one_image(boxes, alive, groups, iou, keep)
-    if suits_xla():
-        return _keep_by_fixed_point(boxes, alive, groups, iou, keep)
-    return _keep_by_kernel(boxes, alive, groups, group_count, iou, keep)
-
-
-def _keep_by_kernel(boxes, alive, groups, group_count, iou, keep):
-    """By TensorFlow's C++ kernel.
-
-    It takes a column of scores for each group. The rank of a box, C for the best and 1 for the last, stands for its
-    score, so no two are equal; where the rank is 0, the box takes no part.
-    """
-    length = dimension(boxes, 1)
-    ranks = tf.where(alive, tf.range(length, 0, -1), 0)
-    columns = tf.one_hot(groups, group_count) * tf.cast(ranks, tf.float32)[..., None]  # [B, C, groups]
-    kept = tf.image.combined_non_max_suppression(
-        boxes[:, :, None],
-        columns,
-        max_output_size_per_class=keep,
-        max_total_size=keep,
-        iou_threshold=iou,
-        score_threshold=0.0,
-        clip_boxes=False,
-    )
-    ranks = tf.cast(kept.nmsed_scores, tf.int32)
-    return tf.where(ranks > 0, length - ranks, -1)
 
 
 def _keep_of_one_image(boxes, alive, groups, iou, keep):
-    """By the operation that LiteRT has, for one image and without groups: each gets a part of the plane for itself."""
+    """Return the rows that `NonMaxSuppressionV5` keeps, an operation for one image that knows no groups.
+
+    So that groups do not compete, each gets a part of the plane for itself.
+    """
+    if boxes.shape[0] not in (1, None):
+        raise ValueError(f"expected one image for a minimal runtime, got {boxes.shape[0]}: call it for each")
     boxes, alive, groups = boxes[0], alive[0], groups[0]
     room = tf.reduce_max(boxes) - tf.reduce_min(boxes) + 1
     rows, _, count = tf.raw_ops.NonMaxSuppressionV5(
@@ -260,7 +292,7 @@ def _keep_of_one_image(boxes, alive, groups, iou, keep):
 
 @fused
 def _keep_by_fixed_point(boxes, alive, groups, iou, keep):
-    """As a fixed point; of many boxes, tile by tile."""
+    """Return the rows that stay in the fixed point, which is found tile by tile where there are many boxes."""
     length = dimension(boxes, 1)
     if isinstance(length, int) and length <= TILE:
         kept = _settle(boxes, alive, groups, iou)
@@ -272,7 +304,7 @@ def _keep_by_fixed_point(boxes, alive, groups, iou, keep):
 
 
 def _settle_tiles(boxes, alive, groups, iou, keep):
-    """As `_settle`, TILE boxes at a time, best first, until each image has `keep` of them.
+    """Return what `_settle` does, for TILE boxes at a time, best first, until each image has `keep` of them.
 
     A tile begins without the boxes that those kept before it suppress.
     """
@@ -294,7 +326,7 @@ def _settle_tiles(boxes, alive, groups, iou, keep):
 
 
 def _settle(boxes, alive, groups, iou):
-    """Which of the boxes [B, T, 4], best first, that are `alive` stay: bool [B, T]."""
+    """Return which of the boxes [B, T, 4], best first, that are `alive` stay: bool [B, T]."""
     positions = tf.range(dimension(boxes, 1))
     rival = (positions[:, None] < positions) & _overlap(boxes, groups, boxes, groups, iou)  # row beats column
 
@@ -310,12 +342,15 @@ def _settle(boxes, alive, groups, iou):
 
 
 def _overlap(boxes, groups, others, other_groups, iou):
-    """Which of the boxes [B, N, 4] overlap which others [B, M, 4] of their group by more than `iou`: bool [B, N, M]."""
+    """Return which boxes [B, N, 4] overlap which others [B, M, 4] of their group by more than `iou`: bool [B, N, M]."""
     return (groups[:, :, None] == other_groups[:, None, :]) & (pairwise_iou(boxes, others) > iou)
 
 
 def _in_tiles(values, length):
-    """Rows [B, length, ...] as [B, tiles, T, ...]; padded with zeros, by one at least: XLA wants something to visit."""
+    """Return rows [B, length, ...] as [B, tiles, T, ...], padded with at least one row of zeros.
+
+    XLA refuses a loop over rows where there are none.
+    """
     size = at_most(TILE, length + 1)
     tiles = (length + size) // size
     rest = values.shape[2:].as_list()
@@ -324,6 +359,6 @@ def _in_tiles(values, length):
 
 
 def _in_a_row(values):
-    """[B, tiles, T, ...] as [B, tiles * T, ...]."""
+    """Return [B, tiles, T, ...] as [B, tiles * T, ...]."""
     rows = dimension(values, 1) * dimension(values, 2)
     return tf.reshape(values, [dimension(values, 0), rows, *values.shape[3:].as_list()])

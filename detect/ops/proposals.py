@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas
-from detect.ops.compiling import at_most, compiled, dimension
+from detect.ops.compiling import Runtime, at_most, compiled, dimension
 from detect.ops.matching import NEGATIVE, match_by_iou
 from detect.ops.nms import suppress
 from detect.ops.sampling import sample_balanced
 
-SMALLEST_SIDE = 1e-3  # pixels; narrower boxes are no proposals, as in torchvision
+SMALLEST_SIDE = 1e-3  # pixels; narrower boxes are not proposed, as in torchvision
 
 
 class Regions(NamedTuple):
@@ -37,19 +37,26 @@ def propose_regions(
     confidence: float = 0.0,
     candidates: int = 1000,
     keep: int = 1000,
+    runtime: Runtime = "local",
 ) -> Regions:
-    """The `keep` likeliest regions of each image, likeliest first (Lin et al. 2017, FPN, 4.1). No gradient flows.
+    """Return the regions of each image that are most likely to hold an object (Lin et al. 2017, FPN, section 4.1).
+
+    No gradient flows.
 
     Args:
         anchors: [A, 4].
         objectness: logits [B, A].
         deltas: [B, A, 4], as `decode_deltas` reads them.
-        extents: [B, 2], height and width in pixels of the pictures, to which regions are cut.
+        extents: [B, 2], height and width in pixels of each image without its padding; regions are clipped to it.
         levels: how many of the A anchors each pyramid level has.
         iou: regions of one level that overlap more than this are one.
-        confidence: regions of a lower objectness, 0..1, are no proposals.
+        confidence: regions of a lower objectness, 0..1, are not proposed.
         candidates: how many of each level enter suppression, the best by objectness.
         keep: R.
+        runtime: what will run it; "minimal" takes one image.
+
+    Returns:
+        R regions per image, most likely first, then padding.
     """
     objectness, deltas = tf.stop_gradient(objectness), tf.stop_gradient(deltas)
     rows = _best_of_each_level(objectness, levels, candidates)  # [B, C]
@@ -60,7 +67,7 @@ def propose_regions(
     scores = tf.where(narrow | (tf.sigmoid(scores) < confidence), -np.inf, scores)
     groups = np.repeat(np.arange(len(levels), dtype=np.int32), [min(candidates, count) for count in levels])
     groups = tf.broadcast_to(groups, tf.shape(scores))
-    boxes, _, valid = suppress(boxes, scores, iou=iou, keep=keep, groups=groups)
+    boxes, _, valid = suppress(boxes, scores, iou=iou, keep=keep, groups=groups, runtime=runtime)
     return Regions(boxes, valid)
 
 
@@ -75,17 +82,38 @@ def sample_regions(
     positive_share: float = 0.25,
     foreground: float = 0.5,
     seed: tf.Tensor,
+    runtime: Runtime = "local",
 ) -> Regions:
-    """`size` of the regions and true boxes of each image to learn from (Girshick 2015, Fast R-CNN, 2.3).
+    """Draw the regions of each image that the second stage learns from (Girshick 2015, Fast R-CNN, section 2.3).
 
-    True boxes [B, N, 4] are regions too, so that there are some good ones from the first step on. Those that overlap
-    one by `foreground` or more are positive and make up to `positive_share`; the others fill up, unless they lie in
-    a region to ignore. Where all together are fewer than `size`, rows that were not drawn follow, as padding.
+    True boxes are regions too, so that there are good ones from the first step on. Regions that overlap a true box by
+    `foreground` or more are positive; the others are negative, unless they lie in a region to ignore.
+
+    Args:
+        regions: proposals.
+        boxes: [B, N, 4], true boxes.
+        labels: int32 [B, N], -1 in padded rows.
+        ignore: bool [B, N], regions that are neither positive nor negative.
+        size: R, how many are drawn per image.
+        positive_share: the largest share of positives among them; negatives make up the rest.
+        foreground: IoU with a true box from which a region is positive.
+        seed: integers [2]. Equal seeds draw alike.
+        runtime: what will run it.
+
+    Returns:
+        R regions per image. Where fewer were drawn, the others follow, as padding.
     """
     real = (labels >= 0) & ~ignore
     regions = Regions(tf.concat([regions.boxes, boxes], axis=1), tf.concat([regions.valid, real], axis=1))
     matches = match_by_iou(
-        regions.boxes, boxes, labels, ignore, foreground=foreground, background=foreground, low_quality=False
+        regions.boxes,
+        boxes,
+        labels,
+        ignore,
+        foreground=foreground,
+        background=foreground,
+        low_quality=False,
+        runtime=runtime,
     )
     positive = (matches.indices >= 0) & regions.valid
     negative = (matches.indices == NEGATIVE) & regions.valid
@@ -96,7 +124,7 @@ def sample_regions(
 
 
 def _best_of_each_level(scores: tf.Tensor, levels: tuple[int, ...], candidates: int) -> tf.Tensor:
-    """Positions [B, C] in `scores` [B, A] of the best of each level, best first, level by level."""
+    """Return the positions [B, C] in `scores` [B, A] of the best of each level, level by level, best first."""
     starts = np.cumsum([0, *levels[:-1]])
     parts = tf.split(scores, levels, axis=1)
     best = [tf.math.top_k(part, min(candidates, count)).indices for part, count in zip(parts, levels, strict=True)]

@@ -1,12 +1,12 @@
 """Features of boxes, cut out of feature maps at a fixed size by bilinear interpolation: RoIAlign (He et al. 2017, 3).
 
-All levels of a pyramid stand one after the other in one table of cells, so that a box costs the same whatever its
-level, and is computed on no other. A bin is the mean of `samples` x `samples` points, and a point a weighted sum of
-four cells: with 2 x 2 points a bin is a sum of 16 cells, whose weights are products of one down and one across.
+The cells of all levels of a pyramid form one table, so that a box costs the same whatever its level, and is computed
+on that level only. A bin is the mean of `samples` x `samples` points, and a point is a weighted sum of four cells: with
+2 x 2 points a bin is a sum of 16 cells, each weighted by the product of a vertical and a horizontal factor.
 
 XLA makes one loop of these sums. For 1,024 boxes, 2 images of 800 x 1216 and 256 channels that takes 0.08 s of one
-core, and 0.3 s backward; torchvision's way, written in C++, takes 0.3 and 0.6 s, and gathers by TensorFlow's own
-operations 1.5 s and more, as do its sparse products. `tf.image.crop_and_resize` takes twice as long, for one level.
+core, and 0.3 s backward; torchvision's C++ code takes 0.3 and 0.6 s, and TensorFlow's own gathers or sparse products
+1.5 s and more. `tf.image.crop_and_resize` takes twice as long, for one level.
 """
 
 import math
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from detect.ops.boxes import area
-from detect.ops.compiling import compiled, dimension, fused
+from detect.ops.compiling import Runtime, compiled, dimension, fused
 
 EPSILON = 1e-6  # levels: a box so little smaller than the smallest of a level belongs to it
 
@@ -28,9 +28,25 @@ def roi_align(
     size: int | tuple[int, int] = 7,
     samples: int = 2,
     aligned: bool,
+    runtime: Runtime = "local",
 ) -> tf.Tensor:
-    """Features [B, h, w, C] of one level within boxes [B, R, 4]; see `pyramid_roi_align`."""
-    return pyramid_roi_align([features], boxes, strides=(stride,), size=size, samples=samples, aligned=aligned)
+    """Return the features within each box, from a single feature map; see `pyramid_roi_align`.
+
+    Args:
+        features: [B, H / stride, W / stride, C].
+        boxes: [B, R, 4] in pixels of the image; no gradient flows to them.
+        stride: side of a cell, in pixels of the image.
+        size: number of bins, or their numbers vertically and horizontally.
+        samples: points of each bin, vertically and horizontally.
+        aligned: whether the value of a cell stands at its centre.
+        runtime: what will run it.
+
+    Returns:
+        [B, R, size, size, C], of the type of `features`.
+    """
+    return pyramid_roi_align(
+        [features], boxes, strides=(stride,), size=size, samples=samples, aligned=aligned, runtime=runtime
+    )
 
 
 def pyramid_roi_align(
@@ -43,22 +59,27 @@ def pyramid_roi_align(
     aligned: bool = False,
     canonical_level: int = 4,
     canonical_size: float = 224,
+    runtime: Runtime = "local",
 ) -> tf.Tensor:
-    """Features within each box, from the level that suits the box: [B, R, size, size, C], of the levels' type.
+    """Return the features within each box, from the pyramid level that suits the box.
+
+    As in torchvision's C++ code, points up to one cell outside the outermost values take the border's, and points
+    further out count as 0. Boxes of zeros, as in padded rows, give something finite.
 
     Args:
         levels: [B, H / stride, W / stride, C] each, finest first.
         boxes: [B, R, 4] in pixels of the image; no gradient flows to them.
         strides: side of a cell for each level, in pixels of the image.
-        size: bins down and across.
-        samples: points down and across in each bin (the paper's four are 2 x 2).
+        size: number of bins, or their numbers vertically and horizontally.
+        samples: points of each bin, vertically and horizontally (the paper's four are 2 x 2).
         aligned: True: the value of a cell stands at its centre (detectron2, `ROIAlignV2`). False: at its top-left
-            corner, and boxes are taken to be one cell wide and high at least (the paper; torchvision's detectors).
+            corner, and boxes are taken to be at least one cell wide and high (the paper; torchvision's detectors).
         canonical_level: see `level_of`.
-        canonical_size: see `level_of`.
+        canonical_size: see `level_of`, pixels.
+        runtime: what will run it.
 
-    As in torchvision's C++ code, points up to one cell outside the outermost values take the border's, and points
-    further out count as 0. Boxes of zeros, as in padded rows, give something finite.
+    Returns:
+        [B, R, size, size, C], of the levels' type.
     """
     boxes = tf.stop_gradient(boxes)
     level = level_of(boxes, strides, canonical_level, canonical_size)
@@ -72,17 +93,26 @@ def pyramid_roi_align(
     images, length = dimension(table, 0), dimension(table, 1)
     row = (tf.range(images)[:, None] * length + start)[..., None, None] + row * width[..., None, None]
     table = tf.reshape(table, [images * length, table.shape[-1]])
-    return _weighted_sum(table, row, column, row_weight, column_weight)
+    return _weighted_sum(table, row, column, row_weight, column_weight, runtime)
 
 
 @compiled
 def level_of(
     boxes: tf.Tensor, strides: tuple[float, ...], canonical_level: int = 4, canonical_size: float = 224
 ) -> tf.Tensor:
-    """The level of a pyramid that each of boxes [..., 4] belongs to, int32 [...] from 0 (Lin et al. 2017, FPN, eq. 1).
+    """Return the pyramid level that each box belongs to (Lin et al. 2017, FPN, eq. 1).
 
     A box with the area of a square of `canonical_size` pixels belongs to the level of stride 2 ** `canonical_level`,
     one of half the sides to the level before. The first and the last level take what lies beyond them.
+
+    Args:
+        boxes: [..., 4] in pixels of the image.
+        strides: of the levels, finest first.
+        canonical_level: the binary logarithm of a stride.
+        canonical_size: side of the square, pixels.
+
+    Returns:
+        int32 [...], 0 for the finest level.
     """
     lowest, highest = round(math.log2(strides[0])), round(math.log2(strides[-1]))
     smallest = [canonical_size * 2 ** (level - canonical_level - EPSILON) for level in range(lowest + 1, highest + 1)]
@@ -91,20 +121,20 @@ def level_of(
 
 
 def _layout(levels: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Height and width of each level, and where its first cell stands in an image's part of the table: int32 [L]."""
+    """Return height and width of each level, and where its first cell is in an image's part of the table: int32 [L]."""
     heights, widths = (tf.stack([dimension(level, axis) for level in levels]) for axis in (1, 2))
     return heights, widths, tf.cumsum(heights * widths, exclusive=True)
 
 
 @compiled
 def _interpolate(start, end, length, bins, samples, aligned):
-    """The cells along one axis that the bins of boxes are made of, and their weights.
+    """Return the cells along one axis that the bins of boxes are made of, and their weights.
 
     Args:
-        start: [B, R], the first edge of each box, in cells.
-        end: [B, R], the second edge of each box, in cells.
+        start: [B, R], the boxes' lower edges in cells.
+        end: [B, R], their upper edges.
         length: int32 [B, R], cells of the box's level along this axis.
-        bins: bins along this axis.
+        bins: their number along this axis.
         samples: see `pyramid_roi_align`.
         aligned: see `pyramid_roi_align`.
 
@@ -126,25 +156,27 @@ def _interpolate(start, end, length, bins, samples, aligned):
     return tf.reshape(tf.cast(cells, tf.int32), shape), tf.reshape(weights, shape)
 
 
-@tf.custom_gradient
-def _weighted_sum(table, row, column, row_weight, column_weight):
-    """Bins [B, R, h, w, C]: sums of cells of `table` [T, C], which rows [B, R, h, n] and columns [B, R, w, n] name.
+def _weighted_sum(table, row, column, row_weight, column_weight, runtime):
+    """Return bins [B, R, h, w, C]: sums of cells of `table` [T, C] in rows [B, R, h, n] and columns [B, R, w, n].
 
     The gradient is our own, because TensorFlow's would hold all n * n terms of every bin at once.
     """
     cells, kind = dimension(table, 0), table.dtype
 
-    def gradient(upstream):
-        spread = _spread(upstream, row, column, row_weight, column_weight, cells=cells)
-        return tf.cast(spread, kind), None, None, None, None
+    @tf.custom_gradient
+    def weighted_sum(table, *places):
+        def gradient(upstream):
+            return tf.cast(_spread(upstream, *places, cells=cells), kind), *(None for _ in places)
 
-    constant = tf.stop_gradient(table)  # or TensorFlow prepares its gradient all the same
-    return tf.cast(_gather_sum(constant, row, column, row_weight, column_weight), kind), gradient
+        constant = tf.stop_gradient(table)  # or TensorFlow prepares its gradient all the same
+        return tf.cast(_gather_sum(constant, *places, runtime=runtime), kind), gradient
+
+    return weighted_sum(table, row, column, row_weight, column_weight)
 
 
 @fused
-def _gather_sum(table, row, column, row_weight, column_weight):
-    """One pass over the bins, without the gathered cells in between: float32 [B, R, h, w, C]."""
+def _gather_sum(table, row, column, row_weight, column_weight, *, runtime):
+    """Return the sums, float32 [B, R, h, w, C], in one pass over the bins. `fused` reads `runtime`."""
     row, column, row_weight, column_weight = (
         tf.unstack(terms, axis=-1) for terms in (row, column, row_weight, column_weight)
     )
@@ -160,9 +192,9 @@ def _gather_sum(table, row, column, row_weight, column_weight):
 
 @fused
 def _spread(upstream, row, column, row_weight, column_weight, *, cells):
-    """The transpose of `_gather_sum`: `upstream` [B, R, h, w, C] added to the table's cells, float32 [T, C].
+    """Return the gradient of the table's cells, float32 [T, C]: `upstream` [B, R, h, w, C] added up in the cells.
 
-    One term of the bins after the other, because XLA writes down what it is going to add.
+    Terms of the bins are added one after the other, because XLA stores what it is going to add.
     """
     upstream = tf.cast(upstream, tf.float32)
     terms = [(down, across) for down in range(row.shape[-1]) for across in range(column.shape[-1])]

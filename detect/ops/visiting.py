@@ -1,10 +1,10 @@
-"""How operations that decide which true box an anchor or point learns look at the true boxes of a batch."""
+"""How operations that decide which true box an anchor or point learns visit the true boxes of a batch."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from detect.ops.compiling import dimension, on_accelerator
+from detect.ops.compiling import Runtime, dimension, on_accelerator
 
 AT_ONCE = 64  # boxes that an accelerator visits in one turn
 
@@ -15,22 +15,27 @@ def visit_boxes(
     boxes: tf.Tensor,
     labels: tf.Tensor,
     ignore: tf.Tensor,
+    *,
+    runtime: Runtime = "local",
 ) -> tuple[tf.Tensor, ...]:
-    """What is known when all true boxes [B, N, 4] have been visited.
+    """Return what is known when all true boxes of a batch have been visited.
+
+    On a CPU boxes are visited one after the other, on an accelerator, which waits for the host at each turn of a loop,
+    many at a time. So no tensor of B * N * A is made, and time grows with the number of boxes without the padding.
 
     Args:
-        visit: takes the numbers [n] of some boxes, them [B, n, 4], their labels [B, n] and whether they are real and
-            whether ignored, bool [B, n, 1] each, and what is known so far; returns what is known then.
+        visit: takes the numbers [n] of some boxes, the boxes [B, n, 4], their labels [B, n], whether they are real and
+            whether they are ignored, bool [B, n, 1] each, and what is known so far; returns what is known then.
         start: what is known at first.
         boxes: [B, N, 4].
         labels: [B, N], -1 in padded rows.
         ignore: bool [B, N].
+        runtime: what will run it.
 
-    On a CPU boxes are visited one after the other, on an accelerator, which waits for the host at each turn of a loop,
-    many at a time. So no tensor of B * N * A is made, and time grows with the boxes that are there, not with the
-    padding.
+    Returns:
+        Tensors like those of `start`.
     """
-    size = AT_ONCE if on_accelerator() else 1
+    size = AT_ONCE if on_accelerator(runtime) else 1
     boxes, labels, ignore = with_spare_row(boxes, labels, ignore, size)
     rows = boxes, labels, ((labels >= 0) & ~ignore)[..., None], ignore[..., None]
     used = _used_rows(labels, ignore)
@@ -45,23 +50,37 @@ def visit_boxes(
 def with_spare_row(
     boxes: tf.Tensor, labels: tf.Tensor, ignore: tf.Tensor, multiple: int = 1
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The true boxes of a batch with padded rows more, at least one: XLA refuses a loop over rows where there are none.
+    """Return the true boxes of a batch with more padded rows, at least one.
 
-    There are a `multiple` of rows then.
+    XLA refuses a loop over rows where there are none.
+
+    Args:
+        boxes: [B, N, 4].
+        labels: [B, N], -1 in padded rows.
+        ignore: bool [B, N].
+        multiple: of which the number of rows is one then.
+
+    Returns:
+        boxes [B, n, 4], labels [B, n] and ignore [B, n].
     """
     rows = [[0, 0], [0, multiple - dimension(labels, 1) % multiple]]
     return tf.pad(boxes, [*rows, [0, 0]]), tf.pad(labels, rows, constant_values=-1), tf.pad(ignore, rows)
 
 
 def _used_rows(labels, ignore):
-    """How many rows of `labels` [B, N] have to be visited: those up to the last that is no padding in some image."""
+    """Return how many rows of `labels` [B, N] have to be visited: those up to the last that any image uses."""
     used = tf.reduce_any((labels >= 0) | ignore, axis=0)
     return tf.reduce_max(tf.where(used, tf.range(1, dimension(labels, 1) + 1), 0))
 
 
-def largest_in_rows(values: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The `count` largest of each row of finite values [B, n, A], in order, and their positions: [B, n, count] each."""
-    if on_accelerator() and isinstance(count, int):
+def largest_in_rows(
+    values: tf.Tensor, count: int | tf.Tensor, *, runtime: Runtime = "local"
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the `count` largest of each row of finite values [B, n, A], in order, and their positions.
+
+    Both are [B, n, count].
+    """
+    if on_accelerator(runtime) and isinstance(count, int):
         return _one_after_the_other(values, count)
     shape = [dimension(values, 0), dimension(values, 1)]
     table = tf.reshape(values, [shape[0] * shape[1], dimension(values, 2)])  # XLA's fast way is for two dimensions
@@ -70,7 +89,10 @@ def largest_in_rows(values: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tenso
 
 
 def _one_after_the_other(values, count):
-    """For few, on a GPU: XLA's way takes ten times as long as to read the values once for each."""
+    """Return what `largest_in_rows` does, for few on a GPU: one pass over the values for each.
+
+    XLA's `top_k` takes ten times as long.
+    """
     position = tf.range(dimension(values, 2))
     largest, where = tf.fill(tf.shape(values[..., :1]), float("inf")), -1
     found = []
@@ -83,7 +105,7 @@ def _one_after_the_other(values, count):
 
 
 def scatter_in_rows(positions: tf.Tensor, values: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
-    """Rows [B, n, length] of zeros with `values` [B, n, C] at their `positions` int32 [B, n, C]."""
+    """Return rows [B, n, length] of zeros with `values` [B, n, C] at their `positions` int32 [B, n, C]."""
     shape = tf.shape(positions)
     image, row = (tf.broadcast_to(x, shape) for x in (tf.range(shape[0])[:, None, None], tf.range(shape[1])[:, None]))
     places = tf.stack([image, row, positions], axis=-1)

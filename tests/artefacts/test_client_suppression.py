@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect.artefacts.client_suppression import best_detections
-from detect.artefacts.export_card import Suppression
+from detect.models.suppression import Suppression
 from detect.ops.boxes import clip
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.soft_suppression import soft_nms

@@ -5,14 +5,16 @@ All rows of a table are tested at one small size; the first row of each family t
 
 import functools
 import math
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import CLASSES, FIRST, create_light, pictures, truth
+from light_models import CLASSES, FIRST, create_light, create_loud, pictures, truth
 
 from detect import models
+from detect.artefacts.client_suppression import best_detections
 from detect.config import build, description
 from detect.data.pipeline import evaluation_batches
 from detect.data.readers.description import open_dataset
@@ -23,7 +25,8 @@ from detect.evaluation.evaluation_run import score_batches
 from detect.layers.batch_normalization import BatchNormalization
 from detect.models.card import ModelCard
 from detect.models.detector import Detector, losses_and_gradients
-from detect.structures import Batch, Targets
+from detect.ops.compiling import Runtime
+from detect.structures import Batch, Candidates, Targets
 from detect.training.average import WeightAverage
 from detect.training.initial_weights import Source, start_from
 from detect.training.optimizers import Optimizer
@@ -43,6 +46,12 @@ def first(request) -> str:
 @pytest.fixture(scope="module")
 def detector(first) -> Detector:
     return create_light(first)
+
+
+@pytest.fixture(scope="module")
+def loud(first) -> Detector:
+    """Like `detector`, but with scores that differ."""
+    return create_loud(first)
 
 
 def path(weight) -> str:
@@ -105,6 +114,51 @@ def test_boxes_end_where_the_picture_does(detector):
     assert np.all((found.boxes >= 0) & (found.boxes <= extents[:, None, [1, 0, 1, 0]]))
     everything = detector.decode(detector(images), confidence=0.0)
     assert np.any(everything.boxes > extents[:, None, [1, 0, 1, 0]])
+
+
+@pytest.mark.parametrize("runtime", get_args(Runtime))
+def test_every_runtime_finds_the_same(loud, runtime):
+    """Up to rounding. A minimal runtime takes one image."""
+    other = type(loud)(loud.config, CLASSES, runtime=runtime)
+    images = pictures(loud, 1 if runtime == "minimal" else 2)
+    other(images)
+    other.set_weights(loud.get_weights())
+    outputs = loud(images)
+    confidence = selective(loud.candidates(outputs))
+    found = other.decode(other(images), confidence=confidence)
+    check_same(found, loud.decode(outputs, confidence=confidence))
+
+
+def test_suppression_is_what_it_says(loud):
+    """What a client makes of the candidates is what `decode` finds."""
+    images = pictures(loud)
+    extents = np.float32([[40, 20], [17.5, 60]]) * loud.smallest_side / 64
+    inputs = {"images": images, "extents": tf.constant(extents)}
+    outputs = loud(**{name: inputs[name] for name in loud.candidate_inputs})
+    candidates = Candidates(*(part.numpy() for part in loud.candidates(outputs)))
+    confidence = selective(candidates)
+    found = best_detections(candidates, extents, loud.suppression, confidence, 0.6)
+    check_same(found, loud.decode(loud(**inputs), confidence=confidence, iou=0.6))
+
+
+def selective(candidates: Candidates) -> float:
+    """Return a confidence in the widest gap between the 40 and the 60 best scores: few enough pass it to all enter."""
+    scores = np.sort(np.ravel(candidates.scores))[-60:-40]
+    gap = np.argmax(np.diff(scores))
+    return float(scores[gap] + scores[gap + 1]) / 2
+
+
+def check_same(found, expected) -> None:
+    assert 5 < np.sum(expected.labels >= 0) < 60
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4, atol=1e-6)
+    for ours, theirs in zip(map(in_order, *found), map(in_order, *expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def in_order(boxes, scores, labels) -> np.ndarray:
+    """Return labels and boxes of an image as sorted rows: of equal scores, either may be the first."""
+    rows = np.column_stack([labels, boxes])
+    return rows[np.lexsort(rows.round(1).T)]
 
 
 def check_detections(found, detector: Detector, images: tf.Tensor) -> None:

@@ -10,7 +10,7 @@ from detect.ops import visiting
 from detect.ops.assignment import sim_ota
 from detect.ops.atss import assign_atss
 from detect.ops.centre_sampling import assign_points
-from detect.ops.compiling import tracing_for_accelerator
+from detect.ops.compiling import Runtime
 from detect.ops.matching import match_by_iou, match_default_boxes
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.visiting import largest_in_rows
@@ -41,19 +41,19 @@ def truth(random: np.random.Generator, images: int, boxes: int) -> dict[str, np.
 
 
 def anchored(operation: Callable, **options) -> Callable:
-    def run(random: np.random.Generator):
-        return operation(random_boxes(random, 336), **options, **truth(random, 3, 12))
+    def run(random: np.random.Generator, runtime: Runtime):
+        return operation(random_boxes(random, 336), **options, **truth(random, 3, 12), runtime=runtime)
 
     return run
 
 
-def by_points(random: np.random.Generator):
+def by_points(random: np.random.Generator, runtime: Runtime):
     points, strides = cells()
     ranges = np.stack([strides * 0, strides * 8], axis=-1)
-    return assign_points(points, strides, ranges, **truth(random, 3, 12))
+    return assign_points(points, strides, ranges, **truth(random, 3, 12), runtime=runtime)
 
 
-def by_cost(random: np.random.Generator):
+def by_cost(random: np.random.Generator, runtime: Runtime):
     points, strides = cells()
     objects = truth(random, 3, 12)
     return sim_ota(
@@ -65,13 +65,15 @@ def by_cost(random: np.random.Generator):
         objects["boxes"],
         objects["labels"],
         objects["ignore"],
+        runtime=runtime,
     )
 
 
-def suppression(random: np.random.Generator):
+def suppression(random: np.random.Generator, runtime: Runtime):
     boxes, scores = random_boxes(random, 3, 200), random.random((3, 200, CLASSES)).astype(np.float32)
     scores = np.round(scores, 2)  # so that some are equal
-    return non_maximum_suppression(boxes, scores, iou=0.5, confidence=0.3, max_detections=50, candidates=150)
+    options = {"iou": 0.5, "confidence": 0.3, "max_detections": 50, "candidates": 150}
+    return non_maximum_suppression(boxes, scores, **options, runtime=runtime)
 
 
 OPERATIONS = {
@@ -88,9 +90,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("seed", range(3))
 def test_both_ways_agree(name, seed, monkeypatch):
     monkeypatch.setattr(visiting, "AT_ONCE", 5)
-    expected = OPERATIONS[name](np.random.default_rng(seed))
-    with tracing_for_accelerator():
-        found = OPERATIONS[name](np.random.default_rng(seed))
+    expected, found = (OPERATIONS[name](np.random.default_rng(seed), way) for way in ("local", "accelerator"))
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
     assert any(np.unique(each).size > 2 for each in expected)
@@ -98,7 +98,6 @@ def test_both_ways_agree(name, seed, monkeypatch):
 
 def test_the_largest_of_rows_with_equals():
     values = tf.constant([[[3.0, 5, 5, -1, 5], [-2, -2, -9, 0, -2]]])
-    with tracing_for_accelerator():
-        largest, positions = largest_in_rows(values, 4)
+    largest, positions = largest_in_rows(values, 4, runtime="accelerator")
     np.testing.assert_array_equal(largest, [[[5, 5, 5, 3], [0, -2, -2, -2]]])
     np.testing.assert_array_equal(positions, [[[1, 2, 4, 0], [3, 0, 1, 4]]])

@@ -1,11 +1,22 @@
 """How operations are compiled: eager, in a graph, with NumPy arrays, with changing shapes."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from detect.ops import compiling
-from detect.ops.compiling import at_most, compiled, dimension, fused, suits_xla
+from detect.ops.compiling import (
+    Runtime,
+    at_most,
+    compiled,
+    dimension,
+    fused,
+    on_accelerator,
+    suits_xla,
+    wants_static_shapes,
+)
 
 
 @compiled
@@ -79,9 +90,32 @@ def xla_suits_what_is_traced():
 
 
 def test_suits_xla_where_it_compiles_the_caller(monkeypatch):
-    monkeypatch.setattr(compiling, "on_accelerator", lambda: False)
+    monkeypatch.setattr(compiling, "on_accelerator", lambda runtime: False)
     assert not suits_xla()
     assert not any(tf.function(xla_suits_what_is_traced)())
     assert all(tf.function(xla_suits_what_is_traced, jit_compile=True)())
-    monkeypatch.setattr(compiling, "on_accelerator", lambda: True)
+    monkeypatch.setattr(compiling, "on_accelerator", lambda runtime: True)
     assert suits_xla()
+
+
+def test_what_each_runtime_suits():
+    assert on_accelerator("accelerator")
+    assert suits_xla("accelerator")
+    assert wants_static_shapes("accelerator")
+    for runtime in ("portable", "minimal"):
+        answers = tf.function(lambda runtime=runtime: (on_accelerator(runtime), suits_xla(runtime)), jit_compile=True)
+        assert not any(answers())  # although XLA compiles the caller
+    assert wants_static_shapes("minimal")
+    assert not wants_static_shapes("portable")
+
+
+@pytest.mark.parametrize("runtime", get_args(Runtime))
+def test_xla_compiles_fused_functions_unless_they_leave_this_process(runtime):
+    @fused
+    def square(values, *, runtime):
+        return values * values
+
+    graph = tf.function(lambda values: square(values, runtime=runtime)).get_concrete_function(tf.TensorSpec([2]))
+    compiled_by_xla = "_XlaMustCompile" in str(graph.graph.as_graph_def())
+    assert compiled_by_xla == (runtime in ("local", "accelerator"))
+    np.testing.assert_array_equal(graph(tf.constant([2.0, 3.0])), [4, 9])

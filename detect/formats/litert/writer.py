@@ -18,7 +18,7 @@ def write(job: Job) -> None:
     Raises:
         RunFailure: LiteRT has no operation for something in this detector.
     """
-    for step, path, canvas in job.files(SUFFIX, plain=True):
+    for step, path, canvas in job.built_for("minimal").files(SUFFIX):
         model = _converted(step, job.precision)
         if job.precision in ("int8", "int8-weights"):
             from detect.formats.litert.int8 import quantised

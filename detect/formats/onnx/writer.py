@@ -17,7 +17,7 @@ SMALL = 1024  # values of a constant up to which it stays in float32
 
 def write(job: Job) -> None:
     """See `detect.export.export_run`."""
-    for step, path, canvas in job.files(SUFFIX):
+    for step, path, canvas in job.built_for("portable").files(SUFFIX, combined=True):
         model = _converted(step)
         if job.precision == "float16":
             _halve_weights(model.graph)

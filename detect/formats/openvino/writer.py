@@ -14,7 +14,7 @@ from detect.formats.openvino.reader import SUFFIX
 
 def write(job: Job) -> None:
     """See `detect.export.export_run`. Weights go into a file beside each model."""
-    for step, path, canvas in job.files(SUFFIX):
+    for step, path, canvas in job.built_for("portable").files(SUFFIX, combined=True):
         model = _converted(step)
         if job.precision == "int8":
             from detect.formats.openvino.int8 import quantised

@@ -23,7 +23,6 @@ from detect.files import write_bytes, write_text
 from detect.formats.savedmodel.encoded_images import read_pictures
 from detect.formats.savedmodel.reader import VERSION, signature_name
 from detect.models.card import least_scores
-from detect.ops.compiling import tracing_for_export
 from detect.ops.tensorflow_internals import SavedModel
 
 TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
@@ -31,6 +30,7 @@ TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
 
 def write(job: Job) -> None:
     """See `detect.export.export_run`. All signatures share one set of weights."""
+    job = job.built_for("portable")
     served = tf.Module()
     served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
     steps = {canvas: _images_step(job, served.weights, canvas) for canvas in job.export.canvases}
@@ -62,7 +62,7 @@ def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.typ
 
     def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]
-        with tracing_for_export("tensorflow"), keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
+        with keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
             return step.python_function(*values)._asdict()
 
     return tf.function(images_step, step.input_signature, autograph=False)
