@@ -53,6 +53,12 @@ def test_the_table_of_models_has_every_model(writer):
     assert listed == [name for names in writer.by_module().values() for name in names], "run `make docs`"
 
 
+def test_the_summaries_of_models_are_current(writer):
+    written = (DOCS / "models.md").read_text(encoding="utf-8")
+    outdated = [stem for stem in writer.by_module() if writer.module_summary(stem) not in written]
+    assert not outdated, "run `make docs`"
+
+
 def test_the_table_of_checkpoints_is_current(writer):
     written = (DOCS / "models.md").read_text(encoding="utf-8")
     assert writer.checkpoints_table() in written, "run `make docs`"

@@ -9,7 +9,6 @@
 import argparse
 import inspect
 import math
-import re
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -237,11 +236,10 @@ def by_module() -> dict[str, list[str]]:
 
 
 def module_summary(stem: str) -> str:
-    """Return the docstring of a model's file: what it is, its paper, its authors' code, and what differs."""
+    """Return the docstring of a model's file: its paper, its authors' code, and the differences from them."""
     import importlib
 
-    text = inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
-    return re.sub(r"\n(?=(Code|What differs)\b.*:)", "\n\n", text)
+    return inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
 
 
 def model_row(name: str) -> list[str]:

@@ -1,7 +1,9 @@
 """EfficientDet: a one-stage detector whose backbone, neck, heads and images are scaled together.
 
 Paper: Tan, Pang and Le, EfficientDet: Scalable and Efficient Object Detection, arXiv 1911.09070.
+
 Authors' code: https://github.com/google/automl (Apache-2.0), `efficientdet/tf2/`, `hparams_config.py`.
+
 Differences: losses are divided by the number of positive anchors of all replicas plus one, theirs by that of each
 replica; ignored regions, which theirs leaves out of training, are not background; a box may be detected in several
 classes; a side of a box is at most 62.5 times that of its anchor; the IoU of soft suppression is that of the boxes, to

@@ -3,15 +3,18 @@
 Papers: Ren et al., Faster R-CNN, arXiv 1506.01497; Lin et al., Feature Pyramid Networks, arXiv 1612.03144, for the
 pyramid, its levels and the head. Row `r50v2`: Li et al., Benchmarking Detection Transfer Learning with Vision
 Transformers, arXiv 2111.11429.
+
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/faster_rcnn.py`,
 `rpn.py` and `roi_heads.py`, BSD-3-Clause), whose published weights fit.
+
 Differences from the papers, as in torchvision: RoIAlign (He et al., arXiv 1703.06870) pools regions; anchors that
-extend beyond the image are used too. Differences from torchvision: losses are divided by the number of anchors and
-regions that are to be sampled per image, not by the number that were, so that an image with fewer (because of ignored
-regions) counts less, as in detectron2 for anchors; a box that no anchor overlaps does not make any anchor positive;
-1,000 proposals are kept in training, as in detectron2, instead of 2,000; regions do not have a box for the background;
-images are squares of 640 pixels by default (320 with MobileNetV3), while published APs are for a short side of 800
-(320).
+extend beyond the image are used too.
+
+Differences from torchvision: losses are divided by the number of anchors and regions that are to be sampled per image,
+not by the number that were, so that an image with fewer (because of ignored regions) counts less, as in detectron2 for
+anchors; a box that no anchor overlaps does not make any anchor positive; 1,000 proposals are kept in training, as in
+detectron2, instead of 2,000; regions do not have a box for the background; images are squares of 640 pixels by default
+(320 with MobileNetV3), while published APs are for a short side of 800 (320).
 """
 
 from typing import Any, Literal

@@ -2,13 +2,18 @@
 
 Paper: Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, arXiv 1904.01355, with the improvements of its
 second version (arXiv 2006.09214): centre sampling, GIoU loss, and a centre-ness computed from the features of the
-boxes. Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`,
-BSD-3-Clause). Differences from the papers, as in torchvision: distances are the ReLU of the raw values, in strides,
-where the paper has exp and a learnt scale for each level; the score of a box is the square root of class score times
-centre-ness; the box loss is not weighted. Differences from torchvision: initial distances are one stride, as in the
-paper, instead of around 0, where half of them have no gradient; points are the centres of cells, as in the paper,
-instead of their corners (`offset`, `spread`); images are squares of 640 pixels by default, while the published AP is
-for a short side of 800. Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
+boxes. Points can be assigned by ATSS instead (Zhang et al., arXiv 1912.02424).
+
+Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/fcos.py`, BSD-3-Clause),
+whose published weights fit.
+
+Differences from the papers, as in torchvision: distances are the ReLU of the raw values, in strides, where the paper
+has exp and a learnt scale for each level; the score of a box is the square root of class score times centre-ness; the
+box loss is not weighted.
+
+Differences from torchvision: initial distances are one stride, as in the paper, instead of around 0, where half of them
+have no gradient; points are the centres of cells, as in the paper, instead of their corners (`offset`, `spread`);
+images are squares of 640 pixels by default, while the published AP is for a short side of 800.
 """
 
 from typing import Any, Literal

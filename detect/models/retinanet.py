@@ -1,13 +1,18 @@
 """RetinaNet: an anchor-based one-stage detector, trained with the focal loss.
 
-Paper: Lin et al., Focal Loss for Dense Object Detection, arXiv 1708.02002.
+Paper: Lin et al., Focal Loss for Dense Object Detection, arXiv 1708.02002. Anchors can be matched by ATSS instead of
+IoU thresholds (Zhang et al., arXiv 1912.02424).
+
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/retinanet.py`,
-BSD-3-Clause). Rows `r18` to `r101` have the structure of its first version, whose P6 is computed from P5 and whose box
-loss is L1. Row `r50v2` is its second version (https://github.com/pytorch/vision/pull/5756), where P6 is computed from
-C5 as in the paper, the head has group normalisation, and the box loss is GIoU. Differences from the paper: the above,
-and anchors are whole pixels. Differences from torchvision: losses are divided by the number of positive anchors of the
-whole batch instead of each image; images are squares of 640 pixels by default, while the published AP is for a short
-side of 800. Anchors can be matched by ATSS instead (Zhang et al., arXiv 1912.02424).
+BSD-3-Clause), whose published weights fit. Rows `r18` to `r101` have the structure of its first version, whose P6 is
+computed from P5 and whose box loss is L1. Row `r50v2` is its second version
+(https://github.com/pytorch/vision/pull/5756), where P6 is computed from C5 as in the paper, the head has group
+normalisation, and the box loss is GIoU.
+
+Differences from the paper: the above, and anchors are whole pixels.
+
+Differences from torchvision: losses are divided by the number of positive anchors of the whole batch instead of each
+image; images are squares of 640 pixels by default, while the published AP is for a short side of 800.
 """
 
 from typing import Any, Literal

@@ -1,11 +1,12 @@
 """SSD: a one-stage detector with default boxes of many sizes and shapes, trained with the hardest negatives.
 
 Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
+
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssd.py`, BSD-3-Clause),
 whose published weights (`SSD300_VGG16_Weights.COCO_V1`) fit.
-Difference: torchvision passes the best 400 boxes of each class to suppression; here, those among them that are also
-    among
-the best `candidates` pairs of box and class of the image.
+
+Difference: of the best 400 boxes of each class, all of which torchvision passes to suppression, only those are passed
+that are also among the best `candidates` pairs of box and class of the image.
 """
 
 from typing import Any

@@ -2,11 +2,12 @@
 
 Papers: Howard et al., Searching for MobileNetV3, arXiv 1905.02244, section 6.3; Sandler et al., MobileNetV2, arXiv
 1801.04381, section 6.2. SSD: Liu et al., arXiv 1512.02325.
+
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssdlite.py`,
 BSD-3-Clause), whose published weights (`SSDLite320_MobileNet_V3_Large_Weights.COCO_V1`) fit.
-Difference: torchvision passes the best 300 boxes of each class to suppression; here, those among them that are also
-    among
-the best `candidates` pairs of box and class of the image.
+
+Difference: of the best 300 boxes of each class, all of which torchvision passes to suppression, only those are passed
+that are also among the best `candidates` pairs of box and class of the image.
 """
 
 from typing import Any

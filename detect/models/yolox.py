@@ -1,7 +1,9 @@
 """YOLOX: an anchor-free one-stage detector with a decoupled head and dynamic label assignment (SimOTA).
 
 Paper: Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv 2107.08430.
+
 Authors' code: https://github.com/Megvii-BaseDetection/YOLOX (Apache-2.0), `yolox/models/`, `yolox/exp/`.
+
 Differences: ignored regions, which theirs does not have, are not background; losses are divided by the number of
 foreground cells of all replicas together; a box may be detected in several classes, in theirs only in the best.
 """
