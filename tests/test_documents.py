@@ -91,11 +91,15 @@ def test_every_page_of_docs_is_in_the_navigation_of_the_site():
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
-def test_options_in_a_document_exist(writer, page):
-    known = set(re.findall(r"--[a-z][a-z-]+", writer.command_line_page()))
-    for line in re.findall(r"^\s*detect .*$", page.read_text(encoding="utf-8"), re.MULTILINE):
-        for option in re.findall(r"--[a-z][a-z0-9-]+", line):
-            assert option in known, f"{line.strip()!r} uses {option}, which no command has"
+def test_commands_in_a_document_exist_and_have_the_options_that_it_gives(writer, page):
+    sections = [section.split("\n", 1) for section in writer.command_line_page().split("\n## ")[1:]]
+    known = {command: set(re.findall(r"`(--[\w-]+)`", text)) for command, text in sections}
+    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in re.findall(r"^detect .*$", block, re.MULTILINE):
+            (command,) = [command for command in known if f"{line} ".startswith(f"{command} ")] or [None]
+            assert command, f"{line!r}: there is no such command"
+            given = set(re.findall(r"(--[\w-]+)", line))
+            assert given <= known[command], f"{line!r}: the command has no {given - known[command]}"
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=name_of)
