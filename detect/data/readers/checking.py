@@ -24,6 +24,7 @@ class _Images:
     orientations: np.ndarray  # int8 [R], EXIF
 
 
+@np.errstate(over="ignore")  # a number that overflows is not in an image, and its box is reported
 def check(annotations: Annotations) -> Records:
     """Return the records of a split, without what is wrong, which is reported to `annotations.problems`.
 
@@ -116,8 +117,7 @@ def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarr
 
 def _empty(boxes: np.ndarray) -> np.ndarray:
     """Return which boxes have no width or no height in the precision of records."""
-    with np.errstate(over="ignore"):  # what lies beyond float32 lies beyond the image, and is cut there
-        boxes = boxes.astype(np.float32)
+    boxes = boxes.astype(np.float32)
     return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
 
 

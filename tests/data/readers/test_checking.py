@@ -79,6 +79,17 @@ def test_boxes_past_the_frame_are_clipped(found, box, clipped, reported):
     assert found.problems.lost_boxes == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_boxes_of_any_size_are_checked_without_warnings(tmp_path, write_image):
+    """In pixels 1e38 x 64 is more than float32 holds, and 1e308 x 64 more than float64."""
+    found = annotations(fractions=True)
+    found.add_image(str(write_image(tmp_path / "a.jpg", WIDTH, HEIGHT)), 1)
+    for right in (1e38, 1e308):
+        found.add_box(0, (0.5, 0.5, right, 1), 0)
+    np.testing.assert_array_equal(check(found)[0].boxes, [[32, 24, 64, 48]])
+    assert found.problems.counts == {"box that is not a number": 1, "box past the frame": 1}
+
+
 def test_a_sliver_that_clipping_leaves_without_area_is_dropped(found):
     found.add_box(0, (64 - 1e-9, 0, 64.5, 10), 0)
     assert len(check(found).boxes) == 0
