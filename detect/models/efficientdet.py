@@ -185,11 +185,11 @@ class Head(Composite):
 
 
 class EfficientDet(Detector):
-    """The detector. Each cell of all levels has nine anchors; each anchor says which class it is and where its box is.
+    """The detector. Each cell of all levels has nine anchors, and each anchor predicts its class and its box.
 
     Attributes:
-        backbone, neck, class_head, box_head: the network.
-        seed: draws the blocks that stochastic depth leaves out.
+        backbone, neck, class_head, box_head: the parts of the network.
+        seed: determines the blocks that stochastic depth leaves out.
     """
 
     config: Config
@@ -216,11 +216,11 @@ class EfficientDet(Detector):
         self.box_head = Head(4, config.layers, deltas, config, name="box_head")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions for the anchors of all levels.
+        """Return raw predictions for the anchors of all levels.
 
         Returns:
             logits: [B, A, K]. deltas: [B, A, 4], as `decode_deltas` reads them.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         seed = self.seed.next() if training and self.config.stochastic else None
         levels = self.neck(self.backbone(images, training=training, seed=seed), training=training)
@@ -248,7 +248,7 @@ class EfficientDet(Detector):
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box scores its class probability."""
+        """Return the boxes of all anchors and their class probabilities."""
         return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:

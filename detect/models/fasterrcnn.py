@@ -132,14 +132,15 @@ VARIANTS = {
 class FasterRCNN(Detector):
     """The detector.
 
-    In training, the second stage learns from a random sample of the proposals and of the true boxes, and the first
-    from a random sample of its anchors; outside training, both from all proposals and from a fixed sample.
+    In training, the first stage learns from a random sample of its anchors, and the second stage from a random sample
+    of the proposals and true boxes. Outside training, losses are those of a fixed sample of anchors and of all
+    proposals.
 
     Attributes:
-        backbone, neck: features of several strides.
-        proposal_head: the first stage, the same at all levels.
+        backbone, neck: compute features of several strides.
+        proposal_head: the first stage, shared by all levels.
         region_head: the second stage.
-        seed: of the samples.
+        seed: determines the samples.
     """
 
     candidate_inputs = ("images", "extents")  # regions end where the padding begins
@@ -165,14 +166,14 @@ class FasterRCNN(Detector):
         self.seed = SamplingSeed()
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions of both stages.
+        """Return raw predictions of both stages.
 
         Returns:
             objectness: logits [B, A]. anchor_deltas: [B, A, 4], as `decode_deltas` reads them.
-            regions: `Regions`, the R proposals or, in training, the sample of them that the second stage looked at.
+            regions: `Regions`, the R proposals or, in training, the sample from which the second stage learns.
             logits: [B, R, K + 1], the background last. deltas: [B, R, K, 4], with `DELTA_WEIGHTS`.
             seed: int64 [2], of the sample of anchors.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         levels = self.neck(self._features(images, training), training=training)
         stage = [self.proposal_head(level) for level in levels]
@@ -194,11 +195,11 @@ class FasterRCNN(Detector):
         }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
-        """Of each stage, cross-entropy of the classes and smooth L1 of the box deltas (Ren et al., 3.1.2)."""
+        """Return cross-entropy of classes and smooth L1 of box deltas for each stage (Ren et al., 3.1.2)."""
         return {**self._anchor_losses(outputs, targets), **self._region_losses(outputs, targets)}
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """Every region may be found in several classes, each with its own box within the picture."""
+        """Return, for every region and class, a box, clipped to the image without padding, and its probability."""
         regions = outputs["regions"]
         boxes = decode_deltas(regions.boxes[:, :, None], outputs["deltas"], DELTA_WEIGHTS)  # [B, R, K, 4]
         boxes = clip(boxes, outputs["extents"])
@@ -248,9 +249,10 @@ class FasterRCNN(Detector):
         )
 
     def _pool(self, levels: list[tf.Tensor], regions: Regions) -> tf.Tensor:
-        """[B, R, 7, 7, C], from the level that suits the region's size; the coarsest is for proposals only.
+        """Return the features of regions, [B, R, 7, 7, C], pooled from the level for their size.
 
-        As in torchvision, of two levels of the same stride the first serves all, and nothing is shifted by half a cell.
+        The coarsest level is for proposals only. As in torchvision, of two levels with the same stride only the first
+        is used, and nothing is shifted by half a cell.
         """
         count = len(set(self.strides)) - 1
         return pyramid_roi_align(
@@ -305,5 +307,5 @@ def _backbone(config: Config) -> ResNet | MobileNetV3Large:
 
 
 def _images(values: tf.Tensor) -> tf.Tensor:
-    """The number of images of the whole batch, all replicas together."""
+    """Return the number of images in the whole batch, all replicas together."""
     return sum_over_replicas(tf.cast(tf.shape(values)[0], tf.float32))

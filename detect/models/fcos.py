@@ -112,11 +112,11 @@ class Head(Composite):
 
 
 class FCOS(Detector):
-    """The detector. Each cell of five levels is a point that says its class, its box, and how central it is in it.
+    """The detector. Each cell of five levels is a point, which predicts its class, its box and its centre-ness.
 
     Attributes:
-        backbone: with `stem` and `stage1` to `stage4`, names that a training run can freeze.
-        neck, head: the rest.
+        backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
+        neck, head: the other parts of the network.
     """
 
     config: Config
@@ -129,11 +129,11 @@ class FCOS(Detector):
         self.head = Head(classes, config.prior, config.filters, name="head")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions for the points of all levels.
+        """Return raw predictions for the points of all levels.
 
         Returns:
             logits: [B, A, K]. distances: [B, A, 4], left, top, right, bottom, in strides. centreness: [B, A], logits.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         _, stride8, stride16, stride32 = self.backbone(images, training=training)
         levels = self.neck([stride8, stride16, stride32], training=training)
@@ -165,7 +165,10 @@ class FCOS(Detector):
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box within the picture scores the geometric mean of class probability and centreness."""
+        """Return the boxes of all points, clipped to the image without padding, and their scores.
+
+        A score is the geometric mean of class probability and centre-ness.
+        """
         scores = tf.sqrt(tf.sigmoid(outputs["logits"]) * tf.sigmoid(outputs["centreness"])[..., None])
         return Candidates(clip(self._boxes(outputs), outputs["extents"]), scores)
 
@@ -181,11 +184,11 @@ class FCOS(Detector):
         )
 
     def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions [A, 2] and strides [A], pixels."""
+        """Return the positions [A, 2] and strides [A] of all points, pixels."""
         return points(height, width, STRIDES, self.config.offset, spread=self.config.spread)
 
     def _boxes(self, outputs: dict[str, Any]) -> tf.Tensor:
-        """Predicted boxes [B, A, 4]."""
+        """Return the predicted boxes [B, A, 4], pixels."""
         return decode_distances(outputs["distances"], *self._points(*outputs["size"]))
 
     def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""What SSD and SSDLite share: predictions of a head for the default boxes of several feature maps, and their losses.
+"""The parts that SSD and SSDLite share: predictions for the default boxes of several feature maps, losses and boxes.
 
 Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
 """
@@ -22,13 +22,13 @@ WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the deltas: 1 over the paper's "variances
 
 
 def by_box(features: tf.Tensor, columns: int) -> tf.Tensor:
-    """The values of each default box, in a row: [B, h, w, boxes * columns] -> [B, h * w * boxes, columns]."""
+    """Reshape the values of each default box to a row: [B, h, w, boxes * columns] -> [B, h * w * boxes, columns]."""
     _, height, width, channels = features.shape
     return tf.reshape(features, [-1, height * width * channels // columns, columns])
 
 
 def join_maps(maps: list[tf.Tensor], predictions: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> dict[str, Any]:
-    """The predictions of all maps, joined.
+    """Join the predictions of all maps.
 
     Args:
         maps: the feature maps [B, h, w, C].
@@ -55,16 +55,17 @@ def multibox_losses(
     negatives: float,
     runtime: Runtime,
 ) -> dict[str, tf.Tensor]:
-    """The losses of SSD (paper, equations 1 to 3), divided by the number of positive default boxes.
+    """Return the losses of SSD (paper, equations 1 to 3), divided by the number of positive default boxes.
 
-    Softmax cross-entropy of the positive and hardest negative default boxes, smooth L1 of the positives' deltas.
+    They are the softmax cross-entropy of positive and hardest negative default boxes, and the smooth L1 loss of the
+    positives' deltas.
 
     Args:
         outputs: `logits` [B, A, K + 1] and `deltas` [B, A, 4].
         anchors: the default boxes [A, 4], pixels.
         targets: the true boxes.
         foreground: IoU from which a default box is positive.
-        negatives: how many negatives of an image count for each of its positives.
+        negatives: number of negatives per positive of an image.
         runtime: what will run it.
 
     Returns:
@@ -84,7 +85,7 @@ def multibox_losses(
 
 
 def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candidates:
-    """The boxes within the image's content and their class probabilities.
+    """Return the boxes, clipped to the images without padding, and their class probabilities.
 
     Args:
         outputs: `logits` [B, A, K + 1], `deltas` [B, A, 4] and `extents` [B, 2].

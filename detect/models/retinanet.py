@@ -129,11 +129,11 @@ class Head(Composite):
 
 
 class RetinaNet(Detector):
-    """The detector. Each cell of five levels has nine anchors; each anchor says which class it is and where its box is.
+    """The detector. Each cell of five levels has nine anchors, and each anchor predicts its class and its box.
 
     Attributes:
-        backbone: with `stem` and `stage1` to `stage4`, names that a training run can freeze.
-        neck, head: the rest.
+        backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
+        neck, head: the other parts of the network.
     """
 
     config: Config
@@ -146,11 +146,11 @@ class RetinaNet(Detector):
         self.head = Head(classes, config.prior, config.filters, config.head_norm == "group", name="head")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions for the anchors of all levels.
+        """Return raw predictions for the anchors of all levels.
 
         Returns:
             logits: [B, A, K]. deltas: [B, A, 4], as `decode_deltas` reads them.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         _, stride8, stride16, stride32 = self.backbone(images, training=training)
         levels = self.neck([stride8, stride16, stride32], training=training)
@@ -176,7 +176,7 @@ class RetinaNet(Detector):
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box within the picture scores its class probability."""
+        """Return the boxes of all anchors, clipped to the image without padding, and their class probabilities."""
         boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
         return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["logits"]))
 

@@ -1,4 +1,4 @@
-"""A model as a folder: `model.json` (everything needed to rebuild and use it) and `model.weights.h5`."""
+"""Saving and loading of models: folders with `model.json`, which describes the model, and `model.weights.h5`."""
 
 import math
 from pathlib import Path
@@ -14,29 +14,29 @@ HDF5_BYTES = 4096  # more than HDF5 adds to each weight, which is 1200 to 1700
 
 
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
-    """Write the model to `folder`, whole or not at all. A model that is there already is replaced.
+    """Write the model to `folder`, completely or not at all. An existing model is replaced.
 
     Raises:
         RunFailure: the folder cannot be written.
     """
     with draft_folder(folder) as new:
         write_text(new / CARD, to_json(card))
-        require_space(new / WEIGHTS, largest_size(detector))  # where it ends on the way, HDF5 ends the process
+        require_space(new / WEIGHTS, largest_size(detector))  # HDF5 ends the process where a disk is full
         with explained(folder):
             detector.save_weights(new / WEIGHTS)
         deliver_folder(new, folder)
 
 
 def largest_size(detector: Detector) -> int:
-    """Bytes that the file of the weights takes, at most."""
+    """Return the largest size that the file of the weights can have, bytes."""
     return sum(4 * math.prod(weight.shape) + HDF5_BYTES for weight in detector.weights)
 
 
 def load(folder: str | Path) -> tuple[Detector, ModelCard]:
-    """The detector that `save` wrote, and its card.
+    """Return the detector that `save` wrote, and its card.
 
     Raises:
-        BadInput: there is no model in the folder, or it is damaged, or a later version wrote it.
+        BadInput: there is no model in the folder, it is damaged, or a later version wrote it.
     """
     folder = Path(folder)
     if not folder.exists() and previous(folder).exists():

@@ -118,12 +118,12 @@ class HeadLevel(Composite):
 
 
 class SSD(Detector):
-    """The detector. Each cell of six feature maps has four or six default boxes; each says its class and its box.
+    """The detector. Each cell of six feature maps has four or six default boxes, each with a class and a box.
 
     Attributes:
-        backbone: with `stage1` to `stage5`, names that a training run can freeze.
-        rescale, dilated, pointwise, extra: what turns its features into the six maps.
-        head: a level for each map.
+        backbone: has `stage1` to `stage5`, which a training run can freeze by these names.
+        rescale, dilated, pointwise, extra: compute the six maps from its features.
+        head: one level per map.
     """
 
     config: Config
@@ -144,11 +144,11 @@ class SSD(Detector):
         ]
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions for the default boxes of all maps.
+        """Return raw predictions for the default boxes of all maps.
 
         Returns:
-            logits, deltas and grids: as of `join_maps`.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            logits, deltas and grids: see `join_maps`.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         *_, stride8, stride16 = self.backbone(images, training=training)
         features = tf.nn.max_pool2d(stride16, 3, 1, "SAME")
@@ -170,7 +170,7 @@ class SSD(Detector):
         )
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box within the picture scores its class probability."""
+        """Return the boxes of all default boxes and their class probabilities, see `multibox_candidates`."""
         return multibox_candidates(outputs, _boxes(outputs))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:

@@ -134,12 +134,12 @@ def prediction(name: str, filters: int) -> keras.layers.Conv2D:
 
 
 class SSDLite(Detector):
-    """The detector. Each cell of six feature maps has six default boxes; each says its class and its box.
+    """The detector. Each cell of six feature maps has six default boxes, each with a class and a box.
 
     Attributes:
-        backbone: with `stem` and `stage1` to `stage5`, names that a training run can freeze.
-        extra: the four maps behind it.
-        head: a level for each map.
+        backbone: has `stem` and `stage1` to `stage5`, which a training run can freeze by these names.
+        extra: compute the last four maps.
+        head: one level per map.
     """
 
     config: Config
@@ -158,11 +158,11 @@ class SSDLite(Detector):
         self.head = [HeadLevel(classes, name=f"head{index}") for index in range(MAPS)]
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions for the default boxes of all maps.
+        """Return raw predictions for the default boxes of all maps.
 
         Returns:
-            logits, deltas and grids: as of `join_maps`.
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            logits, deltas and grids: see `join_maps`.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         features = self.backbone(images, training=training)
         maps = [features.expanded16, features.last32]
@@ -183,7 +183,7 @@ class SSDLite(Detector):
         )
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box within the picture scores its class probability."""
+        """Return the boxes of all default boxes and their class probabilities, see `multibox_candidates`."""
         return multibox_candidates(outputs, _boxes(outputs))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:

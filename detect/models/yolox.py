@@ -143,7 +143,7 @@ def prediction(name: str, filters: int, bias: keras.initializers.Initializer) ->
 
 
 class YOLOX(Detector):
-    """The detector. A cell predicts the box around it, whether there is one (objectness), and its class.
+    """The detector. A cell predicts a box, whether it has an object (objectness), and its class.
 
     The L1 loss is added in the closing phase of a training run, as the authors do.
     """
@@ -162,11 +162,11 @@ class YOLOX(Detector):
         ]
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Raw predictions, float32, for every cell of all levels.
+        """Return raw predictions, float32, for every cell of all levels.
 
         Returns:
             offsets: [B, A, 4], as `decode_yolox` reads them. objectness: [B, A], logits. class_logits: [B, A, K].
-            size: of the images, and extents [B, 2]: of the pictures on them, height and width in pixels.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         levels = self.neck(self.backbone(images, training=training), training=training)
         predictions = [head(level, training=training) for head, level in zip(self.head, levels, strict=True)]
@@ -202,7 +202,7 @@ class YOLOX(Detector):
         }
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """A box scores objectness times class probability."""
+        """Return the boxes of all cells; scores are objectness times class probability."""
         boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
         return Candidates(boxes, tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"]))
 

@@ -159,7 +159,8 @@ def test_losses_are_those_of_plain_loops_on_random_images():
         logits = random.standard_normal([2, len(anchors), 4]).astype(np.float32)
         deltas = random.standard_normal([2, len(anchors), 4]).astype(np.float32)
         classes, boxes, count = loop_losses(logits, deltas, anchors, images)
-        found = multibox_losses({"logits": logits, "deltas": deltas}, anchors, truth(*images), 0.5, 3.0)
+        options = {"foreground": 0.5, "negatives": 3.0, "runtime": "local"}
+        found = multibox_losses({"logits": logits, "deltas": deltas}, anchors, truth(*images), **options)
         assert float(found["class"]) == pytest.approx(classes / count, rel=1e-4)
         assert float(found["box"]) == pytest.approx(boxes / count, rel=1e-4)
 
