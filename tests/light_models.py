@@ -1,49 +1,18 @@
-"""The first row of each family, small enough for many tests, and inputs for it."""
+"""Light models as tests save them, and inputs for them."""
 
-import keras
 import numpy as np
 import tensorflow as tf
+from measuring.first_models import CLASSES, create_light
 
-from detect import models
 from detect.data.shapes import CLASSES as NAMES
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.saving import save
 from detect.structures import Targets
 
-CLASSES = len(NAMES)
-FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
-# Settings that make a first row small enough for many tests.
-LIGHTER: dict[str, dict] = {
-    "fcos-r18": {"filters": 64},
-    "retinanet-r18": {"filters": 64},
-    "ssd-vgg16": {"width": 0.125},
-    "fasterrcnn-r18": {
-        "filters": 64,
-        "hidden": (128, 128),
-        "proposals": 100,
-        "proposals_in_training": 200,
-        "region_samples": 64,
-    },
-    "efficientdet-d0": {
-        "width": 0.25,
-        "depth": 0.3,
-        "filters": 32,
-        "cells": 1,
-        "layers": 1,
-        "levels": 4,
-        "anchor_scale": 2.0,
-    },
-}
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
 # features of some models hardly depend on the image; those of SSD are large.
 LOUDER = {"yolox-micro": (1, 30_000), "ssd-vgg16": (1, 0.1), "ssdlite-mobilenetv3": (6.5, 30)}
-
-
-def create_light(name: str, classes: int = CLASSES) -> Detector:
-    """Create the model with its `LIGHTER` settings and the same weights every time."""
-    keras.utils.set_random_seed(0)
-    return models.create(name, classes, **LIGHTER.get(name, {}))
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from light_models import saved
 
 PACKAGE = Path(__file__).parents[1] / "detect"
 
@@ -119,6 +120,34 @@ except BadInput as error:
     print(error)
 """
 
+ECHO = '''"""A SavedModel for each size, in one file."""
+
+from detect.artefacts.format import Format
+
+FORMAT = Format(summary="an echo of TensorFlow", file="{height}x{width}", runs_with=("tensorflow",))
+
+
+def open_file(path):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(path))
+    return lambda values: [part.numpy() for part in model.step(*map(tf.constant, values.values()))]
+
+
+def write(job):
+    import tensorflow as tf
+
+    job = job.built_for("portable")
+    for canvas in job.export.canvases:
+        model = tf.Module()
+        model.step, model.weights = job.step(canvas), [weight.value for weight in job.detector.weights]
+        tf.saved_model.save(model, str(job.path(canvas)))
+
+
+def label(job):
+    pass
+'''
+
 
 class Copy:
     """A copy of the package, for files to be added to.
@@ -177,3 +206,31 @@ def test_a_model_without_suppression_is_listed_and_exported(copy):
     assert "colour_queries-small" in listed
     said = copy.python(USE_COLOUR_QUERIES)
     assert "colour_queries-small has no suppression that could be left to its client" in said
+
+
+def test_a_format_is_in_the_help(copy):
+    copy.add("formats/echo.py", ECHO)
+    assert "echo: an echo of TensorFlow" in copy.detect("export", "--help")
+    assert "echo" in copy.detect("predict", "--help")
+    assert "echo" in copy.detect("benchmark", "--help")
+
+
+@pytest.mark.slow
+def test_the_packages_of_a_format_are_checked(copy):
+    copy.add("formats/echo.py", ECHO.replace('("tensorflow",)', '("no_such_package",)'))
+    said = copy.detect("export", "model", "--format", "echo")
+    assert "Export to echo needs no_such_package. Run: pip install no_such_package" in said
+
+
+@pytest.mark.slow
+def test_a_format_exports_and_predicts(copy, tmp_path):
+    copy.add("formats/echo.py", ECHO)
+    model = saved("yolox-micro", tmp_path / "model")
+    program = (
+        "import numpy as np, detect\n"
+        f"check = detect.export({str(model)!r}, 'echo').card.check\n"
+        f"model = detect.load({str(model)!r}, backend='echo')\n"
+        "[result] = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
+        "print(detect.__file__, model.backend.name, check.unmatched, len(result))\n"
+    )
+    assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "100"]

@@ -3,25 +3,21 @@
     python tools/measure_exports.py                    all families
     python tools/measure_exports.py yolox-micro        these families; the other columns of the page stay as they are
 
-The models are those of tests/trained_models.py. All take half an hour on two cores.
+The models are those of tools/measuring/trained_models.py. All families take half an hour on two cores.
 """
 
 import argparse
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+from measuring.first_models import FIRST
+from measuring.trained_models import IMAGES, SIDE, WAYS, checks_of_exports
 
-from light_models import FIRST  # noqa: E402
-from trained_models import PICTURES, SIDE, WAYS, checks_of_exports  # noqa: E402
+from detect.artefacts.export_card import Check
+from detect.export.check import AP_LOSS
 
-from detect.artefacts.export_card import Check  # noqa: E402
-from detect.export.check import AP_LOSS  # noqa: E402
-
-PAGE = ROOT / "docs" / "exports.md"
+PAGE = Path(__file__).parents[1] / "docs" / "exports.md"
 AT_ONCE = 2  # models; each keeps about one core busy
 
 
@@ -71,7 +67,7 @@ def page(columns: dict[str, list[str]]) -> str:
     missing = ", ".join(name for name in FIRST if name not in columns)
     not_yet = f"\nNot measured yet: {missing}.\n" if missing else ""
     bounds = ", ".join(f"{precision} {most:g}" for precision, most in AP_LOSS.items())
-    train, val = PICTURES.values()
+    train, val = IMAGES.values()
     return f"""<!-- Written by tools/measure_exports.py: measure again instead of editing. -->
 
 # Exports
@@ -86,13 +82,7 @@ int8 is half a point.
 
 {table}
 {not_yet}
-- An export is for one image size, in squares and 16:9, and with `--dynamic` in all usual shapes of videos: anchors and
-  points are constants that depend on the size.
-- `litert` takes one image per call, because LiteRT's suppression does. `stablehlo` takes a fixed number, 1 by default.
-- `stablehlo` is float32 only, because XLA computes in the type that it is given.
-- `savedmodel` has no int8, because TensorFlow has no kernels that are faster in int8 on a CPU or GPU.
-- `int8-weights` stores only the weights in int8, and needs no images. Only `litert` has it.
-- With `--raw`, every format can also end before suppression.
+[Export formats](formats.md) describes each format.
 """
 
 

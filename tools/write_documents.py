@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: command line, settings, dataset formats, models, public functions.
+"""Write the generated pages of docs/: command line, settings, datasets, export formats, models, public functions.
 
     python tools/write_documents.py            write them
     python tools/write_documents.py --check    write nothing; exit with 1 if a page is not up to date
@@ -34,6 +34,7 @@ def main() -> int:
         "cli.md": command_line_page,
         "settings.md": settings_page,
         "datasets.md": datasets_page,
+        "formats.md": formats_page,
         "models.md": models_page,
         "reference/index.md": reference_page,
     }
@@ -188,8 +189,6 @@ and images."""
 
 def datasets_page() -> str:
     """Return the page with everything that can be given as a dataset, and what each reader does with it."""
-    import importlib
-
     from detect.data.readers import readers
 
     rows = []
@@ -200,8 +199,42 @@ def datasets_page() -> str:
         rows += [(folder.name, f"a folder with `{folder.files}`", f"[{name}](#{name})") for folder in reader.folders]
     parts = [NOTICE, "# Dataset formats", DATASETS_INTRODUCTION, table(("dataset", "recognised as", "reader"), rows)]
     for name in readers():
-        parts += [f"## {name}", inspect.getdoc(importlib.import_module(f"detect.data.readers.{name}")) or ""]
+        parts += [f"## {name}", module_summary(f"detect.data.readers.{name}")]
     return "\n\n".join(parts) + "\n"
+
+
+# The export formats
+
+FORMATS_INTRODUCTION = """\
+An export takes square images of one size, and images of the part of the square that 16:9 video covers, or with
+`--dynamic` other common shapes of videos: anchors and points are constants of an image size. Where the number of images
+per call is fixed, it is 1 unless `--batch` gives another. All formats can leave out suppression, with `--raw`.
+[exports.md](exports.md) has the AP that models lose in each format."""
+
+
+def formats_page() -> str:
+    """Return the page of export formats."""
+    from detect import formats
+
+    header = ("`--format`", "runs on", "`--precision`", "images per call", "needs", "also to export", "also for int8")
+    parts = [NOTICE, "# Export formats", FORMATS_INTRODUCTION, table(header, [format_row(n) for n in formats.names()])]
+    for name in formats.names():
+        parts += [f"## {name}", module_summary(f"detect.formats.{name}")]
+    return "\n\n".join(parts) + "\n"
+
+
+def format_row(name: str) -> list[str]:
+    from detect import formats
+
+    format = formats.find(name)
+    packages = (format.runs_with, format.writes_with, format.int8_with)
+    return [
+        f"`{name}`",
+        format.summary,
+        ", ".join(format.precisions),
+        format.batch,
+        *(", ".join(f"`{package}`" for package in part) for part in packages),
+    ]
 
 
 # The models
@@ -221,7 +254,8 @@ def models_page() -> str:
     parts = [NOTICE, "# Models", MODELS_INTRODUCTION]
     for stem, names in by_module().items():
         header = ("model", "million parameters", "image size", "published COCO AP")
-        parts += [f"## {stem}", module_summary(stem), table(header, [model_row(name) for name in names])]
+        summary = module_summary(f"detect.models.{stem}")
+        parts += [f"## {stem}", summary, table(header, [model_row(name) for name in names])]
     parts += ["## Published weights", CHECKPOINTS_INTRODUCTION, checkpoints_table()]
     return "\n\n".join(parts) + "\n"
 
@@ -235,11 +269,11 @@ def by_module() -> dict[str, list[str]]:
     return grouped
 
 
-def module_summary(stem: str) -> str:
-    """Return the docstring of a model's file: its paper, its authors' code, and the differences from them."""
+def module_summary(name: str) -> str:
+    """Return the docstring of a module: for a model, its paper, its authors' code, and the differences from them."""
     import importlib
 
-    return inspect.getdoc(importlib.import_module(f"detect.models.{stem}")) or ""
+    return inspect.getdoc(importlib.import_module(name)) or ""
 
 
 def model_row(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which part of a graph is computed in int8, and between which values: the same for every format."""
+"""Which part of a network is computed in int8, and within which ranges: the same for all formats."""
 
 import contextlib
 import io
@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import numpy as np
 
-Calls = Sequence[dict[str, np.ndarray]]  # inputs by name, for one picture after the other
+Calls = Sequence[dict[str, np.ndarray]]  # inputs by name, one dictionary per call
 
-# Share of a tensor's values at each end that may lie outside of its range, and are cut off there. As ONNX in int8,
-# EfficientDet-D0 and YOLOX-micro, trained on shapes, lose 0.14 and 0.07 points of AP with this; with all values inside
-# 0.98 and none; with a share of 0.001 1.6 and 4.5.
+# Share of a tensor's values at each end that may lie outside its range, and are clipped. As ONNX in int8, trained on
+# `write_shapes`, EfficientDet-D0 and YOLOX-micro lose 0.14 and 0.07 points of AP with this share, 0.98 and none with 0,
+# 1.6 and 4.5 with 0.001.
 OUTLIERS = 2e-5
-TAIL = 3  # products with weights on each way to a prediction that count as its head
+TAIL = 3  # last products with weights on each path to a prediction, which stay in float32
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -23,15 +23,15 @@ Node = TypeVar("Node", bound=Hashable)
 def trunk(
     products: Iterable[Node], inputs: Callable[[Node], Iterable[Node]], joins: Callable[[Node], bool]
 ) -> set[Node]:
-    """The network without the end of its heads, where rounding costs the most: `TAIL` products before the predictions.
+    """Return the network without the last `TAIL` products before its predictions, where rounding costs the most.
 
     Args:
         products: convolutions and matrix products with weights.
         inputs: the nodes that a node takes values from.
-        joins: whether a node is of a kind that networks have between their products: activations, sums, pooling.
-            Decoding and suppression are not, so what comes before them counts as a prediction.
+        joins: whether a node is of a kind that connects products within a network: activation functions, sums,
+            pooling. Decoding and suppression are not, so that their inputs count as predictions.
     Returns:
-        The products, and the nodes between them.
+        The products of the trunk, and the nodes between them.
     """
     found = set(products)
     for _ in range(TAIL):
@@ -40,7 +40,7 @@ def trunk(
 
 
 def _before(products: set[Node], inputs: Callable[[Node], Iterable[Node]], joins: Callable[[Node], bool]) -> set[Node]:
-    """The nodes that lead to one of the products: other ones among them, and what is between."""
+    """Return the nodes that lead to one of the products: other products, and what connects them."""
     found, waiting = set[Node](), list(products)
     while waiting:
         for node in inputs(waiting.pop()):
@@ -55,11 +55,11 @@ def _before(products: set[Node], inputs: Callable[[Node], Iterable[Node]], joins
 
 
 def ranges_of(calls: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str, tuple[float, float]]:
-    """Between which values each tensor lies, but for `OUTLIERS` at each end; zero included.
+    """Return the minimum and maximum of each tensor without `OUTLIERS` at each end; a range always includes zero.
 
     Args:
-        calls: the tensors by name, float32 of any shape, for one picture after the other.
-        count: how many calls there are.
+        calls: the tensors by name, float32 of any shape, one dictionary per call.
+        count: number of calls.
     """
     ends: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     nothing = np.zeros(0, np.float32)
@@ -72,7 +72,7 @@ def ranges_of(calls: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str
 
 
 def _largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
-    """The `most` largest of the `known` ones, which are no more, and the `values`; in any order."""
+    """Return the `most` largest of `known`, which are at most as many, and `values`, in any order."""
     values = values[values > known.min()] if len(known) == most else values.ravel()
     both = np.concatenate([known, values])
     return np.partition(both, -most)[-most:] if len(both) > most else both
@@ -80,12 +80,12 @@ def _largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without the bars, tables and hints of quantisers."""
+    """Suppress the progress bars, tables and warnings of quantisers."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        words = io.StringIO()
-        with contextlib.redirect_stdout(words), contextlib.redirect_stderr(words), warnings.catch_warnings():
+        ignored = io.StringIO()
+        with contextlib.redirect_stdout(ignored), contextlib.redirect_stderr(ignored), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

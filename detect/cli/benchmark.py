@@ -8,15 +8,16 @@ import typer
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
 from detect.files import write_text
+from detect.formats import names as format_names
 
-COLUMNS = ("form", "AP", "ms an image", "95 %", "images/s", "memory, MB", "size, MB")
+COLUMNS = ("form", "AP", "ms per image", "95 %", "images/s", "memory, MB", "size, MB")
 
 
 def benchmark(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
     formats: Annotated[
         str | None,
-        typer.Option(help="tensorflow and formats of exports, with commas. Default: all that are there."),
+        typer.Option(help=f"Comma-separated: tensorflow, {', '.join(format_names())}. Default: all that exist."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Score every form on this dataset.")] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",

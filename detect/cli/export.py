@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from detect import formats
 from detect.cli.printing import download_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
@@ -12,50 +13,55 @@ from detect.errors import BadInput
 if TYPE_CHECKING:
     from detect.export.export_run import Exported
 
+FORMATS = {name: formats.find(name) for name in formats.names()}
+SUMMARIES = "; ".join(f"{name}: {format.summary}" for name, format in FORMATS.items())
+WITH_INT8_WEIGHTS = ", ".join(name for name, format in FORMATS.items() if "int8-weights" in format.precisions)
+OF_FIXED_BATCH = ", ".join(name for name, format in FORMATS.items() if format.batch != "any")
+
 
 def export(
     model: Annotated[
         str, typer.Argument(help="Run folder, model folder, or name of a published checkpoint.", show_default=False)
     ],
-    format: Annotated[
-        str, typer.Option(help="What will run it: openvino, onnx, litert, savedmodel, stablehlo.")
-    ] = "openvino",
+    format: Annotated[str, typer.Option(help=f"What will run it. {SUMMARIES}.")] = "openvino",
     precision: Annotated[
         str,
         typer.Option(
-            help="Of the weights: float32; float16, half the file; int8, less, computed in int8, needs --data; "
-            "int8-weights, a quarter, without data, only litert."
+            help="Precision of the weights: float32; float16, half the size; int8, smaller still, computes in int8 and "
+            f"needs --data; int8-weights, a quarter of the size, without --data ({WITH_INT8_WEIGHTS} only)."
         ),
     ] = "float32",
     image_size: Annotated[
-        int | None, typer.Option(min=1, help="Side that pictures are brought to. Default: the model's.")
+        int | None, typer.Option(min=1, help="Side that images are resized to, pixels. Default: the model's.")
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Images of a call, if fixed. Default: any; with litert, stablehlo 1."),
+        typer.Option(min=1, help=f"Images per call, if fixed. Default: any number; {OF_FIXED_BATCH}: 1."),
     ] = None,
     dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="Sizes for videos of all usual shapes, not only for squares and 16:9.")
+        bool,
+        typer.Option("--dynamic", help="Also take videos that are upright, 4:3 or 3:2. Always: squares, 16:9."),
     ] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="End before suppression: all boxes and scores, for clients with their own.")
+        bool, typer.Option("--raw", help="Leave out suppression: all boxes and scores, for clients with their own.")
     ] = False,
     class_confidence: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS=SCORE", help="Least score for a class. May be repeated. Default: 0.25."),
+        typer.Option(metavar="CLASS=SCORE", help="Minimum score of a class. May be repeated. Default: 0.25."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Score model and export on this dataset; int8 is calibrated on it.")
+        str | None, typer.Option(help="Dataset to score the model and the export on, and to calibrate int8 on.")
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the export. Default: exports/ beside the model.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of the export. Default: in exports/ of the model.", show_default=False),
     ] = None,
     max_ap_loss: Annotated[
-        float | None, typer.Option(help="Points of AP that may be lost. Default: 0.1, with float16 0.3, with int8 1.")
+        float | None, typer.Option(help="Points of AP that may be lost. Default: 0.1; float16: 0.3; int8: 1.")
     ] = None,
 ) -> None:
-    """Write a trained model for another runtime, and deliver it only if it finds what the original finds."""
+    """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
     start_tensorflow()
     from detect.export.export_run import export as run_export
 
@@ -80,7 +86,7 @@ def export(
 
 
 def _pair(text: str) -> tuple[str, float]:
-    """CLASS=SCORE."""
+    """Return the two parts of CLASS=SCORE."""
     name, _, score = text.rpartition("=")
     try:
         return name, float(score)
@@ -89,17 +95,17 @@ def _pair(text: str) -> tuple[str, float]:
 
 
 def show_export(done: "Exported") -> None:
-    """Where it is, and how it compares with the original."""
+    """Print where the export is and how it compares with the original."""
     check = done.card.check
     assert check is not None
     say(f"Exported: {done.folder} ({done.size / 1e6:.1f} MB)", style="bold")
     if check.AP is not None and check.AP_of_original is not None:
-        say(f"  AP {check.AP:.4f}, of the original {check.AP_of_original:.4f}")
+        say(f"  AP {check.AP:.4f}, original {check.AP_of_original:.4f}")
     else:
-        say("  AP was not checked: give --data for that.")
+        say("  AP was not checked: give a dataset with --data.")
     say(
-        f"  On {check.images} {check.shown}: {check.detections} detections, {check.unmatched} on one side only; boxes "
+        f"  On {check.images} {check.shown}: {check.detections} detections, {check.unmatched} by one side only; boxes "
         f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
     )
-    say(f"  One image: {1e3 * check.seconds:.1f} ms, of the original {1e3 * check.seconds_of_original:.1f} ms")
-    say(f"  detect predict {done.folder} PICTURES_OR_VIDEO")
+    say(f"  {1e3 * check.seconds:.1f} ms per image, original {1e3 * check.seconds_of_original:.1f} ms")
+    say(f"  Run it: detect predict {done.folder} IMAGES_OR_VIDEOS")

@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.printing import download_bar, fail, progress_bar, say
 from detect.cli.starting import start_tensorflow
+from detect.formats import names as format_names
 
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
@@ -49,7 +50,7 @@ def predict(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images per batch.")] = None,
     backend: Annotated[
         str,
-        typer.Option(help="What computes: auto (the fastest export), tensorflow, or the format of an export."),
+        typer.Option(help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}."),
     ] = "auto",
     pictures: Annotated[bool, typer.Option(help="Write annotated copies of images and videos.")] = True,
     save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file to this path.")] = None,

@@ -1,7 +1,7 @@
-"""Models for other runtimes: `detect.export(...)`, and the check that every export passes.
+"""Exporting models: `detect.export(...)`, the check that every export passes, and the comparison of exports.
 
-The package has the name of the function, and importing one of its modules makes `detect.export` mean the package. So
-the package can be called.
+This package and the public function have the same name, and importing any module of the package makes `detect.export`
+the package. So the package can be called like the function.
 """
 
 import sys

@@ -1,29 +1,38 @@
-"""Whether an artefact finds what its original finds, each run as its users will run it."""
+"""Check that an export finds what its original finds, each run as its users will run it."""
 
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from detect.artefacts.export_card import Check, Precision
+from detect.artefacts.export_card import Check
+from detect.artefacts.format import Precision
 from detect.inference.predictor import Model
 from detect.ops.boxes import iou
 from detect.structures import Detections
 
-SAME = 0.9  # boxes of one class that overlap by this are the same detection
-ROUNDS = 15  # of each, by turns, for the time of an image
-# Where there is no data to score, which int8 must have: how far scores of the same detection may be apart, and which
-# share of detections may have no partner.
+SAME = 0.9  # IoU from which boxes of one class are the same detection
+ROUNDS = 15  # runs of each model for the time per image
+# Limits where there is no dataset, which int8 always has: the difference between scores of the same detection, and the
+# share of detections that only one side has.
 SCORE_TOLERANCE: dict[Precision, float] = {"float32": 1e-3, "float16": 0.05, "int8-weights": 0.1}
 UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8-weights": 0.25}
-# With data: the most AP that may be lost, in points of 100.
+# Limit with a dataset: points of AP (of 100) that may be lost.
 AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "int8": 1.0, "int8-weights": 1.0}
 
 
 def compare(original: Model, artefact: Model, images: list[np.ndarray], shown: str) -> Check:
-    """Both on the same images [H, W, 3], one by one, at the low confidence of scoring, or lower if nothing has that.
+    """Run both models on the same images, one at a time, at the low confidence of scoring.
 
-    The time is that of the first image.
+    The confidence is lowered further if the original detects nothing with it.
+
+    Args:
+        original: the model in TensorFlow.
+        artefact: its export.
+        images: [H, W, 3], of sizes that the export takes.
+        shown: what the images are, for the report.
+    Returns:
+        The differences, without AP. The times are for the first image.
     """
     confidence = _confidence(original, images)
     differences = [
@@ -44,7 +53,13 @@ def compare(original: Model, artefact: Model, images: list[np.ndarray], shown: s
 
 
 def fault_of(check: Check, precision: Precision, max_ap_loss: float | None) -> str:
-    """Why the artefact must not be delivered; empty where it may be."""
+    """Return why the export must not be delivered; empty if it may be.
+
+    Args:
+        check: its comparison with the original.
+        precision: its precision.
+        max_ap_loss: points of AP that may be lost; None is the limit of the precision.
+    """
     if check.AP is not None and check.AP_of_original is not None:
         most = AP_LOSS[precision] if max_ap_loss is None else max_ap_loss
         lost = 100 * (check.AP_of_original - check.AP)
@@ -57,7 +72,7 @@ def fault_of(check: Check, precision: Precision, max_ap_loss: float | None) -> s
 
 
 def _confidence(original: Model, images: list[np.ndarray]) -> float:
-    """That of scoring; where the original has nothing for it, one for which it has something on every image."""
+    """Return the confidence of scoring, or one at which the original detects something on every image."""
     least = original.backend.confidence
     if any((original.detect(image[None], least).labels >= 0).any() for image in images):
         return least
@@ -66,7 +81,7 @@ def _confidence(original: Model, images: list[np.ndarray]) -> float:
 
 
 def _found(model: Model, image: np.ndarray, confidence: float) -> tuple[Detections, float]:
-    """The detections of one image without padding, and the score below which the list may be cut off."""
+    """Return the detections of one image without padding, and the score below which the list may be cut off."""
     boxes, scores, labels = (part[0] for part in model.detect(image[None], confidence))
     real = labels >= 0
     full = real.all() and len(scores) > 0
@@ -74,12 +89,12 @@ def _found(model: Model, image: np.ndarray, confidence: float) -> tuple[Detectio
 
 
 def _differences(ours: tuple[Detections, float], theirs: tuple[Detections, float]) -> tuple[int, int, float, float]:
-    """How many detections there are, and are on one side only, and the largest differences of boxes and scores."""
+    """Return the number of detections, how many one side alone has, and the largest differences of boxes and scores."""
     (ours_found, our_end), (their_found, their_end) = ours, theirs
     overlap = np.asarray(iou(ours_found.boxes, their_found.boxes))
     overlap = np.where(ours_found.labels[:, None] == their_found.labels, overlap, 0)
     rows, columns = np.nonzero((overlap >= SAME) & _is_best(overlap))
-    # Near the end of a list one side may have kept what the other did not.
+    # Near the end of its list one side may have kept what the other dropped.
     end = max(our_end, their_end) * 1.05
     alone = (
         np.delete(np.asarray(ours_found.scores), rows) > end,
@@ -96,14 +111,14 @@ def _differences(ours: tuple[Detections, float], theirs: tuple[Detections, float
 
 
 def _is_best(overlap: np.ndarray) -> np.ndarray:
-    """Pairs that are each other's best."""
+    """Return which pairs are each other's best."""
     if not overlap.size:
         return np.zeros(overlap.shape, bool)
     return (overlap == overlap.max(axis=1, keepdims=True)) & (overlap == overlap.max(axis=0, keepdims=True))
 
 
 def _seconds(artefact: Model, original: Model, image: np.ndarray) -> tuple[float, float]:
-    """Medians for one image, by turns."""
+    """Return the median times for one image, measured alternately."""
     runs: list[Callable[[], Detections]] = [lambda: artefact.detect(image[None]), lambda: original.detect(image[None])]
     times: list[list[float]] = [[], []]
     for _ in range(ROUNDS):

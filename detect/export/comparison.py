@@ -1,4 +1,4 @@
-"""Every form of a trained model side by side, on this machine: `detect.benchmark`."""
+"""Measure a trained model and all its exports on this machine: `detect.benchmark`."""
 
 import json
 import subprocess
@@ -14,20 +14,20 @@ from detect.evaluation.figures import bar_charts
 from detect.inference.exports import BACK_ENDS, fresh_exports, is_installed
 from detect.models.card import CARD, WEIGHTS, model_folder
 
-FORMATS = BACK_ENDS[1:]  # without "auto"
-SECONDS = 3.0  # of calls with one picture, and again with batches
+FORMATS = BACK_ENDS[1:]  # all except "auto"
+SECONDS = 3.0  # of calls with one image, and again with batches
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One form of the model."""
+    """The figures of one form of the model."""
 
     name: str  # "tensorflow", or the folder of the export
-    AP: float | None  # 0..1; None where there was no data
-    milliseconds: float  # for one picture, median; pictures are arrays of the model's own size
+    AP: float | None  # 0..1; None without a dataset
+    milliseconds: float  # per image, median; images are arrays of the model's own size
     milliseconds_95: float  # 95th percentile
     images_per_second: float  # in batches of 8
-    memory: float  # the largest of its process, MB
+    memory: float  # peak of its process, MB
     size: float  # of its files, MB
 
 
@@ -39,22 +39,25 @@ def benchmark(
     split: str = "val",
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
-    """The words are those of `detect benchmark`.
+    """Measure speed, memory, size and AP of a model and its exports, as `detect benchmark` does.
 
     Args:
-        model: a run folder or a model folder, the exports of which are measured too.
-        formats: "tensorflow" and formats of exports; by default all that are there and can run here.
+        model: a run folder or a model folder, whose exports are measured too.
+        formats: "tensorflow" and formats of exports; by default all that exist and can run here.
         data: anything that `open_dataset` reads; every form is scored on it.
-        split: which part of it.
-        say: told what is going on.
+        split: part of the dataset to score on.
+        say: called with each progress message.
+
+    Returns:
+        The figures of each form, TensorFlow first.
 
     Raises:
         BadInput: there is no such model, or no export in one of the formats.
-        RunFailure: one cannot be run.
+        RunFailure: one of them cannot be run.
     """
     folder = model_folder(Path(model))
     if folder is None:
-        raise BadInput(f"{model} is no run folder or model folder: benchmark takes what `detect train` wrote.")
+        raise BadInput(f"{model} is not a run folder or model folder: give a folder that `detect train` wrote.")
     measured = []
     for name, form in _forms(folder, formats).items():
         say(f"Measuring {name}.")
@@ -63,9 +66,9 @@ def benchmark(
 
 
 def chart(measured: Sequence[Measured]) -> str:
-    """The same as a picture: the text of an SVG file."""
+    """Return the figures as bar charts, the text of an SVG file."""
     columns: dict[str, Sequence[float]] = {
-        "ms an image": [form.milliseconds for form in measured],
+        "ms per image": [form.milliseconds for form in measured],
         "images/s in batches": [form.images_per_second for form in measured],
         "memory, MB": [form.memory for form in measured],
         "size, MB": [form.size for form in measured],
@@ -75,7 +78,7 @@ def chart(measured: Sequence[Measured]) -> str:
 
 
 def _forms(folder: Path, formats: Sequence[str] | None) -> dict[str, Path]:
-    """What to measure: folders, by their names in the table."""
+    """Return the folders to measure by their names in the table."""
     for word in formats or ():
         if word not in FORMATS:
             raise BadInput(f"Unknown format {word!r}. {did_you_mean(word, FORMATS)}")
@@ -91,12 +94,12 @@ def _forms(folder: Path, formats: Sequence[str] | None) -> dict[str, Path]:
 
 
 def _measured(name: str, folder: Path, data: str | Path | None, split: str) -> Measured:
-    """Speed and memory in a process of its own, then AP."""
+    """Measure speed and memory in a separate process, then AP."""
     command = [sys.executable, "-m", "detect.export.measuring", str(folder), str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RunFailure(f"{folder} cannot be measured:\n{done.stderr.strip()[-1000:]}")
-    own = name == "tensorflow"  # whose folder holds exports as well
+    own = name == "tensorflow"  # this folder also holds the exports
     size = sum((folder / file).stat().st_size for file in (CARD, WEIGHTS)) if own else files_size(folder)
     return Measured(
         name=name,

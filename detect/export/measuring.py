@@ -1,6 +1,6 @@
-"""Measure one model in a process of its own: `python -m detect.export.measuring FOLDER SECONDS` prints JSON.
+"""Measure one model in a separate process: `python -m detect.export.measuring FOLDER SECONDS` prints JSON.
 
-Started by `detect.export.comparison`, so that neither memory nor threads are shared with another back end.
+`detect.export.comparison` starts it, so that back ends share neither memory nor threads.
 """
 
 import json
@@ -15,17 +15,17 @@ import numpy as np
 
 from detect.inference.loading import load
 
-BATCH = 8  # pictures at once
-CALLS, WARM_UPS = 20, 3  # at the least, and before those that count
+BATCH = 8  # images per batch
+CALLS, WARM_UPS = 20, 3  # minimum number of timed calls, and calls before them
 
 
 def main() -> None:
-    """Pictures of the model's own size, as arrays: no file is read, and none is resized."""
+    """Time predictions on arrays of the model's own image size, so that no file is read and no image resized."""
     folder, seconds = sys.argv[1:]
     model = load(folder)
-    pictures = np.random.default_rng(0).integers(0, 256, (BATCH, model.image_size, model.image_size, 3), np.uint8)
-    one = times_of(lambda: model.predict(pictures[0]), float(seconds))
-    batch = times_of(lambda: model.predict(list(pictures)), float(seconds))
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, model.image_size, model.image_size, 3), np.uint8)
+    one = times_of(lambda: model.predict(images[0]), float(seconds))
+    batch = times_of(lambda: model.predict(list(images)), float(seconds))
     figures = {
         "milliseconds": 1e3 * statistics.median(one),
         "milliseconds_95": 1e3 * statistics.quantiles(one, n=20)[-1],
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def times_of(work: Callable[[], object], seconds: float) -> list[float]:
-    """Of calls for so many seconds."""
+    """Return the times of calls over at least this many seconds, in seconds."""
     for _ in range(WARM_UPS):
         work()
     times: list[float] = []
@@ -49,10 +49,10 @@ def times_of(work: Callable[[], object], seconds: float) -> list[float]:
 
 
 def peak_memory() -> int:
-    """The largest resident memory of this process so far, bytes."""
+    """Return the largest resident memory of this process so far, bytes."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:  # not Linux; there, this would count the process that started this one
+    except OSError:  # not Linux; on Linux, `ru_maxrss` may be that of the parent process
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 

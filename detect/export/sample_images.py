@@ -1,24 +1,24 @@
-"""What an export is shown: pictures of a dataset as the model sees them, and images that are made up."""
+"""The images that an export is run on: those of a dataset as the model takes them, and generated ones."""
 
 import numpy as np
 
-from detect.artefacts.export_card import Canvas
+from detect.artefacts.format import Canvas
 from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import place
 from detect.data.records import Records
 from detect.inference.predictor import Model
 
-GENERATED = 8  # images of each size where there are no pictures of it
+GENERATED = 8  # images of each size for which there are none in the dataset
 
 
 def images_of(model: Model, records: Records, count: int) -> list[np.ndarray]:
-    """So many of the pictures, from all over the records, on the usual canvas of the model."""
+    """Return `count` images, evenly spaced over the records, on the model's first canvas."""
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     return [_placed(read_image(records.image_path(index)), model) for index in chosen]
 
 
 def generated_images(model: Model, canvas: Canvas) -> list[np.ndarray]:
-    """Rectangles of random colours on noise."""
+    """Return images with rectangles of random colours on noise."""
     rng, images = np.random.default_rng(0), []
     height, width = canvas
     for _ in range(GENERATED):
@@ -30,5 +30,5 @@ def generated_images(model: Model, canvas: Canvas) -> list[np.ndarray]:
     return images
 
 
-def _placed(picture: np.ndarray, model: Model) -> np.ndarray:
-    return place(picture, model.placement(*picture.shape[:2]))
+def _placed(image: np.ndarray, model: Model) -> np.ndarray:
+    return place(image, model.placement(*image.shape[:2]))

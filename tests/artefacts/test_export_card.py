@@ -5,7 +5,7 @@ import pytest
 from detect.artefacts.export_card import EXPORT_CARD, Check, ExportCard, exports_folder, load_export_card
 from detect.config import to_json
 from detect.errors import BadInput
-from detect.inference import exports as artefact
+from detect.inference import exports
 from detect.inference.exports import find_artefact
 from detect.models.card import CARD, WEIGHTS
 from detect.weights.download import sha256
@@ -25,8 +25,8 @@ CHECK = Check(
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run folder whose best model is a card and weights that nothing reads, on a machine with OpenVINO and no GPU."""
-    monkeypatch.setattr(artefact, "is_installed", lambda kind: True)
-    monkeypatch.setattr(artefact, "NVIDIA_DRIVER", tmp_path / "none")
+    monkeypatch.setattr(exports, "missing", lambda packages: [])
+    monkeypatch.setattr(exports, "NVIDIA_DRIVER", tmp_path / "none")
     folder = tmp_path / "run"
     (folder / "best").mkdir(parents=True)
     (folder / "best" / CARD).write_text("{}")
@@ -81,7 +81,7 @@ def test_tensorflow_predicts_where_it_is_faster(run, put):
 
 def test_tensorflow_predicts_where_there_is_a_gpu(run, put, monkeypatch):
     folder = put()
-    monkeypatch.setattr(artefact, "NVIDIA_DRIVER", run)
+    monkeypatch.setattr(exports, "NVIDIA_DRIVER", run)
     assert find_artefact(run, "auto") is None
     assert find_artefact(run, "openvino") == folder
 
@@ -103,7 +103,7 @@ def test_exports_of_other_weights_do_not_count(run, put):
 
 def test_exports_without_their_runtime(run, put, monkeypatch):
     folder = put()
-    monkeypatch.setattr(artefact, "is_installed", lambda kind: False)
+    monkeypatch.setattr(exports, "missing", list)
     assert find_artefact(run, "auto") is None
     for path, backend in ((folder, "auto"), (run, "openvino")):
         with pytest.raises(BadInput, match=r"needs openvino, which is not installed. Run: pip install openvino"):
@@ -116,12 +116,12 @@ def test_an_export_is_named_itself(run, put):
     with pytest.raises(BadInput, match="was exported for openvino: give the run folder or model folder for tensorflow"):
         find_artefact(folder, "tensorflow")
     (folder / CARD).unlink()
-    with pytest.raises(BadInput, match=r"has no model.json: the export is not whole"):
+    with pytest.raises(BadInput, match=r"has no model.json: the export is incomplete"):
         find_artefact(folder)
 
 
 def test_unknown_back_ends(run):
-    with pytest.raises(BadInput, match=r"There is no back end 'torch'. Known: auto, tensorflow, openvino"):
+    with pytest.raises(BadInput, match=r"There is no back end 'torch'. Known: auto, tensorflow, litert, onnx"):
         find_artefact(run, "torch")
 
 
@@ -132,3 +132,16 @@ def test_damaged_cards(put):
     (folder / EXPORT_CARD).write_bytes(b"\xff")
     with pytest.raises(BadInput, match="cannot be read"):
         load_export_card(folder)
+
+
+def test_an_export_in_an_unknown_format(run, put):
+    """It cannot be opened, and does not keep others from being found."""
+    folder = put("future", seconds=0.001, format="onyx")
+    unknown = r"future/export.json: Unknown format 'onyx'. Did you mean 'onnx'\? Known: .*\. Update detect, or"
+    for call in (find_artefact, exports.open_artefact):
+        with pytest.raises(BadInput, match=unknown):
+            call(folder)
+    assert find_artefact(run, "auto") is None
+    known = put()
+    assert find_artefact(run, "auto") == known
+    assert list(exports.fresh_exports(run)) == [known]

@@ -49,7 +49,7 @@ def test_some_forms(folder):
 def test_what_cannot_be_measured(folder, tmp_path):
     with pytest.raises(BadInput, match=r"Unknown format 'tensorflw'. Did you mean 'tensorflow'"):
         benchmark(folder, ["tensorflw"])
-    with pytest.raises(BadInput, match="is no run folder or model folder"):
+    with pytest.raises(BadInput, match="is not a run folder or model folder"):
         benchmark(tmp_path)
     bare = saved("yolox-micro", tmp_path / "bare")
     with pytest.raises(BadInput, match=r"bare has no export for onnx. Make one: detect export .*bare --format onnx"):

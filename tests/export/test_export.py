@@ -12,9 +12,11 @@ import onnx
 import onnxruntime
 import openvino
 import pytest
-from light_models import FIRST, saved
+from light_models import saved
+from measuring.first_models import FIRST
 
 import detect
+from detect import formats
 from detect.artefacts.export_card import EXPORT_CARD, load_export_card
 from detect.data.pixels.resizing import Fit
 from detect.data.shapes import CLASSES, write_shapes
@@ -50,24 +52,26 @@ def run(tmp_path_factory):
     return folder
 
 
-# What each format has beside the cards for squares of 96 pixels, the file that is opened first.
-FILES = {
-    "openvino": ("96x96.xml", "96x96.bin", "64x96.xml", "64x96.bin"),
-    "onnx": ("96x96.onnx", "64x96.onnx"),
-    "litert": ("96x96.tflite", "64x96.tflite"),
-    "stablehlo": ("96x96.stablehlo", "64x96.stablehlo"),
-    "savedmodel": (
+CANVASES = ((96, 96), (64, 96))  # for squares and videos of 16:9
+# Files of a format besides the two cards and the model of each canvas.
+MORE_FILES = {
+    "openvino": {"96x96.bin", "64x96.bin"},
+    "savedmodel": {
         "1/saved_model.pb",
         "1/fingerprint.pb",
         "1/variables/variables.index",
         "1/variables/variables.data-00000-of-00001",
         "1/assets.extra/model.json",
         "1/assets.extra/export.json",
-    ),
+    },
 }
 
 
-@pytest.fixture(scope="module", params=FILES)
+def with_precision(precision):
+    return [name for name in formats.names() if precision in formats.find(name).precisions]
+
+
+@pytest.fixture(scope="module", params=formats.names())
 def exported(run, request):
     """An export in each format."""
     return export(run, request.param)
@@ -77,35 +81,44 @@ def test_what_is_written(run, exported):
     format = exported.card.format
     assert exported.folder == run / "exports" / format
     assert exported.card == load_export_card(exported.folder)
-    assert exported.card.canvases == ((96, 96), (64, 96))
+    assert exported.card.canvases == CANVASES
     assert exported.card.run == "small"
-    files = [path for path in exported.folder.rglob("*") if path.is_file()]
-    assert {path.relative_to(exported.folder).as_posix() for path in files} == {CARD, EXPORT_CARD, *FILES[format]}
+    models = {formats.find(format).path(exported.folder, canvas) for canvas in CANVASES}
+    assert all(path.exists() for path in models)
+    files = {path for path in exported.folder.rglob("*") if path.is_file()}
+    others = {path.relative_to(exported.folder).as_posix() for path in files - models}
+    assert others == {CARD, EXPORT_CARD, *MORE_FILES.get(format, ())}
     assert exported.size == sum(path.stat().st_size for path in files)
 
 
 def test_the_file_itself_says_what_it_is(exported):
-    if exported.card.format == "stablehlo":
+    readers = {"litert": litert_texts, "onnx": onnx_texts, "openvino": openvino_texts, "savedmodel": savedmodel_texts}
+    if exported.card.format not in readers:
         pytest.skip("it has no place for texts")
-    model, card = map(json.loads, texts_in(exported))
+    file = formats.find(exported.card.format).path(exported.folder, (96, 96))
+    model, card = map(json.loads, readers[exported.card.format](file))
     assert (model["classes"], model["licence"]) == (list(CLASSES), "CC0")
     assert card == json.loads((exported.folder / EXPORT_CARD).read_text())
     assert (card["iou"], card["check"]["unmatched"]) == (0.65, 0)
 
 
-def texts_in(exported):
-    """The cards that the file for squares carries."""
-    file = exported.folder / FILES[exported.card.format][0]
-    if exported.card.format == "savedmodel":
-        return [(file.parent / "assets.extra" / f"{name}.json").read_text() for name in ("model", "export")]
-    if exported.card.format == "litert":
-        with zipfile.ZipFile(file) as archive:
-            return archive.read("model.json"), archive.read("export.json")
-    if exported.card.format == "onnx":
-        texts = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
-        return texts["detect.model"], texts["detect.export"]
+def litert_texts(file):
+    with zipfile.ZipFile(file) as archive:
+        return archive.read("model.json"), archive.read("export.json")
+
+
+def onnx_texts(file):
+    texts = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    return texts["detect.model"], texts["detect.export"]
+
+
+def openvino_texts(file):
     model = openvino.Core().read_model(file)
     return [model.get_rt_info(["detect", name]).astype(str) for name in ("model", "export")]
+
+
+def savedmodel_texts(folder):
+    return [(folder / "assets.extra" / f"{name}.json").read_text() for name in ("model", "export")]
 
 
 def test_batches_thresholds_and_sizes(run, exported):
@@ -140,7 +153,8 @@ def test_pictures_and_results(run, exported):
 
 def test_prediction_goes_without_tensorflow_and_models(exported, tmp_path):
     unwanted = ("tensorflow", "keras", "detect.models.detector", "detect.layers", "detect.ops")
-    unwanted = unwanted[2:] if exported.card.format == "savedmodel" else unwanted  # TensorFlow itself imports Keras
+    if "tensorflow" in formats.find(exported.card.format).runs_with:
+        unwanted = unwanted[2:]  # TensorFlow itself imports Keras
     program = (
         "import sys, numpy as np, detect\n"
         f"model = detect.load({str(exported.folder)!r})\n"
@@ -169,7 +183,7 @@ def test_pictures_that_kept_their_shape_are_fitted_into_a_square(tmp_path):
     assert done.card.check.unmatched == 0
 
 
-@pytest.mark.parametrize("format", ["openvino", "onnx", "litert"])
+@pytest.mark.parametrize("format", with_precision("float16"))
 def test_another_size_and_precision(run, format, tmp_path):
     done = export(run, format, precision="float16", image_size=64, out=tmp_path / "half")
     assert done.folder == tmp_path / "half"
@@ -177,7 +191,7 @@ def test_another_size_and_precision(run, format, tmp_path):
     assert done.size < 0.6 * sum(path.stat().st_size for path in (run / "best").iterdir()) * len(done.card.canvases)
 
 
-@pytest.mark.parametrize("format", ["openvino", "onnx", "savedmodel", "stablehlo"])
+@pytest.mark.parametrize("format", [name for name in formats.names() if formats.find(name).batch != "one"])
 def test_a_fixed_number_of_images(run, format, tmp_path):
     done = export(run, format, batch=2, out=tmp_path / "pairs")
     images = np.random.default_rng(1).integers(0, 256, (3, 96, 96, 3), np.uint8)
@@ -194,9 +208,11 @@ def test_every_family_in_every_format(name, tmp_path):
     TensorFlow with oneDNN and without.
     """
     model = saved(name, tmp_path / "model")
-    program = f"from detect.export.export_run import export\n[export({str(model)!r}, format) for format in {[*FILES]}]"
+    program = (
+        f"from detect.export.export_run import export\n[export({str(model)!r}, format) for format in {formats.names()}]"
+    )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
-    for format in FILES:
+    for format in formats.names():
         check = load_export_card(model / "exports" / format).check
         assert check.detections > 100
         assert check.unmatched == 0
@@ -205,7 +221,11 @@ def test_every_family_in_every_format(name, tmp_path):
 
 
 # The first in all formats, then those with a soft suppression and with boxes for each class.
-LEFT = [*(("yolox-micro", format) for format in FILES), ("efficientdet-d0", "onnx"), ("fasterrcnn-r18", "onnx")]
+LEFT = [
+    *(("yolox-micro", format) for format in formats.names()),
+    ("efficientdet-d0", "onnx"),
+    ("fasterrcnn-r18", "onnx"),
+]
 
 
 @pytest.mark.parametrize(("name", "format"), LEFT)
@@ -252,7 +272,7 @@ def test_sizes_for_videos_of_all_shapes(run, tmp_path):
 def test_confidences_of_classes_go_with_it(run, tmp_path):
     done = export(run, class_confidence={CLASSES[0]: 0.9}, out=tmp_path / "chosen")
     assert load_card(done.folder).confidences == {CLASSES[0]: 0.9}
-    with pytest.raises(BadInput, match=r"Class 'nothing' is none of the model's"):
+    with pytest.raises(BadInput, match=r"The model has no class 'nothing'"):
         export(run, class_confidence={"nothing": 0.9})
     with pytest.raises(BadInput, match="expected 0 to 1, got 2"):
         export(run, class_confidence={CLASSES[0]: 2})
@@ -277,7 +297,8 @@ def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
 
 def test_a_damaged_file(exported, tmp_path):
     folder = shutil.copytree(exported.folder, tmp_path / "damaged")
-    (folder / FILES[exported.card.format][0]).write_text("<net>")
+    model = formats.find(exported.card.format).path(folder, (96, 96))
+    (model / "saved_model.pb" if model.is_dir() else model).write_text("<net>")
     runtimes = "OpenVINO|ONNX Runtime|LiteRT|TensorFlow|JAX"
     with pytest.raises(BadInput, match=rf"damaged/(96x96\..*|1) cannot be run by ({runtimes}): .* Copy it again"):
         load(folder).detect(np.zeros((1, 96, 96, 3), np.uint8))
@@ -288,7 +309,7 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(run, "openvno")
     with pytest.raises(BadInput, match="Unknown precision 'int9'"):
         export(run, precision="int9")
-    with pytest.raises(BadInput, match="is no run folder or model folder"):
+    with pytest.raises(BadInput, match="is not a run folder, model folder or published checkpoint"):
         export(tmp_path)
     with pytest.raises(BadInput, match="nowhere"):
         export(run, data=tmp_path / "nowhere", say=pytest.fail)
@@ -296,10 +317,10 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(run, image_size=100)
     with pytest.raises(BadInput, match=r"There is no float16 for stablehlo: .*; stablehlo has float32"):
         export(run, "stablehlo", precision="float16")
-    with pytest.raises(BadInput, match="litert takes one image after the other"):
+    with pytest.raises(BadInput, match="litert takes one image per call"):
         export(run, "litert", batch=4)
     (tmp_path / "mine").write_text("")
-    with pytest.raises(BadInput, match="mine is there and is no export"):
+    with pytest.raises(BadInput, match="mine exists and is not an export"):
         export(run, out=tmp_path / "mine")
 
 

@@ -1,8 +1,8 @@
 """Every family in every format and precision, with a model that has learnt something: what an export loses shows."""
 
 import pytest
-from light_models import FIRST
-from trained_models import checks_of_exports
+from measuring.first_models import FIRST
+from measuring.trained_models import checks_of_exports
 
 from detect.export.check import AP_LOSS
 

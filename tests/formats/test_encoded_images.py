@@ -9,7 +9,7 @@ from PIL import Image
 
 from detect.data.pixels.images import decode_image
 from detect.data.pixels.resizing import Fit, place
-from detect.formats.savedmodel.encoded_images import read_pictures
+from detect.formats.savedmodel.encoded_images import read_images
 
 SIDE = 96
 SIZES = [(70, 130), (96, 96), (97, 61), (111, 100), (481, 517), (1000, 37), (3, 700)]
@@ -31,7 +31,7 @@ def encoded(image, kind, **options):
 
 def read(files, fit):
     dtype = tf.as_dtype(fit.placement(1, 1, SIDE).dtype)
-    return tf.function(lambda data: read_pictures(data, fit, SIDE, dtype))(tf.constant(files))
+    return tf.function(lambda data: read_images(data, fit, SIDE, dtype))(tf.constant(files))
 
 
 @pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"{fit.kind}-{fit.resampling}")

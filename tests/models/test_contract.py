@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import CLASSES, FIRST, create_light, create_loud, pictures, truth
+from light_models import create_loud, pictures, truth
+from measuring.first_models import CLASSES, FIRST, create_light
 
 from detect import models
 from detect.artefacts.client_suppression import best_detections

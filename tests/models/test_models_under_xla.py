@@ -2,7 +2,8 @@
 
 import pytest
 import tensorflow as tf
-from light_models import FIRST, create_light, pictures, truth
+from light_models import pictures, truth
+from measuring.first_models import FIRST, create_light
 from one_computation import check_one_computation
 
 from detect.models.detector import Detector

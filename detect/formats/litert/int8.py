@@ -1,10 +1,11 @@
-"""LiteRT models with int8 weights: calibrated on pictures, or without."""
+"""Convert the weights of a LiteRT model to int8, and its activations if there are images to calibrate them on."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import Quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
@@ -12,13 +13,20 @@ from ai_edge_quantizer.qtyping import TFLOperationName
 from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
 
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-PASSING = ("PAD", "MAX_POOL_2D", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR")  # which int8 values go through
+PASSING = (
+    "PAD",
+    "MAX_POOL_2D",
+    "CONCATENATION",
+    "RESIZE_NEAREST_NEIGHBOR",
+)  # int8 passes unchanged
 JOINS = (*PASSING, "ADD", "MUL", "LOGISTIC", "RELU", "RELU6", "HARD_SWISH", "MEAN", "RESHAPE", "RESIZE_BILINEAR")
+
+KINDS = {code: kind for kind, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One of a model; tensors are by name."""
+    """An operation of a model with the names of its tensors."""
 
     kind: str
     inputs: tuple[str, ...]
@@ -26,21 +34,15 @@ class Operation:
 
 
 def quantised(model: bytes, calls: Calls) -> bytes:
-    """The model with int8 weights, a scale a channel.
+    """Return the model with int8 weights, one scale per channel.
 
     Args:
-        model: in float32.
-        calls: what it is calibrated with: in the trunk activations are int8 too, in ranges found with these, and the
-            rest is float32. Where there are none, all products have int8 weights, and their inputs are int8 in ranges
-            found anew for each picture.
+        model: the model in float32.
+        calls: inputs to calibrate it on. Activations in the trunk are int8 too, within ranges found with these; the
+            rest stays float32. Without any, all products have int8 weights, and the ranges of their inputs are found
+            anew for each image.
     """
-    with quietly():
-        interpreter = Interpreter(
-            model_content=model,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
-    operations = _operations(interpreter)
+    operations = _operations(model)
     products = _products(operations)
     quantizer, every = Quantizer(bytearray(model)), TFLOperationName.ALL_SUPPORTED
     fixed = _fixed(operations, products) if calls else []
@@ -50,27 +52,29 @@ def quantised(model: bytes, calls: Calls) -> bytes:
         quantizer.add_dynamic_config(_scope(products), every, num_bits=8)
     tensors = {name for operation in fixed for name in (*operation.inputs, *operation.outputs)}
     with quietly():
-        return bytes(quantizer.quantize(_statistics(interpreter, tensors, calls)).quantized_model)
+        return bytes(quantizer.quantize(_statistics(model, tensors, calls)).quantized_model)
 
 
-def _operations(interpreter: Interpreter) -> list[Operation]:
-    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
+def _operations(model: bytes) -> list[Operation]:
+    """Return the operations of the model in the order in which they run."""
+    content = schema.ModelT.InitFromPackedBuf(model, 0)
+    main = content.subgraphs[0]
+    kinds = [KINDS[code.builtinCode] for code in content.operatorCodes]
 
     def named(indices: Iterable[int]) -> tuple[str, ...]:
-        return tuple(names[index] for index in indices if index in names)
+        return tuple(main.tensors[index].name.decode() for index in indices if index >= 0)  # -1: not given
 
-    rows = interpreter._get_ops_details()
-    return [Operation(row["op_name"], named(row["inputs"]), named(row["outputs"])) for row in rows]
+    return [Operation(kinds[row.opcodeIndex], named(row.inputs), named(row.outputs)) for row in main.operators]
 
 
 def _products(operations: list[Operation]) -> list[Operation]:
-    """Those with weights."""
+    """Return the operations with weights."""
     made = {name for operation in operations for name in operation.outputs}
     return [operation for operation in operations if operation.kind in PRODUCTS and operation.inputs[1] not in made]
 
 
 def _fixed(operations: list[Operation], products: list[Operation]) -> list[Operation]:
-    """Those that work on int8 from input to output."""
+    """Return the operations that work in int8 from input to output."""
     makers = {name: operation for operation in operations for name in operation.outputs}
     chosen = trunk(
         products,
@@ -81,13 +85,19 @@ def _fixed(operations: list[Operation], products: list[Operation]) -> list[Opera
 
 
 def _scope(operations: Iterable[Operation]) -> str:
-    """A regular expression for the names that the quantiser gives to these operations."""
+    """Return a regular expression for the names that the quantiser gives to these operations."""
     names = ("".join(f"{name};" for name in operation.outputs) for operation in operations)
     return f"^({'|'.join(map(re.escape, names))})$"
 
 
-def _statistics(interpreter: Interpreter, tensors: set[str], calls: Calls) -> dict[str, dict[str, np.ndarray]]:
-    """The ranges of these tensors, as the quantiser takes them."""
+def _statistics(model: bytes, tensors: set[str], calls: Calls) -> dict[str, dict[str, np.ndarray]]:
+    """Return the ranges of these tensors as the quantiser takes them."""
+    with quietly():
+        interpreter = Interpreter(
+            model_content=model,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=True,
+        )
     details = [tensor for tensor in interpreter.get_tensor_details() if tensor["name"] in tensors]
     ranks = {tensor["name"]: len(tensor["shape"]) for tensor in details}
     ranges = ranges_of(_activations(interpreter, details, calls), len(calls))
@@ -96,7 +106,7 @@ def _statistics(interpreter: Interpreter, tensors: set[str], calls: Calls) -> di
 
 
 def _activations(interpreter: Interpreter, details: list[dict], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-    """The values of these tensors for each call."""
+    """Yield the values of these tensors for each call."""
     step = interpreter.get_signature_runner()
     for call in calls:
         step(**call)

@@ -1,4 +1,4 @@
-"""A detector exported for LiteRT, run by its interpreter: small enough for phones and single-board computers."""
+"""Run a model by LiteRT's interpreter."""
 
 import threading
 from pathlib import Path
@@ -6,21 +6,14 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from detect.artefacts.artefact_backend import ArtefactBackEnd, Run, model_file
-from detect.artefacts.export_card import OUTPUTS, ExportCard
+from detect.artefacts.artefact_backend import Run
+from detect.artefacts.export_card import OUTPUTS
 from detect.errors import BadInput
 from detect.machine import cores
 
-SUFFIX = ".tflite"
-
-
-def open_folder(folder: Path, card: ExportCard) -> ArtefactBackEnd:
-    """What runs the artefact in this folder."""
-    return ArtefactBackEnd(card, lambda height, width: open_file(model_file(folder, height, width, SUFFIX)))
-
 
 def open_file(path: Path) -> Run:
-    """The model in a file."""
+    """See `Reader`."""
     try:
         interpreter = Interpreter(str(path), num_threads=cores())
         step = interpreter.get_signature_runner()

@@ -1,44 +1,42 @@
-"""Detectors for LiteRT (TensorFlow Lite): the whole predict step in operations that every build of it has."""
+"""Write the whole predict step in operations that every build of LiteRT has."""
 
 import tempfile
 import zipfile
 
 import tensorflow as tf
 
-from detect.artefacts.export_card import OUTPUTS, Precision
+from detect.artefacts.export_card import OUTPUTS
+from detect.artefacts.format import Precision
 from detect.artefacts.job import Job
 from detect.errors import RunFailure
 from detect.files import write_bytes
-from detect.formats.litert.reader import SUFFIX
 
 
 def write(job: Job) -> None:
-    """See `detect.export.export_run`.
-
-    Raises:
-        RunFailure: LiteRT has no operation for something in this detector.
-    """
-    for step, path, canvas in job.built_for("minimal").files(SUFFIX):
-        model = _converted(step, job.precision)
+    """See `Writer`."""
+    job = job.built_for("minimal")
+    for canvas in job.export.canvases:
+        model = _converted(job.frozen_step(canvas), job.precision)
         if job.precision in ("int8", "int8-weights"):
             from detect.formats.litert.int8 import quantised
 
-            model = quantised(model, job.calls(canvas))
-        write_bytes(path, model)
+            model = quantised(model, job.calibration_inputs(canvas))
+        write_bytes(job.path(canvas), model)
 
 
 def label(job: Job) -> None:
-    """See `detect.export.export_run`. The texts are a zip archive behind each model, with a `NAME.json` for each, where
-    TensorFlow Lite's own tools look for such files.
+    """Append a zip archive to each model, with a `NAME.json` for each text.
+
+    This is where TensorFlow Lite's own tools look for associated files.
     """
-    for path in job.paths(SUFFIX):
+    for path in job.paths:
         with zipfile.ZipFile(path, "a") as archive:
             for name, text in job.texts.items():
                 archive.writestr(f"{name}.json", text)
 
 
 def _converted(step, precision: Precision) -> bytes:
-    """The step as LiteRT has it."""
+    """Return the step as a LiteRT model whose outputs have names."""
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in step.inputs]
     served = tf.function(lambda *values: dict(zip(OUTPUTS, step(*values), strict=False)), signature, autograph=False)
     with tempfile.TemporaryDirectory() as saved:

@@ -1,4 +1,4 @@
-"""An ONNX model with its convolutions and matrix products in int8, calibrated on pictures."""
+"""Convert the convolutions and matrix products of an ONNX model to int8, calibrated on images."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
-PASSING = ("Relu", "Clip", "MaxPool")  # which int8 values go through as they are
+PASSING = ("Relu", "Clip", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
     *(*PASSING, "Add", "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Concat", "Pad", "Resize", "Transpose"),
     *("Reshape", "Squeeze", "GlobalAveragePool", "ReduceMean"),
@@ -20,11 +20,13 @@ JOINS = (
 
 
 def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
-    """The model with int8 weights, a scale a channel, and uint8 activations, which x86 and ARM are both quick with.
+    """Return the model with int8 weights, one scale per channel, and uint8 activations.
+
+    x86 and ARM are both fast with uint8 activations.
 
     Args:
-        model: in float32.
-        calls: inputs by name, for one picture after the other.
+        model: the model in float32.
+        calls: inputs by name, one dictionary per call.
     """
     nodes = _nodes(model.graph)
     by_name = {node.name: node for node in nodes}
@@ -39,7 +41,7 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
         quantize_static(
             original,
             path,
-            _OneCall(calls[0]),  # its ranges are overridden
+            _OneCall(calls[0]),  # required, but its ranges are overridden
             per_channel=True,
             reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
             activation_type=QuantType.QUInt8,
@@ -50,7 +52,7 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
 
 
 def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """What is quantised."""
+    """Return the nodes to quantise."""
     by_name, constants = {node.name: node for node in graph.node}, {constant.name for constant in graph.initializer}
     makers = {output: node.name for node in graph.node for output in node.output}
     products = {node.name for node in graph.node if node.op_type in PRODUCTS and node.input[1] in constants}
@@ -63,7 +65,7 @@ def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 
 def _activations(model: onnx.ModelProto, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-    """These tensors of the model for each call."""
+    """Yield the values of these tensors of the model for each call."""
     opened, names = onnx.ModelProto(), sorted(tensors)
     opened.CopyFrom(model)
     kept = {output.name for output in opened.graph.output}
@@ -78,6 +80,8 @@ def _activations(model: onnx.ModelProto, tensors: set[str], calls: Calls) -> Ite
 
 
 class _OneCall(CalibrationDataReader):
+    """Calibration data that consist of the inputs of one call."""
+
     def __init__(self, call: dict[str, np.ndarray]):
         self._calls = iter([call])
 

@@ -1,4 +1,4 @@
-"""Detectors as ONNX: the whole predict step, non-maximum suppression and thresholds included."""
+"""Write the whole predict step as ONNX, non-maximum suppression and thresholds included."""
 
 from typing import Any
 
@@ -9,27 +9,27 @@ import tf2onnx
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.job import Job
 from detect.formats.onnx.int8 import quantised
-from detect.formats.onnx.reader import SUFFIX
 
 OPSET = 17
-SMALL = 1024  # values of a constant up to which it stays in float32
+SMALL = 1024  # a constant with at most this many values stays in float32
 
 
 def write(job: Job) -> None:
-    """See `detect.export.export_run`."""
-    for step, path, canvas in job.built_for("portable").files(SUFFIX, combined=True):
-        model = _converted(step)
+    """See `Writer`."""
+    job = job.built_for("portable")
+    for canvas in job.export.canvases:
+        model = _converted(job.frozen_step(canvas, combined=True))
         if job.precision == "float16":
             _halve_weights(model.graph)
         elif job.precision == "int8":
-            model = quantised(model, job.calls(canvas))
+            model = quantised(model, job.calibration_inputs(canvas))
         onnx.checker.check_model(model)
-        onnx.save(model, path)
+        onnx.save(model, job.path(canvas))
 
 
 def label(job: Job) -> None:
-    """See `detect.export.export_run`. The texts are metadata properties, `detect.NAME`."""
-    for path in job.paths(SUFFIX):
+    """Add each text as a metadata property, `detect.NAME`."""
+    for path in job.paths:
         model = onnx.load(path)
         for name, text in job.texts.items():
             model.metadata_props.add(key=f"detect.{name}", value=text)
@@ -37,7 +37,7 @@ def label(job: Job) -> None:
 
 
 def _converted(step) -> onnx.ModelProto:
-    """The step as ONNX has it."""
+    """Return the step as an ONNX model."""
     names = {tensor.name: tensor.op.name for tensor in step.inputs}
     outputs = [tensor.name for tensor in step.outputs]
     model, _ = tf2onnx.convert.from_graph_def(
@@ -52,7 +52,7 @@ def _converted(step) -> onnx.ModelProto:
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:
-    """Store large constants as float16; the first thing that is done with them makes them float32 again."""
+    """Store large constants as float16, each followed by a cast to float32."""
     casts = []
     for constant in graph.initializer:
         if constant.data_type != onnx.TensorProto.FLOAT or np.prod(constant.dims) <= SMALL:
@@ -66,14 +66,17 @@ def _halve_weights(graph: onnx.GraphProto) -> None:
 
 
 def _suppression(graph, node, name: str, _) -> None:
-    """TensorFlow's `CombinedNonMaxSuppression` of B images, A boxes and K classes: boxes, scores, classes, counts."""
+    """Replace a node `CombinedNonMaxSuppression` of TensorFlow, for B images, A boxes and K classes.
+
+    Its outputs are boxes [B, D, 4], scores [B, D], classes float32 [B, D], all padded with zeros, and counts int32 [B].
+    """
     boxes, scores, keep, _, iou, confidence = node.input
-    outputs, shared = node.output, graph.get_shape(boxes)[2] == 1  # by the classes
+    outputs, shared = node.output, graph.get_shape(boxes)[2] == 1  # one box for all classes
     dtypes, shapes = node.output_dtypes, node.output_shapes
     graph.remove_node(node.name)
 
     def make(kind: str, *inputs: Any, **attributes: Any) -> str:
-        """A node with one output; arrays among its inputs become constants."""
+        """Add a node with one output; arrays among its inputs become constants."""
         names = [value if isinstance(value, str) else constant(value) for value in inputs]
         return graph.make_node(kind, names, attr=attributes, op_name_scope=name).output[0]
 
@@ -97,7 +100,7 @@ def _suppression(graph, node, name: str, _) -> None:
     image, label = (make("Squeeze", make("Gather", chosen, integers(row), axis=1), integers(1)) for row in (0, 1))
     if not shared:
         image, label = make("Div", image, classes), make("Mod", image, classes)
-    # For each image, those of the others are worse than nothing; `keep` rows of nothing follow.
+    # Each image ranks the boxes of all images, with a score of -1 for those of the others; `keep` rows of -1 follow.
     every = make("Range", integer(0), make("Squeeze", images, integers(0)), integer(1))
     own = make("Equal", make("Unsqueeze", every, integers(1)), make("Unsqueeze", image, integers(0)))  # [B, n]
     ranked = make("Where", own, make("Unsqueeze", values, integers(0)), np.float32(-1))

@@ -1,4 +1,4 @@
-"""An OpenVINO model with its convolutions and matrix products in int8, calibrated on pictures."""
+"""Convert the convolutions and matrix products of an OpenVINO model to int8, calibrated on images."""
 
 import nncf
 import openvino
@@ -8,7 +8,7 @@ from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from detect.artefacts.int8_network import Calls, quietly, trunk
 
 PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
-PASSING = ("Concat", "MaxPool")  # which int8 values go through as they are
+PASSING = ("Concat", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
     *(*PASSING, "Add", "Multiply", "Sigmoid", "Swish", "Relu", "Clamp", "HSwish", "HSigmoid", "Interpolate", "Pad"),
     *("Reshape", "Transpose", "Squeeze", "ReduceMean"),
@@ -16,14 +16,15 @@ JOINS = (
 
 
 def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
-    """The model with int8 weights, a scale a channel, and int8 inputs of the products in its trunk.
+    """Return the model with int8 weights, one scale per channel, and int8 inputs of the products in its trunk.
 
-    What they give is float32, so activations are computed in it: on YOLOX-micro, int8 there costs 0.7 points of AP.
-    With heads in int8, some models lose a point with ranges between the extremes, others 6 without the outliers.
+    The products return float32, and activation functions are computed in it: in int8 they cost YOLOX-micro 0.7 points
+    of AP. With the heads in int8 too, some models would lose a point with ranges from minimum to maximum, and others 6
+    with ranges that leave out outliers.
 
     Args:
-        model: in float32.
-        calls: inputs by name, for one picture after the other.
+        model: the model in float32.
+        calls: inputs by name, one dictionary per call.
     """
     with quietly():
         return nncf.quantize(
@@ -39,7 +40,7 @@ def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
 
 
 def _others(model: openvino.Model) -> list[str]:
-    """What is not quantised."""
+    """Return the names of the operations that are not quantised."""
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     chosen = trunk(
         {name for name, node in nodes.items() if _is_product(node)},
@@ -55,12 +56,12 @@ def _others(model: openvino.Model) -> list[str]:
 
 
 def _is_product(node: openvino.Node) -> bool:
-    """Whether it multiplies with weights."""
+    """Return whether the node is a product with weights."""
     return node.get_type_name() in PRODUCTS and _is_constant(node.input_value(1).get_node())
 
 
 def _is_constant(node: openvino.Node) -> bool:
-    """Whether it is a constant, as it is stored or converted and reshaped."""
+    """Return whether the node is a constant, possibly converted or reshaped."""
     while node.get_input_size() and node.get_type_name() in ("Convert", "Reshape", "Transpose", "Unsqueeze"):
         node = node.input_value(0).get_node()
     return node.get_type_name() == "Constant"

@@ -1,4 +1,4 @@
-"""Detectors for OpenVINO: the whole predict step as an IR, non-maximum suppression and thresholds included."""
+"""Write the whole predict step as OpenVINO IR, non-maximum suppression and thresholds included."""
 
 from xml.etree import ElementTree
 
@@ -9,23 +9,23 @@ from openvino.frontend.tensorflow import ConversionExtension
 
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.job import Job
-from detect.formats.openvino.reader import SUFFIX
 
 
 def write(job: Job) -> None:
-    """See `detect.export.export_run`. Weights go into a file beside each model."""
-    for step, path, canvas in job.built_for("portable").files(SUFFIX, combined=True):
-        model = _converted(step)
+    """See `Writer`. The weights go into a file beside each model."""
+    job = job.built_for("portable")
+    for canvas in job.export.canvases:
+        model = _converted(job.frozen_step(canvas, combined=True))
         if job.precision == "int8":
             from detect.formats.openvino.int8 import quantised
 
-            model = quantised(model, job.calls(canvas))
-        openvino.save_model(model, path, compress_to_fp16=job.precision == "float16")
+            model = quantised(model, job.calibration_inputs(canvas))
+        openvino.save_model(model, job.path(canvas), compress_to_fp16=job.precision == "float16")
 
 
 def label(job: Job) -> None:
-    """See `detect.export.export_run`. The texts are under `detect` in the `rt_info` of each model."""
-    for path in job.paths(SUFFIX):
+    """Add the texts under `detect` to the `rt_info` of each model."""
+    for path in job.paths:
         description = ElementTree.parse(path)
         place = description.getroot().find("rt_info")
         assert place is not None  # OpenVINO writes its version there
@@ -36,7 +36,7 @@ def label(job: Job) -> None:
 
 
 def _converted(step) -> openvino.Model:
-    """The step as OpenVINO has it."""
+    """Return the step as an OpenVINO model whose inputs and outputs have names."""
     model = openvino.convert_model(
         step.graph,
         output=[tensor.name for tensor in step.outputs],
@@ -50,9 +50,12 @@ def _converted(step) -> openvino.Model:
 
 
 def _suppression(node) -> list[openvino.Output]:
-    """TensorFlow's `CombinedNonMaxSuppression`, which OpenVINO has no word for: boxes, scores, classes and counts."""
+    """Return the outputs of TensorFlow's `CombinedNonMaxSuppression`, which OpenVINO does not have.
+
+    They are boxes [B, D, 4], scores [B, D], classes float32 [B, D], all padded with zeros, and counts int32 [B].
+    """
     boxes, scores, keep, _, iou, confidence = (node.get_input(position) for position in range(6))
-    shared = boxes.get_partial_shape()[2] == 1  # by the classes
+    shared = boxes.get_partial_shape()[2] == 1  # one box for all classes
     count = ops.gather(ops.shape_of(scores, "i32"), _integers(2), _integers(0))  # [1], K
     columns = ops.transpose(scores, _integers(0, 2, 1))  # [B, K, A]
     if shared:
@@ -80,10 +83,15 @@ def _suppression(node) -> list[openvino.Output]:
 
 
 def _by_image(image, columns, images, keep) -> list[openvino.Output]:
-    """Rows [n, 1] or [n, 4], best first, of the image that each is of: the first `keep` of each image.
+    """Return the first `keep` rows of each image.
 
+    Args:
+        image: the image that each row belongs to, int32 [n, 1].
+        columns: boxes [n, 4], scores [n, 1] and labels [n, 1], best first.
+        images: B, int32 [1].
+        keep: D, int32 scalar.
     Returns:
-        [B, keep, 4], [B, keep] and [B, keep], padded with zeros, and how many are no padding, int32 [B].
+        [B, D, 4], [B, D] and [B, D], padded with zeros, and the number of rows that are not padding, int32 [B].
     """
     every = ops.range(_scalar(0), ops.squeeze(images, _integers(0)), _scalar(1), "i32")  # [B]
     of_image = ops.convert(ops.equal(image, ops.unsqueeze(every, _integers(0))), "i32")  # [n, B]
@@ -104,7 +112,7 @@ def _by_image(image, columns, images, keep) -> list[openvino.Output]:
 
 
 def _join_first_axes(values):
-    """[a, b, ...] as [a * b, ...]."""
+    """Return values [a, b, ...] as [a * b, ...]."""
     rest = range(2, len(values.get_output_partial_shape(0)))
     lengths = ops.gather(ops.shape_of(values, "i32"), _integers(*rest), _integers(0))
     return ops.reshape(values, ops.concat([_integers(-1), lengths], axis=0), special_zero=False)

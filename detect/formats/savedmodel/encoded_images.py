@@ -1,7 +1,7 @@
-"""Encoded pictures to the images that a detector takes, in stock TensorFlow operations.
+"""Decode and place encoded images as a detector takes them, in TensorFlow operations.
 
-`detect.data.pixels` does the same in Python, and a test holds the two within a level of each other. But transparency is
-dropped here instead of laid over white, and EXIF orientation is that of JPEGs alone.
+`detect.data.pixels` does the same in Python; a test keeps the two within one grey level of each other. They differ in
+that transparency is dropped here instead of laid over white, and that EXIF orientation is read from JPEGs only.
 """
 
 from typing import NamedTuple
@@ -10,36 +10,45 @@ import tensorflow as tf
 
 from detect.data.pixels.resizing import Fit
 
-# A file's EXIF block, and in it the entry of the orientation, in either order of bytes: tag 0x0112, type 3, one value.
-# `\C` is any byte.
+# The EXIF block of a file, and in it the orientation entry in either byte order: tag 0x0112, type 3, one value. `\C` is
+# any byte.
 _ORIENTATION = (
     rb"^\C*?Exif\x00\x00(?:II\*\x00\C*?\x12\x01\x03\x00\x01\x00\x00\x00(\C)\x00"
     rb"|MM\x00\*\C*?\x01\x12\x00\x03\x00\x00\x00\x01\x00(\C))\C*$"
 )
-_BLOCK_END = 2**16  # bytes from the start of a file in which its EXIF block is looked for
+_BLOCK_END = 2**16  # bytes at the start of a file that are searched for its EXIF block
 
 
 class Placed(NamedTuple):
-    """Pictures on their canvases, and what takes boxes back to the pictures."""
+    """Images on their canvases, and what maps boxes back to the source images.
 
-    images: tf.Tensor  # [B, S, S, 3], uint8, or float32 where the fit keeps fractions
-    extents: tf.Tensor  # float32 [B, 2], rows and columns that the pictures take
-    scales: tf.Tensor  # float32 [B, 4], what the coordinates of a box are multiplied with on the way to the canvas
-    limits: tf.Tensor  # float32 [B, 4], the largest coordinates in each picture, its pixels
+    Attributes:
+        images: [B, S, S, 3], uint8, or float32 where the fit keeps fractions.
+        extents: float32 [B, 2], rows and columns of the canvas that the image covers.
+        scales: float32 [B, 4], factors from coordinates of a box in the source to those on the canvas.
+        limits: float32 [B, 4], the largest coordinates in the source, pixels.
+    """
+
+    images: tf.Tensor
+    extents: tf.Tensor
+    scales: tf.Tensor
+    limits: tf.Tensor
 
     def to_source(self, boxes: tf.Tensor) -> tf.Tensor:
-        """Boxes [B, D, 4] found on the canvases, in pixels of the pictures, clipped to them."""
+        """Return boxes [B, D, 4] on the canvases in pixels of the source images, clipped to them."""
         return tf.clip_by_value(boxes / self.scales[:, None], 0, self.limits[:, None])
 
 
-def read_pictures(image_bytes: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) -> Placed:
-    """Pictures of any sizes on squares.
+def read_images(image_bytes: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) -> Placed:
+    """Decode images of any sizes and place each on a square.
 
     Args:
         image_bytes: string [B], whole JPEG or PNG files.
-        fit: a letterbox, or stretched.
-        side: of the squares, pixels.
-        dtype: of the squares.
+        fit: how they are placed, as a letterbox or stretched.
+        side: side of the squares, pixels.
+        dtype: dtype of the squares.
+    Returns:
+        Images, and what maps boxes on them back to the source images.
     """
     specs = Placed(
         tf.TensorSpec([side, side, 3], dtype),
@@ -51,21 +60,22 @@ def read_pictures(image_bytes: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) 
 
 
 def _decoded(data: tf.Tensor) -> tf.Tensor:
-    """The upright picture in a file, uint8 [h, w, 3]."""
-    # It reads PNG too, and INTEGER_ACCURATE gives the bits of `detect.data.pixels.images`. `decode_image` does not.
+    """Return the upright image in a file, uint8 [h, w, 3]."""
+    # It also reads PNG. With INTEGER_ACCURATE it returns the same bits as `detect.data.pixels.images`, unlike
+    # `decode_image`.
     stored = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
     return _turned_upright(stored, _orientation(data))
 
 
 def _orientation(data: tf.Tensor) -> tf.Tensor:
-    """The EXIF orientation of a file, int32, 1 where it has none."""
+    """Return the EXIF orientation of a file, int32, 1 if it has none."""
     start = tf.strings.substr(data, 0, _BLOCK_END)
     value = tf.strings.regex_replace(start, _ORIENTATION, r"\1\2")  # one byte, or `start` as it is
     found = tf.strings.length(value) == 1
     return tf.cast(tf.io.decode_raw(tf.where(found, value, b"\x01"), tf.uint8)[0], tf.int32)
 
 
-def _turned_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+def _turned_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """See `detect.data.pixels.images.turn_upright`."""
     for values, turn in (
         ([5, 6, 7, 8], lambda image: tf.transpose(image, [1, 0, 2])),
@@ -73,17 +83,17 @@ def _turned_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
         ([2, 3, 6, 7], lambda image: image[:, ::-1]),
     ):
         wanted = tf.reduce_any(orientation == values)
-        picture = tf.cond(wanted, lambda: turn(picture), lambda: picture)  # noqa: B023
-    return picture
+        image = tf.cond(wanted, lambda: turn(image), lambda: image)  # noqa: B023
+    return image
 
 
-def _placed(picture: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) -> Placed:
-    """As `Fit.placement` and `place` have one picture."""
-    size = tf.cast(tf.shape(picture)[:2], tf.float64)  # [2], rows and columns, as all that follows
+def _placed(image: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) -> Placed:
+    """Return one image as `Fit.placement` and `place` put it on its canvas."""
+    size = tf.cast(tf.shape(image)[:2], tf.float64)  # [2], rows and columns, as all that follows
     scales = side / size
     if fit.kind == "letterbox":
         scales = tf.repeat(tf.reduce_min(scales), 2)
-    pixels = tf.cast(picture, tf.float32)
+    pixels = tf.cast(image, tf.float32)
     if fit.resampling == "average":
         times = _halvings(size, scales)
         pixels = _halved(pixels, times)
@@ -106,7 +116,7 @@ def _placed(picture: tf.Tensor, fit: Fit, side: int, dtype: tf.DType) -> Placed:
 
 
 def _whole_sides(size: tf.Tensor, scales: tf.Tensor, fit: Fit, side: int) -> tf.Tensor:
-    """The sides cut to whole pixels, see `Fit`."""
+    """Return the sides on the canvas in whole pixels, see `Fit`."""
     if fit.kind == "stretch":
         return tf.fill([2], tf.constant(side, tf.float64))
     if fit.resampling == "exact":
@@ -115,7 +125,7 @@ def _whole_sides(size: tf.Tensor, scales: tf.Tensor, fit: Fit, side: int) -> tf.
 
 
 def _halvings(size: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:
-    """How often a picture is halved before it is scaled: see `detect.data.pixels.warping.halvings`."""
+    """Return how often an image is halved before it is scaled, see `detect.data.pixels.warping.halvings`."""
     times = tf.floor(-_log2(tf.sqrt(tf.reduce_prod(scales))) + 1e-9)
     most = tf.floor(_log2(tf.reduce_min(size)) + 1e-9)
     return tf.cast(tf.clip_by_value(times, 0, most), tf.int32)
@@ -126,7 +136,7 @@ def _log2(value: tf.Tensor) -> tf.Tensor:
 
 
 def _halved(pixels: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
-    """The picture at 1/2, 1/4, ... of its size by averaging, in whole levels; an odd last row or column is left out."""
+    """Return the image at 1/2, 1/4, ... of its size by averaging, rounded; an odd last row or column is left out."""
 
     def halve(count: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return count + 1, tf.floor(tf.nn.avg_pool2d(pixels[None], 2, 2, "VALID")[0] + 0.5)
@@ -136,7 +146,7 @@ def _halved(pixels: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
 
 
 def _interpolated(pixels: tf.Tensor, axis: int, count: int, scale: tf.Tensor) -> tf.Tensor:
-    """`count` rows (axis 0) or columns (1) of a picture scaled by a factor; beyond its end its last one goes on."""
+    """Return `count` rows (axis 0) or columns (1) of an image scaled by a factor; past the end the last one repeats."""
     last = tf.shape(pixels)[axis] - 1
     centres = (tf.range(count, dtype=tf.float64) + 0.5) / scale - 0.5
     centres = tf.clip_by_value(centres, 0, tf.cast(last, tf.float64))

@@ -1,14 +1,14 @@
-"""Detectors as one TensorFlow SavedModel, for TensorFlow Serving and for programs that have TensorFlow alone.
+"""Write one SavedModel for all sizes, for TensorFlow Serving and for programs that have only TensorFlow.
 
 Its signatures:
 
-- `serving_default` takes encoded pictures: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It gives
-  `boxes` float32 [B, D, 4] in pixels of each upright picture, clipped to it, `scores` float32 [B, D], `labels` int32
-  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above 0.25, or what the
-  card has for their class, and boxes of one class overlap no more than the model's `iou` says.
+- `serving_default` takes encoded images: `image_bytes`, string [B], whole JPEG or PNG files of any sizes. It returns
+  `boxes` float32 [B, D, 4] in pixels of each upright image, clipped to it, `scores` float32 [B, D], `labels` int32
+  [B, D], -1 for padding, and `class_names` string [B, D], empty for padding. Scores are above 0.25, or above what the
+  card gives for their class, and boxes of one class overlap by no more than the model's `iou`.
 - `images_HEIGHTxWIDTH`, one for each canvas, are the predict step: `INPUTS` to `OUTPUTS` in pixels of the canvas.
 
-Where suppression is left to the client, there are only the latter.
+Where suppression is left to the client, only the latter are written.
 """
 
 from pathlib import Path
@@ -17,19 +17,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from detect.artefacts.export_card import Canvas
+from detect.artefacts.format import Canvas
 from detect.artefacts.job import Job
 from detect.files import write_bytes, write_text
-from detect.formats.savedmodel.encoded_images import read_pictures
-from detect.formats.savedmodel.reader import VERSION, signature_name
+from detect.formats.savedmodel import signature_name
+from detect.formats.savedmodel.encoded_images import read_images
 from detect.models.card import least_scores
 from detect.ops.tensorflow_internals import SavedModel
 
-TEXTS = "assets.extra"  # where a SavedModel has files that are not TensorFlow's
+TEXTS = "assets.extra"  # the folder of a SavedModel for files that are not TensorFlow's
 
 
 def write(job: Job) -> None:
-    """See `detect.export.export_run`. All signatures share one set of weights."""
+    """See `Writer`. All signatures share one set of weights."""
     job = job.built_for("portable")
     served = tf.Module()
     served.weights = [tf.Variable(_in_precision(job, weight), trainable=False) for weight in job.detector.weights]
@@ -38,26 +38,30 @@ def write(job: Job) -> None:
     signatures = {signature_name(*canvas): step for canvas, step in steps.items()}
     if job.export.suppression is None:
         signatures["serving_default"] = _bytes_step(job, steps[square])
-    folder = job.folder / VERSION
+    [folder] = job.paths
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(served, str(folder), signatures, options)
-    _forget_gradients(folder / "saved_model.pb")
+    _remove_gradient_names(folder / "saved_model.pb")
 
 
 def label(job: Job) -> None:
-    """See `detect.export.export_run`. The texts are `NAME.json` in `TEXTS`."""
-    folder = job.folder / VERSION / TEXTS
+    """Write each text to `NAME.json` in `TEXTS`."""
+    [model] = job.paths
+    folder = model / TEXTS
     for name, text in job.texts.items():
         write_text(folder / f"{name}.json", text)
 
 
 def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
-    """The value as it is stored. Vectors stay float32: they are small, and variances may exceed what float16 holds."""
+    """Return the value as it is stored.
+
+    Vectors stay float32: they are small, and variances may exceed the range of float16.
+    """
     return tf.cast(weight.value, job.precision if len(weight.shape) > 1 else weight.dtype)
 
 
 def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.types.experimental.PolymorphicFunction:
-    """The predict step for one canvas, with the stored weights in place of the detector's."""
+    """Return the predict step for a canvas with the stored weights in place of the detector's."""
     step = job.step(canvas)
 
     def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -71,13 +75,13 @@ def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.typ
 def _bytes_step(
     job: Job, images_step: tf.types.experimental.PolymorphicFunction
 ) -> tf.types.experimental.PolymorphicFunction:
-    """Encoded pictures to their detections, by the step for squares."""
+    """Return a function from encoded images to their detections, which runs the step for squares."""
     names = tf.constant(["", *job.card.classes])
     least = least_scores(job.card)
     thresholds = tf.constant(least.min()), tf.constant(job.export.iou)
 
     def bytes_step(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        placed = read_pictures(image_bytes, job.card.fit, job.card.image_size, job.dtype)
+        placed = read_images(image_bytes, job.card.fit, job.card.image_size, job.dtype)
         found = _above(images_step(placed.images, placed.extents, *thresholds), least)
         boxes = placed.to_source(found["boxes"])
         return {**found, "boxes": boxes, "class_names": tf.gather(names, found["labels"] + 1)}
@@ -86,7 +90,7 @@ def _bytes_step(
 
 
 def _above(found: dict[str, tf.Tensor], least: np.ndarray) -> dict[str, tf.Tensor]:
-    """Detections whose scores are above the `least` [K] of their class, still best first and then padding."""
+    """Return the detections that score above the `least` [K] of their class, still best first, then padding."""
     labels = found["labels"]
     stays = (labels >= 0) & (found["scores"] > tf.gather(least, tf.maximum(labels, 0)))
     order = tf.argsort(tf.cast(~stays, tf.int32), axis=1, stable=True)
@@ -100,8 +104,8 @@ def _above(found: dict[str, tf.Tensor], least: np.ndarray) -> dict[str, tf.Tenso
     }
 
 
-def _forget_gradients(path: Path) -> None:
-    """Take the names of our own gradients, which were not saved, off the operations: loading would warn of each."""
+def _remove_gradient_names(path: Path) -> None:
+    """Remove the names of custom gradients, which are not saved, from the operations: loading would warn of each."""
     saved = SavedModel.FromString(path.read_bytes())
     for graph in saved.meta_graphs:
         for function in graph.graph_def.library.function:

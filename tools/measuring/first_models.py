@@ -1,0 +1,38 @@
+"""The first model of each family, with settings that make it small enough to be run often."""
+
+import keras
+
+from detect import models
+from detect.data.shapes import CLASSES as NAMES
+from detect.models.detector import Detector
+
+CLASSES = len(NAMES)
+FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
+# Settings that make a first model smaller.
+LIGHTER: dict[str, dict] = {
+    "fcos-r18": {"filters": 64},
+    "retinanet-r18": {"filters": 64},
+    "ssd-vgg16": {"width": 0.125},
+    "fasterrcnn-r18": {
+        "filters": 64,
+        "hidden": (128, 128),
+        "proposals": 100,
+        "proposals_in_training": 200,
+        "region_samples": 64,
+    },
+    "efficientdet-d0": {
+        "width": 0.25,
+        "depth": 0.3,
+        "filters": 32,
+        "cells": 1,
+        "layers": 1,
+        "levels": 4,
+        "anchor_scale": 2.0,
+    },
+}
+
+
+def create_light(name: str, classes: int = CLASSES) -> Detector:
+    """Create the model with its `LIGHTER` settings and the same weights every time."""
+    keras.utils.set_random_seed(0)
+    return models.create(name, classes, **LIGHTER.get(name, {}))
