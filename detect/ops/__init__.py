@@ -11,11 +11,13 @@
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
                        squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
     matching           match_by_iou, match_default_boxes (SSD), match_bipartite (greedy, one to one); gather_rows
-    nms                non_maximum_suppression, suppress
+    nms                non_maximum_suppression, suppress; combined_suppression (for converters, not for XLA)
     proposals          propose_regions, sample_regions
     roi_align          roi_align, pyramid_roi_align, level_of
     sampling           sample_balanced, hardest_negatives
     soft_suppression   soft_nms, matrix_nms
+
+A function that has several implementations takes the keyword argument `runtime`: what will run it, see `compiling`.
 
 The other modules help these: `compiling` compiles them, `visiting` loops over true boxes, and `tensorflow_internals`
 has the private parts of TensorFlow that they need.
