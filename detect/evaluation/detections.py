@@ -90,7 +90,8 @@ def check_ids(truth: Truth, found: Found, where: str) -> None:
 
 def _numbers(rows: Sequence[Sequence[float]], length: int) -> np.ndarray:
     """Float64 [n, length]; ValueError where a row is not made of so many numbers."""
-    if not {*map(type, chain.from_iterable(rows))} <= {int, float} or {*map(len, rows)} != {length}:
+    kinds = {*map(type, chain.from_iterable(rows))}
+    if not all(issubclass(kind, int | float) and kind is not bool for kind in kinds) or {*map(len, rows)} != {length}:
         raise ValueError
     return np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * length).reshape(-1, length)
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from detect.evaluation.coco_scores import Curves
 from detect.evaluation.confusion import Confusion
@@ -34,6 +35,7 @@ STYLE = {
 }
 MOST_POINTS = 600  # of a line: more cannot be told apart on a screen
 MOST_COLOURED = len(COLOURS)  # classes with a line of their own colour
+MOST_LEVEL, LONGEST_LEVEL = 6, 10  # names below the confusion matrix, and characters of each, that are not turned
 MOST_NUMBERED = 20  # classes up to which the cells of the confusion matrix carry their counts
 
 
@@ -47,10 +49,15 @@ def line_chart(rows: Sequence[dict[str, Any]], names: Sequence[str], label: str,
             marker = "o" if len(points) <= 40 else None
             axes.plot(*zip(*points, strict=True), color=colour, label=name, marker=marker, markersize=2.5)
         axes.set(xlabel="epoch", ylabel=label, yscale="log" if logarithmic else "linear")
-        if not logarithmic:
+        axes.set_xlim(left=0)
+        if logarithmic:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        else:
             axes.set_ylim(bottom=0)
         if len(names) > 1:
-            axes.legend(ncols=2, fontsize=8)
+            figure.legend(loc="outside upper left", ncols=5, fontsize=8)
         return _svg(figure)
 
 
@@ -60,7 +67,7 @@ def precision_recall_chart(curves: Curves) -> str:
         figure, axes = _figure(4.6, 3.6)
         few = len(curves.precisions) <= MOST_COLOURED
         for (name, precision), colour in zip(curves.precisions.items(), _cycle(len(curves.precisions)), strict=True):
-            style = {"color": colour, "label": name} if few else {"color": FAINT, "linewidth": 0.8}
+            style = {"color": colour, "label": _plain(name)} if few else {"color": FAINT, "linewidth": 0.8}
             axes.plot(curves.recalls, precision, **style)
         if len(curves.precisions) > 1:
             mean = np.mean(list(curves.precisions.values()), axis=0)
@@ -72,7 +79,7 @@ def precision_recall_chart(curves: Curves) -> str:
 
 def confusion_chart(confusion: Confusion) -> str:
     """True class down, predicted class across; numbers are counts, colours their shares of a class."""
-    names = [*confusion.names, "nothing"]
+    names = [*map(_plain, confusion.names), "nothing"]
     totals = confusion.counts.sum(axis=1, keepdims=True)
     totals[-1] = totals.sum()  # a few detections of nothing are few beside all objects
     shares = confusion.counts / np.maximum(totals, 1)
@@ -80,9 +87,10 @@ def confusion_chart(confusion: Confusion) -> str:
     with rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
         figure, axes = _figure(side, side * 0.85)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 6 else 0)
+        level = len(names) <= MOST_LEVEL and max(map(len, names)) <= LONGEST_LEVEL
+        axes.set_xticks(range(len(names)), names, rotation=0 if level else 90)
         axes.set_yticks(range(len(names)), names)
-        axes.set(xlabel="found as", ylabel="true class")
+        axes.set(xlabel="detected class", ylabel="true class")
         axes.tick_params(length=0, labelsize=8 if len(names) <= MOST_NUMBERED else 5)
         if len(names) <= MOST_NUMBERED + 1:
             _write_counts(axes, confusion.counts, shares)
@@ -104,6 +112,11 @@ def bar_charts(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str
         panels[0].set_yticks(range(len(names)), names)
         panels[0].invert_yaxis()
         return _svg(figure)
+
+
+def _plain(text: str) -> str:
+    """The text as it is: between two dollar signs, matplotlib expects a formula."""
+    return text.replace("$", r"\$")
 
 
 def _three_digits(value: float) -> str:
