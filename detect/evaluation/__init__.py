@@ -1,1 +1,1 @@
-"""Scores of detections against the truth."""
+"""Scoring detections against ground truth, and reporting the scores."""

@@ -1,11 +1,11 @@
 """COCO scores: average precision and recall over ten overlaps, object sizes and classes.
 
-Source: the detection evaluation of COCO, https://cocodataset.org/#detection-eval. AP is the mean, over the classes
-and the overlaps (IoU) 0.50, 0.55 ... 0.95, of the precision averaged at 101 recalls. At most 100 detections of an
-image and class count.
+Source: the detection evaluation of COCO, https://cocodataset.org/#detection-eval. AP is the mean, over classes and the
+overlaps (IoU) 0.50, 0.55 ... 0.95, of the precision averaged at 101 recalls. At most 100 detections per image and class
+count.
 
-hotcoco computes them, which gives the numbers of pycocotools to the last bit in a small part of the time; who would
-rather have pycocotools itself asks for the `reference`.
+hotcoco computes them. Its numbers equal those of pycocotools to the last bit, in a fraction of the time. `reference`
+selects pycocotools itself.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 
 @dataclass(frozen=True)
 class Curves:
-    """Precision against recall at IoU 0.5, one row for each class that has boxes to find."""
+    """Precision against recall at IoU 0.5, for each class that has boxes in the ground truth."""
 
     recalls: np.ndarray  # float64 [101], 0 to 1
     precisions: dict[str, np.ndarray]  # class name -> float64 [101]
@@ -41,7 +41,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Scores:
-    """How good detections are, each number in 0..1; NaN where there is nothing to measure (no small boxes, say)."""
+    """COCO scores, each in 0..1; NaN where there is nothing to measure, for example no small boxes."""
 
     AP: float
     AP50: float
@@ -49,7 +49,7 @@ class Scores:
     APs: float  # small: area under 32 x 32 pixels
     APm: float
     APl: float  # large: area over 96 x 96 pixels
-    AR1: float  # recall with one detection an image
+    AR1: float  # recall with one detection per image
     AR10: float
     AR100: float
     ARs: float
@@ -58,10 +58,10 @@ class Scores:
     per_class: dict[str, dict[str, float]]  # name -> AP, AP50, AP75, AR100, images, boxes
     curves: Curves = field(repr=False, compare=False)
     confusion: Confusion = field(repr=False, compare=False)
-    notes: tuple[str, ...] = ()  # what was left out of the score, and why
+    notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
 
     def to_json(self) -> str:
-        """Every number at full precision, `null` where there is nothing to measure."""
+        """Return all numbers as JSON at full precision, with `null` where there is nothing to measure."""
         numbers: dict[str, Any] = {name: _nullable(getattr(self, name)) for name in METRICS}
         numbers["per_class"] = {
             name: {key: _nullable(value) for key, value in row.items()} for name, row in self.per_class.items()
@@ -69,23 +69,25 @@ class Scores:
         return json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
-        """Write `to_json()` to `path`. RunFailure where that is not possible."""
+        """Write `to_json()` to `path`. Raises `RunFailure` if that is not possible."""
         write_text(path, self.to_json())
 
 
 def score(truth: Truth, found: Found, where: str = "detections", reference: bool = False) -> Scores:
-    """The scores of detections against the truth. None at all score zero.
+    """Compute the COCO scores of detections. Without any detection they are zero.
 
     Args:
+        truth: the annotated boxes.
+        found: the detections.
         where: names the detections in errors.
-        reference: let pycocotools compute them: the same numbers, slower.
+        reference: compute with pycocotools: the same numbers, slower.
 
     Raises:
-        BadInput: a detection is of an image or a category that the truth does not have.
+        BadInput: a detection belongs to an image or a category that the truth does not have.
     """
     check_ids(truth, found, where)
     evaluation = _with_pycocotools(truth, found) if reference else _with_hotcoco(truth, found)
-    with contextlib.redirect_stdout(io.StringIO()):  # both report their progress with print
+    with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -100,7 +102,7 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
 
 
 def _with_hotcoco(truth: Truth, found: Found) -> hotcoco.COCOeval:
-    """Ids are positions in the truth + 1: hotcoco wants integers, and 0 stands for "nothing" in pycocotools."""
+    """Prepare hotcoco. Ids are positions in the truth + 1: hotcoco needs integers, to pycocotools 0 means "none"."""
     true = hotcoco.COCO.from_arrays(
         _entries(len(truth.image_ids)),
         _entries(len(truth.category_ids)),
@@ -114,7 +116,7 @@ def _with_hotcoco(truth: Truth, found: Found) -> hotcoco.COCOeval:
 
 
 def _with_pycocotools(truth: Truth, found: Found) -> pycocotools.cocoeval.COCOeval:
-    """With the same ids; without `loadRes`, which fails where nothing was found."""
+    """Prepare pycocotools with the same ids, without `loadRes`, which fails where there are no detections."""
     columns = zip(truth.images.tolist(), truth.categories.tolist(), truth.boxes.tolist(), truth.areas.tolist(),
                   truth.crowd.tolist(), strict=True)  # fmt: skip
     true = [
@@ -150,14 +152,14 @@ def _entries(count: int) -> list[dict[str, Any]]:
 
 
 def _result_rows(truth: Truth, found: Found) -> np.ndarray:
-    """Detections as both take them, float64 [n, 7]: image, x, y, width, height, score, category."""
+    """Return detections as both libraries take them, float64 [n, 7]: image, x, y, width, height, score, category."""
     images = positions_of(found.image_ids, truth.image_ids) + 1
     categories = positions_of(found.category_ids, truth.category_ids) + 1
     return np.column_stack([images, found.boxes, found.scores, categories])
 
 
 def _per_class(truth: Truth, precision: np.ndarray, recall: np.ndarray) -> dict[str, dict[str, float]]:
-    """By the name of the class. `precision` is [10 overlaps, 101 recalls, K, sizes, numbers of detections]."""
+    """Return the scores of each class by name. `precision` is [10 overlaps, 101 recalls, K, sizes, most detections]."""
     precision, recall = precision[:, :, :, 0, -1], recall[:, :, 0, -1]  # all sizes, 100 detections
     rows = {}
     for column, name in enumerate(truth.names):
@@ -184,7 +186,7 @@ def _curves(truth: Truth, precision: np.ndarray, confidence: np.ndarray) -> Curv
 
 
 def _mean(values: np.ndarray) -> float:
-    """The mean of the measured values; -1 stands where a class has no boxes."""
+    """Return the mean of the measured values; -1 marks a class without boxes."""
     measured = values[values > -1]
     return float(measured.mean()) if measured.size else math.nan
 

@@ -1,4 +1,4 @@
-"""Which class is taken for which: the confusion matrix of detections at one confidence and one overlap."""
+"""The confusion matrix of detections at one confidence and one overlap."""
 
 from dataclasses import dataclass
 
@@ -7,27 +7,34 @@ import numpy as np
 from detect.evaluation.detections import Found
 from detect.evaluation.truth import Truth, positions_of
 
-OBJECTS_AT_A_TIME = 2000  # compared with all detections of their images; memory grows with it
+OBJECTS_AT_A_TIME = 2000  # that are compared with the detections of their images; memory grows with it
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """`counts[i, j]` objects of class i were found as class j; the last row and column stand for "nothing".
+    """`counts[i, j]` objects of class i were detected as class j; the last row and column stand for "nothing".
 
-    So the last column counts objects that were missed, and the last row detections where there is no object.
+    The last column therefore counts missed objects, and the last row detections where there is no object.
     """
 
     names: tuple[str, ...]  # K classes
     counts: np.ndarray  # int64 [K + 1, K + 1]
     confidence: float  # detections below it were left out
-    overlap: float  # least IoU of a pair
+    overlap: float  # lowest IoU of a pair
 
 
 def confusion(truth: Truth, found: Found, confidence: float = 0.25, overlap: float = 0.5) -> Confusion:
-    """Pairs every object with at most one detection of its image and counts the pairs by class.
+    """Pair every object with at most one detection of its image, and count the pairs by class.
 
-    Pairs of one class are made first, so that a second detection of another class does not hide a right one; among
-    pairs of one kind the largest overlap wins. A detection that lies mostly on a crowd is not counted.
+    Pairs of the same class are made first, so that a detection of another class does not displace a correct one; within
+    same-class and other pairs alike, the largest overlap wins. A detection of which more than half lies on a crowd is
+    not counted.
+
+    Args:
+        truth: the annotated boxes.
+        found: the detections.
+        confidence: score from which a detection counts.
+        overlap: IoU from which a detection and an object make a pair.
     """
     boxes, images, found_classes = _shown(truth, found, confidence)
     objects, crowds = np.flatnonzero(~truth.crowd), np.flatnonzero(truth.crowd)
@@ -46,7 +53,7 @@ def confusion(truth: Truth, found: Found, confidence: float = 0.25, overlap: flo
 
 
 def _shown(truth: Truth, found: Found, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes [n, 4], images [n] and categories [n] of the detections that are confident enough, image by image."""
+    """Return boxes [n, 4], images [n] and categories [n] of the detections that count, image by image."""
     rows = np.flatnonzero(found.scores >= confidence)
     images = positions_of(found.image_ids[rows], truth.image_ids)
     order = np.argsort(images, kind="stable")
@@ -57,7 +64,12 @@ def _shown(truth: Truth, found: Found, confidence: float) -> tuple[np.ndarray, n
 def _match(
     rows: np.ndarray, columns: np.ndarray, iou: np.ndarray, true_classes: np.ndarray, found_classes: np.ndarray
 ) -> np.ndarray:
-    """The detection of each object, -1 where it has none: from pairs of objects `rows` and detections `columns`."""
+    """Return the detection of each object, -1 if it has none.
+
+    Args:
+        rows, columns, iou: object, detection and IoU of each candidate pair, [p].
+        true_classes, found_classes: classes of all objects and of all detections.
+    """
     partner, taken = np.full(len(true_classes), -1), np.zeros(len(found_classes), bool)
     right = true_classes[rows] == found_classes[columns]
     order = np.lexsort((-iou, ~right))
@@ -70,7 +82,13 @@ def _match(
 def _overlapping(
     objects: np.ndarray, object_images: np.ndarray, found: np.ndarray, found_images: np.ndarray, least: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Objects, detections and IoU [p] of all pairs in one image that overlap by `least` or more."""
+    """Return objects, detections and IoU [p] of all pairs within an image whose IoU is `least` or more.
+
+    Args:
+        objects, found: boxes [m, 4] and [n, 4]: x, y, width, height.
+        object_images, found_images: image of each box; those of the detections ascend.
+        least: lowest IoU.
+    """
     parts = []
     for rows, columns in _pairs_of_image(object_images, found_images):
         shared, first, second = _areas(objects[rows], found[columns])
@@ -81,7 +99,7 @@ def _overlapping(
 
 
 def _on_crowds(crowds: np.ndarray, crowd_images: np.ndarray, found: np.ndarray, found_images: np.ndarray) -> np.ndarray:
-    """The detections, by position, more than half of which lies on one crowd."""
+    """Return the positions of detections of which more than half lies on one crowd."""
     parts = []
     for rows, columns in _pairs_of_image(crowd_images, found_images):
         shared, _, area = _areas(crowds[rows], found[columns])
@@ -90,7 +108,10 @@ def _on_crowds(crowds: np.ndarray, crowd_images: np.ndarray, found: np.ndarray, 
 
 
 def _pairs_of_image(images: np.ndarray, others: np.ndarray):
-    """All pairs (position in `images`, position in `others`, ascending) of one image, some objects after the other."""
+    """Yield all pairs (position in `images`, position in `others`) of the same image, a part of them at a time.
+
+    `others` ascends.
+    """
     for start in range(0, max(len(images), 1), OBJECTS_AT_A_TIME):
         own = images[start : start + OBJECTS_AT_A_TIME]
         first, last = np.searchsorted(others, own, "left"), np.searchsorted(others, own, "right")
@@ -101,7 +122,7 @@ def _pairs_of_image(images: np.ndarray, others: np.ndarray):
 
 
 def _areas(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Areas [p] of the intersections, of `first` and of `second`, row by row; boxes [p, 4]: x, y, width, height."""
+    """Return the areas [p] of the intersections, of `first` and of `second`; boxes [p, 4]: x, y, width, height."""
     near = np.maximum(first[:, :2], second[:, :2])
     far = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
     return np.maximum(far - near, 0).prod(axis=1), first[:, 2:].prod(axis=1), second[:, 2:].prod(axis=1)

@@ -1,4 +1,4 @@
-"""What a detector found, in the terms of COCO and by column: from batches, or from a results file of any program."""
+"""Detections by column, in COCO's terms: from batches, or from a results file of any program."""
 
 import json
 import math
@@ -18,10 +18,10 @@ _KEYS = ("image_id", "category_id", "bbox", "score")
 
 @dataclass(frozen=True)
 class Found:
-    """n detections, in any order."""
+    """n detections in any order."""
 
-    image_ids: np.ndarray  # [n], integers or texts
-    category_ids: np.ndarray  # [n], integers or texts
+    image_ids: np.ndarray  # [n], integers or strings
+    category_ids: np.ndarray  # [n], integers or strings
     boxes: np.ndarray  # float64 [n, 4]: x, y, width, height in pixels
     scores: np.ndarray  # float64 [n]
 
@@ -30,7 +30,7 @@ class Found:
 
 
 def joined(parts: Iterable[Found]) -> Found:
-    """The detections of all parts, in order."""
+    """Join the detections of all parts, in order."""
     parts = list(parts)
     if not parts:
         return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0))
@@ -39,7 +39,7 @@ def joined(parts: Iterable[Found]) -> Found:
 
 
 def read_detections(path: str | Path) -> Found:
-    """The entries of a COCO results file.
+    """Read a COCO results file.
 
     Raises:
         BadInput: it cannot be read, or an entry is malformed; the message names the entry.
@@ -59,7 +59,11 @@ def read_detections(path: str | Path) -> Found:
 
 
 def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -> Found:
-    """COCO results `{image_id, category_id, bbox: [x, y, width, height], score}`; `where` names them in errors.
+    """Convert COCO results `{image_id, category_id, bbox: [x, y, width, height], score}`.
+
+    Args:
+        entries: the results.
+        where: names them in errors.
 
     Raises:
         BadInput: an entry is malformed; the message names it.
@@ -77,7 +81,7 @@ def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -
 
 
 def check_ids(truth: Truth, found: Found, where: str) -> None:
-    """BadInput for the first detection of an image or of a category that the truth does not have."""
+    """Raise `BadInput` for the first detection of an image or of a category that the truth does not have."""
     for key, known, ids in (
         ("image_id", truth.image_ids, found.image_ids),
         ("category_id", truth.category_ids, found.category_ids),
@@ -89,7 +93,7 @@ def check_ids(truth: Truth, found: Found, where: str) -> None:
 
 
 def _numbers(rows: Sequence[Sequence[float]], length: int) -> np.ndarray:
-    """Float64 [n, length]; ValueError where a row is not made of so many numbers."""
+    """Return float64 [n, length]. Raises `ValueError` for a row that is not made of `length` numbers."""
     kinds = {*map(type, chain.from_iterable(rows))}
     if not all(issubclass(kind, int | float) and kind is not bool for kind in kinds) or {*map(len, rows)} != {length}:
         raise ValueError
@@ -103,7 +107,7 @@ def _first_problem(entries: Sequence[Any], where: str) -> str:
 
 
 def _problem(entry: Any) -> str | None:
-    """What makes `entry` impossible to score, as the end of a sentence."""
+    """Return what makes an entry impossible to score, as the end of a sentence; None for a sound entry."""
     if not isinstance(entry, dict):
         return f"is {_kind(entry)}; expected an object with image_id, category_id, bbox and score."
     missing = [key for key in _KEYS if key not in entry]
@@ -134,6 +138,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """What JSON calls a value of this type."""
-    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", type(None): "null"}
+    """Return JSON's name for the type of a value."""
+    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number", type(None): "null"}
     return names.get(type(value), type(value).__name__)

@@ -1,4 +1,4 @@
-"""Running a detector over annotated images and scoring what it finds: `detect.evaluate`."""
+"""Running a detector on annotated images and scoring its detections: `detect.evaluate`."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -36,20 +36,20 @@ def evaluate(
     reference: bool = False,
     progress: Progress | None = None,
 ) -> Scores:
-    """The COCO scores of a trained model on a split of a dataset; the words are those of `detect evaluate`.
+    """Compute the COCO scores of a trained model on a split of a dataset, as `detect evaluate` does.
 
     Args:
-        model: what `detect.load` takes, or gives.
+        model: a loaded model, or anything that `detect.load` takes.
         data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
-        split: `train`, `val`, `test`, or whatever the dataset calls its parts.
-        confidence: least score of a detection; by default the model's setting for scoring, which is low.
-        iou: overlap from which two boxes of a class are one object; by default the model's setting.
-        batch_size: images at once; the scores do not depend on it.
-        reference: let pycocotools compute the scores: the same numbers, slower.
-        progress: called with the number of images done and of all images.
+        split: `train`, `val`, `test`, or any other name that the dataset has for a split.
+        confidence: score threshold of detections; by default the model's for scoring, which is low.
+        iou: overlap above which two boxes of a class are one object; by default the model's.
+        batch_size: images per batch; the scores do not depend on it.
+        reference: compute the scores with pycocotools: the same numbers, slower.
+        progress: called with the number of images that are done and the number of all images.
 
     Raises:
-        BadInput: the model or the data cannot be used, or have no class in common.
+        BadInput: the model or the data cannot be used, or they have no class in common.
     """
     dataset, records = scored_split(description.open_dataset(data), split)
     model = model if isinstance(model, Model) else load(model)
@@ -70,9 +70,13 @@ def evaluate(
 def evaluate_predictions(
     predictions: str | Path, data: str | Path, split: str = "val", reference: bool = False
 ) -> Scores:
-    """The COCO scores of a results file, from any program. `data` may be a COCO file whose pictures are not there.
+    """Compute the COCO scores of a results file of any program.
 
-    With `reference`, pycocotools computes them: the same numbers, slower.
+    Args:
+        predictions: the COCO results file.
+        data: anything that `open_dataset` reads, or a COCO annotation file whose images need not exist.
+        split: name of the split; a COCO annotation file has only one.
+        reference: compute the scores with pycocotools: the same numbers, slower.
 
     Raises:
         BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
@@ -95,18 +99,20 @@ def score_batches(
     batch_size: int,
     progress: Progress | None = None,
 ) -> Scores:
-    """Scores a detector that is in memory against `records`.
+    """Compute the COCO scores of a detector that is in memory on `records`.
+
+    The truth comes from the records, so a box that was left out of a batch still counts.
 
     Args:
-        detect_function: RGB images [B, H, W, 3], and rows and columns [B, 2] that the picture on each of them takes ->
-            Detections in pixels of these images, at a low confidence.
-        placing: where a picture lies on these images; or the side of a square that every one is fitted into, pixels.
+        detect_function: maps RGB images [B, H, W, 3] and extents [B, 2], the rows and columns that the source image
+            takes on each, to detections in pixels of these images, at a low confidence.
+        records: the images and their boxes.
+        placing: where a source image lies on the batch's image; or the side of the square that it is fitted into,
+            pixels.
         classes: the name of each label.
         category_ids: the COCO id of each label.
-        batch_size: B; the last batch of a height and width may have fewer.
-        progress: called with the number of images done and of all images.
-
-    The truth comes from the records, so a box that the batch had no room for still counts.
+        batch_size: B; the last batch of each height and width may be smaller.
+        progress: called with the number of images that are done and the number of all images.
     """
     found = find(detect_function, records, placing, category_ids, batch_size, progress)
     return score(truth_from_records(records, classes, category_ids), joined(found))
@@ -120,9 +126,9 @@ def find(
     batch_size: int,
     progress: Progress | None = None,
 ) -> Iterator[Found]:
-    """What the detector finds in `records`, image by image, in pixels of the source images.
+    """Run a detector on `records` and yield the detections of each image, in pixels of the source image.
 
-    Images come in any order: those that are of one height and width together.
+    Images come in any order, because those of one height and width share batches. Arguments as of `score_batches`.
     """
     placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
@@ -144,33 +150,37 @@ def find(
 
 
 def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """How labels of a model become labels of a dataset, by the names of the classes.
+    """Match the classes of a model with those of a dataset by name.
+
+    Args:
+        ours: class names of the model.
+        theirs: class names of the dataset.
 
     Returns:
-        int32 [K + 1]: the dataset's label of each of the model's, -1 where the dataset has no such class; the last
+        The dataset's label for each label of the model, int32 [K + 1], -1 where the dataset has no such class; the last
         entry, -1, is for the label -1 of padding. And a sentence for every difference.
 
     Raises:
-        BadInput: no name is in both.
+        BadInput: they have no name in common.
     """
     positions = {name: position for position, name in enumerate(theirs)}
     labels = np.array([*(positions.get(name, -1) for name in ours), -1], np.int32)
     if (labels < 0).all():
         raise BadInput(
-            f"The model and the data have no class in common: the model finds {_list(ours)}; the data has "
+            f"The model and the data have no class in common: the model detects {_list(ours)}; the data has "
             f"{_list(theirs)}. Classes are matched by name: rename those of the data, or train on it."
         )
     extra, missing = [name for name in ours if name not in positions], [name for name in theirs if name not in ours]
     notes = []
     if extra:
-        notes.append(f"Left out of the score, because the data does not have them: the model's {_list(extra)}.")
+        notes.append(f"Left out of the scores, because only the model has these classes: {_list(extra)}.")
     if missing:
-        notes.append(f"Counted as never found, because the model does not know them: {_list(missing)}.")
+        notes.append(f"Counted as missed, because only the data has these classes: {_list(missing)}.")
     return labels, notes
 
 
 def _found(image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
-    """The detections of one image, whose boxes [n, 4] are given by their corners."""
+    """Return the detections of one image; `corners` [n, 4] are x1, y1, x2, y2."""
     corners = corners.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height
     return Found(np.full(len(boxes), image_id), categories, boxes, scores.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Figures of reports, each as the text of an SVG picture."""
+"""Figures of reports, each as SVG text."""
 
 import io
 import math
@@ -33,14 +33,21 @@ STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-MOST_POINTS = 600  # of a line: more cannot be told apart on a screen
-MOST_COLOURED = len(COLOURS)  # classes with a line of their own colour
+MOST_POINTS = 600  # per line: more cannot be told apart on a screen
+MOST_COLOURED = len(COLOURS)  # classes up to which each line has a colour and an entry in the legend
 MOST_LEVEL, LONGEST_LEVEL = 6, 10  # names below the confusion matrix, and characters of each, that are not turned
-MOST_NUMBERED = 20  # classes up to which the cells of the confusion matrix carry their counts
+MOST_NUMBERED = 20  # classes up to which the confusion matrix shows the counts
 
 
 def line_chart(rows: Sequence[dict[str, Any]], names: Sequence[str], label: str, logarithmic: bool = False) -> str:
-    """The values `names` of metrics rows against the epoch, one line each."""
+    """Draw values of `metrics.jsonl` against the epoch.
+
+    Args:
+        rows: lines of the file.
+        names: the values to draw, one line each.
+        label: of the vertical axis.
+        logarithmic: whether the vertical axis is.
+    """
     with rc_context(STYLE):
         figure, axes = _figure(4.6, 2.9)
         for name, colour in zip(names, _cycle(len(names)), strict=True):
@@ -62,7 +69,7 @@ def line_chart(rows: Sequence[dict[str, Any]], names: Sequence[str], label: str,
 
 
 def precision_recall_chart(curves: Curves) -> str:
-    """Precision against recall at IoU 0.5: the mean of the classes, and each class where there are few."""
+    """Draw precision against recall: the mean of the classes, and every class."""
     with rc_context(STYLE):
         figure, axes = _figure(4.6, 3.6)
         few = len(curves.precisions) <= MOST_COLOURED
@@ -78,10 +85,10 @@ def precision_recall_chart(curves: Curves) -> str:
 
 
 def confusion_chart(confusion: Confusion) -> str:
-    """True class down, predicted class across; numbers are counts, colours their shares of a class."""
+    """Draw the confusion matrix: numbers are counts, colours their shares of the true class."""
     names = [*map(_plain, confusion.names), "nothing"]
     totals = confusion.counts.sum(axis=1, keepdims=True)
-    totals[-1] = totals.sum()  # a few detections of nothing are few beside all objects
+    totals[-1] = totals.sum()  # detections of nothing are compared with all objects
     shares = confusion.counts / np.maximum(totals, 1)
     side = min(3.0 + 0.32 * len(names), 12.0)
     with rc_context(STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
@@ -98,7 +105,12 @@ def confusion_chart(confusion: Confusion) -> str:
 
 
 def bar_charts(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str:
-    """A panel of horizontal bars for each column, by its label; the names stand at the left of the first."""
+    """Draw panels of horizontal bars side by side.
+
+    Args:
+        names: of the rows, to the left of the first panel.
+        columns: the values of each panel, by the title of the panel.
+    """
     with rc_context(STYLE | {"axes.grid": False, "axes.spines.bottom": False}):
         figure = Figure(figsize=(2.4 * len(columns) + 1.2, 0.34 * len(names) + 0.6), layout="constrained")
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
@@ -131,7 +143,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Inches. A `Figure` of its own, not pyplot's, needs no screen and no clean-up."""
+    """Create a figure of this size, inches. Unlike pyplot's, it needs no screen and no clean-up."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 

@@ -1,4 +1,4 @@
-"""The truth that detections are scored against: from records, or from a COCO file whose pictures need not be there."""
+"""Ground truth to score detections against: from records, or from a COCO file whose images need not exist."""
 
 import json
 import math
@@ -16,27 +16,27 @@ from detect.errors import BadInput
 
 @dataclass(frozen=True)
 class Truth:
-    """Annotated boxes in the terms of COCO, by column: M boxes in I images, of K categories."""
+    """Annotated boxes by column, in COCO's terms: M boxes in I images, of K categories."""
 
-    image_ids: np.ndarray  # [I], integers or texts, ascending
-    category_ids: np.ndarray  # [K], integers or texts, ascending
-    names: tuple[str, ...]  # of the categories, no name twice
+    image_ids: np.ndarray  # [I], integers or strings, ascending
+    category_ids: np.ndarray  # [K], integers or strings, ascending
+    names: tuple[str, ...]  # of the categories, all different
     images: np.ndarray  # int64 [M], position of the box's image in `image_ids`
     categories: np.ndarray  # int64 [M], position of its category in `category_ids`
     boxes: np.ndarray  # float64 [M, 4]: x, y, width, height in pixels
-    areas: np.ndarray  # float64 [M], square pixels: the mask's where there is one
+    areas: np.ndarray  # float64 [M], square pixels: of the mask where there is one
     crowd: np.ndarray  # bool [M]: a detection here is neither right nor wrong
-    notes: tuple[str, ...] = ()  # what was left out, for the person who asked for the score
+    notes: tuple[str, ...] = ()  # sentences on what was left out
 
     def __len__(self) -> int:
         return len(self.boxes)
 
 
 def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int]) -> Truth:
-    """The truth of `records`, whose label k is category `category_ids[k]`, named `classes[k]`.
+    """Return the truth of `records`, whose label k is the category `category_ids[k]` with the name `classes[k]`.
 
-    Ignored boxes become crowds. Areas are the records' own, the mask's where the dataset has masks, because the size
-    groups of COCO are made of these.
+    Ignored boxes become crowds. Areas are those of the records, of the mask where the dataset has masks, because COCO
+    defines its groups of sizes by them.
     """
     corners = records.boxes.astype(np.float64)
     owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
@@ -55,7 +55,7 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
 
 
 def truth_from_file(path: str | Path) -> Truth:
-    """The truth of a COCO annotation file. Only its numbers are read, never its pictures.
+    """Read the truth of a COCO annotation file. Its images are not read.
 
     Raises:
         BadInput: the file is missing, is not JSON, or an entry lacks what scoring needs; the message names the entry.
@@ -68,16 +68,16 @@ def truth_from_file(path: str | Path) -> Truth:
 def truth_from_entries(
     image_ids: Sequence[Any], categories: Mapping[Any, str], annotations: Sequence[Any], where: str = "truth"
 ) -> Truth:
-    """The truth of COCO annotations `{image_id, category_id, bbox, area, iscrowd}`; the last two may be missing.
+    """Convert COCO annotations `{image_id, category_id, bbox, area, iscrowd}`; the last two may be missing.
 
     Args:
-        image_ids: of all images, those without boxes too.
-        categories: name of each id.
-        annotations: those of other images or categories are left out, which `notes` then say.
+        image_ids: ids of all images, including those without boxes.
+        categories: name of each category id.
+        annotations: those of other images or categories are left out, which `notes` then reports.
         where: names the file in errors.
 
     Raises:
-        BadInput: an annotation lacks what scoring needs; ids are integers in one place and texts in another.
+        BadInput: an annotation lacks what scoring needs; some ids are integers and others strings.
     """
     known_images, left_out = set(image_ids), Counter[str]()
     rows: list[tuple[Any, Any, float, bool]] = []
@@ -97,7 +97,7 @@ def truth_from_entries(
     try:
         image_column, category_column = np.unique(id_column(image_ids)), np.unique(id_column(list(categories)))
     except ValueError:
-        raise BadInput(f"{where}: expected ids that are all integers, or all texts.") from None
+        raise BadInput(f"{where}: expected ids that are all integers or all strings.") from None
     return Truth(
         image_ids=image_column,
         category_ids=category_column,
@@ -108,13 +108,14 @@ def truth_from_entries(
         areas=np.array(areas, np.float64),
         crowd=np.array(crowd, bool),
         notes=tuple(
-            f"{where}: {count} boxes of {what} that it does not list were left out" for what, count in left_out.items()
+            f"{where}: {count} boxes of {what} that the file does not list were left out."
+            for what, count in left_out.items()
         ),
     )
 
 
 def id_column(ids: Sequence[Any]) -> np.ndarray:
-    """Ids [n] as an array of integers or of texts; ValueError where they are neither, or both."""
+    """Return ids [n] as an array of integers or of strings. Raises `ValueError` for other or mixed types."""
     kinds = {*map(type, ids)}
     if kinds <= {int}:
         return np.array(ids, np.int64)
@@ -124,7 +125,7 @@ def id_column(ids: Sequence[Any]) -> np.ndarray:
 
 
 def positions_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where each of ids [n] stands in `known` [m], ascending; -1 where it does not. int64 [n]."""
+    """Return the position of each of `ids` [n] in `known` [m], which ascends; -1 if it is not there. int64 [n]."""
     if not len(ids) or not len(known) or ids.dtype.kind != known.dtype.kind:
         return np.full(len(ids), -1, np.int64)
     positions = np.minimum(np.searchsorted(known, ids), len(known) - 1)
@@ -145,7 +146,7 @@ def _read_object(path: Path) -> dict[str, Any]:
                 f"'categories'; {key!r} is missing."
             )
     if not content["images"]:
-        raise BadInput(f"{path} lists no images: there is nothing to score.")
+        raise BadInput(f"{path} lists no images, so there is nothing to score. Give a file with annotated images.")
     return content
 
 
@@ -169,7 +170,7 @@ def _box(entry: dict[str, Any], where: str) -> list[float]:
 
 
 def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
-    """Category names by id; a name that several ids have gets its id added, so that none hides another."""
+    """Return category names by id. A name that several ids share gets the id added, so that all names differ."""
     names = {}
     for row, entry in enumerate(entries):
         where = f"{path}: categories[{row}]"

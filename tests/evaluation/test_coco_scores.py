@@ -159,8 +159,15 @@ def test_a_bad_entry_is_named(two_boxes, change, named):
 def test_missing_keys_and_wrong_kinds_are_named(two_boxes):
     with pytest.raises(BadInput, match="entry 0 lacks category_id, score; it has image_id, bbox"):
         score_entries(two_boxes, [{"image_id": 1, "bbox": A}])
-    with pytest.raises(BadInput, match="entry 0 is a text"):
+    with pytest.raises(BadInput, match="entry 0 is a string"):
         score_entries(two_boxes, ["image"])
+
+
+def test_numbers_of_numpy_are_numbers(two_boxes):
+    entry = found(1, 7, list(np.array(A, np.float64)), np.float64(0.5))
+    assert score_entries(two_boxes, [entry]) == score_entries(two_boxes, [found(1, 7, A, 0.5)])
+    with pytest.raises(BadInput, match=r"entry 0 \(image 1\) has score True"):
+        score_entries(two_boxes, [found(1, 7, A, True)])
 
 
 def test_unknown_ids_of_many_are_not_all_listed():
@@ -229,7 +236,7 @@ def test_boxes_of_unlisted_images_are_left_out_and_said(tmp_path):
     annotations = [{"image_id": image, "category_id": 7, "bbox": A} for image in (1, 2, 3)]
     truth = truth_from_file(write(tmp_path / "truth.json", annotations=annotations))
     assert len(truth) == 1
-    assert truth.notes[0].endswith("2 boxes of an image that it does not list were left out")
+    assert truth.notes[0].endswith("2 boxes of an image that the file does not list were left out.")
     assert score_entries(truth, []).notes == truth.notes
 
 
@@ -262,7 +269,7 @@ def test_annotation_file_must_be_readable_json(tmp_path):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_numbers_are_those_of_pycocotools_to_the_last_bit(seed):
-    """Boxes of few sizes in few places, so that overlaps, areas and scores are often equal; crowds; texts as ids."""
+    """Boxes of few sizes in few places, so that overlaps, areas and scores are often equal; crowds; strings as ids."""
     rng = np.random.default_rng(seed)
     images = [f"picture {number}" for number in range(12)]
 

@@ -109,14 +109,14 @@ def test_classes_are_matched_by_name():
     assert labels.tolist() == [1, -1, 0, -1]
     assert labels[np.array([0, 1, 2, -1])].tolist() == [1, -1, 0, -1]
     assert notes == [
-        "Left out of the score, because the data does not have them: the model's car.",
-        "Counted as never found, because the model does not know them: bird.",
+        "Left out of the scores, because only the model has these classes: car.",
+        "Counted as missed, because only the data has these classes: bird.",
     ]
     assert match_classes(("a", "b"), ("a", "b"))[1] == []
 
 
 def test_no_common_class_is_bad_input():
-    with pytest.raises(BadInput, match=r"the model finds class 0, .* and 2 more; the data has cat\."):
+    with pytest.raises(BadInput, match=r"the model detects class 0, .* and 2 more; the data has cat\."):
         match_classes([f"class {number}" for number in range(12)], ["cat"])
 
 
