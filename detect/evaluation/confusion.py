@@ -67,8 +67,11 @@ def _match(
     """Return the detection of each object, -1 if it has none.
 
     Args:
-        rows, columns, iou: object, detection and IoU of each candidate pair, [p].
-        true_classes, found_classes: classes of all objects and of all detections.
+        rows: object of each candidate pair, [p].
+        columns: detection of each candidate pair, [p].
+        iou: overlap of each candidate pair, [p].
+        true_classes: of all objects.
+        found_classes: of all detections.
     """
     partner, taken = np.full(len(true_classes), -1), np.zeros(len(found_classes), bool)
     right = true_classes[rows] == found_classes[columns]
@@ -85,9 +88,11 @@ def _overlapping(
     """Return objects, detections and IoU [p] of all pairs within an image whose IoU is `least` or more.
 
     Args:
-        objects, found: boxes [m, 4] and [n, 4]: x, y, width, height.
-        object_images, found_images: image of each box; those of the detections ascend.
-        least: lowest IoU.
+        objects: boxes [m, 4]: x, y, width, height.
+        object_images: image of each object, [m].
+        found: boxes [n, 4] of the detections.
+        found_images: image of each detection, [n], ascending.
+        least: lowest IoU of a pair.
     """
     parts = []
     for rows, columns in _pairs_of_image(object_images, found_images):
