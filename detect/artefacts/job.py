@@ -76,6 +76,7 @@ class Job:
             canvas: height and width of the images, pixels.
             xla: whether XLA compiles it.
             combined: whether suppression is a single operation, see `combined_decode`.
+
         Returns:
             A function from `INPUTS` to `OUTPUTS`; where suppression is left to the client, from the card's `inputs` to
             `Candidates`.
@@ -98,9 +99,7 @@ class Job:
         thresholds = np.array(self.export.confidence, np.float32), np.array(self.export.iou, np.float32)
         calls = []
         for start in range(0, count, batch):
-            rows = [
-                row % count for row in range(start, start + batch)
-            ]  # the last batch is filled with the first images
+            rows = [row % count for row in range(start, start + batch)]  # the last batch ends with the first images
             images = np.stack([self.images[row][:height, :width] for row in rows])
             inputs = dict(zip(INPUTS, (images, extents, *thresholds), strict=True))
             calls.append({name: inputs[name] for name in self.export.inputs})
