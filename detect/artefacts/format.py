@@ -1,4 +1,4 @@
-"""What an export format is: which packages it takes, what it can store, and what a model may ask of its runtime."""
+"""What an export format is: which packages it takes, what it can store, and how many images its models take."""
 
 import importlib.util
 from collections.abc import Iterable

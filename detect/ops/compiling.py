@@ -11,13 +11,14 @@ from detect.ops.tensorflow_internals import GraphOrParentsInXlaContext
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What will run the operations that are traced. Operations with several implementations take it as the keyword argument
-# `runtime`:
-# - local: this process, on the devices that it has.
-# - accelerator: a GPU or TPU, whether this process has one or not; for tests and tools.
-# - portable: TensorFlow on another machine, or a runtime for which a converter translates TensorFlow's operations.
-# - minimal: a runtime that has only simple operations and takes one image per call.
 Runtime = Literal["local", "accelerator", "portable", "minimal"]
+"""What will run the operations that are traced. Operations with several implementations take it as `runtime`.
+
+- `local`: this process, on the devices that it has.
+- `accelerator`: a GPU or TPU, whether this process has one or not; for tests and tools.
+- `portable`: TensorFlow on another machine, or a runtime for which a converter translates TensorFlow's operations.
+- `minimal`: a runtime that has only simple operations and takes one image per call.
+"""
 
 
 def compiled(function: F) -> F:
