@@ -11,8 +11,8 @@ from detect.models.saving import save
 from detect.structures import Targets
 
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
-# features of some models hardly depend on the image; those of SSD are large.
-LOUDER = {"yolox-micro": (1, 30_000), "ssd-vgg16": (1, 0.1), "ssdlite-mobilenetv3": (6.5, 30)}
+# features of some models hardly depend on the image.
+LOUDER = {"yolox-micro": (1, 30_000), "ssdlite-mobilenetv3": (6.5, 30)}
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:
@@ -29,10 +29,11 @@ def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
     return Targets(tf.constant(boxes), tf.constant(labels), tf.zeros([batch, rows], bool))
 
 
-def create_loud(name: str) -> Detector:
-    """Create a light model that detects something everywhere."""
+def create_loud(name: str, last: float | None = None) -> Detector:
+    """Create a light model that detects something everywhere; `last` replaces the factor on the class scores."""
     detector = create_light(name)
-    everywhere, last = LOUDER.get(name, (1, 30))
+    everywhere, usual = LOUDER.get(name, (1, 30))
+    last = usual if last is None else last
     for weight in detector.weights:  # spread the scores, so that rounding does not change their order
         if weight.path.endswith("kernel"):
             is_last = "class_logits" in weight.path or "objectness" in weight.path
