@@ -21,7 +21,7 @@ PARTS = (
     ("tests/formats", "tests/export"),
 )
 # Two workers: half of the time is tracing, which takes one core.
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2")
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal")
 
 
 class Counts(NamedTuple):

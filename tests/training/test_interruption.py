@@ -1,4 +1,4 @@
-"""A run that is killed goes on as if nothing had happened, to the bit."""
+"""A run that was killed is resumed as if nothing had happened, with the same bits."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from detect.training.run_folder import RunFolder
 
 # 12 steps of 4 images, 3 epochs of 16; a checkpoint every second step, so also in the middle of an epoch.
 SETTINGS = {"epochs": 3, "image_size": 64, "batch_size": 4}
-ASSIGNMENTS = ["architecture.width=0.125", "validations=6", "schedule.closing=0.2"]
+ASSIGNMENTS = ["architecture.width=0.125", "architecture.depth=0", "validations=6", "schedule.closing=0.2"]
 KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
 
 pytestmark = pytest.mark.slow
@@ -62,13 +62,13 @@ def test_resume_after_kill_9_gives_the_same_bits(data, tmp_path):
 
 
 def checkpoint(folder: Path) -> dict:
-    """All variables of the last checkpoint, and the step."""
+    """Return all variables of the last checkpoint, and its step."""
     with np.load(RunFolder(folder).checkpoint) as archive:
         arrays = {name: archive[name] for name in archive.files if name != "header"}
         return {**arrays, "step": json.loads(str(archive["header"]))["position"]["step"]}
 
 
 def steps_of(folder: Path) -> list[int]:
-    """The steps at which the run was validated, as its journal has them."""
+    """Return the steps at which the run was validated, from its journal."""
     rows = [json.loads(line) for line in RunFolder(folder).metrics.read_text().splitlines()]
     return [row["step"] for row in rows if row["kind"] == "val"]

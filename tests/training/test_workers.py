@@ -1,4 +1,4 @@
-"""Several machines, played by two processes on the loopback interface."""
+"""Training on two machines, which are two processes on the loopback interface."""
 
 import json
 import os
@@ -22,7 +22,7 @@ step = run.TrainingStep
 made = []
 run.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
 detect.train({data!r}, "yolox-micro", name="run", epochs=2, image_size=64, batch_size=2,
-             set=["runs={runs}", "architecture.width=0.125", "validations=2"])
+             set=["runs={runs}", "architecture.width=0.125", "architecture.depth=0", "validations=2"])
 np.save({weights!r}, made[0].average.average.numpy())
 """
 
@@ -42,7 +42,7 @@ def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
             assert worker.returncode == 0, output[-3000:]
     finally:
         for worker in workers:
-            worker.kill()  # one that waits for another that failed
+            worker.kill()  # it may wait for one that failed
     first, second = map(np.load, weights)
     np.testing.assert_allclose(first, second, rtol=1e-6)
     folder = RunFolder(tmp_path / "runs" / "run")
@@ -58,7 +58,7 @@ def start(script: str, environment: dict[str, str]) -> subprocess.Popen:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses."""
+    """Return ports of the loopback interface that no process uses."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("localhost", 0))
