@@ -14,7 +14,8 @@ from detect.models import saving
 pytestmark = pytest.mark.slow
 
 SMALL = ["architecture.width=0.125", "architecture.depth=0"]
-LEARNT = ["architecture.width=0.25", "architecture.depth=0", "optimizer.weight_decay=0"]  # a width of 0.125 is not enough for the four pictures
+# A width of 0.125 is not enough for the four pictures.
+LEARNT = ["architecture.width=0.25", "architecture.depth=0", "optimizer.weight_decay=0"]
 STILL = [
     "pipeline.augmentation.mosaic=0",
     "pipeline.augmentation.scale=[1, 1]",
