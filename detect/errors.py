@@ -1,27 +1,27 @@
-"""The two ways a command can end badly, each with one clear message for the person who ran it.
+"""The two kinds of failure, each with one clear message for the user.
 
-A message says what was expected, what came, where (file, line, image id) and what to do next.
+A message says what was expected, what was found, where (file, line, image id) and what to do.
 """
 
 
 class DetectError(Exception):
-    """A failure that has been explained: its text is all that a user needs to read."""
+    """A failure with an explanation: its message is all that a user needs to read."""
 
     exit_code = 1
 
 
 class RunFailure(DetectError):
-    """Something failed while running, although the input was usable: a full disk, a non-finite loss."""
+    """A failure on the way, although the input was usable: a full disk, a loss that is not finite."""
 
 
 class BadInput(DetectError):
-    """What the user gave cannot be used: an unknown name, a missing file, a malformed annotation."""
+    """Input of the user that cannot be used: an unknown name, a missing file, a malformed annotation."""
 
     exit_code = 2
 
 
 def did_you_mean(name: str, known) -> str:
-    """A sentence naming the closest of `known` and all of them; empty where nothing is known."""
+    """Return a sentence with the closest of the known names and all of them; an empty text if there are none."""
     import difflib
 
     known = sorted(known)

@@ -1,24 +1,24 @@
-"""What of this machine the process may use, which in a container is less than what the machine has."""
+"""Cores and memory that the process may use, which in a container are fewer than the machine has."""
 
 import math
 import os
 from pathlib import Path
 
-GROUPS = Path("/sys/fs/cgroup")  # what Linux says of the limits of a container
+GROUPS = Path("/sys/fs/cgroup")  # where Linux tells the limits of a container
 GIGABYTE = 10**9
 
 
 def cores() -> int:
-    """CPU cores to work on."""
+    """Return the number of CPU cores that the process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, core_limit() or allowed)
 
 
 def core_limit() -> int | None:
-    """As many cores as the container's share of the processors' time makes (`docker run --cpus`); None without limit.
+    """Return the limit of a container in cores (`docker run --cpus`), rounded up; None if there is none.
 
-    Programs that ask for the number of cores are told those of the machine. With as many threads they use their share
-    up in a moment, and then stand still, all of them.
+    Programs that ask for the number of cores get that of the machine. With as many threads they use up their share of
+    time early in each period, and then all threads wait for the next one.
     """
     try:
         quota, period = _quota()
@@ -28,7 +28,7 @@ def core_limit() -> int | None:
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take, by the kernel's and the container's count; 4 GB where none is known."""
+    """Return the bytes of memory that are free for this process, in its container too; 4 GB if unknown."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -38,7 +38,7 @@ def free_memory() -> int:
 
 
 def _quota() -> tuple[int, int]:
-    """Microseconds of the processors' time that the container has in a period, and the period's."""
+    """Return the processor time of the container per period, and the period, microseconds."""
     whole = GROUPS / "cpu.max"  # version 2
     if whole.exists():
         quota, period = whole.read_text().split()
@@ -48,7 +48,7 @@ def _quota() -> tuple[int, int]:
 
 
 def _memory_of_container(otherwise: int) -> int:
-    """What is left of the limit, which /proc/meminfo does not show."""
+    """Return the bytes left of the container's limit, which /proc/meminfo does not show."""
     try:
         limit, used = (int((GROUPS / f"memory.{name}").read_text()) for name in ("max", "current"))
     except (OSError, ValueError):  # no such files, or the limit is the word "max"

@@ -1,4 +1,4 @@
-"""Files of a container's limits as Linux shows them; none of them is there outside of one."""
+"""The limits of a container as Linux shows them in files, which only exist in containers."""
 
 import os
 import subprocess

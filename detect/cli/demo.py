@@ -1,4 +1,4 @@
-"""`detect demo`: the main job from end to end, on a dataset that it draws itself."""
+"""`detect demo`: the whole workflow, on a dataset that the demo draws itself."""
 
 import shlex
 from pathlib import Path
@@ -8,19 +8,19 @@ import typer
 
 from detect.cli.printing import say
 
-EPOCHS = 24.0  # of 400 pictures: enough for an AP50 over 0.9 on two cores, where they take about four minutes
+EPOCHS = 24.0  # of 400 images: enough for an AP50 above 0.9; takes about four minutes on two cores
 VALIDATIONS = 6
-IMAGE_SIZE = 192  # pixels: the pictures' own
+IMAGE_SIZE = 192  # pixels: the size of the images in the dataset
 
 
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("demo"),
-    epochs: Annotated[float, typer.Option(help="Passes over the training pictures.")] = EPOCHS,
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo writes.")] = Path("demo"),
+    epochs: Annotated[float, typer.Option(help="Passes over the training images.")] = EPOCHS,
 ) -> None:
     """Make a small dataset, train on it, score the model, and run it on images and on a video.
 
-    Every step is a command that you can give yourself; it is printed before it runs.
+    Each step is an ordinary command, which is printed before it runs.
     """
     from detect.data.shapes import write_shapes, write_shapes_video
 
@@ -46,9 +46,9 @@ def demo(
     )
 
     say("\nDone. Look at", style="bold")
-    say(f"  {run_folder}/report.html   how the training went")
-    say(f"  {out / 'predictions'}   pictures and the video with the boxes that were found")
-    say(f"\nYour own data: detect train --data DATASET\nYour own pictures: detect predict {run_folder} PICTURES")
+    say(f"  {run_folder}/report.html   the course and the scores of the training")
+    say(f"  {out / 'predictions'}   images and the video with the detected boxes")
+    say(f"\nYour own data: detect train --data DATASET\nYour own images: detect predict {run_folder} IMAGES")
 
 
 def step(context: typer.Context, *words: str) -> None:
@@ -60,7 +60,7 @@ def step(context: typer.Context, *words: str) -> None:
 
 
 def free_name(runs: Path) -> str:
-    """`shapes`, or where an earlier demo took it `shapes-2` and so on."""
+    """Return `shapes`, or `shapes-2` and so on if an earlier demo has taken that name."""
     number = 1
     while (runs / (name := "shapes" if number == 1 else f"shapes-{number}")).exists():
         number += 1

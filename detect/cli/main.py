@@ -1,4 +1,4 @@
-"""The entry of the `detect` command: its commands, and how each way of failing ends.
+"""The entry point of the `detect` command: its subcommands, and what happens when one fails.
 
 Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 interrupted.
 """
@@ -53,7 +53,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. May be given anywhere.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. With `--debug` an error leaves as it came, traceback and all."""
+    """Run one command line and return its exit code. With `--debug`, errors are raised, so that Python prints them."""
     debug = "--debug" in arguments
     try:
         app([argument for argument in arguments if argument != "--debug"], prog_name="detect")
@@ -91,19 +93,19 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def describe(error: Exception) -> str:
-    """An unexpected error in a line: its type and the start of its text."""
+    """Return an unexpected error in one line: its type and the start of its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:LONGEST_MESSAGE]}" if text else type(error).__name__
 
 
 def missing_library(error: Exception) -> str:
-    """What to do where OpenCV is installed but cannot be loaded; empty for any other error."""
+    """Return what to do where OpenCV is installed but cannot be loaded; an empty text for any other error."""
     if not isinstance(error, ImportError) or not Path(error.path or "").name.startswith("cv2."):
         return ""
     headless = f"opencv-python-headless=={metadata.version('opencv-python-headless')}"
     return (
         f"OpenCV cannot be loaded: {error}.\n"
-        "Its full build needs libraries that servers and slim containers lack. Put its headless build in its place:\n"
+        "Its full build needs libraries that servers and slim containers lack. Install its headless build instead:\n"
         f"  {sys.executable} -m pip install --force-reinstall --no-deps {headless}\n"
         "or install the libraries (Debian, Ubuntu: apt install libgl1 libglib2.0-0)."
     )

@@ -12,7 +12,7 @@ from detect.formats import names as format_names
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
 
-MOST_NAMED = 10  # skipped files, and written images, that are listed one by one
+MOST_NAMED = 10  # skipped files, and written images, up to which each is listed
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -68,7 +68,7 @@ def predict(
     if artefact is None:
         start_tensorflow()
     else:
-        say(f"Computing with the export in {artefact}.")
+        say(f"Running the export in {artefact}.")
         named = (model, artefact) if weights else (artefact, None)
     from detect.inference.loading import load
     from detect.inference.prediction_run import predict_to_folder
@@ -104,10 +104,10 @@ def show_summary(summary: "Summary", out: Path) -> None:
     if len(summary.skipped) > MOST_NAMED:
         say(f"Skipped {len(summary.skipped) - MOST_NAMED} more.")
     if summary.interrupted:
-        say("Stopped by Ctrl-C; what was written is complete.")
-    looked_at = [_count(summary.images, "image"), _count(summary.videos, "video")]
+        say("Stopped by Ctrl-C. What was written is complete.")
+    processed = [_count(summary.images, "image"), _count(summary.videos, "video")]
     frames = f" ({_count(summary.frames, 'frame')})" if summary.videos else ""
-    say(f"Looked at {' and '.join(filter(None, looked_at))}{frames}, {summary.rate:.1f} frames/s.")
+    say(f"Processed {' and '.join(filter(None, processed))}{frames}, {summary.rate:.1f} frames/s.")
     counts = ", ".join(f"{name} {count}" for name, count in summary.counts.items())
     say(f"Found {_count(summary.detections, 'object') or 'nothing'}{': ' + counts if counts else ''}.")
     pictures = [path for path in summary.outputs if path.suffix.lower() in PICTURES]
@@ -116,7 +116,7 @@ def show_summary(summary: "Summary", out: Path) -> None:
         if not (many and path in pictures):
             say(f"Written: {path}")
     if many:
-        say(f"Written: {len(pictures)} pictures in {out}")
+        say(f"Written: {len(pictures)} images in {out}")
 
 
 def _count(number: int, noun: str) -> str:

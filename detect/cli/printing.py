@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, failures on standard error, colours on terminals only."""
+"""Output of commands: results on standard output, failures on standard error, colours on terminals only."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,19 +13,19 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 def say(text: str, style: str = "") -> None:
-    """A line of the result, as it is: nothing in it is markup, and no line is broken on the way to a file."""
+    """Print a line of the result. Nothing in it is taken for markup, and lines are not wrapped in files."""
     _console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
 def fail(text: str) -> None:
-    """The one message of a command that failed, on standard error."""
+    """Print the message of a command that failed on standard error."""
     from rich.text import Text
 
     _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table whose first column is left-aligned and whose others are numbers, and an empty line after it."""
+    """Print a table, whose first column is left-aligned and whose others are numbers, and an empty line."""
     from rich import box
     from rich.table import Table
 
@@ -43,9 +43,9 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[..., None]]:
-    """Gives a function that is told how far the work is: done, in all (None where nobody knows), and a remark.
+    """Yield a function that shows progress: items done, items in total (None if unknown), and a remark.
 
-    On a terminal it moves a bar; elsewhere it prints a line now and then.
+    On a terminal it moves a bar; elsewhere it prints a line from time to time.
     """
     console = _console()
     if not console.is_terminal:
@@ -65,9 +65,9 @@ def progress_bar(label: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function that is told the bytes that are there, and all of them (0 where nobody knows).
+    """Yield a function that shows the progress of a download: bytes received and in total (0 if unknown).
 
-    Nothing is shown before its first call: most of the time there is nothing to download.
+    Nothing is shown before its first call, because most of the time there is nothing to download.
     """
     console = _console()
     if not console.is_terminal:
@@ -85,7 +85,7 @@ def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.start()
         bar.update(bar.tasks[0].id, completed=done, total=total or None)
         if done == total:
-            bar.stop()  # what comes next may write, too
+            bar.stop()  # because what follows may print too
 
     try:
         yield show
@@ -106,7 +106,7 @@ def _line_printer(label: str) -> Callable[..., None]:
 
 
 def _console(stderr: bool = False) -> "Console":
-    """A console for the standard stream of the moment; importing rich takes 0.1 s, which `--help` need not wait for."""
+    """Return a console for the present standard stream. Importing rich takes 0.1 s, which `--help` can do without."""
     from rich.console import Console
 
     console = Console(stderr=stderr)

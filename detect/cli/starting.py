@@ -1,4 +1,4 @@
-"""Importing TensorFlow without the lines that its C++ part writes before anyone can tell it not to."""
+"""Importing TensorFlow without the log lines that its C++ part writes before logging can be configured."""
 
 import gc
 import importlib.util
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from detect.cli.printing import say
 from detect.errors import BadInput
 
-# New objects after which Python looks for garbage. With its own 700, a sixth of the time until the first prediction
-# goes into looking through TensorFlow's modules and graphs, none of which is ever garbage.
+# New objects after which Python collects garbage. With its default of 700, a sixth of the time until the first
+# prediction is spent on searching TensorFlow's modules and graphs, none of which is ever garbage.
 GARBAGE_THRESHOLD = 50_000
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and find its devices. Its notices are shown only where a GPU is there and cannot be used.
+    """Import TensorFlow and find its devices. Its log is shown only if there is a GPU that cannot be used.
 
     Raises:
-        BadInput: it is not installed, as where only exports are to be run.
+        BadInput: TensorFlow is not installed, as on machines that only run exports.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise BadInput(
@@ -44,7 +44,7 @@ def start_tensorflow() -> None:
 
 @contextmanager
 def _standard_error_in_file() -> Iterator[list[str]]:
-    """Gives a list that in the end holds the lines written to file descriptor 2; an error shows them after all."""
+    """Yield a list that receives the lines written to file descriptor 2 at the end; after an error they are shown."""
     lines: list[str] = []
     kept = os.dup(2)
     with tempfile.TemporaryFile() as file:

@@ -1,1 +1,1 @@
-"""Running detectors on images and video."""
+"""Running detectors on images, videos and cameras."""

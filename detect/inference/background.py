@@ -1,8 +1,8 @@
-"""Work done ahead in a thread, so that decoding, inference and encoding overlap.
+"""Running generators ahead in threads, so that decoding, inference and encoding overlap.
 
-A stage of the prediction pipeline is an ordinary generator; `ahead(stage, depth)` is the same generator, run by a
-thread that stays at most `depth` items ahead of whoever consumes it. OpenCV, FFmpeg and TensorFlow release Python's
-lock while they work, so stages truly run side by side.
+A stage of the prediction pipeline is an ordinary generator. `ahead(stage, depth)` yields the same items, produced by a
+thread that stays at most `depth` items ahead of the consumer. OpenCV, FFmpeg and TensorFlow release Python's lock while
+they work, so the stages run in parallel.
 """
 
 import threading
@@ -14,14 +14,16 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Generator[T, None, None]:
-    """The same items, produced in a thread that waits while `depth` of them are not yet consumed.
+    """Yield the same items, produced in a thread that waits while `depth` of them are not yet consumed.
 
     An exception in the thread is raised here, after the items that came before it. Closing this generator, as leaving
     a `for` loop over it does, ends the thread and closes `items`, and waits for both.
 
     Args:
-        newest_only: never wait; the oldest item that was not consumed is dropped. For cameras: a model that is too slow
-            then sees fewer pictures instead of older and older ones.
+        items: the generator to run.
+        depth: number of items that may wait.
+        newest_only: drop the oldest waiting item instead of waiting. For cameras: a model that is too slow then sees
+            fewer frames rather than ever older ones.
     """
     channel: _Channel[T] = _Channel(depth, newest_only)
     thread = threading.Thread(target=_produce, args=(items, channel), name="detect-ahead", daemon=True)
@@ -41,8 +43,8 @@ def _produce(items: Iterator[T], channel: "_Channel[T]") -> None:
         for item in items:
             if not channel.put(item):
                 break
-            del item  # the last one must not live until the next is there
-    except BaseException as error:  # whatever it is, it belongs to the consumer
+            del item  # it must not stay in memory until the next one exists
+    except BaseException as error:  # the consumer raises it
         channel.failure = error
     finally:
         _close(items, channel)
@@ -59,7 +61,7 @@ def _close(items: Iterator[T], channel: "_Channel[T]") -> None:
 
 
 class _Channel(Generic[T]):
-    """A bounded queue of one producer and one consumer, either of which may stop."""
+    """A bounded queue between one producer and one consumer, either of which may stop."""
 
     def __init__(self, depth: int, newest_only: bool):
         self.failure: BaseException | None = None
@@ -70,7 +72,7 @@ class _Channel(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T) -> bool:
-        """Add an item, once there is room; False when nobody will consume it."""
+        """Add an item as soon as there is room. Returns False once nobody will consume it."""
         with self._changed:
             if self._newest_only and len(self._items) == self._depth:
                 self._items.popleft()
@@ -81,7 +83,7 @@ class _Channel(Generic[T]):
             return not self._closed
 
     def wait_for_item(self) -> bool:
-        """Wait until there is an item to take; False when there will be none."""
+        """Wait for an item. Returns False once there will be none."""
         with self._changed:
             self._changed.wait_for(lambda: self._finished or len(self._items) > 0)
             return len(self._items) > 0
@@ -93,13 +95,13 @@ class _Channel(Generic[T]):
             return item
 
     def finish(self) -> None:
-        """The producer has no more items."""
+        """Signal that the producer has no more items."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The consumer wants no more items."""
+        """Signal that the consumer takes no more items."""
         with self._changed:
             self._closed = True
             self._items.clear()

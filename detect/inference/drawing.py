@@ -1,8 +1,8 @@
-"""Boxes, labels and ignored regions drawn on pictures, and pictures set side by side.
+"""Drawing boxes, labels and ignored regions on images, and arranging images in a grid.
 
-Lines and letters grow with the picture. A class keeps its colour from picture to picture: the eight-colour palette of
-Okabe and Ito, which people with any colour vision can tell apart, then lighter and darker rows of it. Letters come
-from OpenCV's own fonts, which know Latin, Greek, Cyrillic, Arabic, Chinese, Japanese and Korean.
+Lines and letters scale with the image. A class has the same colour on all images: one of the palette of Okabe and Ito,
+which people with any colour vision can tell apart, and after that lighter and darker versions of it. Letters are from
+OpenCV's built-in fonts, which cover Latin, Greek, Cyrillic, Arabic, Chinese, Japanese and Korean.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 
 Colour = tuple[int, int, int]  # red, green, blue
 
-# Okabe and Ito, "Color Universal Design", 2008; without its black, which is lost on dark pictures.
+# Okabe and Ito, "Color Universal Design", 2008; without its black, which is invisible on dark images.
 _PALETTE: tuple[Colour, ...] = (
     (0, 114, 178),  # blue
     (230, 159, 0),  # orange
@@ -25,15 +25,15 @@ _PALETTE: tuple[Colour, ...] = (
     (204, 121, 167),  # reddish purple
     (240, 228, 66),  # yellow
 )
-_SHADES = (0.0, 0.45, -0.35)  # the palette, then mixed with white, then with black
+_SHADES = (0.0, 0.45, -0.35)  # the palette itself, mixed with white, mixed with black
 _GREY: Colour = (120, 120, 120)
 _CANVAS: Colour = (24, 24, 27)
 _LETTERS: Colour = (235, 235, 235)
-_WEIGHT = 600  # semibold: thin letters drown in a busy picture
+_WEIGHT = 600  # semibold: thin letters are hard to read on a busy image
 
 
 class Picture(NamedTuple):
-    """A picture and what is to be drawn on it."""
+    """An image and what to draw on it."""
 
     image: np.ndarray  # uint8 [H, W, 3], RGB
     boxes: np.ndarray  # float32 [n, 4]
@@ -44,7 +44,7 @@ class Picture(NamedTuple):
 
 
 def colour(label: int) -> Colour:
-    """The colour of a class."""
+    """Return the colour of a class."""
     row, column = divmod(label, len(_PALETTE))
     shade = _SHADES[row % len(_SHADES)]
     towards = 255 if shade > 0 else 0
@@ -60,11 +60,15 @@ def draw(
     scores: np.ndarray | None = None,
     ignore: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A copy of the uint8 RGB picture [H, W, 3] with n boxes, their class names and scores (per cent) on it.
+    """Return a copy of an image with n boxes, their class names and their scores (per cent) drawn on it.
 
     Args:
-        boxes: float [n, 4].  labels: int [n]; rows of -1 are padding.  scores: float [n] in 0..1.
-        ignore: bool [n]; such regions are hatched in grey and carry no name.
+        image: uint8 [H, W, 3], RGB.
+        boxes: float [n, 4].
+        labels: int [n]; -1 marks padding.
+        classes: class names by label.
+        scores: float [n] in 0..1.
+        ignore: bool [n]; such regions are hatched in grey, without a name.
     """
     image = np.ascontiguousarray(image).copy()
     style = _Style.of(image)
@@ -73,7 +77,7 @@ def draw(
         _hatch(image, box, style)
     rows = [row for row in range(len(boxes)) if labels[row] >= 0 and not ignored[row]]
     if scores is not None:
-        rows.sort(key=lambda row: float(scores[row]))  # the surest on top
+        rows.sort(key=lambda row: float(scores[row]))  # the highest score on top
     corners = [tuple(float(value) for value in boxes[row]) for row in rows]
     for row, box in zip(rows, corners, strict=True):
         _outline(image, box, colour(int(labels[row])), style.line)
@@ -84,9 +88,15 @@ def draw(
 
 
 def draw_grid(pictures: Sequence[Picture], classes: Sequence[str], columns: int = 4, cell: int = 416) -> np.ndarray:
-    """Pictures with their boxes and titles, side by side, `columns` a row; uint8 RGB.
+    """Return a grid of images with their boxes and titles, uint8 RGB.
 
-    Each is scaled to fit a square of `cell` pixels and drawn on at that size, so names stay readable.
+    Each image is scaled to fit its cell before it is drawn on, so that names stay readable.
+
+    Args:
+        pictures: the images and what to draw on them.
+        classes: class names by label.
+        columns: images per row.
+        cell: side of the square cells, pixels.
     """
     columns = max(1, min(columns, len(pictures)))
     bar = cell // 14 if any(picture.title for picture in pictures) else 0
@@ -98,7 +108,7 @@ def draw_grid(pictures: Sequence[Picture], classes: Sequence[str], columns: int 
 
 
 def _strip(pictures: Sequence[np.ndarray], columns: int, cell: int) -> np.ndarray:
-    """Pictures of at most `cell` pixels' width in a row, as high as the highest."""
+    """Return a row of images, each at most `cell` pixels wide, as high as the highest of them."""
     gap = _gap(cell)
     height = max(picture.shape[0] for picture in pictures)
     strip = np.full((height + gap, columns * (cell + gap), 3), _CANVAS, np.uint8)
@@ -113,7 +123,7 @@ def _gap(cell: int) -> int:
 
 
 def _in_cell(picture: Picture, classes: Sequence[str], cell: int, bar: int) -> np.ndarray:
-    """A picture drawn at the size of its cell, under a bar with its title."""
+    """Return an image drawn at the size of its cell, below a bar with its title."""
     height, width = picture.image.shape[:2]
     scale = min(cell / height, cell / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -128,7 +138,7 @@ def _in_cell(picture: Picture, classes: Sequence[str], cell: int, bar: int) -> n
 
 
 class _Style(NamedTuple):
-    """Sizes that suit a picture, pixels."""
+    """Sizes that suit an image, pixels."""
 
     line: int
     letters: int
@@ -140,7 +150,7 @@ class _Style(NamedTuple):
 
 
 def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: int) -> None:
-    """The box's border, on whole pixels, which is sharpest; where it leaves the picture, along the picture's edge."""
+    """Draw the border of a box on whole pixels, which is sharpest; outside the image, along the edge of the image."""
     height, width = image.shape[:2]
     left, top = (max(0, round(edge - line / 2)) for edge in box[:2])
     right, bottom = min(width, round(box[2] + line / 2)), min(height, round(box[3] + line / 2))
@@ -151,7 +161,7 @@ def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: in
 
 
 def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colour, style: _Style) -> None:
-    """The text on a filled bar above the box; inside it where there is no room above; always within the picture."""
+    """Draw text on a filled bar above the box, inside it if there is no room above, and always within the image."""
     pad = max(2, style.letters // 4)
     width, height = _text_width(text, style.letters) + 2 * pad, style.letters + 2 * pad
     left = round(box[0] - style.line / 2)
@@ -165,7 +175,7 @@ def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colou
 
 
 def _letters_on(colour: Colour) -> Colour:
-    """Black or white, whichever contrasts more (WCAG 2.1, relative luminance, with gamma 2.2 for its curve)."""
+    """Return black or white, whichever contrasts more (WCAG 2.1, relative luminance with a gamma of 2.2)."""
     red, green, blue = ((value / 255) ** 2.2 for value in colour)
     return (0, 0, 0) if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else (255, 255, 255)
 

@@ -1,4 +1,4 @@
-"""Whatever names a trained model -> a `Model` that is ready to predict: `detect.load`."""
+"""Loading a trained model for prediction: `detect.load`."""
 
 from pathlib import Path
 
@@ -15,28 +15,29 @@ def load(
     progress: Progress | None = None,
     backend: str | None = None,
 ) -> Model:
-    """A trained model, from whatever names one.
+    """Load a trained model for prediction.
 
     Args:
-        path: a run folder, of which the best model is taken; a model folder; the folder of an exported model; the name
-            of a published checkpoint, such as `yolox-s-coco`, which is downloaded at the first call; or with `weights`
-            the name of a model.
-        weights: what the named model gets: any of these but an exported model, or a file of the checkpoint that is
+        path: a run folder, whose best model is taken; a model folder; the folder of an exported model; the name of a
+            published checkpoint, such as `yolox-s-coco`, which is downloaded at the first call; or, with `weights`, the
+            name of a model.
+        weights: weights of the named model: any of these except an exported model, or a file of the checkpoint that is
             published for it.
-        progress: called while downloading, with the bytes that are there and all.
-        backend: "auto" takes the model's fastest export, "openvino" its export for that, see `find_artefact`; by
-            default it is what lies at `path`.
+        progress: called while downloading, with the number of bytes received and in total.
+        backend: "auto" takes the model's fastest export, "openvino" the one for OpenVINO, and so on, see
+            `find_artefact`; by default what is at `path` is taken itself.
 
     Raises:
-        BadInput: there is no such thing; it is damaged; the weights are another model's; there is no such export.
-        RunFailure: a checkpoint cannot be downloaded, or read.
+        BadInput: there is nothing of that name, it is damaged, the weights are of another model, or there is no such
+            export.
+        RunFailure: a checkpoint cannot be downloaded or read.
     """
     artefact = find_artefact(path if weights is None else weights, backend)
     if artefact is None:
         return _load_in_tensorflow(path, weights, progress)
     card = load_card(artefact)
     if weights is not None and card.model != str(path):
-        raise BadInput(f"{artefact} holds a {card.model}, not a {path}: name the model {card.model}.")
+        raise BadInput(f"{artefact} contains a {card.model}, not a {path}: give {card.model} as the model.")
     return Model(open_artefact(artefact), card)
 
 

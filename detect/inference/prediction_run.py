@@ -1,4 +1,4 @@
-"""Prediction on anything, with everything that is to be written about it."""
+"""Prediction on any sources, with all outputs that are asked for: what `detect predict` runs."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Source
-from detect.inference.writers.annotated_copies import PictureWriter, annotated_path
+from detect.inference.writers.annotated_copies import CopyWriter, annotated_path
 from detect.inference.writers.coco_results import CocoWriter
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
@@ -22,28 +22,28 @@ from detect.inference.writers.yolo_labels import YoloWriter
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, after a frame."""
+    """Progress of a run after a frame."""
 
     done: int  # frames
-    total: int | None  # frames; None where nobody knows
+    total: int | None  # frames; None if unknown
     result: Result
     rate: float  # frames per second
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run saw, found and wrote."""
+    """Counts and outputs of a run."""
 
     images: int
     videos: int  # cameras included
     frames: int  # images included
     detections: int
-    counts: dict[str, int]  # objects by class name, classes that were found
+    counts: dict[str, int]  # detections by class name, for classes with any
     seconds: float
-    rate: float  # frames per second, reading and writing included; the first frame, with the compilation, left out
-    outputs: tuple[Path, ...]  # files, and folders of files where there is one a frame
+    rate: float  # frames per second including reading and writing, without the first frame and its compilation
+    outputs: tuple[Path, ...]  # files, and folders where there is a file per frame
     skipped: tuple[str, ...]  # a sentence for each source that could not be read, or not to its end
-    interrupted: bool  # Ctrl-C ended a camera; what was written is complete
+    interrupted: bool  # whether Ctrl-C ended a camera; the outputs are complete
 
 
 def predict_to_folder(
@@ -61,16 +61,26 @@ def predict_to_folder(
     save_crops: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
-    """Predict on `sources`, as `Model.predict` takes them, and write what is asked for as the results come.
+    """Predict on `sources` and write the outputs that are asked for while the results arrive.
 
     Args:
-        out: the folder for annotated pictures and videos (`pictures`), `labels/` (`save_yolo`) and `crops/`
-            (`save_crops`). It is left out when a folder that holds it is searched.
-        save_json: the file for COCO results.
-        save_csv: the file for a table of all objects.
+        model: the model.
+        sources: as for `Model.predict`.
+        out: folder for annotated copies (`pictures`), `labels/` (`save_yolo`) and `crops/` (`save_crops`). It is left
+            out where it lies in a folder among the sources.
+        confidence: as for `Model.detect`.
+        iou: as for `Model.detect`.
+        batch_size: as for `Model.predict`.
+        pictures: write annotated copies of images and videos.
+        save_json: COCO results file to write.
+        save_csv: table of all objects to write.
+        save_yolo: write YOLO label files.
+        save_crops: write each object as an image.
         progress: called after each frame.
+
     Raises:
-        BadInput: as `Model.predict`; an output would replace a source.
+        BadInput: as from `Model.predict`; or an output would replace a source.
+        RunFailure: an output cannot be written.
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
@@ -100,10 +110,10 @@ def predict_to_folder(
 
 
 def _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
-    """What is asked for, each a context manager with `write(result)` and `outputs`, opened when it is taken."""
+    """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if pictures:
         _refuse_to_overwrite(found, out)
-        yield PictureWriter(out)
+        yield CopyWriter(out)
     if save_json is not None:
         yield CocoWriter(save_json, model.card.category_ids, found)
     if save_csv is not None:
@@ -118,11 +128,11 @@ def _refuse_to_overwrite(sources: Sequence[Source], out: Path) -> None:
     for source in sources:
         path = annotated_path(source, out)
         if path.exists() and Path(source.address).is_file() and path.samefile(source.address):
-            raise BadInput(f"The annotated {path} would replace its own source. Give another output folder.")
+            raise BadInput(f"The annotated copy {path} would replace its own source. Give another output folder.")
 
 
 class _Tally:
-    """Counts frames and objects, and the time they take."""
+    """Counts of frames and objects, and the time that they take."""
 
     def __init__(self, sources: Sequence[Source]):
         self.frames = 0
@@ -132,7 +142,7 @@ class _Tally:
         self._videos: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._start = time.perf_counter()
-        self._first: tuple[float, int] | None = None  # when the clock of the rate started, and frames until then
+        self._first: tuple[float, int] | None = None  # time and number of frames when measuring the rate began
 
     def add(self, result: Result) -> None:
         self.frames += 1
@@ -149,7 +159,7 @@ class _Tally:
 
     @property
     def rate(self) -> float:
-        """Frames per second since the first, whose time is mostly the model's compilation."""
+        """Frames per second since the first frame, which takes long because the model is compiled."""
         now = time.perf_counter()
         if self._first is None or self.frames == self._first[1]:
             return self.frames / max(now - self._start, 1e-9)

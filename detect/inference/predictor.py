@@ -1,4 +1,4 @@
-"""A trained model as its user meets it: `load(folder).predict(source)`."""
+"""Prediction with a trained model: `load(folder).predict(source)`."""
 
 import warnings
 from collections.abc import Generator
@@ -19,11 +19,11 @@ from detect.structures import Detections
 
 
 class Model:
-    """A detector with its classes: pictures in, `Result` objects out.
+    """A trained model that turns images and videos into `Result` objects.
 
     Attributes:
-        backend: what runs it.
-        card: what is known of it besides the weights.
+        backend: runs the model.
+        card: describes the model: classes, image size, source.
     """
 
     def __init__(self, backend: BackEnd, card: ModelCard):
@@ -33,16 +33,16 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, by label."""
+        """Names of the classes by label."""
         return self.card.classes
 
     @property
     def image_size(self) -> int:
-        """The size S that pictures are brought to, as `card.fit` has it, pixels."""
+        """Size that images are resized to, in the way of `card.fit`, pixels."""
         return self.card.image_size
 
     def placement(self, height: int, width: int, trimmed: bool = False) -> Placement:
-        """Where a picture of this size lies on the images that the model takes, see `Fit.placement`."""
+        """Return where an image of this size lies on the images that the model takes, see `Fit.placement`."""
         divisor, smallest = self.backend.size_divisor, self.backend.smallest_side
         placement = self.card.fit.placement(height, width, self.image_size, divisor, smallest, trimmed)
         return placement.on_one_of(self.backend.canvases) if self.backend.canvases else placement
@@ -51,18 +51,21 @@ class Model:
         return f"<Model {self.card.model}, {len(self.classes)} classes, {self.image_size} px>"
 
     def detect(self, images, confidence: float | None = None, iou: float | None = None, extents=None) -> Detections:
-        """One compiled step on images as `placement` has them, for those who do their own reading and drawing.
+        """Run the model on images that are resized already, for programs with their own reading and drawing.
 
         Args:
-            images: uint8 RGB [B, H, W, 3], array or tensor; float32 of 0..255 too, where `card.fit` keeps fractions.
-                Most models take H = W = `image_size`. In TensorFlow each other height and width is compiled at its
-                first call; an artefact takes those that it was exported for.
-            confidence: detections below this score are left out; by default 0.25, or what `card.confidences` has for
-                their class.
-            iou: boxes of one class that overlap more are one object; the model's own setting by default.
-            extents: [B, 2], rows and columns that each picture takes, see `Placement.extent`; all by default.
+            images: uint8 RGB [B, H, W, 3], array or tensor, as `placement` says; float32 of 0..255 too, if `card.fit`
+                keeps fractions. Most models take H = W = `image_size`. TensorFlow compiles any other height and width
+                at its first call; an export takes those that it was made for.
+            confidence: score threshold; by default 0.25, or the value in `card.confidences` for each class.
+            iou: overlap above which two boxes of a class are one object; by default the model's.
+            extents: [B, 2], rows and columns that each source image takes, see `Placement.extent`; by default all.
+
         Returns:
-            NumPy arrays, boxes in pixels of `images`.
+            NumPy arrays, with boxes in pixels of `images`.
+
+        Raises:
+            BadInput: the images are of another type or shape.
         """
         images = self._checked(images)
         if extents is None:
@@ -81,25 +84,27 @@ class Model:
         batch_size: int | None = None,
         stream: bool | None = None,
     ) -> list[Result] | Generator[Result, None, None]:
-        """The objects in pictures and videos.
+        """Detect objects in images and videos.
 
         Args:
-            source: a file, folder, glob, http or rtsp address, a camera's index ("0"), a uint8 RGB array [H, W, 3], a
+            source: a file, folder, glob, http or rtsp URL, the index of a camera ("0"), a uint8 RGB array [H, W, 3], a
                 PIL image, or a list of these.
             confidence: as for `detect`.
             iou: as for `detect`.
-            batch_size: images a step; by default what suits the back end, and 1 for a camera.
-            stream: True gives an iterator that reads on as it is consumed, so memory does not grow; False a list; by
-                default, an iterator as soon as a video or a camera is among the sources.
+            batch_size: images per step; by default what suits the back end, and 1 for a camera.
+            stream: True for an iterator that reads while it is consumed, so that memory use does not grow; False for a
+                list; by default an iterator if a video or a camera is among the sources.
+
         Returns:
-            A result for each picture or frame. A source that cannot be read is left out with a Python warning.
+            A result for each image or frame. A source that cannot be read is left out with a Python warning.
+
         Raises:
-            BadInput: nothing of that name; the only source cannot be read; none can.
+            BadInput: there is nothing of that name, or none of the sources can be read.
         """
         sources = find_sources(source)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
-            raise BadInput("A camera has no end, so its results fit no list: leave out stream=False.")
+            raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
         frames = read_frames(sources, skip=warnings.warn)
@@ -115,9 +120,16 @@ class Model:
         *,
         live: bool = False,
     ) -> Generator[Result, None, None]:
-        """A result for each frame. Reading, inference and the caller's work overlap; at most five batches are held.
+        """Yield a result for each frame. Reading, inference and the caller's work overlap.
 
-        `live` drops frames that the model is too slow for, rather than fall behind a camera.
+        At most five batches are in memory.
+
+        Args:
+            frames: as `read_frames` yields them.
+            confidence: as for `detect`.
+            iou: as for `detect`.
+            batch_size: as for `predict`.
+            live: drop frames that the model is too slow for, so that it does not fall behind a camera.
         """
         batch_size = batch_size or (1 if live else self.backend.batch_size)
 
@@ -127,14 +139,15 @@ class Model:
         return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live)
 
     def _placement_of(self, frame: Frame) -> Placement:
-        """As in evaluation. But the frames of a video, all alike, go without the rows or columns of a letterbox that
-        would be padding only: of 16:9 pictures 40 %, and as much of the time. On BCCD (4:3) AP is 0.5752 with them and
-        0.5762 without.
+        """Return where a frame lies on its canvas: as in evaluation, but for videos without rows or columns of padding.
+
+        All frames of a video have one shape, so these rows or columns can be left out: of 16:9 images 40 %, and as much
+        of the time. On BCCD (4:3) AP is 0.5752 with them and 0.5762 without.
         """
         return self.placement(frame.height, frame.width, trimmed=frame.video is not None)
 
     def _checked(self, images: Any) -> Any:
-        """The images, of the type that the back end takes."""
+        """Return the images in the type that the back end takes."""
         wanted, shape = self.placement(1, 1).dtype, tuple(images.shape)
         dtype = np.dtype(getattr(images.dtype, "as_numpy_dtype", images.dtype))
         if dtype not in (np.uint8, wanted) or len(shape) != 4 or shape[3] != 3 or not self._suits(*shape[1:3]):
@@ -147,15 +160,15 @@ class Model:
         return (height, width) in canvases if canvases else large and not (height % divisor or width % divisor)
 
     def _expected(self) -> str:
-        """The shapes that `detect` takes, for errors."""
+        """Return the shapes that `detect` takes, for errors."""
         if self.backend.canvases:
             return " or ".join(f"[B, {height}, {width}, 3]" for height, width in self.backend.canvases)
         side, divisor, smallest = self.image_size, self.backend.size_divisor, self.backend.smallest_side
-        return f"[B, {side}, {side}, 3], or other multiples of {divisor} from {smallest} on"
+        return f"[B, {side}, {side}, 3], or other multiples of {divisor}, at least {smallest}"
 
 
 def _above(found: Detections, least: np.ndarray) -> Detections:
-    """Detections [B, D] whose scores are above the `least` [K] of their class, still best first and then padding."""
+    """Return the detections [B, D] with scores above `least` [K] of their class, best first, then padding."""
     stays = (found.labels >= 0) & (found.scores > least[found.labels])
     order = np.argsort(~stays, axis=1, kind="stable")
     boxes, scores, labels, stays = (
@@ -166,5 +179,5 @@ def _above(found: Detections, least: np.ndarray) -> Detections:
 
 
 def _without_image(result: Result) -> Result:
-    """A long list of results must not hold all pictures: what lies in a file is read again when it is asked for."""
-    return replace(result, frame=result.frame.without_picture()) if result.frame.source.is_image_file else result
+    """Drop the pixels of an image file, which can be read again: a list of results must not keep all images."""
+    return replace(result, frame=result.frame.without_pixels()) if result.frame.source.is_image_file else result

@@ -1,4 +1,4 @@
-"""What a model found in one picture, in pixels of that picture."""
+"""The detections in one image, in pixels of that image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from detect.inference.sources.frames import Frame
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
-    """The n objects found in one image or video frame, best score first.
+    """The n objects that were detected in an image or a video frame, best score first.
 
     Attributes:
-        boxes: float32 [n, 4], pixels of the upright source picture.
+        boxes: float32 [n, 4], x1, y1, x2, y2 in pixels of the upright source image.
         scores: float32 [n], 0 to 1.
         labels: int32 [n], positions in `classes`.
-        classes: the names of all classes that the model knows.
-        frame: the picture and where it is from.
+        classes: names of all classes of the model.
+        frame: the image and where it is from.
     """
 
     boxes: np.ndarray
@@ -33,27 +33,27 @@ class Result:
 
     @property
     def names(self) -> list[str]:
-        """The class name of each object."""
+        """Class name of each object."""
         return [self.classes[label] for label in self.labels]
 
     @property
     def image_path(self) -> str:
-        """The file or address that the picture is from; for frames of a video, the video."""
+        """File or URL of the image; of the video for its frames."""
         return self.frame.source.shown
 
     @property
     def image(self) -> np.ndarray:
-        """The upright picture, uint8 RGB [H, W, 3]; read again from its file where it is not kept in memory."""
+        """Upright image, uint8 RGB [H, W, 3]; read from its file again if it is not in memory."""
         return self.frame.image
 
     @property
     def width(self) -> int:
-        """Of the picture, pixels."""
+        """Width of the image, pixels."""
         return self.frame.width
 
     @property
     def height(self) -> int:
-        """Of the picture, pixels."""
+        """Height of the image, pixels."""
         return self.frame.height
 
     @property
@@ -63,7 +63,7 @@ class Result:
 
     @property
     def timestamp(self) -> float | None:
-        """Seconds since the video's first frame; None for an image."""
+        """Seconds since the first frame of the video; None for an image."""
         return None if self.frame.timestamp is None else float(self.frame.timestamp)
 
     def __len__(self) -> int:
@@ -76,15 +76,20 @@ class Result:
         return f"<Result {where}, {self.width} x {self.height}: {found or 'nothing found'}{more}>"
 
     def plot(self) -> np.ndarray:
-        """A copy of the picture with boxes, names and scores drawn on it, uint8 RGB [H, W, 3]."""
+        """Return a copy of the image with boxes, names and scores drawn on it, uint8 RGB [H, W, 3]."""
         return draw(self.image, self.boxes, self.labels, self.classes, self.scores)
 
     def save(self, path: str | Path) -> None:
-        """Write the picture with its boxes to `path`, in the format of its suffix (.jpg, .png, ...)."""
+        """Write the image with its boxes drawn on it to `path`, in the format of the suffix (.jpg, .png, ...).
+
+        Raises:
+            BadInput: images cannot be written in this format.
+            RunFailure: the file cannot be written.
+        """
         write_image(path, self.plot())
 
     def crops(self) -> list[np.ndarray]:
-        """The part of the picture in each box, uint8 RGB [h, w, 3], at least one pixel in height and width."""
+        """Return the part of the image in each box, uint8 RGB [h, w, 3], at least one pixel high and wide."""
         image = self.image
         limit = np.array([self.width - 1, self.height - 1])
         starts = np.clip(np.floor(self.boxes[:, :2]).astype(int), 0, limit)
@@ -92,10 +97,11 @@ class Result:
         return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in zip(starts, ends, strict=True)]
 
     def to_coco(self, image_id: int = 1, category_ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
-        """Entries of a COCO results file.
+        """Return the entries for a COCO results file.
 
         Args:
-            category_ids: the id of each class in that file; by default its position + 1, as COCO counts.
+            image_id: id of the image in that file.
+            category_ids: id of each class in that file; by default its position + 1.
         """
         ids = range(1, len(self.classes) + 1) if category_ids is None else category_ids
         corners = self.boxes.astype(np.float64)
@@ -106,7 +112,7 @@ class Result:
         ]
 
     def to_dataframe(self):
-        """A pandas table with a row an object; needs pandas."""
+        """Return a pandas `DataFrame` with one row per object. Raises `BadInput` if pandas is not installed."""
         pandas = _optional("pandas", "to_dataframe")
         table = {
             "path": self.image_path,
@@ -120,7 +126,11 @@ class Result:
         return pandas.DataFrame({**table, **corners})
 
     def to_supervision(self):
-        """The same as `supervision.Detections`, with the names in `data["class_name"]`; needs supervision."""
+        """Return `supervision.Detections`, with the names in `data["class_name"]`.
+
+        Raises:
+            BadInput: supervision is not installed.
+        """
         supervision = _optional("supervision", "to_supervision")
         return supervision.Detections(
             xyxy=self.boxes.reshape(-1, 4),

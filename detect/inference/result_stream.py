@@ -1,4 +1,4 @@
-"""The prediction pipeline: frames -> batches -> detections -> results, its stages overlapped."""
+"""The prediction pipeline, whose stages overlap: frames, batches, detections, results."""
 
 import itertools
 from collections import deque
@@ -14,8 +14,8 @@ from detect.inference.result import Result
 from detect.inference.sources.frames import Frame
 from detect.structures import Detections
 
-# One batch leaves cores idle where its work does not divide. YOLOX-micro, two cores, batches of 4 frames of 320 x 192:
-# 110 frames/s one at a time, 154 two at a time.
+# A single batch leaves cores idle where its work cannot be divided. YOLOX-micro on two cores, batches of 4 frames of
+# 320 x 192: 110 frames/s with one batch at a time, 154 with two.
 BATCHES_AT_A_TIME = 2
 
 Placed = tuple[Frame, Placement]
@@ -31,14 +31,17 @@ def stream_results(
     batch_size: int,
     live: bool = False,
 ) -> Generator[Result, None, None]:
-    """A result for each frame, in order.
+    """Yield a result for each frame, in order.
 
-    One thread reads and resizes, two run `detect`, the caller's consumes: each is at most a batch ahead of the next.
-    Closing the iterator ends the threads and closes `frames`.
+    One thread reads and resizes, two run `detect`, and the caller's consumes. Each is at most a batch ahead of the
+    next. Closing the iterator ends the threads and closes `frames`.
 
     Args:
-        detect: images [n, H, W, 3] and extents [n, 2] -> NumPy detections in pixels of these images.
-        placing: where a frame lies on its canvas [H, W]; frames whose canvases differ in size make no batch.
+        frames: the frames.
+        detect: maps images [n, H, W, 3] and extents [n, 2] to NumPy detections in pixels of these images.
+        classes: class names by label.
+        placing: where a frame lies on its canvas [H, W]; frames of one batch have canvases of one size.
+        batch_size: most frames per batch.
         live: drop frames that `detect` is too slow for.
     """
     batches = ahead(_batches(frames, placing, batch_size), depth=1, newest_only=live)
@@ -51,7 +54,7 @@ def stream_results(
 def _batches(
     frames: Generator[Frame, None, None], placing: Callable[[Frame], Placement], batch_size: int
 ) -> Generator[Batch, None, None]:
-    """Frames of one canvas together: full batches, and what is left before the canvas changes and at the end."""
+    """Yield batches of frames with one canvas; they are full except before the canvas changes and at the end."""
     with closing(frames):
         placed = ((frame, placing(frame)) for frame in frames)
         for _, group in itertools.groupby(placed, key=lambda pair: pair[1].canvas):
@@ -69,7 +72,7 @@ def _detected(
     classes: tuple[str, ...],
     at_a_time: int,
 ) -> Generator[list[Result], None, None]:
-    """The results of each batch, in order; `at_a_time` batches are in `detect` together."""
+    """Yield the results of each batch, in order, with `at_a_time` batches in `detect` at the same time."""
     running: deque[tuple[list[Placed], Future[Detections]]] = deque()
     with closing(batches), ThreadPoolExecutor(at_a_time) as pool:
         for batch, images, extents in batches:

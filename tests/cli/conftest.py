@@ -1,4 +1,4 @@
-"""Commands run in this process, and things to run them on."""
+"""Commands in this process, and data and models to run them on."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def command(capfd):
-    """Runs `detect` with the given words and returns how it ended."""
+    """A function that runs `detect` with the given words and returns how it ended."""
 
     def run_words(*words) -> Outcome:
         capfd.readouterr()
@@ -30,7 +30,7 @@ def command(capfd):
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory) -> Path:
-    """The description of a dataset of a few small pictures."""
+    """The description of a dataset of a few small images."""
     from detect.data.shapes import write_shapes
 
     return write_shapes(tmp_path_factory.mktemp("shapes"), train=8, val=4, image_size=64)
@@ -66,7 +66,7 @@ def loaded_model(model_folder):
 
 @pytest.fixture
 def model(monkeypatch, model_folder, loaded_model) -> Path:
-    """The folder of a model that commands find loaded already: loading and compiling it anew takes seconds."""
+    """The folder of a model that commands find already loaded, because loading and compiling it takes seconds."""
     monkeypatch.setattr("detect.inference.loading.load", lambda *_: loaded_model)
     monkeypatch.setattr("detect.evaluation.evaluation_run.load", lambda *_: loaded_model)
     return model_folder

@@ -15,7 +15,7 @@ def test_check_prints_the_mapping_and_the_sizes(command, shapes):
     assert any(line[:2] == ["train", "8"] for line in words)
     assert any(line[:2] == ["val", "4"] for line in words)
     assert "Problem" not in done.out
-    assert "Finding in train" in done.out  # of 8 small pictures there is much to say
+    assert "Finding in train" in done.out  # there is much to report about 8 small images
 
 
 def test_check_refuses_what_cannot_be_used(command, fixtures, tmp_path):
@@ -32,14 +32,14 @@ def test_check_names_what_is_missing(command, fixtures):
 
 
 @pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])
-def test_show_writes_a_picture(command, shapes, tmp_path, options):
+def test_show_writes_an_image(command, shapes, tmp_path, options):
     out = tmp_path / "new" / "grid.png"
     done = command("data", "show", shapes, "--count", 4, "--out", out, *options)
     assert done.code == 0, done.err
     assert str(out) in done.out
-    picture = read_image(out)
-    assert picture.shape[1] > 4 * 64
-    assert len(np.unique(picture)) > 10
+    image = read_image(out)
+    assert image.shape[1] > 4 * 64
+    assert len(np.unique(image)) > 10
 
 
 def test_show_of_an_unknown_split(command, shapes):

@@ -1,4 +1,4 @@
-"""Help, usage errors, and how each way of failing ends."""
+"""Help, usage errors, and what each kind of failure prints and returns."""
 
 import subprocess
 import sys
@@ -95,7 +95,7 @@ def test_interrupted_is_130(command, monkeypatch):
     assert "Traceback" not in done.err
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     import os
 
     reader, writer = os.pipe()

@@ -1,4 +1,4 @@
-"""`detect evaluate`, of a model and of a file of predictions."""
+"""`detect evaluate` for a model and for a file of predictions."""
 
 import json
 
@@ -9,7 +9,7 @@ from detect.evaluation.coco_scores import METRICS
 pytestmark = pytest.mark.slow
 
 
-def test_predictions_are_scored_without_pictures(command, fixtures, tmp_path):
+def test_predictions_are_scored_without_images(command, fixtures, tmp_path):
     folder, out = fixtures / "coco", tmp_path / "scores.json"
     done = command(
         "evaluate",

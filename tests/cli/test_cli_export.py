@@ -1,4 +1,4 @@
-"""`detect export`, and `detect predict` by what it wrote."""
+"""`detect export`, and `detect predict` with the result."""
 
 import json
 import shutil
@@ -21,15 +21,15 @@ def test_an_export_predicts(command, shapes, folder, tmp_path):
     assert done.code == 0, done.err
     exported = folder / "exports" / "openvino"
     assert f"Exported: {exported}" in done.out
-    assert "of the original" in done.out
+    assert ", original " in done.out
 
-    picture = next((shapes.parent / "images" / "val").glob("*.jpg"))
-    words = ("predict", folder, picture, "--out", tmp_path, "--confidence", 0, "--save-json", tmp_path / "a.json")
+    image = next((shapes.parent / "images" / "val").glob("*.jpg"))
+    words = ("predict", folder, image, "--out", tmp_path, "--confidence", 0, "--save-json", tmp_path / "a.json")
     done = command(*words, "--backend", "openvino")
     assert done.code == 0, done.err
-    assert f"Computing with the export in {exported}" in done.out
+    assert f"Running the export in {exported}" in done.out
     assert json.loads((tmp_path / "a.json").read_text())
-    assert "Computing" not in command(*words, "--backend", "tensorflow").out
+    assert "Running the export" not in command(*words, "--backend", "tensorflow").out
 
 
 def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):

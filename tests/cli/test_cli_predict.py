@@ -7,15 +7,15 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_pictures_and_every_kind_of_file(command, shapes, model, tmp_path):
+def test_images_and_every_kind_of_file(command, shapes, model, tmp_path):
     out, results, table = tmp_path / "out", tmp_path / "r.json", tmp_path / "r.csv"
-    pictures = shapes.parent / "images" / "val"
+    images = shapes.parent / "images" / "val"
     done = command(
-        "predict", model, pictures, "--out", out, "--confidence", 0, "--save-json", results,
+        "predict", model, images, "--out", out, "--confidence", 0, "--save-json", results,
         "--save-csv", table, "--save-yolo", "--save-crops",
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "Looked at 4 images" in done.out
+    assert "Processed 4 images" in done.out
     assert len(list(out.glob("*.jpg"))) == 4
     found = json.loads(results.read_text())
     assert found
@@ -27,10 +27,10 @@ def test_pictures_and_every_kind_of_file(command, shapes, model, tmp_path):
 
 
 def test_nothing_found_is_said(command, shapes, model, tmp_path):
-    picture = next((shapes.parent / "images" / "val").glob("*.jpg"))
-    done = command("predict", model, picture, "--out", tmp_path / "out", "--confidence", 1.0, "--no-pictures")
+    image = next((shapes.parent / "images" / "val").glob("*.jpg"))
+    done = command("predict", model, image, "--out", tmp_path / "out", "--confidence", 1.0, "--no-pictures")
     assert done.code == 0, done.err
-    assert "Looked at 1 image" in done.out
+    assert "Processed 1 image" in done.out
     assert "Found nothing." in done.out
     assert not list(tmp_path.glob("out/*.jpg"))
 

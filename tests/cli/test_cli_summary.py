@@ -1,4 +1,4 @@
-"""What `detect predict` says in the end."""
+"""The summary that `detect predict` prints."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ def lines_of(capfd, **changes) -> list[str]:
 
 
 def test_one_of_each(capfd):
-    assert lines_of(capfd) == ["Looked at 1 image, 7.2 frames/s.", "Found 1 object: cat 1."]
+    assert lines_of(capfd) == ["Processed 1 image, 7.2 frames/s.", "Found 1 object: cat 1."]
 
 
 def test_several_of_each(capfd):
     lines = lines_of(capfd, images=2, videos=1, frames=12, detections=5, counts={"cat": 3, "dog": 2})
-    assert lines == ["Looked at 2 images and 1 video (12 frames), 7.2 frames/s.", "Found 5 objects: cat 3, dog 2."]
+    assert lines == ["Processed 2 images and 1 video (12 frames), 7.2 frames/s.", "Found 5 objects: cat 3, dog 2."]
 
 
 def test_long_lists_are_cut_but_other_files_are_always_named(capfd):
-    pictures = tuple(Path(f"out/{number}.jpg") for number in range(50))
+    images = tuple(Path(f"out/{number}.jpg") for number in range(50))
     skipped = tuple(f"{number} is broken" for number in range(12))
-    lines = lines_of(capfd, outputs=(*pictures, Path("out/a.mp4"), Path("r.json")), skipped=skipped, interrupted=True)
+    lines = lines_of(capfd, outputs=(*images, Path("out/a.mp4"), Path("r.json")), skipped=skipped, interrupted=True)
     assert lines[:2] == ["Skipped: 0 is broken", "Skipped: 1 is broken"]
-    assert lines[10:12] == ["Skipped 2 more.", "Stopped by Ctrl-C; what was written is complete."]
-    assert lines[-3:] == ["Written: out/a.mp4", "Written: r.json", "Written: 50 pictures in out"]
+    assert lines[10:12] == ["Skipped 2 more.", "Stopped by Ctrl-C. What was written is complete."]
+    assert lines[-3:] == ["Written: out/a.mp4", "Written: r.json", "Written: 50 images in out"]

@@ -59,8 +59,8 @@ def test_an_unknown_name(command, published):
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("words", [("yolox-micro-coco",), ("yolox-micro", "--weights", "yolox-micro-coco")])
 def test_predict_with_published_weights(command, shapes, tmp_path, words):
-    picture = next((shapes.parent / "images" / "val").glob("*.jpg"))
-    done = command("predict", words[0], picture, *words[1:], "--out", tmp_path / "out", "--confidence", 0)
+    image = next((shapes.parent / "images" / "val").glob("*.jpg"))
+    done = command("predict", words[0], image, *words[1:], "--out", tmp_path / "out", "--confidence", 0)
     assert done.code == 0, done.err
     assert "person" in done.out
     assert list((tmp_path / "out").glob("*.jpg"))
@@ -70,7 +70,7 @@ def test_predict_with_published_weights(command, shapes, tmp_path, words):
 def test_evaluate_with_published_weights_of_other_classes(command, shapes):
     done = command("evaluate", "yolox-micro", "--weights", "yolox-micro-coco", "--data", shapes)
     assert done.code == 2
-    assert "no class in common: the model finds person, bicycle, car" in done.err
+    assert "no class in common: the model detects person, bicycle, car" in done.err
 
 
 @pytest.mark.usefixtures("here")

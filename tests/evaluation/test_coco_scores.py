@@ -216,7 +216,7 @@ def write(path: Path, **content) -> Path:
 
 
 def test_annotation_with_id_zero_counts(tmp_path):
-    """pycocotools takes a match with the annotation 0 for no match."""
+    """pycocotools mistakes a match with the annotation 0 for no match."""
     annotation = {"id": 0, "image_id": 1, "category_id": 7, "bbox": A}
     truth = truth_from_file(write(tmp_path / "truth.json", annotations=[annotation]))
     np.testing.assert_allclose(score_entries(truth, [found(1, 7, A, 0.5)]).AP, 1)
@@ -271,7 +271,7 @@ def test_annotation_file_must_be_readable_json(tmp_path):
 def test_the_numbers_are_those_of_pycocotools_to_the_last_bit(seed):
     """Boxes of few sizes in few places, so that overlaps, areas and scores are often equal; crowds; strings as ids."""
     rng = np.random.default_rng(seed)
-    images = [f"picture {number}" for number in range(12)]
+    images = [f"image {number}" for number in range(12)]
 
     def draw(count):
         corners, sides = 8 * rng.integers(0, 8, (count, 2)), 8 * rng.integers(1, 20, (count, 2))

@@ -34,7 +34,7 @@ def test_right_wrong_missed_and_invented():
 
 
 def test_the_right_class_goes_before_a_larger_overlap():
-    """The dog lies exactly on the object, the cat only roughly: the object is a found cat, the dog is invented."""
+    """The dog lies exactly on the object, the cat only roughly: the cat is correct, the dog is a false detection."""
     truth = truth_of((1, 1, LEFT, 0))
     result = confusion(truth, [found(1, 2, LEFT), found(1, 1, [0, 0, 10, 8])])
     assert result.counts.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]

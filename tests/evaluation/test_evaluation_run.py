@@ -42,7 +42,7 @@ def on_rectangles(height, width):
 
 
 class PerfectDetector:
-    """Knows the image by its grey, and gives its true boxes in pixels of the batch."""
+    """Recognise each image by its grey value, and return its true boxes in pixels of the batch."""
 
     def __init__(self, records, placing=None):
         self.records = records
@@ -93,7 +93,7 @@ def test_found_boxes_are_in_pixels_of_the_source(records):
 
 
 def test_the_truth_is_the_records_not_what_fits_into_a_batch(records):
-    """A detector that finds nothing misses all 8 boxes, and images without boxes are no matter."""
+    """A detector that detects nothing misses all 8 boxes; images without boxes do not count."""
 
     def nothing(images, extents):
         batch = len(images)
@@ -120,7 +120,7 @@ def test_no_common_class_is_bad_input():
         match_classes([f"class {number}" for number in range(12)], ["cat"])
 
 
-def test_predictions_on_a_coco_file_need_no_pictures(fixtures):
+def test_predictions_on_a_coco_file_need_no_images(fixtures):
     folder = fixtures / "coco"
     scores = evaluate_predictions(
         folder / "instances_val2014_fakebbox100_results.json", folder / "instances_val2014_100.json"

@@ -1,4 +1,4 @@
-"""The report of a run: complete with whatever the run folder holds, and in need of nothing from outside."""
+"""The report of a run: it shows what the run folder contains, and needs nothing from outside."""
 
 import base64
 import html
@@ -36,7 +36,7 @@ def run_folder(tmp_path):
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model": "yolox-micro", "data": "/d/<x>", "optimizer": {"k": 1}}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in METRICS_ROWS))
-    (folder / "predictions_val.jpg").write_bytes(b"\xff\xd8 a picture")
+    (folder / "predictions_val.jpg").write_bytes(b"\xff\xd8 an image")
     return folder
 
 
@@ -97,7 +97,7 @@ def test_everything_is_inside_one_file(run_folder, scores):
     ]
     sources = [image["src"].partition(",") for image in page.images]
     assert [kind for kind, _, _ in sources] == ["data:image/svg+xml;base64"] * 5 + ["data:image/jpeg;base64"]
-    assert base64.b64decode(sources[-1][2], validate=True) == b"\xff\xd8 a picture"
+    assert base64.b64decode(sources[-1][2], validate=True) == b"\xff\xd8 an image"
     others = [attributes for tag, attributes in page.elements if tag != "img"]
     assert not [attributes for attributes in others if {"src", "href"} & attributes.keys()]
     assert not page.open

@@ -1,4 +1,4 @@
-"""Small videos, and a detector that needs no training: it finds what is red."""
+"""Small videos, and a detector that detects what is red without any training."""
 
 from fractions import Fraction
 
@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def picture_with_red_box():
-    """A function: a grey picture [height, width, 3] with one red box."""
+def image_with_red_box():
+    """A function that returns a grey image [height, width, 3] with one red box."""
 
     def paint(box: tuple[int, int, int, int], width: int = 96, height: int = 64) -> np.ndarray:
         image = np.full((height, width, 3), 90, np.uint8)
@@ -22,7 +22,7 @@ def picture_with_red_box():
 
 @pytest.fixture(scope="session")
 def write_video():
-    """A function: pictures to an H.264 file whose timestamps are the given ones, in units of `time_base`."""
+    """A function that writes images as an H.264 file with given timestamps, in units of `time_base`."""
 
     def write(path, images, times=None, time_base=Fraction(1, 1000), rotation=None, sound=False):
         height, width = images[0].shape[:2]
@@ -59,13 +59,14 @@ def _write_sound(container, seconds: float) -> None:
 
 @pytest.fixture(scope="session")
 def red_finder():
-    """A `Model` of 64 pixels whose detector boxes everything red in an image: one object or none, of class `red`."""
+    """A `Model` for images of 64 pixels whose detector boxes all that is red: one object of class `red`, or none."""
     import tensorflow as tf
 
     from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.inference.predictor import Model
     from detect.models.card import ModelCard
     from detect.models.detector import Detector, DetectorConfig
+    from detect.ops.nms import non_maximum_suppression
     from detect.structures import Candidates
 
     class RedFinder(Detector):
@@ -84,8 +85,13 @@ def red_finder():
             scores = tf.cast(tf.reduce_any(red, axis=[1, 2]), tf.float32)[:, None] * 0.875
             return Candidates(tf.stack([x1, y1, x2, y2], axis=-1)[:, None], scores[..., None])
 
+        def decode(self, outputs, confidence=None, iou=None):
+            limits = self.config.limits(confidence)
+            iou = self.config.iou if iou is None else iou
+            return non_maximum_suppression(*self.candidates(outputs), iou=iou, **limits, runtime=self.runtime)
+
         def extent(self, red):
-            """The first and the last true position of each row [B, n], as edges."""
+            """Return the first and the last true position of each row [B, n], as edges."""
             places = tf.range(tf.shape(red)[1])
             first = tf.reduce_min(tf.where(red, places, 10_000), axis=1)
             last = tf.reduce_max(tf.where(red, places + 1, 0), axis=1)

@@ -92,11 +92,11 @@ def test_stages_end_together():
 def test_newest_only_drops_the_oldest():
     all_made = threading.Event()
 
-    def pictures():
+    def images():
         yield from range(10)
         all_made.set()
 
-    items = ahead(pictures(), depth=1, newest_only=True)
+    items = ahead(images(), depth=1, newest_only=True)
     first = next(items)
     assert all_made.wait(10)
     assert first in range(10)

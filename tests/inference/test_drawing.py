@@ -1,4 +1,4 @@
-"""What is drawn, where, in which colour."""
+"""What is drawn, where, and in which colour."""
 
 import numpy as np
 import pytest
@@ -49,14 +49,14 @@ def test_padding_is_not_drawn():
 
 @pytest.mark.parametrize("box", [(-20, -20, 10, 10), (290, 190, 320, 220), (280, -5, 305, 8), (0, 0, 300, 200)])
 @pytest.mark.parametrize("label", [0, 2])
-def test_names_stay_within_the_picture(box, label):
+def test_names_stay_within_the_image(box, label):
     drawn = draw(grey(), np.array([box], np.float32), np.array([label]), CLASSES, np.array([0.876]))
     shown = (drawn == colour(label)).all(axis=2).sum()
     free = draw(grey(), np.array([[100, 100, 103, 103]], np.float32), np.array([label]), CLASSES, np.array([0.876]))
     assert shown > 0.7 * (free == colour(label)).all(axis=2).sum()
 
 
-def test_boxes_beyond_the_picture_are_outlined_at_its_edge():
+def test_boxes_beyond_the_image_are_outlined_at_its_edge():
     drawn = draw(grey(), np.array([[-50, 60, 350, 260]], np.float32), np.array([0]), CLASSES)
     assert (drawn[150, 0] == colour(0)).all()
     assert (drawn[150, -1] == colour(0)).all()
@@ -98,11 +98,11 @@ def test_colours_are_stable_and_distinct():
 
 def test_names_of_many_scripts_are_drawn():
     box, label = np.array([[20, 60, 280, 160]], np.float32), np.array([0])
-    pictures = [draw(grey(), box, label, [name]) for name in ("自行车", "кот", "γάτα", "été", "??", "???")]
-    assert len({picture.tobytes() for picture in pictures}) == 6
+    images = [draw(grey(), box, label, [name]) for name in ("自行车", "кот", "γάτα", "été", "??", "???")]
+    assert len({image.tobytes() for image in images}) == 6
 
 
-def test_a_grid_is_as_large_as_its_pictures():
+def test_a_grid_is_as_large_as_its_images():
     none = np.zeros((0, 4), np.float32), np.zeros(0, int)
     wide, tall = Picture(grey(100, 200), *none), Picture(grey(200, 100), *none, title="tall")
     assert draw_grid([wide] * 3, CLASSES, columns=2, cell=128).shape == (2 * (64 + 2) + 2, 2 * (128 + 2) + 2, 3)
@@ -112,9 +112,9 @@ def test_a_grid_is_as_large_as_its_pictures():
     assert draw_grid([], CLASSES).shape[2] == 3
 
 
-def test_boxes_in_a_grid_are_scaled_with_their_picture():
-    picture = Picture(grey(400, 400), np.array([[200, 200, 400, 400]], np.float32), np.array([0]))
-    grid = draw_grid([picture], CLASSES, columns=1, cell=100)[2:, 2:]
+def test_boxes_in_a_grid_are_scaled_with_their_image():
+    image = Picture(grey(400, 400), np.array([[200, 200, 400, 400]], np.float32), np.array([0]))
+    grid = draw_grid([image], CLASSES, columns=1, cell=100)[2:, 2:]
     rows, columns = np.nonzero((grid == colour(0)).all(axis=2))
     assert rows.max() >= 98
     assert columns.max() >= 98

@@ -1,4 +1,4 @@
-"""The whole of `detect predict` but its command line."""
+"""All of `detect predict` except its command line."""
 
 import csv
 import json
@@ -19,13 +19,13 @@ BOX = (20, 10, 44, 30)
 
 
 @pytest.fixture
-def folder(tmp_path, picture_with_red_box, write_video):
-    """Two pictures, a bad file and a video of 12 frames."""
+def folder(tmp_path, image_with_red_box, write_video):
+    """Two images, a bad file and a video of 12 frames."""
     given = tmp_path / "given"
-    write_image(given / "b" / "2.png", picture_with_red_box(BOX))
-    write_image(given / "1.jpg", picture_with_red_box((0, 0, 0, 0)))
+    write_image(given / "b" / "2.png", image_with_red_box(BOX))
+    write_image(given / "1.jpg", image_with_red_box((0, 0, 0, 0)))
     (given / "3.jpg").write_bytes(b"bad")
-    write_video(given / "ü.mp4", [picture_with_red_box((n, 10, n + 24, 30)) for n in range(12)])
+    write_video(given / "ü.mp4", [image_with_red_box((n, 10, n + 24, 30)) for n in range(12)])
     return given
 
 
@@ -124,7 +124,7 @@ def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
         assert len(list(video.decode(video=0))) == 4
 
 
-def test_ctrl_c_is_how_a_camera_ends(red_finder, picture_with_red_box, tmp_path, monkeypatch):
+def test_ctrl_c_is_how_a_camera_ends(red_finder, image_with_red_box, tmp_path, monkeypatch):
     video = sources.read_video
 
     def endless_camera(source, skip):
@@ -140,7 +140,7 @@ def test_ctrl_c_is_how_a_camera_ends(red_finder, picture_with_red_box, tmp_path,
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for _ in range(200):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_with_red_box(BOX), format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image_with_red_box(BOX), format="rgb24")))
         container.mux(stream.encode())
     for _ in range(2):  # the second time, an output of that name is there already
         summary = predict_to_folder(red_finder, "0", tmp_path / "out", progress=interrupt_at_once)
@@ -153,16 +153,16 @@ def interrupt_at_once(state):
     raise KeyboardInterrupt
 
 
-def test_frames_in_memory_are_bounded(red_finder, picture_with_red_box, write_video, tmp_path, monkeypatch):
+def test_frames_in_memory_are_bounded(red_finder, image_with_red_box, write_video, tmp_path, monkeypatch):
     import weakref
 
-    video = write_video(tmp_path / "long.mp4", [picture_with_red_box(BOX)] * 150)
-    pictures = []
+    video = write_video(tmp_path / "long.mp4", [image_with_red_box(BOX)] * 150)
+    images = []
     real_read = run.read_frames
 
     def watched(found, skip):
         for frame in real_read(found, skip):
-            pictures.append(weakref.ref(frame.image))
+            images.append(weakref.ref(frame.image))
             yield frame
             del frame
 
@@ -172,7 +172,7 @@ def test_frames_in_memory_are_bounded(red_finder, picture_with_red_box, write_vi
         red_finder,
         video,
         tmp_path / "out",
-        progress=lambda state: most.append(sum(picture() is not None for picture in pictures)),
+        progress=lambda state: most.append(sum(image() is not None for image in images)),
     )
     assert len(most) == 150
     assert max(most) <= 5 * red_finder.backend.batch_size + 3

@@ -1,4 +1,4 @@
-"""From sources to results through a compiled step."""
+"""Prediction, from sources to results, with a compiled step."""
 
 import warnings
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ BOX = (20, 10, 44, 30)
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A run folder with a best and a last model, of random weights."""
+    """A run folder with a best and a last model with random weights."""
     run = tmp_path_factory.mktemp("runs") / "tiny"
     detector = create("yolox-micro", 2, depth=0.0, width=0.0625)
     card = ModelCard(
@@ -43,7 +43,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture
 def without_weights(monkeypatch):
-    """Loading a model reads its card alone."""
+    """Loading a model reads only its card."""
 
     def load_card_only(folder):
         card = load_card(folder)
@@ -52,11 +52,11 @@ def without_weights(monkeypatch):
     monkeypatch.setattr("detect.models.saving.load", load_card_only)
 
 
-def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, picture_with_red_box, monkeypatch):
+def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, image_with_red_box, monkeypatch):
     model = Model(TensorFlowBackEnd(red_finder.backend.detector), red_finder.card)
     traces, decode = [], model.backend.detector.decode
     monkeypatch.setattr(model.backend.detector, "decode", lambda *a, **b: traces.append(1) or decode(*a, **b))
-    image = picture_with_red_box((8, 16, 40, 32), width=64, height=64)
+    image = image_with_red_box((8, 16, 40, 32), width=64, height=64)
     found = model.detect(image[None], confidence=0.5)
     assert found.boxes.tolist() == [[[8, 16, 40, 32]]]
     assert found.scores.tolist() == [[0.875]]
@@ -70,48 +70,48 @@ def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
 def test_what_cannot_be_detected_on(red_finder, shape):
-    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\], or other multiples of 32 from 32 on"):
+    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\], or other multiples of 32, at least 32"):
         red_finder.detect(np.zeros(shape, np.uint8))
     with pytest.raises(BadInput, match="got float32"):
         red_finder.detect(np.zeros((1, 64, 64, 3), np.float32))
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96), (640, 480), (33, 17), (64, 64)])
-def test_boxes_are_pixels_of_the_source(red_finder, picture_with_red_box, width, height):
+def test_boxes_are_pixels_of_the_source(red_finder, image_with_red_box, width, height):
     box = (width // 4, height // 3, width // 2, height - 2)
-    (result,) = red_finder.predict(picture_with_red_box(box, width, height))
+    (result,) = red_finder.predict(image_with_red_box(box, width, height))
     tolerance = max(width, height) / 64  # one pixel of the model
     assert np.abs(result.boxes - [box]).max() <= tolerance
     assert (result.names, result.scores.tolist()) == (["red"], [0.875])
 
 
-def test_results_are_in_order_and_exact_about_their_files(red_finder, picture_with_red_box, tmp_path):
+def test_results_are_in_order_and_exact_about_their_files(red_finder, image_with_red_box, tmp_path):
     for number in range(7):
-        write_image(tmp_path / f"{number} 漢.png", picture_with_red_box((8 * number, 8, 8 * number + 16, 40)))
+        write_image(tmp_path / f"{number} 漢.png", image_with_red_box((8 * number, 8, 8 * number + 16, 40)))
     results = red_finder.predict(tmp_path, batch_size=3)
     assert isinstance(results, list)
     assert [result.image_path for result in results] == [str(tmp_path / f"{number} 漢.png") for number in range(7)]
     assert np.abs([result.boxes[0, 0] - 8 * number for number, result in enumerate(results)]).max() <= 1.5
-    assert all(result.frame.picture is None for result in results)
+    assert all(result.frame.pixels is None for result in results)
     assert results[2].image.shape == (64, 96, 3)
 
 
-def test_nothing_is_found(red_finder, picture_with_red_box):
-    images = [picture_with_red_box((0, 0, 0, 0)), picture_with_red_box(BOX)]
+def test_nothing_is_found(red_finder, image_with_red_box):
+    images = [image_with_red_box((0, 0, 0, 0)), image_with_red_box(BOX)]
     assert [len(result) for result in red_finder.predict(images)] == [0, 1]
     assert [len(result) for result in red_finder.predict(images, confidence=0.9)] == [0, 0]
     assert red_finder.predict(images)[0].boxes.shape == (0, 4)
 
 
-def test_a_bad_file_is_a_warning(red_finder, picture_with_red_box, tmp_path):
-    write_image(tmp_path / "1.png", picture_with_red_box(BOX))
+def test_a_bad_file_is_a_warning(red_finder, image_with_red_box, tmp_path):
+    write_image(tmp_path / "1.png", image_with_red_box(BOX))
     (tmp_path / "2.png").write_bytes(b"bad")
     with pytest.warns(UserWarning, match=r"2\.png"):
         assert len(red_finder.predict(tmp_path)) == 1
 
 
-def test_videos_are_lazy_and_pictures_are_lists(red_finder, picture_with_red_box, write_video, tmp_path):
-    images = [picture_with_red_box((2 * number, 10, 2 * number + 24, 30)) for number in range(20)]
+def test_videos_are_lazy_and_images_are_lists(red_finder, image_with_red_box, write_video, tmp_path):
+    images = [image_with_red_box((2 * number, 10, 2 * number + 24, 30)) for number in range(20)]
     video = write_video(tmp_path / "a.mp4", images)
     results = red_finder.predict(video)
     assert not isinstance(results, list)
@@ -124,21 +124,21 @@ def test_videos_are_lazy_and_pictures_are_lists(red_finder, picture_with_red_box
     assert not isinstance(red_finder.predict(images[0], stream=True), list)
 
 
-def test_videos_go_without_the_rows_that_are_only_grey(red_finder, picture_with_red_box, write_video, tmp_path):
+def test_videos_go_without_the_rows_that_are_only_grey(red_finder, image_with_red_box, write_video, tmp_path):
     sizes = {(96, 64): (64, 64), (64, 16): (32, 64), (16, 96): (64, 32), (192, 64): (32, 64)}
     for (width, height), canvas in sizes.items():
-        video = write_video(tmp_path / f"{width}.mp4", [picture_with_red_box((2, 2, 10, 10), width, height)])
+        video = write_video(tmp_path / f"{width}.mp4", [image_with_red_box((2, 2, 10, 10), width, height)])
         red_finder.backend._steps.clear()
         (result,) = red_finder.predict(video)
         assert list(red_finder.backend._steps) == [canvas]
         assert np.abs(result.boxes - [[2, 2, 10, 10]]).max() <= 3
 
 
-def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
+def test_images_may_keep_their_shapes(red_finder, image_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(kind="shortest", longest=96, resampling="linear")})
     model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
     sizes = [(96, 64), (64, 96), (100, 64), (640, 64), (33, 64)]
-    images = [picture_with_red_box((10, 20, 30, 60), width, height) for width, height in sizes]
+    images = [image_with_red_box((10, 20, 30, 60), width, height) for width, height in sizes]
     results = model.predict(images)
     assert set(model.backend._steps) == {(64, 96), (96, 64), (32, 96)}
     for (width, _), result in zip(sizes, results, strict=True):
@@ -146,22 +146,22 @@ def test_pictures_may_keep_their_shapes(red_finder, picture_with_red_box):
         np.testing.assert_allclose(result.boxes, [[10, 20, 30, 60]], atol=1.01 * pixel)
 
 
-def test_stretched_pictures_get_their_boxes_back(red_finder, picture_with_red_box):
+def test_stretched_images_get_their_boxes_back(red_finder, image_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(kind="stretch", resampling="linear")})
     model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
-    (result,) = model.predict(picture_with_red_box((32, 12, 64, 24), width=256, height=32))
+    (result,) = model.predict(image_with_red_box((32, 12, 64, 24), width=256, height=32))
     assert result.boxes.tolist() == [[32, 12, 64, 24]]
     assert list(model.backend._steps) == [(64, 64)]
 
 
-def test_pictures_may_keep_fractions(red_finder, picture_with_red_box):
+def test_images_may_keep_fractions(red_finder, image_with_red_box):
     card = red_finder.card.model_copy(update={"fit": Fit(resampling="exact")})
     model = Model(TensorFlowBackEnd(red_finder.backend.detector), card)
-    picture = picture_with_red_box((32, 12, 64, 24), width=64, height=64)
-    (result,) = model.predict(picture)
+    image = image_with_red_box((32, 12, 64, 24), width=64, height=64)
+    (result,) = model.predict(image)
     assert result.boxes.tolist() == [[32, 12, 64, 24]]
     for dtype in (np.uint8, np.float32):
-        assert model.detect(picture[None].astype(dtype)).boxes.tolist() == [[[32, 12, 64, 24]]]
+        assert model.detect(image[None].astype(dtype)).boxes.tolist() == [[[32, 12, 64, 24]]]
     assert list(model.backend._steps) == [(64, 64)]
 
 
@@ -232,7 +232,7 @@ def test_load_says_what_it_expects(saved, tmp_path, monkeypatch):
         load("tiny2")
     with pytest.raises(BadInput, match="yolox-nano is the name of an untrained model"):
         load("yolox-nano")
-    with pytest.raises(BadInput, match=r"tiny holds a yolox-micro, not a yolox-s"):
+    with pytest.raises(BadInput, match=r"tiny is a yolox-micro, not a yolox-s"):
         load("yolox-s", weights=saved)
 
 
@@ -243,15 +243,15 @@ def test_load_names_the_runs_that_there_are(saved, tmp_path, monkeypatch):
         load("tiny")
 
 
-def test_warnings_are_not_errors_of_the_reader(red_finder, picture_with_red_box, tmp_path):
-    write_image(tmp_path / "1.png", picture_with_red_box(BOX))
+def test_warnings_are_not_errors_of_the_reader(red_finder, image_with_red_box, tmp_path):
+    write_image(tmp_path / "1.png", image_with_red_box(BOX))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(red_finder.predict(tmp_path)) == 1
 
 
 class Known:
-    """A back end that finds the same three boxes in every image: two of class 0, one of class 1."""
+    """A back end that detects the same three boxes in every image: two of class 0, one of class 1."""
 
     name, confidence, iou, batch_size, size_divisor, smallest_side, canvases = "known", 0.01, 0.5, 1, 32, 32, ()
 

@@ -1,4 +1,4 @@
-"""What users do with results."""
+"""Results as users use them."""
 
 import sys
 from fractions import Fraction
@@ -13,8 +13,8 @@ from detect.inference.result import Result
 from detect.inference.sources.frames import Frame, Source, VideoFormat
 
 
-def result(boxes=((10, 20, 30, 50), (0, 0, 5.5, 6)), scores=(0.9, 0.25), labels=(1, 0), picture=None, **frame):
-    image = np.arange(60 * 40 * 3, dtype=np.uint32).reshape(60, 40, 3).astype(np.uint8) if picture is None else picture
+def result(boxes=((10, 20, 30, 50), (0, 0, 5.5, 6)), scores=(0.9, 0.25), labels=(1, 0), image=None, **frame):
+    image = np.arange(60 * 40 * 3, dtype=np.uint32).reshape(60, 40, 3).astype(np.uint8) if image is None else image
     source = Source("a/b.jpg", "image", "b", "a/b.jpg")
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     labels = np.array(labels, np.int32)
@@ -36,7 +36,7 @@ def test_attributes():
     assert "frame 7" in repr(result(**VIDEO))
 
 
-def test_pictures_are_read_again_when_they_are_not_kept(tmp_path):
+def test_images_are_read_again_when_they_are_not_kept(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (60, 40, 3), dtype=np.uint8)
     write_image(tmp_path / "a.png", image)
     source = Source(str(tmp_path / "a.png"), "image", "a", "a.png")

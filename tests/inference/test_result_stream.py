@@ -18,7 +18,7 @@ VIDEO = VideoFormat(Fraction(25), Fraction(1, 25))
 
 
 def frames(count, opened=None, height=16, width=32):
-    """Grey frames, each of its index; `opened` collects weak references to their pictures."""
+    """Yield frames with the grey value of their index; `opened` collects weak references to their images."""
     for index in range(count):
         image = np.full((height, width, 3), index % 256, np.uint8)
         if opened is not None:
@@ -28,7 +28,7 @@ def frames(count, opened=None, height=16, width=32):
 
 
 def find_grey(images, extents):
-    """One box an image, 8 x 4 pixels at the origin; its score is the image's grey."""
+    """Detect one box per image, 8 x 4 pixels at the origin, whose score is the grey value of the image."""
     count = len(images)
     scores = images[:, 0, 0, :1].astype(np.float32) / 256
     return Detections(np.tile(np.float32([0, 0, 8, 4]), (count, 1, 1)), scores, np.zeros((count, 1), np.int32))
@@ -125,7 +125,7 @@ def test_memory_is_flat():
 
 
 def test_a_live_source_is_never_waited_for():
-    """The model is slower than the camera: it sees the newest frame, and the rest is dropped."""
+    """The model is slower than the camera: it receives the newest frame, and the others are dropped."""
     camera_is_done = threading.Event()
 
     def camera():

@@ -1,1 +1,1 @@
-"""What runs a detector."""
+"""Back ends: TensorFlow, and the interface that exported models share with it."""

@@ -1,4 +1,4 @@
-"""What runs a detector: TensorFlow itself, or an exported artefact through a runtime of its own."""
+"""The interface of what runs a detector: TensorFlow, or the runtime of an exported model."""
 
 from typing import Any, Protocol
 
@@ -8,16 +8,16 @@ from detect.structures import Detections
 
 
 class BackEnd(Protocol):
-    """Images in, boxes out.
+    """Detection on batches of images.
 
     Attributes:
-        name: as `--backend` knows it.
-        confidence: least score of a detection in scoring.
-        iou: overlap from which two boxes of a class are one object, unless the user says otherwise.
-        batch_size: images a call that suit it.
-        size_divisor: heights and widths must be multiples of this,
-        smallest_side: and no less than this.
-        canvases: the heights and widths that it was exported for, the usual one first; empty where it takes any.
+        name: name for `--backend`.
+        confidence: score threshold of detections for scoring.
+        iou: overlap above which two boxes of a class are one object, unless the user sets another.
+        batch_size: number of images per call that suits it.
+        size_divisor: heights and widths must be multiples of it.
+        smallest_side: heights and widths must not be smaller.
+        canvases: the heights and widths that it was exported for, the usual one first; empty if it takes any.
     """
 
     name: str
@@ -29,7 +29,11 @@ class BackEnd(Protocol):
     canvases: tuple[tuple[int, int], ...]
 
     def detect(self, images: Any, extents: np.ndarray, confidence: float, iou: float) -> Detections:
-        """NumPy detections of RGB images [B, H, W, 3], arrays or tensors, uint8 or float32 as the model's `Fit` has it.
+        """Return the detections as NumPy arrays. May be called from several threads.
 
-        `extents`, float32 [B, 2], are rows and columns that the pictures take. Called from several threads.
+        Args:
+            images: RGB images [B, H, W, 3], array or tensor, uint8 or float32 as the model's `Fit` says.
+            extents: float32 [B, 2], the rows and columns that each source image takes.
+            confidence: score threshold.
+            iou: overlap above which two boxes of a class are one object.
         """

@@ -1,4 +1,4 @@
-"""A detector run by TensorFlow: one compiled step for each height and width of images."""
+"""The TensorFlow back end: one compiled step for each height and width of images."""
 
 import math
 import threading
@@ -13,14 +13,14 @@ from detect.models.predict_step import predict_step
 from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
 from detect.structures import Detections
 
-# Images a step. On 2 cores, YOLOX-micro at 320 px takes 22.1, 17.1, 13.5 and 12.3 ms an image at 1, 2, 4 and 8 images;
-# 4 is nearly as fast as 8 and keeps half as many frames in memory.
+# Images per step. On 2 cores, YOLOX-micro at 320 px takes 22.1, 17.1, 13.5 and 12.3 ms per image with 1, 2, 4 and 8
+# images; 4 is nearly as fast as 8 and keeps half as many frames in memory.
 BATCH_SIZE_ON_CPU = 4
 BATCH_SIZE_ON_GPU = 16
-# Where pictures keep their shapes, each height and width needs its own step; the one used longest ago makes room.
+# Where images keep their shapes, each height and width needs a step; the least recently used one is dropped.
 MOST_STEPS = 32
-# Weights compiled in as constants end up in memory ten times (RetinaNet-R18: 83 MB of weights, 870 MB more): the first
-# step has them in any case, others while there is room.
+# Weights that are compiled in as constants take ten times their size in memory (RetinaNet-R18: 83 MB of weights, 870 MB
+# more): the first step has them in any case, others while there is room.
 CONSTANT_COPIES = 10
 CONSTANT_BYTES = 2 * 10**9
 
@@ -38,7 +38,11 @@ class TensorFlowBackEnd:
     canvases: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, detector: Detector, learning: bool = False):
-        """`learning` says that the weights will go on changing, as in training; otherwise they are compiled in."""
+        """
+        Args:
+            detector: the model.
+            learning: whether its weights go on changing, as in training; otherwise they are compiled in.
+        """
         self.detector = detector
         self.confidence, self.iou = detector.config.confidence, detector.config.iou
         self.size_divisor, self.smallest_side = detector.size_divisor, detector.smallest_side
@@ -50,7 +54,7 @@ class TensorFlowBackEnd:
         self._compiling = threading.Lock()  # streams call `detect` from two threads
 
     def detect(self, images: Any, extents: np.ndarray, confidence: float, iou: float) -> Detections:
-        """See `BackEnd`. A step is compiled at the first call with a height and width."""
+        """Detect as `BackEnd.detect` does. The first call with a height and width compiles a step for them."""
         images = tf.convert_to_tensor(images)
         step, count = self._step_for(images), images.shape[0]
         extents = tf.cast(extents, tf.float32)
@@ -66,7 +70,7 @@ class TensorFlowBackEnd:
             if step is None:
                 step = self._new_step(height, width, images.dtype)
             elif isinstance(step, tf.types.experimental.PolymorphicFunction) and self._has_room_for_constants():
-                step = _with_constant_weights(step)  # at its second call: one picture is found sooner without
+                step = _with_constant_weights(step)  # at its second call: a single image is faster without
             self._steps[height, width] = step  # the last one is the one used last
             return step
 
@@ -76,7 +80,7 @@ class TensorFlowBackEnd:
         return predict_step(self.detector, height, width, dtype, xla=self._on_gpu)
 
     def _has_room_for_constants(self) -> bool:
-        """Whether the weights of one more step may become constants; counts them if so."""
+        """Return whether the weights of one more step may become constants, and count them if so."""
         size = CONSTANT_COPIES * sum(4 * math.prod(weight.shape) for weight in self.detector.weights)
         if self._learning or self._on_gpu or (self._constant_bytes and self._constant_bytes + size > CONSTANT_BYTES):
             return False
@@ -85,9 +89,9 @@ class TensorFlowBackEnd:
 
 
 def _with_constant_weights(step: tf.types.experimental.PolymorphicFunction) -> Step:
-    """The step with its weights as constants, which oneDNN puts in the order it likes once and not at every call.
+    """Return the step with its weights as constants, which oneDNN reorders once and not at every call.
 
-    RetinaNet-R50 at 512 px takes four fifths of the time on a CPU.
+    RetinaNet-R50 at 512 px then takes four fifths of the time on a CPU.
     """
     constant = convert_variables_to_constants_v2(step.get_concrete_function())
 
@@ -95,7 +99,7 @@ def _with_constant_weights(step: tf.types.experimental.PolymorphicFunction) -> S
 
 
 def _pad_to_power_of_two(values: tf.Tensor) -> tf.Tensor:
-    """XLA compiles anew for each size of the batch: this leaves it few."""
+    """Pad the batch, because XLA compiles once for each batch size."""
     count = values.shape[0]
     missing = (1 << max(count - 1, 0).bit_length()) - count
     return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))

@@ -1,4 +1,4 @@
-"""Pictures and videos behind http addresses."""
+"""Images and videos at http addresses."""
 
 import base64
 import http.client
@@ -8,13 +8,17 @@ from urllib.parse import unquote, urlsplit
 
 from detect.errors import BadInput
 
-TIMEOUT = 20  # seconds without an answer, or between two parts of it
+TIMEOUT = 20  # seconds without an answer, or between two parts of one
 LARGEST_IMAGE = 200 * 2**20  # bytes
 _FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
 def content_type(address: str) -> str:
-    """What a server says that an address holds, such as `image/jpeg`; BadInput where it does not answer."""
+    """Return the media type of a URL according to its server, such as `image/jpeg`.
+
+    Raises:
+        BadInput: the server does not answer.
+    """
     try:
         with _open(address) as answer:
             return answer.headers.get_content_type()
@@ -23,19 +27,23 @@ def content_type(address: str) -> str:
 
 
 def download_image(address: str) -> bytes:
-    """The bytes of a picture; BadInput where they cannot be had or are too many."""
+    """Return the bytes of an image.
+
+    Raises:
+        BadInput: it cannot be downloaded or is too large.
+    """
     try:
         with _open(address) as answer:
             content = answer.read(LARGEST_IMAGE + 1)
     except _FAILURES as error:
         raise BadInput(_explain(address, error)) from None
     if len(content) > LARGEST_IMAGE:
-        raise BadInput(f"{shown(address)}: larger than {LARGEST_IMAGE >> 20} MB. Download it and name the file.")
+        raise BadInput(f"{shown(address)} is larger than {LARGEST_IMAGE >> 20} MB. Download it and give the file.")
     return content
 
 
 def shown(address: str) -> str:
-    """`address` without the user's name and password that it may hold."""
+    """Return a URL without user name and password."""
     parts = urlsplit(address)
     if "@" not in parts.netloc:
         return address
@@ -43,7 +51,7 @@ def shown(address: str) -> str:
 
 
 def _open(address: str):
-    request = urllib.request.Request(shown(address), headers={"User-Agent": "detect"})  # some refuse Python's own
+    request = urllib.request.Request(shown(address), headers={"User-Agent": "detect"})  # some refuse Python's
     parts = urlsplit(address)
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -1,8 +1,8 @@
-"""Anything a user can give -> sources -> frames: images, folders, globs, addresses, videos, cameras, arrays.
+"""From anything a user can give to sources and frames: images, folders, globs, URLs, videos, cameras, arrays.
 
-Folders are searched with their subfolders, in natural order (`2.jpg` before `10.jpg`), hidden ones left out. A file
-that cannot be read is skipped and reported, so that one bad file among a thousand does not end a run; where it is the
-only source, it is an error.
+Folders include their subfolders, except hidden ones, in natural order (`2.jpg` before `10.jpg`). A file that cannot be
+read is skipped and reported, so that one bad file among a thousand does not end a run; if it is the only source, that
+is an error.
 """
 
 import glob
@@ -32,32 +32,36 @@ _LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp"
 
 
 def find_sources(given: Any, leave_out: str | Path | None = None) -> list[Source]:
-    """The sources that `given` stands for, in order.
+    """Return the sources that `given` stands for, in order.
 
     Args:
-        given: a file, a folder, a glob (`**` goes through subfolders), an http, rtsp, rtmp, udp or srt address, the
-            index of a camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, or several of these.
-        leave_out: a folder that is not searched: where outputs of earlier runs lie.
+        given: a file, a folder, a glob (`**` matches subfolders), an http, rtsp, rtmp, udp or srt URL, the index of a
+            camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, or several of these.
+        leave_out: a folder to leave out, because outputs of earlier runs are in it.
+
     Raises:
-        BadInput: nothing of that name, nothing in it, something of another type, a camera that is not alone.
+        BadInput: there is nothing of that name or nothing in it, it is of another type, or a camera is not the only
+            source.
     """
     items = list(given) if _is_several(given) else [given]
     if not items:
-        raise BadInput("No source was given. Expected images, videos, folders, globs, addresses or a camera's index.")
+        raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     without = Path(leave_out).resolve() if leave_out is not None else None
     found = [source for item in items for source in _expand(item, without)]
     if len(found) > 1 and any(source.kind == "camera" for source in found):
-        raise BadInput("A camera or network stream has no end, so nothing can come after it: give it alone.")
+        raise BadInput("A camera or network stream has no end, so no other source can follow: give it alone.")
     return _with_unique_names(found)
 
 
 def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:
-    """The frames of all sources, one after the other, each read when it is asked for.
+    """Yield the frames of all sources in order, each read when it is requested.
 
     Args:
+        sources: as `find_sources` returns them.
         skip: called with one sentence for each source that cannot be read, or not to its end.
+
     Raises:
-        BadInput: no source could be read; the only source could not.
+        BadInput: none of the sources can be read.
     """
     sources = list(sources)
     problems = []
@@ -92,8 +96,8 @@ def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
 
 
 def _image_of(source: Source) -> np.ndarray:
-    if source.picture is not None:
-        return source.picture
+    if source.pixels is not None:
+        return source.pixels
     if "://" in source.address:
         return decode_image(download_image(source.address), source.shown)
     return read_image(Path(source.address))
@@ -127,7 +131,7 @@ def _named_file(path: Path) -> Source:
     kind = _kind_of_name(path.name)
     if kind is None:
         known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
-        raise BadInput(f"{path}: {path.suffix or 'a file without suffix'} is no type that can be read. Known: {known}.")
+        raise BadInput(f"{path}: files of type {path.suffix or '(none)'} cannot be read. Known: {known}.")
     return _file(path, kind, Path(path.name))
 
 
@@ -141,7 +145,7 @@ def _folder(folder: Path, leave_out: Path | None) -> list[Source]:
         paths = [Path(parent, name) for name in sorted(files, key=natural_key) if not name.startswith(".")]
         found += _usable(paths, folder)
     if not found:
-        raise BadInput(f"{folder} holds no images or videos, nor do its subfolders.")
+        raise BadInput(f"{folder} and its subfolders contain no images or videos.")
     return found
 
 
@@ -157,7 +161,7 @@ def _glob(pattern: str, leave_out: Path | None) -> list[Source]:
 
 
 def _fixed_folder(pattern: str) -> Path:
-    """The folder that everything a glob matches lies in: its parts before the first wildcard."""
+    """Return the folder that contains all matches of a glob: its parts before the first wildcard."""
     fixed = []
     for part in Path(pattern).expanduser().parts[:-1]:
         if glob.has_magic(part):
@@ -190,7 +194,7 @@ def _address(text: str) -> Source:
         return Source(text, "camera", name, shown(text))
     if parts.scheme.lower() not in ("http", "https"):
         known = ", ".join(["http", "https", *sorted(_LIVE_SCHEMES)])
-        raise BadInput(f"{shown(text)}: addresses of type {parts.scheme!r} cannot be read. Known: {known}.")
+        raise BadInput(f"{shown(text)}: URLs of type {parts.scheme!r} cannot be read. Known: {known}.")
     return Source(text, _kind_of_name(parts.path) or _kind_on_server(text), name, shown(text))
 
 
@@ -206,12 +210,12 @@ def _kind_on_server(address: str) -> Kind:
 
 
 def natural_key(name: str) -> list[str | int]:
-    """Sorts numbers inside names by value. Odd positions are numbers in every name, so keys always compare."""
+    """Return a key that sorts numbers in names by value. Odd items are always numbers, so that keys can be compared."""
     return [int(part) if position % 2 else part.casefold() for position, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def _with_unique_names(sources: list[Source]) -> list[Source]:
-    """`a/1.jpg` and `b/1.jpg`, both named by the user, must not write to one file: the second becomes `1-2`."""
+    """Make names unique: of `a/1.jpg` and `b/1.jpg`, whose outputs would be the same file, the second becomes `1-2`."""
     taken: set[str] = set()
     unique = []
     for source in sources:

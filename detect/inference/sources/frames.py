@@ -1,4 +1,4 @@
-"""What is read for prediction: `Source`, where pictures come from, and `Frame`, one picture of it."""
+"""What prediction reads: a `Source`, and each `Frame` of it."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,47 +15,47 @@ Kind = Literal["image", "video", "camera"]
 class Source:
     """One image, one video, or one camera."""
 
-    address: str  # what is opened: a path, an address, a camera's index; empty for a picture that is in memory
-    kind: Kind  # a camera, or a network stream, has no end
-    name: str  # unique among the sources of a run, without suffix: what outputs are called; may hold folders ("a/b/1")
-    shown: str  # the address as it may be printed and written: without a user's name and password
-    picture: np.ndarray | None = None  # of a source without address: uint8 [H, W, 3], RGB
+    address: str  # to open: a path, a URL or the index of a camera; empty for an image that is in memory
+    kind: Kind  # cameras include network streams, which have no end either
+    name: str  # of outputs, without suffix: unique in a run; it may contain folders ("a/b/1")
+    shown: str  # the address as it may be printed and written: without user name and password
+    pixels: np.ndarray | None = None  # of an image in memory: uint8 [H, W, 3], RGB
 
     @property
     def is_image_file(self) -> bool:
-        """Whether the picture can be read from disk at any time."""
-        return self.kind == "image" and self.picture is None and "://" not in self.address
+        """Whether the image can be read from disk at any time."""
+        return self.kind == "image" and self.pixels is None and "://" not in self.address
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What is known of a video before its end; what an annotated copy of it needs."""
+    """Properties of a video, as an annotated copy needs them."""
 
     rate: Fraction  # frames per second, on average where the rate varies
     time_base: Fraction  # seconds: every timestamp is a multiple of it
-    frames: int | None = None  # as the file's header promises
-    pixel_aspect: Fraction | None = None  # width of a pixel over its height, where pixels are not square
-    sound: str | None = None  # the file whose sound belongs to the pictures
-    start: Fraction = Fraction(0)  # seconds on the file's own clock at which timestamp 0 lies
+    frames: int | None = None  # according to the header of the file, which may be wrong
+    pixel_aspect: Fraction | None = None  # width of a pixel divided by its height, where pixels are not square
+    sound: str | None = None  # path of the file with the sound
+    start: Fraction = Fraction(0)  # time of timestamp 0 on the file's own clock, seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One upright picture of a source."""
+    """One upright image of a source."""
 
     source: Source
-    picture: np.ndarray | None  # uint8 [H, W, 3], RGB; None where it can be read again from the source
-    width: int  # pixels, upright
+    pixels: np.ndarray | None  # uint8 [H, W, 3], RGB; None if they can be read again from the source
+    width: int  # of the upright image, pixels
     height: int
-    index: int = 0  # position in the video, from 0; numbers are missing where a camera was faster than the model
-    timestamp: Fraction | None = None  # seconds since the video's first frame, exact; None for a single image
+    index: int = 0  # position in the video, from 0; frames of a camera that were dropped count too
+    timestamp: Fraction | None = None  # seconds since the first frame of the video, exact; None for a single image
     video: VideoFormat | None = None
 
     @property
     def image(self) -> np.ndarray:
-        """The picture, uint8 [H, W, 3], RGB."""
-        return read_image(self.source.address) if self.picture is None else self.picture
+        """The image, uint8 [H, W, 3], RGB; read from its file if it is not in memory."""
+        return read_image(self.source.address) if self.pixels is None else self.pixels
 
-    def without_picture(self) -> "Frame":
-        """The same frame of an image file, which will be read again when its picture is asked for."""
-        return replace(self, picture=None)
+    def without_pixels(self) -> "Frame":
+        """Return the same frame of an image file without its pixels, which are then read again whenever needed."""
+        return replace(self, pixels=None)

@@ -1,4 +1,4 @@
-"""Pictures that a program already holds."""
+"""Images that are already in memory."""
 
 from typing import Any
 
@@ -8,26 +8,32 @@ from PIL import Image, ImageOps
 from detect.errors import BadInput
 
 
-def rgb_array(picture: Any) -> np.ndarray:
-    """An array or a PIL image as upright uint8 RGB [H, W, 3]; BadInput where its values have no known meaning."""
-    if isinstance(picture, Image.Image):
-        return _from_pillow(picture)
-    if not isinstance(picture, np.ndarray):
-        raise BadInput(f"A {type(picture).__name__} is no source. Expected a path, an address, an array, a PIL image.")
-    if picture.dtype != np.uint8:
-        raise BadInput(f"Expected an array of uint8 values 0..255, got {picture.dtype}. Convert it first.")
-    if picture.ndim == 2:
-        return np.repeat(picture[:, :, None], 3, axis=2)
-    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise BadInput(f"Expected an RGB array [height, width, 3], got {list(picture.shape)}.")
-    return np.ascontiguousarray(picture)
+def rgb_array(image: Any) -> np.ndarray:
+    """Convert an array or a PIL image to upright uint8 RGB [H, W, 3].
+
+    Raises:
+        BadInput: it is of another type or shape, or the range of its values is not known.
+    """
+    if isinstance(image, Image.Image):
+        return _from_pillow(image)
+    if not isinstance(image, np.ndarray):
+        raise BadInput(f"A {type(image).__name__} is not a source. Expected a path, a URL, an array or a PIL image.")
+    if image.dtype != np.uint8:
+        raise BadInput(f"Expected an array of uint8 values 0..255, got {image.dtype}. Convert it first.")
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise BadInput(f"Expected an RGB array [height, width, 3], got {list(image.shape)}.")
+    return np.ascontiguousarray(image)
 
 
-def _from_pillow(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith(("I", "F")):
-        raise BadInput(f"PIL images of mode {picture.mode} have no known range. Convert it, or name its file instead.")
-    picture = ImageOps.exif_transpose(picture)
-    if picture.has_transparency_data:  # laid over white, as in files
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.array(picture.convert("RGB"))
+def _from_pillow(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith(("I", "F")):
+        raise BadInput(
+            f"The range of PIL images of mode {image.mode} is not known. Convert the image, or give its file instead."
+        )
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:  # white shows through, as in files
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))

@@ -1,8 +1,8 @@
-"""Videos, network streams and cameras as frames, decoded one by one.
+"""The frames of videos, network streams and cameras, decoded one by one.
 
-PyAV reads files and streams: as fast as OpenCV (decoding to RGB at 768x432 takes 0.9 ms of one core in either), and
-it gives exact timestamps, where frame rates vary too, and the rotation that phones store beside the picture.
-OpenCV reads cameras, whose names and drivers differ on every system.
+PyAV reads files and streams. It is as fast as OpenCV (decoding to RGB at 768x432 takes 0.9 ms of one core in either),
+and provides exact timestamps, also where frame rates vary, and the rotation that phones store in the file. OpenCV reads
+cameras, whose names and drivers differ between systems.
 """
 
 import contextlib
@@ -19,17 +19,22 @@ from detect.errors import BadInput
 from detect.inference.sources.frames import Frame, Source, VideoFormat
 from detect.machine import cores
 
-DECODING_THREADS = min(4, cores())  # each holds one frame
+DECODING_THREADS = min(4, cores())  # each keeps one frame in memory
 _OPEN_TIMEOUT, _READ_TIMEOUT = 20.0, 20.0  # seconds without data from the network
 _CLOCK = Fraction(1, 90_000)  # seconds: the time base of cameras, as of MPEG transport streams
-_FASTEST = 1000  # frames per second: what headers claim beyond is a time base, not a rate
+_FASTEST = 1000  # frames per second: a higher number in a header is a time base, not a rate
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 def read_video(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
-    """The upright frames of a video file or address, in the order they are shown.
+    """Yield the upright frames of a video file or URL, in the order in which they are shown.
 
-    Damaged parts are left out and reported to `skip` in one sentence. BadInput where nothing can be decoded.
+    Args:
+        source: the video.
+        skip: called with a sentence about damaged parts, which are left out.
+
+    Raises:
+        BadInput: nothing can be decoded.
     """
     with _opened(source) as container:
         stream = container.streams.video[0]
@@ -38,15 +43,27 @@ def read_video(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
 
 
 def read_camera(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
-    """The frames of a camera or network stream, until it ends. A camera's timestamps are the times of their arrival."""
+    """Yield the frames of a camera or network stream until it ends.
+
+    The timestamps of a camera's frames are their times of arrival.
+
+    Args:
+        source: the camera or stream.
+        skip: called with a sentence when no more frames arrive.
+
+    Raises:
+        BadInput: the camera cannot be opened, or nothing can be decoded.
+    """
     if "://" in source.address:
         yield from read_video(source, skip)
         return
-    with _silent_opencv():  # it tries every driver, and complains of each
+    with _silent_opencv():  # it tries every driver, with a warning from each
         camera = cv2.VideoCapture(int(source.address))
     try:
         if not camera.isOpened():
-            raise BadInput(f"There is no camera {source.address}, or another program uses it.")
+            raise BadInput(
+                f"Camera {source.address} cannot be opened: it does not exist, or another program is using it."
+            )
         yield from _camera_frames(source, camera, skip)
     finally:
         camera.release()
@@ -58,7 +75,7 @@ def _camera_frames(source: Source, camera: cv2.VideoCapture, skip: Callable[[str
     while True:
         there_is_more, image = camera.read()
         if not there_is_more:
-            skip(f"{source.shown} gives no more pictures after {index}.")
+            skip(f"{source.shown}: no more frames after {index}.")
             return
         now = time.monotonic()
         start = now if start is None else start
@@ -88,7 +105,7 @@ def _opened(source: Source) -> Iterator[av.container.InputContainer]:
         raise BadInput(f"{source.shown}: the video cannot be opened: {_reason(error)}.") from None
     with container:
         if not container.streams.video:
-            raise BadInput(f"{source.shown} holds no pictures, only {', '.join(s.type for s in container.streams)}.")
+            raise BadInput(f"{source.shown} has no video stream, only {', '.join(s.type for s in container.streams)}.")
         yield container
 
 
@@ -105,20 +122,21 @@ def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> I
         yield _frame(source, _upright_rgb(decoded), index, timestamp, video)
         index += 1
     if index == 0:
-        raise BadInput(f"{source.shown}: no picture of the video can be decoded. {damage.first}".rstrip())
+        raise BadInput(f"{source.shown}: no frame of the video can be decoded. {damage.first}".rstrip())
     if damage.parts:
         skip(
-            f"{source.shown}: {damage.parts} damaged parts left out, {index} pictures read. The first: {damage.first}."
+            f"{source.shown}: {damage.parts} damaged parts were left out, {index} frames were read. The first problem: "
+            f"{damage.first}."
         )
 
 
 def _clock_of(decoded: av.VideoFrame) -> Fraction | None:
-    """When a picture is shown, seconds on the file's own clock; None where the file does not say."""
+    """Return the time of a frame, seconds on the file's own clock; None where the file does not tell."""
     return None if decoded.pts is None or decoded.time_base is None else decoded.pts * decoded.time_base
 
 
 def _next_timestamp(clock: Fraction | None, last: Fraction, video: VideoFormat) -> Fraction:
-    """Seconds since the first picture. A picture out of order, as broken files have them, follows the one before."""
+    """Return seconds since the first frame. A frame out of order, as in broken files, follows the one before it."""
     if clock is None:
         return last + 1 / video.rate
     return max(clock - video.start, last + video.time_base)
@@ -126,7 +144,7 @@ def _next_timestamp(clock: Fraction | None, last: Fraction, video: VideoFormat) 
 
 @dataclass
 class _Damage:
-    """What could not be decoded."""
+    """Parts that could not be decoded."""
 
     parts: int = 0
     first: str = ""
@@ -137,7 +155,7 @@ class _Damage:
 
 
 def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
-    """The decoded frames; a packet that cannot be decoded is noted in `damage`, and the next one tried."""
+    """Yield the decoded frames. A packet that cannot be decoded is recorded in `damage` and left out."""
     packets = container.demux(stream)
     while True:
         try:

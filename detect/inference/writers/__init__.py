@@ -1,1 +1,1 @@
-"""What is written about results: annotated copies, tables, COCO and YOLO files, crops."""
+"""Writers of results: annotated copies, tables, COCO and YOLO files, crops."""

@@ -1,4 +1,4 @@
-"""Annotated copies of pictures and videos."""
+"""Annotated copies of images and videos."""
 
 import os
 from pathlib import Path
@@ -11,22 +11,22 @@ _LOSSLESS = frozenset((".png", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", 
 
 
 def annotated_path(source: Source, folder: Path) -> Path:
-    """Where the annotated copy of a source goes: `.mp4` for videos, `.png` for lossless pictures, else `.jpg`."""
+    """Return the path of the annotated copy of a source: `.mp4` for videos, `.png` for lossless images, else `.jpg`."""
     if source.kind != "image":
         return folder / f"{source.name}.mp4"
     suffix = os.path.splitext(source.shown)[1].lower()
     return folder / f"{source.name}{'.png' if suffix in _LOSSLESS else '.jpg'}"
 
 
-class PictureWriter:
-    """Draws each result and writes it under `folder`; the frames of a video go into one video."""
+class CopyWriter:
+    """Draws each result and writes it under `folder`, the frames of a video as a video."""
 
     def __init__(self, folder: Path):
         self.outputs: list[Path] = []
         self._folder = folder
         self._video: VideoWriter | None = None
 
-    def __enter__(self) -> "PictureWriter":
+    def __enter__(self) -> "CopyWriter":
         return self
 
     def write(self, result: Result) -> None:

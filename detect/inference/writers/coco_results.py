@@ -1,4 +1,4 @@
-"""A COCO results file, written as the results come."""
+"""A COCO results file, written while the results arrive."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from detect.inference.sources.frames import Source
 
 
 class CocoWriter:
-    """One JSON array with an entry an object. `image_id` is the number that the file's name is, where all are numbers,
-    as COCO's are; else pictures and frames count from 1. `file_name`, and `frame` and `timestamp` of videos, say more.
+    """Writes a JSON array with an entry per object.
+
+    `image_id` is the number in the file's name if all names are different numbers, as in COCO; otherwise images and
+    frames are counted from 1. Each entry also has `file_name`, and in videos `frame` and `timestamp`.
     """
 
     def __init__(self, path: str | Path, category_ids: Sequence[int], sources: Sequence[Source]):
@@ -20,15 +22,15 @@ class CocoWriter:
         self._text = GrowingText(path, ending="[]\n")
         self._category_ids = category_ids
         self._names_are_ids = _are_distinct_numbers(sources)
-        self._pictures = 0
+        self._images = 0
         self._separator = "[\n"
 
     def __enter__(self) -> "CocoWriter":
         return self
 
     def write(self, result: Result) -> None:
-        self._pictures += 1
-        image_id = _number(result.frame.source) if self._names_are_ids else self._pictures
+        self._images += 1
+        image_id = _number(result.frame.source) if self._names_are_ids else self._images
         for entry in result.to_coco(image_id, self._category_ids):
             self._text.write(self._separator + json.dumps({**entry, **_place_of(result)}))
             self._separator, self._text.ending = ",\n", "\n]\n"

@@ -1,4 +1,4 @@
-"""The objects themselves, each cut out into a file of its own."""
+"""Crops of the detected objects, each in a file of its own."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from detect.inference.writers.yolo_labels import frame_name
 
 
 class CropWriter:
-    """`FOLDER/crops/CLASS/NAME-1.jpg`, `-2`, ... by score."""
+    """Writes `FOLDER/crops/CLASS/NAME-1.jpg`, `-2` and so on, best score first."""
 
     def __init__(self, folder: Path):
         self.outputs = [folder / "crops"]
@@ -26,5 +26,5 @@ class CropWriter:
 
 
 def _file_name(text: str) -> str:
-    """A class's name without what some file system refuses."""
+    """Return the name of a class without characters that some file system does not allow."""
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "_", text).strip(" .") or "_"

@@ -1,4 +1,4 @@
-"""A table of all objects, written as the results come."""
+"""A table of all detected objects, written while the results arrive."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ COLUMNS = ("path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "
 
 
 class CsvWriter:
-    """A row an object; boxes in pixels of the picture, timestamps in seconds, empty for images."""
+    """Writes a row per object, with boxes in pixels of the image, and timestamps in seconds, empty for images."""
 
     def __init__(self, path: str | Path):
         self.outputs = [Path(path)]

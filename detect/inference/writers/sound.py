@@ -1,4 +1,4 @@
-"""The sound of a video, copied into its annotated copy packet by packet, never decoded."""
+"""The sound of a video, copied into its annotated copy packet by packet without decoding."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _IN_MP4 = frozenset(("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"))
 
 
 class SoundCopy:
-    """Copies the sound of a video file into `output` as the pictures advance; nothing where MP4 cannot hold it."""
+    """Copies the sound of a video file into `output` along with the frames; nothing where MP4 cannot hold it."""
 
     def __init__(self, path: str, video: VideoFormat, output: av.container.OutputContainer):
         self._input = av.open(path, "r", metadata_errors="replace")
@@ -21,7 +21,7 @@ class SoundCopy:
         self._waiting = next(self._packets, None)
 
     def copy_until(self, timestamp: Fraction) -> None:
-        """Everything that is heard before `timestamp`, seconds since the first picture."""
+        """Copy the sound before `timestamp`, seconds since the first frame."""
         while self._waiting is not None and self._waiting[0] < timestamp:
             self._output.mux(self._waiting[1])
             self._waiting = next(self._packets, None)
@@ -30,16 +30,16 @@ class SoundCopy:
         self._input.close()
 
     def _shifted_packets(self, start: Fraction) -> Iterator[tuple[Fraction, av.Packet]]:
-        """The packets and their times, both on the clock of the output."""
+        """Yield the packets and their times, both on the clock of the output."""
         sound = self._input.streams.audio[0]
         unit = sound.time_base or Fraction(1, av.time_base)  # seconds
         if sound.codec_context.name not in _IN_MP4:
             return
         copy = self._output.add_stream_from_template(sound)
         shift = round(start / unit)
-        with contextlib.suppress(av.error.FFmpegError, OSError):  # a damaged end: the pictures' reader reports it
+        with contextlib.suppress(av.error.FFmpegError, OSError):  # a damaged end: the reader of the frames reports it
             for packet in self._input.demux(sound):
-                if packet.pts is None or packet.dts is None or packet.dts < shift:  # the end; before the first picture
+                if packet.pts is None or packet.dts is None or packet.dts < shift:  # the end; before the first frame
                     continue
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
                 yield packet.dts * unit, packet

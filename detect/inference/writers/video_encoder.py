@@ -1,13 +1,14 @@
 """Annotated videos: H.264 in MP4, which browsers and ordinary players open.
 
-- The pixels are 4:2:0, the only layout that browsers play. It needs even sides: an odd one is repeated once, at the
-  right or bottom; boxes and timestamps are not affected.
-- Timestamps are the source's own, so varying frame rates stay what they were. Sound is copied where MP4 can hold it.
-- The index comes first in the file (`faststart`), so playing starts before everything is loaded.
-- A file that is not complete is finished too, so that it plays, and is called `NAME.partial.mp4`, see `Draft.leave`.
+- Pixels are stored as 4:2:0, the only layout that browsers play. It needs even sides: of an odd one, the last row or
+  column is repeated; boxes and timestamps are not affected.
+- Timestamps are those of the source, so that variable frame rates are kept. Sound is copied where MP4 can hold it.
+- The index comes first in the file (`faststart`), so that playing starts before everything is loaded.
+- An incomplete file is finished too, so that it can be played, and is called `NAME.partial.mp4`, see `Draft.leave`.
 
-Costs measured on one core at 768x432: RGB to YUV 0.7 ms by FFmpeg, 0.2 ms by OpenCV; x264 1.4 ms a frame with the
-preset `ultrafast`, 2.3 `superfast`, 2.8 `veryfast`, at 640, 338 and 157 kbit/s of about equal quality (crf 23).
+Times measured on one core at 768x432: RGB to YUV 0.7 ms with FFmpeg, 0.2 ms with OpenCV; x264 1.4 ms per frame with the
+preset `ultrafast`, 2.3 with `superfast`, 2.8 with `veryfast`, for 640, 338 and 157 kbit/s at about equal quality
+(crf 23).
 """
 
 import contextlib
@@ -24,15 +25,24 @@ from detect.inference.sources.frames import VideoFormat
 from detect.inference.writers.sound import SoundCopy
 
 PRESET = "veryfast"
-QUALITY = 23  # x264's crf: 18 cannot be told from the source, 28 is visibly worse
-_BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's numbers for the matrix and range that OpenCV converts to
+QUALITY = 23  # crf of x264: 18 cannot be told from the source, 28 is visibly worse
+_BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's numbers of the matrix and the range that OpenCV converts to
 
 
 class VideoWriter:
     """Writes one video. A context manager."""
 
     def __init__(self, path: str | Path, video: VideoFormat, width: int, height: int):
-        """`path`: must end in `.mp4`; its folder is created. `width`, `height`: pixels of the pictures to come."""
+        """
+        Args:
+            path: the file, ending in `.mp4`; folders that are missing are created.
+            video: rate, time base and sound of the source.
+            width: of the frames, pixels.
+            height: of the frames, pixels.
+
+        Raises:
+            RunFailure: the file cannot be written.
+        """
         self.path = Path(path)
         self._video = video
         self._size = width, height
@@ -46,7 +56,7 @@ class VideoWriter:
             self._sound = SoundCopy(video.sound, video, self._container) if video.sound else None
 
     def write(self, image: np.ndarray, timestamp: Fraction) -> None:
-        """Add the uint8 RGB picture [H, W, 3], shown from `timestamp` on, in seconds; timestamps must rise."""
+        """Add the uint8 RGB image [H, W, 3], shown from `timestamp` on, in seconds. Timestamps must increase."""
         frame = av.VideoFrame.from_numpy_buffer(_to_yuv(image, self._size), format="yuv420p")
         frame.colorspace, frame.color_range = _BT601, _LIMITED_RANGE
         frame.time_base = self._video.time_base
@@ -83,7 +93,7 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _writing(self):
-        """As `Draft.writing`, for errors of FFmpeg too."""
+        """Do what `Draft.writing` does, for errors of FFmpeg too."""
         try:
             yield
         except (av.error.FFmpegError, OSError) as error:
@@ -103,9 +113,9 @@ def _add_stream(container, video: VideoFormat, width: int, height: int):
 
 
 def _to_yuv(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The planes of a picture, one above the other, uint8 [3 H / 2, W], with even sides."""
+    """Return the planes of an image, one above the other, uint8 [3 H / 2, W], with even sides."""
     height, width = image.shape[:2]
-    if (width, height) != size:  # network streams may change their size on the way
+    if (width, height) != size:  # network streams may change their size
         image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     if size[0] % 2 or size[1] % 2:
         image = cv2.copyMakeBorder(image, 0, size[1] % 2, 0, size[0] % 2, cv2.BORDER_REPLICATE)

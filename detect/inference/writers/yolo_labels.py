@@ -1,4 +1,4 @@
-"""YOLO text files: a file a picture, ready to be corrected and trained on."""
+"""YOLO label files: one file per image, ready to be corrected and trained on."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from detect.inference.result import Result
 
 
 class YoloWriter:
-    """`FOLDER/labels/NAME.txt` with `label x y width height` a line, centre and size in shares of the picture's width
-    and height; for a video, a file a frame. `FOLDER/classes.txt` names the labels.
+    """Writes `FOLDER/labels/NAME.txt` for each image or video frame, and `FOLDER/classes.txt` with the class names.
+
+    Each line is `label x y width height`, with centre and size as fractions of the image's width and height.
     """
 
     def __init__(self, folder: Path, classes: tuple[str, ...]):
@@ -28,7 +29,7 @@ class YoloWriter:
 
 
 def frame_name(result: Result) -> str:
-    """The name of a picture's own files: that of its source, and the frame's number in a video."""
+    """Return the name for the files of an image: that of its source, in a video with the number of the frame."""
     name = result.frame.source.name
     return name if result.timestamp is None else f"{name}-{result.index:06d}"
 

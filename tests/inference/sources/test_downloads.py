@@ -1,4 +1,4 @@
-"""Pictures and videos behind http addresses, served by this machine to itself."""
+"""Images and videos at http addresses, from a server in this process."""
 
 import http.server
 import threading
@@ -17,17 +17,17 @@ GREY = np.full((32, 48, 3), 90, np.uint8)
 
 @pytest.fixture
 def site(tmp_path, write_video):
-    """The address of a server with a picture and a video, each with and without a suffix in its name."""
-    picture = cv2.imencode(".png", GREY)[1].tobytes()
+    """The address of a server with an image and a video, each with and without a suffix in its name."""
+    image = cv2.imencode(".png", GREY)[1].tobytes()
     video = write_video(tmp_path / "clip.mp4", [GREY] * 5).read_bytes()
     pages = {
-        "/a.png": ("image/png", picture),
-        "/private.png": ("image/png", picture),
-        "/picture": ("image/png", picture),
+        "/a.png": ("image/png", image),
+        "/private.png": ("image/png", image),
+        "/image": ("image/png", image),
         "/clip.mp4": ("video/mp4", video),
         "/video": ("video/mp4", video),
         "/page": ("text/html", b"<html>"),
-        "/broken.jpg": ("image/jpeg", b"no picture"),
+        "/broken.jpg": ("image/jpeg", b"no image"),
     }
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -61,8 +61,8 @@ def frames_of(address):
     return list(read_frames(find_sources(address), warnings.warn))
 
 
-def test_pictures(site):
-    for path in ("/a.png", "/picture"):
+def test_images(site):
+    for path in ("/a.png", "/image"):
         (frame,) = frames_of(site + path)
         assert np.array_equal(frame.image, GREY)
         assert frame.timestamp is None
@@ -105,7 +105,7 @@ def test_a_password_is_used_and_not_shown(site):
         frames_of(site.replace("//", "//me:wrong@") + "/private.png")
 
 
-def test_pictures_that_are_too_large(site, monkeypatch):
+def test_images_that_are_too_large(site, monkeypatch):
     monkeypatch.setattr(downloads, "LARGEST_IMAGE", 10)
     with pytest.raises(BadInput, match="larger than"):
         frames_of(site + "/a.png")

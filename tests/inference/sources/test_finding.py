@@ -1,4 +1,4 @@
-"""What a user can name, and the frames that come of it."""
+"""Everything that can be given as a source, and the frames that are read from it."""
 
 import warnings
 
@@ -72,10 +72,10 @@ def test_addresses_and_cameras(text, kind, name, shown):
     [
         ("nothing.jpg", "There is no file or folder 'nothing.jpg'"),
         ("*.jpg", r"No image or video matches '\*.jpg'"),
-        ("ftp://host/a.jpg", "addresses of type 'ftp' cannot be read"),
+        ("ftp://host/a.jpg", "URLs of type 'ftp' cannot be read"),
         ([], "No source was given"),
         (["0", np.zeros((4, 4, 3), np.uint8)], "give it alone"),
-        (3.5, "A float is no source"),
+        (3.5, "A float is not a source"),
         (np.zeros((4, 4, 3)), "uint8 values 0..255, got float64"),
         (np.zeros((4, 4, 4), np.uint8), r"\[height, width, 3\], got \[4, 4, 4\]"),
     ],
@@ -88,9 +88,9 @@ def test_what_cannot_be_a_source(given, message, tmp_path, monkeypatch):
 
 def test_files_of_other_types_and_empty_folders(tmp_path):
     (tmp_path / "table.csv").write_text("1")
-    with pytest.raises(BadInput, match=r"table\.csv: \.csv is no type that can be read. Known: .*\.jpg.*\.mp4"):
+    with pytest.raises(BadInput, match=r"table\.csv: files of type \.csv cannot be read. Known: .*\.jpg.*\.mp4"):
         find_sources(tmp_path / "table.csv")
-    with pytest.raises(BadInput, match="holds no images or videos"):
+    with pytest.raises(BadInput, match="contain no images or videos"):
         find_sources(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_natural_keys_always_compare():
 
 
 def test_a_bad_file_is_skipped_and_reported(folder):
-    (folder / "3.jpg").write_bytes(b"not a picture")
+    (folder / "3.jpg").write_bytes(b"not an image")
     skipped = []
     frames = list(read_frames(find_sources(folder), skipped.append))
     assert [frame.source.name for frame in frames] == ["2", "10", "b/1", "b/deeper/ß 漢"]
@@ -111,14 +111,14 @@ def test_a_bad_file_is_skipped_and_reported(folder):
 
 
 def test_the_only_source_must_be_readable(tmp_path):
-    (tmp_path / "3.jpg").write_bytes(b"not a picture")
+    (tmp_path / "3.jpg").write_bytes(b"not an image")
     with pytest.raises(BadInput, match=r"3\.jpg"):
         list(read_frames(find_sources(tmp_path / "3.jpg"), warnings.warn))
 
 
 def test_one_source_at_least_must_be_readable(tmp_path):
     for name in ("1.jpg", "2.jpg"):
-        (tmp_path / name).write_bytes(b"not a picture")
+        (tmp_path / name).write_bytes(b"not an image")
     skipped = []
     with pytest.raises(BadInput, match=r"None of the 2 sources could be read. The first: .*1\.jpg"):
         list(read_frames(find_sources(tmp_path), skipped.append))
@@ -140,7 +140,7 @@ def _warnings_of(action):
     return caught
 
 
-def test_pictures_in_memory():
+def test_images_in_memory():
     colour = np.zeros((2, 3, 3), np.uint8)
     transparent = Image.new("RGBA", (3, 2), (255, 0, 0, 0))
     grey = np.full((2, 3), 7, np.uint8)
@@ -153,8 +153,8 @@ def test_pictures_in_memory():
 
 
 def test_orientation_of_images_in_memory(fixtures):
-    pictures = [Image.open(path) for path in (fixtures / "exif").glob("*_[036].jpg")]
-    images = [frame.image for frame in read_frames(find_sources(pictures), warnings.warn)]
+    images = [Image.open(path) for path in (fixtures / "exif").glob("*_[036].jpg")]
+    images = [frame.image for frame in read_frames(find_sources(images), warnings.warn)]
     assert len(images) == 3
     assert len({image.shape for image in images}) == 1
     assert max(np.abs(image.astype(int) - images[0]).mean() for image in images) < 8

@@ -18,7 +18,7 @@ def frames_of(path, skip=warnings.warn):
 
 @pytest.fixture
 def grey_steps():
-    """Ten pictures, each lighter than the one before."""
+    """Ten images, each lighter than the one before."""
     return [np.full((48, 64, 3), 20 * step + 20, np.uint8) for step in range(10)]
 
 
@@ -39,7 +39,7 @@ def test_varying_frame_rates_are_kept(tmp_path, write_video, grey_steps):
     assert [frame.timestamp * 1000 for frame in frames] == times
 
 
-def test_timestamps_count_from_the_first_picture(tmp_path, write_video, grey_steps):
+def test_timestamps_count_from_the_first_image(tmp_path, write_video, grey_steps):
     times = [7000 + 40 * index for index in range(10)]
     frames = frames_of(write_video(tmp_path / "late.mkv", grey_steps, times))
     assert [frame.timestamp * 1000 for frame in frames] == [40 * index for index in range(10)]
@@ -83,10 +83,10 @@ def test_damaged_parts_are_left_out_and_said(tmp_path, write_video):
     frames = frames_of(path, skipped.append)
     assert 0 < len(frames) <= 30
     assert len(skipped) == 1
-    assert "damaged parts left out" in skipped[0]
+    assert "damaged parts were left out" in skipped[0]
 
 
-def test_what_is_no_video(tmp_path):
+def test_what_is_not_a_video(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"nothing of that kind")
     with pytest.raises(BadInput, match=r"a\.mp4: the video cannot be opened: Invalid data"):
         frames_of(tmp_path / "a.mp4")
@@ -110,13 +110,13 @@ def test_closing_early_closes_the_file(tmp_path, write_video, grey_steps, monkey
 
 
 def test_no_such_camera(capfd):
-    with pytest.raises(BadInput, match="There is no camera 97"):
+    with pytest.raises(BadInput, match="Camera 97 cannot be opened"):
         list(video_reader.read_camera(Source("97", "camera", "camera-97", "camera 97"), warnings.warn))
     assert capfd.readouterr().err == ""
 
 
 class FakeCamera:
-    """What `cv2.VideoCapture` does for a camera with three pictures."""
+    """Stands for `cv2.VideoCapture` with a camera that gives three images."""
 
     def __init__(self, index):
         self.left = 3
@@ -144,7 +144,7 @@ def test_cameras_are_rgb_and_timed_by_arrival(monkeypatch):
     assert [frame.timestamp for frame in frames] == [0, Fraction(1, 2), 2]
     assert frames[0].image[0, 0].tolist() == [0, 0, 255]
     assert frames[0].video.rate == 30
-    assert skipped == ["camera 0 gives no more pictures after 3."]
+    assert skipped == ["camera 0: no more frames after 3."]
 
 
 def test_a_clip_of_a_camera(fixtures):

@@ -1,4 +1,4 @@
-"""COCO JSON, CSV, YOLO text, crops."""
+"""Results as COCO JSON, CSV, YOLO label files and crops."""
 
 import csv
 import json

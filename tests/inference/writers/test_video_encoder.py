@@ -1,4 +1,4 @@
-"""Annotated videos: what players need, and the source's own timing."""
+"""Annotated videos: what players need, and the timing of the source."""
 
 from fractions import Fraction
 
@@ -68,7 +68,7 @@ def test_odd_sides_are_repeated_once(tmp_path):
     assert frames[0][1][:, -1].mean() > 180
 
 
-def test_a_picture_of_another_size_is_fitted(tmp_path):
+def test_an_image_of_another_size_is_fitted(tmp_path):
     small, large = (np.full((side, side, 3), 90, np.uint8) for side in (32, 64))
     codec, frames = read(write(tmp_path / "change.mp4", [small, large], [0, 1]))
     assert (codec.width, len(frames)) == (32, 2)
