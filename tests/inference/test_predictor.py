@@ -70,7 +70,8 @@ def test_the_step_is_traced_once_for_all_thresholds_and_batch_sizes(red_finder, 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
 def test_what_cannot_be_detected_on(red_finder, shape):
-    with pytest.raises(BadInput, match=r"Expected uint8 images \[B, 64, 64, 3\], or other multiples of 32, at least 32"):
+    expected = r"Expected uint8 images \[B, 64, 64, 3\], or other multiples of 32, at least 32"
+    with pytest.raises(BadInput, match=expected):
         red_finder.detect(np.zeros(shape, np.uint8))
     with pytest.raises(BadInput, match="got float32"):
         red_finder.detect(np.zeros((1, 64, 64, 3), np.float32))
