@@ -203,13 +203,13 @@ def deliver_folder(new: Path, folder: str | Path) -> None:
 
 
 def previous(folder: Path) -> Path:
-    """Where a folder is while another one takes its place."""
+    """Return the path of a folder while another one takes its place."""
     folder = _followed(folder)
     return folder.with_name(folder.name + ".previous")
 
 
 def is_free(folder: Path, mark: str) -> bool:
-    """Whether nothing is lost when the folder is replaced: it is missing, is empty, or has a file called `mark`."""
+    """Return whether the folder can be replaced without loss: it is missing, empty, or has a file called `mark`."""
     return not folder.exists() or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
 
 
@@ -253,7 +253,7 @@ def _has_room(path: Path, size: int) -> bool:
 
 
 def _is_direct(path: Path) -> bool:
-    """Whether `path` is a pipe, a socket, a device, or an open file of a process, such as /dev/stdout."""
+    """Return whether `path` is a pipe, a socket, a device, or an open file of a process such as /dev/stdout."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

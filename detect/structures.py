@@ -40,7 +40,7 @@ class Targets(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What the input pipeline yields and a training step takes."""
+    """A batch that the input pipeline yields and a training step takes."""
 
     images: "tf.Tensor"  # uint8 or float32 [B, H, W, 3], RGB
     targets: Targets

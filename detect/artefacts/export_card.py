@@ -34,7 +34,7 @@ class Check(Settings):
 
 
 class ExportCard(Card):
-    """What a client has to know about an export in addition to the card of the model."""
+    """The facts about an export that a client needs in addition to the card of the model."""
 
     format: str  # a name of `detect.formats.names()`
     precision: Precision

@@ -37,7 +37,7 @@ MOST_WORKERS = 16  # where the user does not say how many
 
 
 class PipelineSettings(Settings):
-    """How training samples are made, and with which resources.
+    """Settings of how training samples are made, and of the resources that this takes.
 
     Only `augmentation` and `max_boxes` change the samples.
     """

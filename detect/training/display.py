@@ -10,7 +10,7 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Display(Protocol):
-    """Where a run shows its progress."""
+    """A place where a run shows its progress."""
 
     def say(self, text: str) -> None:
         """Print a line that stays."""

@@ -13,7 +13,7 @@ from detect.data.pipeline import PipelineSettings
 
 
 class OptimizerSettings(Settings):
-    """How gradients become updates of the weights."""
+    """The rule by which gradients update the weights."""
 
     name: Literal["sgd", "adamw"] = "adamw"
     """Update rule: SGD with Nesterov momentum, or AdamW."""

@@ -18,7 +18,7 @@ HEADER = 64  # bytes before the arrays of a batch; the first eight hold the numb
 
 
 class WorkerSetup(NamedTuple):
-    """What a worker receives first."""
+    """The first message to a worker."""
 
     source: bytes  # the `SampleSource`, pickled without what lies in `buffers`
     buffers: list[SharedBuffer]

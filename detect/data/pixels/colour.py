@@ -10,7 +10,7 @@ MOST_HUE = 75  # so that a hue of up to 179 and its shift fit eight bits
 
 @dataclass(frozen=True)
 class ColourShift:
-    """What is added to hue, saturation and value, as in YOLOX (`augment_hsv` in yolox/data/data_augment.py).
+    """Amounts added to hue, saturation and value, as in YOLOX (`augment_hsv` in yolox/data/data_augment.py).
 
     Units are OpenCV's: hue in steps of 2 degrees (0..179, it wraps around; a shift of `MOST_HUE` at most), saturation
     and value in 0..255 (they are clipped).

@@ -42,7 +42,7 @@ class Header(NamedTuple):
 
     @property
     def transposed(self) -> bool:
-        """Whether turning the image upright swaps width and height."""
+        """True if turning the image upright swaps width and height."""
         return self.orientation >= 5
 
     @property

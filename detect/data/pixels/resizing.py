@@ -21,7 +21,7 @@ Resampling = Literal["average", "linear", "exact"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an image of a known size lies on its canvas."""
+    """The position of an image of a known size on its canvas."""
 
     height: int  # of the canvas, pixels
     width: int
@@ -59,7 +59,7 @@ Placing = Callable[[int, int], Placement]  # from an image's height and width
 
 
 class Fit(Settings):
-    """How images are resized to the size S that a model expects."""
+    """A way to resize images to the size S that a model expects."""
 
     kind: Literal["letterbox", "stretch", "shortest"] = "letterbox"
     """`letterbox`: the image is fitted into a square of side S, and the rest is padding. `stretch`: it becomes such a

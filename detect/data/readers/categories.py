@@ -13,7 +13,7 @@ from detect.errors import BadInput
 
 @dataclass(frozen=True)
 class CategoryMap:
-    """How the categories of one or more COCO files become labels."""
+    """The labels of the categories of one or more COCO files."""
 
     classes: tuple[str, ...]  # by label
     category_ids: tuple[int, ...]  # by label

@@ -17,7 +17,7 @@ from detect.errors import BadInput
 
 @dataclass(frozen=True)
 class _Images:
-    """What the headers of R images say."""
+    """The contents of the headers of R images."""
 
     kept: np.ndarray  # bool [R], false for an image that is missing, unreadable or named before
     sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels

@@ -24,7 +24,7 @@ _LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no 
 
 @dataclass
 class CocoContent:
-    """What a file states: its image files are not looked at yet, and categories are not labels yet."""
+    """The statements of a file: its image files are not looked at yet, and categories are not labels yet."""
 
     path: Path
     images: StatedImages = field(default_factory=StatedImages)  # those well formed, no id twice

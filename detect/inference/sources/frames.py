@@ -23,7 +23,7 @@ class Source:
 
     @property
     def is_image_file(self) -> bool:
-        """Whether the image can be read from disk at any time."""
+        """True if the image can be read from disk at any time."""
         return self.kind == "image" and self.pixels is None and "://" not in self.address
 
 
