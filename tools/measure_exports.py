@@ -77,8 +77,8 @@ The smallest model of each family, reduced further, was trained on {train} synth
 it was not trained on. The other rows are the AP of each export, run by its own runtime on the same images, minus that
 of the original.
 
-By default, `detect export` accepts these losses of AP, in points: {bounds}. The goal for
-int8 is half a point.
+By default, `detect export` accepts these losses of AP, in points: {bounds}.
+The goal for int8 is half a point.
 
 {table}
 {not_yet}
