@@ -84,7 +84,15 @@ def pixels_to_channels(images: tf.Tensor) -> tf.Tensor:
 
 
 class Stage(Composite):
-    """A convolution with stride 2, then `depth` bottlenecks: [B, H, W, C] -> [B, H / 2, W / 2, filters]."""
+    """A convolution with stride 2, then `depth` bottlenecks: [B, H, W, C] -> [B, H / 2, W / 2, filters].
+
+    Args:
+        filters: channels of the output.
+        depth: number of bottlenecks.
+        pooling: whether `SpatialPyramidPooling` follows the first convolution.
+        shortcut: whether bottlenecks add their input.
+        separable: whether convolutions are depthwise separable instead of dense.
+    """
 
     def __init__(self, filters, depth, pooling=False, shortcut=True, separable=False, name=None):
         super().__init__(name=name)
@@ -100,7 +108,14 @@ class Stage(Composite):
 
 
 class CrossStagePartial(Composite):
-    """Half of the channels pass `depth` bottlenecks, half bypass them: [B, H, W, C] -> [B, H, W, filters]."""
+    """Half of the channels pass `depth` bottlenecks, half bypass them: [B, H, W, C] -> [B, H, W, filters].
+
+    Args:
+        filters: channels of the output.
+        depth: number of bottlenecks.
+        shortcut: whether bottlenecks add their input.
+        separable: whether convolutions are depthwise separable instead of dense.
+    """
 
     def __init__(self, filters, depth, shortcut=True, separable=False, name=None):
         super().__init__(name=name)

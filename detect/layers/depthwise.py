@@ -9,7 +9,14 @@ import tensorflow as tf
 
 
 class DepthwiseConvolution(keras.layers.Layer):
-    """The layer of `depthwise_convolution`; its kernel is a weight [kernel_size, kernel_size, C, 1]."""
+    """The layer of `depthwise_convolution`; its kernel is a weight [kernel_size, kernel_size, C, 1].
+
+    Args:
+        kernel_size: height and width of the kernel, odd.
+        stride: 1 or 2.
+        centred: whether the padding is the same on every side, see `depthwise_convolution`.
+        initializer: of the kernel.
+    """
 
     def __init__(
         self,

@@ -62,7 +62,14 @@ class FeaturePyramid(Composite):
 
 
 def convolution(filters: int, kernel_size: int, stride: int = 1, *, name: str) -> keras.layers.Conv2D:
-    """Return a convolution with bias; the caller pads where the stride is not 1."""
+    """Return a convolution with bias.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: height and width of the kernel.
+        stride: 1 or 2; the caller pads for a stride of 2.
+        name: of the layer.
+    """
     return keras.layers.Conv2D(
         filters,
         kernel_size,

@@ -74,7 +74,15 @@ class Stem(Composite):
 
 
 class Stage(Composite):
-    """Residual blocks in sequence; the stride is that of the first."""
+    """Residual blocks in sequence.
+
+    Args:
+        kind: `BasicBlock` or `Bottleneck`.
+        blocks: number of blocks.
+        filters: of each block.
+        stride: of the first block; the others have 1.
+        convolution: makes the convolutions.
+    """
 
     def __init__(self, kind, blocks: int, filters: int, stride: int, convolution: Convolution, name: str | None = None):
         super().__init__(name=name)

@@ -108,6 +108,12 @@ class Head(Composite):
     """Features of any level [B, h, w, C] -> class logits [B, h * w * 9, K] and box deltas [B, h * w * 9, 4], float32.
 
     One tower computes the classes, another one the boxes (paper, figure 3).
+
+    Args:
+        classes: K.
+        prior: initial score of every class.
+        filters: channels of the towers.
+        normalized: whether the towers have group normalisation.
     """
 
     def __init__(

@@ -103,6 +103,12 @@ class HeadLevel(Composite):
 
     They are offsets [B, h * w, 4], objectness logits [B, h * w] and class logits [B, h * w, K], float32 whatever the
     compute precision. One branch computes the class logits, another one offsets and objectness.
+
+    Args:
+        filters: channels of the branches.
+        classes: K.
+        prior: initial score of every class, and initial objectness.
+        separable: whether convolutions are depthwise separable instead of dense.
     """
 
     def __init__(self, filters: int, classes: int, prior: float, separable: bool, name: str | None = None):

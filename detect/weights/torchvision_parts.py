@@ -1,4 +1,4 @@
-"""What torchvision's checkpoints share: their publication, and the tensors of layers that several detectors have.
+"""Shared parts of the importers of torchvision's checkpoints: their publication, and layers of several detectors.
 
 Names are those of https://github.com/pytorch/vision, `torchvision/models/detection/` and `torchvision/ops/`
 (BSD-3-Clause).

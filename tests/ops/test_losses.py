@@ -264,7 +264,7 @@ def test_differences_by_hand():
 
 
 def test_sum_where_by_hand():
-    """What is masked adds nothing, not even where it is infinite."""
+    """Masked losses do not count, even if they are infinite."""
     losses = [[1.0, 2.0, math.inf], [4.0, 8.0, 16.0]]
     assert sum_where([[True, False, False], [False, True, True]], losses) == 25
 

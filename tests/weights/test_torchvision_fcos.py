@@ -39,7 +39,7 @@ def test_outputs_and_boxes_are_torchvisions(recorded_state):
 
 
 def test_all_weights_have_a_tensor_and_are_as_many_as_published():
-    """For 91 classes; torchvision does not count the 53,120 scales and offsets of the backbone, which are frozen."""
+    """For 91 classes, torchvision does not count the 53,120 frozen scales and offsets of the backbone."""
     detector = models.create(CHECKPOINT.model, classes=91, **{**CHECKPOINT.config, "norm": "batch"})
     assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == 32_269_600 + 53_120
     paths = [target.variable.path for target in targets(detector, range(91))]

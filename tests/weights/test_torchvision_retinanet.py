@@ -49,7 +49,7 @@ def test_outputs_and_boxes_are_torchvisions(checkpoint, model, file, recorded_st
 
 @pytest.mark.parametrize(("checkpoint", "published"), [(V1, 34_014_999 + 53_120), (V2, 38_198_935)])
 def test_all_weights_have_a_tensor_and_are_as_many_as_published(checkpoint, published):
-    """For 91 classes; torchvision does not count the 53,120 scales and offsets of version 1, which are frozen."""
+    """For 91 classes, torchvision does not count the 53,120 frozen scales and offsets of version 1."""
     detector = models.create(checkpoint.model, classes=91, **{**checkpoint.config, "norm": "batch"})
     assert sum(np.prod(weight.shape) for weight in detector.trainable_weights) == published
     paths = [target.variable.path for target in targets(detector, range(91))]
