@@ -1,6 +1,7 @@
 """The generated pages of docs/ are up to date, and no document names a command, setting or file that does not exist."""
 
 import ast
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import yaml
 
 import detect
-from detect.config import description
+from detect.config import Settings, description
+from detect.models.card import ModelCard
 from detect.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
@@ -65,11 +67,24 @@ def test_the_table_of_checkpoints_is_current(writer):
     assert writer.checkpoints_table() in written, "run `make docs`"
 
 
-def test_every_setting_of_a_training_run_is_described(writer):
+def all_settings() -> list[type[Settings]]:
+    """Every settings class of the package; the modules that may define one are imported for that."""
+    for path in (ROOT / "detect").rglob("*.py"):
+        if re.search(r"^class \w+\(\w*(Settings|Config|Card)\):", path.read_text(encoding="utf-8"), re.MULTILINE):
+            importlib.import_module(path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."))
+    kinds = [Settings]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return [kind for kind in kinds if kind.__module__.startswith("detect.") and kind is not Settings]
+
+
+def test_every_setting_is_described(writer):
     """Groups of settings are described by the docstring of their class."""
+    kinds = all_settings()
+    assert {TrainingSettings, ModelCard} < set(kinds)
     missing = [
-        f"{prefix}{name}"
-        for prefix, kind in writer.groups(TrainingSettings, "")
+        f"{kind.__module__}.{kind.__name__}.{name}"
+        for kind in kinds
         for name, field in kind.model_fields.items()
         if not (writer.is_group(field.annotation) or description(kind, name))
     ]

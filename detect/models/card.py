@@ -19,23 +19,36 @@ class Card(Settings):
     """The content of a JSON file of this toolkit, with the version of its format."""
 
     format_version: int = 1
+    """Version of the format of this file."""
 
 
 class ModelCard(Card):
     """The description of a saved model."""
 
-    model: str  # a name of `detect.models.names()`
-    config: dict[str, Any]  # settings of the model's `Config`
-    classes: tuple[str, ...]  # names, by label
-    category_ids: tuple[int, ...]  # label -> id written in COCO results
-    image_size: int  # the size S of `fit` at which it runs by default, pixels
-    fit: Fit = Fit()  # how images are resized
-    source: str = ""  # where the weights come from
-    licence: str = ""  # of the weights
-    data: str = ""  # the dataset that it was trained on
-    data_digest: str = ""  # SHA-256 of its annotations, see `Dataset.digest`
-    confidences: dict[str, float] = {}  # by class: least score of a detection where the user does not set one
-    metrics: dict[str, Any] = {}  # of the validation before the weights were saved, or those that the publisher states
+    model: str
+    """Name of the model, one of `detect.models.names()`."""
+    config: dict[str, Any]
+    """Settings of the model, see its `Config`."""
+    classes: tuple[str, ...]
+    """Names of the classes, by label."""
+    category_ids: tuple[int, ...]
+    """Category ids of the classes in COCO results, by label."""
+    image_size: int
+    """Size S that images are resized to by default, pixels; see `fit`."""
+    fit: Fit = Fit()
+    """How images are resized to S."""
+    source: str = ""
+    """Where the weights come from."""
+    licence: str = ""
+    """Licence of the weights."""
+    data: str = ""
+    """Dataset that the model was trained on, as it was named at that time."""
+    data_digest: str = ""
+    """SHA-256 of the annotations of that dataset, see `Dataset.digest`."""
+    confidences: dict[str, float] = {}
+    """Lowest confidence of a detection, by class, where the user gives none."""
+    metrics: dict[str, Any] = {}
+    """Scores of the validation before the weights were saved, or those that their publisher states."""
 
 
 C = TypeVar("C", bound=Card)

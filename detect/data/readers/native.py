@@ -27,7 +27,9 @@ class SplitDescription(Settings):
     """The files of one split, relative to the description's root."""
 
     annotations: str | tuple[str, ...]
-    images: str = ""  # for COCO: the folder of the images; looked for where empty
+    """File or files with the annotations."""
+    images: str = ""
+    """Folder of the images, for COCO; empty: it is searched for."""
 
     def files(self, root: Path) -> SplitFiles:
         """Return the paths in `root`."""
@@ -38,10 +40,14 @@ class SplitDescription(Settings):
 class Description(Settings):
     """The content of a description file."""
 
-    format: str  # the name of a reader with `read_splits`
+    format: str
+    """Name of the format of the annotations."""
     root: str = ""
+    """Folder of the files of all splits, relative to the description."""
     classes: tuple[str, ...] = ()
+    """Names of the classes, by label; empty: those that the annotations name."""
     splits: dict[Literal["train", "val", "test"], SplitDescription]
+    """The files of each split."""
 
 
 def is_native(path: Path) -> bool:
