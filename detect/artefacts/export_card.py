@@ -20,35 +20,59 @@ OUTPUTS = ("boxes", "scores", "labels")
 class Check(Settings):
     """The comparison of an export with its original, on the machine that made the export."""
 
-    images: int  # how many both were run on
-    shown: str  # what these images were
-    detections: int  # found by the original, above its confidence for scoring
-    unmatched: int  # of either side, without a box of that class on the other side that overlaps it by 0.9
-    box_difference: float  # largest between matched boxes, pixels of the model's image
-    score_difference: float  # largest between matched boxes
-    AP: float | None = None  # on the validation images, 0..1; None without a dataset
+    images: int
+    """Number of images that both were run on."""
+    shown: str
+    """What these images were."""
+    detections: int
+    """Detections of the original, above its confidence for scoring."""
+    unmatched: int
+    """Detections of either side without a box of that class on the other side that overlaps it by 0.9."""
+    box_difference: float
+    """Largest difference between matched boxes, pixels of the model's image."""
+    score_difference: float
+    """Largest difference between the scores of matched boxes."""
+    AP: float | None = None
+    """AP of the export on the validation images, 0..1; null without a dataset."""
     AP_of_original: float | None = None
-    seconds: float  # per image, median
-    seconds_of_original: float  # in TensorFlow, measured alternately with the export
-    fault: str = ""  # why the export was not delivered
+    """AP of the original on the same images."""
+    seconds: float
+    """Seconds per image, median."""
+    seconds_of_original: float
+    """Seconds per image in TensorFlow, measured alternately with the export."""
+    fault: str = ""
+    """Why the export was not delivered; empty: it was."""
 
 
 class ExportCard(Card):
     """The facts about an export that a client needs in addition to the card of the model."""
 
-    format: str  # a name of `detect.formats.names()`
+    format: str
+    """Name of the format, one of `detect.formats.names()`."""
     precision: Precision
-    canvases: tuple[Canvas, ...]  # the default one first
-    inputs: tuple[str, ...] = INPUTS  # those that the model takes, in this order
-    batch: int | None = None  # images per call; None is any number
+    """Precision of the weights, and for `int8` of the computation too."""
+    canvases: tuple[Canvas, ...]
+    """Heights and widths of the images that it takes, pixels; the default first."""
+    inputs: tuple[str, ...] = INPUTS
+    """Inputs of the model, in this order."""
+    batch: int | None = None
+    """Images per call; null: any number."""
     size_divisor: int
+    """Heights and widths of images are multiples of this number of pixels."""
     smallest_side: int
-    confidence: float  # minimum score in scoring
-    iou: float  # boxes of one class that overlap by more are one object
-    suppression: Suppression | None = None  # left to the client; None: the model does it
-    run: str = ""  # name of the folder of the run or model that was exported
-    weights: str  # SHA-256 of its weights
-    check: Check | None = None  # None only until the export was run
+    """Smallest height and width of images, pixels."""
+    confidence: float
+    """Lowest score of a detection in scoring."""
+    iou: float
+    """Suppression: boxes of one class that overlap by more are one object."""
+    suppression: Suppression | None = None
+    """Suppression that is left to the client; null: the model does it."""
+    run: str = ""
+    """Name of the folder of the run or model that was exported."""
+    weights: str
+    """SHA-256 of its weights."""
+    check: Check | None = None
+    """Comparison with the original; null only until the export was run."""
 
 
 def load_export_card(folder: Path) -> ExportCard:
