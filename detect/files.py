@@ -241,7 +241,7 @@ def explained(path: str | Path, size: int = 0) -> Iterator[None]:
 
 
 def unwritable(path: str | Path, error: Exception) -> RunFailure:
-    """The failure to write `path`, for an `OSError` of a library or of the system."""
+    """Return the failure to write `path`, for an `OSError` of a library or of the system."""
     number = getattr(error, "errno", None) or 0
     reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
     shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
@@ -270,7 +270,7 @@ def _is_descriptor(path: Path) -> bool:
 
 
 def _followed(path: Path) -> Path:
-    """The absolute path that symbolic links lead to, whether anything is there or not."""
+    """Return the absolute path that symbolic links lead to, whether it exists or not."""
     return Path(os.path.realpath(path))
 
 
@@ -316,7 +316,7 @@ def _remove(path: Path) -> None:
 
 
 def _locked(path: Path) -> int | None:
-    """A file descriptor that holds the lock of a file or folder; None where another process has it or nobody can."""
+    """Lock a file or folder and return the file descriptor; None if another process has the lock, or nobody can."""
     if sys.platform == "win32":  # no such locks: what a killed process leaves stays
         return None
     try:

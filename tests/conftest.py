@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,18 @@ tf.config.set_logical_device_configuration(
 def fixtures() -> Path:
     """The folder with parts of public datasets; its README says what they are."""
     return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A folder with room for 64 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

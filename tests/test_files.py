@@ -47,18 +47,6 @@ def interrupted_by(error: BaseException):
 
 
 @pytest.fixture
-def tiny_disk(tmp_path):
-    """A folder with room for 64 KB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.fixture
 def umask():
     """Sets the umask of this process until the end of the test."""
     before = os.umask(0o022)

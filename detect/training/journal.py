@@ -1,12 +1,15 @@
 """The numbers of a run over time: `metrics.jsonl`, one JSON object per line, and the same as TensorBoard events."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
 
 import tensorflow as tf
 
-from detect.files import write_text
+from detect.files import explained, write_text
+
+BUFFER = 2**16  # bytes, about, that TensorBoard collects before it writes them
 
 
 class Journal:
@@ -16,9 +19,11 @@ class Journal:
     """
 
     def __init__(self, folder: Path, step: int = 0):
-        _forget_after(folder / "metrics.jsonl", step)
-        self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        self.path = folder / "metrics.jsonl"
+        _forget_after(self.path, step)
+        with explained(self.path):
+            self.file = self.path.open("a", encoding="utf-8")
+            self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
     def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
         """Write one row.
@@ -28,18 +33,22 @@ class Journal:
             step: number of updates.
             epoch: passes over the training images.
             values: numbers by name.
+
+        Raises:
+            RunFailure: the row cannot be written.
         """
         row = {"step": step, "epoch": round(epoch, 4), "time": round(time.time(), 3), "kind": kind, **values}
-        self.file.write(json.dumps(row) + "\n")
-        self.file.flush()
-        with self.events.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(f"{kind}/{name}", value)
+        with explained(self.path, BUFFER):
+            self.file.write(json.dumps(row) + "\n")
+            self.file.flush()
+            with self.events.as_default(step=step):
+                for name, value in values.items():
+                    tf.summary.scalar(f"{kind}/{name}", value)
 
     def close(self) -> None:
-        """Close the files."""
-        self.file.close()
-        self.events.close()
+        """Close the files. Raises `RunFailure` where the last rows cannot be written."""
+        with explained(self.path, BUFFER), contextlib.closing(self.events):
+            self.file.close()
 
 
 def _forget_after(path: Path, step: int) -> None:
