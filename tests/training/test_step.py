@@ -36,6 +36,9 @@ class Brightness(Detector):
     def candidates(self, outputs):
         raise NotImplementedError("this detector only learns")
 
+    def decode(self, outputs, confidence=None, iou=None):
+        raise NotImplementedError("this detector only learns")
+
 
 def batch(*levels):
     images = np.stack([np.full((SIDE, SIDE, 3), level, np.uint8) for level in levels])

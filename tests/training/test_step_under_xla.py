@@ -41,6 +41,9 @@ class Widths(Detector):
     def candidates(self, outputs):
         raise NotImplementedError("this detector only learns")
 
+    def decode(self, outputs, confidence=None, iou=None):
+        raise NotImplementedError("this detector only learns")
+
 
 def batches() -> tuple[Batch, ...]:
     """Return two batches of two images each, for a step that accumulates gradients."""
