@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from run_tests import PARTS
 
+from detect import formats
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "detect"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -67,6 +69,11 @@ DATA = [path for path in FILES if PACKAGE / "data" in path.parents and path.stem
 AROUND_PREDICTION = [
     PACKAGE / "inference" / f"{name}.py"
     for name in ("sources/finding", "writers/video_encoder", "result", "drawing", "exports")
+]
+READERS = [
+    path
+    for path in sorted((PACKAGE / "formats").glob("*/reader.py"))
+    if "tensorflow" not in formats.find(path.parent.name).runs_with
 ]
 # What else than detect/files.py may write, and why.
 WRITES = {
@@ -259,7 +266,7 @@ def test_state_is_found_out(source, lines):
     assert sorted(node.lineno for node in state_of(ast.parse(source))) == lines
 
 
-@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION], ids=name_of)
+@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION, *READERS], ids=name_of)
 def test_tensorflow_is_not_needed_to_import(path):
     assert not chain_to(("tensorflow", "keras"), path)
 

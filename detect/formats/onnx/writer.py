@@ -74,52 +74,104 @@ def _suppression(graph, node, name: str, _) -> None:
     outputs, shared = node.output, graph.get_shape(boxes)[2] == 1  # one box for all classes
     dtypes, shapes = node.output_dtypes, node.output_shapes
     graph.remove_node(node.name)
-
-    def make(kind: str, *inputs: Any, **attributes: Any) -> str:
-        """Add a node with one output; arrays among its inputs become constants."""
-        names = [value if isinstance(value, str) else constant(value) for value in inputs]
-        return graph.make_node(kind, names, attr=attributes, op_name_scope=name).output[0]
-
-    def constant(value: Any) -> str:
-        return graph.make_const(tf2onnx.utils.make_name(name), np.asarray(value)).output[0]
-
-    shape = make("Shape", scores)
-    images, length, classes = (make("Gather", shape, integers(axis)) for axis in range(3))  # [1] each
-    columns = make("Transpose", scores, perm=[0, 2, 1])  # [B, K, A]
-    if shared:
-        corners = make("Squeeze", boxes, integers(2))  # [B, A, 4]
-    else:  # as if each class were an image
-        corners = make("Transpose", boxes, perm=[0, 2, 1, 3])
-        corners = make("Reshape", corners, make("Concat", integers(-1), length, integers(4), axis=0))  # [B * K, A, 4]
-        columns = make("Reshape", columns, make("Concat", integers(-1), integers(1), length, axis=0))  # [B * K, 1, A]
-    keep = make("Reshape", make("Cast", keep, to=onnx.TensorProto.INT64), integers(1))
-    iou, confidence = (make("Reshape", value, integers(1)) for value in (iou, confidence))
-    chosen = make("NonMaxSuppression", corners, columns, keep, iou, confidence)  # [n, 3]: image, class, box
-    values = make("GatherND", columns, chosen)  # [n]
-    found = make("GatherND", corners, make("Gather", chosen, integers(0, 2), axis=1))  # [n, 4]
-    image, label = (make("Squeeze", make("Gather", chosen, integers(row), axis=1), integers(1)) for row in (0, 1))
-    if not shared:
-        image, label = make("Div", image, classes), make("Mod", image, classes)
-    # Each image ranks the boxes of all images, with a score of -1 for those of the others; `keep` rows of -1 follow.
-    every = make("Range", integer(0), make("Squeeze", images, integers(0)), integer(1))
-    own = make("Equal", make("Unsqueeze", every, integers(1)), make("Unsqueeze", image, integers(0)))  # [B, n]
-    ranked = make("Where", own, make("Unsqueeze", values, integers(0)), np.float32(-1))
-    nothing = make("Expand", np.float32(-1), make("Concat", images, keep, axis=0))
-    ranked = make("Concat", ranked, nothing, axis=1)
-    best = graph.make_node("TopK", [ranked, keep], attr={"axis": 1}, output_count=2, op_name_scope=name).output
-    real = make("Greater", best[0], np.float32(-0.5))  # [B, keep]
-    factor = make("Cast", real, to=onnx.TensorProto.FLOAT)
-    label = make("Cast", label, to=onnx.TensorProto.FLOAT)
-    found = make("Concat", found, make("Expand", np.float32(0), make("Concat", keep, integers(4), axis=0)), axis=0)
-    label = make("Concat", label, make("Expand", np.float32(0), keep), axis=0)
-    results = (
-        make("Mul", make("Gather", found, best[1]), make("Unsqueeze", factor, integers(2))),
-        make("Mul", best[0], factor),
-        make("Mul", make("Gather", label, best[1]), factor),
-        make("Cast", make("ReduceSum", factor, integers(1), keepdims=0), to=onnx.TensorProto.INT32),
-    )
+    nodes = _Nodes(graph, name)
+    keep = nodes.add("Reshape", nodes.add("Cast", keep, to=onnx.TensorProto.INT64), integers(1))
+    thresholds = [nodes.add("Reshape", value, integers(1)) for value in (iou, confidence)]
+    images = nodes.add("Gather", nodes.add("Shape", scores), integers(0))  # [1], B
+    results = _by_image(nodes, *_kept(nodes, boxes, scores, shared, keep, thresholds), images, keep)
     for result, output, dtype, known in zip(results, outputs, dtypes, shapes, strict=True):
         graph.make_node("Identity", [result], outputs=[output], dtypes=[dtype], shapes=[known], op_name_scope=name)
+
+
+class _Nodes:
+    """Nodes that are added to a graph of tf2onnx, and are named by their outputs."""
+
+    def __init__(self, graph, scope: str):
+        self._graph, self._scope = graph, scope
+
+    def add(self, kind: str, *inputs: Any, **attributes: Any) -> str:
+        """Add a node with one output; arrays among its inputs become constants."""
+        return self.add_with_outputs(1, kind, *inputs, **attributes)[0]
+
+    def add_with_outputs(self, count: int, kind: str, *inputs: Any, **attributes: Any) -> list[str]:
+        """Add a node with `count` outputs; arrays among its inputs become constants."""
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
+        node = self._graph.make_node(kind, names, attr=attributes, output_count=count, op_name_scope=self._scope)
+        return node.output
+
+    def _constant(self, value: Any) -> str:
+        return self._graph.make_const(tf2onnx.utils.make_name(self._scope), np.asarray(value)).output[0]
+
+
+def _kept(nodes: _Nodes, boxes: str, scores: str, shared: bool, keep: str, thresholds: list[str]) -> tuple[str, ...]:
+    """Return the pairs of box and class that suppression keeps, in any order.
+
+    Args:
+        nodes: where nodes are added.
+        boxes: [B, A, 1, 4] if `shared` by the classes, else [B, A, K, 4].
+        scores: [B, A, K].
+        shared: whether the classes share boxes.
+        keep: the most pairs to keep of an image and class, int64 [1].
+        thresholds: for the overlap and for the score, float32 [1] each.
+    Returns:
+        The image of each pair, int64 [n], its box [n, 4], its score [n] and its class, float32 [n].
+    """
+    columns = nodes.add("Transpose", scores, perm=[0, 2, 1])  # [B, K, A]
+    length, classes = (nodes.add("Gather", nodes.add("Shape", scores), integers(axis)) for axis in (1, 2))  # [1] each
+    if shared:
+        corners = nodes.add("Squeeze", boxes, integers(2))  # [B, A, 4]
+    else:  # as if each class were an image
+        corners = nodes.add("Transpose", boxes, perm=[0, 2, 1, 3])
+        shape = nodes.add("Concat", integers(-1), length, integers(4), axis=0)
+        corners = nodes.add("Reshape", corners, shape)  # [B * K, A, 4]
+        shape = nodes.add("Concat", integers(-1), integers(1), length, axis=0)
+        columns = nodes.add("Reshape", columns, shape)  # [B * K, 1, A]
+    chosen = nodes.add("NonMaxSuppression", corners, columns, keep, *thresholds)  # [n, 3]: image, class, box
+    values = nodes.add("GatherND", columns, chosen)
+    found = nodes.add("GatherND", corners, nodes.add("Gather", chosen, integers(0, 2), axis=1))
+    image, label = (
+        nodes.add("Squeeze", nodes.add("Gather", chosen, integers(column), axis=1), integers(1)) for column in (0, 1)
+    )
+    if not shared:
+        image, label = nodes.add("Div", image, classes), nodes.add("Mod", image, classes)
+    return image, found, values, nodes.add("Cast", label, to=onnx.TensorProto.FLOAT)
+
+
+def _by_image(nodes: _Nodes, image: str, found: str, values: str, label: str, images: str, keep: str) -> list[str]:
+    """Return the best pairs of each image.
+
+    Args:
+        nodes: where nodes are added.
+        image: the image of each pair, int64 [n].
+        found: boxes [n, 4].
+        values: scores [n].
+        label: classes, float32 [n].
+        images: B, int64 [1].
+        keep: D, int64 [1].
+    Returns:
+        Boxes [B, D, 4], scores [B, D] and classes [B, D], best first, padded with zeros, and counts int32 [B].
+    """
+    # Each image ranks the pairs of all images, with a score of -1 for those of the others, and D rows of padding.
+    every = nodes.add("Range", integer(0), nodes.add("Squeeze", images, integers(0)), integer(1))
+    own = nodes.add("Equal", nodes.add("Unsqueeze", every, integers(1)), nodes.add("Unsqueeze", image, integers(0)))
+    ranked = nodes.add("Where", own, nodes.add("Unsqueeze", values, integers(0)), np.float32(-1))  # [B, n]
+    padding = nodes.add("Expand", np.float32(-1), nodes.add("Concat", images, keep, axis=0))
+    ranked = nodes.add("Concat", ranked, padding, axis=1)  # [B, n + D]
+    found = nodes.add("Concat", found, _zeros(nodes, keep, integers(4)), axis=0)  # [n + D, 4]
+    label = nodes.add("Concat", label, _zeros(nodes, keep), axis=0)
+    scores, rows = nodes.add_with_outputs(2, "TopK", ranked, keep, axis=1)  # [B, D] each
+    real = nodes.add("Cast", nodes.add("Greater", scores, np.float32(-0.5)), to=onnx.TensorProto.FLOAT)
+    return [
+        nodes.add("Mul", nodes.add("Gather", found, rows), nodes.add("Unsqueeze", real, integers(2))),
+        nodes.add("Mul", scores, real),
+        nodes.add("Mul", nodes.add("Gather", label, rows), real),
+        nodes.add("Cast", nodes.add("ReduceSum", real, integers(1), keepdims=0), to=onnx.TensorProto.INT32),
+    ]
+
+
+def _zeros(nodes: _Nodes, *lengths: Any) -> str:
+    """Return float32 zeros of a shape given by its lengths, int64 [1] each."""
+    return nodes.add("Expand", np.float32(0), nodes.add("Concat", *lengths, axis=0))
 
 
 def integers(*values: int) -> np.ndarray:
