@@ -11,6 +11,7 @@ from detect.artefacts.job import Job
 from detect.formats.onnx.int8 import quantised
 
 OPSET = 17
+Pairs = tuple[str, str, str, str]  # of box and class: nodes for their images, boxes, scores and classes
 SMALL = 1024  # a constant with at most this many values stays in float32
 
 
@@ -103,7 +104,7 @@ class _Nodes:
         return self._graph.make_const(tf2onnx.utils.make_name(self._scope), np.asarray(value)).output[0]
 
 
-def _kept(nodes: _Nodes, boxes: str, scores: str, shared: bool, keep: str, thresholds: list[str]) -> tuple[str, ...]:
+def _kept(nodes: _Nodes, boxes: str, scores: str, shared: bool, keep: str, thresholds: list[str]) -> Pairs:
     """Return the pairs of box and class that suppression keeps, in any order.
 
     Args:
