@@ -1,6 +1,8 @@
 """Fixtures that several test files use."""
 
 import dataclasses
+import functools
+import gc
 import hashlib
 import subprocess
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
+from detect.cli.starting import GARBAGE_THRESHOLD
 
 if TYPE_CHECKING:  # so that one broken import does not stop every test
     from detect.weights.checkpoint import Checkpoint
@@ -23,6 +26,32 @@ PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # `prior` dif
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
 )
+# Files whose tests share fixtures that take up to a minute: one worker runs all tests of such a file.
+TOGETHER = (
+    "tests/export/test_clients.py",
+    "tests/export/test_comparison.py",
+    "tests/export/test_export.py",
+    "tests/formats/test_int8.py",
+    "tests/formats/test_savedmodel.py",
+    "tests/training/test_training_run.py",
+    "tests/training/test_validation.py",
+)
+
+gc.freeze()
+gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each test, and each file of `TOGETHER`, to the next worker that is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +70,17 @@ def tiny_disk(tmp_path):
         pytest.skip("needs the right to mount a tmpfs")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def opened_once():
+    """Open each model once for all exports of a module, and trace it once for their comparisons with it."""
+    from detect.export import export_run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("open_model", "TensorFlowBackEnd"):
+            patch.setattr(export_run, name, functools.cache(getattr(export_run, name)))
+        yield
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Light models as tests save them, and inputs for them."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from measuring.first_models import CLASSES, create_light
 
+from detect import models
 from detect.data.shapes import CLASSES as NAMES
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
@@ -31,10 +33,13 @@ def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
 
 def create_loud(name: str, last: float | None = None) -> Detector:
     """Create a light model that detects something everywhere; `last` replaces the factor on the class scores."""
-    detector = create_light(name)
     everywhere, usual = LOUDER.get(name, (1, 30))
-    last = usual if last is None else last
-    for weight in detector.weights:  # spread the scores, so that rounding does not change their order
+    return spread_scores(create_light(name), everywhere, usual if last is None else last)
+
+
+def spread_scores(detector: Detector, everywhere: float, last: float) -> Detector:
+    """Multiply all kernels and those of the class scores, so that rounding does not change the order of scores."""
+    for weight in detector.weights:
         if weight.path.endswith("kernel"):
             is_last = "class_logits" in weight.path or "objectness" in weight.path
             weight.assign(everywhere * (last if is_last else 1) * weight)
@@ -42,8 +47,18 @@ def create_loud(name: str, last: float | None = None) -> Detector:
 
 
 def saved(name: str, folder, **changes):
-    """Save a model of `create_loud`, and return its folder."""
-    detector = create_loud(name)
+    """Save a model of `create_loud`, and return its folder; `changes` are to its card."""
+    return _saved(create_loud(name), name, folder, changes)
+
+
+def saved_small(folder, **changes):
+    """Save a model for tests in which any model does, and return its folder: one that is quick to trace and convert."""
+    keras.utils.set_random_seed(0)
+    detector = models.create("yolox-micro", CLASSES, width=0.3125, depth=0.0)
+    return _saved(spread_scores(detector, *LOUDER["yolox-micro"]), "yolox-micro", folder, changes)
+
+
+def _saved(detector: Detector, name: str, folder, changes: dict):
     side = detector.smallest_side
     card = ModelCard(
         model=name,

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from light_models import saved
+from light_models import saved_small
 
 PACKAGE = Path(__file__).parents[1] / "detect"
 
@@ -225,7 +225,7 @@ def test_the_packages_of_a_format_are_checked(copy):
 @pytest.mark.slow
 def test_a_format_exports_and_predicts(copy, tmp_path):
     copy.add("formats/echo.py", ECHO)
-    model = saved("yolox-micro", tmp_path / "model")
+    model = saved_small(tmp_path / "model")
     program = (
         "import numpy as np, detect\n"
         f"check = detect.export({str(model)!r}, 'echo').card.check\n"

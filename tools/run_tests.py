@@ -20,8 +20,8 @@ PARTS = (
     ("tests/artefacts", "tests/inference", "tests/evaluation", "tests/training", "tests/cli"),
     ("tests/formats", "tests/export"),
 )
-# Two workers: half of the time is tracing, which takes one core.
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal")
+# Two workers, because half of the time is tracing, which takes one core.
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2")
 
 
 class Counts(NamedTuple):

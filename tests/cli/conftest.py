@@ -45,7 +45,7 @@ def model_folder(tmp_path_factory) -> Path:
     from detect.models.saving import save
 
     folder = tmp_path_factory.mktemp("models") / "untrained"
-    detector = models.create("yolox-micro", len(CLASSES))
+    detector = models.create("yolox-micro", len(CLASSES), width=0.0625, depth=0.0)
     card = ModelCard(
         model="yolox-micro",
         config=detector.config.model_dump(),

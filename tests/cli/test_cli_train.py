@@ -17,6 +17,7 @@ def test_a_short_run_leaves_everything(command, shapes, tmp_path):
     done = command(
         "train", "--data", shapes, "--model", "yolox-micro", "--epochs", 1, "--image-size", 64, "--batch-size", 4,
         "--name", "short", "--set", f"runs={tmp_path}", "--set", "validations=1",
+        "--set", "architecture={width: 0.0625, depth: 0}",
     )  # fmt: skip
     assert done.code == 0, done.err
     folder = tmp_path / "short"

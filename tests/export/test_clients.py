@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from light_models import saved
+from light_models import saved_small
 from PIL import Image
 
 from detect.export.export_run import export
 from detect.inference.loading import load
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 CLIENTS = Path(__file__).parents[2] / "docs" / "clients"
 SIDE = 96
@@ -31,7 +31,7 @@ SUFFIXES = {"onnx": "onnx", "litert": "tflite"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model folder with the exports that there are clients for."""
-    folder = saved("yolox-micro", tmp_path_factory.mktemp("clients") / "model", image_size=SIDE)
+    folder = saved_small(tmp_path_factory.mktemp("clients") / "model", image_size=SIDE)
     for format in LIBRARIES:
         export(folder, format)
     return folder

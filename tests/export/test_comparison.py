@@ -1,7 +1,7 @@
 """The forms of a model side by side; what is measured is for the machine, here only that it is."""
 
 import pytest
-from light_models import saved
+from light_models import saved_small
 
 import detect
 from detect.data.shapes import write_shapes
@@ -11,13 +11,13 @@ from detect.export.comparison import benchmark, chart
 from detect.export.export_run import export
 from detect.models.card import WEIGHTS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model with two exports."""
-    folder = saved("yolox-micro", tmp_path_factory.mktemp("benchmark") / "model")
+    folder = saved_small(tmp_path_factory.mktemp("benchmark") / "model")
     export(folder)
     export(folder, "onnx", precision="float16")
     return folder
@@ -51,7 +51,7 @@ def test_what_cannot_be_measured(folder, tmp_path):
         benchmark(folder, ["tensorflw"])
     with pytest.raises(BadInput, match="is not a run folder or model folder"):
         benchmark(tmp_path)
-    bare = saved("yolox-micro", tmp_path / "bare")
+    bare = saved_small(tmp_path / "bare")
     with pytest.raises(BadInput, match=r"bare has no export for onnx. Make one: detect export .*bare --format onnx"):
         benchmark(bare, ["onnx"])
     (bare / WEIGHTS).write_bytes(b"")

@@ -5,52 +5,24 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import openvino
 import pytest
-from light_models import saved
-from measuring.first_models import FIRST
+from same_detections import check_same
 
-import detect
 from detect import formats
 from detect.artefacts.export_card import EXPORT_CARD, load_export_card
-from detect.data.pixels.resizing import Fit
-from detect.data.shapes import CLASSES, write_shapes
-from detect.errors import BadInput, RunFailure
-from detect.export import check as tolerances
+from detect.data.shapes import CLASSES
+from detect.errors import BadInput
 from detect.export.export_run import export
 from detect.inference.exports import find_artefact
 from detect.inference.loading import load
-from detect.models.card import CARD, load_card
+from detect.models.card import CARD
 from detect.structures import Detections
-from detect.weights.importing import import_weights
 
-pytestmark = pytest.mark.slow
-
-
-def check_same(ours, theirs):
-    """The same detections of an image; of equal scores, either may be the first."""
-    np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
-    ours, theirs = ((each.labels[order], each.boxes[order]) for each in (ours, theirs) for order in [in_order(each)])
-    np.testing.assert_array_equal(ours[0], theirs[0])
-    np.testing.assert_allclose(ours[1], theirs[1], atol=1e-3)
-
-
-def in_order(found):
-    return np.lexsort((*found.boxes.T.round(2), found.labels))
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run folder with a small model in it."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    saved("yolox-micro", folder / "best", image_size=96)
-    return folder
-
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 CANVASES = ((96, 96), (64, 96))  # for squares and videos of 16:9
 # Files of a format besides the two cards and the model of each canvas.
@@ -65,10 +37,6 @@ MORE_FILES = {
         "1/assets.extra/export.json",
     },
 }
-
-
-def with_precision(precision):
-    return [name for name in formats.names() if precision in formats.find(name).precisions]
 
 
 @pytest.fixture(scope="module", params=formats.names())
@@ -121,15 +89,15 @@ def savedmodel_texts(folder):
     return [(folder / "assets.extra" / f"{name}.json").read_text() for name in ("model", "export")]
 
 
-def test_batches_thresholds_and_sizes(run, exported):
-    ours, theirs = load(exported.folder), load(run, backend="tensorflow")
-    assert (ours.backend.name, theirs.backend.name) == (exported.card.format, "tensorflow")
+def test_batches_thresholds_and_sizes(original, exported):
+    ours = load(exported.folder)
+    assert (ours.backend.name, original.backend.name) == (exported.card.format, "tensorflow")
     rng = np.random.default_rng(1)
     for shape in ((3, 96, 96, 3), (1, 64, 96, 3)):
         images = rng.integers(0, 256, shape, np.uint8)
         for confidence, iou in ((1e-4, 0.65), (1e-4, 0.2)):
             extents = np.tile(np.float32([[50, 90]]), (len(images), 1))
-            found, expected = (model.detect(images, confidence, iou, extents) for model in (ours, theirs))
+            found, expected = (model.detect(images, confidence, iou, extents) for model in (ours, original))
             for row in range(len(images)):
                 check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
     assert ours.detect(images[:0]).labels.size == 0
@@ -143,11 +111,9 @@ def test_images_of_another_size(exported):
         load(exported.folder).detect(np.zeros((1, 128, 128, 3), np.uint8))
 
 
-def test_pictures_and_results(run, exported):
+def test_pictures_and_results(run, original, exported):
     picture = np.random.default_rng(2).integers(0, 256, (70, 130, 3), np.uint8)
-    (ours,), (theirs,) = (
-        load(run, backend=name).predict(picture, 1e-4) for name in (exported.card.format, "tensorflow")
-    )
+    (ours,), (theirs,) = (model.predict(picture, 1e-4) for model in (load(run, backend=exported.card.format), original))
     check_same(ours, theirs)
 
 
@@ -174,131 +140,6 @@ def test_two_threads_may_be_the_first(exported):
         "[thread.start() for thread in threads], [thread.join() for thread in threads]\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
-
-
-def test_pictures_that_kept_their_shape_are_fitted_into_a_square(tmp_path):
-    fit = Fit(kind="shortest", longest=96, resampling="linear")
-    done = export(saved("yolox-micro", tmp_path / "model", fit=fit))
-    assert load_card(done.folder).fit == Fit(resampling="linear")
-    assert done.card.check.unmatched == 0
-
-
-@pytest.mark.parametrize("format", with_precision("float16"))
-def test_another_size_and_precision(run, format, tmp_path):
-    done = export(run, format, precision="float16", image_size=64, out=tmp_path / "half")
-    assert done.folder == tmp_path / "half"
-    assert load(done.folder).image_size == 64
-    assert done.card.canvases == ((64, 64),)
-    assert largest_file(done.folder) < 0.6 * largest_file(run / "best")
-
-
-def largest_file(folder):
-    """Return the size of the largest file, which holds the weights, bytes."""
-    return max(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-@pytest.mark.parametrize("format", [name for name in formats.names() if formats.find(name).batch != "one"])
-def test_a_fixed_number_of_images(run, format, tmp_path):
-    done = export(run, format, batch=2, out=tmp_path / "pairs")
-    images = np.random.default_rng(1).integers(0, 256, (3, 96, 96, 3), np.uint8)
-    found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), load(run, backend="tensorflow")))
-    for row in range(len(images)):
-        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
-
-
-@pytest.mark.parametrize("name", FIRST)
-def test_every_family_in_every_format(name, tmp_path):
-    """In a process of its own, because converters do not give memory back.
-
-    `saved` makes logits thirty times as large, and with them the rounding: FCOS' scores differ by 1.6e-4 between
-    TensorFlow with oneDNN and without.
-    """
-    model = saved(name, tmp_path / "model")
-    program = (
-        f"from detect.export.export_run import export\n[export({str(model)!r}, format) for format in {formats.names()}]"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
-    for format in formats.names():
-        check = load_export_card(model / "exports" / format).check
-        assert check.detections > 100
-        assert check.unmatched == 0
-        assert check.box_difference < 1e-3
-        assert check.score_difference < 1e-4
-
-
-# The first in all formats, then those with a soft suppression and with boxes for each class.
-LEFT = [
-    *(("yolox-micro", format) for format in formats.names()),
-    ("efficientdet-d0", "onnx"),
-    ("fasterrcnn-r18", "onnx"),
-]
-
-
-@pytest.mark.parametrize(("name", "format"), LEFT)
-def test_suppression_may_be_left_to_the_client(name, format, tmp_path):
-    model = saved(name, tmp_path / "model")
-    done = export(model, format, raw=True)
-    assert done.folder == tmp_path / "model" / "exports" / f"{format}-raw"
-    assert (done.card.check.unmatched, done.card.suppression.max_detections) == (0, 100)
-    ours, theirs = load(done.folder), load(model, backend="tensorflow")
-    assert done.card.check.score_difference < 1e-5
-    side = done.card.canvases[0][0]
-    images = np.random.default_rng(1).integers(0, 256, (2, side, side, 3), np.uint8)
-    extents = np.float32([[side / 2, side], [side, side]])
-    found, expected = (each.detect(images, 1e-4, 0.4, extents) for each in (ours, theirs))
-    for row in range(len(images)):
-        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
-
-
-def test_what_a_raw_file_takes_and_gives(run, tmp_path):
-    done = export(run, "onnx", raw=True, out=tmp_path / "raw")
-    session = onnxruntime.InferenceSession(done.folder / "96x96.onnx", providers=["CPUExecutionProvider"])
-    assert [value.name for value in session.get_inputs()] == ["images"]
-    boxes, scores = session.run(["boxes", "scores"], {"images": np.zeros((2, 96, 96, 3), np.uint8)})
-    cells = sum((96 // stride) ** 2 for stride in (8, 16, 32))
-    assert (boxes.shape, scores.shape) == ((2, cells, 4), (2, cells, len(CLASSES)))
-
-
-def test_a_published_checkpoint(published, tmp_path, monkeypatch):
-    import_weights("yolox-micro-coco", file=published.file)
-    monkeypatch.chdir(tmp_path)
-    done = export("yolox-micro-coco")
-    assert done.folder == Path("yolox-micro-coco-openvino")
-    assert load_card(done.folder).classes == ("person", "bicycle", "car")
-    assert done.card.check.unmatched == 0
-
-
-def test_sizes_for_videos_of_all_shapes(run, tmp_path):
-    done = export(run, image_size=192, dynamic=True, out=tmp_path / "dynamic")
-    shapes = ((192, 192), (128, 192), (192, 128), (160, 192), (192, 160))
-    assert done.card.canvases == shapes  # multiples of 32; 2:3 has the canvas of 9:16
-    assert load(done.folder).placement(400, 300, trimmed=True).canvas == (192, 160)
-
-
-def test_confidences_of_classes_go_with_it(run, tmp_path):
-    done = export(run, class_confidence={CLASSES[0]: 0.9}, out=tmp_path / "chosen")
-    assert load_card(done.folder).confidences == {CLASSES[0]: 0.9}
-    with pytest.raises(BadInput, match=r"The model has no class 'nothing'"):
-        export(run, class_confidence={"nothing": 0.9})
-    with pytest.raises(BadInput, match="expected 0 to 1, got 2"):
-        export(run, class_confidence={CLASSES[0]: 2})
-
-
-def test_with_data_both_are_scored(run, tmp_path):
-    shapes = write_shapes(tmp_path / "shapes", train=8, val=4, image_size=64)
-    done = export(run, data=shapes, out=tmp_path / "scored")
-    assert pytest.approx(done.card.check.AP_of_original, abs=1e-4) == done.card.check.AP
-    assert detect.evaluate(done.folder, shapes).AP == done.card.check.AP
-
-
-def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(tolerances.SCORE_TOLERANCE, "float32", -1.0)
-    with pytest.raises(RunFailure, match=r"not delivered: scores differ by up to .*It is kept as .*worse.rejected"):
-        export(run, out=tmp_path / "worse")
-    assert not (tmp_path / "worse").exists()
-    check = load_export_card(tmp_path / "worse.rejected").check
-    assert check.images == 2 * 8  # of both sizes
-    assert check.fault.startswith("scores differ")
 
 
 def test_a_damaged_file(exported, tmp_path):

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from light_models import saved
+from light_models import saved_small
 from packaging.requirements import Requirement
 from PIL import Image
 
@@ -35,7 +35,7 @@ def test_prediction_goes_without_the_others(tmp_path):
     listed, every = ({MODULES.get(each.name, each.name) for each in part} for part in requirements())
     refused = every - listed
     assert {"tensorflow", "keras", "albumentations"} <= refused
-    export(saved("yolox-micro", tmp_path / "model"), "litert")
+    export(saved_small(tmp_path / "model"), "litert")
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.png")
     program = (
         "import sys\n"

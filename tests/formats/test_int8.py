@@ -8,7 +8,7 @@ import onnx
 import openvino
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from light_models import saved
+from light_models import saved_small
 
 import detect
 from detect import formats
@@ -21,7 +21,7 @@ from detect.inference.loading import load
 from detect.models.saving import save
 from detect.weights.opening import open_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 SIDE = 64  # pixels
 FORMATS = [name for name in formats.names() if "int8" in formats.find(name).precisions]
@@ -31,7 +31,7 @@ WIDER = 3000  # factor that spreads the widths of boxes of a model with random w
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model with boxes of many widths."""
-    folder = saved("yolox-micro", tmp_path_factory.mktemp("models") / "small")
+    folder = saved_small(tmp_path_factory.mktemp("models") / "small")
     detector, card = open_model(folder)
     for weight in detector.weights:
         if weight.path.endswith("offsets/kernel"):
@@ -121,7 +121,7 @@ def test_with_other_options(folder, data, exported, options, tmp_path):
 
 
 def test_what_int8_needs(tmp_path, monkeypatch):
-    model = saved("yolox-micro", tmp_path / "model")
+    model = saved_small(tmp_path / "model")
     with pytest.raises(BadInput, match=r"int8 is calibrated on images .* --data"):
         export(model, "onnx", precision="int8")
     with pytest.raises(BadInput, match=r"no int8-weights for onnx: .*litert has float32, float16, int8, int8-weights"):

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import saved
+from light_models import saved, saved_small
 
 from detect.data.shapes import CLASSES
 from detect.export.export_run import export
 from detect.inference.loading import load
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 SERVING = Path(__file__).parents[2] / "docs" / "guides" / "serving.md"
 NEVER, *OTHERS = CLASSES
@@ -82,7 +82,7 @@ def test_a_picture_of_the_right_size_gives_the_same_exactly(exported, pictures):
 
 def test_where_nothing_is_found(tmp_path, pictures):
     """The small model is sure of nothing, and the default confidence is that of `predict`."""
-    done = export(saved("yolox-micro", tmp_path / "model"), "savedmodel")
+    done = export(saved_small(tmp_path / "model"), "savedmodel")
     found = run_model(done, [pictures / "small.jpg"])
     assert not found["boxes"].any()
     assert not found["scores"].any()

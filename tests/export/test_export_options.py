@@ -1,0 +1,137 @@
+"""Exports with the options of a user, each compared with its original."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from light_models import saved, saved_small
+from same_detections import check_same
+
+import detect
+from detect import formats
+from detect.artefacts.export_card import load_export_card
+from detect.data.pixels.resizing import Fit
+from detect.data.shapes import CLASSES, write_shapes
+from detect.errors import BadInput, RunFailure
+from detect.export import check as tolerances
+from detect.export.export_run import export
+from detect.inference.loading import load
+from detect.models.card import load_card
+from detect.structures import Detections
+from detect.weights.importing import import_weights
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
+
+SMALL = "yolox-micro"  # saved by `saved_small`
+SIDE = 64  # pixels; squares and images of 16:9 have the same canvas at this size
+
+
+def with_precision(precision):
+    return [name for name in formats.names() if precision in formats.find(name).precisions]
+
+
+def test_pictures_that_kept_their_shape_are_fitted_into_a_square(tmp_path):
+    fit = Fit(kind="shortest", longest=SIDE, resampling="linear")
+    done = export(saved_small(tmp_path / "model", fit=fit))
+    assert load_card(done.folder).fit == Fit(resampling="linear")
+    assert done.card.check.unmatched == 0
+
+
+@pytest.mark.parametrize("format", with_precision("float16"))
+def test_another_size_and_precision(run, format, tmp_path):
+    done = export(run, format, precision="float16", image_size=SIDE, out=tmp_path / "half")
+    assert done.folder == tmp_path / "half"
+    assert load(done.folder).image_size == SIDE
+    assert done.card.canvases == ((SIDE, SIDE),)
+    assert largest_file(done.folder) < 0.6 * largest_file(run / "best")
+
+
+def largest_file(folder):
+    """Return the size of the largest file, which holds the weights, bytes."""
+    return max(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("format", [name for name in formats.names() if formats.find(name).batch != "one"])
+def test_a_fixed_number_of_images(run, original, format, tmp_path):
+    done = export(run, format, batch=2, image_size=SIDE, out=tmp_path / "pairs")
+    images = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
+    found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), original))
+    for row in range(len(images)):
+        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
+# The small model in all formats, then models with a soft suppression and with boxes for each class.
+LEFT = [
+    *((SMALL, format) for format in formats.names()),
+    ("efficientdet-d0", "onnx"),
+    ("fasterrcnn-r18", "onnx"),
+]
+
+
+@pytest.mark.parametrize(("name", "format"), LEFT)
+def test_suppression_may_be_left_to_the_client(name, format, tmp_path):
+    save = saved_small if name == SMALL else functools.partial(saved, name)
+    model = save(tmp_path / "model")
+    done = export(model, format, raw=True)
+    assert done.folder == tmp_path / "model" / "exports" / f"{format}-raw"
+    assert (done.card.check.unmatched, done.card.suppression.max_detections) == (0, 100)
+    ours, theirs = load(done.folder), load(model, backend="tensorflow")
+    assert done.card.check.score_difference < 1e-5
+    side = done.card.canvases[0][0]
+    images = np.random.default_rng(1).integers(0, 256, (2, side, side, 3), np.uint8)
+    extents = np.float32([[side / 2, side], [side, side]])
+    found, expected = (each.detect(images, 1e-4, 0.4, extents) for each in (ours, theirs))
+    for row in range(len(images)):
+        check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
+
+
+def test_what_a_raw_file_takes_and_gives(run, tmp_path):
+    done = export(run, "onnx", raw=True, image_size=SIDE, out=tmp_path / "raw")
+    session = onnxruntime.InferenceSession(done.folder / "64x64.onnx", providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == ["images"]
+    boxes, scores = session.run(["boxes", "scores"], {"images": np.zeros((2, SIDE, SIDE, 3), np.uint8)})
+    cells = sum((SIDE // stride) ** 2 for stride in (8, 16, 32))
+    assert (boxes.shape, scores.shape) == ((2, cells, 4), (2, cells, len(CLASSES)))
+
+
+def test_a_published_checkpoint(published, tmp_path, monkeypatch):
+    import_weights("yolox-micro-coco", file=published.file)
+    monkeypatch.chdir(tmp_path)
+    done = export("yolox-micro-coco", image_size=SIDE)
+    assert done.folder == Path("yolox-micro-coco-openvino")
+    assert load_card(done.folder).classes == ("person", "bicycle", "car")
+    assert done.card.check.unmatched == 0
+
+
+def test_sizes_for_videos_of_all_shapes(run, tmp_path):
+    done = export(run, image_size=96, dynamic=True, out=tmp_path / "dynamic")
+    assert done.card.canvases == ((96, 96), (64, 96), (96, 64))  # multiples of 32; 4:3 has the square, 3:2 that of 16:9
+    assert load(done.folder).placement(400, 250, trimmed=True).canvas == (96, 64)
+
+
+def test_confidences_of_classes_go_with_it(run, tmp_path):
+    done = export(run, class_confidence={CLASSES[0]: 0.9}, image_size=SIDE, out=tmp_path / "chosen")
+    assert load_card(done.folder).confidences == {CLASSES[0]: 0.9}
+    with pytest.raises(BadInput, match=r"The model has no class 'nothing'"):
+        export(run, class_confidence={"nothing": 0.9})
+    with pytest.raises(BadInput, match="expected 0 to 1, got 2"):
+        export(run, class_confidence={CLASSES[0]: 2})
+
+
+def test_with_data_both_are_scored(run, tmp_path):
+    shapes = write_shapes(tmp_path / "shapes", train=8, val=4, image_size=SIDE)
+    done = export(run, data=shapes, image_size=SIDE, out=tmp_path / "scored")
+    assert pytest.approx(done.card.check.AP_of_original, abs=1e-4) == done.card.check.AP
+    assert detect.evaluate(done.folder, shapes).AP == done.card.check.AP
+
+
+def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(tolerances.SCORE_TOLERANCE, "float32", -1.0)
+    with pytest.raises(RunFailure, match=r"not delivered: scores differ by up to .*It is kept as .*worse.rejected"):
+        export(run, image_size=SIDE, out=tmp_path / "worse")
+    assert not (tmp_path / "worse").exists()
+    check = load_export_card(tmp_path / "worse.rejected").check
+    assert check.images == 8
+    assert check.fault.startswith("scores differ")
