@@ -1,4 +1,4 @@
-"""What an export format is: which packages it takes, what it can store, and how many images its models take."""
+"""The description of an export format: the packages it takes, what it can store, and how many images a model takes."""
 
 import importlib.util
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Which part of a network is computed in int8, and within which ranges: the same for all formats."""
+"""The part of a network that is computed in int8, and the ranges of its values: the same for all formats."""
 
 import contextlib
 import io

@@ -1,1 +1,1 @@
-"""From files to batches. Knows no model."""
+"""Datasets: read, checked, augmented and made into batches. This room does not know the models."""

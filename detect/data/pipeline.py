@@ -1,4 +1,4 @@
-"""From `Records` to a `tf.data.Dataset` of `Batch`, for training and for evaluation.
+"""Make a `tf.data.Dataset` of `Batch` from `Records`, for training and for evaluation.
 
 A stream of batch numbers goes through one `map` that makes whole batches in Python, a few at a time, and is prefetched.
 `detect.data.batches` says how a batch is made: in training by worker processes, in evaluation by threads. The number of

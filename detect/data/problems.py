@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: every problem is counted, has a place, and says what was done about it."""
+"""The problems of a dataset: each is counted, has a place, and says what was done about it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What goes into the cards of an export: the choices of the user, the format and the detector."""
+"""The content of the cards of an export: the choices of the user, the format and the detector."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How a model suppresses boxes, for programs that do it in its place. Importing this does not need TensorFlow."""
+"""The suppression of a model's boxes, for programs that do it in its place. Importing this does not need TensorFlow."""
 
 from detect.config import Settings
 

@@ -1,4 +1,4 @@
-"""How the functions of this room are compiled, and what compiled code asks about shapes, devices and compilers."""
+"""Compilation of the functions of this room, and the questions of compiled code about shapes, devices and compilers."""
 
 import functools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from detect.ops.tensorflow_internals import GraphOrParentsInXlaContext
 F = TypeVar("F", bound=Callable[..., Any])
 
 Runtime = Literal["local", "accelerator", "portable", "minimal"]
-"""What will run the operations that are traced. Operations with several implementations take it as `runtime`.
+"""The runtime of the operations that are traced. Operations with several implementations take it as `runtime`.
 
 - `local`: this process, on the devices that it has.
 - `accelerator`: a GPU or TPU, whether this process has one or not; for tests and tools.

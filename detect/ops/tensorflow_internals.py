@@ -1,4 +1,4 @@
-"""What the package uses of TensorFlow beyond its public API: why, and what could replace it.
+"""Uses of TensorFlow beyond its public API: the reason for each, and what could replace it.
 
 No other file imports from `tensorflow.core` or `tensorflow.python`, whose names may change with any release.
 """

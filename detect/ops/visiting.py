@@ -1,4 +1,4 @@
-"""How operations that decide which true box an anchor or point learns visit the true boxes of a batch."""
+"""Visits of the true boxes of a batch by operations that decide which of them an anchor or point learns."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a run needs before it begins: a dataset to train on, and a model with its initial weights."""
+"""Preparation of a run: a dataset to train on, and a model with its initial weights."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From the answers of all sides of a comparison to the numbers of its row."""
+"""Compute the numbers of a row from the answers of all sides of a comparison."""
 
 import statistics
 from collections.abc import Sequence

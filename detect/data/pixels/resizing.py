@@ -1,4 +1,4 @@
-"""How an image is resized for a model: the same in training, evaluation, prediction and export.
+"""Resize images for a model, in the same way in training, evaluation, prediction and export.
 
 A `Fit` says how a model expects its images; a `Placement` is what that means for one image: it is scaled by one factor
 per axis and lies at the top-left corner of a canvas, and the rest is padding. Boxes therefore convert by two factors.

@@ -1,4 +1,4 @@
-"""What annotation files state, nothing checked: the images and boxes of one split, packed.
+"""The content of annotation files, nothing checked: the images and boxes of one split, packed.
 
 A dataset may have ten million boxes, and as Python objects an image and its box take more than a kilobyte. Here an
 image takes 24 bytes and its name, and a box 65; NumPy sees them as arrays, without a copy.

@@ -1,4 +1,4 @@
-"""From COCO's category ids, which are any integers, to labels 0..K-1 and back, with every decision put into words.
+"""Map COCO's category ids, which are any integers, to labels 0..K-1, with every decision put into words.
 
 Roboflow writes its project as category 0 with supercategory "none" and gives it no boxes. Taken as a class, it would be
 one that no model can learn.

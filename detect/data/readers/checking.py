@@ -1,4 +1,4 @@
-"""From what annotation files state to records that can be relied on: images that open, boxes within them.
+"""Check the content of annotation files, and make records of it: images that open, boxes within them.
 
 Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory of the
 annotations, because a dataset may have ten million boxes.

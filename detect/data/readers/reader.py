@@ -1,4 +1,4 @@
-"""What a dataset format says of itself: how its datasets are recognised, and the functions that read them.
+"""The description of a dataset format: how its datasets are recognised, and the functions that read them.
 
 A new format is one new file in this folder:
 

@@ -1,1 +1,1 @@
-"""Where images and video frames come from."""
+"""Sources of images and video frames."""

@@ -1,4 +1,4 @@
-"""From anything a user can give to sources and frames: images, folders, globs, URLs, videos, cameras, arrays.
+"""Find sources and read their frames: images, folders, globs, URLs, videos, cameras, arrays.
 
 Folders include their subfolders, except hidden ones, in natural order (`2.jpg` before `10.jpg`). A file that cannot be
 read is skipped and reported, so that one bad file among a thousand does not end a run; if it is the only source, that

@@ -1,4 +1,4 @@
-"""What prediction reads: a `Source`, and each `Frame` of it."""
+"""The input of prediction: a `Source`, and each `Frame` of it."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
