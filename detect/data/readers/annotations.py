@@ -9,6 +9,7 @@ import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,20 @@ _BOX = np.dtype(
     [("row", "<i8"), ("number", "<i8"), ("box", "<f8", (4,)), ("label", "<i8"), ("ignore", "?"), ("area", "<f8")]
 )
 _pack_box = struct.Struct("<qq4dq?d").pack
+
+_FLAGS = {
+    **dict.fromkeys(("", "0", "false", "no", "none", "null"), False),  # `None`, too: what is not stated is not so
+    **dict.fromkeys(("1", "true", "yes"), True),
+}
+
+
+def flag(value: Any) -> bool | None:
+    """Return what a flag such as `iscrowd` or `difficult` states, None where that is neither yes nor no.
+
+    Tools write it as a boolean, as a number or as text ("0", "False", 1.0), and what they do not know as null or as
+    "Unspecified", which is not a yes.
+    """
+    return _FLAGS.get(str(value).strip().lower().removesuffix(".0"))
 
 
 class StatedImages:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.problems import Problems
-from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages
+from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
 from detect.data.readers.json_stream import read_members
 from detect.errors import BadInput
 
@@ -171,7 +171,7 @@ def _read_box(entry: Any, position: int, boxes: StatedBoxes) -> bool:
         boxes.append(image, number, _NOWHERE, category, False, NO_AREA)
         return False
     box = (x, y, x + width, y + height)
-    boxes.append(image, number, box, category, bool(entry.get("iscrowd")), _area(entry))
+    boxes.append(image, number, box, category, bool(flag(entry.get("iscrowd"))), _area(entry))
     return True
 
 

@@ -109,6 +109,12 @@ def test_areas_that_are_not_numbers_are_those_of_the_boxes(load, area):
     assert table["area"].tolist() != table["area"].tolist()  # not a number
 
 
+def test_crowds_may_be_stated_as_text(load):
+    stated = ["0", "False", None, 0.0, "Unspecified", "1", "true", 1.0]
+    content = load(images=images(1), annotations=[box(iscrowd=value) for value in stated])
+    assert content.boxes.table["ignore"].tolist() == [False] * 5 + [True] * 3
+
+
 def test_what_is_wrong_with_boxes(load):
     annotations = [
         box(id=10),
