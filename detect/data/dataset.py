@@ -56,6 +56,22 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
     )
 
 
+def check_learnable(dataset: Dataset) -> None:
+    """Raise BadInput where the split "train" has no box to learn from."""
+    records = split(dataset, "train")
+    if not records.ignore.all():  # of no boxes, all are
+        return
+    problems = dataset.problems.get("train")
+    reasons = "".join(f"\n  {line}" for line in problems.summary(examples=3)) if problems else ""
+    boxes = len(records.boxes)
+    why = (
+        f"all {boxes} boxes are marked as crowd regions or as difficult, and are ignored. Correct these marks"
+        if boxes
+        else "no image has a box. Check that the labels are where the format expects them"
+    )
+    raise BadInput(f"{dataset.source}: there is nothing to learn: in the split 'train', {why}.{reasons}")
+
+
 def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dataset:
     """Return the dataset with a split "val": its own, or else a part of "train" that is held out for it.
 

@@ -189,6 +189,8 @@ def describe(loop: Loop, means: dict[str, float]) -> str:
 def describe_validation(epoch: float, validation: Validation) -> str:
     """Return the result of a validation in one line."""
     scores, best = validation.scores, "  best so far" if validation.best else ""
+    if math.isnan(scores.AP):
+        return f"epoch {epoch:.1f}  AP is not defined, because the validation split has no box to find"
     return f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}{best}"
 
 

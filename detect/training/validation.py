@@ -23,7 +23,7 @@ class Validation:
     """The result of a validation."""
 
     scores: Scores
-    best: bool  # whether AP is higher than in every validation before
+    best: bool  # whether AP is higher than in every validation before, or is not defined
 
     @property
     def average_precision(self) -> float:
@@ -49,10 +49,10 @@ class Validator:
     folder: RunFolder
 
     def validate(self, best: float) -> Validation:
-        """Score the model and save it as the last one, and also as the best one if its AP is above `best`."""
+        """Score the model and save it as the last one, and also as the best one unless its AP is `best` at most."""
         with self.average.applied():
             scores = self._score()
-            validation = Validation(scores, best=float(np.nan_to_num(scores.AP)) > best)
+            validation = Validation(scores, best=math.isnan(scores.AP) or best < scores.AP)
             self._save(validation)
         return validation
 

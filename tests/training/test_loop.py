@@ -14,7 +14,7 @@ from detect.structures import Batch
 from detect.training import loop as subject
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
-from detect.training.loop import Loop, clock, is_validation_due, train, validate
+from detect.training.loop import Loop, clock, describe_validation, is_validation_due, train, validate
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.validation import Validation
@@ -63,7 +63,7 @@ class Validations:
         self.told.append(best)
         ap = next(self.aps, 0.0)
         scores = SimpleNamespace(**dict.fromkeys(METRICS, ap))
-        return Validation(scores, best=np.nan_to_num(ap) > best)
+        return Validation(scores, best=math.isnan(ap) or ap > best)
 
 
 class Journal:
@@ -114,11 +114,12 @@ def test_the_position_follows_the_validations():
     assert loop.journal.rows == [("val", 2, 0.25), ("val", 4, 0.5), ("val", 6, 0.5), ("val", 8, 0.125)]
 
 
-def test_an_ap_that_is_not_defined_counts_as_0_and_is_not_written():
-    loop = a_loop(steps=1, aps=[math.nan])
+def test_where_ap_is_not_defined_the_newest_model_is_the_best():
+    loop = a_loop(steps=4, aps=[math.nan] * 4, patience=1)
     train(loop)
-    assert (loop.position.best, loop.position.best_step) == (0, 1)
-    assert loop.journal.rows == [("val", 1, None)]
+    assert (loop.position.best, loop.position.best_step, loop.position.stale) == (0, 4, 0)
+    assert loop.journal.rows == [("val", step, None) for step in (1, 2, 3, 4)]
+    assert "AP is not defined" in describe_validation(loop.epoch, Validation(loop.scores, best=True))
 
 
 def test_validations_without_a_better_ap_end_the_run():
