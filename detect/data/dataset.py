@@ -19,7 +19,7 @@ class Dataset:
     source: Path  # what the user gave
     format: str  # in words, such as "COCO JSON"
     classes: tuple[str, ...]  # K names, by label
-    category_ids: tuple[int, ...]  # K ids, by label: those of COCO results for this dataset
+    category_ids: tuple[int | str, ...]  # K ids, by label: those of COCO results for this dataset
     splits: Mapping[str, Records]  # by "train", "val", "test": those that can be used
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see

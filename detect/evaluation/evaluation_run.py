@@ -95,7 +95,7 @@ def score_batches(
     records: Records,
     placing: int | Placing,
     classes: Sequence[str],
-    category_ids: Sequence[int],
+    category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
 ) -> Scores:
@@ -122,7 +122,7 @@ def find(
     detect_function: DetectFunction,
     records: Records,
     placing: int | Placing,
-    category_ids: Sequence[int],
+    category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
 ) -> Iterator[Found]:
@@ -143,7 +143,7 @@ def find(
             width, height = records.sizes[index].tolist()
             corners = to_source(boxes[row][kept], placement, width, height)
             categories = np.asarray(category_ids)[labels[row][kept]]
-            yield _found(int(records.image_ids[index]), corners, scores[row][kept], categories)
+            yield _found(records.image_ids[index].item(), corners, scores[row][kept], categories)
         done += len(indices)
         if progress:
             progress(done, len(records))
@@ -179,7 +179,7 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
     return labels, notes
 
 
-def _found(image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
+def _found(image_id: int | str, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
     """Return the detections of one image; `corners` [n, 4] are x1, y1, x2, y2."""
     corners = corners.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.readers.ids import key_column
 from detect.data.records import Records
 from detect.errors import BadInput
 
@@ -32,7 +33,7 @@ class Truth:
         return len(self.boxes)
 
 
-def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int]) -> Truth:
+def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int | str]) -> Truth:
     """Return the truth of `records`, whose label k is the category `category_ids[k]` with the name `classes[k]`.
 
     Ignored boxes become crowds. Areas are those of the records, of the mask where the dataset has masks, because COCO
@@ -40,7 +41,7 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
     """
     corners = records.boxes.astype(np.float64)
     owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
-    ids = np.asarray(category_ids, np.int64)
+    ids = key_column(category_ids)
     image_ids, order = np.unique(records.image_ids), np.argsort(ids)
     return Truth(
         image_ids=image_ids,

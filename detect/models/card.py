@@ -31,7 +31,7 @@ class ModelCard(Card):
     """Settings of the model, see its `Config`."""
     classes: tuple[str, ...]
     """Names of the classes, by label."""
-    category_ids: tuple[int, ...]
+    category_ids: tuple[int | str, ...]
     """Category ids of the classes in COCO results, by label."""
     image_size: int
     """Size S that images are resized to by default, pixels; see `fit`."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.problems import Problems
+from detect.data.readers.ids import Keys
 from detect.data.texts import Texts
 
 NO_SIZE = (0, 0)
@@ -118,6 +119,7 @@ class Annotations:
     locate_box: Callable[[int], str]  # number of a box -> where it is stated
     fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
     folder: str = ""  # to which the names of the images are relative, if they are not whole paths
+    keys: Keys = field(default_factory=Keys)  # of which the ids of the images are the numbers
     images: StatedImages = field(default_factory=StatedImages)
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
     problems: Problems = field(default_factory=Problems)  # those met while reading

@@ -197,7 +197,7 @@ def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Recor
     return Records(
         folder=annotations.folder,
         paths=stated.names,
-        image_ids=stated.ids,
+        image_ids=annotations.keys.column(stated.ids),
         sizes=_select(images.sizes, kept),
         box_ends=np.cumsum(np.bincount(table["row"], minlength=len(kept))[kept], dtype=np.int64),
         boxes=table["box"].astype(np.float32),

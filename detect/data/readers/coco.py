@@ -180,11 +180,16 @@ def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, n
     folder, images = _find_images(file, content.images)
     if folder != path.parent:
         notes.append(f"images of {path.name} are found in {folder}")
+    if content.bounds:
+        notes.append(
+            f"{path.name}: {content.bounds} annotations state no box: the bounds of their segmentations are taken"
+        )
     return Annotations(
         source=str(path),
-        locate_image=lambda row: f"{path}: image {images.ids[row]}",
+        locate_image=lambda row: f"{path}: image {content.keys.key(int(images.ids[row]))!r}",
         locate_box=partial(locate_box, path),
         folder=str(folder),
+        keys=content.keys,
         images=images,
         boxes=take_boxes(content, categories.labels[str(path)]),
         problems=content.problems,

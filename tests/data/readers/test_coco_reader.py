@@ -14,6 +14,7 @@ from detect.data.readers.coco import (
 )
 from detect.data.readers.coco_content import load_coco
 from detect.errors import BadInput
+from detect.evaluation.truth import truth_from_records
 
 
 def document(images=("a.jpg",), boxes=((1, 1, 2, 3, 10, 20),), names=("car", "bus")) -> dict:
@@ -57,6 +58,30 @@ def test_boxes_areas_and_crowds(write):
     assert dataset.classes == ("car", "bus")
     assert dataset.category_ids == (1, 2)
     assert not dataset.problems["train"].counts
+
+
+def test_ids_may_be_texts(write):
+    content = document(["a.jpg", "b.jpg"], [("x-2", "car-1", 2, 3, 10, 20), ("1", "2", 0, 0, 9, 9)])
+    content["images"][1]["id"] = "x-2"
+    content["categories"][0]["id"] = "car-1"
+    path = write("train.json", content, ["a.jpg", "b.jpg"])
+    dataset = read_coco_file(path)
+    records = split(dataset, "train")
+    assert dataset.category_ids == (2, "car-1")
+    assert [record.image_id for record in records] == ["1", "x-2"]
+    assert records.labels.tolist() == [0, 1]
+    assert "category ids to labels: 2 'bus' -> 0, car-1 'car' -> 1" in dataset.notes
+    truth = truth_from_records(records, dataset.classes, dataset.category_ids)
+    assert truth.image_ids[truth.images].tolist() == ["1", "x-2"]
+    assert truth.category_ids[truth.categories].tolist() == ["2", "car-1"]
+
+
+def test_annotations_without_boxes_are_said(write):
+    content = document()
+    content["annotations"][0].update(bbox=None, segmentation=[[2, 3, 12, 3, 12, 23]])
+    dataset = read_coco_file(write("train.json", content, ["a.jpg"]))
+    np.testing.assert_array_equal(split(dataset, "train").boxes, [[2, 3, 12, 23]])
+    assert "train.json: 1 annotations state no box: the bounds of their segmentations are taken" in dataset.notes
 
 
 def test_images_without_boxes_are_kept(write):
@@ -151,7 +176,7 @@ def test_bad_annotations_are_named_and_dropped(write):
 
 def test_bad_image_entries_are_named(write):
     content = document(["a.jpg", "b.jpg"])
-    content["images"] += [{"id": 1, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": "x", "file_name": "d.jpg"}]
+    content["images"] += [{"id": 1, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": True, "file_name": "d.jpg"}]
     dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
     problems = dataset.problems["train"]
     assert problems.counts == {"repeated image id": 1, "malformed image entry": 3}
@@ -205,7 +230,12 @@ def test_given_classes_and_images(tmp_path, write):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[]", "found a list, as results files are"),
+        ("[]", "found a list instead of an object"),
+        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "score": 1}]', "a list of detections"),
+        (
+            '[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]',
+            "a list of tasks, as in Label Studio's own JSON",
+        ),
         ('{"images": [], "labels": []}', "found: images, labels"),
         ('{"images": 3, "annotations": []}', "lists 'images' and 'annotations'"),
         ('"text"', "found: str"),

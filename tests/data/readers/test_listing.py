@@ -6,7 +6,8 @@ from detect.data.readers.listing import entries, is_hidden, walk
 
 
 @pytest.mark.parametrize(
-    "name", ["._a.jpg", ".DS_Store", ".ipynb_checkpoints", "__MACOSX", "Thumbs.db", "thumbs.db", "desktop.ini", "@eaDir"]
+    "name",
+    ["._a.jpg", ".DS_Store", ".ipynb_checkpoints", "__MACOSX", "Thumbs.db", "thumbs.db", "desktop.ini", "@eaDir"],
 )
 def test_files_of_systems_and_programs_are_hidden(name):
     assert is_hidden(name)
