@@ -9,6 +9,7 @@ from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
+from detect.inference.limits import check_limits
 
 
 def evaluate(
@@ -30,15 +31,15 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Write all numbers at full precision to this JSON file.")] = None,
     confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score threshold of detections; low by default, as AP needs.")
+        float | None, typer.Option(help="Score threshold of detections, 0 to 1; low by default, as AP needs.")
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Overlap (IoU) above which two boxes of a class are one object. Default: the model's."
+            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object. Default: the model's."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 8,
+    batch_size: Annotated[int, typer.Option(help="Images per batch.")] = 8,
     reference: Annotated[
         bool, typer.Option("--reference", help="Score with pycocotools: the same numbers, but slower.")
     ] = False,
@@ -46,6 +47,7 @@ def evaluate(
     """Compute the COCO scores of a model or of a file of predictions."""
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
+    check_limits(confidence, iou, batch_size)
     start_tensorflow()
     if predictions is not None:
         from detect.evaluation.evaluation_run import evaluate_predictions

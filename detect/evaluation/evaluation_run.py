@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from detect.data.dataset import Dataset, scored_split
-from detect.data.dataset import split as records_of
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.readers import description
@@ -16,7 +15,8 @@ from detect.data.records import Records
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
-from detect.evaluation.truth import truth_from_file, truth_from_records
+from detect.evaluation.naming import find_by_names
+from detect.evaluation.truth import Truth, truth_from_file, truth_from_records
 from detect.inference.loading import load
 from detect.inference.predictor import Model
 from detect.structures import Detections
@@ -72,6 +72,8 @@ def evaluate_predictions(
 ) -> Scores:
     """Compute the COCO scores of a results file of any program.
 
+    Images are found by `file_name` and categories by `category_name` where an entry has them, otherwise by their ids.
+
     Args:
         predictions: the COCO results file.
         data: anything that `open_dataset` reads, or a COCO annotation file whose images need not exist.
@@ -82,12 +84,18 @@ def evaluate_predictions(
         BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
     """
     found = read_detections(predictions)
-    if Path(data).suffix.lower() == ".json":
-        return score(truth_from_file(data), found, str(predictions), reference)
-    dataset = description.open_dataset(data)
-    truth = truth_from_records(records_of(dataset, split), dataset.classes, dataset.category_ids)
+    truth = _truth(data, split)
+    found, notes = find_by_names(found, truth, str(predictions))
     scores = score(truth, found, str(predictions), reference)
-    return dataclasses.replace(scores, notes=_notes(dataset, split))
+    return dataclasses.replace(scores, notes=(*scores.notes, *notes))
+
+
+def _truth(data: str | Path, split: str) -> Truth:
+    if Path(data).suffix.lower() == ".json":
+        return truth_from_file(data)
+    dataset, records = scored_split(description.open_dataset(data), split)
+    truth = truth_from_records(records, dataset.classes, dataset.category_ids)
+    return dataclasses.replace(truth, notes=_notes(dataset, split))
 
 
 def score_batches(

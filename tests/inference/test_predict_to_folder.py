@@ -51,6 +51,7 @@ def test_everything_at_once(red_finder, folder, tmp_path):
     assert summary.rate > 0
     assert len(summary.skipped) == 1
     assert "3.jpg" in summary.skipped[0]
+    assert summary.notes == ()
     expected = [out / "1.jpg", out / "ü.mp4", out / "b/2.png", tmp_path / "r.json", out / "t.csv"]
     assert list(summary.outputs) == [*expected, out / "labels", out / "crops"]
 
@@ -108,6 +109,58 @@ def test_a_full_device_is_one_failure_and_stays_a_device(red_finder, folder, tmp
     with pytest.raises(RunFailure, match="/dev/full cannot be written: No space left on device"):
         predict_to_folder(red_finder, folder, tmp_path / "out", pictures=False, **{option: full})
     assert full.is_char_device()
+
+
+@pytest.fixture
+def annotated(folder):
+    """The images of `folder` as a COCO dataset with ids that their names do not tell."""
+    (folder / "3.jpg").unlink()
+    images = [
+        {"id": 5, "file_name": "b/2.png", "width": 96, "height": 64},
+        {"id": 2, "file_name": "1.jpg", "width": 96, "height": 64},
+    ]
+    box = [BOX[0], BOX[1], BOX[2] - BOX[0], BOX[3] - BOX[1]]
+    boxes = [
+        {"id": 1, "image_id": 5, "category_id": 3, "bbox": box},
+        {"id": 2, "image_id": 2, "category_id": 4, "bbox": box},
+    ]
+    names = [{"id": 3, "name": "red"}, {"id": 4, "name": "blue"}]
+    (folder / "val.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": names}))
+    return folder / "val.json"
+
+
+def entries_of(red_finder, sources, path, **options):
+    summary = predict_to_folder(red_finder, sources, path.parent / "out", pictures=False, save_json=path, **options)
+    entries = json.loads(path.read_text())
+    return [(entry["image_id"], entry["category_id"], entry["file_name"]) for entry in entries], summary.notes
+
+
+@pytest.mark.parametrize("sources", [None, "b", "b/2.png"])
+def test_the_ids_of_a_dataset(red_finder, annotated, tmp_path, sources):
+    given = sources and annotated.parent / sources
+    entries, notes = entries_of(red_finder, given, tmp_path / "r.json", data=annotated)
+    assert [entry[:2] for entry in entries] == [(5, 3)]
+    assert notes == (
+        f"Classes that the split 'val' of {annotated} does not have are left out of the results file: never.",
+    )
+
+
+def test_what_is_written_without_a_dataset_is_scored_too(red_finder, annotated, tmp_path):
+    from detect.evaluation.evaluation_run import evaluate, evaluate_predictions
+
+    images = [annotated.parent / "1.jpg", annotated.parent / "b"]
+    entries, _ = entries_of(red_finder, images, tmp_path / "r.json", confidence=0.01)
+    assert entries == [(2, 7, "b/2.png")]  # the number in the name, and the id that the model knows
+    scores = evaluate_predictions(tmp_path / "r.json", annotated)
+    assert scores.to_json() == evaluate(red_finder, annotated, confidence=0.01).to_json()
+    assert pytest.approx(0.5) == scores.AP50
+
+
+def test_a_source_that_is_not_in_the_dataset(red_finder, annotated, tmp_path, image_with_red_box):
+    write_image(tmp_path / "other.png", image_with_red_box(BOX))
+    with pytest.raises(BadInput, match=r"other\.png is not an image of the split 'val'"):
+        entries_of(red_finder, tmp_path / "other.png", tmp_path / "r.json", data=annotated)
+    assert not (tmp_path / "r.json").exists()
 
 
 def interrupting(state):

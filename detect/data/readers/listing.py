@@ -39,7 +39,14 @@ def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[tuple[str, lis
     if (status.st_dev, status.st_ino) in visited:
         return
     visited.add((status.st_dev, status.st_ino))
-    folders = [entry for entry in found if entry.is_dir()]
-    yield folder, [entry.name for entry in found if not entry.is_dir()]
+    folders = [entry for entry in found if _is_folder(entry)]
+    yield folder, [entry.name for entry in found if not _is_folder(entry)]
     for entry in sorted(folders, key=lambda entry: entry.is_symlink()):
         yield from _walk(entry.path, visited)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False

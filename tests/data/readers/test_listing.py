@@ -50,3 +50,8 @@ def test_links_are_followed_but_not_back(tree, tmp_path_factory):
     for name in ("first", "second"):  # both lead to a folder that is walked by its own name
         (tree / name).symlink_to(tree / "sub")
     assert relative(tree) == [(".", ["a.jpg", "b.jpg"]), ("sub", ["c.jpg"]), ("sub/elsewhere", ["d.jpg"])]
+
+
+def test_a_link_that_leads_to_itself_is_a_file(tmp_path):
+    (tmp_path / "itself").symlink_to("itself")
+    assert list(walk(tmp_path)) == [(str(tmp_path), ["itself"])]

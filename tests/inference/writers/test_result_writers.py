@@ -10,7 +10,7 @@ import pytest
 from detect.errors import BadInput
 from detect.inference.result import Result
 from detect.inference.sources.frames import Frame, Source, VideoFormat
-from detect.inference.writers.coco_results import CocoWriter
+from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
 from detect.inference.writers.yolo_labels import YoloWriter
@@ -21,7 +21,7 @@ CLASSES = ("cat", "dog/wolf")
 
 def result(name="a/1", boxes=((10, 20, 30, 40),), label=1, **frame):
     kind = "video" if "video" in frame else "image"
-    source = Source(f"in/{name}.jpg", kind, name, f"in/{name}.jpg")
+    source = Source(f"in/{name}.jpg", kind, name, f"in/{name}.jpg", file_name=f"{name}.jpg")
     image = np.full((80, 50, 3), 90, np.uint8)
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     labels = np.full(len(boxes), label, np.int32)
@@ -40,28 +40,38 @@ def write(writer, *results):
 
 def coco(path, *results, names_of=None):
     sources = names_of or [item.frame.source for item in results]
-    write(CocoWriter(path, (30, 10), sources), *results)
+    write(CocoWriter(path, own_ids(sources, (30, 10))), *results)
     return json.loads(path.read_text())
 
 
 def test_coco_results(tmp_path):
     entries = coco(tmp_path / "r.json", result("b"), result("none", boxes=()), result("c", label=0))
+    box = {"bbox": [10, 20, 20, 20], "score": 0.5}
     assert entries == [
-        {"image_id": 1, "category_id": 10, "bbox": [10, 20, 20, 20], "score": 0.5, "file_name": "b.jpg"},
-        {"image_id": 3, "category_id": 30, "bbox": [10, 20, 20, 20], "score": 0.5, "file_name": "c.jpg"},
+        {"image_id": "b.jpg", "category_id": 10, "category_name": "dog/wolf", "file_name": "b.jpg", **box},
+        {"image_id": "c.jpg", "category_id": 30, "category_name": "cat", "file_name": "c.jpg", **box},
     ]
 
 
 def test_numbers_as_names_are_image_ids(tmp_path):
     results = [result("000000000139"), result("000000000285")]
     assert [entry["image_id"] for entry in coco(tmp_path / "a.json", *results)] == [139, 285]
-    assert [entry["image_id"] for entry in coco(tmp_path / "b.json", *results, result("x"))] == [1, 2, 3]
-    assert [entry["image_id"] for entry in coco(tmp_path / "c.json", result("a/1"), result("b/1"))] == [1, 2]
+    huge = result("9" * 30)
+    for others in ([*results, result("x")], [result("a/1"), result("b/1")], [result("1"), huge]):
+        entries = coco(tmp_path / "b.json", *others)
+        assert [entry["image_id"] for entry in entries] == [item.frame.source.file_name for item in others]
 
 
 def test_coco_results_of_videos_say_which_frame(tmp_path):
     entries = coco(tmp_path / "r.json", frame(0), frame(3))
     assert [(entry["image_id"], entry["frame"], entry["timestamp"]) for entry in entries] == [(1, 0, 0), (2, 3, 0.12)]
+
+
+def test_coco_results_with_the_ids_of_a_dataset(tmp_path):
+    ids = ResultIds({"a": 7, "b": 3}, (None, 5))
+    write(CocoWriter(tmp_path / "r.json", ids), result("b"), result("a", label=0), result("a", label=1))
+    entries = json.loads((tmp_path / "r.json").read_text())
+    assert [(entry["image_id"], entry["category_id"]) for entry in entries] == [(3, 5), (7, 5)]
 
 
 def test_coco_results_of_nothing(tmp_path):
@@ -111,7 +121,7 @@ def fail(writer, error):
 
 def test_what_is_not_complete_is_called_partial(tmp_path):
     fail(CsvWriter(tmp_path / "t.csv"), KeyboardInterrupt())
-    fail(CocoWriter(tmp_path / "r.json", (30, 10), []), KeyboardInterrupt())
+    fail(CocoWriter(tmp_path / "r.json", own_ids([], (30, 10))), KeyboardInterrupt())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.partial.json", "t.partial.csv"]
     assert len(json.loads((tmp_path / "r.partial.json").read_text())) == 1
 
