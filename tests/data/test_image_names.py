@@ -1,7 +1,7 @@
 """Names of images that differ in how much of the path they state, and in what tools change about names."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.data.image_names import ImageNames
@@ -41,6 +41,7 @@ def test_without_images():
     assert ImageNames([]).find("a.jpg") == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), unique=True), st.text())
 def test_a_name_finds_itself_and_never_fails(names, other):
     known = ImageNames(names)

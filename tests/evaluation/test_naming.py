@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.errors import BadInput
@@ -141,6 +141,7 @@ def test_a_flag_is_a_crowd_only_where_it_says_so(tmp_path):
 NAMES = st.lists(st.sampled_from(["1.jpg", "2.jpg", "a.jpg", "x/a.jpg", "x/1.jpg", "ü 3.png"]), min_size=1, unique=True)
 
 
+@settings(deadline=None)
 @given(NAMES, st.randoms(use_true_random=False), st.booleans())
 def test_what_is_written_is_scored_as_it_was_found(tmp_path_factory, names, random, with_dataset):
     """Whatever ids the annotations have: the score of the file is that of its detections."""
