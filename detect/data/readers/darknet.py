@@ -19,7 +19,7 @@ from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.locating import locate
 from detect.data.readers.reader import DatasetFile, Reader
 from detect.data.readers.text_files import read_lines
-from detect.data.readers.yolo import map_names, read_labels, read_list
+from detect.data.readers.yolo import map_names, read_sources
 from detect.errors import BadInput
 
 FORMAT = "darknet obj.data"
@@ -44,7 +44,7 @@ def _read_split(
     key: str, values: dict[str, str], path: Path, labels: Mapping[int, int], notes: list[str]
 ) -> Annotations:
     images = _located(key, values, path, notes)
-    return read_labels(str(images), read_list(images, notes), labels, notes)
+    return read_sources(str(images), [images], labels, notes)
 
 
 def _values(path: Path) -> dict[str, str]:

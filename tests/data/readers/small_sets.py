@@ -1,7 +1,7 @@
-"""One small dataset of every form that a reader accepts, all with the same truth, for the contract test of readers.
+"""Small datasets of every form that a reader accepts, all with the same truth, for the contract test of readers.
 
 A new form needs its row in `SETS`: a function that writes the truth as such a dataset, and one that breaks a single
-annotation of it.
+annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 """
 
 import json
@@ -164,9 +164,57 @@ def write_darknet(folder: Path) -> Path:
         write_labels(folder / "data" / "img", split)
         lines = [f"data/img/{name}\n" for name in TRUTH[split]]
         write_text(folder / "data" / f"{split}.txt", "".join(lines))
-    write_text(folder / "data" / "obj.names", "".join(f"{name}\n" for name in CLASSES))
+    write_names(folder / "data" / "obj.names")
     values = {"classes": 2, "train": "data/train.txt", "valid": "data/val.txt", "names": "data/obj.names"}
     return write_text(folder / "data" / "obj.data", "".join(f"{name} = {value}\n" for name, value in values.items()))
+
+
+def write_names(path: Path) -> Path:
+    return write_text(path, "".join(f"{name}\n" for name in CLASSES))
+
+
+def write_yolo_folder(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_labels(folder / "labels" / split, split)
+    write_names(folder / "labels" / "classes.txt")
+    return folder
+
+
+def write_labelimg_yolo(folder: Path) -> Path:
+    """Write labels beside their images, as labelImg does."""
+    write_images(folder, "train")
+    write_labels(folder, "train")
+    write_names(folder / "classes.txt")
+    return folder
+
+
+def write_label_studio_yolo(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    write_labels(folder / "labels", "train")
+    write_names(folder / "classes.txt")
+    categories = [{"id": number, "name": name} for number, name in enumerate(CLASSES)]
+    write_text(folder / "notes.json", json.dumps({"categories": categories, "info": {"version": "1.0"}}))
+    return folder
+
+
+def write_roboflow_yolo(folder: Path) -> Path:
+    """Write a folder per split, which the YAML names as if it lay in a folder of its own."""
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name / "images", split)
+        write_labels(folder / name / "labels", split)
+    content = {"train": "../train/images", "val": "../valid/images", "nc": 2, "names": list(CLASSES)}
+    return write_text(folder / "data.yaml", yaml.safe_dump(content))
+
+
+def write_cvat_yolo(folder: Path) -> Path:
+    """Write lists of images, whose paths begin with `data`, and numbered names, as CVAT does for Ultralytics."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_labels(folder / "labels" / split, split)
+        write_text(folder / f"{split}.txt", "".join(f"data/images/{split}/{name}\n" for name in TRUTH[split]))
+    content = {"names": dict(enumerate(CLASSES)), "path": ".", "train": "train.txt", "val": "val.txt"}
+    return write_text(folder / "data.yaml", yaml.safe_dump(content))
 
 
 def spoil_labels(path: Path) -> str:
@@ -227,6 +275,31 @@ SETS = {
     "an Ultralytics data.yaml": SmallSet(
         write_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
+    "YOLO label files": SmallSet(
+        write_yolo_folder, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
     "a darknet obj.data": SmallSet(write_darknet, spoiling("data/img/c.txt", spoil_labels), states_ignored=False),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+}
+
+ONLY_TRAINING = ("train",)
+
+# By tool and format.
+EXPORTS = {
+    "CVAT, Ultralytics YOLO": SmallSet(
+        write_cvat_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False
+    ),
+    "Label Studio, YOLO": SmallSet(
+        write_label_studio_yolo,
+        spoiling("labels/c.txt", spoil_labels),
+        ONLY_TRAINING,
+        states_ignored=False,
+        lists_images=False,
+    ),
+    "Roboflow, YOLO": SmallSet(
+        write_roboflow_yolo, spoiling("train/labels/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "labelImg, YOLO": SmallSet(
+        write_labelimg_yolo, spoiling("c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False, lists_images=False
+    ),
 }
