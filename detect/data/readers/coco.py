@@ -8,7 +8,6 @@ after the JSON or its split. A JSON is the split that its name speaks of (`insta
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,30 +15,21 @@ from typing import Any
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.pixels.headers import SUFFIXES
-from detect.data.readers.annotations import Annotations, StatedImages
+from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.data.readers.coco_images import CocoFile, locate_images
 from detect.data.readers.json_stream import read_members
 from detect.data.readers.locating import split_named
+from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.records import Record
-from detect.data.texts import Texts
 from detect.errors import BadInput
 from detect.files import write_text
 
 FORMAT = "COCO JSON"
 ROBOFLOW_FILE = "_annotations.coco.json"
-_NAMES_TRIED = 500  # of a file's images, when looking for their folder
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """An annotation file, and the folder of its images; None to look for it."""
-
-    path: Path
-    images: Path | None = None
 
 
 def is_coco(path: Path) -> bool:
@@ -177,7 +167,10 @@ def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
 
 def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
     path = file.path
-    folder, images = _find_images(file, content.images)
+    images = content.images
+    folder, found = locate_images(file, images.names)
+    _report_names(content, found, folder, notes)
+    images.names = found.names
     if folder != path.parent:
         notes.append(f"images of {path.name} are found in {folder}")
     if content.bounds:
@@ -186,7 +179,7 @@ def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, n
         )
     return Annotations(
         source=str(path),
-        locate_image=lambda row: f"{path}: image {content.keys.key(int(images.ids[row]))!r}",
+        locate_image=partial(_locate_image, content),
         locate_box=partial(locate_box, path),
         folder=str(folder),
         keys=content.keys,
@@ -200,53 +193,22 @@ def _categories(content: CocoContent) -> list[Category]:
     return parse_categories(content.categories, content.used_categories(), str(content.path))
 
 
-def _find_images(file: CocoFile, images: StatedImages) -> tuple[Path, StatedImages]:
-    """Find the folder that holds most of the named images, and return it with the images as named in it.
+def _report_names(content: CocoContent, found: FoundImages, folder: Path, notes: list[str]) -> None:
+    """Report images that are found under other names than the stated ones."""
+    stated = content.images.names
 
-    Candidates: the JSON's own folder; `images` in it and beside it; a folder beside either named as the JSON is, after
-    `instances_` (train2017); one named as its split; and the JSON's parent folder. Of equals the first is taken. Where
-    no name is found as it stands, paths of another machine are cut to their last part.
+    def describe(row: int) -> tuple[str, str]:
+        return _locate_image(content, row), f"{stated[row]!r} is {found.names[row]!r} in {folder}"
 
-    Raises:
-        BadInput: none of the candidates holds any of the images.
-    """
-    candidates = [file.images] if file.images else _candidate_folders(file.path)
-    names = images.names
-    if any("\\" in name for name in names):
-        images.names = Texts(name.replace("\\", "/") for name in names)
-    for cut in (False, True):
-        if cut:
-            images.names = Texts(name.rsplit("/", 1)[-1] for name in images.names)
-        for step in (max(len(names) // _NAMES_TRIED, 1), 1):
-            held = [_count_held(folder, images.names[::step]) for folder in candidates]
-            if max(held) or not names:
-                return candidates[held.index(max(held))], images
-    raise BadInput(_no_images(file, names, candidates))
+    content.problems.add_many("image with another spelling", np.flatnonzero(found.respelt), describe, "taken")
+    cut = np.flatnonzero(found.cut)
+    if len(cut):
+        example = f"{stated[cut[0]]!r} is {found.names[cut[0]]!r}"
+        notes.append(f"{content.path.name}: {len(cut)} images are found without folders before their names: {example}")
 
 
-def _count_held(folder: Path, names: Sequence[str]) -> int:
-    return sum(os.path.isfile(os.path.join(folder, name)) for name in names)
-
-
-def _candidate_folders(path: Path) -> list[Path]:
-    folder, parent = path.parent, path.parent.parent
-    tail = path.stem.removeprefix("instances_")
-    words = [word for word in (tail, split_named(tail)) if word]
-    named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
-    candidates = [folder, folder / "images", parent / "images", *named, parent]
-    return [candidate for candidate in dict.fromkeys(candidates) if candidate.is_dir()]
-
-
-def _no_images(file: CocoFile, names: Sequence[str], candidates: list[Path]) -> str:
-    looked = ", ".join(str(folder) for folder in candidates)
-    text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
-    others = [path for path in (file.images or file.path.parent).iterdir() if path.suffix.lower() in SUFFIXES]
-    if others:
-        return (
-            f"{text} The {len(others)} images beside it, such as {others[0].name!r}, are not named in it: these "
-            "annotations are of other images. Put its own images there, or the right JSON."
-        )
-    return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."
+def _locate_image(content: CocoContent, row: int) -> str:
+    return f"{content.path}: image {content.keys.key(int(content.images.ids[row]))!r}"
 
 
 READER = Reader(

@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import check_losses, split
-from detect.data.readers.coco import (
-    CocoFile,
-    read_coco,
-    read_coco_file,
-    read_coco_folder,
-    read_roboflow,
-    write_coco,
-)
+from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow, write_coco
 from detect.data.readers.coco_content import load_coco
+from detect.data.readers.coco_images import CocoFile
 from detect.errors import BadInput
 from detect.evaluation.truth import truth_from_records
 
@@ -131,6 +125,47 @@ def test_paths_of_another_machine_are_cut(tmp_path, write):
     content = document(["C:\\data\\photos\\a.jpg"])
     dataset = read_coco_file(write("x.json", content, ["a.jpg"], "images"))
     assert split(dataset, "train")[0].image_path == tmp_path / "images" / "a.jpg"
+
+
+def test_each_name_is_cut_where_it_has_to_be(tmp_path, write):
+    content = document(["..\\label\\a.jpg", "b.jpg"])
+    dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
+    assert list(split(dataset, "train").paths) == ["a.jpg", "b.jpg"]
+    example = "'..\\\\label\\\\a.jpg' is 'a.jpg'"
+    assert f"x.json: 1 images are found without folders before their names: {example}" in dataset.notes
+
+
+def test_names_that_are_spelt_otherwise_are_taken_and_reported(tmp_path, write):
+    content = document(["A.JPG", "my%20photo.jpg", "c.jpg"])
+    path = write("x.json", content, ["a.jpg", "my photo.jpg", "c.jpg"], "images")
+    dataset = read_coco_file(path)
+    assert list(split(dataset, "train").paths) == ["a.jpg", "my photo.jpg", "c.jpg"]
+    problems = dataset.problems["train"]
+    assert problems.counts == {"image with another spelling": 2}
+    assert problems.lost_share() == 0
+    first = next(iter(problems))
+    assert str(first) == f"{path}: image 1: 'A.JPG' is 'a.jpg' in {tmp_path / 'images'}; taken"
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("labels.json", "data"), ("x.json", "any"), ("annotations/x.json", "any"), ("Labels/x.json", "a b")],
+)
+def test_images_may_be_in_a_folder_of_any_name(tmp_path, write, path, folder):
+    dataset = read_coco_file(write(path, document(), ["a.jpg"], folder))
+    assert dataset.splits["train"][0].image_path == tmp_path / folder / "a.jpg"
+
+
+def test_of_equal_folders_the_one_where_names_are_as_stated_is_taken(tmp_path, write):
+    write("unused.json", {}, ["a.jpg"], "images")
+    dataset = read_coco_file(write("x.json", document(["sub/a.jpg"]), ["sub/a.jpg"], "data"))
+    assert dataset.splits["train"][0].image_path == tmp_path / "data" / "sub" / "a.jpg"
+
+
+def test_hidden_folders_hold_no_images(tmp_path, write):
+    path = write("x.json", document(), ["a.jpg"], ".ipynb_checkpoints")
+    with pytest.raises(BadInput, match=r"none of the 1 images named in it exists \('a.jpg' ...\)"):
+        read_coco_file(path)
 
 
 def test_folders_in_file_names(tmp_path, write):
