@@ -11,6 +11,7 @@ import numpy as np
 
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.readers.annotations import NO_SIZE, Annotations
+from detect.data.readers.same_images import find_same, repeats
 from detect.data.records import Records
 from detect.errors import BadInput
 
@@ -19,7 +20,7 @@ from detect.errors import BadInput
 class _Images:
     """The contents of the headers of R images."""
 
-    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable or named before
+    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable, or the same as another
     sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
     orientations: np.ndarray  # int8 [R], EXIF
 
@@ -32,8 +33,8 @@ def check(annotations: Annotations) -> Records:
     """
     annotations.problems.images_total += len(annotations.images)
     annotations.problems.boxes_total += len(annotations.boxes)
-    first = _first_rows(annotations)
-    images = _read_headers(annotations, first)
+    first, contradicting = find_same(annotations)
+    images = _read_headers(annotations, (first == np.arange(len(first))) & ~contradicting)
     table = annotations.boxes.table
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
@@ -47,36 +48,10 @@ def check(annotations: Annotations) -> Records:
     return _pack(table, images, annotations)
 
 
-def _first_rows(annotations: Annotations) -> np.ndarray:
-    """Return for each image the row where its file is first named: there its boxes go."""
-    rows = np.arange(len(annotations.images))
-    first: dict[str, int] = {}
-    for row in _rows_of_equal_hash(annotations):
-        rows[row] = first.setdefault(annotations.path(row), row)
-
-    def describe(row: int) -> tuple[str, str]:
-        where = annotations.locate_image
-        return where(row), f"{annotations.path(row)} is already named by {where(int(rows[row]))}"
-
-    repeats = np.flatnonzero(rows != np.arange(len(rows)))
-    annotations.problems.add_many("duplicate image", repeats, describe, "joined with the first")
-    return rows
-
-
-def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
-    """Return the rows of images whose path may occur twice, ascending: of only these the paths are kept as strings."""
-    count = len(annotations.images)
-    hashes = np.fromiter((hash(annotations.path(row)) for row in range(count)), np.int64, count)
-    order = np.argsort(hashes)
-    hashes = hashes[order]
-    equal = np.flatnonzero(hashes[1:] == hashes[:-1])
-    return np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
-
-
-def _read_headers(annotations: Annotations, first: np.ndarray) -> _Images:
-    kept = first == np.arange(len(first))
+def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:
+    """Read the headers of the images to be `kept`, bool [R], which becomes false where that fails."""
     sizes, orientations = array("i"), array("b")
-    for row in range(len(first)):
+    for row in range(len(kept)):
         header = _read_header(annotations, row) if kept[row] else None
         kept[row] = header is not None
         sizes.extend(header.size if header else NO_SIZE)
@@ -160,15 +135,9 @@ def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) 
 
 def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
     """Drop boxes that state the same object a second time, to the last digit."""
-    keys = [table["row"], table["label"], table["ignore"], *table["box"].T]
-    order = np.lexsort(keys)  # stable: of equal boxes the first stays first
-    same = np.ones(max(len(table) - 1, 0), bool)
-    for key in keys:
-        same &= key[order][1:] == key[order][:-1]
-    repeats = np.zeros(len(table), bool)
-    repeats[order[1:][same]] = True
-    _report(table, repeats, "duplicate box", "the first is kept", annotations)
-    return _select(table, ~repeats)
+    repeated = repeats([table["row"], table["label"], table["ignore"], *table["box"].T])
+    _report(table, repeated, "duplicate box", "the first is kept", annotations)
+    return _select(table, ~repeated)
 
 
 def _drop(table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations) -> np.ndarray:

@@ -130,18 +130,6 @@ def test_missing_and_unreadable_images_are_lost_with_their_boxes(found, tmp_path
     assert [problem.where for problem in problems] == ["list.txt:2", "list.txt:3"]
 
 
-def test_an_image_named_twice_is_joined(found, tmp_path):
-    found.add_box(0, FRAME, 0)
-    again = found.add_image(found.path(0), 8)
-    found.add_box(again, FRAME, 0)  # the same object
-    found.add_box(again, FRAME, 1)
-    records = check(found)
-    assert len(records) == 1
-    assert records[0].labels.tolist() == [0, 1]
-    assert found.problems.counts == {"duplicate image": 1, "duplicate box": 1}
-    assert found.problems.lost_share() == 0
-
-
 def test_boxes_may_be_stated_in_any_order(tmp_path, write_image):
     found = annotations()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
