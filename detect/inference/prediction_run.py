@@ -14,10 +14,11 @@ from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Source
-from detect.inference.writers.annotated_copies import CopyWriter, annotated_path
+from detect.inference.writers.annotated_copies import CopyWriter
 from detect.inference.writers.coco_results import CocoWriter, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.yolo_labels import YoloWriter
 
 
@@ -85,11 +86,13 @@ def predict_to_folder(
         progress: called after each frame.
 
     Raises:
-        BadInput: as from `Model.predict`; or an output would replace a source.
+        BadInput: as from `Model.predict`; or an output would replace a file that no earlier run has made.
         RunFailure: an output cannot be written.
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
+    if save_json is not None and save_csv is not None and Path(save_json).absolute() == Path(save_csv).absolute():
+        raise BadInput(f"{save_json} cannot be both the results file and the table. Give them different names.")
     out = Path(out)
     skipped: list[str] = []
     notes: list[str] = []
@@ -101,7 +104,8 @@ def predict_to_folder(
     tally, interrupted = _Tally(found), False
     results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
     with ExitStack() as stack:
-        made = _writers(model, found, ids, out, pictures, save_json, save_csv, save_yolo, save_crops)
+        folder = stack.enter_context(OutputFolder(out))
+        made = _writers(model, found, ids, folder, pictures, save_json, save_csv, save_yolo, save_crops)
         writers = [stack.enter_context(writer) for writer in made]
         stack.enter_context(closing(results))
         try:
@@ -119,26 +123,18 @@ def predict_to_folder(
     return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
 
 
-def _writers(model, found, ids, out, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
+def _writers(model, found, ids, folder, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if pictures:
-        _refuse_to_overwrite(found, out)
-        yield CopyWriter(out)
+        yield CopyWriter(folder, found)
     if save_json is not None:
         yield CocoWriter(save_json, ids)
     if save_csv is not None:
         yield CsvWriter(save_csv)
     if save_yolo:
-        yield YoloWriter(out, model.classes)
+        yield YoloWriter(folder, found, model.classes)
     if save_crops:
-        yield CropWriter(out)
-
-
-def _refuse_to_overwrite(sources: Sequence[Source], out: Path) -> None:
-    for source in sources:
-        path = annotated_path(source, out)
-        if path.exists() and Path(source.address).is_file() and path.samefile(source.address):
-            raise BadInput(f"The annotated copy {path} would replace its own source. Give another output folder.")
+        yield CropWriter(folder)
 
 
 class _Tally:

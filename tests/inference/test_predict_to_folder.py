@@ -30,7 +30,9 @@ def folder(tmp_path, image_with_red_box, write_video):
 
 
 def names(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """The files in a folder, without the hidden list of what runs have written."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def test_everything_at_once(red_finder, folder, tmp_path):
@@ -92,6 +94,59 @@ def test_a_source_is_not_replaced(red_finder, folder):
     with pytest.raises(BadInput, match=r"1\.jpg would replace its own source"):
         predict_to_folder(red_finder, folder / "1.jpg", folder)
     assert (folder / "1.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize("theirs", ["out/labels/1.txt", "out/classes.txt", "out/1.jpg", "out/b/2.png"])
+def test_what_no_run_has_made_is_not_replaced(red_finder, folder, tmp_path, theirs):
+    (folder / "ü.mp4").unlink()
+    path = tmp_path / theirs
+    path.parent.mkdir(parents=True)
+    path.write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(BadInput, match=f"{path} would be replaced, but it was not made by `detect predict`"):
+        predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True)
+    assert path.read_text() == "0 0.5 0.5 0.1 0.1"
+    assert names(tmp_path / "out") == [path.relative_to(tmp_path / "out").as_posix()]
+
+
+def test_files_of_an_earlier_run_are_replaced_unless_somebody_changed_them(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(2):
+        predict_to_folder(red_finder, folder, out, save_yolo=True, save_crops=True)
+    (out / "labels" / "b" / "2.txt").write_text("corrected")
+    with pytest.raises(BadInput, match=r"labels/b/2\.txt would be replaced, but it has changed since it was written"):
+        predict_to_folder(red_finder, folder, out, save_yolo=True)
+    assert (out / "labels" / "b" / "2.txt").read_text() == "corrected"
+
+
+def test_nothing_outdated_stays_beside_new_files(red_finder, folder, tmp_path, image_with_red_box):
+    out = tmp_path / "out"
+    predict_to_folder(red_finder, folder / "ü.mp4", out, save_crops=True, save_yolo=True)
+    predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
+    assert "crops/red/2-1.jpg" in names(out)
+    write_image(folder / "b" / "2.png", image_with_red_box((0, 0, 0, 0)))
+    predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
+    assert "crops/red/2-1.jpg" not in names(out)
+    assert len(list((out / "crops" / "red").iterdir())) == 12  # of the video, which this run has not seen
+    assert (out / "labels" / "2.txt").read_text() == ""
+
+
+def test_labels_of_other_classes_do_not_share_a_folder(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    predict_to_folder(red_finder, folder / "b", out, save_yolo=True, pictures=False)
+    other = type(red_finder)(red_finder.backend, red_finder.card.model_copy(update={"classes": ("blue", "red")}))
+    with pytest.raises(BadInput, match=r"classes\.txt has the classes of other labels"):
+        predict_to_folder(other, folder / "1.jpg", out, save_yolo=True, pictures=False)
+    predict_to_folder(other, folder / "b", out, save_yolo=True, pictures=False)
+    assert (out / "classes.txt").read_text() == "blue\nred\n"
+
+
+def test_no_two_outputs_are_one_file(red_finder, folder, tmp_path, image_with_red_box):
+    write_image(folder / "ü-000000.jpg", image_with_red_box(BOX))
+    summary = predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True, save_crops=True)
+    assert len(list((tmp_path / "out" / "labels").rglob("*.txt"))) == summary.frames == 15
+    assert len(list((tmp_path / "out" / "crops").rglob("*.jpg"))) == summary.detections == 14
+    with pytest.raises(BadInput, match="cannot be both the results file and the table"):
+        predict_to_folder(red_finder, folder, tmp_path / "o", save_json=tmp_path / "r", save_csv=tmp_path / "r")
 
 
 def test_bad_input_leaves_nothing(red_finder, folder, tmp_path):

@@ -25,6 +25,7 @@ from detect.inference.sources.frames import Frame, Kind, Source
 from detect.inference.sources.in_memory import is_encoded, rgb_array
 from detect.inference.sources.video_reader import read_camera, read_video
 
+_FRAME = re.compile(r"(.*)-\d{6,}", re.DOTALL)  # the names of files for a frame of a video
 _LONGEST_SHOWN = 100  # characters of a source that does not exist
 _LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"))
 
@@ -202,12 +203,17 @@ def _is_file(source: Source) -> bool:
 
 
 def _with_unique_names(sources: list[Source]) -> list[Source]:
-    """Make names unique: of `a/1.jpg` and `b/1.jpg`, whose outputs would be the same file, the second becomes `1-2`."""
+    """Make names unique: of `a/1.jpg` and `b/1.jpg`, whose outputs would be the same file, the second becomes `1-2`.
+
+    So does `clip-000001.jpg` beside `clip.mp4`, whose frame 1 has files of that name.
+    """
     taken: set[str] = set()
+    videos = {source.name.casefold() for source in sources if source.kind != "image"}
     unique = []
     for source in sources:
         name, number = source.name, 1
-        while name.casefold() in taken:  # some file systems ignore case
+        frame = _FRAME.fullmatch(name.casefold())
+        while name.casefold() in taken or (number == 1 and frame and frame[1] in videos):  # some systems ignore case
             number += 1
             name = f"{source.name}-{number}"
         taken.add(name.casefold())

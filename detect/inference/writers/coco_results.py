@@ -1,12 +1,13 @@
 """A COCO results file, written while the results arrive."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detect.files import GrowingText
+from detect.files import GrowingText, require_own
 from detect.inference.result import Result
 from detect.inference.sources.frames import Source
 
@@ -43,6 +44,7 @@ class CocoWriter:
 
     def __init__(self, path: str | Path, ids: ResultIds):
         self.outputs = [Path(path)]
+        require_own(self.outputs[0], _is_results, "a COCO results file")
         self._text = GrowingText(path, ending="[]\n")
         self._ids = ids
         self._images = 0
@@ -62,6 +64,10 @@ class CocoWriter:
 
     def __exit__(self, kind, error, trace) -> None:
         self._text.__exit__(kind, error, trace)
+
+
+def _is_results(beginning: str) -> bool:
+    return re.match(r'\s*\[\s*(\]|\{\s*"image_id")', beginning) is not None
 
 
 def _place_of(result: Result) -> dict[str, Any]:

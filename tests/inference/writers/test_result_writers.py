@@ -13,6 +13,7 @@ from detect.inference.sources.frames import Frame, Source, VideoFormat
 from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.yolo_labels import YoloWriter
 
 VIDEO = VideoFormat(Fraction(25), Fraction(1, 25))
@@ -97,7 +98,8 @@ def test_names_that_are_not_utf8(tmp_path):
 
 
 def test_yolo_text(tmp_path):
-    write(YoloWriter(tmp_path, CLASSES), result(), result("none", boxes=()), frame(3))
+    with OutputFolder(tmp_path) as folder:
+        write(YoloWriter(folder, [], CLASSES), result(), result("none", boxes=()), frame(3))
     assert (tmp_path / "labels/a/1.txt").read_text() == "1 0.400000 0.375000 0.400000 0.250000\n"
     assert (tmp_path / "labels/none.txt").read_text() == ""
     assert (tmp_path / "labels/clip-000003.txt").exists()
@@ -105,7 +107,8 @@ def test_yolo_text(tmp_path):
 
 
 def test_crops(tmp_path):
-    write(CropWriter(tmp_path), result(boxes=((10, 20, 30, 40), (0, 0, 5, 5))), frame(3))
+    with OutputFolder(tmp_path) as folder:
+        write(CropWriter(folder), result(boxes=((10, 20, 30, 40), (0, 0, 5, 5))), frame(3))
     names = sorted(path.relative_to(tmp_path / "crops").as_posix() for path in tmp_path.rglob("*.jpg"))
     assert names == ["dog_wolf/a/1-1.jpg", "dog_wolf/a/1-2.jpg", "dog_wolf/clip-000003-1.jpg"]
 
@@ -129,3 +132,22 @@ def test_what_is_not_complete_is_called_partial(tmp_path):
 def test_bad_input_leaves_nothing(tmp_path):
     fail(CsvWriter(tmp_path / "t.csv"), BadInput("no such source"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ['{"images": []}', '[{"id": 1, "annotations": []}]', "a,b\n", "text"])
+def test_files_of_others_are_not_replaced(tmp_path, content):
+    for name, create in (("t.csv", CsvWriter), ("r.json", lambda path: CocoWriter(path, own_ids([], (1,))))):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(BadInput, match=f"{name} would be replaced, but it is not a"):
+            create(tmp_path / name)
+        assert (tmp_path / name).read_text() == content
+
+
+def test_own_files_and_empty_ones_are_replaced(tmp_path):
+    (tmp_path / "t.csv").touch()
+    for _ in range(2):
+        write(CsvWriter(tmp_path / "t.csv"), result())
+        assert len(coco(tmp_path / "r.json", result())) == 1
+    assert coco(tmp_path / "r.json", result(boxes=())) == []
+    assert len(coco(tmp_path / "r.json", result())) == 1
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 2
