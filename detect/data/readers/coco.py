@@ -1,13 +1,18 @@
 """COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
 
 Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
-is one, is kept for scoring by size. Images are looked for beside the JSON, in a folder `images`, and in folders named
-after the JSON or its split. A JSON is the split that its name speaks of (`instances_val2017.json`), else "train".
+is one, is kept for scoring by size. Where no box is stated, it is the bounds of the segmentation. Ids may be texts.
+
+A JSON is the split that its name speaks of (`instances_val2017.json`), else "train". Images are looked for beside it,
+in folders such as `images` and `data`, and in those named after the JSON or its split; by their names as they are, then
+without regard to letter case, Unicode form, percent-encoding and leading folders. An image that is named several times
+with different boxes is lost: files of several images had one name.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +24,18 @@ from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
-from detect.data.readers.coco_images import CocoFile, locate_images
-from detect.data.readers.json_stream import read_members
-from detect.data.readers.locating import split_named
+from detect.data.readers.coco_files import (
+    ROBOFLOW_FILE,
+    CocoFile,
+    files_by_split,
+    is_coco,
+    layout_files,
+    loose_files,
+    named_split,
+    roboflow_files,
+    split_files,
+)
+from detect.data.readers.coco_images import locate_images
 from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.records import Record
@@ -29,53 +43,33 @@ from detect.errors import BadInput
 from detect.files import write_text
 
 FORMAT = "COCO JSON"
-ROBOFLOW_FILE = "_annotations.coco.json"
-
-
-def is_coco(path: Path) -> bool:
-    """Return whether a JSON file begins as COCO truth does: it is read up to its images or its annotations."""
-    for name, value in read_members(path):
-        if name in ("images", "annotations"):
-            return isinstance(value, Iterator)
-    return False
 
 
 def read_coco_file(path: Path) -> Dataset:
     """Read one COCO JSON, as the split that its name (for Roboflow's, its folder's name) speaks of, else as "train"."""
+    split = named_split(path)
     name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
-    split = split_named(name)
     note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
     return read_coco(path, {split or "train": CocoFile(path)}, notes=[note])
 
 
+def read_coco_files(folder: Path, paths: list[Path]) -> Dataset:
+    """Read the COCO files of a folder: each as the split that its name speaks of; one alone is "train" otherwise."""
+    if len(paths) == 1:
+        return replace(read_coco_file(paths[0]), source=folder)
+    files, notes = files_by_split(folder, paths)
+    return read_coco(folder, files, notes=notes)
+
+
 def read_coco_folder(folder: Path) -> Dataset:
     """Read COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
-    files: dict[str, CocoFile] = {}
-    for path in coco_files(folder):
-        split = split_named(path.stem)
-        if split in files:
-            raise BadInput(
-                f"{folder}: {files[split].path.name} and {path.name} both name split {split!r}. "
-                "Give one of the files, or describe the dataset in a YAML file."
-            )
-        if split:
-            files[split] = CocoFile(path)
-    if not files:
-        found = ", ".join(path.name for path in coco_files(folder))
-        raise BadInput(f"{folder / 'annotations'}: no file name speaks of train, val or test: {found}.")
-    return read_coco(folder, files)
+    return read_coco_files(folder, layout_files(folder))
 
 
-def coco_files(folder: Path) -> list[Path]:
-    """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = sorted((folder / "annotations").glob("*.json"))
-    return [path for path in files if path.name.startswith("instances_")] or files
-
-
-def roboflow_files(folder: Path) -> dict[str, CocoFile]:
-    """Return the splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
-    files = ((split_named(name), folder / name / ROBOFLOW_FILE) for name in ("train", "valid", "val", "test"))
-    return {split: CocoFile(path, path.parent) for split, path in files if split and path.is_file()}
+def read_loose(folder: Path) -> Dataset:
+    """Read the COCO files in a folder, else those in the folders inside it that are named after splits."""
+    files = loose_files(folder)
+    return read_coco_files(folder, files) if files else read_coco(folder, split_files(folder))
 
 
 def read_roboflow(folder: Path) -> Dataset:
@@ -231,7 +225,14 @@ READER = Reader(
             lambda folder: read_coco_file(folder / ROBOFLOW_FILE),
         ),
         DatasetFolder(
-            "COCO's own layout", "annotations/*.json", lambda folder: bool(coco_files(folder)), read_coco_folder
+            "COCO's own layout", "annotations/*.json", lambda folder: bool(layout_files(folder)), read_coco_folder
+        ),
+        DatasetFolder(
+            "COCO files",
+            "*.json, or train|valid|test/*.json",
+            lambda folder: bool(loose_files(folder) or split_files(folder)),
+            read_loose,
+            described=False,
         ),
     ),
     read_splits=read_splits,

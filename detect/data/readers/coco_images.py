@@ -5,11 +5,11 @@ It is the folder of the file or one in it, such as `images` or `data`; one of th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from detect.data.pixels.headers import SUFFIXES
+from detect.data.readers.coco_files import CocoFile
 from detect.data.readers.listing import entries
 from detect.data.readers.locating import split_named
 from detect.data.readers.named_images import FoundImages, find_images
@@ -19,14 +19,6 @@ from detect.errors import BadInput
 _NAMES_TRIED = 500  # of a file's images, when looking for their folder
 _MOST_FOLDERS = 50  # in a folder, of those whose names do not tell that they hold images
 _FOLDERS_NAMED = 8  # in a message
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """An annotation file, and the folder of its images; None to look for it."""
-
-    path: Path
-    images: Path | None = None
 
 
 def locate_images(file: CocoFile, stated: Texts) -> tuple[Path, FoundImages]:

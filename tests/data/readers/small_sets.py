@@ -126,6 +126,54 @@ def write_coco_layout(folder: Path) -> Path:
     return folder
 
 
+def write_coco_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        coco_json(folder / f"{split}.json", split)
+    return folder
+
+
+def write_cvat_coco(folder: Path) -> Path:
+    """Write the only subset, `default`, as CVAT does."""
+    write_images(folder / "images" / "default", "train")
+    path = coco_json(folder / "annotations" / "instances_default.json", "train")
+    change_coco(path, {"license": 0, "coco_url": ""}, {"segmentation": [], "attributes": {"occluded": False}})
+    return folder
+
+
+def write_label_studio_coco(folder: Path) -> Path:
+    """Write names that begin with the folder of the images, with the slash of Windows."""
+    write_images(folder / "images", "train")
+    path = coco_json(folder / "result.json", "train")
+    content = change_coco(path, {}, {"segmentation": [], "ignore": 0})
+    for image in content["images"]:
+        image["file_name"] = f"images\\{image['file_name']}"
+    write_text(path, json.dumps(content))
+    return folder
+
+
+def write_fiftyone_coco(folder: Path) -> Path:
+    write_images(folder / "data", "train")
+    change_coco(coco_json(folder / "labels.json", "train"), {"license": None, "coco_url": None}, {"supercategory": "x"})
+    return folder
+
+
+def write_fiftyone_splits(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split / "data", split)
+        coco_json(folder / split / "labels.json", split)
+    return folder
+
+
+def change_coco(path: Path, image: dict, annotation: dict) -> dict:
+    """Add what a tool writes in each image and each annotation; return the content."""
+    content = json.loads(path.read_text())
+    content["images"] = [{**entry, **image} for entry in content["images"]]
+    content["annotations"] = [{**entry, **annotation} for entry in content["annotations"]]
+    write_text(path, json.dumps({"info": {}, "licenses": [], **content}))
+    return content
+
+
 def write_description(folder: Path) -> Path:
     for split in ("train", "val"):
         write_images(folder / "images" / split, split)
@@ -271,6 +319,7 @@ SETS = {
     "COCO's own layout": SmallSet(
         write_coco_layout, spoiling("annotations/instances_train2017.json", spoil_coco, ": ")
     ),
+    "COCO files": SmallSet(write_coco_files, spoiling("train.json", spoil_coco, ": ")),
     "a YAML description": SmallSet(write_description, spoiling("train.json", spoil_coco, ": ")),
     "an Ultralytics data.yaml": SmallSet(
         write_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
@@ -286,6 +335,14 @@ ONLY_TRAINING = ("train",)
 
 # By tool and format.
 EXPORTS = {
+    "CVAT, COCO": SmallSet(
+        write_cvat_coco, spoiling("annotations/instances_default.json", spoil_coco, ": "), ONLY_TRAINING
+    ),
+    "FiftyOne, COCO": SmallSet(write_fiftyone_coco, spoiling("labels.json", spoil_coco, ": "), ONLY_TRAINING),
+    "FiftyOne, COCO in a folder per split": SmallSet(
+        write_fiftyone_splits, spoiling("train/labels.json", spoil_coco, ": ")
+    ),
+    "Label Studio, COCO": SmallSet(write_label_studio_coco, spoiling("result.json", spoil_coco, ": "), ONLY_TRAINING),
     "CVAT, Ultralytics YOLO": SmallSet(
         write_cvat_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False
     ),

@@ -6,7 +6,7 @@ import pytest
 from detect.data.dataset import check_losses, split
 from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow, write_coco
 from detect.data.readers.coco_content import load_coco
-from detect.data.readers.coco_images import CocoFile
+from detect.data.readers.coco_files import CocoFile, loose_files, split_files
 from detect.errors import BadInput
 from detect.evaluation.truth import truth_from_records
 
@@ -226,9 +226,47 @@ def test_coco_layout(tmp_path, write):
     assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 1, "val": 1}
     write("annotations/instances_train2014.json", document())
     with pytest.raises(
-        BadInput, match=r"instances_train2014.json and instances_train2017.json both name split 'train'"
+        BadInput, match=r"instances_train2014.json and annotations.*instances_train2017.json both name split 'train'"
     ):
         read_coco_folder(tmp_path)
+
+
+def test_one_file_alone_is_the_training_split(tmp_path, write):
+    write("annotations/instances_default.json", document(), ["a.jpg"], "images/default")
+    write("annotations/._instances_default.json", "written by macOS")
+    write("annotations/.ipynb_checkpoints/instances_default-checkpoint.json", document())
+    dataset = read_coco_folder(tmp_path)
+    assert list(dataset.splits) == ["train"]
+    assert dataset.source == tmp_path
+    assert dataset.notes[0] == "split 'train': 'instances_default' names none"
+
+
+def test_files_that_are_not_read_are_said(tmp_path, write):
+    write("annotations/train.json", document(), ["a.jpg"], "images")
+    write("annotations/more.json", document(["b.jpg"]))
+    dataset = read_coco_folder(tmp_path)
+    assert list(dataset.splits) == ["train"]
+    assert dataset.notes[0] == "not read, because no split is in their names: more.json"
+    (tmp_path / "annotations" / "train.json").rename(tmp_path / "annotations" / "others.json")
+    with pytest.raises(BadInput, match=r"no file name speaks of train, val or test: more.json, others.json"):
+        read_coco_folder(tmp_path)
+
+
+def test_what_else_is_json_in_a_folder_is_not_coco(tmp_path, write):
+    path = write("labels.json", document(), ["a.jpg"], "data")
+    write("package.json", {"name": "x"})
+    (tmp_path / "broken.json").write_text("{")
+    assert loose_files(tmp_path) == [path]
+    for number in range(20):  # as in a folder with annotations of single images
+        write(f"{number}.json", {"shapes": []})
+    assert loose_files(tmp_path) == []
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path, write):
+    for name in ("val", "valid"):
+        write(f"{name}/labels.json", document(), ["a.jpg"], f"{name}/data")
+    with pytest.raises(BadInput, match=r"valid.labels.json and val.labels.json both name split 'val'"):
+        split_files(tmp_path)
 
 
 def test_a_split_without_its_images_is_refused_and_the_others_stay(tmp_path, write):

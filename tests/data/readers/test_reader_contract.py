@@ -62,13 +62,9 @@ def test_the_same_truth_gives_the_same_records(small, tmp_path):
 
 
 def test_a_folder_is_recognised_as_what_it_holds(small, tmp_path):
-    """Wrapped as in an archive; the only exception is a form that is not looked for in folders."""
-    path = small.write(tmp_path / "wrapped")
-    if path.is_file() and not any(file.in_folders for file in FILES if path.suffix in file.suffixes):
-        with pytest.raises(BadInput, match="does not hold a dataset"):
-            open_dataset(tmp_path)
-    else:
-        assert_is_truth(open_dataset(tmp_path), small)
+    """Wrapped as in an archive."""
+    small.write(tmp_path / "wrapped")
+    assert_is_truth(open_dataset(tmp_path), small)
 
 
 def test_only_one_form_recognises_a_dataset(small, tmp_path):
