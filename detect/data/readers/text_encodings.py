@@ -30,18 +30,22 @@ def decode(data: bytes, stated: str = "") -> tuple[str, str]:
         stated: the encoding that it states, if it does. One that is unknown or does not fit is passed over.
 
     Returns:
-        The text, without a byte order mark, and the name of its encoding.
+        The text, without a byte order mark, and the name of its encoding where that had to be guessed: it is UTF-8 or
+        UTF-16, or the stated one, where the name is empty.
 
     Raises:
         UnicodeDecodeError: the content is not text.
     """
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
-            return data.decode(encoding), encoding
-    for encoding in filter(None, (_without_mark(data), _extending_ascii(stated), "utf-8", _code_page(data))):
+            return data.decode(encoding), ""
+    for encoding in filter(None, (_without_mark(data), _extending_ascii(stated), "utf-8")):
         with suppress(UnicodeError):
-            return data.decode(encoding), encoding
-    return data.decode("utf-8"), "utf-8"
+            return data.decode(encoding), ""
+    guessed = _code_page(data)
+    with suppress(UnicodeError):
+        return data.decode(guessed), guessed
+    return data.decode("utf-8"), ""
 
 
 def _without_mark(data: bytes) -> str:

@@ -5,6 +5,7 @@ annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -299,6 +300,90 @@ def write_voc(folder: Path) -> Path:
     return folder
 
 
+def write_annotations(folder: Path, split: str, xml: Callable[[tuple[Box, ...]], str] = voc_xml) -> None:
+    for name, boxes in TRUTH[split].items():
+        write_text((folder / name).with_suffix(".xml"), xml(boxes))
+
+
+def write_labelimg_voc(folder: Path) -> Path:
+    """Write annotation files beside their images, as labelImg does."""
+    write_images(folder, "train")
+    write_annotations(folder, "train")
+    return folder
+
+
+def write_roboflow_voc(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        write_annotations(folder / name, split)
+    return folder
+
+
+def write_label_studio_voc(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    write_annotations(folder / "Annotations", "train")
+    return folder
+
+
+def write_cvat_voc(folder: Path) -> Path:
+    """Write folders of tasks, and the one list `default`, with names in quotation marks where they have spaces."""
+    write_images(folder / "JPEGImages" / "cam 1", "train")
+    write_annotations(folder / "Annotations" / "cam 1", "train")
+    lines = [f'"cam 1/{Path(name).stem}"\n' for name in TRUTH["train"]]
+    write_text(folder / "ImageSets" / "Main" / "default.txt", "".join(lines))
+    return folder
+
+
+def write_vott_voc(folder: Path) -> Path:
+    """Write lists for each class, of names with suffixes."""
+    for split in ("train", "val"):
+        write_images(folder / "JPEGImages", split)
+        write_annotations(folder / "Annotations", split)
+        for label, name in enumerate(CLASSES):
+            lines = [
+                f"{image} {1 if any(box.label == label for box in boxes) else -1}"
+                for image, boxes in TRUTH[split].items()
+            ]
+            write_text(folder / "ImageSets" / "Main" / f"{name}_{split}.txt", "\r\n".join(lines))
+    return folder
+
+
+def write_paddle_voc(folder: Path) -> Path:
+    """Write lists beside the folders, of images with their annotation files."""
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_annotations(folder / "annotations", split)
+        lines = [f"images/{name} annotations/{Path(name).stem}.xml\n" for name in TRUTH[split]]
+        write_text(folder / f"{split}_list.txt", "".join(lines))
+    return folder
+
+
+def rotated_xml(boxes: tuple[Box, ...]) -> str:
+    """Return annotations of roLabelImg: the same boxes, turned by a right angle."""
+    lines = ["<annotation>", "<filename>x</filename>"]
+    for box in boxes:
+        center = f"<cx>{(box.x1 + box.x2) / 2}</cx><cy>{(box.y1 + box.y2) / 2}</cy>"
+        size = f"<w>{box.y2 - box.y1}</w><h>{box.x2 - box.x1}</h>"
+        lines += [
+            "<object>",
+            f"<type>robndbox</type><name>{CLASSES[box.label]}</name><difficult>{int(box.ignore)}</difficult>",
+            f"<robndbox>{center}{size}<angle>{math.pi / 2}</angle></robndbox>",
+            "</object>",
+        ]
+    return "\n".join([*lines, "</annotation>"])
+
+
+def write_rolabelimg(folder: Path) -> Path:
+    write_images(folder, "train")
+    write_annotations(folder, "train", rotated_xml)
+    return folder
+
+
+def spoil_rotated(path: Path) -> str:
+    replace(path, "<h>20</h>", "<h>high</h>")
+    return ":3"
+
+
 def spoil_voc(path: Path) -> str:
     replace(path, "<xmax>30</xmax>", "<xmax>wide</xmax>")
     return ":3"
@@ -328,6 +413,7 @@ SETS = {
         write_yolo_folder, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
     "a darknet obj.data": SmallSet(write_darknet, spoiling("data/img/c.txt", spoil_labels), states_ignored=False),
+    "Pascal VOC beside its images": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
 }
 
@@ -343,6 +429,14 @@ EXPORTS = {
         write_fiftyone_splits, spoiling("train/labels.json", spoil_coco, ": ")
     ),
     "Label Studio, COCO": SmallSet(write_label_studio_coco, spoiling("result.json", spoil_coco, ": "), ONLY_TRAINING),
+    "CVAT, Pascal VOC": SmallSet(write_cvat_voc, spoiling("Annotations/cam 1/c.xml", spoil_voc), ONLY_TRAINING),
+    "Label Studio, Pascal VOC": SmallSet(
+        write_label_studio_voc, spoiling("Annotations/c.xml", spoil_voc), ONLY_TRAINING
+    ),
+    "PaddleDetection, Pascal VOC": SmallSet(write_paddle_voc, spoiling("annotations/c.xml", spoil_voc)),
+    "VoTT, Pascal VOC": SmallSet(write_vott_voc, spoiling("Annotations/c.xml", spoil_voc)),
+    "labelImg, Pascal VOC": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), ONLY_TRAINING),
+    "roLabelImg": SmallSet(write_rolabelimg, spoiling("c.xml", spoil_rotated), ONLY_TRAINING),
     "CVAT, Ultralytics YOLO": SmallSet(
         write_cvat_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False
     ),
