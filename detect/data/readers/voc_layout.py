@@ -15,6 +15,7 @@ from typing import NamedTuple
 from detect.data.pixels.headers import SUFFIXES
 from detect.data.readers.listing import entries, walk
 from detect.data.readers.locating import split_named
+from detect.data.readers.named_images import parts_of
 from detect.data.readers.stems import Stems
 from detect.data.readers.text_files import read_lines, unquoted
 from detect.data.readers.voc_content import is_annotation
@@ -56,7 +57,7 @@ class VocFolder:
     def named(self, line: str) -> str:
         """Return the stem of the annotation file that a line of a list means; the line where there is none."""
         for reading in _readings(line):
-            names = [name for name in re.split(r"[\\/]+", reading) if name not in ("", ".")][-_LONGEST_ENDING:]
+            names = parts_of(reading)[-_LONGEST_ENDING:]
             for start in range(len(names)):
                 stem = "/".join(names[start:])
                 found = self._files.find(stem) or self._files.find(_without_suffix(stem))

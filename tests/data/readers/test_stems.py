@@ -22,3 +22,7 @@ def test_other_spellings(known, stated):
 def test_the_same_spelling_comes_first():
     stems = Stems(["A.jpg", "a.jpg"])
     assert [stems.find(stem) for stem in ("A", "a")] == ["A.jpg", "a.jpg"]
+
+
+def test_what_could_be_several_files_is_none():
+    assert Stems(["IMG.jpg", "Img.jpg"]).find("img") is None
