@@ -105,7 +105,7 @@ def predict_to_folder(
     results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
     with ExitStack() as stack:
         folder = stack.enter_context(OutputFolder(out))
-        made = _writers(model, found, ids, folder, pictures, save_json, save_csv, save_yolo, save_crops)
+        made = _writers(model, found, ids, folder, notes.append, pictures, save_json, save_csv, save_yolo, save_crops)
         writers = [stack.enter_context(writer) for writer in made]
         stack.enter_context(closing(results))
         try:
@@ -123,10 +123,10 @@ def predict_to_folder(
     return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
 
 
-def _writers(model, found, ids, folder, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
+def _writers(model, found, ids, folder, note, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if pictures:
-        yield CopyWriter(folder, found)
+        yield CopyWriter(folder, found, note)
     if save_json is not None:
         yield CocoWriter(save_json, ids)
     if save_csv is not None:

@@ -1,7 +1,7 @@
 """Annotated copies of images and videos."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from detect.errors import BadInput
@@ -27,9 +27,11 @@ class CopyWriter:
     BadInput where a copy would replace a file that is not one of an earlier run.
     """
 
-    def __init__(self, folder: OutputFolder, sources: Sequence[Source]):
+    def __init__(self, folder: OutputFolder, sources: Sequence[Source], note: Callable[[str], None]):
+        """`note`: called with a sentence where sound is left out."""
         self.outputs: list[Path] = []
         self._folder = folder
+        self._note = note
         self._source: Source | None = None  # of the video that is being written
         self._video: VideoWriter | None = None
         for source in sources:
@@ -48,7 +50,8 @@ class CopyWriter:
             self.outputs.append(path)
             return
         if self._video is None:
-            self._source, self._video = source, VideoWriter(self._path(source), video, result.width, result.height)
+            self._source = source
+            self._video = VideoWriter(self._path(source), video, result.width, result.height, self._note)
         self._video.write(result.plot(), timestamp)
 
     def _path(self, source: Source) -> Path:
