@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.problems import Problems
+from detect.data.readers.box_forms import Form
 from detect.data.readers.ids import Keys
 from detect.data.texts import Texts
 
@@ -117,6 +118,7 @@ class Annotations:
     source: str  # the file that lists the images
     locate_image: Callable[[int], str]  # row -> where that image is named, for messages
     locate_box: Callable[[int], str]  # number of a box -> where it is stated
+    form: Form = Form.CORNERS  # in which the files state boxes, to find out where they do not
     fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
     folder: str = ""  # to which the names of the images are relative, if they are not whole paths
     keys: Keys = field(default_factory=Keys)  # of which the ids of the images are the numbers

@@ -11,6 +11,7 @@ import numpy as np
 
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.readers.annotations import NO_SIZE, Annotations
+from detect.data.readers.box_forms import in_other_unit, likely_form
 from detect.data.readers.same_images import find_same, repeats
 from detect.data.records import Records
 from detect.errors import BadInput
@@ -25,7 +26,7 @@ class _Images:
     orientations: np.ndarray  # int8 [R], EXIF
 
 
-@np.errstate(over="ignore")  # a number that overflows is not in an image, and its box is reported
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not in an image, and its box is reported
 def check(annotations: Annotations) -> Records:
     """Return the records of a split, without what is wrong, which is reported to `annotations.problems`.
 
@@ -38,12 +39,15 @@ def check(annotations: Annotations) -> Records:
     table = annotations.boxes.table
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
+    table = _without_misread(table, images, annotations)
     if annotations.fractions:
         for side in range(4):
             table["box"][:, side] *= images.sizes[table["row"], side % 2]
     table = _without_impossible(table, annotations)
     _turn(table, images, annotations)
     table = _within_frame(table, images, annotations)
+    specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
+    _report(table, specks, "box under a pixel", "kept", annotations)
     table = _without_repeats(table, annotations)
     return _pack(table, images, annotations)
 
@@ -80,6 +84,23 @@ def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annota
 def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Return the rows where `kept`; where that is all of them, the table itself instead of a copy."""
     return table if kept.all() else table[kept]
+
+
+def _without_misread(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    """Drop boxes whose numbers are in all likelihood not in the unit or in the form that the format has."""
+    form, fractions = annotations.form, annotations.fractions
+    other_unit = in_other_unit(table["box"], form, fractions)
+    units = "pixels in place of fractions" if fractions else "fractions of the image in place of pixels"
+    table = _drop(table, other_unit, "box in another unit", annotations, f"dropped: {units}. Convert them")
+    # Where stated sizes differ from the true ones, boxes may be in either.
+    sizes = np.ones_like(images.sizes) if fractions else np.maximum(images.sizes, annotations.images.sizes)
+    likely = likely_form(table["box"], sizes[table["row"]], form)
+    if likely is None:
+        return table
+    why = f"{likely.misfitting:.0%} of the boxes leave their images by far as {form.value}"
+    instead = f"{likely.fitting:.0%} are within them as {likely.form.value}"
+    every = np.ones(len(table), bool)
+    return _drop(table, every, "box in another form", annotations, f"dropped: {why}, and {instead}. Convert them")
 
 
 def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
@@ -140,8 +161,10 @@ def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
     return _select(table, ~repeated)
 
 
-def _drop(table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations) -> np.ndarray:
-    _report(table, bad, kind, "dropped", annotations)
+def _drop(
+    table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations, action: str = "dropped"
+) -> np.ndarray:
+    _report(table, bad, kind, action, annotations)
     annotations.problems.lost_boxes += int(np.count_nonzero(bad))
     return _select(table, ~bad)
 

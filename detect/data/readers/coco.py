@@ -22,6 +22,7 @@ import numpy as np
 from detect.data.dataset import Dataset
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.box_forms import Form
 from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
 from detect.data.readers.coco_files import (
@@ -175,6 +176,7 @@ def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, n
         source=str(path),
         locate_image=partial(_locate_image, content),
         locate_box=partial(locate_box, path),
+        form=Form.SIZE,
         folder=str(folder),
         keys=content.keys,
         images=images,

@@ -12,6 +12,7 @@ from pathlib import Path
 from detect.data.pixels.headers import SUFFIXES
 from detect.data.problems import Problems
 from detect.data.readers.annotations import Annotations
+from detect.data.readers.box_forms import Form
 from detect.data.readers.listing import entries, walk
 from detect.data.readers.stems import Stems
 from detect.data.readers.text_encodings import decode
@@ -41,6 +42,7 @@ def read_labels(
         source=source,
         locate_image=lambda row: images[row][1],
         locate_box=lambda number: f"{origins[number][0]}:{origins[number][1]}",
+        form=Form.CENTRE,
         fractions=True,
     )
     files, labelled, unlabelled, polygons = LabelFiles(), 0, 0, 0

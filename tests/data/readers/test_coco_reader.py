@@ -70,6 +70,15 @@ def test_ids_may_be_texts(write):
     assert truth.category_ids[truth.categories].tolist() == ["2", "car-1"]
 
 
+@pytest.mark.parametrize("unit", [1, 64])
+def test_corners_and_fractions_in_place_of_sizes_are_lost(write, unit):
+    corners = [(1, 1, 40 / unit, start / unit, 60 / unit, (start + 8) / unit) for start in range(30, 40)]
+    dataset = read_coco_file(write("train.json", document(boxes=corners), ["a.jpg"]))
+    assert dataset.problems["train"].counts == {"box in another form" if unit == 1 else "box in another unit": 10}
+    with pytest.raises(BadInput, match=r"(?s)10 of 10 boxes \(100.0%\) .*(as x1, y1, x2, y2|fractions of the image)"):
+        check_losses(dataset, "train")
+
+
 def test_annotations_without_boxes_are_said(write):
     content = document()
     content["annotations"][0].update(bbox=None, segmentation=[[2, 3, 12, 3, 12, 23]])

@@ -48,6 +48,15 @@ def test_boxes_polygons_and_background(write):
     assert "1 objects are polygons or rotated boxes; their upright hulls are taken" in " ".join(dataset.notes)
 
 
+def test_corners_in_place_of_a_centre_and_a_size_are_lost(write):
+    lines = [
+        f"0 {start} {start} {start + 0.1} {start + 0.1}" for start in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    ]
+    problems = read_yolo(write({"images/train/a.jpg": "\n".join(lines)})).problems["train"]
+    assert problems.counts == {"box in another form": 9}
+    assert "100% are within them as x1, y1, x2, y2" in problems.summary()[0]
+
+
 @pytest.mark.parametrize(
     ("names", "classes"),
     [
@@ -113,7 +122,7 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("0 nan 0.5 0.2 0.2", "box that is not a number", "a.jpg"),
         ("0 0.5 0.5 -0.2 0.2", "inverted box", "a.jpg"),
         ("0 0.5 0.5 0 0.2", "zero-area box", "a.jpg"),
-        ("0 100 50 20 20", "box outside its image", "a.jpg"),
+        ("0 100 50 20 20", "box in another unit", "a.jpg"),
         ("1e300 0.5 0.5 0.2 0.2", "unknown class", "class 1e300, expected 0 to 1"),
         ("0 0.5 0.5 0.2 0.2 0.9 0.9 2 0.1 0.1 2", "malformed line", "fractions of the image, found 2. .* `kpt_shape`"),
         ("0 10 10 40 10 40 40", "malformed line", "found 40. Divide pixels by the size of the image"),
