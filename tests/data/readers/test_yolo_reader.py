@@ -49,11 +49,10 @@ def test_boxes_polygons_and_background(write):
 
 
 def test_corners_in_place_of_a_centre_and_a_size_are_lost(write):
-    lines = [
-        f"0 {start} {start} {start + 0.1} {start + 0.1}" for start in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    ]
+    # From start / 2 - 0.25 to 1.5 * start + 0.25 if read as a centre and a size: the first four leave the image by far.
+    lines = [f"0 {start} {start} {start + 0.5} {start + 0.5}" for start in (0, 0.1, 0.2, 0.25, 0.3, 0.4)]
     problems = read_yolo(write({"images/train/a.jpg": "\n".join(lines)})).problems["train"]
-    assert problems.counts == {"box in another form": 9}
+    assert problems.counts == {"box in another form": 6}
     assert "100% are within them as x1, y1, x2, y2" in problems.summary()[0]
 
 
