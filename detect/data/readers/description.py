@@ -83,7 +83,8 @@ def _read_folder(path: Path) -> Dataset:
         dataset = read()
         return replace(dataset, notes=(f"read as {dataset.format}: {path / name}", *dataset.notes))
     if found:
-        raise BadInput(f"{path} holds several datasets: {', '.join(found)}. Give the file or folder of one of them.")
+        several = f"{path} holds several datasets: {', '.join(found)}"
+        raise BadInput(f"{several}. Give the file or folder of one of them, or move the others elsewhere.")
     inside = ", ".join(entry.name for entry in _entries(path)[:10]) or "nothing"
     broken = _broken(path)
     raise BadInput(f"{path} does not hold a dataset. Expected {accepted()}. Found in it: {inside}. {broken}".rstrip())

@@ -6,7 +6,9 @@ one is background.
 """
 
 import os
+from array import array
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from detect.data.pixels.headers import SUFFIXES
@@ -16,9 +18,11 @@ from detect.data.readers.box_forms import Form
 from detect.data.readers.listing import entries, walk
 from detect.data.readers.stems import Stems
 from detect.data.readers.text_encodings import decode
-from detect.data.readers.text_files import read_bytes, unquoted
+from detect.data.readers.text_files import read_bytes
+from detect.data.texts import Texts
 from detect.errors import BadInput
 
+_QUOTES = b"\"'"  # in which some programs write class numbers
 _OUTSIDE = 2  # a point of a polygon is at most this far, in sides of the image: others are not fractions
 
 
@@ -37,11 +41,11 @@ def read_labels(
     Raises:
         BadInput: none of the images has a label file.
     """
-    origins: list[tuple[str, int]] = []  # of each box: its file and line
+    paths, rows, lines = Texts(), array("q"), array("q")  # label file of each image; image and line of each box
     annotations = Annotations(
         source=source,
         locate_image=lambda row: images[row][1],
-        locate_box=lambda number: f"{origins[number][0]}:{origins[number][1]}",
+        locate_box=lambda number: f"{paths[rows[number]]}:{lines[number]}",
         form=Form.CENTRE,
         fractions=True,
     )
@@ -54,12 +58,14 @@ def read_labels(
             annotations.problems.add("unreadable label file", place, str(error), "image left out", images=1)
             continue
         row = annotations.add_image(image, len(annotations.images) + 1)
+        paths.append(path)
         labelled += bool(path)
         unlabelled += not path and os.path.exists(image)  # a missing image is reported as such
         for number, line in enumerate(text.splitlines(), 1):
-            fields = [unquoted(field) for field in line.split()]
+            fields = line.split()
             if fields and _add_line(annotations, row, fields, labels, f"{path}:{number}", keypoints):
-                origins.append((path, number))
+                rows.append(row)
+                lines.append(number)
                 polygons += len(fields) > 5 and not keypoints
     if unlabelled and not labelled:
         raise BadInput(_no_labels(source, images))
@@ -83,7 +89,7 @@ class LabelFiles:
             BadInput: the label file cannot be read.
         """
         paths = label_paths(image)
-        for path in [*paths, *filter(None, map(self._respelled, paths))]:
+        for path in chain(paths, filter(None, map(self._respelled, paths))):
             text = _text_if_present(path)
             if text is not None:
                 return path, text
@@ -100,7 +106,7 @@ class LabelFiles:
 
 def _text_if_present(path: str) -> str | None:
     try:
-        return decode(read_bytes(path))[0]
+        return decode(read_bytes(path).translate(None, _QUOTES))[0]
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

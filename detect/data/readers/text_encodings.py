@@ -63,8 +63,8 @@ def _extending_ascii(stated: str) -> str:
 
     What states UTF-16 in ASCII is not UTF-16.
     """
-    with suppress(LookupError, UnicodeError, ValueError):
-        if "<?xml".encode(stated) == b"<?xml":
+    with suppress(LookupError, ValueError):
+        if stated and "<?xml".encode(stated) == b"<?xml":
             return _SUPERSETS.get(codecs.lookup(stated).name, stated)
     return ""
 

@@ -11,15 +11,27 @@ import yaml
 from detect.data.readers.text_encodings import decode
 from detect.errors import BadInput
 
-# Of libyaml, where PyYAML comes with it: it is eight times as fast. All values are text, as they are written: a class
-# may be called "no", "007", "null" or "2024-01-01", which YAML takes for other things.
-_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+# Of libyaml, where PyYAML comes with it: it is eight times as fast.
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MOST_VALUES = 1_000_000  # in a YAML file, with its aliases replaced by what they stand for
+
+
+class _TextLoader(_Loader):
+    """Loads all values as text, as they are written, and no name twice.
+
+    A class may be called "no", "007", "null" or "2024-01-01", which YAML takes for other things.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        content = super().construct_mapping(node, deep)
+        if len(content) < len(node.value):
+            raise yaml.MarkedYAMLError("a name is stated twice in a mapping", node.start_mark)
+        return content
 
 
 def read_bytes(path: str | Path) -> bytes:
     """Read a file; OSError where that is not possible, or where it has no end, as a pipe or a device."""
-    with open(path, "rb", opener=_open_without_waiting) as file:
+    with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         return file.read()
@@ -60,7 +72,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Values are texts as written, lists and mappings. What is not stated is an empty text.
     """
     try:
-        content = yaml.load(read_text(path), _Loader)
+        content = yaml.load(read_text(path), _TextLoader)
         values = _count(content, {})
     except BadInput:
         raise

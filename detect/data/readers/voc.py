@@ -49,9 +49,9 @@ def is_voc_folder(folder: Path) -> bool:
     return bool(parts(folder, annotation_folder))
 
 
-def has_annotations_beside_images(folder: Path) -> bool:
-    """Return whether annotation files lie in `folder` itself, or in folders that are named after splits."""
-    return bool(parts(folder, holds_annotations))
+def has_splits_beside_images(folder: Path) -> bool:
+    """Return whether annotation files lie in folders inside `folder` that are named after splits."""
+    return not holds_annotations(folder) and bool(parts(folder, holds_annotations))
 
 
 def read_voc(folder: Path) -> Dataset:
@@ -197,10 +197,10 @@ class _Split:
         self._rows.append(row)
         self._positions.append(thing.position)
         self._hulls.append(thing.is_hull)
-        self.remarks["objects are rotated boxes or polygons: their upright hulls are taken"] += thing.is_hull
-        self.remarks["objects do not say whether they are difficult, and count as not difficult"] += (
-            thing.difficult is None
-        )
+        if thing.is_hull:
+            self.remarks["objects are rotated boxes or polygons: their upright hulls are taken"] += 1
+        if thing.difficult is None:
+            self.remarks["objects do not say whether they are difficult, and count as not difficult"] += 1
 
     def _drop(self, kind: str, path: str, position: int, what: str) -> None:
         self.annotations.problems.boxes_total += 1
@@ -258,12 +258,13 @@ READER = Reader(
     folders=(
         DatasetFolder("Pascal VOC", "Annotations/*.xml", is_voc_folder, read_voc),
         DatasetFolder(
-            "Pascal VOC beside its images",
-            "*.xml, or train|valid|test/*.xml",
-            has_annotations_beside_images,
+            "a Roboflow Pascal VOC export",
+            "train|valid|test/*.xml",
+            has_splits_beside_images,
             read_voc,
             described=False,
         ),
+        DatasetFolder("Pascal VOC beside its images", "*.xml", holds_annotations, read_voc, described=False),
     ),
     read_splits=read_splits,
 )

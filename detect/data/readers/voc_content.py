@@ -83,13 +83,14 @@ def _decoded(data: bytes) -> tuple[str, str]:
     return decode(data, match[1].decode("ascii") if match else "")
 
 
-def _text(element: ElementTree.Element, path: str) -> str:
-    return (element.findtext(path) or "").strip()
+def _text(element: ElementTree.Element, name: str) -> str:
+    return (element.findtext(name) or "").strip()
 
 
-def _stated_size(root: ElementTree.Element) -> tuple[int, int]:
-    numbers = _numbers(_text(root, f"size/{side}") for side in ("width", "height"))
-    return (int(numbers[0]), int(numbers[1])) if numbers and all(map(math.isfinite, numbers)) else NO_SIZE
+def _inside(element: ElementTree.Element, part: str, names: Iterable[str]) -> list[float]:
+    """Return the numbers in elements inside a part of an element; none where they are not all there."""
+    found = element.find(part)
+    return [] if found is None else _numbers(_text(found, name) for name in names)
 
 
 def _numbers(texts: Iterable[str]) -> list[float]:
@@ -100,22 +101,26 @@ def _numbers(texts: Iterable[str]) -> list[float]:
         return []
 
 
+def _stated_size(root: ElementTree.Element) -> tuple[int, int]:
+    numbers = _inside(root, "size", ("width", "height"))
+    return (int(numbers[0]), int(numbers[1])) if numbers and all(map(math.isfinite, numbers)) else NO_SIZE
+
+
 def _box(element: ElementTree.Element) -> tuple[Box | None, bool]:
     """Return the box of an object, if it has one, and whether it is a hull."""
-    corners = _numbers(_text(element, f"bndbox/{corner}") for corner in CORNERS)
-    turn = _rotation(element)
-    if corners and not turn:
+    corners, angle = _inside(element, "bndbox", CORNERS), _rotation(element)
+    if corners and not angle:
         return (corners[0], corners[1], corners[2], corners[3]), False
     if corners:
         x1, y1, x2, y2 = corners
-        return _hull_of_rotated((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, turn), True
-    turned = _numbers(_text(element, f"robndbox/{part}") for part in ("cx", "cy", "w", "h", "angle"))
-    return (_hull_of_rotated(*turned) if turned else _hull_of_points(element)), True
+        return _hull_of_rotated((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, angle), True
+    rotated = _inside(element, "robndbox", ("cx", "cy", "w", "h", "angle"))
+    return (_hull_of_rotated(*rotated) if rotated else _hull_of_points(element)), True
 
 
 def _rotation(element: ElementTree.Element) -> float:
     """Return the angle in the attributes of CVAT, in radians; 0 where there is none."""
-    for attribute in element.findall("attributes/attribute"):
+    for attribute in element.find("attributes") or ():
         if _text(attribute, "name") == "rotation":
             return math.radians((_numbers([_text(attribute, "value")]) or [0])[0])
     return 0.0
@@ -143,5 +148,5 @@ def _coordinates(points: Sequence[ElementTree.Element], letter: str) -> list[flo
 
 
 def _found(element: ElementTree.Element, name: str) -> str:
-    stated = ", ".join(f"{corner} {_text(element, f'bndbox/{corner}')[:40]!r}" for corner in CORNERS)
+    stated = ", ".join(f"{corner} {(element.findtext(f'bndbox/{corner}') or '')[:40]!r}" for corner in CORNERS)
     return f"expected a name and four numbers, found name {name[:40]!r}, {stated}"

@@ -91,9 +91,17 @@ def annotation_folder(folder: Path) -> Path | None:
 
 
 def image_folder(folder: Path) -> Path:
-    """Return the folder for images in `folder`; `folder` itself where there is none."""
+    """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
     inside = {entry.name.lower(): Path(entry) for entry in _entries(folder) if entry.is_dir()}
-    return next((inside[name] for name in _IMAGES if name in inside), folder)
+    named = [inside[name] for name in _IMAGES if name in inside]
+    if named or _holds_images(folder):
+        return named[0] if named else folder
+    others = [path for name, path in inside.items() if name not in _ANNOTATIONS and _holds_images(path)]
+    return others[0] if len(others) == 1 else folder
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(_suffix(entry.name) in SUFFIXES for entry in _entries(folder))
 
 
 def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:

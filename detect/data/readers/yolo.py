@@ -75,7 +75,7 @@ def read_sources(
     folders = [path for path in paths if path.is_dir()]
     images = [image for path in paths for image in (_folder_images if path in folders else read_list)(path, notes)]
     if not images:
-        raise BadInput(f"{source}: there are no images in {', '.join(map(str, paths))}.")
+        raise BadInput(f"{source}: there are no images in {', '.join(map(str, paths)) or 'it'}.")
     annotations = read_labels(source, images, labels, notes, keypoints)
     for folder in folders:
         report_labels_without_image(folder, annotations.problems)

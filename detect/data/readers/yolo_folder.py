@@ -22,16 +22,17 @@ from detect.data.readers.yolo import map_names, read_sources, stated_names
 from detect.errors import BadInput
 
 FORMAT = "YOLO labels"
-_CLASS_FILES = ("classes.txt", "obj.names", "predefined_classes.txt")
+_CLASS_FILES = ("classes.txt", "labels.txt", "predefined_classes.txt", "_darknet.labels")
 _MOST_CLASSES = 1000  # where no file names them
 _LOOKED_AT = 100  # images of which one has to have labels
 
 
 def is_yolo_folder(folder: Path) -> bool:
-    """Return whether there are images in `folder` that have label files."""
+    """Return whether there are images with label files in `folder`, or classes and labels whose images are missing."""
     parts = _image_folders(folder).values()
     # In folders inside the folder itself, there may be other datasets.
-    return any(_is_labelled(islice(walk(part), 1) if part == folder else walk(part)) for part in parts)
+    labelled = any(_is_labelled(islice(walk(part), 1) if part == folder else walk(part)) for part in parts)
+    return labelled or ((folder / _CLASS_FILES[0]).is_file() and (folder / "labels").is_dir())
 
 
 def read_yolo_folder(folder: Path) -> Dataset:
@@ -109,7 +110,7 @@ def _class_names(folder: Path, parts: Sequence[Path]) -> tuple[list[str], list[s
 
 def _names_in(path: Path) -> list[str]:
     """Return the names in a file that names classes: a list, or a data.yaml without splits."""
-    if path.name.lower() in _CLASS_FILES:
+    if path.name.lower() in _CLASS_FILES or path.suffix.lower() == ".names":
         return [line for line in read_lines(path) if line]
     return stated_names(path) if path.suffix.lower() in (".yaml", ".yml") else []
 
@@ -118,7 +119,7 @@ READER = Reader(
     folders=(
         DatasetFolder(
             "YOLO label files",
-            "images and *.txt, or images/ and labels/",
+            "*.txt",
             is_yolo_folder,
             read_yolo_folder,
             described=False,

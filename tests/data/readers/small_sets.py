@@ -266,6 +266,16 @@ def write_cvat_yolo(folder: Path) -> Path:
     return write_text(folder / "data.yaml", yaml.safe_dump(content))
 
 
+def write_cvat_darknet(folder: Path) -> Path:
+    """Write lists whose paths begin with `data`, in which nothing lies, as CVAT does for YOLO 1.1."""
+    write_images(folder / "obj_train_data", "train")
+    write_labels(folder / "obj_train_data", "train")
+    write_text(folder / "train.txt", "".join(f"data/obj_train_data/{name}\n" for name in TRUTH["train"]))
+    write_names(folder / "obj.names")
+    values = "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n"
+    return write_text(folder / "obj.data", values)
+
+
 def spoil_labels(path: Path) -> str:
     write_text(path, "\n1 0.5 0.5 wide 0.5\n")
     return ":2"
@@ -413,7 +423,8 @@ SETS = {
         write_yolo_folder, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
     "a darknet obj.data": SmallSet(write_darknet, spoiling("data/img/c.txt", spoil_labels), states_ignored=False),
-    "Pascal VOC beside its images": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
+    "Pascal VOC beside its images": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), splits=("train",)),
+    "a Roboflow Pascal VOC export": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
 }
 
@@ -435,8 +446,10 @@ EXPORTS = {
     ),
     "PaddleDetection, Pascal VOC": SmallSet(write_paddle_voc, spoiling("annotations/c.xml", spoil_voc)),
     "VoTT, Pascal VOC": SmallSet(write_vott_voc, spoiling("Annotations/c.xml", spoil_voc)),
-    "labelImg, Pascal VOC": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), ONLY_TRAINING),
     "roLabelImg": SmallSet(write_rolabelimg, spoiling("c.xml", spoil_rotated), ONLY_TRAINING),
+    "CVAT, YOLO 1.1": SmallSet(
+        write_cvat_darknet, spoiling("obj_train_data/c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False
+    ),
     "CVAT, Ultralytics YOLO": SmallSet(
         write_cvat_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False
     ),

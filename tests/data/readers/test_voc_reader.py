@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import split
-from detect.data.readers.voc import has_annotations_beside_images, is_voc_folder, read_voc, read_voc_lists
+from detect.data.readers.voc import is_voc_folder, read_voc, read_voc_lists
+from detect.data.readers.voc_layout import holds_annotations
 from detect.errors import BadInput
 
 
@@ -303,11 +304,17 @@ def test_entities_are_refused(folder, declaration, reason):
 
 def test_files_beside_images_are_annotations_of_voc(folder, tmp_path):
     root = folder({"a": thing()}, {})
-    assert not has_annotations_beside_images(tmp_path)
+    assert not holds_annotations(root)
     (root / "Annotations" / "a.xml").rename(root / "a.xml")
-    assert has_annotations_beside_images(tmp_path)
+    assert holds_annotations(root)
     (root / "a.xml").write_text("<annotations><image/></annotations>")
-    assert not has_annotations_beside_images(tmp_path)
+    assert not holds_annotations(root)
+
+
+def test_a_folder_of_images_with_another_name(folder):
+    root = folder({"a": thing()}, {})
+    (root / "JPEGImages").rename(root / "photos")
+    assert split(read_voc(root), "train")[0].image_path == root / "photos" / "a.jpg"
 
 
 def test_folders_of_annotations_in_a_description(folder):

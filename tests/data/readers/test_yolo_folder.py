@@ -79,6 +79,18 @@ def test_names_in_a_description_without_splits(write):
     assert dataset.classes == ("car", "bus")
 
 
+@pytest.mark.parametrize("name", ["labels.txt", "train/_darknet.labels", "train/obj.names"])
+def test_other_files_that_name_classes(write, name):
+    dataset = read_yolo_folder(write({"train/a.jpg": None, "train/a.txt": LINE, name: "car\nbus\n"}))
+    assert dataset.classes == ("car", "bus")
+
+
+def test_labels_whose_images_were_not_exported(write):
+    """Label Studio leaves `images` empty where they are in a storage."""
+    with pytest.raises(BadInput, match=r"there are no images in .*images"):
+        open_dataset(write({"classes.txt": "car\nbus\n", "labels/a.txt": LINE, "images/.keep": ""}))
+
+
 def test_numbers_that_mean_different_classes(write):
     files = {"train/a.jpg": None, "train/a.txt": LINE, "val/b.jpg": None, "val/b.txt": LINE}
     folder = write({**files, "train/classes.txt": "car\nbus\n", "val/classes.txt": "bus\ncar\n"})

@@ -1,3 +1,4 @@
+import os
 import re
 
 import numpy as np
@@ -254,6 +255,14 @@ def test_a_label_file_that_cannot_be_read_loses_its_image(write, tmp_path):
     problems = read_yolo(path).problems["train"]
     assert problems.counts == {"unreadable label file": 1}
     assert (problems.images_total, problems.lost_images) == (2, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_place_of_a_label_file_is_not_waited_for(write, tmp_path):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n", "images/train/b.jpg": None})
+    os.mkfifo(tmp_path / "labels" / "train" / "b.txt")
+    (problem,) = read_yolo(path).problems["train"]
+    assert "b.txt: cannot be read: it is not a regular file" in problem.what
 
 
 def test_hidden_files_are_not_data(write, tmp_path):
