@@ -13,6 +13,7 @@ from detect.models.card import CARD, WEIGHTS, model_folder
 from detect.weights.download import sha256
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+_LEVELS = 2  # of folders around the files of an export: those of a SavedModel are in one of their own
 BACK_ENDS = ("auto", "tensorflow", *formats.names())  # the names that `--backend` takes
 
 
@@ -20,7 +21,7 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     """Return the folder of the export that predicts for the model at `path`, or None if TensorFlow does.
 
     Args:
-        path: the folder of an export, a run or a model; anything else is left to TensorFlow.
+        path: the folder of an export, or a file in it; a run or a model; anything else is left to TensorFlow.
         backend: one of `BACK_ENDS`. None is `path` itself, whether it is an export or not. `auto` is the fastest export
             of this very model, as measured by `detect export`, if one is faster than TensorFlow and its packages are
             installed; with a GPU it is TensorFlow.
@@ -28,7 +29,7 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     Raises:
         BadInput: there is no such back end, no export of the model for it, or its packages are not installed.
     """
-    path = Path(path)
+    path = _export_of(Path(path))
     if backend not in (None, *BACK_ENDS):
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
     if (path / EXPORT_CARD).is_file():
@@ -73,6 +74,12 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     digest = sha256(folder / WEIGHTS) if folder and passed else ""
     known = formats.names()
     return {artefact: card for artefact, card in passed.items() if card.weights == digest and card.format in known}
+
+
+def _export_of(path: Path) -> Path:
+    """Return the folder of the export that a file lies in, for any other path the path itself."""
+    folders = path.parents[:_LEVELS] if path.is_file() else ()
+    return next((folder for folder in folders if (folder / EXPORT_CARD).is_file()), path)
 
 
 def _fastest(path: Path, kinds: Collection[str], only_faster: bool = False) -> Path | None:

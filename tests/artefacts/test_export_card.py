@@ -110,6 +110,16 @@ def test_exports_without_their_runtime(run, put, monkeypatch):
             find_artefact(path, backend)
 
 
+def test_a_file_of_an_export_stands_for_its_folder(put, tmp_path):
+    folder = put()
+    (folder / "variables").mkdir()
+    for name in ("64x64.xml", "64x64.bin", "variables/variables.index"):
+        (folder / name).touch()
+        assert find_artefact(folder / name) == find_artefact(str(folder / name), "openvino") == folder
+    (tmp_path / "alone.xml").touch()
+    assert find_artefact(folder / "missing.xml") is find_artefact(tmp_path / "alone.xml") is None
+
+
 def test_an_export_is_named_itself(run, put):
     folder = put()
     assert find_artefact(folder) == find_artefact(folder, "auto") == find_artefact(folder, "openvino") == folder

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from detect.data.pixels.pillow_files import opened, require_size
 from detect.errors import BadInput
 
 # Suffixes of the files that count as images in a folder, in lower case.
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2")
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".jp2", ".avif", ".heic", ".heif", ".hif", ".pbm", ".pgm", ".ppm", ".pnm"}
 )
 
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -77,7 +79,10 @@ def parse_header(file: BinaryIO, where: str) -> Header:
         header = _jpeg_header(file)
     except IndexError:
         raise BadInput(f"{where}: the JPEG ends within its header: it is truncated.") from None
-    return header or _pillow_header(file, where)
+    if header is None:
+        return _pillow_header(file, where)
+    require_size(header.stored_width, header.stored_height, where)
+    return header
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, size: np.ndarray) -> np.ndarray:
@@ -121,32 +126,18 @@ def _has_end(file: BinaryIO, header: Header) -> bool:
 
 def _decode(file: BinaryIO, where: str) -> None:
     """Decode the whole image; BadInput where that is not possible."""
-    try:
-        file.seek(0)
-        with Image.open(file) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BadInput(f"{where}: the image cannot be decoded: {error}.") from None
+    file.seek(0)
+    with opened(file, where) as image:
+        image.load()
 
 
 def _pillow_header(file: BinaryIO, where: str) -> Header:
     file.seek(0)
-    try:
-        with Image.open(file) as image:
-            # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent
-            # class is called because that of a PNG decodes the image to look for EXIF behind it.
-            orientation = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(_ORIENTATION, 1)
-            return Header(*image.size, orientation if orientation in range(1, 9) else 1)
-    except UnidentifiedImageError:
-        raise BadInput(f"{where}: not an image of a known format ({_beginning(file)}).") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{where}: the image cannot be read: {error}.") from None
-
-
-def _beginning(file: BinaryIO) -> str:
-    file.seek(0)
-    first = file.read(12)
-    return f"it begins with {first!r}" if first else "it is empty"
+    with opened(file, where) as image:
+        # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent
+        # class is called because that of a PNG decodes the image to look for EXIF behind it.
+        orientation = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(_ORIENTATION, 1)
+        return Header(*image.size, orientation if orientation in range(1, 9) else 1)
 
 
 def _jpeg_header(file: BinaryIO) -> Header | None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
-from detect.data.pixels.images import decode_image, read_image
+from detect.data.pixels.images import count_images, decode_image, read_image
 from detect.errors import BadInput
 from detect.inference.sources.downloads import content_type, download_image, shown
 from detect.inference.sources.folders import VIDEO_SUFFIXES, files_in, files_matching, fixed_folder, kind_of_name
@@ -25,6 +25,7 @@ from detect.inference.sources.frames import Frame, Kind, Source
 from detect.inference.sources.in_memory import is_encoded, rgb_array
 from detect.inference.sources.video_reader import read_camera, read_video
 
+_MAY_HOLD_SEVERAL = frozenset((".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"))
 _FRAME = re.compile(r"(.*)-\d{6,}", re.DOTALL)  # the names of files for a frame of a video
 _LONGEST_SHOWN = 100  # characters of a source that does not exist
 _LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"))
@@ -94,6 +95,10 @@ def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
         yield from read_camera(source, skip)
     else:
         image = _image_of(source)
+        if source.is_image_file and os.path.splitext(source.address)[1].lower() in _MAY_HOLD_SEVERAL:
+            count = count_images(source.address)
+            if count > 1:
+                skip(f"{source.shown}: only the first of its {count} images is used.")
         yield Frame(source, image, width=image.shape[1], height=image.shape[0])
 
 

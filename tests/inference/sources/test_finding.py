@@ -185,6 +185,16 @@ def test_one_source_at_least_must_be_readable(tmp_path):
         list(read_frames(find_sources(tmp_path), skipped.append))
 
 
+def test_an_animation_is_one_image_and_that_is_said(tmp_path):
+    first, *others = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others)
+    first.save(tmp_path / "b.png")
+    skipped = []
+    frames = list(read_frames(find_sources(tmp_path), skipped.append))
+    assert [frame.image[0, 0].tolist() for frame in frames] == [[255, 0, 0]] * 2
+    assert skipped == [f"{tmp_path / 'a.gif'}: only the first of its 2 images is used."]
+
+
 def test_frames_are_read_when_they_are_asked_for(folder):
     frames = read_frames(find_sources(folder), warnings.warn)
     next(frames)
