@@ -20,6 +20,7 @@ from detect.data.readers.segmentation import bounds
 from detect.errors import BadInput
 
 _NO_BOX: tuple = (None, [], [0, 0, 0, 0])  # what tools write where they state a segmentation only
+_ALL_LEFT_OUT = "left out: of which image its annotations are is not clear. Number the images of joined files anew"
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 _LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
@@ -115,11 +116,7 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
         what = f"expected a number or a text as 'id', and a 'file_name', found {entry!r:.120}"
         problems.images_total += 1
         problems.add("malformed image entry", _image_entry(content, position), what, "left out", images=1)
-    first = _first_of_ids(images.ids)
-    own = first == np.arange(len(first))
-    malformed = images.ids == NO_NUMBER
-    _report_repeated(content, images, first, np.flatnonzero(~own & ~malformed))
-    good = own & ~malformed
+    good = (images.ids != NO_NUMBER) & ~_repeated(content, images)
     content.images = images if good.all() else images.select(np.flatnonzero(good))
 
 
@@ -147,14 +144,26 @@ def _first_of_ids(ids: np.ndarray) -> np.ndarray:
     return first
 
 
-def _report_repeated(content: CocoContent, images: StatedImages, first: np.ndarray, repeated: np.ndarray) -> None:
+def _repeated(content: CocoContent, images: StatedImages) -> np.ndarray:
+    """Return which entries, bool [n], have the id of another one: all of these where they are different images."""
+    first = _first_of_ids(images.ids)
+    repeated = np.flatnonzero((first != np.arange(len(first))) & (images.ids != NO_NUMBER))
+    differing = [row for row in repeated.tolist() if images.names[row] != images.names[int(first[row])]]
+    ambiguous = np.isin(first, first[differing])
+
     def describe(row: int) -> tuple[str, str]:
-        what = f"id {content.keys.key(int(images.ids[row]))!r} is already {images.names[int(first[row])]!r}"
+        other = next(other for other in np.flatnonzero(first == first[row]).tolist() if other != row)
+        number = content.keys.key(int(images.ids[row]))
+        what = f"id {number!r} is that of {images.names[row]!r} and of {images.names[other]!r}"
         return _image_entry(content, row), what
 
-    content.problems.images_total += len(repeated)
-    content.problems.lost_images += len(repeated)
-    content.problems.add_many("repeated image id", repeated, describe, "left out")
+    same, problems = repeated[~ambiguous[repeated]], content.problems
+    problems.add_many("repeated image entry", same, describe, "the first is kept")
+    problems.add_many("image id of several images", np.flatnonzero(ambiguous), describe, _ALL_LEFT_OUT)
+    problems.images_total += int(ambiguous.sum())
+    problems.lost_images += int(ambiguous.sum())
+    ambiguous[same] = True
+    return ambiguous
 
 
 def _image_entry(content: CocoContent, position: int) -> str:

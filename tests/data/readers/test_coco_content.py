@@ -111,19 +111,43 @@ def test_image_entries_that_cannot_be_used(load):
         {"id": True, "file_name": "true.jpg"},
         None,
     ]
-    again = {"id": 2, "file_name": "again.jpg"}
-    content = load(images=[*images(1), *bad, *images(2), again, again], annotations=[])
+    content = load(images=[*images(1), *bad, *images(2)], annotations=[])
     assert content.images.ids.tolist() == [1, 2]
     assert list(content.images.names) == ["1.jpg", "2.jpg"]
     problems = content.problems
-    assert problems.counts == {"malformed image entry": 6, "repeated image id": 2}
-    assert (problems.images_total, problems.lost_images) == (8, 8)
+    assert problems.counts == {"malformed image entry": 6}
+    assert (problems.images_total, problems.lost_images) == (6, 6)
     texts = [str(problem) for problem in problems]
     assert texts[0].endswith(
         "expected a number or a text as 'id', and a 'file_name', found {'id': 7.5, 'file_name': 'half.jpg'}; left out"
     )
-    assert [text.split(": ")[1] for text in texts] == [f"image entry {row}" for row in (1, 2, 3, 4, 5, 6, 8, 9)]
-    assert texts[-1].endswith("image entry 9: id 2 is already '2.jpg'; left out")
+    assert [text.split(": ")[1] for text in texts] == [f"image entry {row}" for row in (1, 2, 3, 4, 5, 6)]
+
+
+def test_an_image_that_is_listed_twice_is_one(load):
+    content = load(images=images(1, 2, 1, "2"), annotations=[box(1), box("2")])
+    assert list(content.images.names) == ["1.jpg", "2.jpg"]
+    assert take_boxes(content, {1: 0}).table["row"].tolist() == [0, 1]
+    problems = content.problems
+    assert problems.counts == {"repeated image entry": 2}
+    assert problems.lost_share() == 0
+    assert str(next(iter(problems))).endswith(
+        "image entry 2: id 1 is that of '1.jpg' and of '1.jpg'; the first is kept"
+    )
+
+
+def test_annotations_of_an_id_that_two_images_have_are_lost(load):
+    """As in files that were joined without numbering their images anew."""
+    others = [{"id": number, "file_name": f"other {number}.jpg"} for number in (2, 3)]
+    content = load(images=[*images(1, 2, 3), *others], annotations=[box(1), box(2), box(3), box(3)])
+    assert list(content.images.names) == ["1.jpg"]
+    assert len(take_boxes(content, {1: 0})) == 1
+    problems = content.problems
+    assert problems.counts == {"image id of several images": 4, "unknown image": 3}
+    assert (problems.images_total, problems.lost_images, problems.lost_boxes) == (4, 4, 3)
+    first = next(iter(problems))
+    assert first.what == "id 2 is that of '2.jpg' and of 'other 2.jpg'"
+    assert first.where.endswith("image entry 1")
 
 
 @pytest.mark.parametrize(

@@ -220,11 +220,11 @@ def test_bad_annotations_are_named_and_dropped(write):
 
 def test_bad_image_entries_are_named(write):
     content = document(["a.jpg", "b.jpg"])
-    content["images"] += [{"id": 1, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": True, "file_name": "d.jpg"}]
+    content["images"] += [{"id": 2, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": True, "file_name": "d.jpg"}]
     dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
     problems = dataset.problems["train"]
-    assert problems.counts == {"repeated image id": 1, "malformed image entry": 3}
-    assert (problems.images_total, problems.lost_images) == (6, 4)
+    assert problems.counts == {"image id of several images": 2, "malformed image entry": 3}
+    assert (problems.images_total, problems.lost_images) == (6, 5)
 
 
 def test_coco_layout(tmp_path, write):
