@@ -21,6 +21,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from detect.errors import BadInput, DetectError, RunFailure
@@ -29,6 +30,14 @@ if sys.platform != "win32":
     import fcntl
 
 _BEGINNING = 200  # bytes by which the kind of a file is recognised
+_USUAL_ADVICE = "Free some space or choose a place that you may write to."
+_ADVICE = MappingProxyType(
+    {
+        errno.EISDIR: "Give the name of a file in this folder.",
+        errno.ENOTDIR: "Choose a place in a folder.",
+        errno.ENAMETOOLONG: "Choose a shorter name.",
+    }
+)
 _HIDDEN, _LOCKED = ".detect-", ".draft"  # start of a hidden name, and its end once the file or folder is locked
 
 
@@ -272,7 +281,7 @@ def unwritable(path: str | Path, error: Exception) -> RunFailure:
     number = getattr(error, "errno", None) or 0
     reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
     shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
-    return RunFailure(f"{shown} cannot be written: {reason}. Free some space or choose a place that you may write to.")
+    return RunFailure(f"{shown} cannot be written: {reason}. {_ADVICE.get(number, _USUAL_ADVICE)}")
 
 
 def _has_room(path: Path, size: int) -> bool:

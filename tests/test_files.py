@@ -186,7 +186,7 @@ def test_an_open_file_is_written_on_from_where_it_is(way, tmp_path):
 
 def test_a_folder_is_not_replaced_by_a_file(way, tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(RunFailure, match="a cannot be written: Is a directory"):
+    with pytest.raises(RunFailure, match=r"a cannot be written: Is a directory\. Give the name of a file"):
         fill(way, tmp_path / "a", "content")
     assert names(tmp_path) == ["a"]
 

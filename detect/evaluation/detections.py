@@ -57,7 +57,7 @@ def read_detections(path: str | Path) -> Found:
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise BadInput(f"Cannot read the predictions {path}: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, list):
         raise BadInput(

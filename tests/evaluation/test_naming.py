@@ -1,5 +1,6 @@
 """Results files whose ids are not those of the annotations: names decide, and contradictions are refused."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -171,3 +172,54 @@ def result(name: str, label: int, box: list) -> Result:
     corners = np.array([[x, y, x + width, y + height]], np.float32)
     frame = Frame(source, np.zeros((4, 4, 3), np.uint8), 4, 4)
     return Result(corners, np.array([0.5], np.float32), np.array([label]), CLASSES[::-1], frame)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just(2**70),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+KEYS = [
+    "image_id",
+    "category_id",
+    "bbox",
+    "score",
+    "file_name",
+    "category_name",
+    "frame",
+    "id",
+    "name",
+    "area",
+    "iscrowd",
+]
+USUAL = {"image_id": 1, "category_id": 4, "bbox": BOX, "score": 0.5, "id": 1, "name": "cat"}
+CHANGES = st.dictionaries(st.sampled_from(KEYS), VALUES | st.just("a.jpg") | st.just("dog"), max_size=3)
+ENTRIES = st.lists(st.builds(lambda changes: USUAL | changes, CHANGES) | VALUES, max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ENTRIES)
+def test_whatever_a_results_file_holds_it_is_scored_or_refused(tmp_path_factory, entries):
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "r.json").write_text(json.dumps(entries))
+    truth = truth_of(folder / "t.json", {1: "b.jpg", 2: "a.jpg"}, [(1, 4, BOX)])
+    with contextlib.suppress(BadInput):
+        found, _ = find_by_names(read_detections(folder / "r.json"), truth, "r.json")
+        assert score(truth, found).AP >= 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(ENTRIES, ENTRIES, ENTRIES)
+def test_whatever_an_annotation_file_holds_it_is_read_or_refused(tmp_path_factory, images, categories, annotations):
+    path = tmp_path_factory.mktemp("truth") / "t.json"
+    path.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
+    with contextlib.suppress(BadInput):
+        truth = truth_from_file(path)
+        assert len(truth.images) == len(truth.boxes) == len(truth.areas) <= len(annotations)
+
+
+def test_deep_nesting_is_refused(tmp_path):
+    (tmp_path / "r.json").write_text("[" * 100_000)
+    for read in (read_detections, truth_from_file):
+        with pytest.raises(BadInput, match="is not JSON"):
+            read(tmp_path / "r.json")
