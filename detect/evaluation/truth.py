@@ -12,6 +12,7 @@ import numpy as np
 
 from detect.data.readers.annotations import flag
 from detect.data.readers.ids import key, key_column
+from detect.data.readers.segmentation import bounds, stands_for_box
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -175,16 +176,28 @@ def _field(entry: Any, key: str, where: str) -> Any:
 
 
 def _box(entry: dict[str, Any], where: str) -> list[float]:
-    box = _field(entry, "bbox", where)
+    """Return x, y, width and height of an annotation, those of its segmentation where it states no box."""
     try:
-        numbers = [float(value) for value in box]
-    except (TypeError, ValueError, OverflowError):
+        numbers = _segmented(entry) if stands_for_box(entry) else _numbers(_field(entry, "bbox", where))
+    except (TypeError, ValueError, KeyError, OverflowError):
         numbers = []
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise BadInput(
-            f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got {shorten(box)}."
+            f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got "
+            f"{shorten(entry.get('bbox'))}."
         )
     return numbers
+
+
+def _segmented(entry: dict[str, Any]) -> list[float]:
+    x1, y1, x2, y2 = bounds(entry["segmentation"])
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def _numbers(values: Any) -> list[float]:
+    if isinstance(values, str):  # its characters may be digits
+        raise TypeError
+    return [float(value) for value in values]
 
 
 def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:

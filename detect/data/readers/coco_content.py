@@ -16,10 +16,9 @@ from detect.data.problems import Problems
 from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
 from detect.data.readers.ids import NO_NUMBER, Key, Keys, key
 from detect.data.readers.json_stream import read_members
-from detect.data.readers.segmentation import bounds
+from detect.data.readers.segmentation import bounds, stands_for_box
 from detect.errors import BadInput
 
-_NO_BOX: tuple = (None, [], [0, 0, 0, 0])  # what tools write where they state a segmentation only
 _ALL_LEFT_OUT = "left out: of which image its annotations are is not clear. Number the images of joined files anew"
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 _LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
@@ -195,10 +194,10 @@ def _read_box(entry: Any, position: int, content: CocoContent) -> bool:
 
 def _corners(entry: dict, content: CocoContent) -> tuple[float, float, float, float]:
     """Return the x1, y1, x2, y2 of an entry, from its segmentation where it states no box."""
-    stated = entry.get("bbox")
-    if stated in _NO_BOX and entry.get("segmentation"):
+    if stands_for_box(entry):
         content.bounds += 1
         return bounds(entry["segmentation"])
+    stated = entry["bbox"]
     if not isinstance(stated, list):  # the four characters of a text are not numbers
         raise TypeError
     x, y, width, height = map(float, stated)
@@ -261,7 +260,7 @@ def _what_is_wrong(entry: Any, image_known: bool, category_known: bool) -> tuple
         return "unknown image", f"image_id {entry.get('image_id')!r} is not among the images"
     if not category_known:
         return "unknown class", f"category_id {entry.get('category_id')!r} is not among the classes"
-    if entry.get("bbox") in _NO_BOX and entry.get("segmentation"):
+    if stands_for_box(entry):
         found = f"{entry['segmentation']!r:.80}"
         return "malformed annotation", f"expected a 'bbox', or polygons or a mask as 'segmentation', found {found}"
     return "malformed annotation", f"expected 'bbox' of four numbers, found {entry.get('bbox')!r:.80}"

@@ -91,8 +91,9 @@ def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[
         wanted.append(hash(f"{parent}/{spelling(base)}"))
     files, hashes = Texts(), array("q")
     for parent, real in parents.items():
+        beginning = os.path.join(real, "")  # of the names in it; empty for `folder` itself
         for base in _names_of_files(os.path.join(folder, real)):
-            files.append(os.path.join(real, base))
+            files.append(beginning + base)
             hashes.append(hash(f"{parent}/{spelling(base)}"))
     order = np.argsort(hashes, kind="stable")
     known = np.array(hashes, np.int64)[order]

@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
+_NO_BOX: tuple = (None, [], [0, 0, 0, 0])
 _MOST_BITS = 60  # of the length of a run
+
+
+def stands_for_box(annotation: dict[str, Any]) -> bool:
+    """Return whether an annotation has a segmentation, and no box of its own: none, an empty one, or four zeros."""
+    return bool(annotation.get("segmentation")) and annotation.get("bbox") in _NO_BOX
 
 
 def bounds(segmentation: Any) -> tuple[float, float, float, float]:
