@@ -107,9 +107,9 @@ class LabelFiles:
 def _text_if_present(path: str) -> str | None:
     try:
         return decode(read_bytes(path).translate(None, _QUOTES))[0]
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if not os.path.exists(path):
+            return None
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError:
         raise BadInput(f"{path}: is not a text file. Save it as UTF-8.") from None
@@ -206,9 +206,8 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
         x, y, width, height = values[:4]
         return int(number), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if len(values) < 6 or len(values) % 2:
-        raise ValueError(
-            f"expected a class and 4 numbers, or a polygon of 3 points or more, found {len(fields)} fields"
-        )
+        found = f"found {len(fields)} fields" + (": is the last one a score?" if len(fields) == 6 else "")
+        raise ValueError(f"expected a class and 4 numbers, or a polygon of 3 points or more, {found}")
     columns, rows = values[0::2], values[1::2]
     if max(values) >= _OUTSIDE:
         raise ValueError(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from detect.data.readers.named_images import find_images, parts_of
+from detect.data.readers.named_images import MOST_PARTS, find_images, parts_of
 from detect.data.texts import Texts
 
 _PARENTS = 3  # levels above a folder in which files are looked for
@@ -80,6 +80,8 @@ def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | N
     plain = Path(stated)
     if plain.is_absolute() and os.path.exists(plain):
         return Path(plain.anchor), 0
+    if len(parts) > MOST_PARTS:
+        return None
     parents = list(folder.absolute().parents)[:_PARENTS]
     for dropped in range(len(parts)):
         rest = parts[dropped:]

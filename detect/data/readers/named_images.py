@@ -23,7 +23,7 @@ import numpy as np
 
 from detect.data.texts import Texts
 
-_MOST_PARTS = 50  # of a name: no file lies deeper
+MOST_PARTS = 50  # of a name: no file lies deeper
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     found = _match(stated, folder, _as_it_is)[0] >= 0
     respelt, cut = np.zeros((2, len(stated)), bool)
     others, places = Texts(), np.full(len(stated), -1)  # names other than the stated ones, and whose they are
-    rows = np.flatnonzero(~found)
-    for dropped in range(_most_parts(stated, rows)):
+    parts = np.array([0 if known else len(parts_of(name)) for name, known in zip(stated, found, strict=True)], int)
+    rows = np.flatnonzero((parts > 0) & (parts <= MOST_PARTS))
+    for dropped in range(parts[rows].max(initial=0)):
         for spelling in (_as_it_is, plain):
             names = Texts("/".join(parts_of(stated[row])[dropped:]) for row in rows)
             positions, files = _match(names, folder, spelling)
@@ -69,10 +70,6 @@ def parts_of(stated: str) -> list[str]:
 
 def _as_it_is(name: str) -> str:
     return name
-
-
-def _most_parts(stated: Texts, rows: np.ndarray) -> int:
-    return min(max((len(parts_of(stated[row])) for row in rows), default=0), _MOST_PARTS)
 
 
 def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[np.ndarray, Texts]:

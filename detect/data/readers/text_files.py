@@ -61,6 +61,19 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in read_text(path).splitlines()]
 
 
+def read_names(path: Path) -> list[str]:
+    """Read a file of class names, one a line; BadInput where a line before the last name is empty.
+
+    Label files have the numbers of the lines, and programs do not agree on whether empty ones count.
+    """
+    names = read_lines(path)
+    while names and not names[-1]:
+        names.pop()
+    if "" in names:
+        raise BadInput(f"{path}:{names.index('') + 1}: expected the name of a class. Name it, or remove the line.")
+    return names
+
+
 def unquoted(text: str) -> str:
     """Return a text without the quotation marks around it, which some tools put around names with spaces."""
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

@@ -17,12 +17,12 @@ from detect.data.readers.label_files import image_names, is_label_file, label_pa
 from detect.data.readers.listing import entries, walk
 from detect.data.readers.locating import split_named
 from detect.data.readers.reader import DatasetFolder, Reader
-from detect.data.readers.text_files import read_lines
+from detect.data.readers.text_files import read_names
 from detect.data.readers.yolo import map_names, read_sources, stated_names
 from detect.errors import BadInput
 
 FORMAT = "YOLO labels"
-_CLASS_FILES = ("classes.txt", "labels.txt", "predefined_classes.txt", "_darknet.labels")
+_CLASS_FILES = ("classes.txt", "labels.txt", "_darknet.labels")
 _MOST_CLASSES = 1000  # where no file names them
 _LOOKED_AT = 100  # images of which one has to have labels
 
@@ -111,7 +111,7 @@ def _class_names(folder: Path, parts: Sequence[Path]) -> tuple[list[str], list[s
 def _names_in(path: Path) -> list[str]:
     """Return the names in a file that names classes: a list, or a data.yaml without splits."""
     if path.name.lower() in _CLASS_FILES or path.suffix.lower() == ".names":
-        return [line for line in read_lines(path) if line]
+        return read_names(path)
     return stated_names(path) if path.suffix.lower() in (".yaml", ".yml") else []
 
 

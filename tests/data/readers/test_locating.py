@@ -88,3 +88,9 @@ def test_names_that_no_file_system_takes_are_not_found(tree):
     for stated in ("x" * 5000, "a\0b", "~nobody/a.jpg"):
         assert locate(stated, tree) is None
         assert locate_all([stated], tree) == ([str(tree / stated)], [])
+
+
+def test_a_path_of_endless_folders(tmp_path):
+    path = "b/" * 30_000 + "a.jpg"
+    assert locate(path, tmp_path) is None
+    assert locate_all([path], tmp_path) == ([str(tmp_path / path)], [])

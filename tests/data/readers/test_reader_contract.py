@@ -151,26 +151,36 @@ def test_files_that_are_folders_or_gone(small, tmp_path):
 
 @pytest.mark.parametrize("form", [*sorted(SETS), *sorted(EXPORTS)])
 def test_nothing_raises_but_bad_input(form, tmp_path_factory):
-    """One file is truncated, or a word of it is replaced by one that does not belong there."""
+    """One file is truncated, or bytes or a word of it are replaced by others."""
     folder = tmp_path_factory.mktemp("broken")
     path = (SETS | EXPORTS)[form].write(folder)
-    files = {file: file.read_text(encoding="utf-8") for file in annotation_files(folder)}
+    files = {file: file.read_bytes() for file in annotation_files(folder)}
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(st.data())
     def check(data):
-        file = data.draw(st.sampled_from([file for file, text in files.items() if text]))
-        text = files[file]
-        words = [*re.finditer(r"[\w.]+|[^\w\s]", text)]
-        if data.draw(st.booleans()):
-            broken = text[: data.draw(st.integers(0, len(text) - 1))]
-        else:
-            word = data.draw(st.sampled_from(words))
-            broken = text[: word.start()] + data.draw(st.sampled_from(WORDS)) + text[word.end() :]
-        file.write_text(broken, encoding="utf-8")
+        file = data.draw(st.sampled_from([file for file, content in files.items() if content]))
+        file.write_bytes(
+            data.draw(st.sampled_from([truncated, with_other_bytes, with_another_word]))(data, files[file])
+        )
         try:
             read_or_refuse(path)
         finally:
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(files[file])
 
     check()
+
+
+def truncated(data: st.DataObject, content: bytes) -> bytes:
+    return content[: data.draw(st.integers(0, len(content) - 1))]
+
+
+def with_other_bytes(data: st.DataObject, content: bytes) -> bytes:
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(content))] * 2)))
+    return content[:start] + data.draw(st.binary(max_size=40)) + content[end:]
+
+
+def with_another_word(data: st.DataObject, content: bytes) -> bytes:
+    text = content.decode("utf-8")
+    word = data.draw(st.sampled_from([*re.finditer(r"[\w.]+|[^\w\s]", text)]))
+    return (text[: word.start()] + data.draw(st.sampled_from(WORDS)) + text[word.end() :]).encode("utf-8")

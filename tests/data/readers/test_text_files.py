@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.data.readers.text_files import read_lines, read_text, read_yaml, unquoted
+from detect.data.readers.text_files import read_lines, read_names, read_text, read_yaml, unquoted
 from detect.errors import BadInput
 
 # Each name stands for twenty of the one before it: 6.4 million values in 300 bytes.
@@ -82,6 +82,16 @@ def test_files_without_an_end(tmp_path):
     for path in (tmp_path / "pipe.txt", Path("/dev/zero")):
         with pytest.raises(BadInput, match="cannot be read: it is not a regular file"):
             read_text(path)
+
+
+def test_names_of_classes(tmp_path):
+    (tmp_path / "a.names").write_text("car\n traffic light \n\n\n")
+    assert read_names(tmp_path / "a.names") == ["car", "traffic light"]
+    (tmp_path / "a.names").write_text("car\n\nbus\n")
+    with pytest.raises(BadInput, match=r"a.names:2: expected the name of a class"):
+        read_names(tmp_path / "a.names")
+    (tmp_path / "a.names").write_text("")
+    assert read_names(tmp_path / "a.names") == []
 
 
 @pytest.mark.parametrize(

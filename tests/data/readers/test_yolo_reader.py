@@ -114,7 +114,7 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("2 0.5 0.5 0.2 0.2", "unknown class", "class 2, expected 0 to 1"),
         ("-1 0.5 0.5 0.2 0.2", "unknown class", "class -1"),
         ("0 0.5 0.5 0.2", "malformed line", "found 4 fields"),
-        ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields"),
+        ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields: is the last one a score?"),
         ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.9", "malformed line", "found 8 fields"),
         ("car 0.5 0.5 0.2 0.2", "malformed line", "not numbers: 'car 0.5"),
         ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is not a whole number"),
