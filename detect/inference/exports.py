@@ -5,7 +5,7 @@ from pathlib import Path
 
 from detect import formats
 from detect.artefacts.artefact_backend import ArtefactBackEnd
-from detect.artefacts.export_card import EXPORT_CARD, ExportCard, exports_folder, load_export_card
+from detect.artefacts.export_card import EXPORT_CARD, ExportCard, check_files, exports_folder, load_export_card
 from detect.artefacts.format import Format, missing
 from detect.errors import BadInput
 from detect.inference.backends.backend import BackEnd
@@ -51,9 +51,10 @@ def open_artefact(folder: Path) -> BackEnd:
     """Return what runs the export in this folder.
 
     Raises:
-        BadInput: its card is damaged, or this version of detect does not know its format.
+        BadInput: its card or a file is damaged, or this version of detect does not know its format.
     """
     card = load_export_card(folder)
+    check_files(folder, card)
     return ArtefactBackEnd(folder, card, _format_of(folder, card), formats.load_reader(card.format))
 
 
