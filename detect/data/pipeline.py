@@ -25,6 +25,7 @@ from detect.data.batches.sources import EvaluationSource, TrainingSource
 from detect.data.pixels.resizing import Placing, letterbox
 from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation, closing_augmentation
+from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.image_cache import ImageCache, default_budget
 from detect.data.samples.sample_stream import SampleStream
 from detect.data.samples.user_transform import UserTransform, load_transform
@@ -139,6 +140,8 @@ def training_batches(
 ) -> Batches:
     """Return endless augmented batches. The same arguments give the same batches, whatever `first_batch` is.
 
+    Another record stands in for one whose image cannot be read, see `detect.data.samples.checked_images`.
+
     Args:
         records: the training images and their boxes.
         settings: how samples are made.
@@ -173,22 +176,29 @@ def training_batches(
 
 
 def evaluation_batches(
-    records: Records, placing: int | Placing, batch_size: int, settings: PipelineSettings | None = None
+    records: Records,
+    placing: int | Placing,
+    batch_size: int,
+    settings: PipelineSettings | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Batches:
     """Return batches with every record once, not augmented.
 
     All images of a batch have the same shape. Where canvases differ, the records of one canvas come together, and
     otherwise in their order. The last batch of a canvas is filled up with blank images without boxes, whose index is
-    -1. The boxes are for the loss: scoring takes the truth from the records.
+    -1; such a blank also takes the place of an image that cannot be read. The boxes are for the loss: scoring takes the
+    truth from the records.
 
     Args:
         records: the images and their boxes.
         placing: where an image lies on its canvas, or the side of a square that all images are fitted into.
         batch_size: images per batch.
         settings: the number of workers, and of boxes per image.
+        unreadable: images that are known to be unreadable; those that are found out are added.
     """
     settings = settings or PipelineSettings()
-    source = EvaluationSource(records, letterbox(placing) if isinstance(placing, int) else placing, batch_size)
+    placing = letterbox(placing) if isinstance(placing, int) else placing
+    source = EvaluationSource(records, placing, batch_size, unreadable or UnreadableImages(len(records)))
     overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
     # Most of the work is decoding, for which threads are enough, and they start at once.
     workers = settings.worker_count()

@@ -10,8 +10,10 @@ import tensorflow as tf
 from detect.data.dataset import Dataset, scored_split
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
+from detect.data.problems import Problems
 from detect.data.readers import description
 from detect.data.records import Records
+from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
@@ -60,11 +62,13 @@ def evaluate(
         found = model.detect(images, confidence, iou, extents)
         return found._replace(labels=labels[found.labels])
 
-    found = find(detect, records, model.placement, dataset.category_ids, batch_size, progress)
-    scores = score(
-        truth_from_records(records, dataset.classes, dataset.category_ids), joined(found), "detections", reference
-    )
-    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *notes, *scores.notes))
+    unreadable = UnreadableImages(len(records))
+    found = joined(find(detect, records, model.placement, dataset.category_ids, batch_size, progress, unreadable))
+    truth = truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids)
+    scores = score(truth, found, "detections", reference)
+    lost = Problems()
+    add_unreadable(lost, records, unreadable.indices().tolist())
+    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *lost.summary(), *notes, *scores.notes))
 
 
 def evaluate_predictions(
@@ -106,10 +110,12 @@ def score_batches(
     category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Scores:
     """Compute the COCO scores of a detector that is in memory on `records`.
 
-    The truth comes from the records, so a box that was left out of a batch still counts.
+    The truth comes from the records, so a box that was left out of a batch still counts. Images that cannot be read are
+    left out with their boxes.
 
     Args:
         detect_function: maps RGB images [B, H, W, 3] and extents [B, 2], the rows and columns that the source image
@@ -121,9 +127,11 @@ def score_batches(
         category_ids: the COCO id of each label.
         batch_size: B; the last batch of each height and width may be smaller.
         progress: called with the number of images that are done and the number of all images.
+        unreadable: images that are known to be unreadable; those that are found out are added.
     """
-    found = find(detect_function, records, placing, category_ids, batch_size, progress)
-    return score(truth_from_records(records, classes, category_ids), joined(found))
+    unreadable = unreadable or UnreadableImages(len(records))
+    found = joined(find(detect_function, records, placing, category_ids, batch_size, progress, unreadable))
+    return score(truth_from_records(unreadable.readable(records), classes, category_ids), found)
 
 
 def find(
@@ -133,6 +141,7 @@ def find(
     category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Iterator[Found]:
     """Run a detector on `records` and yield the detections of each image, in pixels of the source image.
 
@@ -140,12 +149,16 @@ def find(
     """
     placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
-    for batch in evaluation_batches(records, placing, batch_size):
+    for batch in evaluation_batches(records, placing, batch_size, unreadable=unreadable):
         indices = np.asarray(batch.indices)
-        indices = indices[indices >= 0]
+        shown = np.flatnonzero(indices >= 0)
+        if not len(shown):
+            continue
+        images = batch.images if len(shown) == len(indices) else tf.gather(batch.images, shown)
+        indices = indices[shown]
         placements = [placing(height, width) for width, height in records.sizes[indices].tolist()]
         extents = np.array([placement.extent for placement in placements], np.float32)
-        boxes, scores, labels = map(np.asarray, detect_function(batch.images[: len(indices)], extents))
+        boxes, scores, labels = map(np.asarray, detect_function(images, extents))
         for row, (index, placement) in enumerate(zip(indices, placements, strict=True)):
             kept = labels[row] >= 0
             width, height = records.sizes[index].tolist()

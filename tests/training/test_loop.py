@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.errors import RunFailure
+from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
@@ -80,7 +80,7 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
     """A run with four validations; `loop.saved` has the steps of its checkpoints."""
     saved = []
     loop = Loop(
-        settings=TrainingSettings(data="d", batch_size=2, validations=4, **settings),
+        settings=TrainingSettings(data="d", batch_size=2, **{"validations": 4, **settings}),
         strategy=tf.distribute.get_strategy(),
         stream=Stream(),
         step=Step(losses),
@@ -88,6 +88,7 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
         position=Position(),
         validate=Validations(aps),
         save=lambda position: saved.append(position.step),
+        check_images=lambda: None,
         journal=Journal(),
         display=SilentDisplay(),
     )
@@ -100,7 +101,7 @@ def test_every_step_is_made_and_validations_are_spread_evenly():
     train(loop)
     assert len(loop.step.rates) == 8
     assert [step for kind, step, _ in loop.journal.rows if kind == "val"] == [2, 4, 6, 8]
-    assert loop.saved == [2, 4, 6, 8]
+    assert loop.saved == [2, 2, 4, 6, 8]  # before the first validation too
 
 
 def test_the_position_follows_the_validations():
@@ -148,6 +149,31 @@ def test_batches_and_steps_know_the_closing_phase():
     assert loop.step.closing == [False] * 6 + [True] * 2
 
 
+def failing_validation(best):
+    raise BadInput("too many images cannot be read")
+
+
+def test_a_run_that_ended_in_its_first_validation_is_resumed_with_it():
+    loop = a_loop(steps=2, validations=1)
+    loop.validate = failing_validation
+    with pytest.raises(BadInput):
+        train(loop)
+    assert loop.saved == [2]
+    resumed = a_loop(steps=2, validations=1, aps=[0.5])
+    resumed.position = loop.position
+    train(resumed)
+    assert (resumed.position.best, resumed.position.validations) == (0.5, 1)
+    assert not resumed.step.rates
+
+
+def test_images_are_checked_at_every_step():
+    checks = []
+    loop = a_loop(steps=4)
+    loop.check_images = lambda: checks.append(loop.position.step)
+    train(loop)
+    assert checks == [0, 1, 2, 3]
+
+
 def test_a_resumed_loop_starts_where_it_was():
     loop = a_loop()
     loop.position = Position(step=7, progress=7 / 8, validations=3)
@@ -168,7 +194,7 @@ def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
     loop = a_loop(losses=[1.0, 1.0, 1.0, bad])
     with pytest.raises(RunFailure, match=r"(?s)step 3.*checkpoint: step 2.*picture_3\.jpg"):
         train(loop)
-    assert loop.saved == [2]
+    assert loop.saved == [2, 2]
 
 
 def test_a_validation_is_due_once_for_each_share():

@@ -40,7 +40,11 @@ def validator(tmp_path_factory) -> Validator:
         image_size=64,
     )
     model = Model(TensorFlowBackEnd(detector, learning=True), card)
-    return Validator(detector, model, average, data.splits["val"], 2, RunFolder(tmp_path_factory.mktemp("run")))
+
+    def note(unreadable) -> None:
+        assert not len(unreadable.indices())
+
+    return Validator(detector, model, average, data.splits["val"], 2, RunFolder(tmp_path_factory.mktemp("run")), note)
 
 
 @pytest.fixture(scope="module")
