@@ -67,6 +67,7 @@ class Batches:
     dataset: tf.data.Dataset
     maker: BatchMaker
     image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each slot, the images of its sample
+    unreadable: UnreadableImages  # records that are left out, so far, because their images cannot be read
 
     @property
     def overflow(self) -> Overflow:
@@ -172,7 +173,7 @@ def training_batches(
         pool = ThreadPool(source, overflow.max_boxes, workers)
     maker = BatchMaker(pool, overflow)
     side = sizes[0] if len(sizes) == 1 else None
-    return _batches(tf.data.Dataset.counter(first_batch), maker, source, (side, side), workers)
+    return _batches(tf.data.Dataset.counter(first_batch), maker, source, (side, side), workers, cache.unreadable)
 
 
 def evaluation_batches(
@@ -198,13 +199,14 @@ def evaluation_batches(
     """
     settings = settings or PipelineSettings()
     placing = letterbox(placing) if isinstance(placing, int) else placing
-    source = EvaluationSource(records, placing, batch_size, unreadable or UnreadableImages(len(records)))
+    unreadable = unreadable or UnreadableImages(len(records))
+    source = EvaluationSource(records, placing, batch_size, unreadable)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
     # Most of the work is decoding, for which threads are enough, and they start at once.
     workers = settings.worker_count()
     maker = BatchMaker(ThreadPool(source, overflow.max_boxes, workers), overflow)
     size = next(iter(source.canvases)) if len(source.canvases) == 1 else (None, None)
-    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers)
+    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers, unreadable)
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
@@ -214,7 +216,12 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
 
 
 def _batches(
-    numbers: tf.data.Dataset, maker: BatchMaker, source: SampleSource, size: tuple[int | None, int | None], workers: int
+    numbers: tf.data.Dataset,
+    maker: BatchMaker,
+    source: SampleSource,
+    size: tuple[int | None, int | None],
+    workers: int,
+    unreadable: UnreadableImages,
 ) -> Batches:
     """Return the batches with some numbers; `size` is height and width of all images, None where they differ."""
     count, max_boxes = source.batch_size, maker.overflow.max_boxes
@@ -236,7 +243,7 @@ def _batches(
     cv2.setNumThreads(0)  # samples are made in parallel, so threads within one would compete with each other
     at_a_time = 1 + math.ceil(workers / count)  # workers that find no free slot in a batch go on with the next
     dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths)
+    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths, unreadable)
 
 
 def _options(threads: int) -> tf.data.Options:

@@ -158,11 +158,10 @@ def _replayed(
     """
     height, width = image.shape[:2]
     outputs = detector(image[None], training=False, extents=np.array([[height, width]], np.float32))
-    boxes, scores = (np.asarray(part[0]) for part in detector.candidates(outputs))
     replayed = replay(
         theirs.found,
         ours.found,
-        Candidates(boxes, scores),
+        Candidates(*(np.asarray(part[0]) for part in detector.candidates(outputs))),
         rules,
         edges=(width, height),
         confidence=confidence,

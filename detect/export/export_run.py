@@ -140,7 +140,7 @@ def export(
         _write_cards(job)
         say("Comparing with the original.")
         exact = detector if bits == "float32" else None
-        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, data, split)
+        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, data, split, say)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
@@ -185,7 +185,7 @@ def _target(model: str, name: str, out: str | Path | None) -> Path:
 
 
 def _calibration_images(original: Model, records: Records, say: Callable[[str], None]) -> list[np.ndarray]:
-    images = images_of(original, records, CALIBRATION)
+    images = images_of(original, records, CALIBRATION, say)
     if len(images) < FEW:
         say(
             f"Note: int8 is calibrated on {len(images)} images only. What other images show may be outside the ranges "
@@ -215,6 +215,7 @@ def _compare(
     records: Records | None,
     data: str | Path | None,
     split: str,
+    say: Callable[[str], None],
 ) -> Check:
     """Compare both on the same images of every size of the export, and with a dataset by AP, each as its users run it.
 
@@ -225,12 +226,13 @@ def _compare(
         records: the part of the dataset to score on; None if there is no dataset.
         data: the dataset as the user named it.
         split: name of its part.
+        say: is told which images are left out.
     """
     square, *others = exported.backend.canvases
     if records is None:
         images, shown = generated_images(exported, square), "generated images"
     else:
-        images, shown = images_of(exported, records, COMPARED), f"images of {data}, {split}, and generated images"
+        images, shown = images_of(exported, records, COMPARED, say), f"images of {data}, {split}, and generated images"
     images += [image for canvas in others for image in generated_images(exported, canvas)]
     check = compare(original, exported, images, shown, detector)
     if data is None or records is None or records.ignore.all():
