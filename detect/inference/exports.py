@@ -1,5 +1,6 @@
 """Find and open exported models. Neither needs TensorFlow."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     path = _export_of(Path(path))
     if backend not in (None, *BACK_ENDS):
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
-    if (path / EXPORT_CARD).is_file():
+    if os.path.isfile(path / EXPORT_CARD):  # `Path.is_file` raises an error for a name that is too long
         return _checked(path, backend)
     if backend in (None, "tensorflow"):
         return None
@@ -79,7 +80,7 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
 
 def _export_of(path: Path) -> Path:
     """Return the folder of the export that a file lies in, for any other path the path itself."""
-    folders = path.parents[:_LEVELS] if path.is_file() else ()
+    folders = path.parents[:_LEVELS] if os.path.isfile(path) else ()
     return next((folder for folder in folders if (folder / EXPORT_CARD).is_file()), path)
 
 

@@ -4,7 +4,9 @@ Datasets have up to a million images, and the header of each is read when a data
 microseconds here, most of them to open the file, and 150 through Pillow, which reads all other formats.
 """
 
+import errno
 import os
+import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -61,11 +63,26 @@ def read_header(path: str | Path) -> Header:
         OSError: the file cannot be opened.
         BadInput: the file is not an image, or is truncated.
     """
-    with open(path, "rb", buffering=0) as file:  # there are only two reads, and a buffer costs as much as these
+    with open_file(path) as file:
         header = parse_header(file, str(path))
         if not _has_end(file, header):
             _decode(file, str(path))  # there are whole images without the marker
         return header
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Open an image file; OSError where it cannot be opened or is not a regular file, which may never end."""
+    # There are only two reads of a header, and a buffer costs as much as these.
+    return open(path, "rb", buffering=0, opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for somebody to write into it
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # `open` refuses a folder by itself
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def is_complete_jpeg(data: bytes, header: Header) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, parse_header, read_header
+from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, open_file, parse_header, read_header
 from detect.data.pixels.pillow_files import opened
 from detect.data.pixels.warping import halve
 from detect.errors import BadInput
@@ -78,7 +78,7 @@ def count_images(path: str | Path) -> int:
     The pictures in the MPO of a camera are one, seen by two lenses or in another size, and count as one.
     """
     try:
-        with Path(path).open("rb") as file, opened(file, str(path)) as image:
+        with open_file(path) as file, opened(file, str(path)) as image:
             return 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
@@ -97,7 +97,8 @@ def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 def _read(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with open_file(path) as file:
+            return file.read()
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
 

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -213,14 +214,17 @@ def _with_unique_names(sources: list[Source]) -> list[Source]:
     So does `clip-000001.jpg` beside `clip.mp4`, whose frame 1 has files of that name.
     """
     taken: set[str] = set()
+    numbers = Counter[str]()  # tried for each name: thousands of files may be called the same
     videos = {source.name.casefold() for source in sources if source.kind != "image"}
     unique = []
     for source in sources:
-        name, number = source.name, 1
-        frame = _FRAME.fullmatch(name.casefold())
-        while name.casefold() in taken or (number == 1 and frame and frame[1] in videos):  # some systems ignore case
-            number += 1
-            name = f"{source.name}-{number}"
+        name, key = source.name, source.name.casefold()  # some file systems ignore case
+        frame = _FRAME.fullmatch(key)
+        is_taken = key in taken or (frame is not None and frame[1] in videos)
+        while is_taken:
+            numbers[key] += 1
+            name = f"{source.name}-{numbers[key] + 1}"
+            is_taken = name.casefold() in taken
         taken.add(name.casefold())
         unique.append(replace(source, name=name))
     return unique

@@ -101,7 +101,7 @@ def _read(path: Path) -> dict[str, _Output]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return {name: _Output(*rest) for name, *rest in rows}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, TypeError):
         raise BadInput(f"{path} is damaged: it should tell which files may be replaced. Give another folder.") from None

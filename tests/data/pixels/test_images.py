@@ -1,4 +1,5 @@
 import io
+import os
 
 import cv2
 import numpy as np
@@ -180,3 +181,16 @@ def test_nine_encodings_of_one_image(fixtures):
     for other in small[1:]:
         assert difference(small[0], other) < 1.5
     assert {image.shape for image in images} == {(300, 450, 3)}
+
+
+def test_what_is_not_a_regular_file_is_refused(tmp_path):
+    """A pipe would never begin, and a device may never end."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.jpg", "zero.png", "folder.png"):
+        for read in (read_image, image_size, count_images):
+            with pytest.raises(
+                BadInput, match=rf"{name}: the image cannot be read: (it is not a regular file|Is a dir)"
+            ):
+                read(tmp_path / name)

@@ -56,6 +56,13 @@ def test_names_are_unique(tmp_path):
     assert names(find_sources(given)) == ["1", "1-2", "1-3", "1-2-2"]
 
 
+def test_an_image_that_is_called_as_the_frame_of_a_video_is_renamed(tmp_path):
+    for name in ("clip-000000.png", "clip-1.png", "other-000000.png"):
+        write_image(tmp_path / name, GREY)
+    (tmp_path / "clip.mp4").touch()
+    assert names(find_sources(tmp_path)) == ["clip-000000-2", "clip-1", "clip", "other-000000"]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "name", "shown"),
     [
