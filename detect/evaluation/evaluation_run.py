@@ -19,6 +19,7 @@ from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
 from detect.evaluation.naming import find_by_names
 from detect.evaluation.truth import Truth, truth_from_file, truth_from_records
+from detect.inference.limits import check_limits
 from detect.inference.loading import load
 from detect.inference.predictor import Model
 from detect.structures import Detections
@@ -51,8 +52,10 @@ def evaluate(
         progress: called with the number of images that are done and the number of all images.
 
     Raises:
-        BadInput: the model or the data cannot be used, or they have no class in common.
+        BadInput: the model or the data cannot be used, they have no class in common, or a threshold or the batch size
+            cannot be used.
     """
+    check_limits(confidence, iou, batch_size)
     dataset, records = scored_split(description.open_dataset(data), split)
     model = model if isinstance(model, Model) else load(model)
     labels, notes = match_classes(model.classes, dataset.classes)

@@ -33,13 +33,16 @@ def read_video(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
 
     Args:
         source: the video.
-        skip: called with a sentence about damaged parts, which are left out.
+        skip: called with a sentence about what is left out: damaged parts, other video streams.
 
     Raises:
         BadInput: nothing can be decoded.
     """
     with _opened(source) as container:
         stream = _film(source, container)
+        films = sum(not _is_cover(other) for other in container.streams.video)
+        if films > 1:
+            skip(f"{source.shown}: one of its {films} video streams is read, the one that players show.")
         stream.thread_type, stream.codec_context.thread_count = "AUTO", DECODING_THREADS
         yield from _frames(source, container, stream, skip)
 
@@ -112,11 +115,15 @@ def _opened(source: Source) -> Iterator[av.container.InputContainer]:
 def _film(source: Source, container: av.container.InputContainer) -> av.VideoStream:
     """Return the video stream that players show, which is not the cover picture that some cameras put first."""
     best = container.streams.best("video")
-    if isinstance(best, av.VideoStream) and not best.disposition & Disposition.attached_pic:
+    if isinstance(best, av.VideoStream) and not _is_cover(best):
         return best
     kinds = ["a cover picture" if s.type == "video" else f"a stream of type {s.type}" for s in container.streams]
     found = f"only {' and '.join(dict.fromkeys(kinds))}" if kinds else "nor any other: the recording is not complete"
     raise BadInput(f"{source.shown} has no video stream, {found}.")
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> Iterator[Frame]:

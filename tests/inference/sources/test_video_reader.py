@@ -101,6 +101,21 @@ def test_a_cover_picture_is_not_the_video(tmp_path, write_video, grey_steps):
         frames_of(tmp_path / "only_cover.mp4")
 
 
+def test_of_several_video_streams_one_is_read_and_that_is_said(tmp_path):
+    with av.open(str(tmp_path / "two.mkv"), "w") as output:
+        streams = [output.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, side in zip(streams, (32, 64), strict=True):
+            stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+        for stream in streams:
+            image = np.full((stream.height, stream.width, 3), 90, np.uint8)
+            for _ in range(3):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            output.mux(stream.encode())
+    said = []
+    assert len(frames_of(tmp_path / "two.mkv", said.append)) == 3
+    assert said == [f"{tmp_path / 'two.mkv'}: one of its 2 video streams is read, the one that players show."]
+
+
 def test_files_without_a_video_stream_say_what_is_in_them(tmp_path, write_video, grey_steps):
     with av.open(str(tmp_path / "sound.mp4"), "w") as output:
         stream = output.add_stream("aac", rate=16000)

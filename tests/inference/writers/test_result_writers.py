@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from detect.errors import BadInput
+from detect.inference.image_files import write_image
 from detect.inference.result import Result
 from detect.inference.sources.frames import Frame, Source, VideoFormat
 from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
@@ -104,6 +105,23 @@ def test_yolo_text(tmp_path):
     assert (tmp_path / "labels/none.txt").read_text() == ""
     assert (tmp_path / "labels/clip-000003.txt").exists()
     assert (tmp_path / "classes.txt").read_text() == "cat\ndog/wolf\n"
+
+
+def test_label_files_are_read_as_they_were_written(tmp_path):
+    from detect.data.readers.description import open_dataset
+
+    boxes = {"a/1": ((10, 20, 30, 40), (0, 0, 50, 80)), "none": (), "b": ((0.25, 1.5, 17.125, 79.75),)}
+    with OutputFolder(tmp_path) as folder:
+        write(YoloWriter(folder, [], CLASSES), *(result(name, corners) for name, corners in boxes.items()))
+    for name in boxes:
+        write_image(tmp_path / "images" / f"{name}.jpg", np.full((80, 50, 3), 90, np.uint8))
+    dataset = open_dataset(tmp_path)
+    read = {record.image_path.stem: record for records in dataset.splits.values() for record in records}
+    assert dataset.classes == CLASSES
+    for name, corners in boxes.items():
+        record = read[name.rpartition("/")[2]]
+        np.testing.assert_allclose(record.boxes, np.array(corners).reshape(-1, 4), atol=1e-4)
+        assert record.labels.tolist() == [1] * len(corners)
 
 
 def test_crops(tmp_path):
