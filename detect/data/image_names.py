@@ -33,10 +33,14 @@ class ImageNames:
         return [row for row, agreement in agreed.items() if agreement == most > _NONE]
 
 
+def plain(name: str) -> str:
+    """Return a name without what systems and tools change in it: letter case, Unicode form and percent-encoding."""
+    return unicodedata.normalize("NFC", unquote(name).casefold())
+
+
 def _parts(name: str) -> list[str]:
     """Return the parts of a path of any operating system, without what tools change about names."""
-    plain = unicodedata.normalize("NFC", unquote(name, errors="surrogateescape")).casefold()
-    return [part for part in re.split(r"[\\/]+", plain) if part not in ("", ".")]
+    return [part for part in re.split(r"[\\/]+", plain(name)) if part not in ("", ".")]
 
 
 def _hash(parts: list[str]) -> int:

@@ -11,7 +11,6 @@ take 16 bytes per name.
 
 import os
 import re
-import unicodedata
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from detect.data.image_names import plain
 from detect.data.texts import Texts
 
 MOST_PARTS = 50  # of a name: no file lies deeper
@@ -41,11 +41,13 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     found = _match(stated, folder, _as_it_is)[0] >= 0
     respelt, cut = np.zeros((2, len(stated)), bool)
     others, places = Texts(), np.full(len(stated), -1)  # names other than the stated ones, and whose they are
-    parts = np.array([0 if known else len(parts_of(name)) for name, known in zip(stated, found, strict=True)], int)
+    parts = np.array(
+        [0 if known else len(parts_of(unquote(name))) for name, known in zip(stated, found, strict=True)], int
+    )
     rows = np.flatnonzero((parts > 0) & (parts <= MOST_PARTS))
     for dropped in range(parts[rows].max(initial=0)):
         for spelling in (_as_it_is, plain):
-            names = Texts("/".join(parts_of(stated[row])[dropped:]) for row in rows)
+            names = Texts(_ending(stated[row], dropped, spelling) for row in rows)
             positions, files = _match(names, folder, spelling)
             hits = rows[positions >= 0]
             found[hits], respelt[hits], cut[hits] = True, spelling is plain, dropped > 0
@@ -55,17 +57,17 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     return FoundImages(_replaced(stated, others, places), found, respelt, cut)
 
 
-def plain(name: str) -> str:
-    """Return a name without what systems and tools change in it: letter case, Unicode form and percent-encoding."""
-    return unicodedata.normalize("NFC", unquote(name).casefold())
-
-
 def parts_of(stated: str) -> list[str]:
     """Return the names in a path of any operating system, without drive, root and leading dots."""
     names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]
     if names and re.fullmatch("[A-Za-z]:", names[0]):
         names = names[1:]
     return names
+
+
+def _ending(stated: str, dropped: int, spelling: Callable[[str], str]) -> str:
+    """Return a name without its first folders. In the plain spelling, slashes may be encoded: `?d=folder%2Fa.jpg`."""
+    return "/".join(parts_of(unquote(stated) if spelling is plain else stated)[dropped:])
 
 
 def _as_it_is(name: str) -> str:

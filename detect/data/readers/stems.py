@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from detect.data.readers.named_images import plain
+from detect.data.image_names import plain
 
 
 class Stems:

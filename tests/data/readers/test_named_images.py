@@ -3,7 +3,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from detect.data.readers.named_images import find_images, plain
+from detect.data.image_names import plain
+from detect.data.readers.named_images import find_images
 from detect.data.texts import Texts
 
 FILES = (
@@ -63,6 +64,7 @@ def test_the_spelling_of_a_name_may_differ(folder, name, file):
         ("..\\label\\a.jpg", "a.jpg"),
         ("set/Train/deep/d.jpg", "Train/deep/d.jpg"),
         ("deep/a.jpg", "a.jpg"),
+        ("https://host/b/o/a.jpg", "a.jpg"),
     ],
 )
 def test_leading_folders_are_cut_only_as_far_as_needed(folder, name, file):
@@ -71,6 +73,7 @@ def test_leading_folders_are_cut_only_as_far_as_needed(folder, name, file):
 
 def test_both_at_once(folder):
     assert found_as("upload/1/My%20Photo%20(1).JPG", folder) == ("my photo (1).jpg", True, True, True)
+    assert found_as("/data/local-files/?d=set%5Ca.jpg", folder) == ("a.jpg", True, True, True)
 
 
 @pytest.mark.parametrize("name", ["./a.jpg", "Train\\c.jpg", "../images/a.jpg", "Train//c.jpg"])
