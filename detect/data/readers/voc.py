@@ -12,10 +12,11 @@ Rotated boxes and polygons are replaced by their upright hulls.
 """
 
 import functools
+import itertools
 import xml.etree.ElementTree as ElementTree
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from detect.data.readers.voc_content import VocContent, VocObject, line_of, read
 from detect.data.readers.voc_layout import (
     SPLITS,
     Entry,
+    VocFolder,
     all_of,
     annotation_folder,
     by_folders,
@@ -65,7 +67,7 @@ def read_voc(folder: Path) -> Dataset:
     splits: dict[str, list[Iterable[Entry]]] = {}
     notes: list[str] = []
     for split, part in parts(folder, annotation_folder) or parts(folder, holds_annotations):
-        found = {split: all_of(voc_folder(part))} if split else _splits_of(part, notes)
+        found = {split: _all_in(voc_folder(part), notes)} if split else _splits_of(part, notes)
         for name, entries in found.items():
             splits.setdefault(name, []).append(entries)
     return _read(folder, {name: splits[name] for name in SPLITS if name in splits}, (), notes)
@@ -110,30 +112,47 @@ def _splits_of(root: Path, notes: list[str]) -> dict[str, Iterable[Entry]]:
         notes += decided
         return {split: listed(paths, lambda _: folder) for split, paths in lists.items()}
     found = by_folders(folder)
-    if list(found) == ["train"]:
+    if not found:
         notes.append(f"no list and no folder names splits: all of {folder.annotations} is split 'train'")
+        return {"train": _all_in(folder, notes)}
+    return {split: all_of(folder, stems) for split, stems in found.items()}
+
+
+def _all_in(folder: VocFolder, notes: list[str]) -> Iterable[Entry]:
     if count := folder.without_annotation():
         notes.append(f"{count} images in {folder.images} have no annotation file and are left out")
-    return {split: all_of(folder, stems) for split, stems in found.items()}
+    return all_of(folder, folder.stems)
 
 
 def _read(
     source: Path, splits: Mapping[str, Sequence[Iterable[Entry]]], classes: Sequence[str], notes: list[str]
 ) -> Dataset:
     labels = {name: label for label, name in enumerate(classes)}
-    read = {name: _Split(f"{source}: {name}", labels, fixed=bool(classes)) for name in splits}
-    for name, groups in splits.items():
-        for entries in groups:
-            read[name].add_all(entries)
+    tried = {
+        name: _read_split(_Split(f"{source}: {name}", labels, fixed=bool(classes)), itertools.chain(*groups))
+        for name, groups in splits.items()
+    }
+    read = {name: split for name, split in tried.items() if isinstance(split, _Split)}
+    refused = {name: error for name, error in tried.items() if isinstance(error, BadInput)}
     if not labels:
-        raise BadInput(_nothing(source, read))
+        raise BadInput(_nothing(source, read.values(), refused.values()))
     names = tuple(classes) or tuple(sorted(labels))
+    final = {name: label for label, name in enumerate(names)}
+    order = np.array([final[name] for name in labels])
     from_one, note = _counts_from_one(read.values())
-    order = np.array([names.index(name) for name in labels])
     annotations = {name: split.finish(order, from_one) for name, split in read.items()}
     mapping = "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(names))
     notes = [*notes, *_remarks(read.values()), mapping, note]
-    return assemble(source, FORMAT, names, tuple(range(1, len(names) + 1)), annotations, notes)
+    return assemble(source, FORMAT, names, tuple(range(1, len(names) + 1)), {**annotations, **refused}, notes)
+
+
+def _read_split(split: "_Split", entries: Iterable[Entry]) -> "_Split | BadInput":
+    """Read the images of a split, or return why a list of them cannot be read: other splits may do without it."""
+    try:
+        split.add_all(entries)
+    except BadInput as error:
+        return error
+    return split
 
 
 class _Split:
@@ -230,13 +249,13 @@ class _Split:
         return self.annotations
 
 
-def _nothing(source: Path, splits: Mapping[str, _Split]) -> str:
+def _nothing(source: Path, splits: Collection[_Split], refused: Collection[BadInput]) -> str:
     """Return why there are no classes."""
-    problems = [split.annotations.problems for split in splits.values()]
-    reasons = [line for part in problems for line in part.summary()]
-    if reasons:
-        return f"{source}: no object can be used, so there is no class to learn. {' '.join(reasons)}"
-    if any(len(split.annotations.images) for split in splits.values()):
+    reasons = [line for split in splits for line in split.annotations.problems.summary()]
+    if reasons or refused:
+        why = " ".join([*reasons, *map(str, refused)])
+        return f"{source}: no object can be used, so there is no class to learn. {why}"
+    if any(len(split.annotations.images) for split in splits):
         return f"{source}: no object is annotated in any split, so there is no class to learn."
     return f"{source}: no image is named in any split. Name them in the lists in ImageSets/Main, or remove the lists."
 

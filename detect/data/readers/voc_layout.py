@@ -154,18 +154,18 @@ def listed(paths: Sequence[Path], folder_of: Callable[[Path], VocFolder]) -> Ite
                 yield entry
 
 
-def all_of(folder: VocFolder, stems: Iterable[str] | None = None) -> Iterator[Entry]:
-    """Yield an image for each annotation file, or for each of some stems."""
-    return (Entry(folder.annotation(stem), folder, stem) for stem in (folder.stems if stems is None else stems))
+def all_of(folder: VocFolder, stems: Iterable[str]) -> Iterator[Entry]:
+    """Yield the image of each annotation file with one of some stems."""
+    return (Entry(folder.annotation(stem), folder, stem) for stem in stems)
 
 
 def by_folders(folder: VocFolder) -> dict[str, list[str]]:
-    """Return the stems of all annotation files by split: "train" unless all lie in folders named after splits."""
+    """Return the stems of all annotation files by split, if they all lie in folders that are named after splits."""
     splits: dict[str, list[str]] = {}
     for stem in folder.stems:
         first, inside, _ = stem.partition("/")
         splits.setdefault(split_named(first) or "" if inside else "", []).append(stem)
-    return {"train": folder.stems} if "" in splits else splits
+    return {} if "" in splits else splits
 
 
 def split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
@@ -213,7 +213,7 @@ def _without_trainval(lists: Mapping[str, list[Path]]) -> tuple[dict[str, list[P
 
 def _entries_of(path: Path, folder: VocFolder) -> Iterator[Entry]:
     if path.is_dir():
-        yield from all_of(folder)
+        yield from all_of(folder, folder.stems)
         return
     for number, line in enumerate(read_lines(path), 1):
         if line:

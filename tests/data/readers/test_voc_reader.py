@@ -105,6 +105,17 @@ def test_lists_that_cannot_be_told_apart(folder):
         read_voc(folder({"a": thing()}, {"first": ["a"], "second": ["a"]}))
 
 
+def test_a_list_that_cannot_be_read_refuses_its_split_only(folder):
+    root = folder({"a": thing()}, {"train": ["a"]})
+    (root / "ImageSets" / "Main" / "val.txt").write_bytes(b"a\0")
+    dataset = read_voc(root)
+    assert list(dataset.splits) == ["train"]
+    assert "val.txt:1: expected UTF-8 text" in dataset.refused["val"]
+    (root / "ImageSets" / "Main" / "train.txt").write_bytes(b"a\0")
+    with pytest.raises(BadInput, match=r"no object can be used.*train.txt:1.*val.txt:1"):
+        read_voc(root)
+
+
 def test_other_image_formats(folder):
     dataset = read_voc(folder({"a": thing()}, {"train": ["a"]}, ".png"))
     assert split(dataset, "train")[0].image_path.name == "a.png"
