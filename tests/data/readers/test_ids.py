@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detect.data.readers.ids import NO_NUMBER, Keys, key, key_column
 
@@ -38,6 +40,15 @@ def test_other_texts_are_keys_of_their_own(value, expected):
 def test_what_cannot_be_an_id(value):
     assert key(value) is None
     assert Keys().number(value) == NO_NUMBER
+
+
+@given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none(), st.lists(st.integers(), max_size=2)))
+def test_a_key_is_the_same_as_its_text(value):
+    stated = key(value)
+    if stated is not None:
+        assert key(str(stated)) == stated
+        keys = Keys()
+        assert keys.key(keys.number(value)) == stated
 
 
 def test_keys_are_numbers_and_back():

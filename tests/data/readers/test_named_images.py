@@ -2,6 +2,8 @@ import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from detect.data.image_names import plain
 from detect.data.readers.named_images import find_images
@@ -103,6 +105,33 @@ def test_each_name_is_found_in_its_own_way(folder):
     np.testing.assert_array_equal(result.found, [True, True, False, True, True])
     np.testing.assert_array_equal(result.respelt, [False, False, False, True, False])
     np.testing.assert_array_equal(result.cut, [True, False, False, False, False])
+
+
+WORDS = (
+    "a.jpg",
+    "A.JPG",
+    "Train",
+    "train",
+    "deep",
+    "d.jpg",
+    "..",
+    ".",
+    "",
+    "C:",
+    "%61.jpg",
+    "höhe.jpg",
+    "\0",
+    "x" * 300,
+)
+
+
+@given(names=st.lists(st.lists(st.sampled_from(WORDS), max_size=5).map("/".join), max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_found_is_there_and_what_is_not_found_keeps_its_name(folder, names):
+    result = find_images(Texts(names), folder)
+    for stated, name, found in zip(names, result.names, result.found, strict=True):
+        assert (folder / name).is_file() if found else name == stated
+    assert not (result.respelt | result.cut)[~result.found].any()
 
 
 def test_nothing_named_nothing_found(folder):
