@@ -230,6 +230,8 @@ def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
     assert names(out) == ["1.jpg", "t.partial.csv", "ü.partial.mp4"]
     with av.open(str(out / "ü.partial.mp4")) as video:
         assert len(list(video.decode(video=0))) == 4
+    predict_to_folder(red_finder, folder, out, save_csv=out / "t.csv")
+    assert names(out) == ["1.jpg", "b/2.png", "t.csv", "ü.mp4"]
 
 
 def test_ctrl_c_is_how_a_camera_ends(red_finder, image_with_red_box, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Open encoded images with Pillow, and HEIC with pillow-heif, up to a limit of pixels."""
 
 import importlib
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -13,6 +14,10 @@ from detect.errors import BadInput
 # or an attack than an image to detect objects in.
 MOST_PIXELS = 2**28
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
+
+# What Pillow raises for damaged files: it lets the errors of its plugins and of their libraries through.
+_OF_PLUGINS = (SyntaxError, TypeError, RuntimeError, LookupError, ArithmeticError, struct.error)
+_DAMAGE = (OSError, EOFError, ValueError, *_OF_PLUGINS)
 
 # Pillow refuses twice its own limit, and warns above it. This one holds for every format, whoever decodes it.
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
@@ -43,7 +48,7 @@ def opened(file: BinaryIO, where: str) -> Iterator[Image.Image]:
         raise BadInput(f"{where}: not an image of a known format ({_beginning(file)}).") from None
     except Image.DecompressionBombError:
         raise BadInput(_too_many(where, f"more than {2 * MOST_PIXELS / 1e6:.0f} million")) from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except _DAMAGE as error:
         reason = str(error).rstrip(".")
         raise BadInput(f"{where}: the image cannot be decoded: {reason}. Restore the file or remove it.") from None
 

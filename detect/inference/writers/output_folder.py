@@ -13,6 +13,7 @@ from pathlib import Path
 from detect.errors import BadInput
 from detect.files import write_text
 
+_PRECISION = 2 * 10**9  # nanoseconds: FAT rounds times to two seconds, some time after a file was written
 _LIST = ".detect-predict.jsonl"
 
 
@@ -90,7 +91,10 @@ class OutputFolder:
 
     def _is_ours(self, name: str) -> bool:
         earlier = self._earlier.get(name)
-        return earlier is not None and _output(self.folder / name, earlier.kind, earlier.source) == earlier
+        now = earlier and _output(self.folder / name, earlier.kind, earlier.source)
+        if not earlier or not now:
+            return False
+        return now.size == earlier.size and abs(now.changed - earlier.changed) <= _PRECISION
 
     def _write(self, outputs: dict[str, _Output]) -> None:
         lines = (json.dumps([name, o.kind, o.source, o.size, o.changed]) for name, o in outputs.items())

@@ -1,5 +1,6 @@
 """Formats that need a package, and images with too many pixels."""
 
+import contextlib
 import io
 import struct
 import sys
@@ -8,6 +9,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from detect.data.pixels.headers import SUFFIXES, parse_header
@@ -50,6 +53,32 @@ def test_large_images_within_the_limit_raise_no_warning(encode):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert parse_header(io.BytesIO(encode(side, side)), "big").size == (side, side)
+
+
+ENCODED = {}
+for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "MPO"):
+    file = io.BytesIO()
+    Image.fromarray(np.arange(24 * 32 * 3, dtype=np.uint32).reshape(24, 32, 3).astype(np.uint8)).save(file, kind)
+    ENCODED[kind] = file.getvalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(ENCODED)), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1))
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_decoded_or_refused(kind, changes):
+    data = bytearray(ENCODED[kind])
+    for place, value in changes:
+        data[place % len(data)] = value
+    for read in (decode_image, lambda content, where: parse_header(io.BytesIO(content), where)):
+        with contextlib.suppress(BadInput):
+            read(bytes(data), "damaged")
+
+
+def test_errors_of_the_libraries_are_refusals():
+    """Pillow raises RuntimeError for an AVIF without its pixels."""
+    avif = ENCODED["AVIF"][: ENCODED["AVIF"].index(b"mdat") + 4] + bytes(len(ENCODED["AVIF"]))
+    with pytest.raises(BadInput, match="damaged: the image cannot be decoded"):
+        decode_image(avif, "damaged")
 
 
 def test_errors_end_with_one_full_stop():
