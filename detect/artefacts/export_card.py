@@ -29,7 +29,8 @@ class Check(Settings):
     detections: int
     """Detections of the original, above its confidence for scoring."""
     unmatched: int
-    """Detections of either side without a box of that class on the other side that overlaps it by 0.9."""
+    """Detections of either side without a box of that class on the other side that overlaps it by 0.9; ties of float32
+    exports left out."""
     box_difference: float
     """Largest difference between matched boxes, pixels of the model's image."""
     score_difference: float

@@ -58,6 +58,7 @@ def compare(
         shown: what the images are, for the report.
         detector: the original, for an export that differs from it by no more than rounding: its candidates then tell
             a tie from a fault, see `replay`. None: a detection is the same as one that overlaps it by `SAME`.
+
     Returns:
         The differences, without AP. The times are for the first image.
     """

@@ -3,7 +3,7 @@
 Two runs of a model differ by rounding. Of two boxes whose scores are equal but for it, either may suppress the other,
 and with it other boxes are suppressed or stay: both results are right. So detections are not compared with those of the
 other run alone. Suppression is replayed in the order that they state: each of them must be, within rounding, a
-candidate that is left, and nothing of the other run that is better than them may be left in the end.
+candidate that is left, and nothing that the other run has found may be left in the end.
 """
 
 from typing import NamedTuple
