@@ -4,7 +4,7 @@ Tools write corners into COCO files, fractions in place of pixels, or corners in
 number like any other, but the boxes leave their images. The form of a split is taken for another one where
 
 - at least `MISFITTING` of its boxes, and not fewer than `FEWEST`, leave their image by more than `FAR` of its side in
-  the stated form, or end before they begin,
+  the stated form (half of that, where this has a centre), or end before they begin,
 - and at least `FITTING` of them are within their image, give or take `NEAR` of its side, in the other form.
 
 Boxes of objects that are partly outside the image do not look like this: the left and upper edges cut as many as the
@@ -79,7 +79,8 @@ def likely_form(corners: np.ndarray, frame: np.ndarray, form: Form) -> Likely | 
     corners, frame = corners[compared], frame[compared]
     finite = np.isfinite(corners).all(axis=1)
     corners, frame = corners[finite], frame[finite]
-    misfits = np.count_nonzero(~_fits(corners, frame, FAR))
+    far = FAR / 2 if form is Form.CENTRE else FAR  # a corner that is taken for a centre moves a box by half its size
+    misfits = np.count_nonzero(~_fits(corners, frame, far))
     if misfits < max(FEWEST, MISFITTING * len(corners)):
         return None
     numbers = stated_numbers(corners, form)

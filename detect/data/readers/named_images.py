@@ -84,7 +84,8 @@ def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[
     parents: dict[str, str] = {}  # as named and as they are
     wanted = array("q")
     for name in names:
-        parent, _, base = name.rpartition("/")
+        parent, slash, base = name.rpartition("/")
+        parent = parent or slash  # "/a.jpg" is not in the folder, but in that of the system
         if parent not in parents:
             parents[parent] = _folder_meant(parent, folder, spelling)
         wanted.append(hash(f"{parent}/{spelling(base)}"))

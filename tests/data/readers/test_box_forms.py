@@ -100,6 +100,9 @@ def test_what_counts_as_far():
     for end, found in [(704, False), (705, True)]:
         boxes = np.tile((100.0, 100, end, 300), (9, 1))
         assert (likely_form(boxes, frames(9), Form.SIZE) is not None) is found
+    for end, found in [(672, False), (673, True)]:  # half of it, 32, where a centre is stated
+        boxes = np.tile((100.0, 100, end, 304), (9, 1))  # centre 386, 202 and size 572 x 204: as corners in the image
+        assert (likely_form(boxes, frames(9), Form.CENTRE) is not None) is found
 
 
 def test_numbers_that_are_none_are_no_evidence():

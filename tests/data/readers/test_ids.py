@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.data.readers.ids import NO_NUMBER, Keys, key, key_column
@@ -43,6 +43,7 @@ def test_what_cannot_be_an_id(value):
 
 
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans(), st.none(), st.lists(st.integers(), max_size=2)))
+@settings(deadline=None)
 def test_a_key_is_the_same_as_its_text(value):
     stated = key(value)
     if stated is not None:

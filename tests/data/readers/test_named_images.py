@@ -93,6 +93,10 @@ def test_what_is_missing_or_not_clear_is_not_found(folder, name):
     assert found_as(name, folder) == (name, False, False, False)
 
 
+def test_a_path_from_the_root_is_not_one_in_the_folder(folder):
+    assert found_as("/a.jpg", folder) == ("a.jpg", True, False, False)
+
+
 def test_a_path_that_exists_is_taken_from_wherever_it_is(folder, tmp_path):
     path = str(folder / "a.jpg")
     assert found_as(path, tmp_path / "elsewhere") == (path, True, False, False)
@@ -126,7 +130,7 @@ WORDS = (
 
 
 @given(names=st.lists(st.lists(st.sampled_from(WORDS), max_size=5).map("/".join), max_size=6))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_found_is_there_and_what_is_not_found_keeps_its_name(folder, names):
     result = find_images(Texts(names), folder)
     for stated, name, found in zip(names, result.names, result.found, strict=True):
