@@ -109,8 +109,8 @@ def check_ids(truth: Truth, found: Found, where: str) -> None:
 
 
 def _names(entries: Sequence[dict[str, Any]], key: str) -> list[str | None] | None:
-    """Return the names under `key`, None for entries without one; frames of a video have no file of their own."""
-    names = [name if isinstance(name := entry.get(key), str) and "frame" not in entry else None for entry in entries]
+    """Return the names under `key`, None for entries without one; None where no entry has one."""
+    names = [name if isinstance(name := entry.get(key), str) else None for entry in entries]
     return names if any(names) else None
 
 

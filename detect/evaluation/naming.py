@@ -88,7 +88,8 @@ class _Known:
         if not by_name:
             unknown_name = f"{entry}, but the annotations have no {name!r}"
             other = f": theirs with this id is {self.names[by_id]!r}" if by_id >= 0 else ""
-            return f"{unknown_name}{other}. Are these predictions of another dataset or split?"
+            ask = "Are these predictions of another dataset or split?"
+            return f"{unknown_name}{other}. {ask} Entries without {self.name_key} are matched by {self.id_key}."
         if len(by_name) > 1:
             return f"{entry}, and in the annotations the name may be {' or '.join(meant)}. State more of the path."
         return f"{entry}, but in the annotations this name is {meant[0]}, and this id {self.names[by_id]!r}. {_WAY_ON}"
