@@ -21,13 +21,23 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from types import MappingProxyType
+from typing import IO, Any
 
-from detect.errors import DetectError, RunFailure
+from detect.errors import BadInput, DetectError, RunFailure
 
 if sys.platform != "win32":
     import fcntl
 
+_BEGINNING = 200  # bytes by which the kind of a file is recognised
+_USUAL_ADVICE = "Free some space or choose a place that you may write to."
+_ADVICE = MappingProxyType(
+    {
+        errno.EISDIR: "Give the name of a file in this folder.",
+        errno.ENOTDIR: "Choose a place in a folder.",
+        errno.ENAMETOOLONG: "Choose a shorter name.",
+    }
+)
 _HIDDEN, _LOCKED = ".detect-", ".draft"  # start of a hidden name, and its end once the file or folder is locked
 
 
@@ -51,7 +61,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path, synced: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: str | Path, synced: bool = False) -> Iterator[IO[bytes]]:
     """Yield an open binary file, which gets its name when the block ends without an error.
 
     Args:
@@ -61,11 +71,13 @@ def whole_file(path: str | Path, synced: bool = False) -> Iterator[BinaryIO]:
     Raises:
         RunFailure: the file cannot be written; the block may raise any `OSError` for that.
     """
-    with whole_path(path) as draft, draft.open("wb") as file:
-        yield file
-        if synced:
-            file.flush()
-            os.fsync(file.fileno())
+    with contextlib.closing(Draft(path)) as draft, draft.writing():
+        with draft.open("wb") as file:
+            yield file
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.deliver()
 
 
 @contextlib.contextmanager
@@ -91,7 +103,7 @@ class GrowingText:
         self._draft = Draft(path)
         with self._draft.writing():
             # Names of files may hold bytes that are not UTF-8: they are written as they are.
-            self._file: TextIO = self._draft.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+            self._file = self._draft.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
     def write(self, text: str) -> None:
         """Add text. RunFailure where it cannot be written."""
@@ -135,6 +147,14 @@ class Draft:
         except OSError as error:
             self.close()
             raise unwritable(self._given, error) from None
+
+    def open(self, mode: str, **options: Any) -> IO[Any]:
+        """Open the draft for writing, with arguments as of `open`.
+
+        Opened a second time, a file that standard output leads to would be written from its beginning again.
+        """
+        descriptor = _descriptor(self._given)
+        return open(self.path if descriptor is None else os.dup(descriptor), mode, **options)
 
     def deliver(self) -> None:
         """Put the file at its destination. RunFailure where that is not possible."""
@@ -213,6 +233,22 @@ def is_free(folder: Path, mark: str) -> bool:
     return not folder.exists() or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
 
 
+def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
+    """Raise `BadInput` where `path` is a file of another kind, which would be replaced.
+
+    Args:
+        path: the file to write.
+        is_own: returns whether a file that begins like this is of the right kind.
+        kind: names the right kind.
+    """
+    if _is_direct(path) or not path.is_file():
+        return
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING).decode("utf-8", "replace")
+    if beginning and not is_own(beginning):
+        raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
+
+
 def require_space(path: Path, size: int) -> None:
     """Raise `RunFailure` unless there is room for `size` bytes at `path`. For libraries that crash on a full disk."""
     if not _has_room(path, size):
@@ -245,7 +281,7 @@ def unwritable(path: str | Path, error: Exception) -> RunFailure:
     number = getattr(error, "errno", None) or 0
     reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
     shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
-    return RunFailure(f"{shown} cannot be written: {reason}. Free some space or choose a place that you may write to.")
+    return RunFailure(f"{shown} cannot be written: {reason}. {_ADVICE.get(number, _USUAL_ADVICE)}")
 
 
 def _has_room(path: Path, size: int) -> bool:
@@ -253,20 +289,22 @@ def _has_room(path: Path, size: int) -> bool:
 
 
 def _is_direct(path: Path) -> bool:
-    """Return whether `path` is a pipe, a socket, a device, or an open file of a process such as /dev/stdout."""
+    """Return whether `path` is a pipe, a socket, a device, or an open file such as /dev/stdout, and never replaced."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_descriptor(path)
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _descriptor(path) is not None
 
 
-def _is_descriptor(path: Path) -> bool:
+def _descriptor(path: Path) -> int | None:
+    """Return the number of this process's open file that `path` leads to, such as 1 for /dev/stdout."""
+    own = Path("/proc/self/fd").resolve()
     while path.is_symlink():
-        if path.parent.resolve().is_relative_to("/proc"):
-            return True
+        if path.parent.resolve() == own:
+            return int(path.name)
         path = path.parent / path.readlink()
-    return False
+    return None
 
 
 def _followed(path: Path) -> Path:

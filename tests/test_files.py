@@ -21,6 +21,7 @@ from detect.files import (
     explained,
     is_free,
     previous,
+    require_own,
     require_space,
     whole_file,
     whole_path,
@@ -172,9 +173,20 @@ def test_an_open_file_of_a_process_is_not_replaced(way, tmp_path):
     assert (tmp_path / "output").read_text() == "content"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("way", ["text", "bytes", "growing"])
+def test_an_open_file_is_written_on_from_where_it_is(way, tmp_path):
+    with (tmp_path / "log").open("wb", buffering=0) as output:
+        (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{output.fileno()}")
+        output.write(b"before, ")
+        fill(way, tmp_path / "stdout", "content")
+        output.write(b", after")
+    assert (tmp_path / "log").read_bytes() == b"before, content, after"
+
+
 def test_a_folder_is_not_replaced_by_a_file(way, tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(RunFailure, match="a cannot be written: Is a directory"):
+    with pytest.raises(RunFailure, match=r"a cannot be written: Is a directory\. Give the name of a file"):
         fill(way, tmp_path / "a", "content")
     assert names(tmp_path) == ["a"]
 
@@ -439,3 +451,12 @@ def test_what_may_be_replaced(tmp_path):
     (tmp_path / "mark").write_text("")
     assert is_free(tmp_path, "mark")
     assert not is_free(tmp_path / "something", "mark")
+
+
+def test_files_of_another_kind_are_recognised_by_their_beginning(tmp_path):
+    for name, content in (("own", "a,b\n1,2"), ("empty", ""), ("other", "text")):
+        (tmp_path / name).write_text(content)
+    for name in ("own", "empty", "missing", ".", "/dev/null"):
+        require_own(tmp_path / name, lambda text: text.startswith("a,"), "a table")
+    with pytest.raises(BadInput, match="other would be replaced, but it is not a table"):
+        require_own(tmp_path / "other", lambda text: text.startswith("a,"), "a table")

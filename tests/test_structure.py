@@ -38,7 +38,7 @@ ROOMS = (
 # The same inside the rooms that have rooms of their own.
 SUBROOMS = {
     "data": (
-        ("texts", "records", "problems"),
+        ("texts", "image_names", "records", "problems"),
         ("pixels",),
         ("dataset",),
         ("readers",),
@@ -50,9 +50,10 @@ SUBROOMS = {
         ("sources",),
         ("drawing", "image_files", "result"),
         ("backends",),
-        ("background", "result_stream", "predictor"),
+        ("background", "limits", "result_stream", "predictor"),
         ("exports", "loading"),
         ("writers",),
+        ("dataset_ids",),
         ("prediction_run",),
     ),
 }

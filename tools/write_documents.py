@@ -180,8 +180,8 @@ def field_default(field: Any) -> str:
 
 DATASETS_INTRODUCTION = """\
 What can be given as `--data`. A file is recognised by its suffix and its content, a folder by the files in it. A folder
-may also contain one of the files below, and either may be wrapped in up to three more folders, as in archives. A COCO
-JSON is only looked for in folders where Roboflow or COCO puts it.
+may also contain one of the files below, and either may be wrapped in up to three more folders, as in archives. Images
+with annotations beside them are taken for a dataset only where nothing around them is described by a file.
 
 `detect data check` says what was recognised. [Your own data](guides/data.md) explains what happens to boxes, classes
 and images."""

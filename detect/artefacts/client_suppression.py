@@ -49,18 +49,21 @@ def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Dete
             break
         for part, values in zip(found, (np.clip(boxes[best], 0, edges), scores[best], labels[best]), strict=True):
             part[place] = values
-        overlap = np.where(labels == labels[best], _overlap(boxes[best], boxes), 0)
-        scores = scores * _left(overlap, rules.soft_sigma, iou)
+        overlap = np.where(labels == labels[best], overlaps_of(boxes[best], boxes), 0)
+        scores = scores * factors(overlap, rules.soft_sigma, iou)
         scores[best] = 0
     return found
 
 
-def _left(overlap, sigma, iou):
-    """Return the factors by which boxes that overlap a better one by `overlap` keep their scores."""
+def factors(overlap: np.ndarray, sigma: float | None, iou: float) -> np.ndarray:
+    """Return the factors by which boxes keep their scores that overlap a better one by `overlap` (IoU, any shape).
+
+    They are 0 or 1, by whether the overlap is above `iou`; or those of a Gaussian, where there is a `sigma`.
+    """
     return overlap <= iou if sigma is None else np.exp(-np.square(overlap) / sigma)
 
 
-def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def overlaps_of(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Return the IoU [n] of a box [4] with others [n, 4]."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     common = np.prod(np.maximum(sides, 0), axis=1)

@@ -9,6 +9,8 @@ from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
+from detect.files import require_own
+from detect.inference.limits import check_limits
 
 
 def evaluate(
@@ -30,15 +32,15 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Write all numbers at full precision to this JSON file.")] = None,
     confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score threshold of detections; low by default, as AP needs.")
+        float | None, typer.Option(help="Score threshold of detections, 0 to 1; low by default, as AP needs.")
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Overlap (IoU) above which two boxes of a class are one object. Default: the model's."
+            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object. Default: the model's."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 8,
+    batch_size: Annotated[int, typer.Option(help="Images per batch.")] = 8,
     reference: Annotated[
         bool, typer.Option("--reference", help="Score with pycocotools: the same numbers, but slower.")
     ] = False,
@@ -46,6 +48,9 @@ def evaluate(
     """Compute the COCO scores of a model or of a file of predictions."""
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
+    check_limits(confidence, iou, batch_size)
+    if json is not None:
+        require_own(json, lambda text: '"AP"' in text, "a file of scores")
     start_tensorflow()
     if predictions is not None:
         from detect.evaluation.evaluation_run import evaluate_predictions

@@ -7,7 +7,9 @@ import typer
 
 from detect.cli.printing import download_bar, fail, progress_bar, say
 from detect.cli.starting import start_tensorflow
+from detect.errors import BadInput
 from detect.formats import names as format_names
+from detect.inference.limits import check_limits
 
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
@@ -25,29 +27,34 @@ def predict(
         ),
     ],
     source: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            help="Images, folders, globs, videos, URLs, the number of a camera, or an RTSP address.", show_default=False
+            help="Images, folders, globs, videos, URLs, the number of a camera, or an RTSP address; with --data, by "
+            "default all images of the split.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="Weights of the named model: a run or model folder, a published checkpoint, or its file."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for annotated copies of images and videos.")] = Path("predictions"),
+    data: Annotated[
+        str | None,
+        typer.Option(help="Dataset of the images, as for `detect train`: --save-json then has its ids."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     confidence: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Score threshold of detections. Default: 0.25, or that of the model for each class."
-        ),
+        typer.Option(help="Score threshold of detections, 0 to 1. Default: 0.25, or that of the model for each class."),
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Overlap (IoU) above which two boxes of a class are one object. Default: the model's."
+            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object. Default: the model's."
         ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images per batch.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per batch.")] = None,
     backend: Annotated[
         str,
         typer.Option(help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}."),
@@ -63,6 +70,9 @@ def predict(
     """Detect objects in images and videos."""
     from detect.inference.exports import find_artefact
 
+    check_limits(confidence, iou, batch_size)
+    if source is None and data is None:
+        raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     named: tuple[str | Path, str | Path | None] = (model, weights)
     artefact = find_artefact(weights or model, backend)
     if artefact is None:
@@ -81,6 +91,8 @@ def predict(
                 detector,
                 source,
                 out,
+                data=data,
+                split=split,
                 confidence=confidence,
                 iou=iou,
                 batch_size=batch_size,
@@ -103,6 +115,10 @@ def show_summary(summary: "Summary", out: Path) -> None:
         say(f"Skipped: {sentence}")
     if len(summary.skipped) > MOST_NAMED:
         say(f"Skipped {len(summary.skipped) - MOST_NAMED} more.")
+    for sentence in summary.notes[:MOST_NAMED]:
+        say(f"Note: {sentence}")
+    if len(summary.notes) > MOST_NAMED:
+        say(f"{len(summary.notes) - MOST_NAMED} more notes.")
     if summary.interrupted:
         say("Stopped by Ctrl-C. What was written is complete.")
     processed = [_count(summary.images, "image"), _count(summary.videos, "video")]

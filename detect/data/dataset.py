@@ -19,7 +19,7 @@ class Dataset:
     source: Path  # what the user gave
     format: str  # in words, such as "COCO JSON"
     classes: tuple[str, ...]  # K names, by label
-    category_ids: tuple[int, ...]  # K ids, by label: those of COCO results for this dataset
+    category_ids: tuple[int | str, ...]  # K ids, by label: those of COCO results for this dataset
     splits: Mapping[str, Records]  # by "train", "val", "test": those that can be used
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see
@@ -54,6 +54,22 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
         f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
         f"lost (`max_lost`):\n  {reasons}\nCorrect what is named here, or allow a larger share."
     )
+
+
+def check_learnable(dataset: Dataset) -> None:
+    """Raise BadInput where the split "train" has no box to learn from."""
+    records = split(dataset, "train")
+    if not records.ignore.all():  # of no boxes, all are
+        return
+    problems = dataset.problems.get("train")
+    reasons = "".join(f"\n  {line}" for line in problems.summary(examples=3)) if problems else ""
+    boxes = len(records.boxes)
+    why = (
+        f"all {boxes} boxes are marked as crowd regions or as difficult, and are ignored. Correct these marks"
+        if boxes
+        else "no image has a box. Check that the labels are where the format expects them"
+    )
+    raise BadInput(f"{dataset.source}: there is nothing to learn: in the split 'train', {why}.{reasons}")
 
 
 def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dataset:

@@ -54,8 +54,11 @@ class Table:
 
 
 def examine(dataset: Dataset) -> list[Finding]:
-    """Return everything worth knowing, copies first. Files that may be copies of each other are read, not decoded."""
-    findings = list(_copies(dataset))
+    """Return everything worth knowing, what prevents training first.
+
+    Files that may be copies of each other are read, not decoded.
+    """
+    findings = [*_training(dataset), *_copies(dataset)]
     findings += _classes(dataset)
     for split, records in dataset.splits.items():
         findings += _boxes(split, records)
@@ -120,6 +123,12 @@ def _digest_of_beginning(path: str) -> bytes:
 def _digest(path: str, length: int = -1) -> bytes:
     with open(path, "rb") as file:
         return hashlib.blake2b(file.read(length), digest_size=16).digest()
+
+
+def _training(dataset: Dataset) -> Iterator[Finding]:
+    if "train" not in dataset.splits:
+        why = dataset.refused.get("train", "Name a split 'train', or put the images to train on into a folder 'train'.")
+        yield Finding("train", "there are no images to train on", why)
 
 
 def _copies(dataset: Dataset) -> Iterator[Finding]:

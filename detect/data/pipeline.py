@@ -25,6 +25,7 @@ from detect.data.batches.sources import EvaluationSource, TrainingSource
 from detect.data.pixels.resizing import Placing, letterbox
 from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation, closing_augmentation
+from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.image_cache import ImageCache, default_budget
 from detect.data.samples.sample_stream import SampleStream
 from detect.data.samples.user_transform import UserTransform, load_transform
@@ -66,6 +67,7 @@ class Batches:
     dataset: tf.data.Dataset
     maker: BatchMaker
     image_paths: Callable[[int], list[tuple[Path, ...]]]  # number of a batch -> for each slot, the images of its sample
+    unreadable: UnreadableImages  # records that are left out, so far, because their images cannot be read
 
     @property
     def overflow(self) -> Overflow:
@@ -139,6 +141,8 @@ def training_batches(
 ) -> Batches:
     """Return endless augmented batches. The same arguments give the same batches, whatever `first_batch` is.
 
+    Another record stands in for one whose image cannot be read, see `detect.data.samples.checked_images`.
+
     Args:
         records: the training images and their boxes.
         settings: how samples are made.
@@ -169,32 +173,40 @@ def training_batches(
         pool = ThreadPool(source, overflow.max_boxes, workers)
     maker = BatchMaker(pool, overflow)
     side = sizes[0] if len(sizes) == 1 else None
-    return _batches(tf.data.Dataset.counter(first_batch), maker, source, (side, side), workers)
+    return _batches(tf.data.Dataset.counter(first_batch), maker, source, (side, side), workers, cache.unreadable)
 
 
 def evaluation_batches(
-    records: Records, placing: int | Placing, batch_size: int, settings: PipelineSettings | None = None
+    records: Records,
+    placing: int | Placing,
+    batch_size: int,
+    settings: PipelineSettings | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Batches:
     """Return batches with every record once, not augmented.
 
     All images of a batch have the same shape. Where canvases differ, the records of one canvas come together, and
     otherwise in their order. The last batch of a canvas is filled up with blank images without boxes, whose index is
-    -1. The boxes are for the loss: scoring takes the truth from the records.
+    -1; such a blank also takes the place of an image that cannot be read. The boxes are for the loss: scoring takes the
+    truth from the records.
 
     Args:
         records: the images and their boxes.
         placing: where an image lies on its canvas, or the side of a square that all images are fitted into.
         batch_size: images per batch.
         settings: the number of workers, and of boxes per image.
+        unreadable: images that are known to be unreadable; those that are found out are added.
     """
     settings = settings or PipelineSettings()
-    source = EvaluationSource(records, letterbox(placing) if isinstance(placing, int) else placing, batch_size)
+    placing = letterbox(placing) if isinstance(placing, int) else placing
+    unreadable = unreadable or UnreadableImages(len(records))
+    source = EvaluationSource(records, placing, batch_size, unreadable)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, Augmentation(mosaic=0, mixup=0)))
     # Most of the work is decoding, for which threads are enough, and they start at once.
     workers = settings.worker_count()
     maker = BatchMaker(ThreadPool(source, overflow.max_boxes, workers), overflow)
     size = next(iter(source.canvases)) if len(source.canvases) == 1 else (None, None)
-    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers)
+    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers, unreadable)
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
@@ -204,7 +216,12 @@ def _user_transform(settings: Augmentation, transform) -> UserTransform | None:
 
 
 def _batches(
-    numbers: tf.data.Dataset, maker: BatchMaker, source: SampleSource, size: tuple[int | None, int | None], workers: int
+    numbers: tf.data.Dataset,
+    maker: BatchMaker,
+    source: SampleSource,
+    size: tuple[int | None, int | None],
+    workers: int,
+    unreadable: UnreadableImages,
 ) -> Batches:
     """Return the batches with some numbers; `size` is height and width of all images, None where they differ."""
     count, max_boxes = source.batch_size, maker.overflow.max_boxes
@@ -226,7 +243,7 @@ def _batches(
     cv2.setNumThreads(0)  # samples are made in parallel, so threads within one would compete with each other
     at_a_time = 1 + math.ceil(workers / count)  # workers that find no free slot in a batch go on with the next
     dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths)
+    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths, unreadable)
 
 
 def _options(threads: int) -> tf.data.Options:

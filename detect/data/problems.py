@@ -67,6 +67,15 @@ class Problems:
             where, what = describe(int(row))
             texts.append(Problem(kind, where, what, action))
 
+    def join(self, others: "Problems") -> None:
+        """Add the problems that others count, and what is lost by them. Their totals are not added."""
+        self.lost_images += others.lost_images
+        self.lost_boxes += others.lost_boxes
+        self.counts += others.counts
+        for kind, texts in others._texts.items():
+            own = self._texts.setdefault(kind, [])
+            own.extend(texts[: TEXTS_PER_KIND - len(own)])
+
     def __iter__(self) -> Iterator[Problem]:
         """Yield the problems, kind by kind, at most `TEXTS_PER_KIND` of each."""
         return (problem for texts in self._texts.values() for problem in texts)

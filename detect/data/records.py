@@ -19,7 +19,7 @@ class Record:
     """One image and its n true boxes, in pixels of the upright image (EXIF orientation applied)."""
 
     image_path: Path
-    image_id: int  # id in COCO files: theirs, or the position + 1
+    image_id: int | str  # id in COCO files: theirs, or the position + 1
     width: int  # pixels, upright
     height: int
     boxes: np.ndarray  # float32 [n, 4]
@@ -34,7 +34,7 @@ class Records(Sequence):
 
     folder: str  # in which all images are; empty where they are in several, and `paths` are whole
     paths: Texts  # [R], within the folder
-    image_ids: np.ndarray  # int64 [R]
+    image_ids: np.ndarray  # [R], int64, or texts where the ids of a COCO file are not all integers
     sizes: np.ndarray  # int32 [R, 2], width and height
     box_ends: np.ndarray  # int64 [R], where the boxes of each image end
     boxes: np.ndarray  # float32 [M, 4]
@@ -54,7 +54,7 @@ class Records(Sequence):
         rows = self._rows(index)
         return Record(
             image_path=self.image_path(index),
-            image_id=int(self.image_ids[index]),
+            image_id=self.image_ids[index].item(),
             width=int(self.sizes[index, 0]),
             height=int(self.sizes[index, 1]),
             boxes=self.boxes[rows],

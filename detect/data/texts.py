@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pickle import PickleBuffer
 from typing import Any
 
@@ -15,16 +15,26 @@ class Texts(Sequence):
     def __init__(self, texts: Iterable[str] = ()):
         # All texts in one, and where each ends; in a worker process, views of shared memory.
         self._bytes, self._ends = bytearray(), array("q")
-        for text in texts:
-            self.append(text)
+        self.extend(texts)
 
     def append(self, text: str) -> None:
         """Append a text; UnicodeEncodeError where it cannot be the name of a file."""
         self._bytes += text.encode("utf-8", "surrogateescape")
         self._ends.append(len(self._bytes))
 
+    def extend(self, texts: Iterable[str]) -> None:
+        """Append texts as `append` does."""
+        for text in texts:
+            self.append(text)
+
     def __len__(self) -> int:
         return len(self._ends)
+
+    def __iter__(self) -> Iterator[str]:
+        start = 0
+        for end in self._ends:
+            yield str(self._bytes[start:end], "utf-8", "surrogateescape")
+            start = end
 
     def __getitem__(self, index):
         if isinstance(index, slice):

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.readers.ids import key as id_key
 from detect.errors import BadInput, did_you_mean
-from detect.evaluation.truth import Truth, id_column, positions_of
+from detect.evaluation.truth import Truth, id_column, positions_of, shorten
 
 _KEYS = ("image_id", "category_id", "bbox", "score")
 
@@ -24,18 +25,26 @@ class Found:
     category_ids: np.ndarray  # [n], integers or strings
     boxes: np.ndarray  # float64 [n, 4]: x, y, width, height in pixels
     scores: np.ndarray  # float64 [n]
+    # As results of this program have them, to find ids by: a text or None for each; None where no entry has one.
+    file_names: Sequence[str | None] | None = None
+    category_names: Sequence[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
+    def select(self, rows: np.ndarray) -> "Found":
+        """Return the detections for which `rows`, bool [n], is true; names are dropped."""
+        return Found(self.image_ids[rows], self.category_ids[rows], self.boxes[rows], self.scores[rows])
+
 
 def joined(parts: Iterable[Found]) -> Found:
-    """Join the detections of all parts, in order."""
+    """Join the detections of all parts, in order; names are dropped."""
     parts = list(parts)
     if not parts:
         return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0))
     columns = zip(*((part.image_ids, part.category_ids, part.boxes, part.scores) for part in parts), strict=True)
-    return Found(*map(np.concatenate, columns))
+    image_ids, category_ids, boxes, scores = map(np.concatenate, columns)
+    return Found(image_ids, category_ids, boxes, scores)
 
 
 def read_detections(path: str | Path) -> Found:
@@ -48,7 +57,7 @@ def read_detections(path: str | Path) -> Found:
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise BadInput(f"Cannot read the predictions {path}: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, list):
         raise BadInput(
@@ -59,7 +68,7 @@ def read_detections(path: str | Path) -> Found:
 
 
 def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -> Found:
-    """Convert COCO results `{image_id, category_id, bbox: [x, y, width, height], score}`.
+    """Convert COCO results `{image_id, category_id, bbox: [x, y, width, height], score}`, and the names beside the ids.
 
     Args:
         entries: the results.
@@ -72,7 +81,14 @@ def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -
         return joined([])
     try:
         images, categories, boxes, scores = ([entry[key] for entry in entries] for key in _KEYS)
-        found = Found(id_column(images), id_column(categories), _numbers(boxes, 4), _numbers([scores], len(scores))[0])
+        found = Found(
+            id_column(images),
+            id_column(categories),
+            _numbers(boxes, 4),
+            _numbers([scores], len(scores))[0],
+            _names(entries, "file_name"),
+            _names(entries, "category_name"),
+        )
     except (TypeError, KeyError, ValueError, OverflowError):
         raise BadInput(_first_problem(entries, where)) from None
     if not np.isfinite(found.scores).all() or not np.isfinite(found.boxes).all() or found.boxes[:, 2:].min() < 0:
@@ -86,10 +102,16 @@ def check_ids(truth: Truth, found: Found, where: str) -> None:
         ("image_id", truth.image_ids, found.image_ids),
         ("category_id", truth.category_ids, found.category_ids),
     ):
-        unknown = positions_of(ids, known) < 0
-        if unknown.any():
-            row = int(np.argmax(unknown))
-            raise BadInput(f"{where}: entry {row} {_unknown(ids[row].item(), known.tolist(), key)}")
+        missing = positions_of(ids, known) < 0
+        if missing.any():
+            row = int(np.argmax(missing))
+            raise BadInput(f"{where}: entry {row} {unknown(ids[row].item(), known.tolist(), key)}")
+
+
+def _names(entries: Sequence[dict[str, Any]], key: str) -> list[str | None] | None:
+    """Return the names under `key`, None for entries without one; None where no entry has one."""
+    names = [name if isinstance(name := entry.get(key), str) else None for entry in entries]
+    return names if any(names) else None
 
 
 def _numbers(rows: Sequence[Sequence[float]], length: int) -> np.ndarray:
@@ -119,12 +141,13 @@ def _problem(entry: Any) -> str | None:
     if not isinstance(box, list | tuple) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
         return f"(image {entry['image_id']}) has bbox {box!r}; expected [x, y, width, height], finite, sizes >= 0."
     for key in ("image_id", "category_id"):
-        if type(entry[key]) not in (int, str):
-            return f"has {key} {entry[key]!r}; expected an integer."
+        if id_key(entry[key]) is None:
+            return f"has {key} {shorten(entry[key])}; expected an integer or a string."
     return None
 
 
-def _unknown(value: Any, known: list[Any], key: str) -> str:
+def unknown(value: Any, known: list[Any], key: str) -> str:
+    """Return the end of a sentence about an entry whose id is not one of those that are known."""
     if len(known) <= 20:
         return f"has {key} {value!r}, which the annotations do not have. {did_you_mean(str(value), map(str, known))}"
     return (

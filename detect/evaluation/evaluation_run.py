@@ -8,15 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from detect.data.dataset import Dataset, scored_split
-from detect.data.dataset import split as records_of
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
+from detect.data.problems import Problems
 from detect.data.readers import description
 from detect.data.records import Records
+from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
-from detect.evaluation.truth import truth_from_file, truth_from_records
+from detect.evaluation.naming import find_by_names
+from detect.evaluation.truth import Truth, truth_from_file, truth_from_records
+from detect.inference.limits import check_limits
 from detect.inference.loading import load
 from detect.inference.predictor import Model
 from detect.structures import Detections
@@ -49,8 +52,10 @@ def evaluate(
         progress: called with the number of images that are done and the number of all images.
 
     Raises:
-        BadInput: the model or the data cannot be used, or they have no class in common.
+        BadInput: the model or the data cannot be used, they have no class in common, or a threshold or the batch size
+            cannot be used.
     """
+    check_limits(confidence, iou, batch_size)
     dataset, records = scored_split(description.open_dataset(data), split)
     model = model if isinstance(model, Model) else load(model)
     labels, notes = match_classes(model.classes, dataset.classes)
@@ -60,17 +65,21 @@ def evaluate(
         found = model.detect(images, confidence, iou, extents)
         return found._replace(labels=labels[found.labels])
 
-    found = find(detect, records, model.placement, dataset.category_ids, batch_size, progress)
-    scores = score(
-        truth_from_records(records, dataset.classes, dataset.category_ids), joined(found), "detections", reference
-    )
-    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *notes, *scores.notes))
+    unreadable = UnreadableImages(len(records))
+    found = joined(find(detect, records, model.placement, dataset.category_ids, batch_size, progress, unreadable))
+    truth = truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids)
+    scores = score(truth, found, "detections", reference)
+    lost = Problems()
+    add_unreadable(lost, records, unreadable.indices().tolist())
+    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *lost.summary(), *notes, *scores.notes))
 
 
 def evaluate_predictions(
     predictions: str | Path, data: str | Path, split: str = "val", reference: bool = False
 ) -> Scores:
     """Compute the COCO scores of a results file of any program.
+
+    Images are found by `file_name` and categories by `category_name` where an entry has them, otherwise by their ids.
 
     Args:
         predictions: the COCO results file.
@@ -82,12 +91,18 @@ def evaluate_predictions(
         BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
     """
     found = read_detections(predictions)
-    if Path(data).suffix.lower() == ".json":
-        return score(truth_from_file(data), found, str(predictions), reference)
-    dataset = description.open_dataset(data)
-    truth = truth_from_records(records_of(dataset, split), dataset.classes, dataset.category_ids)
+    truth = _truth(data, split)
+    found, notes = find_by_names(found, truth, str(predictions))
     scores = score(truth, found, str(predictions), reference)
-    return dataclasses.replace(scores, notes=_notes(dataset, split))
+    return dataclasses.replace(scores, notes=(*scores.notes, *notes))
+
+
+def _truth(data: str | Path, split: str) -> Truth:
+    if Path(data).suffix.lower() == ".json":
+        return truth_from_file(data)
+    dataset, records = scored_split(description.open_dataset(data), split)
+    truth = truth_from_records(records, dataset.classes, dataset.category_ids)
+    return dataclasses.replace(truth, notes=_notes(dataset, split))
 
 
 def score_batches(
@@ -95,13 +110,15 @@ def score_batches(
     records: Records,
     placing: int | Placing,
     classes: Sequence[str],
-    category_ids: Sequence[int],
+    category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Scores:
     """Compute the COCO scores of a detector that is in memory on `records`.
 
-    The truth comes from the records, so a box that was left out of a batch still counts.
+    The truth comes from the records, so a box that was left out of a batch still counts. Images that cannot be read are
+    left out with their boxes.
 
     Args:
         detect_function: maps RGB images [B, H, W, 3] and extents [B, 2], the rows and columns that the source image
@@ -113,18 +130,21 @@ def score_batches(
         category_ids: the COCO id of each label.
         batch_size: B; the last batch of each height and width may be smaller.
         progress: called with the number of images that are done and the number of all images.
+        unreadable: images that are known to be unreadable; those that are found out are added.
     """
-    found = find(detect_function, records, placing, category_ids, batch_size, progress)
-    return score(truth_from_records(records, classes, category_ids), joined(found))
+    unreadable = unreadable or UnreadableImages(len(records))
+    found = joined(find(detect_function, records, placing, category_ids, batch_size, progress, unreadable))
+    return score(truth_from_records(unreadable.readable(records), classes, category_ids), found)
 
 
 def find(
     detect_function: DetectFunction,
     records: Records,
     placing: int | Placing,
-    category_ids: Sequence[int],
+    category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
+    unreadable: UnreadableImages | None = None,
 ) -> Iterator[Found]:
     """Run a detector on `records` and yield the detections of each image, in pixels of the source image.
 
@@ -132,18 +152,22 @@ def find(
     """
     placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
-    for batch in evaluation_batches(records, placing, batch_size):
+    for batch in evaluation_batches(records, placing, batch_size, unreadable=unreadable):
         indices = np.asarray(batch.indices)
-        indices = indices[indices >= 0]
+        shown = np.flatnonzero(indices >= 0)
+        if not len(shown):
+            continue
+        images = batch.images if len(shown) == len(indices) else tf.gather(batch.images, shown)
+        indices = indices[shown]
         placements = [placing(height, width) for width, height in records.sizes[indices].tolist()]
         extents = np.array([placement.extent for placement in placements], np.float32)
-        boxes, scores, labels = map(np.asarray, detect_function(batch.images[: len(indices)], extents))
+        boxes, scores, labels = map(np.asarray, detect_function(images, extents))
         for row, (index, placement) in enumerate(zip(indices, placements, strict=True)):
             kept = labels[row] >= 0
             width, height = records.sizes[index].tolist()
             corners = to_source(boxes[row][kept], placement, width, height)
             categories = np.asarray(category_ids)[labels[row][kept]]
-            yield _found(int(records.image_ids[index]), corners, scores[row][kept], categories)
+            yield _found(records.image_ids[index].item(), corners, scores[row][kept], categories)
         done += len(indices)
         if progress:
             progress(done, len(records))
@@ -179,7 +203,7 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
     return labels, notes
 
 
-def _found(image_id: int, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
+def _found(image_id: int | str, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:
     """Return the detections of one image; `corners` [n, 4] are x1, y1, x2, y2."""
     corners = corners.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height

@@ -4,14 +4,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from detect.data.readers.annotations import flag
+from detect.data.readers.ids import key, key_column
+from detect.data.readers.segmentation import bounds, stands_for_box
 from detect.data.records import Records
+from detect.data.texts import Texts
 from detect.errors import BadInput
+
+_LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,14 @@ class Truth:
     boxes: np.ndarray  # float64 [M, 4]: x, y, width, height in pixels
     areas: np.ndarray  # float64 [M], square pixels: of the mask where there is one
     crowd: np.ndarray  # bool [M]: a detection here is neither right nor wrong
+    files: Sequence[str] = ()  # [I], names of the image files; none where they are not known
     notes: tuple[str, ...] = ()  # sentences on what was left out
 
     def __len__(self) -> int:
         return len(self.boxes)
 
 
-def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int]) -> Truth:
+def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int | str]) -> Truth:
     """Return the truth of `records`, whose label k is the category `category_ids[k]` with the name `classes[k]`.
 
     Ignored boxes become crowds. Areas are those of the records, of the mask where the dataset has masks, because COCO
@@ -40,8 +47,9 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
     """
     corners = records.boxes.astype(np.float64)
     owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
-    ids = np.asarray(category_ids, np.int64)
-    image_ids, order = np.unique(records.image_ids), np.argsort(ids)
+    ids = key_column(category_ids)
+    image_ids, images = np.unique(records.image_ids, return_index=True)
+    order = np.argsort(ids)
     return Truth(
         image_ids=image_ids,
         category_ids=ids[order],
@@ -51,6 +59,7 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
         boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
         areas=records.areas,
         crowd=records.ignore,
+        files=Texts(str(records.image_path(row)) for row in images.tolist()),
     )
 
 
@@ -61,8 +70,11 @@ def truth_from_file(path: str | Path) -> Truth:
         BadInput: the file is missing, is not JSON, or an entry lacks what scoring needs; the message names the entry.
     """
     content = _read_object(Path(path))
-    image_ids = [_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(content["images"])]
-    return truth_from_entries(image_ids, _unique_names(content["categories"], path), content["annotations"], str(path))
+    images = content["images"]
+    ids = [_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(images)]
+    truth = truth_from_entries(ids, _unique_names(content["categories"], path), content["annotations"], str(path))
+    _, rows = np.unique(id_column(ids), return_index=True)
+    return replace(truth, files=tuple(str(images[row].get("file_name", "")) for row in rows.tolist()))
 
 
 def truth_from_entries(
@@ -79,57 +91,64 @@ def truth_from_entries(
     Raises:
         BadInput: an annotation lacks what scoring needs; some ids are integers and others strings.
     """
-    known_images, left_out = set(image_ids), Counter[str]()
-    rows: list[tuple[Any, Any, float, bool]] = []
-    boxes: list[list[float]] = []
-    for row, entry in enumerate(annotations):
-        place = f"{where}: annotations[{row}]"
-        image_id, category_id = _field(entry, "image_id", place), _field(entry, "category_id", place)
-        if image_id not in known_images:
-            left_out["an image"] += 1
-        elif category_id not in categories:
-            left_out["a category"] += 1
-        else:
-            box = _box(entry, place)
-            boxes.append(box)
-            rows.append((image_id, category_id, float(entry.get("area", box[2] * box[3])), bool(entry.get("iscrowd"))))
-    images, kinds, areas, crowd = zip(*rows, strict=True) if rows else ((), (), (), ())
-    try:
-        image_column, category_column = np.unique(id_column(image_ids)), np.unique(id_column(list(categories)))
-    except ValueError:
-        raise BadInput(f"{where}: expected ids that are all integers or all strings.") from None
+    columns = [_columns_of(entry, f"{where}: annotations[{row}]") for row, entry in enumerate(annotations)]
+    owners, kinds, boxes, areas, crowd = zip(*columns, strict=True) if columns else ((), (), (), (), ())
+    image_column, category_column = (np.unique(_ids(ids, where)) for ids in (image_ids, [*categories]))
+    images = positions_of(_ids(owners, where), image_column)
+    kinds_of_boxes = positions_of(_ids(kinds, where), category_column)
+    known = (images >= 0) & (kinds_of_boxes >= 0)
+    left_out = {"an image": np.count_nonzero(images < 0), "a category": np.count_nonzero((images >= 0) & ~known)}
+    names = {str(key(number)): name for number, name in categories.items()}
     return Truth(
         image_ids=image_column,
         category_ids=category_column,
-        names=tuple(categories[key] for key in category_column.tolist()),
-        images=positions_of(id_column(images), image_column),
-        categories=positions_of(id_column(kinds), category_column),
-        boxes=np.array(boxes, np.float64).reshape(-1, 4),
-        areas=np.array(areas, np.float64),
-        crowd=np.array(crowd, bool),
+        names=tuple(names[str(number)] for number in category_column.tolist()),
+        images=images[known],
+        categories=kinds_of_boxes[known],
+        boxes=np.array(boxes, np.float64).reshape(-1, 4)[known],
+        areas=np.array(areas, np.float64)[known],
+        crowd=np.array(crowd, bool)[known],
         notes=tuple(
             f"{where}: {count} boxes of {what} that the file does not list were left out."
             for what, count in left_out.items()
+            if count
         ),
     )
 
 
 def id_column(ids: Sequence[Any]) -> np.ndarray:
-    """Return ids [n] as an array of integers or of strings. Raises `ValueError` for other or mixed types."""
-    kinds = {*map(type, ids)}
-    if kinds <= {int}:
-        return np.array(ids, np.int64)
-    if kinds == {str}:
-        return np.array(ids)
-    raise ValueError
+    """Return the ids [n] that values state as an array, see `key`. Raises `ValueError` where one cannot be an id."""
+    keys = [found for found in map(key, ids) if found is not None]
+    if len(keys) < len(ids):
+        raise ValueError
+    return key_column(keys)
 
 
 def positions_of(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the position of each of `ids` [n] in `known` [m], which ascends; -1 if it is not there. int64 [n]."""
-    if not len(ids) or not len(known) or ids.dtype.kind != known.dtype.kind:
+    if not len(ids) or not len(known):
         return np.full(len(ids), -1, np.int64)
+    if ids.dtype.kind != known.dtype.kind:  # one column has texts, among which integers are texts, too
+        texts, order = known.astype(str), np.argsort(known.astype(str))
+        places = positions_of(ids.astype(str), texts[order])
+        return np.where(places >= 0, order[places], -1)
     positions = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     return np.where(known[positions] == ids, positions, -1)
+
+
+def _ids(ids: Sequence[Any], where: str) -> np.ndarray:
+    try:
+        return id_column(ids)
+    except ValueError:
+        raise BadInput(f"{where}: expected integers or strings as ids.") from None
+
+
+def _columns_of(entry: Any, where: str) -> tuple[Any, Any, list[float], float, bool]:
+    """Return image id, category id, box, area and crowd of an annotation."""
+    image, category, box = _field(entry, "image_id", where), _field(entry, "category_id", where), _box(entry, where)
+    area = entry.get("area")
+    stated = isinstance(area, int | float) and abs(area) <= _LARGEST_AREA
+    return image, category, box, float(area) if stated else box[2] * box[3], bool(flag(entry.get("iscrowd")))
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -137,13 +156,13 @@ def _read_object(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON: {error}.") from None
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+    for name in ("images", "annotations", "categories"):
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise BadInput(
                 f"{path}: expected a COCO annotation file with lists 'images', 'annotations' and "
-                f"'categories'; {key!r} is missing."
+                f"'categories'; {name!r} is missing."
             )
     if not content["images"]:
         raise BadInput(f"{path} lists no images, so there is nothing to score. Give a file with annotated images.")
@@ -152,21 +171,33 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 def _field(entry: Any, key: str, where: str) -> Any:
     if not isinstance(entry, dict) or key not in entry:
-        raise BadInput(f"{where}: expected an object with {key!r}, got {_shorten(entry)}.")
+        raise BadInput(f"{where}: expected an object with {key!r}, got {shorten(entry)}.")
     return entry[key]
 
 
 def _box(entry: dict[str, Any], where: str) -> list[float]:
-    box = _field(entry, "bbox", where)
+    """Return x, y, width and height of an annotation, those of its segmentation where it states no box."""
     try:
-        numbers = [float(value) for value in box]
-    except (TypeError, ValueError):
+        numbers = _segmented(entry) if stands_for_box(entry) else _numbers(_field(entry, "bbox", where))
+    except (TypeError, ValueError, KeyError, OverflowError):
         numbers = []
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise BadInput(
-            f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got {_shorten(box)}."
+            f"{where} (id {entry.get('id')}): expected bbox as four numbers [x, y, width, height], got "
+            f"{shorten(entry.get('bbox'))}."
         )
     return numbers
+
+
+def _segmented(entry: dict[str, Any]) -> list[float]:
+    x1, y1, x2, y2 = bounds(entry["segmentation"])
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def _numbers(values: Any) -> list[float]:
+    if isinstance(values, str):  # its characters may be digits
+        raise TypeError
+    return [float(value) for value in values]
 
 
 def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
@@ -174,11 +205,15 @@ def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
     names = {}
     for row, entry in enumerate(entries):
         where = f"{path}: categories[{row}]"
-        names[_field(entry, "id", where)] = str(_field(entry, "name", where))
+        number = _field(entry, "id", where)
+        if key(number) is None:
+            raise BadInput(f"{where}: expected an integer or a string as 'id', got {shorten(number)}.")
+        names[number] = str(_field(entry, "name", where))
     counts = Counter(names.values())
     return {key: name if counts[name] == 1 else f"{name} (id {key})" for key, name in names.items()}
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """Return a value as it is shown in errors."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

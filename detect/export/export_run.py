@@ -8,8 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from detect import formats
-from detect.artefacts.export_card import EXPORT_CARD, INPUTS, Check, ExportCard, exports_folder, files_size
+from detect.artefacts.export_card import (
+    EXPORT_CARD,
+    INPUTS,
+    Check,
+    ExportCard,
+    digests_of_files,
+    exports_folder,
+    files_size,
+)
 from detect.artefacts.format import Precision, missing
 from detect.artefacts.job import Job
 from detect.config import to_json
@@ -19,18 +29,20 @@ from detect.data.records import Records
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.export.cards import canvases, exported_card, images_per_call, left_out
-from detect.export.check import compare, fault_of
+from detect.export.check import compare, fault_of, worth_of_scores
 from detect.export.sample_images import generated_images, images_of
 from detect.files import deliver_folder, draft_folder, explained, is_free, write_text
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import CARD, WEIGHTS, load_card, model_folder
+from detect.models.detector import Detector
 from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
 COMPARED = 32  # images of the dataset on which single detections are compared
 CALIBRATION = 128  # images of the training data that int8 is calibrated on
+FEW = 32  # calibration images below which their number is worth a note
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ def export(
         raise BadInput(f"{model} is not a run folder, model folder or published checkpoint (`detect weights list`).")
     # Faults of the data are reported before the work begins.
     dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
+    if bits == "int8" and records is not None and records.ignore.all():  # of no boxes, all are
+        raise BadInput(f"{data}: int8 is delivered by its AP, but the split {split!r} has no box to find.")
     detector, card = open_model(folder)
     card = exported_card(card, detector, image_size, class_confidence or {})
     export_card = ExportCard(
@@ -119,14 +133,17 @@ def export(
     seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
     with draft_folder(target) as new:
         say(f"Writing {format}, {bits}, for images of {card.image_size} pixels.")
-        images = images_of(original, seen, CALIBRATION) if seen else []
+        images = _calibration_images(original, seen, say) if seen else []
         job = Job(formats.find(format), detector, card, export_card, new, images)
         with explained(target, _least_size(folder / WEIGHTS, bits)):
             formats.load_writer(format).write(job)
         _write_cards(job)
         say("Comparing with the original.")
-        check = _compare(original, Model(open_artefact(new), load_card(new)), records, data, split)
+        exact = detector if bits == "float32" else None
+        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, data, split, say)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
+        if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
+            say(f"Note: {note}")
         with explained(target):
             job = _labelled(job, check)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
@@ -167,10 +184,21 @@ def _target(model: str, name: str, out: str | Path | None) -> Path:
     return target
 
 
+def _calibration_images(original: Model, records: Records, say: Callable[[str], None]) -> list[np.ndarray]:
+    images = images_of(original, records, CALIBRATION, say)
+    if len(images) < FEW:
+        say(
+            f"Note: int8 is calibrated on {len(images)} images only. What other images show may be outside the ranges "
+            "found on them: give a dataset with 100 training images or more."
+        )
+    return images
+
+
 def _labelled(job: Job, check: Check) -> Job:
-    """Write the outcome of the check into the export and return the job with it."""
+    """Write the outcome of the check and the digests of the files into the export, and return the job with them."""
     job = replace(job, export=job.export.model_copy(update={"check": check}))
     formats.load_writer(job.export.format).label(job)
+    job = replace(job, export=job.export.model_copy(update={"files": digests_of_files(job.folder)}))
     _write_cards(job)
     return job
 
@@ -180,24 +208,34 @@ def _write_cards(job: Job) -> None:
     write_text(job.folder / EXPORT_CARD, to_json(job.export))
 
 
-def _compare(original: Model, exported: Model, records: Records | None, data: str | Path | None, split: str) -> Check:
+def _compare(
+    original: Model,
+    exported: Model,
+    detector: Detector | None,
+    records: Records | None,
+    data: str | Path | None,
+    split: str,
+    say: Callable[[str], None],
+) -> Check:
     """Compare both on the same images of every size of the export, and with a dataset by AP, each as its users run it.
 
     Args:
         original: the model in TensorFlow.
         exported: the export.
+        detector: see `compare`.
         records: the part of the dataset to score on; None if there is no dataset.
         data: the dataset as the user named it.
         split: name of its part.
+        say: is told which images are left out.
     """
     square, *others = exported.backend.canvases
     if records is None:
         images, shown = generated_images(exported, square), "generated images"
     else:
-        images, shown = images_of(exported, records, COMPARED), f"images of {data}, {split}, and generated images"
+        images, shown = images_of(exported, records, COMPARED, say), f"images of {data}, {split}, and generated images"
     images += [image for canvas in others for image in generated_images(exported, canvas)]
-    check = compare(original, exported, images, shown)
-    if data is None:
+    check = compare(original, exported, images, shown, detector)
+    if data is None or records is None or records.ignore.all():
         return check
     scores = {name: evaluate(model, data, split).AP for name, model in (("AP", exported), ("AP_of_original", original))}
     return check.model_copy(update=scores)

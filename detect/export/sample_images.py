@@ -1,20 +1,38 @@
 """The images that an export is run on: those of a dataset as the model takes them, and generated ones."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from detect.artefacts.format import Canvas
 from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import place
 from detect.data.records import Records
+from detect.errors import BadInput
 from detect.inference.predictor import Model
 
 GENERATED = 8  # images of each size for which there are none in the dataset
 
 
-def images_of(model: Model, records: Records, count: int) -> list[np.ndarray]:
-    """Return `count` images, evenly spaced over the records, on the model's first canvas."""
+def images_of(model: Model, records: Records, count: int, say: Callable[[str], None]) -> list[np.ndarray]:
+    """Return `count` images, evenly spaced over the records, on the model's first canvas.
+
+    Args:
+        model: takes the images.
+        records: the dataset.
+        count: how many images; there are fewer if the records, or those that can be read, are fewer.
+        say: is told which images cannot be read.
+
+    Raises:
+        BadInput: none of them can be read.
+    """
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
-    return [_placed(read_image(records.image_path(index)), model) for index in chosen]
+    read = (_read(records.image_path(index), say) for index in chosen)
+    images = [_placed(image, model) for image in read if image is not None]
+    if not images:
+        raise BadInput(f"None of {len(chosen)} images of the dataset can be read. Check it with detect data check.")
+    return images
 
 
 def generated_images(model: Model, canvas: Canvas) -> list[np.ndarray]:
@@ -28,6 +46,14 @@ def generated_images(model: Model, canvas: Canvas) -> list[np.ndarray]:
             image[y1:y2, x1:x2] = image[y1:y2, x1:x2] // 8 + rng.integers(0, 192, 3)
         images.append(image.astype(model.placement(1, 1).dtype))
     return images
+
+
+def _read(path: Path, say: Callable[[str], None]) -> np.ndarray | None:
+    try:
+        return read_image(path)
+    except BadInput as error:
+        say(f"Note: an image is left out. {error}")
+        return None
 
 
 def _placed(image: np.ndarray, model: Model) -> np.ndarray:

@@ -1,11 +1,12 @@
 """Find and open exported models. Neither needs TensorFlow."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
 from detect import formats
 from detect.artefacts.artefact_backend import ArtefactBackEnd
-from detect.artefacts.export_card import EXPORT_CARD, ExportCard, exports_folder, load_export_card
+from detect.artefacts.export_card import EXPORT_CARD, ExportCard, check_files, exports_folder, load_export_card
 from detect.artefacts.format import Format, missing
 from detect.errors import BadInput
 from detect.inference.backends.backend import BackEnd
@@ -13,6 +14,7 @@ from detect.models.card import CARD, WEIGHTS, model_folder
 from detect.weights.download import sha256
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+_LEVELS = 2  # of folders around the files of an export: those of a SavedModel are in one of their own
 BACK_ENDS = ("auto", "tensorflow", *formats.names())  # the names that `--backend` takes
 
 
@@ -20,7 +22,7 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     """Return the folder of the export that predicts for the model at `path`, or None if TensorFlow does.
 
     Args:
-        path: the folder of an export, a run or a model; anything else is left to TensorFlow.
+        path: the folder of an export, or a file in it; a run or a model; anything else is left to TensorFlow.
         backend: one of `BACK_ENDS`. None is `path` itself, whether it is an export or not. `auto` is the fastest export
             of this very model, as measured by `detect export`, if one is faster than TensorFlow and its packages are
             installed; with a GPU it is TensorFlow.
@@ -28,10 +30,10 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
     Raises:
         BadInput: there is no such back end, no export of the model for it, or its packages are not installed.
     """
-    path = Path(path)
+    path = _export_of(Path(path))
     if backend not in (None, *BACK_ENDS):
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
-    if (path / EXPORT_CARD).is_file():
+    if os.path.isfile(path / EXPORT_CARD):  # `Path.is_file` raises an error for a name that is too long
         return _checked(path, backend)
     if backend in (None, "tensorflow"):
         return None
@@ -50,9 +52,10 @@ def open_artefact(folder: Path) -> BackEnd:
     """Return what runs the export in this folder.
 
     Raises:
-        BadInput: its card is damaged, or this version of detect does not know its format.
+        BadInput: its card or a file is damaged, or this version of detect does not know its format.
     """
     card = load_export_card(folder)
+    check_files(folder, card)
     return ArtefactBackEnd(folder, card, _format_of(folder, card), formats.load_reader(card.format))
 
 
@@ -73,6 +76,12 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     digest = sha256(folder / WEIGHTS) if folder and passed else ""
     known = formats.names()
     return {artefact: card for artefact, card in passed.items() if card.weights == digest and card.format in known}
+
+
+def _export_of(path: Path) -> Path:
+    """Return the folder of the export that a file lies in, for any other path the path itself."""
+    folders = path.parents[:_LEVELS] if os.path.isfile(path) else ()
+    return next((folder for folder in folders if (folder / EXPORT_CARD).is_file()), path)
 
 
 def _fastest(path: Path, kinds: Collection[str], only_faster: bool = False) -> Path | None:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import BadInput
+from detect.inference.dataset_ids import open_split
 from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Source
-from detect.inference.writers.annotated_copies import CopyWriter, annotated_path
-from detect.inference.writers.coco_results import CocoWriter
+from detect.inference.writers.annotated_copies import CopyWriter
+from detect.inference.writers.coco_results import CocoWriter, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.yolo_labels import YoloWriter
 
 
@@ -43,6 +45,7 @@ class Summary:
     rate: float  # frames per second including reading and writing, without the first frame and its compilation
     outputs: tuple[Path, ...]  # files, and folders where there is a file per frame
     skipped: tuple[str, ...]  # a sentence for each source that could not be read, or not to its end
+    notes: tuple[str, ...]  # sentences about what else was left out
     interrupted: bool  # whether Ctrl-C ended a camera; the outputs are complete
 
 
@@ -51,6 +54,8 @@ def predict_to_folder(
     sources: Any,
     out: str | Path,
     *,
+    data: str | Path | None = None,
+    split: str = "val",
     confidence: float | None = None,
     iou: float | None = None,
     batch_size: int | None = None,
@@ -65,9 +70,11 @@ def predict_to_folder(
 
     Args:
         model: the model.
-        sources: as for `Model.predict`.
+        sources: as for `Model.predict`; None with `data` for all images of the split.
         out: folder for annotated copies (`pictures`), `labels/` (`save_yolo`) and `crops/` (`save_crops`). It is left
             out where it lies in a folder among the sources.
+        data: dataset whose ids of images and categories `save_json` uses; the sources must be images of it.
+        split: part of the dataset.
         confidence: as for `Model.detect`.
         iou: as for `Model.detect`.
         batch_size: as for `Model.predict`.
@@ -79,19 +86,26 @@ def predict_to_folder(
         progress: called after each frame.
 
     Raises:
-        BadInput: as from `Model.predict`; or an output would replace a source.
+        BadInput: as from `Model.predict`; or an output would replace a file that no earlier run has made.
         RunFailure: an output cannot be written.
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
+    if save_json is not None and save_csv is not None and Path(save_json).absolute() == Path(save_csv).absolute():
+        raise BadInput(f"{save_json} cannot be both the results file and the table. Give them different names.")
     out = Path(out)
-    found = find_sources(sources, leave_out=out)
+    skipped: list[str] = []
+    notes: list[str] = []
+    annotated = None if data is None else open_split(data, split)
+    given = annotated.paths if annotated and sources is None else sources
+    found = find_sources(given, leave_out=out, note=notes.append)
+    ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
     live = found[0].kind == "camera"
     tally, interrupted = _Tally(found), False
-    skipped: list[str] = []
     results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
     with ExitStack() as stack:
-        made = _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_crops)
+        folder = stack.enter_context(OutputFolder(out))
+        made = _writers(model, found, ids, folder, notes.append, pictures, save_json, save_csv, save_yolo, save_crops)
         writers = [stack.enter_context(writer) for writer in made]
         stack.enter_context(closing(results))
         try:
@@ -106,29 +120,21 @@ def predict_to_folder(
                 raise
             interrupted = True
     outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
-    return tally.summary(outputs, tuple(skipped), interrupted)
+    return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
 
 
-def _writers(model, found, out, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
+def _writers(model, found, ids, folder, note, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if pictures:
-        _refuse_to_overwrite(found, out)
-        yield CopyWriter(out)
+        yield CopyWriter(folder, found, note)
     if save_json is not None:
-        yield CocoWriter(save_json, model.card.category_ids, found)
+        yield CocoWriter(save_json, ids)
     if save_csv is not None:
         yield CsvWriter(save_csv)
     if save_yolo:
-        yield YoloWriter(out, model.classes)
+        yield YoloWriter(folder, found, model.classes)
     if save_crops:
-        yield CropWriter(out)
-
-
-def _refuse_to_overwrite(sources: Sequence[Source], out: Path) -> None:
-    for source in sources:
-        path = annotated_path(source, out)
-        if path.exists() and Path(source.address).is_file() and path.samefile(source.address):
-            raise BadInput(f"The annotated copy {path} would replace its own source. Give another output folder.")
+        yield CropWriter(folder)
 
 
 class _Tally:
@@ -165,7 +171,9 @@ class _Tally:
             return self.frames / max(now - self._start, 1e-9)
         return (self.frames - self._first[1]) / max(now - self._first[0], 1e-9)
 
-    def summary(self, outputs: tuple[Path, ...], skipped: tuple[str, ...], interrupted: bool) -> Summary:
+    def summary(
+        self, outputs: tuple[Path, ...], skipped: tuple[str, ...], notes: tuple[str, ...], interrupted: bool
+    ) -> Summary:
         return Summary(
             images=self._images,
             videos=len(self._videos),
@@ -176,5 +184,6 @@ class _Tally:
             rate=self.rate,
             outputs=outputs,
             skipped=skipped,
+            notes=notes,
             interrupted=interrupted,
         )

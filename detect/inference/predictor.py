@@ -10,6 +10,7 @@ import numpy as np
 from detect.data.pixels.resizing import Placement
 from detect.errors import BadInput
 from detect.inference.backends.backend import BackEnd
+from detect.inference.limits import check_limits
 from detect.inference.result import Result
 from detect.inference.result_stream import stream_results
 from detect.inference.sources.finding import find_sources, read_frames
@@ -65,8 +66,9 @@ class Model:
             NumPy arrays, with boxes in pixels of `images`.
 
         Raises:
-            BadInput: the images are of another type or shape.
+            BadInput: the images are of another type or shape, or a threshold is not a number from 0 to 1.
         """
+        check_limits(confidence, iou)
         images = self._checked(images)
         if extents is None:
             extents = np.tile(np.array(images.shape[1:3], np.float32), (len(images), 1))
@@ -88,7 +90,7 @@ class Model:
 
         Args:
             source: a file, folder, glob, http or rtsp URL, the index of a camera ("0"), a uint8 RGB array [H, W, 3], a
-                PIL image, or a list of these.
+                PIL image, the bytes of an image file, or a list of these.
             confidence: as for `detect`.
             iou: as for `detect`.
             batch_size: images per step; by default what suits the back end, and 1 for a camera.
@@ -96,11 +98,13 @@ class Model:
                 list; by default an iterator if a video or a camera is among the sources.
 
         Returns:
-            A result for each image or frame. A source that cannot be read is left out with a Python warning.
+            A result for each image or frame. What cannot be read is left out with a Python warning.
 
         Raises:
-            BadInput: there is nothing of that name, or none of the sources can be read.
+            BadInput: there is nothing of that name, none of the sources can be read, or a threshold or the batch size
+                cannot be used.
         """
+        check_limits(confidence, iou, batch_size)
         sources = find_sources(source)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
@@ -131,6 +135,7 @@ class Model:
             batch_size: as for `predict`.
             live: drop frames that the model is too slow for, so that it does not fall behind a camera.
         """
+        check_limits(confidence, iou, batch_size)
         batch_size = batch_size or (1 if live else self.backend.batch_size)
 
         def detect(images: np.ndarray, extents: np.ndarray) -> Detections:

@@ -96,19 +96,23 @@ class Result:
         ends = np.maximum(np.ceil(self.boxes[:, 2:]).astype(int), starts + 1)
         return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in zip(starts, ends, strict=True)]
 
-    def to_coco(self, image_id: int = 1, category_ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    def to_coco(
+        self, image_id: int | str = 1, category_ids: Sequence[int | str | None] | None = None
+    ) -> list[dict[str, Any]]:
         """Return the entries for a COCO results file.
 
         Args:
             image_id: id of the image in that file.
-            category_ids: id of each class in that file; by default its position + 1.
+            category_ids: id of each class in that file, by default its position + 1; None leaves its objects out.
         """
-        ids = range(1, len(self.classes) + 1) if category_ids is None else category_ids
+        ids: Sequence[int | str | None] = range(1, len(self.classes) + 1) if category_ids is None else category_ids
         corners = self.boxes.astype(np.float64)
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        rows = zip((ids[label] for label in self.labels), boxes.tolist(), self.scores.tolist(), strict=True)
         return [
-            {"image_id": image_id, "category_id": int(ids[label]), "bbox": box, "score": score}
-            for label, box, score in zip(self.labels, boxes.tolist(), self.scores.tolist(), strict=True)
+            {"image_id": image_id, "category_id": category, "bbox": box, "score": score}
+            for category, box, score in rows
+            if category is not None
         ]
 
     def to_dataframe(self):

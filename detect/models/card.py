@@ -1,5 +1,6 @@
 """The card of a saved model, which describes it, and the folders of models. Reading it does not need TensorFlow."""
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ class ModelCard(Card):
     """Settings of the model, see its `Config`."""
     classes: tuple[str, ...]
     """Names of the classes, by label."""
-    category_ids: tuple[int, ...]
+    category_ids: tuple[int | str, ...]
     """Category ids of the classes in COCO results, by label."""
     image_size: int
     """Size S that images are resized to by default, pixels; see `fit`."""
@@ -81,7 +82,7 @@ def read_card(kind: type[C], path: Path) -> C:
 def model_folder(path: Path) -> Path | None:
     """Return the folder of the model at `path`, which may be a run folder; None where there is none."""
     folders = (path, *(path / name for name in RUN_FOLDERS))
-    return next((folder for folder in folders if (folder / CARD).is_file()), None)
+    return next((folder for folder in folders if os.path.isfile(folder / CARD)), None)
 
 
 def least_scores(card: ModelCard) -> np.ndarray:

@@ -37,6 +37,7 @@ class Loop:
     Attributes:
         validate: scores and saves the model, given the best AP so far.
         save: writes a checkpoint.
+        check_images: raises BadInput where too many training images have turned out to be unreadable.
         scores: of the best model; None before the first validation.
     """
 
@@ -48,6 +49,7 @@ class Loop:
     position: Position
     validate: Callable[[float], Validation]
     save: Callable[[Position], None]
+    check_images: Callable[[], None]
     journal: Journal
     display: Display
     scores: Scores | None = None
@@ -74,6 +76,8 @@ def train(loop: Loop) -> None:
     of_chief = chief_values(loop.strategy)
     closing = finished = None  # no phase has begun, no step is made
     started = time.monotonic() - position.seconds
+    if is_validation_due(position, settings.validation_count, loop.budget):  # the run ended in its first validation
+        validate(loop, of_chief)
     while position.progress < 1:
         if closing is not is_closing(position.progress, settings.schedule):
             closing = is_closing(position.progress, settings.schedule)
@@ -82,6 +86,7 @@ def train(loop: Loop) -> None:
         waiting = time.monotonic()
         parts = tuple(next(batches) for _ in range(settings.accumulate))
         waited = time.monotonic() - waiting
+        loop.check_images()
 
         rate = learning_rate(peak, position.progress, settings.schedule)
         decay = average_decay(position.step, settings.average)
@@ -127,6 +132,8 @@ def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
         of_chief: gives every worker the numbers of the chief, see `chief_values`.
     """
     position, started = loop.position, time.monotonic()
+    if not position.saved_step:
+        save(loop)  # if this first validation fails, the training before it is not lost
     best, ap = 0.0, 0.0  # replaced by the numbers of the chief
     if is_chief(loop.strategy):
         validation = loop.validate(position.best)
@@ -189,6 +196,8 @@ def describe(loop: Loop, means: dict[str, float]) -> str:
 def describe_validation(epoch: float, validation: Validation) -> str:
     """Return the result of a validation in one line."""
     scores, best = validation.scores, "  best so far" if validation.best else ""
+    if math.isnan(scores.AP):
+        return f"epoch {epoch:.1f}  AP is not defined, because the validation split has no box to find"
     return f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}{best}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from detect import models
-from detect.data.dataset import Dataset, check_losses, split, with_validation
+from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.data.readers.description import open_dataset
 from detect.errors import BadInput
 from detect.models.detector import Detector
@@ -18,18 +18,26 @@ def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
     """Return the dataset of a run, which has a validation split, and show what was read.
 
     Raises:
-        BadInput: the dataset cannot be read, or too much of it is unusable (`max_lost`).
+        BadInput: the dataset cannot be read, too much of it is unusable (`max_lost`), or the training split has no box.
     """
-    dataset = with_validation(open_dataset(settings.data))
+    whole = open_dataset(settings.data)
+    dataset = with_validation(whole)
     for name in ("train", "val"):
         check_losses(dataset, name, settings.max_lost)
+    check_learnable(whole)
+    check_learnable(dataset)  # the only boxes may be among those held out
     for note in dataset.notes:
         display.say(note)
     for name, problems in dataset.problems.items():
         for line in problems.summary():
             display.say(f"{name}: {line}")
-    train_size, val_size = len(split(dataset, "train")), len(split(dataset, "val"))
-    display.say(f"Data: {train_size} images to train on, {val_size} to validate, {len(dataset.classes)} classes.")
+    train, val = split(dataset, "train"), split(dataset, "val")
+    display.say(f"Data: {len(train)} images to train on, {len(val)} to validate, {len(dataset.classes)} classes.")
+    if val.ignore.all():  # of no boxes, all are
+        display.say(
+            "Warning: the validation split has no box to find, so that AP is not defined: the newest model counts as "
+            "the best one."
+        )
     return dataset
 
 

@@ -22,6 +22,7 @@ from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
+from detect.training.left_out import LeftOut
 from detect.training.loop import Loop
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
@@ -168,7 +169,8 @@ def assemble(
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
     model = Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector))
-    validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder)
+    train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
+    validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder, val_images.note)
     return Loop(
         settings=settings,
         strategy=strategy,
@@ -178,6 +180,7 @@ def assemble(
         position=position,
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoint, position, variables),
+        check_images=lambda: train_images.note(stream.cache.unreadable),
         journal=Journal(folder.path, position.step),
         display=display,
     )

@@ -1,12 +1,15 @@
 """Scoring and saving a model in the course of its training, with the averaged weights."""
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from detect.data.records import Records
+from detect.data.samples.checked_images import UnreadableImages
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.evaluation_run import score_batches
 from detect.inference.predictor import Model
@@ -23,7 +26,7 @@ class Validation:
     """The result of a validation."""
 
     scores: Scores
-    best: bool  # whether AP is higher than in every validation before
+    best: bool  # whether AP is higher than in every validation before, or is not defined
 
     @property
     def average_precision(self) -> float:
@@ -47,20 +50,34 @@ class Validator:
     records: Records
     batch_size: int
     folder: RunFolder
+    note: Callable[[UnreadableImages], None]  # is told, after each scoring, which images are left out
+
+    @functools.cached_property
+    def unreadable(self) -> UnreadableImages:
+        """Images that are left out because they cannot be read, so far."""
+        return UnreadableImages(len(self.records))
 
     def validate(self, best: float) -> Validation:
-        """Score the model and save it as the last one, and also as the best one if its AP is above `best`."""
+        """Score the model and save it as the last one, and also as the best one unless its AP is `best` at most."""
         with self.average.applied():
             scores = self._score()
-            validation = Validation(scores, best=float(np.nan_to_num(scores.AP)) > best)
+            validation = Validation(scores, best=math.isnan(scores.AP) or best < scores.AP)
             self._save(validation)
         return validation
 
     def _score(self) -> Scores:
         card = self.model.card
-        return score_batches(
-            self._detect, self.records, self.model.placement, card.classes, card.category_ids, self.batch_size
+        scores = score_batches(
+            self._detect,
+            self.records,
+            self.model.placement,
+            card.classes,
+            card.category_ids,
+            self.batch_size,
+            unreadable=self.unreadable,
         )
+        self.note(self.unreadable)
+        return scores
 
     def _save(self, validation: Validation) -> None:
         card = self.model.card.model_copy(update={"metrics": validation.metrics})
@@ -68,8 +85,8 @@ class Validator:
         if validation.best:
             saving.save(self.detector, card, self.folder.best)
             validation.scores.save(self.folder.evaluation)
-            picture = self.folder.validation_picture
-            save_predictions(picture, self._detect, self.records, card.classes, card.image_size)
+            picture, records = self.folder.validation_picture, self.unreadable.readable(self.records)
+            save_predictions(picture, self._detect, records, card.classes, card.image_size)
 
     def _detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
         """Return all detections, down to the low confidence that scoring needs."""

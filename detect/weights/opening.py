@@ -1,6 +1,7 @@
 """Opening of trained models: run folders, model folders, published checkpoints by name, and their files."""
 
 import difflib
+import os
 from pathlib import Path
 
 from detect import models
@@ -30,7 +31,7 @@ def open_model(
     folder = find_folder(named, model, progress)
     if folder is not None:
         return saving.load(folder)
-    if model is not None and Path(named).is_file():
+    if model is not None and os.path.isfile(named):
         return _open_file(Path(named), model)
     raise BadInput(_nothing_there(Path(named)))
 
@@ -66,9 +67,9 @@ def _nothing_there(path: Path) -> str:
         f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
         "of a published checkpoint (`detect weights list`)."
     )
-    if path.is_file():
+    if os.path.isfile(path):  # `Path.is_file` raises an error for a name that is too long
         return f"{path} is a file. Name its model, and give the file as weights. {expected}"
-    if path.exists():
+    if os.path.exists(path):
         return f"{path} does not contain a model. {expected}"
     if str(path) in models.names():
         checkpoint = checkpoint_of(str(path))

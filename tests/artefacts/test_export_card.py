@@ -1,8 +1,18 @@
 """Exported models: what lies where, and which of them predicts for a model."""
 
+import hashlib
+
 import pytest
 
-from detect.artefacts.export_card import EXPORT_CARD, Check, ExportCard, exports_folder, load_export_card
+from detect.artefacts.export_card import (
+    EXPORT_CARD,
+    Check,
+    ExportCard,
+    check_files,
+    digests_of_files,
+    exports_folder,
+    load_export_card,
+)
 from detect.config import to_json
 from detect.errors import BadInput
 from detect.inference import exports
@@ -110,6 +120,16 @@ def test_exports_without_their_runtime(run, put, monkeypatch):
             find_artefact(path, backend)
 
 
+def test_a_file_of_an_export_stands_for_its_folder(put, tmp_path):
+    folder = put()
+    (folder / "variables").mkdir()
+    for name in ("64x64.xml", "64x64.bin", "variables/variables.index"):
+        (folder / name).touch()
+        assert find_artefact(folder / name) == find_artefact(str(folder / name), "openvino") == folder
+    (tmp_path / "alone.xml").touch()
+    assert find_artefact(folder / "missing.xml") is find_artefact(tmp_path / "alone.xml") is None
+
+
 def test_an_export_is_named_itself(run, put):
     folder = put()
     assert find_artefact(folder) == find_artefact(folder, "auto") == find_artefact(folder, "openvino") == folder
@@ -132,6 +152,36 @@ def test_damaged_cards(put):
     (folder / EXPORT_CARD).write_bytes(b"\xff")
     with pytest.raises(BadInput, match="cannot be read"):
         load_export_card(folder)
+
+
+def test_files_are_compared_with_their_digests(put):
+    """Of cards of earlier versions, which have none, nothing is asked."""
+    folder = put()
+    (folder / "1" / "weights").mkdir(parents=True)
+    for name in ("model.xml", "1/weights/all.bin"):
+        (folder / name).write_text(name)
+    files = digests_of_files(folder)
+    assert files == {
+        "1/weights/all.bin": hashlib.sha256(b"1/weights/all.bin").hexdigest(),
+        "model.xml": hashlib.sha256(b"model.xml").hexdigest(),
+    }
+    card = load_export_card(folder)
+    check_files(folder, card)
+    check_files(folder, card.model_copy(update={"files": files}))
+    (folder / "1" / "weights" / "all.bin").write_text("1/weights/all.bim")
+    check_files(folder, card)
+    with pytest.raises(BadInput, match=r"all.bin is damaged, or is of another export: its SHA-256 is not that in exp"):
+        check_files(folder, card.model_copy(update={"files": files}))
+    (folder / "1" / "weights" / "all.bin").unlink()
+    with pytest.raises(BadInput, match=r"all.bin cannot be read: No such file or directory. Copy the export again"):
+        check_files(folder, card.model_copy(update={"files": files}))
+
+
+def test_files_are_checked_when_an_export_is_opened(put):
+    folder = put(files={"96x96.bin": "0" * 64})
+    (folder / "96x96.bin").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"96x96.bin is damaged"):
+        exports.open_artefact(folder)
 
 
 def test_an_export_in_an_unknown_format(run, put):

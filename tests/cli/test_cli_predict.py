@@ -43,3 +43,33 @@ def test_a_missing_source(command, model, tmp_path):
 
 def test_a_missing_model(command, shapes, tmp_path):
     assert command("predict", tmp_path / "none", shapes.parent).code == 2
+
+
+def test_the_ids_of_a_dataset(command, shapes, model, tmp_path):
+    done = command(
+        "predict", model, "--data", shapes, "--confidence", 0, "--no-pictures", "--save-json", tmp_path / "r.json"
+    )
+    assert done.code == 0, done.err
+    assert "Processed 4 images" in done.out
+    images = json.loads((shapes.parent / "val.json").read_text())["images"]
+    ids = {image["file_name"].rpartition("/")[2]: image["id"] for image in images}
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert {entry["file_name"]: entry["image_id"] for entry in found} == ids
+    done = command("evaluate", "--predictions", tmp_path / "r.json", "--data", shapes)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("words", [[], [""]])
+def test_no_source(command, model, tmp_path, words):
+    done = command("predict", model, *words, "--out", tmp_path)
+    assert done.code == 2
+    assert "source" in done.err
+
+
+def test_what_is_left_out_is_said(command, shapes, model, tmp_path):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(next((shapes.parent / "images" / "val").glob("*.jpg")).read_bytes())
+    (folder / "b.psd").touch()
+    done = command("predict", model, folder, "--no-pictures")
+    assert f"Note: {folder}: left out 1 file of a type that cannot be read (.psd)." in done.out

@@ -7,7 +7,7 @@ from detect.inference.prediction_run import Summary
 
 SUMMARY = {
     "images": 1, "videos": 0, "frames": 1, "detections": 1, "counts": {"cat": 1}, "seconds": 1.0, "rate": 7.25,
-    "outputs": (), "skipped": (), "interrupted": False,
+    "outputs": (), "skipped": (), "notes": (), "interrupted": False,
 }  # fmt: skip
 
 
@@ -23,6 +23,12 @@ def test_one_of_each(capfd):
 def test_several_of_each(capfd):
     lines = lines_of(capfd, images=2, videos=1, frames=12, detections=5, counts={"cat": 3, "dog": 2})
     assert lines == ["Processed 2 images and 1 video (12 frames), 7.2 frames/s.", "Found 5 objects: cat 3, dog 2."]
+
+
+def test_notes(capfd):
+    lines = lines_of(capfd, notes=tuple(f"note {number}" for number in range(12)))
+    assert lines[:2] == ["Note: note 0", "Note: note 1"]
+    assert lines[10] == "2 more notes."
 
 
 def test_long_lists_are_cut_but_other_files_are_always_named(capfd):

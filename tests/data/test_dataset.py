@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.data.dataset import Dataset, check_losses, split, with_validation
+from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.description import open_dataset
@@ -83,6 +83,24 @@ def test_losses_up_to_a_tenth_are_allowed(found):
     assert "gone8.jpg" in text
     assert "gone9.jpg" in text
     check_losses(dataset, "val", max_lost=0.2)
+
+
+def test_there_must_be_a_box_to_learn(found):
+    dataset = dataset_of(train=found(3))
+    check_learnable(dataset)
+    records = dataset.splits["train"]
+    one_counts = replace(records, ignore=np.array([True, False, True]))
+    check_learnable(replace(dataset, splits={"train": one_counts}))
+    ignored = replace(records, ignore=np.ones(3, bool))
+    with pytest.raises(BadInput, match=r"nothing to learn: in the split 'train', all 3 boxes are marked as crowd"):
+        check_learnable(replace(dataset, splits={"train": ignored}))
+
+
+def test_a_split_without_a_box_is_refused_with_what_became_of_its_boxes(found):
+    annotations = found(2)
+    annotations.boxes.table["box"][:] = (50, 1, 10, 4)  # inverted
+    with pytest.raises(BadInput, match=r"(?s)in the split 'train', no image has a box.*inverted box: 2 \(dropped\)"):
+        check_learnable(dataset_of(train=annotations))
 
 
 def test_validation_is_held_out_where_there_is_none(found):

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def said(dataset: Dataset) -> str:
 def test_nothing_to_find(dataset_of):
     boxes = grid(25) + grid(20, 1, side=19)
     assert examine(dataset_of(train=[boxes], val=[boxes])) == []
+
+
+def test_nothing_to_train_on(dataset_of):
+    boxes = grid(25) + grid(20, 1, side=19)
+    (finding,) = examine(dataset_of(val=[boxes]))
+    assert str(finding).startswith("train: there are no images to train on. Name a split 'train'")
+    (finding,) = examine(replace(dataset_of(val=[boxes]), refused={"train": "images/train was not found."}))
+    assert finding.advice == "images/train was not found."
 
 
 def test_copies_in_two_splits_are_a_leak(dataset_of):

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from damaged_files import damage
 from records_of import records_of
 
 from detect.data.batches import process_pool
@@ -16,6 +17,7 @@ from detect.data.pixels.resizing import Fit, letterbox, place
 from detect.data.records import Record, Records
 from detect.data.samples import shared_memory
 from detect.data.samples.augmentation import Augmentation
+from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput, RunFailure
 
 STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=2)
@@ -212,15 +214,38 @@ def test_ignored_regions_stay_ignored(records):
         np.testing.assert_array_equal(batch.targets.ignore, batch.targets.labels == 4)
 
 
-@pytest.mark.parametrize("kind", ["training", "evaluation"])
-def test_a_bad_image_is_named(records, kind):
-    records.image_path(3).write_bytes(b"not an image")
-    batches = train(records) if kind == "training" else evaluation_batches(records, 32, 2)
-    with pytest.raises(BadInput, match=r"3\.png"):
-        take(batches, 5)
-    with pytest.raises(BadInput, match=r"3\.png"), batches.explained():
-        for _, _ in zip(batches.dataset, range(5), strict=False):
-            pass
+def test_an_image_that_cannot_be_read_is_left_out_of_training(records):
+    """The next record stands in for it, whatever the workers, the cache and the first batch are."""
+    damage(records.image_path(3))
+    batches = train(records)
+    expected = take(batches, 6)
+    assert batches.unreadable.indices().tolist() == [3]
+    shown = np.concatenate([batch.indices for batch in expected])[:15]
+    assert np.bincount(shown, minlength=5).tolist() == [3, 3, 3, 0, 6]
+    one_worker = STRONG.model_copy(update={"workers": 1, "cache_gigabytes": 0})
+    assert_same(expected, take(train(records, one_worker), 6))
+    assert_same(expected[4:], take(train(records, first_batch=4), 2))
+    assert records.image_path(3) not in [path for paths in batches.image_paths(0) for path in paths]
+
+
+def test_an_image_that_cannot_be_read_is_blank_in_evaluation(records):
+    damage(records.image_path(3))
+    unreadable = UnreadableImages(5)
+    seen = take(evaluation_batches(records, 32, 2, unreadable=unreadable), 9)
+    assert [batch.indices.tolist() for batch in seen] == [[0, 1], [2, -1], [4, -1]]
+    assert (seen[1].images[1] == 114).all()
+    assert (seen[1].targets.labels[1] == -1).all()
+    assert unreadable.indices().tolist() == [3]
+
+
+def test_no_image_can_be_read(records):
+    for record in records:
+        damage(record.image_path)
+    batches = train(records)
+    with pytest.raises(BadInput, match="None of the 5 images"):
+        take(batches, 1)
+    with pytest.raises(BadInput, match="None of the 5 images"), batches.explained():
+        next(iter(batches.dataset))
 
 
 def test_other_errors_pass_through(records):

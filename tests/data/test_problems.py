@@ -40,3 +40,14 @@ def test_texts_are_limited_counts_are_not():
     assert described == list(range(TEXTS_PER_KIND))
     assert next(iter(problems)) == Problem("malformed line", "line 0", "bad", "dropped")
     assert "nothing" not in problems.counts
+
+
+def test_problems_that_are_joined_are_counted_together():
+    problems, others = Problems(images_total=9, lost_images=1), Problems(images_total=3)
+    problems.add("missing image", "a", "not there", "left out")
+    others.add("missing image", "b", "not there", "left out", images=1, boxes=4)
+    others.add("bad line", "c", "no number", "dropped")
+    problems.join(others)
+    assert [problem.where for problem in problems] == ["a", "b", "c"]
+    assert problems.counts == {"missing image": 2, "bad line": 1}
+    assert (problems.images_total, problems.lost_images, problems.lost_boxes) == (9, 2, 4)

@@ -114,6 +114,21 @@ def test_sizes_follow_the_annotated_area_not_the_box():
     assert math.isnan(scores.APl)
 
 
+def test_boxes_that_are_not_stated_are_those_of_segmentations():
+    """As in training; `segmentation` is a triangle, or a mask of 9 x 10 pixels with a run of 4 in its third column."""
+    triangle, mask = [[4, 7, 10, 7, 10, 9]], {"size": [9, 10], "counts": [19, 4, 67]}
+    entries = [{"image_id": 1, "category_id": 7, "segmentation": segmentation} for segmentation in (triangle, mask)]
+    truth = truth_from_entries((1,), {7: "cat"}, entries)
+    assert truth.boxes.tolist() == [[4, 7, 6, 2], [2, 1, 1, 4]]
+    assert truth.areas.tolist() == [12, 4]
+
+
+@pytest.mark.parametrize("box", [{"bbox": "1234"}, {"bbox": None}, {"segmentation": [[1, 2, 3]]}, {"segmentation": []}])
+def test_annotations_without_a_box_are_named(box):
+    with pytest.raises(BadInput, match=r"annotations\[0\].*bbox"):
+        truth_from_entries((1,), {7: "cat"}, [{"image_id": 1, "category_id": 7, **box}])
+
+
 def test_detections_on_a_crowd_count_neither_way():
     truth = truth_from_entries((1,), {7: "cat"}, [box_of(1, 7, A, number=1), box_of(1, 7, FAR, crowd=1, number=2)])
     scores = score_entries(truth, [found(1, 7, FAR, 0.9), found(1, 7, [205, 205, 10, 10], 0.8), found(1, 7, A, 0.7)])

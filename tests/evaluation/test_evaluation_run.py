@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from damaged_files import damage
 from records_of import records_of
 
 from detect.data.pixels.resizing import Fit, letterbox
 from detect.data.records import Record
+from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput
 from detect.evaluation.detections import joined
 from detect.evaluation.evaluation_run import evaluate_predictions, find, match_classes, score_batches
@@ -72,6 +74,18 @@ def test_true_boxes_score_one_whatever_the_image_sizes(records):
     assert [row["boxes"] for row in scores.per_class.values()] == [4, 4]
     assert detector.batch_shapes == [(2, SIDE, SIDE, 3), (2, SIDE, SIDE, 3), (1, SIDE, SIDE, 3)]
     assert progress == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_images_that_cannot_be_read_are_left_out_with_their_boxes(records):
+    for index in (0, 1, 3):
+        damage(records.image_path(index))
+    unreadable = UnreadableImages(5)
+    detector = PerfectDetector(records)
+    scores = score_batches(detector, records, SIDE, CLASSES, CATEGORY_IDS, 2, unreadable=unreadable)
+    np.testing.assert_allclose([scores.AP, scores.AR100], 1)
+    assert [row["boxes"] for row in scores.per_class.values()] == [1, 1]
+    assert detector.batch_shapes == [(1, SIDE, SIDE, 3), (1, SIDE, SIDE, 3)]  # none of the first batch
+    assert unreadable.indices().tolist() == [0, 1, 3]
 
 
 def test_images_of_one_canvas_are_scored_together(records):

@@ -1,10 +1,14 @@
 """The comparison of an artefact with its original, by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from records_of import records_of
 
 from detect.artefacts.export_card import Check
-from detect.export.check import compare, fault_of
+from detect.data.records import Record
+from detect.export.check import compare, fault_of, worth_of_scores
 from detect.inference.predictor import Model
 from detect.models.card import ModelCard
 from detect.structures import Detections
@@ -71,3 +75,15 @@ def test_faults():
     scored = found.model_copy(update={"AP": 0.498, "AP_of_original": 0.5})
     assert fault_of(scored, "float32", None) == "it loses 0.20 points of AP, more than 0.1"
     assert fault_of(scored, "float16", None) == fault_of(scored, "float32", 0.25) == ""
+    weak = found.model_copy(update={"AP": 0.001, "AP_of_original": 0.001, "unmatched": 3})
+    assert fault_of(weak, "float32", None) == "3 of 100 detections are on one side only"
+    assert fault_of(weak, "float16", None) == ""
+
+
+def test_a_note_says_what_the_scores_of_few_objects_are_worth():
+    nothing = np.zeros(25, np.int32), np.arange(25) >= 20, np.ones(25)
+    records = records_of([Record(Path("a.png"), 1, 9, 9, np.ones((25, 4), np.float32), *nothing)] * 2)
+    note = worth_of_scores(records, "int8", None)
+    assert "2 images with 40 objects, each of which is worth up to 2.5 points: a loss of 1 points cannot" in note
+    assert worth_of_scores(records, "int8", 2.5) == worth_of_scores(records, "float32", None) == ""
+    assert worth_of_scores(records[:0], "int8", None) == ""

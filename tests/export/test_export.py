@@ -14,6 +14,7 @@ from same_detections import check_same
 
 from detect import formats
 from detect.artefacts.export_card import EXPORT_CARD, load_export_card
+from detect.config import to_json
 from detect.data.shapes import CLASSES
 from detect.errors import BadInput
 from detect.export.export_run import export
@@ -54,8 +55,10 @@ def test_what_is_written(run, exported):
     models = {formats.find(format).path(exported.folder, canvas) for canvas in CANVASES}
     assert all(path.exists() for path in models)
     files = {path for path in exported.folder.rglob("*") if path.is_file()}
-    others = {path.relative_to(exported.folder).as_posix() for path in files - models}
-    assert others == {CARD, EXPORT_CARD, *MORE_FILES.get(format, ())}
+    names = {path.relative_to(exported.folder).as_posix() for path in files}
+    of_canvases = {path.relative_to(exported.folder).as_posix() for path in models}
+    assert names - of_canvases == {CARD, EXPORT_CARD, *MORE_FILES.get(format, ())}
+    assert exported.card.files.keys() == names - {CARD, EXPORT_CARD}
     assert exported.size == sum(path.stat().st_size for path in files)
 
 
@@ -66,7 +69,8 @@ def test_the_file_itself_says_what_it_is(exported):
     file = formats.find(exported.card.format).path(exported.folder, (96, 96))
     model, card = map(json.loads, readers[exported.card.format](file))
     assert (model["classes"], model["licence"]) == (list(CLASSES), "CC0")
-    assert card == json.loads((exported.folder / EXPORT_CARD).read_text())
+    # A file cannot contain its own digest.
+    assert card == {**json.loads((exported.folder / EXPORT_CARD).read_text()), "files": {}}
     assert (card["iou"], card["check"]["unmatched"]) == (0.65, 0)
 
 
@@ -142,8 +146,9 @@ def test_two_threads_may_be_the_first(exported):
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
 
 
-def test_a_damaged_file(exported, tmp_path):
+def test_a_damaged_file_of_an_export_without_digests(exported, tmp_path):
     folder = shutil.copytree(exported.folder, tmp_path / "damaged")
+    (folder / EXPORT_CARD).write_text(to_json(exported.card.model_copy(update={"files": {}})))
     model = formats.find(exported.card.format).path(folder, (96, 96))
     (model / "saved_model.pb" if model.is_dir() else model).write_text("<net>")
     runtimes = "OpenVINO|ONNX Runtime|LiteRT|TensorFlow|JAX"
@@ -169,6 +174,17 @@ def test_what_cannot_be_exported(run, tmp_path):
     (tmp_path / "mine").write_text("")
     with pytest.raises(BadInput, match="mine exists and is not an export"):
         export(run, out=tmp_path / "mine")
+
+
+def test_a_damaged_file_is_not_loaded(exported, tmp_path):
+    """One bit of the weights, in the middle of the largest file."""
+    folder = shutil.copytree(exported.folder, tmp_path / "copy")
+    path = folder / max(exported.card.files, key=lambda name: (folder / name).stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=f"{path.name} is damaged, or is of another export"):
+        load(folder)
 
 
 def test_a_stale_export_is_not_taken(run, exported, tmp_path):

@@ -24,7 +24,7 @@ def image_with_red_box():
 def write_video():
     """A function that writes images as an H.264 file with given timestamps, in units of `time_base`."""
 
-    def write(path, images, times=None, time_base=Fraction(1, 1000), rotation=None, sound=False):
+    def write(path, images, times=None, time_base=Fraction(1, 1000), rotation=None, sound=False, matrix=None):
         height, width = images[0].shape[:2]
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=25)
@@ -34,6 +34,8 @@ def write_video():
             stream.time_base = stream.codec_context.time_base = time_base
             if rotation:
                 stream.set_display_rotation(rotation)
+            if matrix:
+                stream.set_display_matrix(matrix)
             if sound:
                 _write_sound(container, seconds=len(images) / 25)
             times = times or [round(index / 25 / time_base) for index in range(len(images))]

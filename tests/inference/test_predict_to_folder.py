@@ -30,7 +30,9 @@ def folder(tmp_path, image_with_red_box, write_video):
 
 
 def names(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """The files in a folder, without the hidden list of what runs have written."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def test_everything_at_once(red_finder, folder, tmp_path):
@@ -51,6 +53,7 @@ def test_everything_at_once(red_finder, folder, tmp_path):
     assert summary.rate > 0
     assert len(summary.skipped) == 1
     assert "3.jpg" in summary.skipped[0]
+    assert summary.notes == ()
     expected = [out / "1.jpg", out / "ü.mp4", out / "b/2.png", tmp_path / "r.json", out / "t.csv"]
     assert list(summary.outputs) == [*expected, out / "labels", out / "crops"]
 
@@ -93,6 +96,59 @@ def test_a_source_is_not_replaced(red_finder, folder):
     assert (folder / "1.jpg").read_bytes() == before
 
 
+@pytest.mark.parametrize("theirs", ["out/labels/1.txt", "out/classes.txt", "out/1.jpg", "out/b/2.png"])
+def test_what_no_run_has_made_is_not_replaced(red_finder, folder, tmp_path, theirs):
+    (folder / "ü.mp4").unlink()
+    path = tmp_path / theirs
+    path.parent.mkdir(parents=True)
+    path.write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(BadInput, match=f"{path} would be replaced, but it was not made by `detect predict`"):
+        predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True)
+    assert path.read_text() == "0 0.5 0.5 0.1 0.1"
+    assert names(tmp_path / "out") == [path.relative_to(tmp_path / "out").as_posix()]
+
+
+def test_files_of_an_earlier_run_are_replaced_unless_somebody_changed_them(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(2):
+        predict_to_folder(red_finder, folder, out, save_yolo=True, save_crops=True)
+    (out / "labels" / "b" / "2.txt").write_text("corrected")
+    with pytest.raises(BadInput, match=r"labels/b/2\.txt would be replaced, but it has changed since it was written"):
+        predict_to_folder(red_finder, folder, out, save_yolo=True)
+    assert (out / "labels" / "b" / "2.txt").read_text() == "corrected"
+
+
+def test_nothing_outdated_stays_beside_new_files(red_finder, folder, tmp_path, image_with_red_box):
+    out = tmp_path / "out"
+    predict_to_folder(red_finder, folder / "ü.mp4", out, save_crops=True, save_yolo=True)
+    predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
+    assert "crops/red/2-1.jpg" in names(out)
+    write_image(folder / "b" / "2.png", image_with_red_box((0, 0, 0, 0)))
+    predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
+    assert "crops/red/2-1.jpg" not in names(out)
+    assert len(list((out / "crops" / "red").iterdir())) == 12  # of the video, which this run has not seen
+    assert (out / "labels" / "2.txt").read_text() == ""
+
+
+def test_labels_of_other_classes_do_not_share_a_folder(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    predict_to_folder(red_finder, folder / "b", out, save_yolo=True, pictures=False)
+    other = type(red_finder)(red_finder.backend, red_finder.card.model_copy(update={"classes": ("blue", "red")}))
+    with pytest.raises(BadInput, match=r"classes\.txt has the classes of other labels"):
+        predict_to_folder(other, folder / "1.jpg", out, save_yolo=True, pictures=False)
+    predict_to_folder(other, folder / "b", out, save_yolo=True, pictures=False)
+    assert (out / "classes.txt").read_text() == "blue\nred\n"
+
+
+def test_no_two_outputs_are_one_file(red_finder, folder, tmp_path, image_with_red_box):
+    write_image(folder / "ü-000000.jpg", image_with_red_box(BOX))
+    summary = predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True, save_crops=True)
+    assert len(list((tmp_path / "out" / "labels").rglob("*.txt"))) == summary.frames == 15
+    assert len(list((tmp_path / "out" / "crops").rglob("*.jpg"))) == summary.detections == 14
+    with pytest.raises(BadInput, match="cannot be both the results file and the table"):
+        predict_to_folder(red_finder, folder, tmp_path / "o", save_json=tmp_path / "r", save_csv=tmp_path / "r")
+
+
 def test_bad_input_leaves_nothing(red_finder, folder, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(BadInput, match=r"3\.jpg"):
@@ -110,6 +166,58 @@ def test_a_full_device_is_one_failure_and_stays_a_device(red_finder, folder, tmp
     assert full.is_char_device()
 
 
+@pytest.fixture
+def annotated(folder):
+    """The images of `folder` as a COCO dataset with ids that their names do not tell."""
+    (folder / "3.jpg").unlink()
+    images = [
+        {"id": 5, "file_name": "b/2.png", "width": 96, "height": 64},
+        {"id": 2, "file_name": "1.jpg", "width": 96, "height": 64},
+    ]
+    box = [BOX[0], BOX[1], BOX[2] - BOX[0], BOX[3] - BOX[1]]
+    boxes = [
+        {"id": 1, "image_id": 5, "category_id": 3, "bbox": box},
+        {"id": 2, "image_id": 2, "category_id": 4, "bbox": box},
+    ]
+    names = [{"id": 3, "name": "red"}, {"id": 4, "name": "blue"}]
+    (folder / "val.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": names}))
+    return folder / "val.json"
+
+
+def entries_of(red_finder, sources, path, **options):
+    summary = predict_to_folder(red_finder, sources, path.parent / "out", pictures=False, save_json=path, **options)
+    entries = json.loads(path.read_text())
+    return [(entry["image_id"], entry["category_id"], entry["file_name"]) for entry in entries], summary.notes
+
+
+@pytest.mark.parametrize("sources", [None, "b", "b/2.png"])
+def test_the_ids_of_a_dataset(red_finder, annotated, tmp_path, sources):
+    given = sources and annotated.parent / sources
+    entries, notes = entries_of(red_finder, given, tmp_path / "r.json", data=annotated)
+    assert [entry[:2] for entry in entries] == [(5, 3)]
+    assert notes == (
+        f"Classes that the split 'val' of {annotated} does not have are left out of the results file: never.",
+    )
+
+
+def test_what_is_written_without_a_dataset_is_scored_too(red_finder, annotated, tmp_path):
+    from detect.evaluation.evaluation_run import evaluate, evaluate_predictions
+
+    images = [annotated.parent / "1.jpg", annotated.parent / "b"]
+    entries, _ = entries_of(red_finder, images, tmp_path / "r.json", confidence=0.01)
+    assert entries == [(2, 7, "b/2.png")]  # the number in the name, and the id that the model knows
+    scores = evaluate_predictions(tmp_path / "r.json", annotated)
+    assert scores.to_json() == evaluate(red_finder, annotated, confidence=0.01).to_json()
+    assert pytest.approx(0.5) == scores.AP50
+
+
+def test_a_source_that_is_not_in_the_dataset(red_finder, annotated, tmp_path, image_with_red_box):
+    write_image(tmp_path / "other.png", image_with_red_box(BOX))
+    with pytest.raises(BadInput, match=r"other\.png is not an image of the split 'val'"):
+        entries_of(red_finder, tmp_path / "other.png", tmp_path / "r.json", data=annotated)
+    assert not (tmp_path / "r.json").exists()
+
+
 def interrupting(state):
     if state.done == 5:
         raise KeyboardInterrupt
@@ -122,6 +230,8 @@ def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
     assert names(out) == ["1.jpg", "t.partial.csv", "ü.partial.mp4"]
     with av.open(str(out / "ü.partial.mp4")) as video:
         assert len(list(video.decode(video=0))) == 4
+    predict_to_folder(red_finder, folder, out, save_csv=out / "t.csv")
+    assert names(out) == ["1.jpg", "b/2.png", "t.csv", "ü.mp4"]
 
 
 def test_ctrl_c_is_how_a_camera_ends(red_finder, image_with_red_box, tmp_path, monkeypatch):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.errors import RunFailure
+from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
-from detect.training.loop import Loop, clock, is_validation_due, train, validate
+from detect.training.loop import Loop, clock, describe_validation, is_validation_due, train, validate
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.validation import Validation
@@ -63,7 +63,7 @@ class Validations:
         self.told.append(best)
         ap = next(self.aps, 0.0)
         scores = SimpleNamespace(**dict.fromkeys(METRICS, ap))
-        return Validation(scores, best=np.nan_to_num(ap) > best)
+        return Validation(scores, best=math.isnan(ap) or ap > best)
 
 
 class Journal:
@@ -80,7 +80,7 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
     """A run with four validations; `loop.saved` has the steps of its checkpoints."""
     saved = []
     loop = Loop(
-        settings=TrainingSettings(data="d", batch_size=2, validations=4, **settings),
+        settings=TrainingSettings(data="d", batch_size=2, **{"validations": 4, **settings}),
         strategy=tf.distribute.get_strategy(),
         stream=Stream(),
         step=Step(losses),
@@ -88,6 +88,7 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
         position=Position(),
         validate=Validations(aps),
         save=lambda position: saved.append(position.step),
+        check_images=lambda: None,
         journal=Journal(),
         display=SilentDisplay(),
     )
@@ -100,7 +101,7 @@ def test_every_step_is_made_and_validations_are_spread_evenly():
     train(loop)
     assert len(loop.step.rates) == 8
     assert [step for kind, step, _ in loop.journal.rows if kind == "val"] == [2, 4, 6, 8]
-    assert loop.saved == [2, 4, 6, 8]
+    assert loop.saved == [2, 2, 4, 6, 8]  # before the first validation too
 
 
 def test_the_position_follows_the_validations():
@@ -114,11 +115,12 @@ def test_the_position_follows_the_validations():
     assert loop.journal.rows == [("val", 2, 0.25), ("val", 4, 0.5), ("val", 6, 0.5), ("val", 8, 0.125)]
 
 
-def test_an_ap_that_is_not_defined_counts_as_0_and_is_not_written():
-    loop = a_loop(steps=1, aps=[math.nan])
+def test_where_ap_is_not_defined_the_newest_model_is_the_best():
+    loop = a_loop(steps=4, aps=[math.nan] * 4, patience=1)
     train(loop)
-    assert (loop.position.best, loop.position.best_step) == (0, 1)
-    assert loop.journal.rows == [("val", 1, None)]
+    assert (loop.position.best, loop.position.best_step, loop.position.stale) == (0, 4, 0)
+    assert loop.journal.rows == [("val", step, None) for step in (1, 2, 3, 4)]
+    assert "AP is not defined" in describe_validation(loop.epoch, Validation(loop.scores, best=True))
 
 
 def test_validations_without_a_better_ap_end_the_run():
@@ -147,6 +149,31 @@ def test_batches_and_steps_know_the_closing_phase():
     assert loop.step.closing == [False] * 6 + [True] * 2
 
 
+def failing_validation(best):
+    raise BadInput("too many images cannot be read")
+
+
+def test_a_run_that_ended_in_its_first_validation_is_resumed_with_it():
+    loop = a_loop(steps=2, validations=1)
+    loop.validate = failing_validation
+    with pytest.raises(BadInput):
+        train(loop)
+    assert loop.saved == [2]
+    resumed = a_loop(steps=2, validations=1, aps=[0.5])
+    resumed.position = loop.position
+    train(resumed)
+    assert (resumed.position.best, resumed.position.validations) == (0.5, 1)
+    assert not resumed.step.rates
+
+
+def test_images_are_checked_at_every_step():
+    checks = []
+    loop = a_loop(steps=4)
+    loop.check_images = lambda: checks.append(loop.position.step)
+    train(loop)
+    assert checks == [0, 1, 2, 3]
+
+
 def test_a_resumed_loop_starts_where_it_was():
     loop = a_loop()
     loop.position = Position(step=7, progress=7 / 8, validations=3)
@@ -167,7 +194,7 @@ def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
     loop = a_loop(losses=[1.0, 1.0, 1.0, bad])
     with pytest.raises(RunFailure, match=r"(?s)step 3.*checkpoint: step 2.*picture_3\.jpg"):
         train(loop)
-    assert loop.saved == [2]
+    assert loop.saved == [2, 2]
 
 
 def test_a_validation_is_due_once_for_each_share():

@@ -1,5 +1,6 @@
 """One validation of a tiny model: what it returns, what it saves, and what it leaves alone."""
 
+import dataclasses
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from detect import models
 from detect.data.readers.description import open_dataset
@@ -38,7 +40,11 @@ def validator(tmp_path_factory) -> Validator:
         image_size=64,
     )
     model = Model(TensorFlowBackEnd(detector, learning=True), card)
-    return Validator(detector, model, average, data.splits["val"], 2, RunFolder(tmp_path_factory.mktemp("run")))
+
+    def note(unreadable) -> None:
+        assert not len(unreadable.indices())
+
+    return Validator(detector, model, average, data.splits["val"], 2, RunFolder(tmp_path_factory.mktemp("run")), note)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,15 @@ def test_a_validation_that_is_not_better_leaves_the_best_model_alone(validator, 
     assert not validator.validate(best=0.75).best
     assert [path.stat().st_mtime_ns for path in kept] == before
     np.testing.assert_array_equal(saved_weights(validator, folder.last), -saved_weights(validator, folder.best))
+
+
+def test_without_a_box_to_find_the_newest_model_is_the_best(validator, first):
+    emptied = dataclasses.replace(validator.records, ignore=np.ones(len(validator.records.boxes), bool))
+    without = dataclasses.replace(validator, records=emptied)
+    for weights in (1.0, 2.0):
+        validator.average.average.assign(tf.fill(validator.average.average.shape, weights))
+        assert without.validate(best=0.0).best
+        assert (saved_weights(validator, validator.folder.best) == weights).all()
 
 
 def test_scores_that_are_not_defined_are_left_out():

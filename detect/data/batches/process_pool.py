@@ -119,8 +119,8 @@ class ProcessPool:
         buffers = []
         for array in self._packed.arrays:
             with array.raw() as content:
-                buffer = self._memory.allocate(max(1, content.nbytes))
-                buffer.map[: content.nbytes] = content
+                buffer = self._memory.allocate(content.nbytes)
+                buffer.bytes[:] = content
                 buffers.append(buffer)
         return WorkerSetup(self._packed.data, buffers, self._max_boxes, self._lock)
 
@@ -220,7 +220,7 @@ class BufferPool:
         except IndexError:
             buffer = self._memory.allocate(self._size)
             self._allocated += 1
-        buffer.map[:HEADER] = bytes(HEADER)
+        buffer.bytes[:HEADER] = bytes(HEADER)
         return buffer, np.asarray(_BufferInUse(buffer, self._free))
 
 
@@ -228,7 +228,7 @@ class _BufferInUse:
     """The base of all arrays that use a buffer. NumPy drops it with the last of them, which frees the buffer."""
 
     def __init__(self, buffer: SharedBuffer, free: list[SharedBuffer]):
-        self.__array_interface__ = np.frombuffer(buffer.map, np.uint8).__array_interface__
+        self.__array_interface__ = np.frombuffer(buffer.bytes, np.uint8).__array_interface__
         self._buffer, self._free = buffer, free
 
     def __del__(self):

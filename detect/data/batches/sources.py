@@ -8,8 +8,9 @@ import numpy as np
 
 from detect.data.pixels.resizing import Placing, place
 from detect.data.records import Records
-from detect.data.samples.image_cache import read_checked
+from detect.data.samples.checked_images import UnreadableImages, read_checked
 from detect.data.samples.sample_stream import PADDING, SampleStream, side_of_batch
+from detect.errors import BadInput
 from detect.structures import Example
 
 
@@ -28,7 +29,7 @@ class TrainingSource:
 
     def example(self, batch: int, slot: int, canvas: np.ndarray) -> tuple[Example, int]:
         position = self._position(batch, slot)
-        return self.samples.sample(position, canvas), self.samples.record_index(position)
+        return self.samples.sample(position, canvas), self.samples.shown_record(position)
 
     def padding_seed(self, batch: int, slot: int) -> tuple[int, ...]:
         return self.samples.seed_of(PADDING, self._position(batch, slot))
@@ -46,12 +47,14 @@ class TrainingSource:
 class EvaluationSource:
     """Every record once; those of one canvas come together, and otherwise in their order.
 
-    The last batch of a canvas is filled up with blank images without boxes, whose index is -1.
+    The last batch of a canvas is filled up with blank images without boxes, whose index is -1. Such a blank also takes
+    the place of an image that cannot be read.
     """
 
     records: Records
     placing: Placing
     batch_size: int
+    unreadable: UnreadableImages
 
     @property
     def dtype(self) -> type[np.generic]:
@@ -83,11 +86,22 @@ class EvaluationSource:
         index, first = (self._order[batch * self.batch_size + each] for each in (slot, 0))
         record = self.records[first if index < 0 else index]
         placement = self.placing(record.height, record.width)
-        if index < 0:
+        image = self._image(index)
+        if image is None:
             canvas[:] = placement.padding
             return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
-        place(read_checked(record), placement, out=canvas)
+        place(image, placement, out=canvas)
         return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
+
+    def _image(self, index: int) -> np.ndarray | None:
+        """Return the image of a record; None where the index is -1 or the image cannot be read, which is noted."""
+        if index < 0 or index in self.unreadable:
+            return None
+        try:
+            return read_checked(self.records[index])
+        except BadInput:
+            self.unreadable.add(index)
+            return None
 
     def padding_seed(self, batch: int, slot: int) -> tuple[int, ...]:
         return PADDING, self._order[batch * self.batch_size + slot]

@@ -40,13 +40,13 @@ def main(descriptor: int) -> None:
     cv2.setNumThreads(0)
     with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
         setup: WorkerSetup = connection.recv()
-        source = pickle.loads(setup.source, buffers=[buffer.map for buffer in setup.buffers])
+        source = pickle.loads(setup.source, buffers=[buffer.bytes for buffer in setup.buffers])
         while True:
             connection.send(_answer(source, setup, *connection.recv()))
 
 
 def _answer(source: SampleSource, setup: WorkerSetup, batch: int, buffer: SharedBuffer) -> Failure | None:
-    memory = np.frombuffer(buffer.map, np.uint8, offset=HEADER)
+    memory = np.frombuffer(buffer.bytes, np.uint8, offset=HEADER)
     arrays = arrays_in(memory, source, setup.max_boxes, source.canvas(batch))
     try:
         fill_slots(source, batch, arrays, _free_slots(buffer, setup.lock, source.batch_size))
@@ -58,7 +58,7 @@ def _answer(source: SampleSource, setup: WorkerSetup, batch: int, buffer: Shared
 
 def _free_slots(buffer: SharedBuffer, lock: Lock, count: int) -> Iterator[int]:
     """Yield the slots that no worker has taken yet, and take them."""
-    header = memoryview(buffer.map)[:8].cast("q")
+    header = buffer.bytes[:8].cast("q")
     while True:
         with lock:
             slot = header[0]

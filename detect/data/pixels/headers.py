@@ -4,20 +4,24 @@ Datasets have up to a million images, and the header of each is read when a data
 microseconds here, most of them to open the file, and 150 through Pillow, which reads all other formats.
 """
 
+import errno
 import os
+import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from detect.data.pixels.pillow_files import opened, require_size
 from detect.errors import BadInput
 
 # Suffixes of the files that count as images in a folder, in lower case.
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2")
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".jp2", ".avif", ".heic", ".heif", ".hif", ".pbm", ".pgm", ".ppm", ".pnm"}
 )
 
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -59,11 +63,26 @@ def read_header(path: str | Path) -> Header:
         OSError: the file cannot be opened.
         BadInput: the file is not an image, or is truncated.
     """
-    with open(path, "rb", buffering=0) as file:  # there are only two reads, and a buffer costs as much as these
+    with open_file(path) as file:
         header = parse_header(file, str(path))
         if not _has_end(file, header):
             _decode(file, str(path))  # there are whole images without the marker
         return header
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Open an image file; OSError where it cannot be opened or is not a regular file, which may never end."""
+    # There are only two reads of a header, and a buffer costs as much as these.
+    return open(path, "rb", buffering=0, opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for somebody to write into it
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # `open` refuses a folder by itself
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def is_complete_jpeg(data: bytes, header: Header) -> bool:
@@ -77,7 +96,10 @@ def parse_header(file: BinaryIO, where: str) -> Header:
         header = _jpeg_header(file)
     except IndexError:
         raise BadInput(f"{where}: the JPEG ends within its header: it is truncated.") from None
-    return header or _pillow_header(file, where)
+    if header is None:
+        return _pillow_header(file, where)
+    require_size(header.stored_width, header.stored_height, where)
+    return header
 
 
 def turn_boxes(boxes: np.ndarray, orientation: int, size: np.ndarray) -> np.ndarray:
@@ -121,32 +143,18 @@ def _has_end(file: BinaryIO, header: Header) -> bool:
 
 def _decode(file: BinaryIO, where: str) -> None:
     """Decode the whole image; BadInput where that is not possible."""
-    try:
-        file.seek(0)
-        with Image.open(file) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BadInput(f"{where}: the image cannot be decoded: {error}.") from None
+    file.seek(0)
+    with opened(file, where) as image:
+        image.load()
 
 
 def _pillow_header(file: BinaryIO, where: str) -> Header:
     file.seek(0)
-    try:
-        with Image.open(file) as image:
-            # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent
-            # class is called because that of a PNG decodes the image to look for EXIF behind it.
-            orientation = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(_ORIENTATION, 1)
-            return Header(*image.size, orientation if orientation in range(1, 9) else 1)
-    except UnidentifiedImageError:
-        raise BadInput(f"{where}: not an image of a known format ({_beginning(file)}).") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{where}: the image cannot be read: {error}.") from None
-
-
-def _beginning(file: BinaryIO) -> str:
-    file.seek(0)
-    first = file.read(12)
-    return f"it begins with {first!r}" if first else "it is empty"
+    with opened(file, where) as image:
+        # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent
+        # class is called because that of a PNG decodes the image to look for EXIF behind it.
+        orientation = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(_ORIENTATION, 1)
+        return Header(*image.size, orientation if orientation in range(1, 9) else 1)
 
 
 def _jpeg_header(file: BinaryIO) -> Header | None:

@@ -10,6 +10,7 @@ all else through Pillow. What the formats leave open is decided here:
 - CMYK is converted without its colour profile; in JPEGs it is stored inverted, as Adobe does.
 - Of an animation or a multi-page file, the first image is taken.
 - A file that ends early is an error, never a half-grey image.
+- An image with more than `MOST_PIXELS` is an error.
 """
 
 import io
@@ -20,11 +21,12 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, parse_header, read_header
+from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, open_file, parse_header, read_header
+from detect.data.pixels.pillow_files import opened
 from detect.data.pixels.warping import halve
 from detect.errors import BadInput
 
-__all__ = ["SUFFIXES", "decode_image", "image_size", "read_halved", "read_image", "turn_upright"]
+__all__ = ["SUFFIXES", "count_images", "decode_image", "image_size", "read_halved", "read_image", "turn_upright"]
 
 _OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -70,20 +72,33 @@ def image_size(path: str | Path) -> tuple[int, int]:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
 
 
+def count_images(path: str | Path) -> int:
+    """Return how many images a file has: those of an animation or its pages, of which `read_image` reads the first.
+
+    The pictures in the MPO of a camera are one, seen by two lenses or in another size, and count as one.
+    """
+    try:
+        with open_file(path) as file, opened(file, str(path)) as image:
+            return 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    except OSError as error:
+        raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
+
+
 def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
     """Return a stored image [H, W, ...] turned upright, as its EXIF orientation (1-8) says."""
+    # With OpenCV, because NumPy takes 20 ms to copy a turned view of 1920 x 1080 pixels, OpenCV 1 to 5 ms.
     if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
+        image = cv2.transpose(image)
+    rows, columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)  # that run backwards
+    if rows or columns:
+        image = cv2.flip(image, -1 if rows and columns else int(columns))
     return np.ascontiguousarray(image)
 
 
 def _read(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with open_file(path) as file:
+            return file.read()
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
 
@@ -111,12 +126,9 @@ def _decode_jpeg(data: bytes, header: Header, times: int) -> np.ndarray | None:
 
 
 def _decode_with_pillow(data: bytes, where: str) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return _to_rgb(image, where)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{where}: the image cannot be decoded: {error}. Restore the file or remove it.") from None
+    with opened(io.BytesIO(data), where) as image:
+        image.load()
+        return _to_rgb(image, where)
 
 
 def _to_rgb(image: Image.Image, where: str) -> np.ndarray:

@@ -9,10 +9,13 @@ import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from detect.data.problems import Problems
+from detect.data.readers.box_forms import Form
+from detect.data.readers.ids import Keys
 from detect.data.texts import Texts
 
 NO_SIZE = (0, 0)
@@ -22,6 +25,20 @@ _BOX = np.dtype(
     [("row", "<i8"), ("number", "<i8"), ("box", "<f8", (4,)), ("label", "<i8"), ("ignore", "?"), ("area", "<f8")]
 )
 _pack_box = struct.Struct("<qq4dq?d").pack
+
+_FLAGS = {
+    **dict.fromkeys(("", "0", "false", "no", "none", "null"), False),  # `None`, too: what is not stated is not so
+    **dict.fromkeys(("1", "true", "yes"), True),
+}
+
+
+def flag(value: Any) -> bool | None:
+    """Return what a flag such as `iscrowd` or `difficult` states, None where that is neither yes nor no.
+
+    Tools write it as a boolean, as a number or as text ("0", "False", 1.0), and what they do not know as null or as
+    "Unspecified", which is not a yes.
+    """
+    return _FLAGS.get(str(value).strip().lower().removesuffix(".0"))
 
 
 class StatedImages:
@@ -101,8 +118,10 @@ class Annotations:
     source: str  # the file that lists the images
     locate_image: Callable[[int], str]  # row -> where that image is named, for messages
     locate_box: Callable[[int], str]  # number of a box -> where it is stated
+    form: Form = Form.CORNERS  # in which the files state boxes, to find out where they do not
     fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
     folder: str = ""  # to which the names of the images are relative, if they are not whole paths
+    keys: Keys = field(default_factory=Keys)  # of which the ids of the images are the numbers
     images: StatedImages = field(default_factory=StatedImages)
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
     problems: Problems = field(default_factory=Problems)  # those met while reading

@@ -7,6 +7,7 @@ from pathlib import Path
 from detect.data.dataset import Dataset
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.checking import check
+from detect.data.readers.ids import Key
 from detect.data.records import Records
 from detect.errors import BadInput
 
@@ -23,7 +24,7 @@ def assemble(
     source: Path,
     format: str,
     classes: tuple[str, ...],
-    category_ids: tuple[int, ...],
+    category_ids: tuple[Key, ...],
     splits: Mapping[str, Annotations | BadInput],
     notes: list[str],
 ) -> Dataset:

@@ -1,4 +1,4 @@
-"""Map COCO's category ids, which are any integers, to labels 0..K-1, with every decision put into words.
+"""Map COCO's category ids, any integers or texts, to labels 0..K-1 and back, with every decision put into words.
 
 Roboflow writes its project as category 0 with supercategory "none" and gives it no boxes. Taken as a class, it would be
 one that no model can learn.
@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from detect.data.readers.ids import Key, key
 from detect.errors import BadInput
 
 
@@ -16,8 +17,8 @@ class CategoryMap:
     """The labels of the categories of one or more COCO files."""
 
     classes: tuple[str, ...]  # by label
-    category_ids: tuple[int, ...]  # by label
-    labels: Mapping[str, Mapping[int, int]]  # by file: category id -> label
+    category_ids: tuple[Key, ...]  # by label
+    labels: Mapping[str, Mapping[Any, int]]  # by file: category id -> label
     notes: tuple[str, ...]
 
 
@@ -25,13 +26,13 @@ class CategoryMap:
 class Category:
     """One entry of a file's `categories`."""
 
-    id: int
+    id: Key
     name: str
     supercategory: str
     used: bool  # whether a box of the file has it
 
 
-def parse_categories(entries: Any, used: Collection, where: str) -> list[Category]:
+def parse_categories(entries: Any, used: Collection[Key], where: str) -> list[Category]:
     """Parse the `categories` of a COCO file.
 
     Args:
@@ -47,19 +48,28 @@ def parse_categories(entries: Any, used: Collection, where: str) -> list[Categor
     """
     if not isinstance(entries, list) or not entries:
         raise BadInput(f"{where}: expected a list of 'categories', found {type(entries).__name__} without any.")
-    categories: dict[int, Category] = {}
+    categories: dict[Key, Category] = {}
     for position, entry in enumerate(entries):
         entry = entry if isinstance(entry, dict) else {}
-        number, name = entry.get("id"), str(entry.get("name", "")).strip()
-        if type(number) is not int or abs(number) >= 2**63 or not name:
+        number, name = key(entry.get("id")), _name(entry)
+        if number is None or not name:
             raise BadInput(
-                f"{where}: category {position} has no integer 'id' of at most 64 bits, or no 'name': "
-                f"{entries[position]!r:.120}."
+                f"{where}: category {position} has no number or text as 'id', or no 'name': {entries[position]!r:.120}."
             )
         category = Category(number, name, str(entry.get("supercategory") or "none"), number in used)
         if categories.setdefault(number, category).name != name:
-            raise BadInput(f"{where}: category id {number} is both {categories[number].name!r} and {name!r}.")
-    return [categories[number] for number in sorted(categories)]
+            raise BadInput(f"{where}: category id {number!r} is both {categories[number].name!r} and {name!r}.")
+    return [categories[number] for number in sorted(categories, key=_order)]
+
+
+def _name(entry: dict) -> str:
+    name = entry.get("name")
+    return str(name).strip() if isinstance(name, str | int | float) else ""
+
+
+def _order(number: Key) -> tuple:
+    """Return what ids are ordered by: numbers, then texts."""
+    return isinstance(number, str), number
 
 
 def map_categories(files: Mapping[str, Sequence[Category]], classes: Sequence[str] = ()) -> CategoryMap:
@@ -98,13 +108,13 @@ def map_categories(files: Mapping[str, Sequence[Category]], classes: Sequence[st
     }
     notes += [
         f"category {number} {name!r} is left out: no box has it, and it only groups the others (Roboflow's placeholder)"
-        for number, name in sorted(placeholders.items())
+        for number, name in sorted(placeholders.items(), key=lambda item: _order(item[0]))
     ]
     notes += _describe(names, ids, labels)
     return CategoryMap(tuple(names), tuple(ids[name].id for name in names), labels, tuple(notes))
 
 
-def _placeholders(files: Mapping[str, Sequence[Category]]) -> dict[int, str]:
+def _placeholders(files: Mapping[str, Sequence[Category]]) -> dict[Key, str]:
     """Return the ids and names of categories that only name the project: unused, and the supercategory of others."""
     everything = [category for categories in files.values() for category in categories]
     used = {category.id for category in everything if category.used}
@@ -116,14 +126,15 @@ def _placeholders(files: Mapping[str, Sequence[Category]]) -> dict[int, str]:
     }
 
 
-def _describe(names: list[str], ids: Mapping[str, Category], labels: Mapping[str, Mapping[int, int]]) -> list[str]:
+def _describe(names: list[str], ids: Mapping[str, Category], labels: Mapping[str, Mapping[Key, int]]) -> list[str]:
     mapping = ", ".join(f"{ids[name].id} {name!r} -> {label}" for label, name in enumerate(names))
     notes = [f"category ids to labels: {mapping}"]
     for label, name in enumerate(names):
-        numbers = sorted({number for mapping in labels.values() for number in mapping if mapping[number] == label})
+        stated = {number for mapping in labels.values() for number in mapping if mapping[number] == label}
+        numbers = sorted(stated, key=_order)
         if len(numbers) > 1:
             same = " and ".join(map(str, numbers))
             notes.append(f"categories {same} are all named {name!r}: one class, written as {ids[name].id}")
-    if len({tuple(sorted(mapping.items())) for mapping in labels.values()}) > 1:
+    if len({frozenset(mapping.items()) for mapping in labels.values()}) > 1:
         notes.append(f"the files number their categories differently: matched by name ({', '.join(labels)})")
     return notes

@@ -11,6 +11,8 @@ import numpy as np
 
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.readers.annotations import NO_SIZE, Annotations
+from detect.data.readers.box_forms import in_other_unit, likely_form
+from detect.data.readers.same_images import find_same, repeats
 from detect.data.records import Records
 from detect.errors import BadInput
 
@@ -19,12 +21,12 @@ from detect.errors import BadInput
 class _Images:
     """The contents of the headers of R images."""
 
-    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable or named before
+    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable, or the same as another
     sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
     orientations: np.ndarray  # int8 [R], EXIF
 
 
-@np.errstate(over="ignore")  # a number that overflows is not in an image, and its box is reported
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not in an image, and its box is reported
 def check(annotations: Annotations) -> Records:
     """Return the records of a split, without what is wrong, which is reported to `annotations.problems`.
 
@@ -32,51 +34,28 @@ def check(annotations: Annotations) -> Records:
     """
     annotations.problems.images_total += len(annotations.images)
     annotations.problems.boxes_total += len(annotations.boxes)
-    first = _first_rows(annotations)
-    images = _read_headers(annotations, first)
+    first, contradicting = find_same(annotations)
+    images = _read_headers(annotations, (first == np.arange(len(first))) & ~contradicting)
     table = annotations.boxes.table
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
+    table = _without_misread(table, images, annotations)
     if annotations.fractions:
         for side in range(4):
             table["box"][:, side] *= images.sizes[table["row"], side % 2]
     table = _without_impossible(table, annotations)
     _turn(table, images, annotations)
     table = _within_frame(table, images, annotations)
+    specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
+    _report(table, specks, "box under a pixel", "kept", annotations)
     table = _without_repeats(table, annotations)
     return _pack(table, images, annotations)
 
 
-def _first_rows(annotations: Annotations) -> np.ndarray:
-    """Return for each image the row where its file is first named: there its boxes go."""
-    rows = np.arange(len(annotations.images))
-    first: dict[str, int] = {}
-    for row in _rows_of_equal_hash(annotations):
-        rows[row] = first.setdefault(annotations.path(row), row)
-
-    def describe(row: int) -> tuple[str, str]:
-        where = annotations.locate_image
-        return where(row), f"{annotations.path(row)} is already named by {where(int(rows[row]))}"
-
-    repeats = np.flatnonzero(rows != np.arange(len(rows)))
-    annotations.problems.add_many("duplicate image", repeats, describe, "joined with the first")
-    return rows
-
-
-def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
-    """Return the rows of images whose path may occur twice, ascending: of only these the paths are kept as strings."""
-    count = len(annotations.images)
-    hashes = np.fromiter((hash(annotations.path(row)) for row in range(count)), np.int64, count)
-    order = np.argsort(hashes)
-    hashes = hashes[order]
-    equal = np.flatnonzero(hashes[1:] == hashes[:-1])
-    return np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
-
-
-def _read_headers(annotations: Annotations, first: np.ndarray) -> _Images:
-    kept = first == np.arange(len(first))
+def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:
+    """Read the headers of the images to be `kept`, bool [R], which becomes false where that fails."""
     sizes, orientations = array("i"), array("b")
-    for row in range(len(first)):
+    for row in range(len(kept)):
         header = _read_header(annotations, row) if kept[row] else None
         kept[row] = header is not None
         sizes.extend(header.size if header else NO_SIZE)
@@ -105,6 +84,23 @@ def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annota
 def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Return the rows where `kept`; where that is all of them, the table itself instead of a copy."""
     return table if kept.all() else table[kept]
+
+
+def _without_misread(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    """Drop boxes whose numbers are in all likelihood not in the unit or in the form that the format has."""
+    form, fractions = annotations.form, annotations.fractions
+    other_unit = in_other_unit(table["box"], form, fractions)
+    units = "pixels in place of fractions" if fractions else "fractions of the image in place of pixels"
+    table = _drop(table, other_unit, "box in another unit", annotations, f"dropped: {units}. Convert them")
+    # Where stated sizes differ from the true ones, boxes may be in either.
+    sizes = np.ones_like(images.sizes) if fractions else np.maximum(images.sizes, annotations.images.sizes)
+    likely = likely_form(table["box"], sizes[table["row"]], form)
+    if likely is None:
+        return table
+    why = f"{likely.misfitting:.0%} of the boxes leave their images by far as {form.value}"
+    instead = f"{likely.fitting:.0%} are within them as {likely.form.value}"
+    every = np.ones(len(table), bool)
+    return _drop(table, every, "box in another form", annotations, f"dropped: {why}, and {instead}. Convert them")
 
 
 def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
@@ -160,19 +156,15 @@ def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) 
 
 def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
     """Drop boxes that state the same object a second time, to the last digit."""
-    keys = [table["row"], table["label"], table["ignore"], *table["box"].T]
-    order = np.lexsort(keys)  # stable: of equal boxes the first stays first
-    same = np.ones(max(len(table) - 1, 0), bool)
-    for key in keys:
-        same &= key[order][1:] == key[order][:-1]
-    repeats = np.zeros(len(table), bool)
-    repeats[order[1:][same]] = True
-    _report(table, repeats, "duplicate box", "the first is kept", annotations)
-    return _select(table, ~repeats)
+    repeated = repeats([table["row"], table["label"], table["ignore"], *table["box"].T])
+    _report(table, repeated, "duplicate box", "the first is kept", annotations)
+    return _select(table, ~repeated)
 
 
-def _drop(table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations) -> np.ndarray:
-    _report(table, bad, kind, "dropped", annotations)
+def _drop(
+    table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations, action: str = "dropped"
+) -> np.ndarray:
+    _report(table, bad, kind, action, annotations)
     annotations.problems.lost_boxes += int(np.count_nonzero(bad))
     return _select(table, ~bad)
 
@@ -197,7 +189,7 @@ def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Recor
     return Records(
         folder=annotations.folder,
         paths=stated.names,
-        image_ids=stated.ids,
+        image_ids=annotations.keys.column(stated.ids),
         sizes=_select(images.sizes, kept),
         box_ends=np.cumsum(np.bincount(table["row"], minlength=len(kept))[kept], dtype=np.int64),
         boxes=table["box"].astype(np.float32),

@@ -1,14 +1,18 @@
 """COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
 
 Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
-is one, is kept for scoring by size. Images are looked for beside the JSON, in a folder `images`, and in folders named
-after the JSON or its split. A JSON is the split that its name speaks of (`instances_val2017.json`), else "train".
+is one, is kept for scoring by size. Where no box is stated, it is the bounds of the segmentation. Ids may be texts.
+
+A JSON is the split that its name speaks of (`instances_val2017.json`), else "train". Images are looked for beside it,
+in folders such as `images` and `data`, and in those named after the JSON or its split; by their names as they are, then
+without regard to letter case, Unicode form, percent-encoding and leading folders. An image that is named several times
+with different boxes is lost: files of several images had one name.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,76 +20,57 @@ from typing import Any
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.pixels.headers import SUFFIXES
-from detect.data.readers.annotations import Annotations, StatedImages
+from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.box_forms import Form
 from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
-from detect.data.readers.json_stream import read_members
-from detect.data.readers.locating import split_named
+from detect.data.readers.coco_files import (
+    ROBOFLOW_FILE,
+    CocoFile,
+    files_by_split,
+    is_coco,
+    layout_files,
+    loose_files,
+    named_split,
+    roboflow_files,
+    split_files,
+)
+from detect.data.readers.coco_images import locate_images
+from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.records import Record
-from detect.data.texts import Texts
 from detect.errors import BadInput
 from detect.files import write_text
 
 FORMAT = "COCO JSON"
-ROBOFLOW_FILE = "_annotations.coco.json"
-_NAMES_TRIED = 500  # of a file's images, when looking for their folder
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """An annotation file, and the folder of its images; None to look for it."""
-
-    path: Path
-    images: Path | None = None
-
-
-def is_coco(path: Path) -> bool:
-    """Return whether a JSON file begins as COCO truth does: it is read up to its images or its annotations."""
-    for name, value in read_members(path):
-        if name in ("images", "annotations"):
-            return isinstance(value, Iterator)
-    return False
 
 
 def read_coco_file(path: Path) -> Dataset:
     """Read one COCO JSON, as the split that its name (for Roboflow's, its folder's name) speaks of, else as "train"."""
+    split = named_split(path)
     name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
-    split = split_named(name)
     note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
     return read_coco(path, {split or "train": CocoFile(path)}, notes=[note])
 
 
+def read_coco_files(folder: Path, paths: list[Path]) -> Dataset:
+    """Read the COCO files of a folder: each as the split that its name speaks of; one alone is "train" otherwise."""
+    if len(paths) == 1:
+        return replace(read_coco_file(paths[0]), source=folder)
+    files, notes = files_by_split(folder, paths)
+    return read_coco(folder, files, notes=notes)
+
+
 def read_coco_folder(folder: Path) -> Dataset:
     """Read COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
-    files: dict[str, CocoFile] = {}
-    for path in coco_files(folder):
-        split = split_named(path.stem)
-        if split in files:
-            raise BadInput(
-                f"{folder}: {files[split].path.name} and {path.name} both name split {split!r}. "
-                "Give one of the files, or describe the dataset in a YAML file."
-            )
-        if split:
-            files[split] = CocoFile(path)
-    if not files:
-        found = ", ".join(path.name for path in coco_files(folder))
-        raise BadInput(f"{folder / 'annotations'}: no file name speaks of train, val or test: {found}.")
-    return read_coco(folder, files)
+    return read_coco_files(folder, layout_files(folder))
 
 
-def coco_files(folder: Path) -> list[Path]:
-    """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = sorted((folder / "annotations").glob("*.json"))
-    return [path for path in files if path.name.startswith("instances_")] or files
-
-
-def roboflow_files(folder: Path) -> dict[str, CocoFile]:
-    """Return the splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
-    files = ((split_named(name), folder / name / ROBOFLOW_FILE) for name in ("train", "valid", "val", "test"))
-    return {split: CocoFile(path, path.parent) for split, path in files if split and path.is_file()}
+def read_loose(folder: Path) -> Dataset:
+    """Read the COCO files in a folder, else those in the folders inside it that are named after splits."""
+    files = loose_files(folder)
+    return read_coco_files(folder, files) if files else read_coco(folder, split_files(folder))
 
 
 def read_roboflow(folder: Path) -> Dataset:
@@ -177,14 +162,23 @@ def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
 
 def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
     path = file.path
-    folder, images = _find_images(file, content.images)
+    images = content.images
+    folder, found = locate_images(file, images.names)
+    _report_names(content, found, folder, notes)
+    images.names = found.names
     if folder != path.parent:
         notes.append(f"images of {path.name} are found in {folder}")
+    if content.bounds:
+        notes.append(
+            f"{path.name}: {content.bounds} annotations state no box: the bounds of their segmentations are taken"
+        )
     return Annotations(
         source=str(path),
-        locate_image=lambda row: f"{path}: image {images.ids[row]}",
+        locate_image=partial(_locate_image, content),
         locate_box=partial(locate_box, path),
+        form=Form.SIZE,
         folder=str(folder),
+        keys=content.keys,
         images=images,
         boxes=take_boxes(content, categories.labels[str(path)]),
         problems=content.problems,
@@ -195,53 +189,22 @@ def _categories(content: CocoContent) -> list[Category]:
     return parse_categories(content.categories, content.used_categories(), str(content.path))
 
 
-def _find_images(file: CocoFile, images: StatedImages) -> tuple[Path, StatedImages]:
-    """Find the folder that holds most of the named images, and return it with the images as named in it.
+def _report_names(content: CocoContent, found: FoundImages, folder: Path, notes: list[str]) -> None:
+    """Report images that are found under other names than the stated ones."""
+    stated = content.images.names
 
-    Candidates: the JSON's own folder; `images` in it and beside it; a folder beside either named as the JSON is, after
-    `instances_` (train2017); one named as its split; and the JSON's parent folder. Of equals the first is taken. Where
-    no name is found as it stands, paths of another machine are cut to their last part.
+    def describe(row: int) -> tuple[str, str]:
+        return _locate_image(content, row), f"{stated[row]!r} is {found.names[row]!r} in {folder}"
 
-    Raises:
-        BadInput: none of the candidates holds any of the images.
-    """
-    candidates = [file.images] if file.images else _candidate_folders(file.path)
-    names = images.names
-    if any("\\" in name for name in names):
-        images.names = Texts(name.replace("\\", "/") for name in names)
-    for cut in (False, True):
-        if cut:
-            images.names = Texts(name.rsplit("/", 1)[-1] for name in images.names)
-        for step in (max(len(names) // _NAMES_TRIED, 1), 1):
-            held = [_count_held(folder, images.names[::step]) for folder in candidates]
-            if max(held) or not names:
-                return candidates[held.index(max(held))], images
-    raise BadInput(_no_images(file, names, candidates))
+    content.problems.add_many("image with another spelling", np.flatnonzero(found.respelt), describe, "taken")
+    cut = np.flatnonzero(found.cut)
+    if len(cut):
+        example = f"{stated[cut[0]]!r} is {found.names[cut[0]]!r}"
+        notes.append(f"{content.path.name}: {len(cut)} images are found without folders before their names: {example}")
 
 
-def _count_held(folder: Path, names: Sequence[str]) -> int:
-    return sum(os.path.isfile(os.path.join(folder, name)) for name in names)
-
-
-def _candidate_folders(path: Path) -> list[Path]:
-    folder, parent = path.parent, path.parent.parent
-    tail = path.stem.removeprefix("instances_")
-    words = [word for word in (tail, split_named(tail)) if word]
-    named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
-    candidates = [folder, folder / "images", parent / "images", *named, parent]
-    return [candidate for candidate in dict.fromkeys(candidates) if candidate.is_dir()]
-
-
-def _no_images(file: CocoFile, names: Sequence[str], candidates: list[Path]) -> str:
-    looked = ", ".join(str(folder) for folder in candidates)
-    text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
-    others = [path for path in (file.images or file.path.parent).iterdir() if path.suffix.lower() in SUFFIXES]
-    if others:
-        return (
-            f"{text} The {len(others)} images beside it, such as {others[0].name!r}, are not named in it: these "
-            "annotations are of other images. Put its own images there, or the right JSON."
-        )
-    return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."
+def _locate_image(content: CocoContent, row: int) -> str:
+    return f"{content.path}: image {content.keys.key(int(content.images.ids[row]))!r}"
 
 
 READER = Reader(
@@ -264,7 +227,14 @@ READER = Reader(
             lambda folder: read_coco_file(folder / ROBOFLOW_FILE),
         ),
         DatasetFolder(
-            "COCO's own layout", "annotations/*.json", lambda folder: bool(coco_files(folder)), read_coco_folder
+            "COCO's own layout", "annotations/*.json", lambda folder: bool(layout_files(folder)), read_coco_folder
+        ),
+        DatasetFolder(
+            "COCO files",
+            "*.json, or train|valid|test/*.json",
+            lambda folder: bool(loose_files(folder) or split_files(folder)),
+            read_loose,
+            described=False,
         ),
     ),
     read_splits=read_splits,

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from detect.data.problems import Problems
-from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages
+from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
+from detect.data.readers.ids import NO_NUMBER, Key, Keys, key
 from detect.data.readers.json_stream import read_members
+from detect.data.readers.segmentation import bounds, stands_for_box
 from detect.errors import BadInput
 
-_NO_ID = -(2**63)  # stands for what is not an integer of 64 bits
+_ALL_LEFT_OUT = "left out: of which image its annotations are is not clear. Number the images of joined files anew"
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 _LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
@@ -27,16 +29,19 @@ class CocoContent:
     """The statements of a file: its image files are not looked at yet, and categories are not labels yet."""
 
     path: Path
+    keys: Keys = field(default_factory=Keys)  # the ids of images and categories, and their numbers
     images: StatedImages = field(default_factory=StatedImages)  # those well formed, no id twice
-    # One per entry; `row` is the id of the image, `label` the id of the category.
+    # One per entry; `row` is the number of the image's id, `label` that of the category's.
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
+    bounds: int = 0  # boxes that are the bounds of a segmentation
     malformed: array = field(default_factory=partial(array, "q"))  # positions of the entries that are not boxes
     categories: Any = None  # as in the file
     problems: Problems = field(default_factory=Problems)
 
-    def used_categories(self) -> set[int]:
+    def used_categories(self) -> set[Key]:
         """Return the ids of the categories that boxes have."""
-        return set(np.unique(self.boxes.table["label"]).tolist())
+        numbers = np.unique(self.boxes.table["label"]).tolist()
+        return {self.keys.key(number) for number in numbers if number != NO_NUMBER}
 
 
 def load_coco(path: Path) -> CocoContent:
@@ -45,7 +50,7 @@ def load_coco(path: Path) -> CocoContent:
     for name, value in read_members(path):
         kind = list if isinstance(value, Iterator) else type(value)
         if name is None and kind is list:
-            raise BadInput(f"{path}: expected COCO annotations, found a list, as results files are.")
+            raise BadInput(f"{path}: expected COCO annotations, found {_describe_list(value)}.")
         if name in found and name in ("images", "annotations", "categories"):
             raise BadInput(f"{path}: expected one list {name!r}, found two. Join them.")
         found[name or kind.__name__] = kind
@@ -61,7 +66,7 @@ def load_coco(path: Path) -> CocoContent:
     return content
 
 
-def take_boxes(content: CocoContent, labels: Mapping[int, int]) -> StatedBoxes:
+def take_boxes(content: CocoContent, labels: Mapping[Key, int]) -> StatedBoxes:
     """Take the boxes out of `content`, by row of its images and by label.
 
     Malformed boxes, and those of images and categories that are not known, are reported and left out.
@@ -73,7 +78,7 @@ def take_boxes(content: CocoContent, labels: Mapping[int, int]) -> StatedBoxes:
     boxes, content.boxes = content.boxes, StatedBoxes()
     table = boxes.table
     table["row"] = _positions(table["row"], content.images.ids)
-    known = np.array([*labels], np.int64)
+    known = np.array([*map(content.keys.number, labels)], np.int64)
     positions = _positions(table["label"], known)
     table["label"] = np.append(np.array([*labels.values()], np.int64), -1)[positions]  # the last is for position -1
     bad = (table["row"] < 0) | (table["label"] < 0)
@@ -89,30 +94,29 @@ def locate_box(path: Path, number: int) -> str:
     return f"{path}: annotation {number}" if number >= 0 else f"{path}: annotation entry {-1 - number}"
 
 
+def _describe_list(elements: Iterator[Any]) -> str:
+    first = next(elements, None)
+    names = set(first) if isinstance(first, dict) else set()
+    if {"image_id", "score"} <= names:
+        return "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
+    if {"data", "annotations"} <= names or {"data", "completions"} <= names:
+        return "a list of tasks, as in Label Studio's own JSON: export them there as COCO or as YOLO"
+    return "a list instead of an object with the lists 'images', 'annotations' and 'categories'"
+
+
 def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
     images, problems = StatedImages(), content.problems
     for position, entry in enumerate(entries):
-        if _is_image(entry):
-            images.append(entry["file_name"], entry["id"], _stated_size(entry))
+        number = content.keys.number(entry.get("id")) if isinstance(entry, dict) else NO_NUMBER
+        if number != NO_NUMBER and _is_name(entry.get("file_name")):
+            images.append(entry["file_name"], number, _stated_size(entry))
             continue
-        images.append("", _NO_ID)  # so that the row of an image is the position of its entry
-        what = f"expected an integer 'id' of at most 64 bits and a 'file_name', found {entry!r:.120}"
+        images.append("", NO_NUMBER)  # so that the row of an image is the position of its entry
+        what = f"expected a number or a text as 'id', and a 'file_name', found {entry!r:.120}"
         problems.images_total += 1
         problems.add("malformed image entry", _image_entry(content, position), what, "left out", images=1)
-    first = _first_of_ids(images.ids)
-    own = first == np.arange(len(first))
-    malformed = images.ids == _NO_ID
-    _report_repeated(content, images, first, np.flatnonzero(~own & ~malformed))
-    good = own & ~malformed
+    good = (images.ids != NO_NUMBER) & ~_repeated(content, images)
     content.images = images if good.all() else images.select(np.flatnonzero(good))
-
-
-def _is_image(entry: Any) -> bool:
-    return isinstance(entry, dict) and _whole(entry.get("id")) and _is_name(entry.get("file_name"))
-
-
-def _whole(value: Any) -> bool:
-    return type(value) is int and abs(value) < 2**63
 
 
 def _is_name(value: Any) -> bool:
@@ -126,8 +130,8 @@ def _is_name(value: Any) -> bool:
 
 
 def _stated_size(entry: dict) -> tuple[int, int]:
-    width, height = entry.get("width"), entry.get("height")
-    return (width, height) if type(width) is int and type(height) is int else NO_SIZE
+    width, height = key(entry.get("width")), key(entry.get("height"))  # numbers, in all the forms of ids
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else NO_SIZE
 
 
 def _first_of_ids(ids: np.ndarray) -> np.ndarray:
@@ -139,14 +143,26 @@ def _first_of_ids(ids: np.ndarray) -> np.ndarray:
     return first
 
 
-def _report_repeated(content: CocoContent, images: StatedImages, first: np.ndarray, repeated: np.ndarray) -> None:
+def _repeated(content: CocoContent, images: StatedImages) -> np.ndarray:
+    """Return which entries, bool [n], have the id of another one: all of these where they are different images."""
+    first = _first_of_ids(images.ids)
+    repeated = np.flatnonzero((first != np.arange(len(first))) & (images.ids != NO_NUMBER))
+    differing = [row for row in repeated.tolist() if images.names[row] != images.names[int(first[row])]]
+    ambiguous = np.isin(first, first[differing])
+
     def describe(row: int) -> tuple[str, str]:
-        what = f"id {images.ids[row]} is already {images.names[int(first[row])]!r}"
+        other = next(other for other in np.flatnonzero(first == first[row]).tolist() if other != row)
+        number = content.keys.key(int(images.ids[row]))
+        what = f"id {number!r} is that of {images.names[row]!r} and of {images.names[other]!r}"
         return _image_entry(content, row), what
 
-    content.problems.images_total += len(repeated)
-    content.problems.lost_images += len(repeated)
-    content.problems.add_many("repeated image id", repeated, describe, "left out")
+    same, problems = repeated[~ambiguous[repeated]], content.problems
+    problems.add_many("repeated image entry", same, describe, "the first is kept")
+    problems.add_many("image id of several images", np.flatnonzero(ambiguous), describe, _ALL_LEFT_OUT)
+    problems.images_total += int(ambiguous.sum())
+    problems.lost_images += int(ambiguous.sum())
+    ambiguous[same] = True
+    return ambiguous
 
 
 def _image_entry(content: CocoContent, position: int) -> str:
@@ -155,42 +171,60 @@ def _image_entry(content: CocoContent, position: int) -> str:
 
 def _read_boxes(entries: Iterator[Any], content: CocoContent) -> None:
     for position, entry in enumerate(entries):
-        if not _read_box(entry, position, content.boxes):
+        if not _read_box(entry, position, content):
             content.malformed.append(position)
 
 
-def _read_box(entry: Any, position: int, boxes: StatedBoxes) -> bool:
+def _read_box(entry: Any, position: int, content: CocoContent) -> bool:
     """Add the box of an entry, or one that stands for it; return whether the entry has a box."""
+    boxes = content.boxes
     if not isinstance(entry, dict):
-        boxes.append(_NO_ID, position, _NOWHERE, _NO_ID, False, NO_AREA)
+        boxes.append(NO_NUMBER, position, _NOWHERE, NO_NUMBER, False, NO_AREA)
         return False
-    image, category, number = _id(entry.get("image_id")), _id(entry.get("category_id")), _number(entry, position)
+    image, category = content.keys.number(entry.get("image_id")), content.keys.number(entry.get("category_id"))
+    number = _number(entry, position)
     try:
-        x, y, width, height = map(float, entry["bbox"])
+        box = _corners(entry, content)
     except (TypeError, ValueError, KeyError, OverflowError):
         boxes.append(image, number, _NOWHERE, category, False, NO_AREA)
         return False
-    box = (x, y, x + width, y + height)
-    boxes.append(image, number, box, category, bool(entry.get("iscrowd")), _area(entry))
+    boxes.append(image, number, box, category, _is_crowd(entry, number, content), _area(entry))
     return True
+
+
+def _corners(entry: dict, content: CocoContent) -> tuple[float, float, float, float]:
+    """Return the x1, y1, x2, y2 of an entry, from its segmentation where it states no box."""
+    if stands_for_box(entry):
+        content.bounds += 1
+        return bounds(entry["segmentation"])
+    stated = entry["bbox"]
+    if not isinstance(stated, list):  # the four characters of a text are not numbers
+        raise TypeError
+    x, y, width, height = map(float, stated)
+    return x, y, x + width, y + height
+
+
+def _is_crowd(entry: dict, number: int, content: CocoContent) -> bool:
+    crowd = flag(entry.get("iscrowd"))
+    if crowd is None:
+        content.problems.add_many(
+            "unclear 'iscrowd'",
+            [number],
+            lambda number: (locate_box(content.path, number), f"expected 0 or 1, found {entry['iscrowd']!r:.40}"),
+            "taken as 0",
+        )
+    return bool(crowd)
 
 
 def _number(entry: dict, position: int) -> int:
     """Return the number by which `locate_box` finds the entry: its own id if it has one, else -1 minus its position."""
-    number = entry.get("id")
-    return number if type(number) is int and 0 <= number < 2**63 else -1 - position
+    number = key(entry.get("id"))
+    return number if isinstance(number, int) and number >= 0 else -1 - position
 
 
 def _area(entry: dict) -> float:
     area = entry.get("area")
     return float(area) if isinstance(area, int | float) and abs(area) < _LARGEST_AREA else NO_AREA
-
-
-def _id(value: Any) -> int:
-    """Return an id as an integer, which some programs write as 7.0; _NO_ID for anything else."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return int(value) if isinstance(value, int) and abs(value) < 2**63 else _NO_ID
 
 
 def _positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -209,9 +243,8 @@ def _report(content: CocoContent, table: np.ndarray, bad: np.ndarray) -> None:
     for position, entry in enumerate(_annotations(content.path)):
         if bad[position]:
             kind, what = _what_is_wrong(entry, table["row"][position] >= 0, table["label"][position] >= 0)
-            number = entry.get("id") if isinstance(entry, dict) else None
-            place = f"annotation {number}" if number else f"annotation entry {position}"
-            content.problems.add(kind, f"{content.path}: {place}", what, "dropped", boxes=1)
+            where = locate_box(content.path, _number(entry if isinstance(entry, dict) else {}, position))
+            content.problems.add(kind, where, what, "dropped", boxes=1)
 
 
 def _annotations(path: Path) -> Iterator[Any]:
@@ -227,4 +260,7 @@ def _what_is_wrong(entry: Any, image_known: bool, category_known: bool) -> tuple
         return "unknown image", f"image_id {entry.get('image_id')!r} is not among the images"
     if not category_known:
         return "unknown class", f"category_id {entry.get('category_id')!r} is not among the classes"
+    if stands_for_box(entry):
+        found = f"{entry['segmentation']!r:.80}"
+        return "malformed annotation", f"expected a 'bbox', or polygons or a mask as 'segmentation', found {found}"
     return "malformed annotation", f"expected 'bbox' of four numbers, found {entry.get('bbox')!r:.80}"

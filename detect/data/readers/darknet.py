@@ -18,8 +18,8 @@ from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.locating import locate
 from detect.data.readers.reader import DatasetFile, Reader
-from detect.data.readers.text_files import read_lines
-from detect.data.readers.yolo import map_names, read_labels, read_list
+from detect.data.readers.text_files import read_lines, read_names
+from detect.data.readers.yolo import map_names, read_sources
 from detect.errors import BadInput
 
 FORMAT = "darknet obj.data"
@@ -44,7 +44,7 @@ def _read_split(
     key: str, values: dict[str, str], path: Path, labels: Mapping[int, int], notes: list[str]
 ) -> Annotations:
     images = _located(key, values, path, notes)
-    return read_labels(str(images), read_list(images, notes), labels, notes)
+    return read_sources(str(images), [images], labels, notes)
 
 
 def _values(path: Path) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _values(path: Path) -> dict[str, str]:
 
 def _names(values: dict[str, str], path: Path, notes: list[str]) -> list[str]:
     names_path = _located("names", values, path, notes)
-    names = [line for line in read_lines(names_path) if line]
+    names = read_names(names_path)
     stated = values.get("classes", str(len(names)))
     if stated != str(len(names)) or not names:
         raise BadInput(f"{path}: 'classes' is {stated}, but {names_path} has {len(names)} names: correct one.")

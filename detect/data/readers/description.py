@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
+from detect.data.readers.listing import entries
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.errors import BadInput
 
@@ -76,42 +77,78 @@ def _beginning(path: Path) -> bytes:
 
 
 def _read_folder(path: Path) -> Dataset:
-    found = _found_in(path) or _found_below(path)
+    found = _found(path, described=True) or _found(path, described=False)
     if len(found) == 1:
         ((name, read),) = found.items()
         dataset = read()
         return replace(dataset, notes=(f"read as {dataset.format}: {path / name}", *dataset.notes))
     if found:
-        raise BadInput(f"{path} holds several datasets: {', '.join(found)}. Give the file or folder of one of them.")
+        several = f"{path} holds several datasets: {', '.join(found)}"
+        raise BadInput(f"{several}. Give the file or folder of one of them, or move the others elsewhere.")
     inside = ", ".join(entry.name for entry in _entries(path)[:10]) or "nothing"
-    raise BadInput(f"{path} does not hold a dataset. Expected {accepted()}. Found in it: {inside}.")
+    broken = _broken(path)
+    raise BadInput(f"{path} does not hold a dataset. Expected {accepted()}. Found in it: {inside}. {broken}".rstrip())
 
 
-def _found_in(folder: Path) -> dict[str, Callable[[], Dataset]]:
-    """Return a function that reads it for each dataset in `folder`, by a name to print."""
+def _found(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+    """Return a function that reads it for each dataset in `folder` or, where there are none, below it, by a name."""
+    return _found_in(folder, described) or _found_below(folder, described)
+
+
+def _found_in(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+    files = _described_by(folder) if described else {}
+    forms = [form for form in _folders() if form.described == described and form.recognises(folder)]
+    if forms and not described and (broken := _broken(folder)):
+        raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder}.")
+    return {**files, **{form.files: partial(form.read, folder) for form in forms}}
+
+
+def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
+    """Return a function that reads it for each dataset that a file in `folder` is or describes, by its name."""
+    files = {path: kinds for path, kinds in _candidates(folder).items() if _is_any(path, kinds)}
+    return {path.name: partial(_read_file, path) for path in files}
+
+
+def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
+    """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
-    suffixes = {suffix for kind in kinds for suffix in kind.suffixes}
-    paths = [Path(entry) for entry in _entries(folder) if _suffix(entry) in suffixes and entry.is_file()]
-    files = {path.name: partial(_read_file, path) for path in paths if _is_any(path, kinds)}
-    folders = {kind.files: partial(kind.read, folder) for kind in _folders() if kind.recognises(folder)}
-    return {**files, **folders}
+    paths = [Path(entry) for entry in _entries(folder) if entry.is_file()]
+    by_suffix = {path: [kind for kind in kinds if path.suffix.lower() in kind.suffixes] for path in paths}
+    return {path: kinds for path, kinds in by_suffix.items() if kinds}
+
+
+def _broken(folder: Path) -> str:
+    """Return why a file in `folder` that may describe a dataset cannot be parsed; empty where all can be."""
+    reasons = (_why_broken(path, kinds) for path, kinds in _candidates(folder).items())
+    return next(filter(None, reasons), "")
+
+
+def _why_broken(path: Path, kinds: list[DatasetFile]) -> str:
+    try:
+        for kind in kinds:
+            kind.recognises(path)
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def _is_any(path: Path, kinds: list[DatasetFile]) -> bool:
     """Return whether a file in a folder is one of some kinds: others with their suffixes may lie there, too."""
     try:
-        return any(kind.recognises(path) for kind in kinds if path.suffix.lower() in kind.suffixes)
+        return any(kind.recognises(path) for kind in kinds)
     except BadInput:
         return False
 
 
-def _found_below(folder: Path) -> dict[str, Callable[[], Dataset]]:
-    """Return the same of the folders inside `folder`: level by level, until one of them holds a dataset."""
+def _found_below(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+    """Search the folders inside `folder`: level by level, until one of them holds a dataset."""
     level = [folder]
     for _ in range(_LEVELS_SEARCHED):
         level = [Path(entry) for parent in level for entry in _entries(parent) if entry.is_dir()]
         found = {
-            f"{inner.relative_to(folder) / name}": read for inner in level for name, read in _found_in(inner).items()
+            f"{inner.relative_to(folder) / name}": read
+            for inner in level
+            for name, read in _found_in(inner, described).items()
         }
         if found:
             return found
@@ -119,12 +156,8 @@ def _found_below(folder: Path) -> dict[str, Callable[[], Dataset]]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:
-    """Return what is in a folder, by name."""
+    """Return what is in a folder and not hidden, by name."""
     try:
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+        return entries(folder)
     except OSError as error:
         raise BadInput(f"{folder}: the folder cannot be read: {error.strerror}.") from None
-
-
-def _suffix(entry: os.DirEntry) -> str:
-    return os.path.splitext(entry.name)[1].lower()

@@ -34,7 +34,7 @@ def read_members(path: Path, block: int = BLOCK) -> Iterator[tuple[str | None, A
     """
     try:
         with open(path, "rb") as file:
-            yield from _members(_Text(file, path, block))
+            yield from _members(_Text(file, path, block), path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError as error:  # the path is not one: it has a null character
@@ -93,8 +93,10 @@ class _Text:
                 value, end = _decode(self._text, self._position)
             except json.JSONDecodeError as error:
                 fault, end = error, error.pos
-            except (RecursionError, ValueError) as error:  # nested too deeply, or an integer of too many digits
-                raise self._malformed(str(error), self._position) from None
+            except RecursionError:
+                raise self._refused("is nested too deeply for annotations", self._position) from None
+            except ValueError:  # Python refuses to convert it, as that takes minutes for a file of digits
+                raise self._refused("has an integer of more digits than any id or size", self._position) from None
             may_be_cut = len(self._text) - end < _LONGEST_WORD or (fault and fault.msg.startswith("Unterminated"))
             if may_be_cut and not self._ended:
                 self._read()
@@ -123,11 +125,15 @@ class _Text:
         self._column = _column(taken, self._column)
 
     def _malformed(self, what: str, position: int) -> BadInput:
+        """Return the error for text that is not JSON."""
+        return self._refused(f"is not JSON: {what}", position)
+
+    def _refused(self, what: str, position: int) -> BadInput:
         """Return the error for a place in the text, in the words of `json`, which counts lines and columns from 1."""
         before = self._text[:position]
         line, column = self._lines + before.count("\n") + 1, _column(before, self._column) + 1
         place = f"line {line} column {column} (char {self._characters + position})"
-        return BadInput(f"{self._path} is not JSON: {what}: {place}.")
+        return BadInput(f"{self._path} {what}: {place}.")
 
 
 def _column(text: str, column: int) -> int:
@@ -135,7 +141,9 @@ def _column(text: str, column: int) -> int:
     return len(text) - text.rfind("\n") - 1 if "\n" in text else column + len(text)
 
 
-def _members(text: _Text) -> Iterator[tuple[str | None, Any]]:
+def _members(text: _Text, path: Path) -> Iterator[tuple[str | None, Any]]:
+    if not text.next():
+        raise BadInput(f"{path} is empty. Expected JSON.")
     if text.next() != "{":
         yield None, _value(text)
         return

@@ -9,6 +9,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from detect.data.readers.named_images import MOST_PARTS, find_images, parts_of
+from detect.data.texts import Texts
+
 _PARENTS = 3  # levels above a folder in which files are looked for
 _SPLIT_WORDS = {
     **dict.fromkeys(["train", "training"], "train"),
@@ -31,7 +34,7 @@ def locate(stated: str, folder: Path) -> Path | None:
     Tried in this order: as it stands, relative to `folder`, relative to its parents (three levels up at most), then
     its longest ending of two names or more that exists in one of these, then its last name in `folder`.
     """
-    parts = _parts(stated)
+    parts = parts_of(stated)
     found = _search(stated, parts, folder)
     return _join(found[0], parts[found[1] :]) if found else None
 
@@ -39,32 +42,37 @@ def locate(stated: str, folder: Path) -> Path | None:
 def locate_all(stated: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
     """Find all paths of a long list as `locate` does: what it took to find one path is tried first for the next.
 
-    A path that is not found is returned where the one before it was found, to be reported as missing.
+    Where there is none, it is a file with another spelling (`find_images`) in the folder of the last one found. A path
+    that is not found is returned where the one before it was found, to be reported as missing.
 
     Returns:
         The paths, and a sentence for each way, other than relative to `folder`, in which they were found.
     """
     base, dropped = folder, 0
-    paths, ways = [], {}
-    for text in stated:
-        parts = _parts(text)
+    paths, ways, missing = [], {}, []
+    for row, text in enumerate(stated):
+        parts = parts_of(text)
         path = _join(base, parts[dropped:])
-        if not os.path.exists(path) and (found := _search(text, parts, folder)):
+        found = (base, dropped) if os.path.exists(path) else _search(text, parts, folder)
+        if found is None:
+            missing.append(row)
+        elif found != (base, dropped):
             base, dropped = found
             path = _join(base, parts[dropped:])
             if found != (folder, 0):
                 beginning = f", without their beginning {'/'.join(parts[:dropped])!r}" if dropped else ""
                 ways[found] = f"paths such as {text!r} are taken relative to {base}{beginning}"
         paths.append(str(path))
-    return paths, list(ways.values())
+    return paths, [*ways.values(), *_respell(paths, missing, stated, base)]
 
 
-def _parts(stated: str) -> list[str]:
-    """Return the names in a path of any operating system, without drive, root and leading dots."""
-    names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]
-    if names and re.fullmatch("[A-Za-z]:", names[0]):
-        names = names[1:]
-    return names
+def _respell(paths: list[str], missing: list[int], stated: Sequence[str], base: Path) -> list[str]:
+    """Replace paths that are `missing` by files in `base` with another spelling; return a sentence if there are any."""
+    images = find_images(Texts("/".join(parts_of(stated[row])) for row in missing), base)
+    taken = [(row, name) for row, name, found in zip(missing, images.names, images.found, strict=True) if found]
+    for row, name in taken:
+        paths[row] = str(_join(base, [name]))
+    return [f"{len(taken)} paths such as {stated[taken[0][0]]!r} are taken as {taken[0][1]!r}"] if taken else []
 
 
 def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | None:
@@ -72,6 +80,8 @@ def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | N
     plain = Path(stated)
     if plain.is_absolute() and os.path.exists(plain):
         return Path(plain.anchor), 0
+    if len(parts) > MOST_PARTS:
+        return None
     parents = list(folder.absolute().parents)[:_PARENTS]
     for dropped in range(len(parts)):
         rest = parts[dropped:]

@@ -7,8 +7,9 @@
       train: {annotations: annotations/instances_train2017.json, images: train2017}
       val: {annotations: annotations/instances_val2017.json, images: val2017}
 
-For `voc` the annotations of a split are one or more lists, such as `VOC2012/ImageSets/Main/train.txt`, and there is no
-`images`: they are in the `JPEGImages` beside `ImageSets`. YOLO labels have a description of their own, `data.yaml`.
+For `voc` the annotations of a split are one or more lists, such as `VOC2012/ImageSets/Main/train.txt`, or folders of
+XML files. `images` is only needed where the images are not in the `JPEGImages` or `images` beside them. YOLO labels
+have a description of their own, `data.yaml`. All values are text as written: a class may be called `no` or `007`.
 """
 
 import os
@@ -27,9 +28,9 @@ class SplitDescription(Settings):
     """The files of one split, relative to the description's root."""
 
     annotations: str | tuple[str, ...]
-    """File or files with the annotations."""
+    """File or files with the annotations, or folders of them."""
     images: str = ""
-    """Folder of the images, for COCO; empty: it is searched for."""
+    """Folder of the images; empty: it is searched for."""
 
     def files(self, root: Path) -> SplitFiles:
         """Return the paths in `root`."""

@@ -37,6 +37,9 @@ class DatasetFolder:
     files: str  # the files by which it is recognised, as a pattern: "annotations/*.json"
     recognises: Callable[[Path], bool]  # whether a folder has these files
     read: Callable[[Path], Dataset]
+    # Whether a file or the names of its folders describe it. Images with annotations beside them are taken for a
+    # dataset only where nothing around them is described: they may be a part of it.
+    described: bool = True
 
 
 class SplitFiles(NamedTuple):

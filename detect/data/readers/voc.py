@@ -4,233 +4,286 @@ Source: the VOC2012 development kit, whose top-left pixel is (1, 1) and whose `x
 is therefore `xmin - 1, ymin - 1, xmax, ymax` here. Some exporters count from 0 instead. The dataset itself tells,
 because boxes at the left and top edge then begin at 0 and not at 1.
 
+The XML files may lie beside their images instead, as labelImg and Roboflow write them, and folders named after splits
+may take the place of lists. Without either, all files are the training split.
+
 `difficult` objects become ignore regions. An object whose corners coincide is a click without a drag: zero area.
+Rotated boxes and polygons are replaced by their upright hulls.
 """
 
-import os
+import functools
+import itertools
 import xml.etree.ElementTree as ElementTree
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from detect.data.dataset import Dataset
-from detect.data.pixels.headers import SUFFIXES
-from detect.data.problems import Problems
-from detect.data.readers.annotations import NO_SIZE, Annotations
+from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble
-from detect.data.readers.locating import split_named
 from detect.data.readers.reader import DatasetFolder, Reader, SplitFiles
-from detect.data.readers.text_files import read_lines
+from detect.data.readers.voc_content import VocContent, VocObject, line_of, read_content
+from detect.data.readers.voc_layout import (
+    SPLITS,
+    Entry,
+    VocFolder,
+    all_of,
+    annotation_folder,
+    by_folders,
+    folder_around,
+    holds_annotations,
+    listed,
+    parts,
+    split_lists,
+    voc_folder,
+)
+from detect.data.texts import Texts
 from detect.errors import BadInput
 
 FORMAT = "Pascal VOC"
-_SPLITS: tuple[str, ...] = ("train", "val", "test")
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
-@dataclass(frozen=True)
-class _Object:
-    name: str
-    corners: tuple[float, ...]  # xmin, ymin, xmax, ymax as stated
-    difficult: bool
-    position: int  # among the objects of its file, from 0
-
-
-@dataclass(frozen=True)
-class _Image:
-    """One image of a split, with what its annotation file says."""
-
-    line: str  # where it is named: file:line
-    path: str
-    annotation: Path
-    size: tuple[int, int]
-    objects: list[_Object]
-
-    def locate(self, thing: _Object) -> str:
-        return f"{_locate(self.annotation, thing.position)} ({thing.name})"
 
 
 def is_voc_folder(folder: Path) -> bool:
-    """Return whether `folder` has the layout: annotation files beside images."""
-    annotations, images = folder / "Annotations", folder / "JPEGImages"
-    return images.is_dir() and annotations.is_dir() and any(annotations.glob("*.xml"))
+    """Return whether `folder`, or one in it that is named after a split, has a folder for annotation files."""
+    return bool(parts(folder, annotation_folder))
+
+
+def has_splits_beside_images(folder: Path) -> bool:
+    """Return whether annotation files lie in folders inside `folder` that are named after splits."""
+    return not holds_annotations(folder) and bool(parts(folder, holds_annotations))
 
 
 def read_voc(folder: Path) -> Dataset:
-    """Read a VOC folder, its splits from `ImageSets/Main`.
+    """Read a VOC folder, its splits from lists or from folders that are named after them.
 
     `trainval` is the training split only where `train` or `val` is missing. Classes are the names that occur, sorted.
+
+    Raises:
+        BadInput: lists cannot be told apart or read, no object can be used, or no split has images.
     """
-    lists, notes = _split_lists(folder)
-    return read_voc_lists(folder, lists, (), notes)
+    splits: dict[str, list[Iterable[Entry]]] = {}
+    notes: list[str] = []
+    for split, part in parts(folder, annotation_folder) or parts(folder, holds_annotations):
+        found = {split: _all_in(voc_folder(part), notes)} if split else _splits_of(part, notes)
+        for name, entries in found.items():
+            splits.setdefault(name, []).append(entries)
+    return _read(folder, {name: splits[name] for name in SPLITS if name in splits}, (), notes)
 
 
 def read_voc_lists(
-    source: Path, lists: Mapping[str, Sequence[Path]], classes: Sequence[str] = (), notes: Sequence[str] = ()
+    source: Path,
+    lists: Mapping[str, Sequence[Path]],
+    classes: Sequence[str] = (),
+    images: Mapping[str, Path | None] | None = None,
 ) -> Dataset:
-    """Read a dataset whose splits are given as list files, each inside the `ImageSets/Main` of a VOC folder.
+    """Read a dataset whose splits are given as list files in VOC folders, or as folders with annotation files.
 
     Args:
         source: what the user gave, for messages.
-        lists: the list files of each split; they may lie in several VOC folders.
+        lists: the lists or folders of each split; they may lie in several VOC folders.
         classes: the classes in the order of their labels; where empty, the names that occur, sorted.
-        notes: what has been decided so far.
+        images: the folder of the images of each split, where it is not beside the annotations.
 
     Raises:
-        BadInput: a list cannot be read, no object is annotated, or no split has images.
+        BadInput: a list cannot be read, no object can be used, or no split has images.
     """
-    problems = {name: Problems() for name in lists}
-    images = {name: list(_read_images(paths, problems[name])) for name, paths in lists.items()}
-    everything = [thing for part in images.values() for image in part for thing in image.objects]
-    classes = tuple(classes) or tuple(sorted({thing.name for thing in everything}))
-    if not classes:
-        raise BadInput(f"{source}: no object is annotated in any split, so there is no class to learn.")
-    from_one, note = _counts_from_one(everything)
+    folder_of = functools.cache(folder_around)
     splits = {
-        name: _annotations(", ".join(map(str, lists[name])), part, problems[name], classes, from_one)
-        for name, part in images.items()
+        name: [listed(paths, functools.partial(folder_of, images=(images or {}).get(name)))]
+        for name, paths in lists.items()
     }
-    mapping = "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(classes))
-    return assemble(source, FORMAT, classes, tuple(range(1, len(classes) + 1)), splits, [*notes, mapping, note])
+    return _read(source, splits, classes, [])
 
 
 def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
-    """Read what a YAML description describes: one or more list files per split."""
-    return read_voc_lists(source, {name: files.annotations for name, files in splits.items()}, classes)
+    """Read what a YAML description describes: one or more lists, or folders of annotation files, per split."""
+    lists = {name: files.annotations for name, files in splits.items()}
+    return read_voc_lists(source, lists, classes, {name: files.images for name, files in splits.items()})
 
 
-def _split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """Return the list files by split, and what was decided about them."""
-    main = folder / "ImageSets" / "Main"
-    lists = {path.stem: path for path in sorted(main.glob("*.txt"))}
-    known: dict[str, list[Path]] = {name: [lists[name]] for name in _SPLITS if name in lists}
-    if "trainval" in lists:
-        if "train" in known and "val" in known:
-            return known, ["trainval.txt is the union of train.txt and val.txt, and not a split of its own"]
-        known.pop("train", None)
-        return {"train": [lists["trainval"]], **known}, ["trainval.txt is used as split 'train'"]
-    if known:
-        return known, []
-    if len(lists) == 1:
-        ((name, path),) = lists.items()
-        split = split_named(name) or "train"
-        return {split: [path]}, [f"{path.name}, the only list in {main}, is used as split {split!r}"]
-    found = ", ".join(sorted(lists)) or "none"
-    raise BadInput(f"{main}: expected the lists train.txt, val.txt, test.txt or trainval.txt, found: {found}.")
+def _splits_of(root: Path, notes: list[str]) -> dict[str, Iterable[Entry]]:
+    """Return the splits of a folder whose lists or folders name them."""
+    lists, decided = split_lists(root)
+    folder = voc_folder(root)
+    if lists:
+        notes += decided
+        return {split: listed(paths, lambda _: folder) for split, paths in lists.items()}
+    found = by_folders(folder)
+    if not found:
+        notes.append(f"no list and no folder names splits: all of {folder.annotations} is split 'train'")
+        return {"train": _all_in(folder, notes)}
+    return {split: all_of(folder, stems) for split, stems in found.items()}
 
 
-def _read_images(lists: Sequence[Path], problems: Problems) -> Iterator[_Image]:
-    for path in lists:
-        lines, folder = read_lines(path), Path(os.path.normpath(path.parent / ".." / ".."))
-        files = _files_by_stem(folder / "JPEGImages")
-        for number, line in enumerate(lines, 1):
-            stem = line.split()[0] if line else ""  # some lists say behind it whether a class is present
-            if stem:
-                name = str(folder / "JPEGImages" / files.get(stem, f"{stem}.jpg"))
-                image = _read_image(name, folder / "Annotations" / f"{stem}.xml", f"{path}:{number}", problems)
-                if image:
-                    yield image
+def _all_in(folder: VocFolder, notes: list[str]) -> Iterable[Entry]:
+    if count := folder.without_annotation():
+        notes.append(f"{count} images in {folder.images} have no annotation file and are left out")
+    return all_of(folder, folder.stems)
 
 
-def _files_by_stem(folder: Path) -> dict[str, str]:
-    """Return the names of the images in a folder by their stems; of several with one stem, the first."""
+def _read(
+    source: Path, splits: Mapping[str, Sequence[Iterable[Entry]]], classes: Sequence[str], notes: list[str]
+) -> Dataset:
+    labels = {name: label for label, name in enumerate(classes)}
+    tried = {
+        name: _read_split(_Split(f"{source}: {name}", labels, fixed=bool(classes)), itertools.chain(*groups))
+        for name, groups in splits.items()
+    }
+    read = {name: split for name, split in tried.items() if isinstance(split, _Split)}
+    refused = {name: error for name, error in tried.items() if isinstance(error, BadInput)}
+    if not labels:
+        raise BadInput(_nothing(source, read.values(), refused.values()))
+    names = tuple(classes) or tuple(sorted(labels))
+    final = {name: label for label, name in enumerate(names)}
+    order = np.array([final[name] for name in labels])
+    from_one, note = _counts_from_one(read.values())
+    annotations = {name: split.finish(order, from_one) for name, split in read.items()}
+    mapping = "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(names))
+    notes = [*notes, *_remarks(read.values()), mapping, note]
+    return assemble(source, FORMAT, names, tuple(range(1, len(names) + 1)), {**annotations, **refused}, notes)
+
+
+def _read_split(split: "_Split", entries: Iterable[Entry]) -> "_Split | BadInput":
+    """Read the images of a split, or return why a list of them cannot be read: other splits may do without it."""
     try:
-        names = sorted((entry.name for entry in os.scandir(folder)), reverse=True)
-    except OSError as error:
-        raise BadInput(f"{folder}: the folder of the images cannot be read: {error.strerror}.") from None
-    parts = map(os.path.splitext, names)
-    return {stem: stem + suffix for stem, suffix in parts if suffix.lower() in SUFFIXES}
+        split.add_all(entries)
+    except BadInput as error:
+        return error
+    return split
 
 
-def _read_image(path: str, annotation: Path, line: str, problems: Problems) -> _Image | None:
-    """Return what the XML file of one image says; report a problem and return None where it cannot be read."""
-    try:
-        root = ElementTree.parse(annotation).getroot()
-    except OSError as error:
-        kind, where, what = "missing annotation", line, f"{annotation}: {error.strerror}"
-    except ElementTree.ParseError as error:
-        kind, where, what = "malformed annotation", f"{annotation}:{error.position[0]}", f"not XML: {error}"
-    except (LookupError, ValueError) as error:  # of the encoding that it states
-        kind, where, what = "malformed annotation", f"{annotation}:1", f"not XML: {error}"
-    else:
-        parsed = (_parse(element, row, annotation, problems) for row, element in enumerate(root.findall("object")))
-        return _Image(line, path, annotation, _stated_size(root), [thing for thing in parsed if thing])
-    problems.images_total += 1
-    problems.add(kind, where, what, "image left out", images=1)
-    return None
+class _Split:
+    """One split while it is read: its images and boxes, and where each of them is stated."""
+
+    def __init__(self, source: str, labels: dict[str, int], fixed: bool):
+        """Begin with no images.
+
+        Args:
+            source: what names the images, for messages.
+            labels: label by class name; a new name gets the next label.
+            fixed: objects with other names are dropped instead.
+        """
+        self.labels, self.fixed = labels, fixed
+        self.remarks: Counter[str] = Counter()
+        self._places, self._files = Texts(), Texts()  # of images: where each is named, and its annotation file
+        self._rows, self._positions = array("q"), array("q")  # of boxes: image, and position in its annotation file
+        self._hulls = array("b")  # whether each box is a hull
+        self.annotations = Annotations(source, lambda row: self._places[row], self._locate_box)
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        """Read the annotation file of each image; what cannot be read is reported."""
+        for entry in entries:
+            path = entry.folder.annotation(entry.stem)
+            content = self._content(path, entry.place)
+            if content:
+                self._add(entry, path, content)
+
+    def _content(self, path: str, place: str) -> VocContent | None:
+        try:
+            return read_content(path)
+        except OSError as error:
+            kind, where, what = "missing annotation", place, f"{path}: {error.strerror}"
+        except ElementTree.ParseError as error:
+            kind, where, what = "malformed annotation", f"{path}:{error.position[0]}", f"not XML: {error}"
+        except ValueError as error:  # its bytes are not text
+            kind, where, what = "malformed annotation", f"{path}:1", f"not XML: {error}"
+        self.annotations.problems.images_total += 1
+        self.annotations.problems.add(kind, where, what, "image left out", images=1)
+        return None
+
+    def _add(self, entry: Entry, path: str, content: VocContent) -> None:
+        image = entry.folder.image(entry.stem, content.file_name)
+        row = self.annotations.add_image(image, len(self.annotations.images) + 1, content.size)
+        self._places.append(entry.place)
+        self._files.append(path)
+        for position, what in content.malformed:
+            self._drop("malformed object", path, position, what)
+        for thing in content.objects:
+            self._add_object(row, path, thing)
+        if content.guessed_encoding:
+            encoding = content.guessed_encoding
+            self.remarks[f"annotation files do not state their encoding, are not UTF-8 and are read as {encoding}"] += 1
+
+    def _add_object(self, row: int, path: str, thing: VocObject) -> None:
+        label = self.labels.get(thing.name) if self.fixed else self.labels.setdefault(thing.name, len(self.labels))
+        if label is None:
+            self._drop("unknown class", path, thing.position, f"{thing.name!r} is not among the classes")
+            return
+        self.annotations.add_box(row, thing.box, label, bool(thing.difficult))
+        self._rows.append(row)
+        self._positions.append(thing.position)
+        self._hulls.append(thing.is_hull)
+        if thing.is_hull:
+            self.remarks["objects are rotated boxes or polygons: their upright hulls are taken"] += 1
+        if thing.difficult is None:
+            self.remarks["objects do not say whether they are difficult, and count as not difficult"] += 1
+
+    def _drop(self, kind: str, path: str, position: int, what: str) -> None:
+        self.annotations.problems.boxes_total += 1
+        self.annotations.problems.add(kind, f"{path}:{line_of(path, position)}", what, "dropped", boxes=1)
+
+    def _locate_box(self, number: int) -> str:
+        path = self._files[self._rows[number]]
+        return f"{path}:{line_of(path, self._positions[number])}"
+
+    def edges(self, value: float) -> int:
+        """Return how many boxes begin at `value` in x, and how many in y, in all."""
+        corners = self.annotations.boxes.table["box"][~np.frombuffer(self._hulls, bool), :2]
+        return int(np.count_nonzero(corners == value))
+
+    def finish(self, order: np.ndarray, from_one: bool) -> Annotations:
+        """Return the annotations.
+
+        Args:
+            order: the final label of each label, int [K].
+            from_one: whether pixels are counted from 1.
+        """
+        table = self.annotations.boxes.table
+        table["label"] = order[table["label"]]
+        x1, y1, x2, y2 = table["box"].T
+        shifted = from_one & ~np.frombuffer(self._hulls, bool) & (x1 < x2) & (y1 < y2)  # what has no area keeps none
+        table["box"][shifted, :2] -= 1
+        return self.annotations
 
 
-def _parse(element: ElementTree.Element, position: int, annotation: Path, problems: Problems) -> _Object | None:
-    """Return one object; report a problem and return None where it has no name or no box."""
-    name = element.findtext("name", "").strip()
-    stated = [element.findtext(f"bndbox/{corner}", "").strip() for corner in _CORNERS]
-    try:
-        corners = tuple(map(float, stated))
-    except ValueError:
-        corners = ()
-    if corners and name:
-        difficult = element.findtext("difficult", "0").strip() not in ("0", "")
-        return _Object(name, corners, difficult, position)
-    found = ", ".join(f"{corner} {value!r}" for corner, value in zip(_CORNERS, stated, strict=True))
-    what = f"expected a name and four numbers, found name {name!r}, {found}"
-    problems.boxes_total += 1
-    problems.add("malformed object", _locate(annotation, position), what, "dropped", boxes=1)
-    return None
+def _nothing(source: Path, splits: Collection[_Split], refused: Collection[BadInput]) -> str:
+    """Return why there are no classes."""
+    reasons = [line for split in splits for line in split.annotations.problems.summary()]
+    if reasons or refused:
+        why = " ".join([*reasons, *map(str, refused)])
+        return f"{source}: no object can be used, so there is no class to learn. {why}"
+    if any(len(split.annotations.images) for split in splits):
+        return f"{source}: no object is annotated in any split, so there is no class to learn."
+    return f"{source}: no image is named in any split. Name them in the lists in ImageSets/Main, or remove the lists."
 
 
-def _stated_size(root: ElementTree.Element) -> tuple[int, int]:
-    try:
-        return int(root.findtext("size/width", "0")), int(root.findtext("size/height", "0"))
-    except ValueError:
-        return NO_SIZE
-
-
-def _counts_from_one(objects: Sequence[_Object]) -> tuple[bool, str]:
+def _counts_from_one(splits: Iterable[_Split]) -> tuple[bool, str]:
     """Return whether pixels are counted from 1, as in VOC, or from 0, and a sentence that says why."""
-    edges = Counter(value for thing in objects for value in thing.corners[:2])
-    zeros, ones = edges[0.0], edges[1.0]
+    zeros, ones = (sum(split.edges(value) for split in splits) for value in (0.0, 1.0))
     if zeros > ones:
         return False, f"pixels are counted from 0, unlike in VOC: {zeros} edges are at 0 and {ones} at 1"
     return True, f"pixels are counted from 1, as in VOC: {ones} edges are at 1 and {zeros} at 0; 1 is subtracted"
 
 
-def _annotations(
-    source: str, images: list[_Image], problems: Problems, classes: Sequence[str], from_one: bool
-) -> Annotations:
-    labels = {name: label for label, name in enumerate(classes)}
-    origins: list[tuple[_Image, _Object]] = []  # of each box
-
-    def locate_box(number: int) -> str:
-        image, thing = origins[number]
-        return image.locate(thing)
-
-    annotations = Annotations(source, lambda row: images[row].line, locate_box, problems=problems)
-    for image in images:
-        row = annotations.add_image(image.path, len(annotations.images) + 1, image.size)
-        for thing in image.objects:
-            if thing.name in labels:
-                origins.append((image, thing))
-                annotations.add_box(row, _box(thing.corners, from_one), labels[thing.name], thing.difficult)
-            else:
-                problems.boxes_total += 1
-                problems.add("unknown class", image.locate(thing), "is not among the classes", "dropped", boxes=1)
-    return annotations
-
-
-def _box(corners: tuple[float, ...], from_one: bool) -> tuple[float, ...]:
-    x1, y1, x2, y2 = corners
-    if not from_one or x1 >= x2 or y1 >= y2:  # what has no area keeps none
-        return corners
-    return x1 - 1, y1 - 1, x2, y2
-
-
-def _locate(annotation: Path, position: int) -> str:
-    """Return file and line on which an object begins: ElementTree does not keep it, and only problems ask for it."""
-    before = annotation.read_text("utf-8", "replace").split("<object")[: position + 1]
-    return f"{annotation}:{'<object'.join(before).count(chr(10)) + 1}"
+def _remarks(splits: Iterable[_Split]) -> list[str]:
+    counts = sum((split.remarks for split in splits), Counter[str]())
+    return [f"{count} {what}" for what, count in counts.items()]
 
 
 READER = Reader(
-    folders=(DatasetFolder("Pascal VOC", "Annotations/*.xml", is_voc_folder, read_voc),), read_splits=read_splits
+    folders=(
+        DatasetFolder("Pascal VOC", "Annotations/*.xml", is_voc_folder, read_voc),
+        DatasetFolder(
+            "a Roboflow Pascal VOC export",
+            "train|valid|test/*.xml",
+            has_splits_beside_images,
+            read_voc,
+            described=False,
+        ),
+        DatasetFolder("Pascal VOC beside its images", "*.xml", holds_annotations, read_voc, described=False),
+    ),
+    read_splits=read_splits,
 )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
-from detect.data.pixels.images import read_halved
 from detect.data.pixels.resizing import fit_scale
 from detect.data.pixels.warping import halvings
-from detect.data.records import Record, Records
+from detect.data.records import Records
+from detect.data.samples.checked_images import UnreadableImages, read_checked
 from detect.data.samples.shared_images import SharedImages
 from detect.errors import BadInput
 from detect.machine import GIGABYTE, free_memory
@@ -43,11 +44,16 @@ class ImageCache:
         mean = self._mean_bytes()
         ring = 0 if mean * len(records) <= budget else min(budget, int(1.25 * WINDOW * mean))
         self._images = SharedImages(len(records), fixed=budget - ring, ring=ring)
-        self.descriptors = self._images.descriptors  # file descriptors that a worker process needs for it
+        self.unreadable = UnreadableImages(len(records))
+        # File descriptors that a worker process needs for it.
+        self.descriptors = (*self._images.descriptors, *self.unreadable.descriptors)
 
     @contextmanager
     def examples(self, indices: Sequence[int]) -> Iterator[list[Example]]:
-        """Give the examples of some records while the context lasts; their images are read-only."""
+        """Give the examples of some records while the context lasts; their images are read-only.
+
+        Another record stands in for one whose image cannot be read, see `detect.data.samples.checked_images`.
+        """
         acquired: list[int] = []
         try:
             yield [self._example(index, acquired) for index in indices]
@@ -55,7 +61,19 @@ class ImageCache:
             for index in acquired:
                 self._images.release(index)
 
+    def image_path(self, index: int) -> Path:
+        """Return the image that the example of a record showed: its own, or that of a stand-in."""
+        return self.records.image_path(self.unreadable.stand_in(index))
+
     def _example(self, index: int, acquired: list[int]) -> Example:
+        while True:
+            index = self.unreadable.stand_in(index)
+            try:
+                return self._example_of(index, acquired)
+            except BadInput:
+                self.unreadable.add(index)
+
+    def _example_of(self, index: int, acquired: list[int]) -> Example:
         width, height = self.records.sizes[index].tolist()
         boxes, labels, ignore = self.records.truth(index)
         times = self._halvings(height, width)
@@ -79,28 +97,6 @@ class ImageCache:
         sizes = self.records.sizes[:: max(1, len(self.records) // 1000)].tolist()
         areas = [3 * width * height / 4 ** self._halvings(height, width) for width, height in sizes]
         return sum(areas) / max(len(areas), 1)
-
-
-def read_checked(record: Record, times: int = 0) -> np.ndarray:
-    """Read the image of a record.
-
-    Args:
-        record: the image and the size that its boxes refer to.
-        times: how often the image is halved.
-
-    Returns:
-        The image, uint8 RGB [H, W, 3].
-
-    Raises:
-        BadInput: the image cannot be read, or has another size.
-    """
-    image, (width, height) = read_halved(record.image_path, times)
-    if (width, height) != (record.width, record.height):
-        raise BadInput(
-            f"{record.image_path}: the image is {width} x {height} pixels, its annotation is for "
-            f"{record.width} x {record.height}. Check whether the image was replaced or resized after annotation."
-        )
-    return image
 
 
 def default_budget() -> int:

@@ -65,13 +65,17 @@ class SampleStream:
 
     def image_paths(self, position: int) -> tuple[Path, ...]:
         """Return the image files that the sample at a position is made of."""
-        return tuple(self.cache.records.image_path(index) for index in self.composition(position).all)
+        return tuple(self.cache.image_path(index) for index in self.composition(position).all)
 
     def record_index(self, position: int) -> int:
         """Return the record that the sample at a position is counted for: each record once per epoch."""
         count = len(self.cache.records)
         epoch, place = divmod(position, count)
         return int(_permutation(self.seed, epoch, count)[place])
+
+    def shown_record(self, position: int) -> int:
+        """Return the record that the sample at a position shows: `record_index`, or a stand-in, once it was made."""
+        return self.cache.unreadable.stand_in(self.record_index(position))
 
     def seed_of(self, use: int, position: int) -> tuple[int, ...]:
         """Return the seed of one use of randomness for the sample at a position: (use, seed, epoch, record)."""
@@ -95,7 +99,7 @@ class SampleStream:
     def _transformed(self, index: int, example: Example, rng: np.random.Generator) -> Example:
         if self.transform is None:
             return example
-        return self.transform(example, rng, where=self.cache.records.image_path(index))
+        return self.transform(example, rng, where=self.cache.image_path(index))
 
 
 def side_of_batch(sides: tuple[int, ...], seed: int, batch: int) -> int:

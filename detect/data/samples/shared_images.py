@@ -30,7 +30,7 @@ class SharedImages:
         self._count, self._fixed, self._end = count, fixed, fixed + ring
         self._lock = Lock()
         self._memory = SharedMemory()
-        self._pixels = self._memory.allocate(max(1, self._end))
+        self._pixels = self._memory.allocate(self._end)
         self._numbers = self._memory.allocate(8 * (4 + 5 * count))
         self.descriptors = (self._memory.descriptor, *self._lock.descriptors)  # that a worker process needs
         self._view()
@@ -44,8 +44,8 @@ class SharedImages:
 
     def _view(self) -> None:
         """View the memory as Python's integers, not NumPy's: it is faster to read a few of them."""
-        self._bytes = np.frombuffer(self._pixels.map, np.uint8)
-        numbers, count = memoryview(self._numbers.map).cast("q"), self._count
+        self._bytes = np.frombuffer(self._pixels.bytes, np.uint8)
+        numbers, count = self._numbers.bytes.cast("q"), self._count
         self._state, self._images, self._queue = numbers[:4], numbers[4:-count], numbers[-count:]
 
     def acquire(self, number: int) -> np.ndarray | None:

@@ -34,17 +34,22 @@ class SharedMemory:
         with self._growing:
             start = self._size
             if CAN_SHARE:
-                self._size += mmap.ALLOCATIONGRANULARITY * math.ceil(size / mmap.ALLOCATIONGRANULARITY)
+                self._size += mmap.ALLOCATIONGRANULARITY * math.ceil(max(1, size) / mmap.ALLOCATIONGRANULARITY)
                 os.ftruncate(self.descriptor, self._size)
         return SharedBuffer(self.descriptor, start, size)
 
 
 class SharedBuffer:
-    """A part of shared memory. It begins at a page."""
+    """A part of shared memory, which begins at a page.
+
+    Attributes:
+        bytes: its content, which can be written to.
+    """
 
     def __init__(self, descriptor: int, start: int, size: int):
         self._place = descriptor, start, size
-        self.map = mmap.mmap(descriptor, size, offset=start)
+        # The system maps at least one byte, which an empty array must not find in its buffer.
+        self.bytes = memoryview(mmap.mmap(descriptor, max(1, size), offset=start))[:size]
 
     def __reduce__(self):
         return _buffer, self._place

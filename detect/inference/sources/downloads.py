@@ -55,7 +55,8 @@ def _open(address: str):
     parts = urlsplit(address)
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+        # Not for the server that this one may lead to.
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 

@@ -1,13 +1,14 @@
 """Find sources and read their frames: images, folders, globs, URLs, videos, cameras, arrays.
 
-Folders include their subfolders, except hidden ones, in natural order (`2.jpg` before `10.jpg`). A file that cannot be
-read is skipped and reported, so that one bad file among a thousand does not end a run; if it is the only source, that
-is an error.
+A file that cannot be read is skipped and reported, so that one bad file among a thousand does not end a run; if it is
+the only source, that is an error.
 """
 
 import glob
 import os
 import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,27 +18,30 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
-from detect.data.pixels.images import decode_image, read_image
+from detect.data.pixels.images import count_images, decode_image, read_image
 from detect.errors import BadInput
 from detect.inference.sources.downloads import content_type, download_image, shown
+from detect.inference.sources.folders import VIDEO_SUFFIXES, files_in, files_matching, fixed_folder, kind_of_name
 from detect.inference.sources.frames import Frame, Kind, Source
-from detect.inference.sources.in_memory import rgb_array
+from detect.inference.sources.in_memory import is_encoded, rgb_array
 from detect.inference.sources.video_reader import read_camera, read_video
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".3gp", ".avi", ".wmv", ".flv", ".mkv", ".webm", ".ogv"}
-    | {".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".h264", ".h265", ".hevc"}
-)
+_MAY_HOLD_SEVERAL = frozenset((".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"))
+_FRAME = re.compile(r"(.*)-\d{6,}", re.DOTALL)  # the names of files for a frame of a video
+_LONGEST_SHOWN = 100  # characters of a source that does not exist
 _LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"))
 
 
-def find_sources(given: Any, leave_out: str | Path | None = None) -> list[Source]:
+def find_sources(
+    given: Any, leave_out: str | Path | None = None, note: Callable[[str], None] = warnings.warn
+) -> list[Source]:
     """Return the sources that `given` stands for, in order.
 
     Args:
         given: a file, a folder, a glob (`**` matches subfolders), an http, rtsp, rtmp, udp or srt URL, the index of a
-            camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, or several of these.
+            camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, the bytes of an image file, or several of these.
         leave_out: a folder to leave out, because outputs of earlier runs are in it.
+        note: called with a sentence about files of other types that are left out.
 
     Raises:
         BadInput: there is nothing of that name or nothing in it, it is of another type, or a camera is not the only
@@ -47,10 +51,10 @@ def find_sources(given: Any, leave_out: str | Path | None = None) -> list[Source
     if not items:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     without = Path(leave_out).resolve() if leave_out is not None else None
-    found = [source for item in items for source in _expand(item, without)]
+    found = [source for item in items for source in _expand(item, without, note)]
     if len(found) > 1 and any(source.kind == "camera" for source in found):
         raise BadInput("A camera or network stream has no end, so no other source can follow: give it alone.")
-    return _with_unique_names(found)
+    return _with_unique_names(_with_file_names(found))
 
 
 def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:
@@ -92,6 +96,10 @@ def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
         yield from read_camera(source, skip)
     else:
         image = _image_of(source)
+        if source.is_image_file and os.path.splitext(source.address)[1].lower() in _MAY_HOLD_SEVERAL:
+            count = count_images(source.address)
+            if count > 1:
+                skip(f"{source.shown}: only the first of its {count} images is used.")
         yield Frame(source, image, width=image.shape[1], height=image.shape[0])
 
 
@@ -106,96 +114,61 @@ def _image_of(source: Source) -> np.ndarray:
 def _is_several(given: Any) -> bool:
     if isinstance(given, np.ndarray):
         return given.ndim == 4
-    return isinstance(given, Iterable) and not isinstance(given, (str, Path))
+    return isinstance(given, Iterable) and not (isinstance(given, (str, os.PathLike)) or is_encoded(given))
 
 
-def _expand(item: Any, leave_out: Path | None) -> list[Source]:
-    if not isinstance(item, (str, Path)):
-        return [Source("", "image", "image", "image in memory", rgb_array(item))]
-    text = str(item)
+def _expand(item: Any, leave_out: Path | None, note: Callable[[str], None]) -> list[Source]:
+    if not isinstance(item, (str, os.PathLike)):
+        return [Source("", "image", "image", "image in memory", pixels=rgb_array(item))]
+    text = os.fspath(item)
+    if not text or "\0" in text:
+        raise BadInput(f"{text!r} is not a source. Expected a path or a URL; is a variable of your shell empty?")
+    if text.startswith("data:"):
+        raise BadInput("A data URL is not a source. Decode what follows its comma with `base64`, and give the bytes.")
     if "://" in text:
         return [_address(text)]
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return _folder(path, leave_out)
-    if path.exists():  # before globs: a file may be called "a[1].jpg"
-        return [_named_file(path)]
+    path = os.path.expanduser(text)
+    if os.path.isdir(path):
+        return [_file(found, Path(path)) for found in files_in(Path(path), leave_out, note)]
+    if os.path.exists(path):  # before globs: a file may be called "a[1].jpg"
+        return [_named_file(Path(path))]
     if text.isascii() and text.isdigit():
         return [Source(text, "camera", f"camera-{text}", f"camera {text}")]
     if glob.has_magic(text):
-        return _glob(text, leave_out)
-    raise BadInput(f"There is no file or folder {text!r} (in {Path.cwd()}). Check the spelling.")
+        folder = fixed_folder(text)
+        return [_file(found, folder) for found in files_matching(text, leave_out, note)]
+    shown_text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    raise BadInput(f"There is no file or folder {shown_text!r} (in {Path.cwd()}). Check the spelling.")
 
 
 def _named_file(path: Path) -> Source:
-    kind = _kind_of_name(path.name)
-    if kind is None:
+    if kind_of_name(path.name) is None:
         known = " ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
         raise BadInput(f"{path}: files of type {path.suffix or '(none)'} cannot be read. Known: {known}.")
-    return _file(path, kind, Path(path.name))
+    return _file(path, path.parent)
 
 
-def _folder(folder: Path, leave_out: Path | None) -> list[Source]:
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
-        if leave_out is not None and Path(parent).resolve() == leave_out:
-            folders.clear()
-            continue
-        paths = [Path(parent, name) for name in sorted(files, key=natural_key) if not name.startswith(".")]
-        found += _usable(paths, folder)
-    if not found:
-        raise BadInput(f"{folder} and its subfolders contain no images or videos.")
-    return found
-
-
-def _glob(pattern: str, leave_out: Path | None) -> list[Source]:
-    paths = [Path(path) for path in glob.glob(os.path.expanduser(pattern), recursive=True)]
-    if leave_out is not None:
-        paths = [path for path in paths if leave_out not in path.resolve().parents]
-    paths = sorted((path for path in paths if path.is_file()), key=lambda path: [natural_key(p) for p in path.parts])
-    found = _usable(paths, _fixed_folder(pattern))
-    if not found:
-        raise BadInput(f"No image or video matches {pattern!r} (in {Path.cwd()}).")
-    return found
-
-
-def _fixed_folder(pattern: str) -> Path:
-    """Return the folder that contains all matches of a glob: its parts before the first wildcard."""
-    fixed = []
-    for part in Path(pattern).expanduser().parts[:-1]:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return Path(*fixed)
-
-
-def _usable(paths: Iterable[Path], root: Path) -> list[Source]:
-    kinds = ((path, _kind_of_name(path.name)) for path in paths)
-    return [_file(path, kind, path.relative_to(root)) for path, kind in kinds if kind]
-
-
-def _file(path: Path, kind: Kind, relative: Path) -> Source:
-    return Source(str(path), kind, relative.with_suffix("").as_posix(), str(path))
-
-
-def _kind_of_name(name: str) -> Kind | None:
-    suffix = os.path.splitext(name)[1].lower()
-    if suffix in IMAGE_SUFFIXES:
-        return "image"
-    return "video" if suffix in VIDEO_SUFFIXES else None
+def _file(path: Path, root: Path) -> Source:
+    """Return the source of an image or video that was found in `root`."""
+    kind = kind_of_name(path.name) or "image"
+    return Source(str(path), kind, path.relative_to(root).with_suffix("").as_posix(), str(path))
 
 
 def _address(text: str) -> Source:
-    parts = urlsplit(text)
-    name = re.sub(r"[^\w-]+", "-", os.path.splitext(unquote(parts.path).strip("/").rpartition("/")[2])[0]).strip("-")
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise BadInput(f"{text!r} is not a URL: {error}. Check the spelling.") from None
+    last = unquote(parts.path).strip("/").rpartition("/")[2]
+    name = re.sub(r"[^\w-]+", "-", os.path.splitext(last)[0]).strip("-")
     name = name or re.sub(r"[^\w-]+", "-", parts.hostname or "") or "stream"
     if parts.scheme.lower() in _LIVE_SCHEMES:
         return Source(text, "camera", name, shown(text))
     if parts.scheme.lower() not in ("http", "https"):
         known = ", ".join(["http", "https", *sorted(_LIVE_SCHEMES)])
         raise BadInput(f"{shown(text)}: URLs of type {parts.scheme!r} cannot be read. Known: {known}.")
-    return Source(text, _kind_of_name(parts.path) or _kind_on_server(text), name, shown(text))
+    kind = kind_of_name(parts.path) or _kind_on_server(text)
+    return Source(text, kind, name, shown(text), file_name=last or None)
 
 
 def _kind_on_server(address: str) -> Kind:
@@ -209,20 +182,49 @@ def _kind_on_server(address: str) -> Kind:
     raise BadInput(f"{shown(address)}: expected an image or a video, the server sends {kind}.")
 
 
-def natural_key(name: str) -> list[str | int]:
-    """Return a key that sorts numbers in names by value. Odd items are always numbers, so that keys can be compared."""
-    return [int(part) if position % 2 else part.casefold() for position, part in enumerate(re.split(r"(\d+)", name))]
+def _with_file_names(sources: list[Source]) -> list[Source]:
+    """Set the file names of files: their paths within the folder that holds everything given."""
+    roots = {_root(source) for source in sources if _is_file(source)}
+    if not roots:
+        return sources
+    try:
+        top = os.path.commonpath(roots)
+    except ValueError:  # on several drives of Windows
+        top = ""
+    return [_with_file_name(source, top) if _is_file(source) else source for source in sources]
+
+
+def _with_file_name(source: Source, top: str) -> Source:
+    path = os.path.abspath(source.address)
+    return replace(source, file_name=Path(os.path.relpath(path, top) if top else path).as_posix())
+
+
+def _root(source: Source) -> str:
+    """Return the folder that was given for a file, or that the given file is in."""
+    return str(Path(os.path.abspath(source.address)).parents[source.name.count("/")])
+
+
+def _is_file(source: Source) -> bool:
+    return source.kind != "camera" and source.pixels is None and "://" not in source.address
 
 
 def _with_unique_names(sources: list[Source]) -> list[Source]:
-    """Make names unique: of `a/1.jpg` and `b/1.jpg`, whose outputs would be the same file, the second becomes `1-2`."""
+    """Make names unique: of `a/1.jpg` and `b/1.jpg`, whose outputs would be the same file, the second becomes `1-2`.
+
+    So does `clip-000001.jpg` beside `clip.mp4`, whose frame 1 has files of that name.
+    """
     taken: set[str] = set()
+    numbers = Counter[str]()  # tried for each name: thousands of files may be called the same
+    videos = {source.name.casefold() for source in sources if source.kind != "image"}
     unique = []
     for source in sources:
-        name, number = source.name, 1
-        while name.casefold() in taken:  # some file systems ignore case
-            number += 1
-            name = f"{source.name}-{number}"
+        name, key = source.name, source.name.casefold()  # some file systems ignore case
+        frame = _FRAME.fullmatch(key)
+        is_taken = key in taken or (frame is not None and frame[1] in videos)
+        while is_taken:
+            numbers[key] += 1
+            name = f"{source.name}-{numbers[key] + 1}"
+            is_taken = name.casefold() in taken
         taken.add(name.casefold())
         unique.append(replace(source, name=name))
     return unique

@@ -19,6 +19,8 @@ class Source:
     kind: Kind  # cameras include network streams, which have no end either
     name: str  # of outputs, without suffix: unique in a run; it may contain folders ("a/b/1")
     shown: str  # the address as it may be printed and written: without user name and password
+    # The path within the folder that holds everything given; the last part of a URL; None for what has no name.
+    file_name: str | None = None
     pixels: np.ndarray | None = None  # of an image in memory: uint8 [H, W, 3], RGB
 
     @property

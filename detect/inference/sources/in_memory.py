@@ -5,26 +5,50 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from detect.data.pixels.images import decode_image
 from detect.errors import BadInput
+
+_IN_MEMORY = "the image in memory"  # its name in errors
+
+
+def is_encoded(image: Any) -> bool:
+    """Return whether this is the content of an image file: bytes, or a binary file that is open."""
+    return isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read")
 
 
 def rgb_array(image: Any) -> np.ndarray:
-    """Convert an array or a PIL image to upright uint8 RGB [H, W, 3].
+    """Convert an array, a PIL image or the content of an image file to upright uint8 RGB [H, W, 3].
 
     Raises:
         BadInput: it is of another type or shape, or the range of its values is not known.
     """
     if isinstance(image, Image.Image):
         return _from_pillow(image)
+    if is_encoded(image):
+        return _decoded(image)
     if not isinstance(image, np.ndarray):
-        raise BadInput(f"A {type(image).__name__} is not a source. Expected a path, a URL, an array or a PIL image.")
+        raise BadInput(_not_a_source(image))
     if image.dtype != np.uint8:
         raise BadInput(f"Expected an array of uint8 values 0..255, got {image.dtype}. Convert it first.")
-    if image.ndim == 2:
-        return np.repeat(image[:, :, None], 3, axis=2)
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise BadInput(f"Expected an RGB array [height, width, 3], got {list(image.shape)}.")
-    return np.ascontiguousarray(image)
+    if 0 in image.shape or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise BadInput(
+            f"Expected an RGB array [height, width, 3] or a grey one [height, width], got {list(image.shape)}."
+        )
+    return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else np.ascontiguousarray(image)
+
+
+def _decoded(image: Any) -> np.ndarray:
+    content = image.read() if hasattr(image, "read") else image
+    if isinstance(content, str):
+        raise BadInput("A file that is open as text is not a source. Open it with mode 'rb', or give its path.")
+    return decode_image(bytes(content), _IN_MEMORY)
+
+
+def _not_a_source(given: Any) -> str:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return f'The number {given} is not a source. The index of a camera is a text: "{given}".'
+    kind = type(given).__name__
+    return f"An object of type {kind} is not a source. Expected a path, a URL, an array, a PIL image or encoded bytes."
 
 
 def _from_pillow(image: Image.Image) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The frames of videos, network streams and cameras, decoded one by one.
 
 PyAV reads files and streams. It is as fast as OpenCV (decoding to RGB at 768x432 takes 0.9 ms of one core in either),
-and provides exact timestamps, also where frame rates vary, and the rotation that phones store in the file. OpenCV reads
-cameras, whose names and drivers differ between systems.
+and provides exact timestamps, also where frame rates vary, and the orientation that phones store in the file. OpenCV
+reads cameras, whose names and drivers differ between systems.
 """
 
 import contextlib
@@ -14,8 +14,11 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
+from detect.data.pixels.images import turn_upright
 from detect.errors import BadInput
+from detect.inference.sources.display_matrix import orientation
 from detect.inference.sources.frames import Frame, Source, VideoFormat
 from detect.machine import cores
 
@@ -23,7 +26,6 @@ DECODING_THREADS = min(4, cores())  # each keeps one frame in memory
 _OPEN_TIMEOUT, _READ_TIMEOUT = 20.0, 20.0  # seconds without data from the network
 _CLOCK = Fraction(1, 90_000)  # seconds: the time base of cameras, as of MPEG transport streams
 _FASTEST = 1000  # frames per second: a higher number in a header is a time base, not a rate
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 def read_video(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
@@ -31,13 +33,16 @@ def read_video(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
 
     Args:
         source: the video.
-        skip: called with a sentence about damaged parts, which are left out.
+        skip: called with a sentence about what is left out: damaged parts, other video streams.
 
     Raises:
         BadInput: nothing can be decoded.
     """
     with _opened(source) as container:
-        stream = container.streams.video[0]
+        stream = _film(source, container)
+        films = sum(not _is_cover(other) for other in container.streams.video)
+        if films > 1:
+            skip(f"{source.shown}: one of its {films} video streams is read, the one that players show.")
         stream.thread_type, stream.codec_context.thread_count = "AUTO", DECODING_THREADS
         yield from _frames(source, container, stream, skip)
 
@@ -104,9 +109,21 @@ def _opened(source: Source) -> Iterator[av.container.InputContainer]:
     except (av.error.FFmpegError, OSError) as error:
         raise BadInput(f"{source.shown}: the video cannot be opened: {_reason(error)}.") from None
     with container:
-        if not container.streams.video:
-            raise BadInput(f"{source.shown} has no video stream, only {', '.join(s.type for s in container.streams)}.")
         yield container
+
+
+def _film(source: Source, container: av.container.InputContainer) -> av.VideoStream:
+    """Return the video stream that players show, which is not the cover picture that some cameras put first."""
+    best = container.streams.best("video")
+    if isinstance(best, av.VideoStream) and not _is_cover(best):
+        return best
+    kinds = ["a cover picture" if s.type == "video" else f"a stream of type {s.type}" for s in container.streams]
+    found = f"only {' and '.join(dict.fromkeys(kinds))}" if kinds else "nor any other: the recording is not complete"
+    raise BadInput(f"{source.shown} has no video stream, {found}.")
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> Iterator[Frame]:
@@ -173,7 +190,7 @@ def _decoded(container, stream, damage: _Damage) -> Iterator[av.VideoFrame]:
 
 def _format_of(source: Source, container, stream, first: av.VideoFrame, rate: Fraction) -> VideoFormat:
     aspect = Fraction(stream.sample_aspect_ratio or 1)
-    if round(first.rotation) % 180:
+    if orientation(first) >= 5:
         aspect = 1 / aspect
     is_file = source.kind == "video" and "://" not in source.address
     return VideoFormat(
@@ -187,9 +204,7 @@ def _format_of(source: Source, container, stream, first: av.VideoFrame, rate: Fr
 
 
 def _upright_rgb(decoded: av.VideoFrame) -> np.ndarray:
-    image = decoded.to_ndarray(format="rgb24")
-    turn = _TURNS.get(round(decoded.rotation) % 360)
-    return image if turn is None else cv2.rotate(image, turn)
+    return turn_upright(decoded.to_ndarray(format="rgb24"), orientation(decoded))
 
 
 def _frame(source: Source, image: np.ndarray, index: int, timestamp: Fraction, video: VideoFormat) -> Frame:

@@ -1,46 +1,61 @@
 """Annotated copies of images and videos."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from detect.errors import BadInput
 from detect.inference.result import Result
 from detect.inference.sources.frames import Source
+from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.video_encoder import VideoWriter
 
 _LOSSLESS = frozenset((".png", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"))
 
 
-def annotated_path(source: Source, folder: Path) -> Path:
-    """Return the path of the annotated copy of a source: `.mp4` for videos, `.png` for lossless images, else `.jpg`."""
+def copy_name(source: Source) -> str:
+    """Return the name of the annotated copy of a source: `.mp4` for videos, `.png` for lossless images, else `.jpg`."""
     if source.kind != "image":
-        return folder / f"{source.name}.mp4"
+        return f"{source.name}.mp4"
     suffix = os.path.splitext(source.shown)[1].lower()
-    return folder / f"{source.name}{'.png' if suffix in _LOSSLESS else '.jpg'}"
+    return f"{source.name}{'.png' if suffix in _LOSSLESS else '.jpg'}"
 
 
 class CopyWriter:
-    """Draws each result and writes it under `folder`, the frames of a video as a video."""
+    """Draws each result and writes it into `folder`, the frames of a video as a video.
 
-    def __init__(self, folder: Path):
+    BadInput where a copy would replace a file that is not one of an earlier run.
+    """
+
+    def __init__(self, folder: OutputFolder, sources: Sequence[Source], note: Callable[[str], None]):
+        """`note`: called with a sentence where sound is left out."""
         self.outputs: list[Path] = []
         self._folder = folder
+        self._note = note
+        self._source: Source | None = None  # of the video that is being written
         self._video: VideoWriter | None = None
+        for source in sources:
+            _refuse_to_replace(source, folder)
 
     def __enter__(self) -> "CopyWriter":
         return self
 
     def write(self, result: Result) -> None:
-        path = annotated_path(result.frame.source, self._folder)
-        if self._video is not None and self._video.path != path:
+        source, video, timestamp = result.frame.source, result.frame.video, result.frame.timestamp
+        if self._source is not source:
             self._finish_video()
-        video, timestamp = result.frame.video, result.frame.timestamp
         if video is None or timestamp is None:
+            path = self._path(source)
             result.save(path)
             self.outputs.append(path)
             return
         if self._video is None:
-            self._video = VideoWriter(path, video, result.width, result.height)
+            self._source = source
+            self._video = VideoWriter(self._path(source), video, result.width, result.height, self._note)
         self._video.write(result.plot(), timestamp)
+
+    def _path(self, source: Source) -> Path:
+        return self._folder.path(copy_name(source), "copies", source.name)
 
     def __exit__(self, kind, error, trace) -> None:
         if kind is None:
@@ -52,4 +67,11 @@ class CopyWriter:
         if self._video is not None:
             self._video.close()
             self.outputs.append(self._video.path)
-            self._video = None
+            self._source = self._video = None
+
+
+def _refuse_to_replace(source: Source, folder: OutputFolder) -> None:
+    path = folder.folder / copy_name(source)
+    if path.exists() and os.path.isfile(source.address) and path.samefile(source.address):
+        raise BadInput(f"The annotated copy {path} would replace its own source. Give another output folder.")
+    folder.require_free(copy_name(source))

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from detect.files import GrowingText
+from detect.files import GrowingText, require_own
 from detect.inference.result import Result
 
 COLUMNS = ("path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "x2", "y2")
@@ -14,6 +14,7 @@ class CsvWriter:
 
     def __init__(self, path: str | Path):
         self.outputs = [Path(path)]
+        require_own(self.outputs[0], lambda text: text.startswith(",".join(COLUMNS)), "a table of `detect predict`")
         self._text = GrowingText(path)
         self._table = csv.writer(self._text, lineterminator="\n")
         self._table.writerow(COLUMNS)

@@ -2,7 +2,8 @@
 
 - Pixels are stored as 4:2:0, the only layout that browsers play. It needs even sides: of an odd one, the last row or
   column is repeated; boxes and timestamps are not affected.
-- Timestamps are those of the source, so that variable frame rates are kept. Sound is copied where MP4 can hold it.
+- Timestamps are those of the source, so that variable frame rates are kept. Sound is copied where MP4 can hold it, and
+  encoded as AAC where not.
 - The index comes first in the file (`faststart`), so that playing starts before everything is loaded.
 - An incomplete file is finished too, so that it can be played, and is called `NAME.partial.mp4`, see `Draft.leave`.
 
@@ -12,6 +13,8 @@ preset `ultrafast`, 2.3 with `superfast`, 2.8 with `veryfast`, for 640, 338 and 
 """
 
 import contextlib
+import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,13 +35,21 @@ _BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's numbers of the matrix and the range th
 class VideoWriter:
     """Writes one video. A context manager."""
 
-    def __init__(self, path: str | Path, video: VideoFormat, width: int, height: int):
+    def __init__(
+        self,
+        path: str | Path,
+        video: VideoFormat,
+        width: int,
+        height: int,
+        note: Callable[[str], None] = warnings.warn,
+    ):
         """
         Args:
             path: the file, ending in `.mp4`; folders that are missing are created.
             video: rate, time base and sound of the source.
             width: of the frames, pixels.
             height: of the frames, pixels.
+            note: called with a sentence where sound is left out.
 
         Raises:
             RunFailure: the file cannot be written.
@@ -53,7 +64,7 @@ class VideoWriter:
             options = {"movflags": "faststart"}
             self._container = av.open(str(self._draft.path), "w", format="mp4", options=options)
             self._stream = _add_stream(self._container, video, width + width % 2, height + height % 2)
-            self._sound = SoundCopy(video.sound, video, self._container) if video.sound else None
+            self._sound = SoundCopy(video.sound, video, self._container, note) if video.sound else None
 
     def write(self, image: np.ndarray, timestamp: Fraction) -> None:
         """Add the uint8 RGB image [H, W, 3], shown from `timestamp` on, in seconds. Timestamps must increase."""

@@ -6,7 +6,7 @@ They are in a file of their own because worker processes have to import them.
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,21 @@ class Numbered:
 
     def padding_seed(self, batch, slot):
         return batch, slot
+
+
+def no_boxes() -> np.ndarray:
+    return np.zeros((0, 4), np.float32)
+
+
+@dataclass(frozen=True)
+class WithoutBoxes(Numbered):
+    """Numbered samples whose boxes are those of an array that is empty."""
+
+    boxes: np.ndarray = field(default_factory=no_boxes)
+
+    def example(self, batch, slot, canvas):
+        example, index = super().example(batch, slot, canvas)
+        return Example(example.image, self.boxes, np.zeros(0, np.int32), np.zeros(0, bool)), index
 
 
 class Together(Numbered):

@@ -10,7 +10,15 @@ import sys
 import numbered_sources
 import numpy as np
 import pytest
-from numbered_sources import Dying, Failing, FailingUnpicklably, Numbered, ProcessNumbers, process_pool
+from numbered_sources import (
+    Dying,
+    Failing,
+    FailingUnpicklably,
+    Numbered,
+    ProcessNumbers,
+    WithoutBoxes,
+    process_pool,
+)
 
 from detect.data.batches.making import ALIGNMENT, BatchMaker
 from detect.data.batches.padding import Overflow
@@ -60,6 +68,12 @@ def test_many_batches_may_be_kept(pool_of):
     assert [images[0, 0, 0, 0] for images in kept] == [*range(0, 2 * len(kept), 2)]
     assert [is_shared(images) for images in kept[-4:]] == [True, False, False, False]
     assert kept[-1].ctypes.data % ALIGNMENT == 0
+
+
+def test_an_empty_array_arrives_empty(pool_of):
+    batch = pool_of(WithoutBoxes()).make(3)
+    assert batch.indices.tolist() == [60, 70]
+    assert (batch.labels == -1).all()
 
 
 def test_an_error_brings_its_trace(pool_of):

@@ -1,11 +1,12 @@
 import io
+import os
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from detect.data.pixels.images import decode_image, image_size, read_image
+from detect.data.pixels.images import count_images, decode_image, image_size, read_image
 from detect.errors import BadInput
 
 
@@ -32,7 +33,14 @@ def test_lossless_formats(image, format):
 
 
 @pytest.mark.parametrize(
-    ("format", "options"), [("JPEG", {"quality": 95}), ("JPEG", {"quality": 95, "progressive": True}), ("WEBP", {})]
+    ("format", "options"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("JPEG", {"quality": 95, "progressive": True}),
+        ("WEBP", {}),
+        ("AVIF", {"quality": 95}),
+        ("MPO", {"quality": 95}),
+    ],
 )
 def test_lossy_formats(image, format, options):
     decoded = decode_image(encode(Image.fromarray(image), format, **options), "image")
@@ -107,7 +115,19 @@ def test_first_image_of_an_animation():
     assert decode_image(data, "image")[0, 0].tolist() == [255, 0, 0]
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("format", "count"),
+    [("GIF", 3), ("WEBP", 3), ("PNG", 3), ("AVIF", 3), ("TIFF", 3), ("MPO", 1), ("JPEG", 1), ("BMP", 1)],
+)
+def test_images_in_a_file_are_counted(tmp_path, format, count):
+    first, *others = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "green"))
+    options = {"save_all": True, "append_images": others} if format not in ("JPEG", "BMP") else {}
+    (tmp_path / "image").write_bytes(encode(first, format, **options))
+    assert count_images(tmp_path / "image") == count
+    assert read_image(tmp_path / "image")[8, 8].argmax() == 0
+
+
+@pytest.mark.parametrize("format", ["JPEG", "MPO", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_and_agrees_with_the_size(image, tmp_path, format, orientation):
     exif = Image.Exif()
@@ -127,7 +147,7 @@ def test_names_in_other_scripts(tmp_path, write_image):
     assert image_size(path) == (12, 8)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
 def test_truncated_files_are_errors_that_name_the_file(image, format, share):
     noise = np.random.default_rng(0).integers(0, 30, image.shape).astype(np.uint8)
@@ -161,3 +181,16 @@ def test_nine_encodings_of_one_image(fixtures):
     for other in small[1:]:
         assert difference(small[0], other) < 1.5
     assert {image.shape for image in images} == {(300, 450, 3)}
+
+
+def test_what_is_not_a_regular_file_is_refused(tmp_path):
+    """A pipe would never begin, and a device may never end."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.jpg", "zero.png", "folder.png"):
+        for read in (read_image, image_size, count_images):
+            with pytest.raises(
+                BadInput, match=rf"{name}: the image cannot be read: (it is not a regular file|Is a dir)"
+            ):
+                read(tmp_path / name)

@@ -1,10 +1,11 @@
-"""One small dataset of every form that a reader accepts, all with the same truth, for the contract test of readers.
+"""Small datasets of every form that a reader accepts, all with the same truth, for the contract test of readers.
 
 A new form needs its row in `SETS`: a function that writes the truth as such a dataset, and one that breaks a single
-annotation of it.
+annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -126,6 +127,54 @@ def write_coco_layout(folder: Path) -> Path:
     return folder
 
 
+def write_coco_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        coco_json(folder / f"{split}.json", split)
+    return folder
+
+
+def write_cvat_coco(folder: Path) -> Path:
+    """Write the only subset, `default`, as CVAT does."""
+    write_images(folder / "images" / "default", "train")
+    path = coco_json(folder / "annotations" / "instances_default.json", "train")
+    change_coco(path, {"license": 0, "coco_url": ""}, {"segmentation": [], "attributes": {"occluded": False}})
+    return folder
+
+
+def write_label_studio_coco(folder: Path) -> Path:
+    """Write names that begin with the folder of the images, with the slash of Windows."""
+    write_images(folder / "images", "train")
+    path = coco_json(folder / "result.json", "train")
+    content = change_coco(path, {}, {"segmentation": [], "ignore": 0})
+    for image in content["images"]:
+        image["file_name"] = f"images\\{image['file_name']}"
+    write_text(path, json.dumps(content))
+    return folder
+
+
+def write_fiftyone_coco(folder: Path) -> Path:
+    write_images(folder / "data", "train")
+    change_coco(coco_json(folder / "labels.json", "train"), {"license": None, "coco_url": None}, {"supercategory": "x"})
+    return folder
+
+
+def write_fiftyone_splits(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split / "data", split)
+        coco_json(folder / split / "labels.json", split)
+    return folder
+
+
+def change_coco(path: Path, image: dict, annotation: dict) -> dict:
+    """Add what a tool writes in each image and each annotation; return the content."""
+    content = json.loads(path.read_text())
+    content["images"] = [{**entry, **image} for entry in content["images"]]
+    content["annotations"] = [{**entry, **annotation} for entry in content["annotations"]]
+    write_text(path, json.dumps({"info": {}, "licenses": [], **content}))
+    return content
+
+
 def write_description(folder: Path) -> Path:
     for split in ("train", "val"):
         write_images(folder / "images" / split, split)
@@ -164,9 +213,67 @@ def write_darknet(folder: Path) -> Path:
         write_labels(folder / "data" / "img", split)
         lines = [f"data/img/{name}\n" for name in TRUTH[split]]
         write_text(folder / "data" / f"{split}.txt", "".join(lines))
-    write_text(folder / "data" / "obj.names", "".join(f"{name}\n" for name in CLASSES))
+    write_names(folder / "data" / "obj.names")
     values = {"classes": 2, "train": "data/train.txt", "valid": "data/val.txt", "names": "data/obj.names"}
     return write_text(folder / "data" / "obj.data", "".join(f"{name} = {value}\n" for name, value in values.items()))
+
+
+def write_names(path: Path) -> Path:
+    return write_text(path, "".join(f"{name}\n" for name in CLASSES))
+
+
+def write_yolo_folder(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_labels(folder / "labels" / split, split)
+    write_names(folder / "labels" / "classes.txt")
+    return folder
+
+
+def write_labelimg_yolo(folder: Path) -> Path:
+    """Write labels beside their images, as labelImg does."""
+    write_images(folder, "train")
+    write_labels(folder, "train")
+    write_names(folder / "classes.txt")
+    return folder
+
+
+def write_label_studio_yolo(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    write_labels(folder / "labels", "train")
+    write_names(folder / "classes.txt")
+    categories = [{"id": number, "name": name} for number, name in enumerate(CLASSES)]
+    write_text(folder / "notes.json", json.dumps({"categories": categories, "info": {"version": "1.0"}}))
+    return folder
+
+
+def write_roboflow_yolo(folder: Path) -> Path:
+    """Write a folder per split, which the YAML names as if it lay in a folder of its own."""
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name / "images", split)
+        write_labels(folder / name / "labels", split)
+    content = {"train": "../train/images", "val": "../valid/images", "nc": 2, "names": list(CLASSES)}
+    return write_text(folder / "data.yaml", yaml.safe_dump(content))
+
+
+def write_cvat_yolo(folder: Path) -> Path:
+    """Write lists of images, whose paths begin with `data`, and numbered names, as CVAT does for Ultralytics."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_labels(folder / "labels" / split, split)
+        write_text(folder / f"{split}.txt", "".join(f"data/images/{split}/{name}\n" for name in TRUTH[split]))
+    content = {"names": dict(enumerate(CLASSES)), "path": ".", "train": "train.txt", "val": "val.txt"}
+    return write_text(folder / "data.yaml", yaml.safe_dump(content))
+
+
+def write_cvat_darknet(folder: Path) -> Path:
+    """Write lists whose paths begin with `data`, in which nothing lies, as CVAT does for YOLO 1.1."""
+    write_images(folder / "obj_train_data", "train")
+    write_labels(folder / "obj_train_data", "train")
+    write_text(folder / "train.txt", "".join(f"data/obj_train_data/{name}\n" for name in TRUTH["train"]))
+    write_names(folder / "obj.names")
+    values = "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n"
+    return write_text(folder / "obj.data", values)
 
 
 def spoil_labels(path: Path) -> str:
@@ -203,6 +310,90 @@ def write_voc(folder: Path) -> Path:
     return folder
 
 
+def write_annotations(folder: Path, split: str, xml: Callable[[tuple[Box, ...]], str] = voc_xml) -> None:
+    for name, boxes in TRUTH[split].items():
+        write_text((folder / name).with_suffix(".xml"), xml(boxes))
+
+
+def write_labelimg_voc(folder: Path) -> Path:
+    """Write annotation files beside their images, as labelImg does."""
+    write_images(folder, "train")
+    write_annotations(folder, "train")
+    return folder
+
+
+def write_roboflow_voc(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        write_annotations(folder / name, split)
+    return folder
+
+
+def write_label_studio_voc(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    write_annotations(folder / "Annotations", "train")
+    return folder
+
+
+def write_cvat_voc(folder: Path) -> Path:
+    """Write folders of tasks, and the one list `default`, with names in quotation marks where they have spaces."""
+    write_images(folder / "JPEGImages" / "cam 1", "train")
+    write_annotations(folder / "Annotations" / "cam 1", "train")
+    lines = [f'"cam 1/{Path(name).stem}"\n' for name in TRUTH["train"]]
+    write_text(folder / "ImageSets" / "Main" / "default.txt", "".join(lines))
+    return folder
+
+
+def write_vott_voc(folder: Path) -> Path:
+    """Write lists for each class, of names with suffixes."""
+    for split in ("train", "val"):
+        write_images(folder / "JPEGImages", split)
+        write_annotations(folder / "Annotations", split)
+        for label, name in enumerate(CLASSES):
+            lines = [
+                f"{image} {1 if any(box.label == label for box in boxes) else -1}"
+                for image, boxes in TRUTH[split].items()
+            ]
+            write_text(folder / "ImageSets" / "Main" / f"{name}_{split}.txt", "\r\n".join(lines))
+    return folder
+
+
+def write_paddle_voc(folder: Path) -> Path:
+    """Write lists beside the folders, of images with their annotation files."""
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_annotations(folder / "annotations", split)
+        lines = [f"images/{name} annotations/{Path(name).stem}.xml\n" for name in TRUTH[split]]
+        write_text(folder / f"{split}_list.txt", "".join(lines))
+    return folder
+
+
+def rotated_xml(boxes: tuple[Box, ...]) -> str:
+    """Return annotations of roLabelImg: the same boxes, turned by a right angle."""
+    lines = ["<annotation>", "<filename>x</filename>"]
+    for box in boxes:
+        center = f"<cx>{(box.x1 + box.x2) / 2}</cx><cy>{(box.y1 + box.y2) / 2}</cy>"
+        size = f"<w>{box.y2 - box.y1}</w><h>{box.x2 - box.x1}</h>"
+        lines += [
+            "<object>",
+            f"<type>robndbox</type><name>{CLASSES[box.label]}</name><difficult>{int(box.ignore)}</difficult>",
+            f"<robndbox>{center}{size}<angle>{math.pi / 2}</angle></robndbox>",
+            "</object>",
+        ]
+    return "\n".join([*lines, "</annotation>"])
+
+
+def write_rolabelimg(folder: Path) -> Path:
+    write_images(folder, "train")
+    write_annotations(folder, "train", rotated_xml)
+    return folder
+
+
+def spoil_rotated(path: Path) -> str:
+    replace(path, "<h>20</h>", "<h>high</h>")
+    return ":3"
+
+
 def spoil_voc(path: Path) -> str:
     replace(path, "<xmax>30</xmax>", "<xmax>wide</xmax>")
     return ":3"
@@ -223,10 +414,56 @@ SETS = {
     "COCO's own layout": SmallSet(
         write_coco_layout, spoiling("annotations/instances_train2017.json", spoil_coco, ": ")
     ),
+    "COCO files": SmallSet(write_coco_files, spoiling("train.json", spoil_coco, ": ")),
     "a YAML description": SmallSet(write_description, spoiling("train.json", spoil_coco, ": ")),
     "an Ultralytics data.yaml": SmallSet(
         write_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
+    "YOLO label files": SmallSet(
+        write_yolo_folder, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
     "a darknet obj.data": SmallSet(write_darknet, spoiling("data/img/c.txt", spoil_labels), states_ignored=False),
+    "Pascal VOC beside its images": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), splits=("train",)),
+    "a Roboflow Pascal VOC export": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+}
+
+ONLY_TRAINING = ("train",)
+
+# By tool and format.
+EXPORTS = {
+    "CVAT, COCO": SmallSet(
+        write_cvat_coco, spoiling("annotations/instances_default.json", spoil_coco, ": "), ONLY_TRAINING
+    ),
+    "FiftyOne, COCO": SmallSet(write_fiftyone_coco, spoiling("labels.json", spoil_coco, ": "), ONLY_TRAINING),
+    "FiftyOne, COCO in a folder per split": SmallSet(
+        write_fiftyone_splits, spoiling("train/labels.json", spoil_coco, ": ")
+    ),
+    "Label Studio, COCO": SmallSet(write_label_studio_coco, spoiling("result.json", spoil_coco, ": "), ONLY_TRAINING),
+    "CVAT, Pascal VOC": SmallSet(write_cvat_voc, spoiling("Annotations/cam 1/c.xml", spoil_voc), ONLY_TRAINING),
+    "Label Studio, Pascal VOC": SmallSet(
+        write_label_studio_voc, spoiling("Annotations/c.xml", spoil_voc), ONLY_TRAINING
+    ),
+    "PaddleDetection, Pascal VOC": SmallSet(write_paddle_voc, spoiling("annotations/c.xml", spoil_voc)),
+    "VoTT, Pascal VOC": SmallSet(write_vott_voc, spoiling("Annotations/c.xml", spoil_voc)),
+    "roLabelImg": SmallSet(write_rolabelimg, spoiling("c.xml", spoil_rotated), ONLY_TRAINING),
+    "CVAT, YOLO 1.1": SmallSet(
+        write_cvat_darknet, spoiling("obj_train_data/c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False
+    ),
+    "CVAT, Ultralytics YOLO": SmallSet(
+        write_cvat_yolo, spoiling("labels/train/c.txt", spoil_labels), states_ignored=False
+    ),
+    "Label Studio, YOLO": SmallSet(
+        write_label_studio_yolo,
+        spoiling("labels/c.txt", spoil_labels),
+        ONLY_TRAINING,
+        states_ignored=False,
+        lists_images=False,
+    ),
+    "Roboflow, YOLO": SmallSet(
+        write_roboflow_yolo, spoiling("train/labels/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "labelImg, YOLO": SmallSet(
+        write_labelimg_yolo, spoiling("c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False, lists_images=False
+    ),
 }

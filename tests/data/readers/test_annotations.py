@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from detect.data.readers.annotations import NO_AREA, Annotations
+from detect.data.readers.annotations import NO_AREA, Annotations, flag
 
 BOX = (1.5, 2.0, 30.25, 40.0)
 
@@ -58,3 +58,18 @@ def test_a_record_is_bytes_and_not_python_objects():
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 10_000 * (24 + 10 + 65) * 9 / 8 + 20_000
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0, "1", "1.0", " true\n", "True", "YES"])
+def test_flags_that_say_yes(value):
+    assert flag(value) is True
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0, "0", "0.0", "false", "False", " no ", "", None, "null", "None"])
+def test_flags_that_say_no_or_nothing(value):
+    assert flag(value) is False
+
+
+@pytest.mark.parametrize("value", ["Unspecified", "truncated", 2, 0.5, -1, float("nan"), [1], {"0": 0}])
+def test_flags_that_say_neither(value):
+    assert flag(value) is None

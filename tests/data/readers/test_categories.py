@@ -69,15 +69,34 @@ def test_parsing():
     assert parse_categories(entries, {1}, "x.json") == [Category(1, "a", "s", True), Category(2, "b", "none", False)]
 
 
+def test_ids_are_numbers_or_texts():
+    entries = [
+        {"id": "b", "name": "bus"},
+        {"id": "10", "name": "car"},
+        {"id": 2.0, "name": "van"},
+        {"id": 10, "name": "car"},
+    ]
+    categories = parse_categories(entries, {"b"}, "x.json")
+    assert [(one.id, one.name, one.used) for one in categories] == [
+        (2, "van", False),
+        (10, "car", False),
+        ("b", "bus", True),
+    ]
+    mapped = map_categories({"x.json": categories})
+    assert mapped.category_ids == (2, 10, "b")
+    assert mapped.labels == {"x.json": {2: 0, 10: 1, "b": 2}}
+
+
 @pytest.mark.parametrize(
     ("entries", "reason"),
     [
         (None, "expected a list of 'categories'"),
         ([], "expected a list of 'categories'"),
-        (["car"], "category 0 has no integer 'id'"),
-        ([{"id": "1", "name": "car"}], "category 0 has no integer 'id'"),
-        ([{"id": 2**63, "name": "car"}], "category 0 has no integer 'id'"),
-        ([{"id": 1, "name": ""}], "category 0 has no integer 'id' of at most 64 bits, or no 'name'"),
+        (["car"], "category 0 has no number or text as 'id'"),
+        ([{"id": True, "name": "car"}], "category 0 has no number or text as 'id'"),
+        ([{"id": 7.5, "name": "car"}], "category 0 has no number or text as 'id'"),
+        ([{"id": 1, "name": [["car"]]}], "category 0 has no number or text as 'id', or no 'name'"),
+        ([{"id": 1, "name": ""}], "category 0 has no number or text as 'id', or no 'name'"),
         ([{"id": 1, "name": "car"}, {"id": 1, "name": "bus"}], "category id 1 is both 'car' and 'bus'"),
     ],
 )

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from detect.data.readers.annotations import Annotations
+from detect.data.readers.box_forms import Form
 from detect.data.readers.checking import check
 
 WIDTH, HEIGHT = 64, 48
@@ -130,18 +131,6 @@ def test_missing_and_unreadable_images_are_lost_with_their_boxes(found, tmp_path
     assert [problem.where for problem in problems] == ["list.txt:2", "list.txt:3"]
 
 
-def test_an_image_named_twice_is_joined(found, tmp_path):
-    found.add_box(0, FRAME, 0)
-    again = found.add_image(found.path(0), 8)
-    found.add_box(again, FRAME, 0)  # the same object
-    found.add_box(again, FRAME, 1)
-    records = check(found)
-    assert len(records) == 1
-    assert records[0].labels.tolist() == [0, 1]
-    assert found.problems.counts == {"duplicate image": 1, "duplicate box": 1}
-    assert found.problems.lost_share() == 0
-
-
 def test_boxes_may_be_stated_in_any_order(tmp_path, write_image):
     found = annotations()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
@@ -157,6 +146,67 @@ def test_fractions_become_pixels(tmp_path, write_image):
     found.add_box(0, (0.1, 0.2, 0.5, 1.001), 0)
     np.testing.assert_allclose(check(found)[0].boxes, [[20, 20, 100, 100]], rtol=1e-6)
     assert not found.problems.counts  # a tenth of a pixel past the frame
+
+
+def corners_as_sizes(count: int) -> list[tuple]:
+    """Boxes of 8 x 8 pixels along the diagonal, whose x2, y2 were taken for width and height."""
+    starts = np.linspace(4, 36, count)
+    return [(start, start, 2 * start + 8, 2 * start + 8) for start in starts.tolist()]
+
+
+def test_boxes_in_another_form_are_lost(tmp_path, write_image):
+    found = annotations(form=Form.SIZE)
+    found.add_image(str(write_image(tmp_path / "a.jpg", WIDTH, HEIGHT)), 1, (WIDTH, HEIGHT))
+    for box in corners_as_sizes(9):  # 4, 8, ... 36: all but those at 4, 8, 12, 16 and 20 end below 52.8 pixels
+        found.add_box(0, box, 0)
+    records = check(found)
+    assert (len(records), len(records.boxes)) == (1, 0)
+    assert found.problems.counts == {"box in another form": 9}
+    assert (found.problems.boxes_total, found.problems.lost_boxes) == (9, 9)
+    (summary,) = found.problems.summary(examples=1)
+    expected = (
+        "44% of the boxes leave their images by far as x, y, width, height, and 100% are within them as x1, y1, x2, y2"
+    )
+    assert expected in summary
+
+
+@pytest.mark.parametrize("stated", [(2 * WIDTH, 2 * HEIGHT), (HEIGHT, WIDTH)])
+def test_boxes_in_an_image_of_the_stated_size_have_no_other_form(tmp_path, write_image, stated):
+    """The stated size is wrong, or is that before the rotation of the image."""
+    found = annotations(form=Form.SIZE)
+    found.add_image(str(write_image(tmp_path / "a.jpg", WIDTH, HEIGHT)), 1, stated)
+    for start in range(9):
+        found.add_box(0, (start, start, stated[0] - start, stated[1] - start), 0)
+    check(found)
+    assert "box in another form" not in found.problems.counts
+
+
+def test_fractions_in_place_of_pixels_are_lost(found):
+    found.add_box(0, (0.25, 0.25, 0.5, 0.75), 0)
+    found.add_box(0, (0, 0, 1, 1), 0)  # may be either
+    found.add_box(0, FRAME, 0)
+    np.testing.assert_array_equal(check(found)[0].boxes, [(0, 0, 1, 1), FRAME])
+    assert found.problems.counts == {"box in another unit": 1}
+    assert found.problems.lost_boxes == 1
+    assert next(iter(found.problems)).action == "dropped: fractions of the image in place of pixels. Convert them"
+
+
+def test_pixels_in_place_of_fractions_are_lost(tmp_path, write_image):
+    found = annotations(form=Form.CENTRE, fractions=True)
+    found.add_image(str(write_image(tmp_path / "a.jpg", WIDTH, HEIGHT)), 1)
+    found.add_box(0, (8, 8, 24, 40), 0)  # centre 16, 24 and size 16 x 32
+    found.add_box(0, (0.25, 0.25, 1, 1), 0)
+    np.testing.assert_array_equal(check(found)[0].boxes, [(16, 12, 64, 48)])
+    assert found.problems.counts == {"box in another unit": 1}
+    assert next(iter(found.problems)).action == "dropped: pixels in place of fractions. Convert them"
+
+
+def test_boxes_under_a_pixel_are_reported_and_kept(found):
+    found.add_box(0, (5, 5, 5.5, 5.75), 0)
+    found.add_box(0, (5, 5, 5.5, 9), 0)
+    assert len(check(found).boxes) == 2
+    assert found.problems.counts == {"box under a pixel": 1}
+    assert found.problems.lost_boxes == 0
 
 
 def turned(path, orientation: int) -> str:

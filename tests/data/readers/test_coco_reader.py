@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import check_losses, split
-from detect.data.readers.coco import (
-    CocoFile,
-    read_coco,
-    read_coco_file,
-    read_coco_folder,
-    read_roboflow,
-    write_coco,
-)
+from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow, write_coco
 from detect.data.readers.coco_content import load_coco
+from detect.data.readers.coco_files import CocoFile, loose_files, split_files
 from detect.errors import BadInput
+from detect.evaluation.truth import truth_from_records
 
 
 def document(images=("a.jpg",), boxes=((1, 1, 2, 3, 10, 20),), names=("car", "bus")) -> dict:
@@ -57,6 +52,39 @@ def test_boxes_areas_and_crowds(write):
     assert dataset.classes == ("car", "bus")
     assert dataset.category_ids == (1, 2)
     assert not dataset.problems["train"].counts
+
+
+def test_ids_may_be_texts(write):
+    content = document(["a.jpg", "b.jpg"], [("x-2", "car-1", 2, 3, 10, 20), ("1", "2", 0, 0, 9, 9)])
+    content["images"][1]["id"] = "x-2"
+    content["categories"][0]["id"] = "car-1"
+    path = write("train.json", content, ["a.jpg", "b.jpg"])
+    dataset = read_coco_file(path)
+    records = split(dataset, "train")
+    assert dataset.category_ids == (2, "car-1")
+    assert [record.image_id for record in records] == ["1", "x-2"]
+    assert records.labels.tolist() == [0, 1]
+    assert "category ids to labels: 2 'bus' -> 0, car-1 'car' -> 1" in dataset.notes
+    truth = truth_from_records(records, dataset.classes, dataset.category_ids)
+    assert truth.image_ids[truth.images].tolist() == ["1", "x-2"]
+    assert truth.category_ids[truth.categories].tolist() == ["2", "car-1"]
+
+
+@pytest.mark.parametrize("unit", [1, 64])
+def test_corners_and_fractions_in_place_of_sizes_are_lost(write, unit):
+    corners = [(1, 1, 40 / unit, start / unit, 60 / unit, (start + 8) / unit) for start in range(30, 40)]
+    dataset = read_coco_file(write("train.json", document(boxes=corners), ["a.jpg"]))
+    assert dataset.problems["train"].counts == {"box in another form" if unit == 1 else "box in another unit": 10}
+    with pytest.raises(BadInput, match=r"(?s)10 of 10 boxes \(100.0%\) .*(as x1, y1, x2, y2|fractions of the image)"):
+        check_losses(dataset, "train")
+
+
+def test_annotations_without_boxes_are_said(write):
+    content = document()
+    content["annotations"][0].update(bbox=None, segmentation=[[2, 3, 12, 3, 12, 23]])
+    dataset = read_coco_file(write("train.json", content, ["a.jpg"]))
+    np.testing.assert_array_equal(split(dataset, "train").boxes, [[2, 3, 12, 23]])
+    assert "train.json: 1 annotations state no box: the bounds of their segmentations are taken" in dataset.notes
 
 
 def test_images_without_boxes_are_kept(write):
@@ -108,6 +136,47 @@ def test_paths_of_another_machine_are_cut(tmp_path, write):
     assert split(dataset, "train")[0].image_path == tmp_path / "images" / "a.jpg"
 
 
+def test_each_name_is_cut_where_it_has_to_be(tmp_path, write):
+    content = document(["..\\label\\a.jpg", "b.jpg"])
+    dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
+    assert list(split(dataset, "train").paths) == ["a.jpg", "b.jpg"]
+    example = "'..\\\\label\\\\a.jpg' is 'a.jpg'"
+    assert f"x.json: 1 images are found without folders before their names: {example}" in dataset.notes
+
+
+def test_names_that_are_spelt_otherwise_are_taken_and_reported(tmp_path, write):
+    content = document(["A.JPG", "my%20photo.jpg", "c.jpg"])
+    path = write("x.json", content, ["a.jpg", "my photo.jpg", "c.jpg"], "images")
+    dataset = read_coco_file(path)
+    assert list(split(dataset, "train").paths) == ["a.jpg", "my photo.jpg", "c.jpg"]
+    problems = dataset.problems["train"]
+    assert problems.counts == {"image with another spelling": 2}
+    assert problems.lost_share() == 0
+    first = next(iter(problems))
+    assert str(first) == f"{path}: image 1: 'A.JPG' is 'a.jpg' in {tmp_path / 'images'}; taken"
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("labels.json", "data"), ("x.json", "any"), ("annotations/x.json", "any"), ("Labels/x.json", "a b")],
+)
+def test_images_may_be_in_a_folder_of_any_name(tmp_path, write, path, folder):
+    dataset = read_coco_file(write(path, document(), ["a.jpg"], folder))
+    assert dataset.splits["train"][0].image_path == tmp_path / folder / "a.jpg"
+
+
+def test_of_equal_folders_the_one_where_names_are_as_stated_is_taken(tmp_path, write):
+    write("unused.json", {}, ["a.jpg"], "images")
+    dataset = read_coco_file(write("x.json", document(["sub/a.jpg"]), ["sub/a.jpg"], "data"))
+    assert dataset.splits["train"][0].image_path == tmp_path / "data" / "sub" / "a.jpg"
+
+
+def test_hidden_folders_hold_no_images(tmp_path, write):
+    path = write("x.json", document(), ["a.jpg"], ".ipynb_checkpoints")
+    with pytest.raises(BadInput, match=r"none of the 1 images named in it exists \('a.jpg' ...\)"):
+        read_coco_file(path)
+
+
 def test_folders_in_file_names(tmp_path, write):
     dataset = read_coco_file(write("x.json", document(["sub\\a.jpg"]), ["a.jpg"], "images/sub"))
     assert split(dataset, "train")[0].image_path == tmp_path / "images" / "sub" / "a.jpg"
@@ -151,11 +220,11 @@ def test_bad_annotations_are_named_and_dropped(write):
 
 def test_bad_image_entries_are_named(write):
     content = document(["a.jpg", "b.jpg"])
-    content["images"] += [{"id": 1, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": "x", "file_name": "d.jpg"}]
+    content["images"] += [{"id": 2, "file_name": "c.jpg"}, {"id": 9}, "a.jpg", {"id": True, "file_name": "d.jpg"}]
     dataset = read_coco_file(write("x.json", content, ["a.jpg", "b.jpg"]))
     problems = dataset.problems["train"]
-    assert problems.counts == {"repeated image id": 1, "malformed image entry": 3}
-    assert (problems.images_total, problems.lost_images) == (6, 4)
+    assert problems.counts == {"image id of several images": 2, "malformed image entry": 3}
+    assert (problems.images_total, problems.lost_images) == (6, 5)
 
 
 def test_coco_layout(tmp_path, write):
@@ -166,9 +235,47 @@ def test_coco_layout(tmp_path, write):
     assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 1, "val": 1}
     write("annotations/instances_train2014.json", document())
     with pytest.raises(
-        BadInput, match=r"instances_train2014.json and instances_train2017.json both name split 'train'"
+        BadInput, match=r"instances_train2014.json and annotations.*instances_train2017.json both name split 'train'"
     ):
         read_coco_folder(tmp_path)
+
+
+def test_one_file_alone_is_the_training_split(tmp_path, write):
+    write("annotations/instances_default.json", document(), ["a.jpg"], "images/default")
+    write("annotations/._instances_default.json", "written by macOS")
+    write("annotations/.ipynb_checkpoints/instances_default-checkpoint.json", document())
+    dataset = read_coco_folder(tmp_path)
+    assert list(dataset.splits) == ["train"]
+    assert dataset.source == tmp_path
+    assert dataset.notes[0] == "split 'train': 'instances_default' names none"
+
+
+def test_files_that_are_not_read_are_said(tmp_path, write):
+    write("annotations/train.json", document(), ["a.jpg"], "images")
+    write("annotations/more.json", document(["b.jpg"]))
+    dataset = read_coco_folder(tmp_path)
+    assert list(dataset.splits) == ["train"]
+    assert dataset.notes[0] == "not read, because no split is in their names: more.json"
+    (tmp_path / "annotations" / "train.json").rename(tmp_path / "annotations" / "others.json")
+    with pytest.raises(BadInput, match=r"no file name speaks of train, val or test: more.json, others.json"):
+        read_coco_folder(tmp_path)
+
+
+def test_what_else_is_json_in_a_folder_is_not_coco(tmp_path, write):
+    path = write("labels.json", document(), ["a.jpg"], "data")
+    write("package.json", {"name": "x"})
+    (tmp_path / "broken.json").write_text("{")
+    assert loose_files(tmp_path) == [path]
+    for number in range(20):  # as in a folder with annotations of single images
+        write(f"{number}.json", {"shapes": []})
+    assert loose_files(tmp_path) == []
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path, write):
+    for name in ("val", "valid"):
+        write(f"{name}/labels.json", document(), ["a.jpg"], f"{name}/data")
+    with pytest.raises(BadInput, match=r"valid.labels.json and val.labels.json both name split 'val'"):
+        split_files(tmp_path)
 
 
 def test_a_split_without_its_images_is_refused_and_the_others_stay(tmp_path, write):
@@ -205,7 +312,12 @@ def test_given_classes_and_images(tmp_path, write):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[]", "found a list, as results files are"),
+        ("[]", "found a list instead of an object"),
+        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "score": 1}]', "a list of detections"),
+        (
+            '[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]',
+            "a list of tasks, as in Label Studio's own JSON",
+        ),
         ('{"images": [], "labels": []}', "found: images, labels"),
         ('{"images": 3, "annotations": []}', "lists 'images' and 'annotations'"),
         ('"text"', "found: str"),

@@ -81,10 +81,18 @@ def test_several_sets_in_one_folder_are_not_guessed_between(copied):
         open_dataset(copied)
 
 
+def test_two_kinds_of_annotations_beside_images_are_not_guessed_between(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "a.xml").write_text("<annotation></annotation>")
+    with pytest.raises(BadInput, match=r"several datasets: \*\.xml, \*\.txt\. .* move the others elsewhere"):
+        open_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nowhere", "nowhere does not exist. Expected a COCO JSON, .*, or a folder: .* or Pascal VOC."),
+        ("nowhere", "nowhere does not exist. Expected a COCO JSON, .*, or a folder: .*Pascal VOC"),
         ("empty", "does not hold a dataset.* Found in it: nothing"),
         ("images", "does not hold a dataset.* Found in it: a.jpg"),
         ("notes.txt", r"notes\.txt is not a dataset. Expected a COCO JSON"),

@@ -39,7 +39,6 @@ MALFORMED = [
     '{"a": [1, -]}',
     '{"a": }',
     "{",
-    "",
     "no JSON",
 ]
 
@@ -81,6 +80,20 @@ def test_malformed_text_is_refused_with_the_place_that_json_names(tmp_path, text
         with pytest.raises(BadInput) as found:
             read_all(path, block)
         assert str(found.value) == f"{path} is not JSON: {expected.value}."
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ('{"a": [' + "[" * 100_000, r"is nested too deeply for annotations: line 1 column 8 \(char 7\)"),
+        ('{"a": [' + "1" * 5000 + "]}", "has an integer of more digits than any id or size: line 1 column 8"),
+    ],
+)
+def test_what_is_not_annotations_is_refused_in_words_of_ours(tmp_path, text, reason):
+    with pytest.raises(BadInput, match=f"content.json {reason}"):
+        read_all(write(tmp_path, text), 1000)
 
 
 @pytest.mark.parametrize("text", ['{"a": [1, 2,]}', '{"a": 1,}'])

@@ -73,6 +73,13 @@ def test_a_list_is_found_as_its_first_path_is(tree):
     assert f"relative to {tree}, without their beginning 'set'" in ways[0]
 
 
+def test_spelling_counts_where_a_path_is_not_found_otherwise(tree):
+    stated = ["img/a.jpg", "IMG\\A.JPG", "C:\\x\\img\\%61.jpg", "img/b.jpg"]
+    paths, ways = locate_all(stated, tree / "data")
+    assert paths == [str(tree / "data" / "img" / name) for name in ("a.jpg", "a.jpg", "a.jpg", "b.jpg")]
+    assert ways == ["2 paths such as 'IMG\\\\A.JPG' are taken as 'img/a.jpg'"]
+
+
 def test_a_list_that_is_right_needs_no_explanation(tree):
     assert locate_all(["a.jpg"], tree / "data" / "img") == ([str(tree / "data" / "img" / "a.jpg")], [])
 
@@ -81,3 +88,9 @@ def test_names_that_no_file_system_takes_are_not_found(tree):
     for stated in ("x" * 5000, "a\0b", "~nobody/a.jpg"):
         assert locate(stated, tree) is None
         assert locate_all([stated], tree) == ([str(tree / stated)], [])
+
+
+def test_a_path_of_endless_folders(tmp_path):
+    path = "b/" * 30_000 + "a.jpg"
+    assert locate(path, tmp_path) is None
+    assert locate_all([path], tmp_path) == ([str(tmp_path / path)], [])

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -53,6 +54,23 @@ def test_voc_of_two_folders(tmp_path, write, write_image):
     dataset = read_native(write(format="voc", classes=["car", "bus"], splits=splits))
     assert dataset.splits["train"].labels.tolist() == [1, 1]
     assert len(dataset.splits["test"]) == 1
+
+
+def test_class_names_are_text_as_written(write):
+    path = write(format="voc", classes=["x"])
+    path.write_text(path.read_text().replace("- x", "- on\n- 007\n- null"))
+    assert build(Description, read_yaml(path), str(path)).classes == ("on", "007", "null")
+
+
+def test_folders_of_voc_files(tmp_path, write, write_image):
+    write_image(tmp_path / "data" / "photos" / "a.jpg")
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    (tmp_path / "data" / "boxes").mkdir()
+    (tmp_path / "data" / "boxes" / "a.xml").write_text(
+        f"<annotation><object><name>bus</name>{box}</object></annotation>"
+    )
+    dataset = read_native(write(format="voc", splits={"val": {"annotations": "boxes", "images": "photos"}}))
+    np.testing.assert_array_equal(dataset.splits["val"].boxes, [[0, 0, 9, 9]])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from detect.data.dataset import split
 from detect.data.readers.voc import is_voc_folder, read_voc, read_voc_lists
+from detect.data.readers.voc_layout import holds_annotations
 from detect.errors import BadInput
 
 
@@ -22,7 +25,8 @@ def folder(tmp_path, write_image):
         for stem, objects in annotations.items():
             size = "<size><width>64</width><height>48</height></size>"
             text = f"<annotation>\n{size}\n{objects}</annotation>\n"
-            (tmp_path / "Annotations" / f"{stem}.xml").write_text(text)
+            (tmp_path / "Annotations" / f"{stem}.xml").parent.mkdir(exist_ok=True)
+            (tmp_path / "Annotations" / f"{stem}.xml").write_text(text, encoding="utf-8")
             write_image(tmp_path / "JPEGImages" / f"{stem}{suffix}")
         for name, stems in lists.items():
             (tmp_path / "ImageSets" / "Main" / f"{name}.txt").write_text("\n".join(stems) + "\n")
@@ -68,7 +72,7 @@ def test_a_click_without_a_drag_has_no_area(folder):
     problems = dataset.problems["train"]
     assert problems.counts == {"zero-area box": 1}
     (problem,) = problems
-    assert problem.where.endswith("a.xml:7 (van)")
+    assert problem.where.endswith("a.xml:7")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,15 @@ def test_a_click_without_a_drag_has_no_area(folder):
         ({"trainval": ["a", "b"], "val": ["b"]}, {"train": 2, "val": 1}, "used as split 'train'"),
         ({"default": ["a"]}, {"train": 1}, "default.txt, the only list"),
         ({"car_train": ["a 1"], "train": ["a  1", "", "b -1"]}, {"train": 2}, ""),
+        ({"car_train": ["a 1", "b -1"], "bus_train": ["b 1"], "bus_val": ["b 1"]}, {"train": 2, "val": 1}, "together"),
+        ({"car_trainval": ["a 1"], "bus_trainval": ["a -1", "b 1"]}, {"train": 2}, "used as split 'train'"),
+        ({"Train": ["a"], "Validation": ["b"]}, {"train": 1, "val": 1}, ""),
+        ({"train": ["a.jpg", "b.xml"]}, {"train": 2}, ""),
+        ({"train": ["/home/me/VOC2007/JPEGImages/a.jpg", "C:\\\\data\\\\b.jpg"]}, {"train": 2}, ""),
+        ({"train": ['"a"', "'b' 1"]}, {"train": 2}, ""),
+        ({"train": ["A", "%62"]}, {"train": 2}, ""),
+        ({"train": ["JPEGImages/a.jpg Annotations/a.xml"]}, {"train": 1}, ""),
+        ({}, {"train": 2}, "no list and no folder names splits"),
     ],
 )
 def test_lists(folder, lists, splits, note):
@@ -90,6 +103,17 @@ def test_lists(folder, lists, splits, note):
 def test_lists_that_cannot_be_told_apart(folder):
     with pytest.raises(BadInput, match=r"expected the lists train.txt.* found: first, second"):
         read_voc(folder({"a": thing()}, {"first": ["a"], "second": ["a"]}))
+
+
+def test_a_list_that_cannot_be_read_refuses_its_split_only(folder):
+    root = folder({"a": thing()}, {"train": ["a"]})
+    (root / "ImageSets" / "Main" / "val.txt").write_bytes(b"a\0")
+    dataset = read_voc(root)
+    assert list(dataset.splits) == ["train"]
+    assert "val.txt:1: expected UTF-8 text" in dataset.refused["val"]
+    (root / "ImageSets" / "Main" / "train.txt").write_bytes(b"a\0")
+    with pytest.raises(BadInput, match=r"no object can be used.*train.txt:1.*val.txt:1"):
+        read_voc(root)
 
 
 def test_other_image_formats(folder):
@@ -132,9 +156,184 @@ def test_given_classes_refuse_others(folder):
     assert (dataset.problems["val"].boxes_total, dataset.problems["val"].lost_boxes) == (3, 1)
 
 
-def test_nothing_annotated(folder):
-    with pytest.raises(BadInput, match="no object is annotated"):
-        read_voc(folder({"a": ""}, {"train": ["a"]}))
+@pytest.mark.parametrize(
+    ("objects", "names", "reason"),
+    [
+        ("", ["a"], "no object is annotated in any split"),
+        ("", [""], "no image is named in any split"),
+        ("", ["b"], r"no object can be used.* missing annotation: 1 .*train.txt:1: .*b.xml: No such file"),
+        (thing(corners=("x", 1, 2, 3)), ["a"], r"malformed object: 1 .*a.xml:3: expected a name and four numbers"),
+        ("<object>", ["a"], r"malformed annotation: 1 .*a.xml:\d+: not XML"),
+    ],
+)
+def test_why_there_is_nothing_to_learn(folder, objects, names, reason):
+    with pytest.raises(BadInput, match=reason):
+        read_voc(folder({"a": objects}, {"train": names}))
+
+
+@pytest.mark.parametrize("names", [["ali (0)", "b 1"], ["ali (0) 1", "b 1 -1"], ['"ali (0)"', '"b 1" 1']])
+def test_names_with_spaces(folder, names):
+    dataset = read_voc(folder({"ali (0)": thing(), "b 1": thing()}, {"train": names}))
+    assert [record.image_path.stem for record in split(dataset, "train")] == ["ali (0)", "b 1"]
+
+
+def test_images_without_annotation_file_are_left_out_and_counted(folder, write_image):
+    root = folder({"a": thing()}, {})
+    write_image(root / "JPEGImages" / "b.jpg")
+    dataset = read_voc(root)
+    assert len(split(dataset, "train")) == 1
+    assert f"1 images in {root / 'JPEGImages'} have no annotation file and are left out" in dataset.notes
+
+
+def test_an_image_that_only_its_annotation_file_names(folder):
+    root = folder({"a": thing()}, {})
+    text = (root / "Annotations" / "a.xml").read_text()
+    (root / "Annotations" / "a.xml").unlink()
+    (root / "Annotations" / "task7_a.xml").write_text(
+        text.replace("<size>", "<filename>D:\\photos\\a.jpg</filename><size>")
+    )
+    assert split(read_voc(root), "train")[0].image_path.name == "a.jpg"
+
+
+def test_an_image_of_another_kind_is_named(folder):
+    root = folder({"a": thing(), "b": thing()}, {"train": ["a", "b"]})
+    (root / "JPEGImages" / "b.jpg").unlink()
+    (root / "JPEGImages" / "b.raw").write_bytes(b"RAW!")
+    (problem,) = read_voc(root).problems["train"]
+    assert problem.kind == "unreadable image"
+    assert "b.raw: not an image of a known format" in problem.what
+
+
+def test_splits_that_folders_are_named_after(folder, tmp_path):
+    root = folder({"train/a": thing(), "valid/b": thing(), "valid/c": thing()}, {})
+    dataset = read_voc(root)
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 1, "val": 2}
+    (tmp_path / "moved" / "test").mkdir(parents=True)
+    for name in ("Annotations", "JPEGImages"):
+        (root / name).rename(tmp_path / "moved" / "test" / name)
+    dataset = read_voc(tmp_path / "moved")
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"test": 3}
+
+
+def test_difficult_is_what_says_so(folder):
+    values = ("0", "1", "true", "Unspecified", "")
+    objects = "".join(thing(corners=(11, 21, 30, 40 - row), difficult=value) for row, value in enumerate(values))
+    dataset = read_voc(folder({"a": objects}, {"train": ["a"]}))
+    assert split(dataset, "train")[0].ignore.tolist() == [False, True, True, False, False]
+    assert "1 objects do not say whether they are difficult, and count as not difficult" in dataset.notes
+
+
+ROTATED = "<robndbox><cx>30</cx><cy>20</cy><w>20</w><h>10</h><angle>{angle}</angle></robndbox>"
+BOX = "<bndbox><xmin>20</xmin><ymin>15</ymin><xmax>40</xmax><ymax>25</ymax></bndbox>"
+
+
+@pytest.mark.parametrize(
+    ("shape", "hull"),
+    [
+        (ROTATED.format(angle=0), (20, 15, 40, 25)),
+        (ROTATED.format(angle=np.pi / 2), (25, 10, 35, 30)),
+        # Half the sum of both sides, times the sine of 45 degrees.
+        (
+            ROTATED.format(angle=np.pi / 4),
+            (30 - 15 * 0.5**0.5, 20 - 15 * 0.5**0.5, 30 + 15 * 0.5**0.5, 20 + 15 * 0.5**0.5),
+        ),
+        ("<polygon><x1>3</x1><y1>9</y1><x2>8</x2><y2>2</y2><x3>5</x3><y3>11</y3></polygon>", (3, 2, 8, 11)),
+        (
+            "<polygon><pt><x>3</x><y>9</y></pt><pt><x>8</x><y>2</y></pt><pt><x>5</x><y>11</y></pt></polygon>",
+            (3, 2, 8, 11),
+        ),
+        ("<bndbox><x0>3</x0><y0>2</y0><x1>8</x1><y1>4</y1><x2>5</x2><y2>9</y2></bndbox>", (3, 2, 8, 9)),
+        (
+            f"{BOX}<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>",
+            (25, 10, 35, 30),
+        ),
+    ],
+)
+def test_rotated_boxes_and_polygons(folder, shape, hull):
+    objects = f"<object><name>car</name>{shape}</object>"
+    dataset = read_voc(folder({"a": objects}, {"train": ["a"]}))
+    np.testing.assert_allclose(split(dataset, "train")[0].boxes, [hull], rtol=1e-6)
+    assert "1 objects are rotated boxes or polygons: their upright hulls are taken" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        ROTATED.format(angle="nan"),
+        "<polygon><x1>3</x1><y1>9</y1><x2>8</x2><y2>2</y2></polygon>",
+        "<polygon><x1>3</x1><y1>9</y1><x2>8</x2><y2>2</y2><x3>5</x3></polygon>",
+        "<bndbox/>",
+    ],
+)
+def test_shapes_without_a_hull(folder, shape):
+    objects = thing() + f"<object><name>car</name>{shape}</object>"
+    problems = read_voc(folder({"a": objects}, {"train": ["a"]})).problems["train"]
+    assert problems.counts == {"malformed object": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "stated", "guessed"),
+    [
+        ("红", "gb2312", "gb2312", ""),
+        ("红", "gbk", "GBK", ""),
+        ("红", "gbk", "", "gb18030"),
+        ("café", "cp1252", "windows-1252", ""),
+        ("café", "cp1252", "", "cp1252"),
+        ("红", "utf-16", "utf-16", ""),
+        ("red", "utf-8", "utf-16", ""),
+        ("red", "utf-8", "klingon", ""),
+    ],
+)
+def test_encodings(folder, name, codec, stated, guessed):
+    root = folder({"a": thing(name)}, {"train": ["a"]})
+    path = root / "Annotations" / "a.xml"
+    declaration = f'<?xml version="1.0" encoding="{stated}"?>' if stated else ""
+    path.write_bytes((declaration + path.read_text("utf-8")).encode(codec))
+    dataset = read_voc(root)
+    assert dataset.classes == (name,)
+    assert (f"read as {guessed}" in " ".join(dataset.notes)) == bool(guessed)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "reason"),
+    [
+        ('<!ENTITY x SYSTEM "file:///etc/passwd">', "undefined entity"),
+        (
+            '<!ENTITY a "lol">' + "".join(f'<!ENTITY {n} "{20 * f"&{b};"}">' for b, n in pairwise("abcdefgx")),
+            "amplification",
+        ),
+    ],
+)
+def test_entities_are_refused(folder, declaration, reason):
+    root = folder({"a": thing("NAME"), "b": thing()}, {"train": ["a", "b"]})
+    path = root / "Annotations" / "a.xml"
+    path.write_text(f"<!DOCTYPE l [{declaration}]>" + path.read_text().replace("NAME", "&x;"))
+    (problem,) = read_voc(root).problems["train"]
+    assert problem.kind == "malformed annotation"
+    assert reason in problem.what
+
+
+def test_files_beside_images_are_annotations_of_voc(folder, tmp_path):
+    root = folder({"a": thing()}, {})
+    assert not holds_annotations(root)
+    (root / "Annotations" / "a.xml").rename(root / "a.xml")
+    assert holds_annotations(root)
+    (root / "a.xml").write_text("<annotations><image/></annotations>")
+    assert not holds_annotations(root)
+
+
+def test_a_folder_of_images_with_another_name(folder):
+    root = folder({"a": thing()}, {})
+    (root / "JPEGImages").rename(root / "photos")
+    assert split(read_voc(root), "train")[0].image_path == root / "photos" / "a.jpg"
+
+
+def test_folders_of_annotations_in_a_description(folder):
+    root = folder({"a": thing()}, {})
+    dataset = read_voc_lists(root, {"val": [root / "Annotations"]}, images={"val": root / "JPEGImages"})
+    assert len(split(dataset, "val").boxes) == 1
+    with pytest.raises(BadInput, match=r"elsewhere.*train.txt: expected a list in a VOC folder"):
+        read_voc_lists(root, {"train": [root.parent / "elsewhere" / "1" / "2" / "3" / "4" / "train.txt"]})
 
 
 def test_layout(folder, tmp_path):

@@ -1,3 +1,6 @@
+import os
+import re
+
 import numpy as np
 import pytest
 import yaml
@@ -43,15 +46,36 @@ def test_boxes_polygons_and_background(write):
     assert dataset.classes == ("car", "bus")
     assert dataset.category_ids == (0, 1)
     assert "1 of 3 images have no label file and are background" in " ".join(dataset.notes)
+    assert "1 objects are polygons or rotated boxes; their upright hulls are taken" in " ".join(dataset.notes)
+
+
+def test_corners_in_place_of_a_centre_and_a_size_are_lost(write):
+    # From start / 2 - 0.25 to 1.5 * start + 0.25 if read as a centre and a size: the first four leave the image by far.
+    lines = [f"0 {start} {start} {start + 0.5} {start + 0.5}" for start in (0, 0.1, 0.2, 0.25, 0.3, 0.4)]
+    problems = read_yolo(write({"images/train/a.jpg": "\n".join(lines)})).problems["train"]
+    assert problems.counts == {"box in another form": 6}
+    assert "100% are within them as x1, y1, x2, y2" in problems.summary()[0]
 
 
 @pytest.mark.parametrize(
     ("names", "classes"),
-    [(["a", "b"], ("a", "b")), ({1: "b", 0: "a"}, ("a", "b")), ([1, True], ("1", "True")), (None, ("0", "1"))],
+    [
+        ("[a, b]", ("a", "b")),
+        ("{1: b, 0: a}", ("a", "b")),
+        ("{'1': b, '0': a}", ("a", "b")),
+        ("[on, yes]", ("on", "yes")),
+        ("[007, 2024-01-01]", ("007", "2024-01-01")),
+        ("{0: null, 1: 1e3}", ("null", "1e3")),
+        ("[' a', \"b: c\"]", (" a", "b: c")),
+        ("null", ("0", "1")),
+        ("", ("0", "1")),
+    ],
 )
-def test_names(write, names, classes):
-    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"}, names=names, nc=2)
-    assert read_yolo(path).classes == classes
+def test_names_are_text_as_written(write, names, classes):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"})
+    for count in ("2", "'2'", '"2"', "02"):
+        path.write_text(f"names: {names}\nnc: {count}\ntrain: images/train\nval: null\ntest:\n")
+        assert read_yolo(path).classes == classes
 
 
 def test_two_numbers_of_one_name_are_one_class(write):
@@ -68,7 +92,14 @@ def test_two_numbers_of_one_name_are_one_class(write):
         ({"names": {1: "a", 2: "b"}}, "'names' as a list, or as numbers from 0"),
         ({"names": []}, "'names' as a list"),
         ({"names": "car"}, "'names' as a list"),
-        ({"nc": 3}, "'nc' is 3, but 'names' has 2"),
+        ({"names": ["a", ["b"]]}, "'names' as a list"),
+        ({"names": ["a", ""]}, "'names' as a list"),
+        ({"nc": 3}, "'nc' states 3 classes, and 'names' has 2 names. Correct the one that is wrong"),
+        ({"nc": True}, "expected 'nc', the number of classes, up to 100000, found 'true'"),
+        ({"nc": -1}, "expected 'nc'.* found '-1'"),
+        ({"nc": [2]}, "expected 'nc'.* found"),
+        ({"nc": "1" + "0" * 5000}, "expected 'nc'.* found '1000"),
+        ({"train": [["images/train"]]}, r"\['images/train'\] was not found"),
         ({"train": "nowhere/else"}, "'nowhere/else' was not found"),
     ],
 )
@@ -83,7 +114,7 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("2 0.5 0.5 0.2 0.2", "unknown class", "class 2, expected 0 to 1"),
         ("-1 0.5 0.5 0.2 0.2", "unknown class", "class -1"),
         ("0 0.5 0.5 0.2", "malformed line", "found 4 fields"),
-        ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields"),
+        ("0 0.5 0.5 0.2 0.2 0.9", "malformed line", "found 6 fields: is the last one a score?"),
         ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.9", "malformed line", "found 8 fields"),
         ("car 0.5 0.5 0.2 0.2", "malformed line", "not numbers: 'car 0.5"),
         ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is not a whole number"),
@@ -91,7 +122,10 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("0 nan 0.5 0.2 0.2", "box that is not a number", "a.jpg"),
         ("0 0.5 0.5 -0.2 0.2", "inverted box", "a.jpg"),
         ("0 0.5 0.5 0 0.2", "zero-area box", "a.jpg"),
-        ("0 100 50 20 20", "box outside its image", "a.jpg"),
+        ("0 100 50 20 20", "box in another unit", "a.jpg"),
+        ("1e300 0.5 0.5 0.2 0.2", "unknown class", "class 1e300, expected 0 to 1"),
+        ("0 0.5 0.5 0.2 0.2 0.9 0.9 2 0.1 0.1 2", "malformed line", "fractions of the image, found 2. .* `kpt_shape`"),
+        ("0 10 10 40 10 40 40", "malformed line", "found 40. Divide pixels by the size of the image"),
     ],
 )
 def test_bad_lines_are_named_and_dropped(write, line, kind, reason):
@@ -100,7 +134,7 @@ def test_bad_lines_are_named_and_dropped(write, line, kind, reason):
     assert problems.counts == {kind: 1}
     (problem,) = problems
     assert problem.where == f"{path.parent / 'labels' / 'train' / 'a.txt'}:2"
-    assert reason in problem.what
+    assert re.search(reason, problem.what)
     assert (problems.boxes_total, problems.lost_boxes) == (2, 1)
 
 
@@ -167,6 +201,84 @@ def test_no_labels_at_all(write):
 def test_splits_that_are_the_same(write):
     path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4"}, val="images/train")
     assert "'train' and 'val' are the same images" in " ".join(read_yolo(path).notes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_label_files_and_descriptions_in_other_encodings(write, encoding):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n"})
+    for file in (path, path.parent / "labels" / "train" / "a.txt"):
+        file.write_text(file.read_text(), encoding)
+    dataset = read_yolo(path)
+    assert len(split(dataset, "train").boxes) == 1
+    assert not dataset.problems["train"].counts
+
+
+@pytest.mark.parametrize("line", ['"1" 0.5 0.5 0.2 0.4', "'1' 0.5 0.5 0.2 0.4", "1.0 0.5 0.5 0.2 0.4"])
+def test_class_numbers_as_text(write, line):
+    assert split(read_yolo(write({"images/train/a.jpg": line})), "train").labels.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("image", "label"), [("A.JPG", "a.txt"), ("h\u00f6he.jpg", "ho\u0308he.TXT"), ("a b.jpg", "a%20b.txt")]
+)
+def test_label_files_whose_names_are_spelled_differently(write, tmp_path, image, label):
+    path = write({f"images/train/{image}": None})
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    (tmp_path / "labels" / "train" / label).write_text("0 0.5 0.5 0.2 0.4")
+    dataset = read_yolo(path)
+    assert len(split(dataset, "train").boxes) == 1
+    assert not dataset.problems["train"].counts
+
+
+def test_label_files_without_an_image(write, tmp_path):
+    line = "0 0.5 0.5 0.2 0.4\n"
+    path = write({"images/train/a.jpg": line, "images/train/sub/b.jpg": line})
+    (tmp_path / "images" / "train" / "c.jpg_large").touch()
+    for name in ("c", "sub/d"):
+        (tmp_path / "labels" / "train" / name).with_suffix(".txt").write_text(line)
+    (tmp_path / "labels" / "train" / "classes.txt").write_text("car\nbus\n")
+    problems = read_yolo(path).problems["train"]
+    first, second = problems
+    assert first.where == str(tmp_path / "labels" / "train" / "c.txt")
+    assert "c.jpg_large is not an image that can be read" in first.what
+    assert second.what == f"no image in {tmp_path / 'images' / 'train' / 'sub'}"
+    assert (problems.images_total, problems.lost_images) == (3, 1)
+
+
+def test_a_folder_of_images_and_labels_is_not_searched_for_images_of_its_labels(write):
+    assert not read_yolo(write(LABELS, train="set/train", val="set/valid")).problems["train"].counts
+
+
+def test_a_label_file_that_cannot_be_read_loses_its_image(write, tmp_path):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n", "images/train/b.jpg": None})
+    (tmp_path / "labels" / "train" / "b.txt").mkdir()
+    problems = read_yolo(path).problems["train"]
+    assert problems.counts == {"unreadable label file": 1}
+    assert (problems.images_total, problems.lost_images) == (2, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_place_of_a_label_file_is_not_waited_for(write, tmp_path):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n", "images/train/b.jpg": None})
+    os.mkfifo(tmp_path / "labels" / "train" / "b.txt")
+    (problem,) = read_yolo(path).problems["train"]
+    assert "b.txt: cannot be read: it is not a regular file" in problem.what
+
+
+def test_hidden_files_are_not_data(write, tmp_path):
+    path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n"})
+    for name in ("._a.jpg", ".ipynb_checkpoints/a-checkpoint.jpg"):
+        (tmp_path / "images" / "train" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "images" / "train" / name).write_bytes(b"\0\5\x16\7")
+    dataset = read_yolo(path)
+    assert len(split(dataset, "train")) == 1
+    assert not dataset.problems["train"].counts
+
+
+@pytest.mark.parametrize("stated", [".", "./", ""])
+def test_a_root_that_is_the_folder_itself(write, stated):
+    dataset = read_yolo(write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n"}, path=stated))
+    assert "'path'" not in " ".join(dataset.notes)
 
 
 @pytest.mark.parametrize(

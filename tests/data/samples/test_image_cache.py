@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from damaged_files import damage
 from PIL import Image
 from records_of import records_of
 
@@ -55,7 +56,7 @@ def test_cached_or_not_the_examples_are_the_same(records):
         record.image_path.unlink()
     assert example(keeping, 1).image.shape == (150, 200, 3)
     assert not example(keeping, 1).image.flags.writeable
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="None of the 3 images of the split can be read"):
         example(decoding, 1)
 
 
@@ -69,14 +70,9 @@ def test_beside_those_that_came_last_the_first_ones_stay(tmp_path):
     for index in range(400):
         example(cache, index)
     path.unlink()
-
-    def is_kept(index: int) -> bool:
-        try:
-            return example(cache, index).image.shape == (100, 100, 3)
-        except BadInput:
-            return False
-
-    assert [index for index in range(400) if is_kept(index)] == [*range(40), *range(240, 400)]
+    for index in range(400):
+        example(cache, index)
+    assert cache.unreadable.indices().tolist() == [*range(40, 240)]  # not in the cache, and to be read again
 
 
 @pytest.mark.parametrize(("times", "shape"), [(1, (25, 34, 3)), (2, (13, 17, 3)), (3, (7, 9, 3)), (4, (3, 4, 3))])
@@ -93,10 +89,17 @@ def test_jpegs_are_halved_by_their_decoder(tmp_path, times, shape):
     assert np.abs(stored.astype(int) - averaged).max() < 12
 
 
-def test_an_image_of_another_size_than_annotated_is_an_error(records):
-    cv2.imwrite(str(records.image_path(0)), np.zeros((40, 50, 3), np.uint8))
-    with pytest.raises(BadInput, match=r"0\.png: the image is 50 x 40 pixels, its annotation is for 100 x 80"):
-        example(ImageCache(records, 100, 1.0, 0), 0)
+def test_the_next_record_stands_in_for_one_that_cannot_be_read(records):
+    damage(records.image_path(1))
+    damage(records.image_path(2))
+    for budget in (10**6, 0):
+        cache = ImageCache(records, 100, 1.0, budget)
+        for index in (1, 0, 2, 1):
+            found = example(cache, index)
+            np.testing.assert_array_equal(found.image, read_image(records.image_path(0)))
+            np.testing.assert_array_equal(found.boxes, records[0].boxes)
+            assert cache.image_path(index) == records.image_path(0)
+        assert cache.unreadable.indices().tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("free", "budget"), [(400, 100), (4 * 10**9, 10**9), (64 * 10**9, 2 * 10**9)])

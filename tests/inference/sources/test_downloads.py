@@ -32,6 +32,11 @@ def site(tmp_path, write_video):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path.startswith("/elsewhere"):
+                self.send_response(302)
+                self.send_header("Location", f"http://localhost:{self.server.server_port}/private.png")
+                self.end_headers()
+                return
             if self.path not in pages:
                 self.send_error(404)
                 return
@@ -81,6 +86,13 @@ def test_what_is_neither(site):
         find_sources(site + "/page")
     with pytest.raises(BadInput, match="broken"):
         frames_of(site + "/broken.jpg")
+
+
+def test_a_login_is_not_passed_on_to_another_server(site):
+    with_login = site.replace("http://", "http://me:p%40ss@")
+    assert len(frames_of(with_login + "/private.png")) == 1
+    with pytest.raises(BadInput, match="the server answers 401"):
+        frames_of(with_login + "/elsewhere.png")
 
 
 @pytest.mark.parametrize("path", ["/missing", "/missing.png"])

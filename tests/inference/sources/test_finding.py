@@ -1,5 +1,7 @@
 """Everything that can be given as a source, and the frames that are read from it."""
 
+import io
+import os
 import warnings
 
 import numpy as np
@@ -8,7 +10,8 @@ from PIL import Image
 
 from detect.errors import BadInput
 from detect.inference.image_files import write_image
-from detect.inference.sources.finding import find_sources, natural_key, read_frames
+from detect.inference.sources.finding import find_sources, read_frames
+from detect.inference.sources.folders import natural_key
 
 GREY = np.full((8, 12, 3), 90, np.uint8)
 
@@ -17,7 +20,6 @@ GREY = np.full((8, 12, 3), 90, np.uint8)
 def folder(tmp_path):
     for name in ("10.png", "2.jpg", "b/1.png", "b/deeper/ß 漢.png", ".hidden/3.png", ".4.png"):
         write_image(tmp_path / name, GREY)
-    (tmp_path / "notes.txt").write_text("no image")
     return tmp_path
 
 
@@ -33,6 +35,8 @@ def test_folders_are_searched_in_natural_order_without_hidden_files(folder):
 def test_a_folder_of_outputs_is_left_out(folder):
     assert names(find_sources(folder, leave_out=folder / "b")) == ["2", "10"]
     assert names(find_sources(f"{folder}/**/*.png", leave_out=folder / "b")) == ["10"]
+    assert names(find_sources(folder / "b", leave_out=folder)) == ["1", "deeper/ß 漢"]
+    assert names(find_sources(f"{folder}/b/*.png", leave_out=folder)) == ["1"]
 
 
 def test_globs_keep_the_folders_after_their_first_wildcard(folder):
@@ -50,6 +54,13 @@ def test_names_are_unique(tmp_path):
         write_image(tmp_path / name, GREY)
     given = [tmp_path / "a/1.png", tmp_path / "b/1.png", tmp_path / "b/1.jpg", tmp_path / "b/1-2.png"]
     assert names(find_sources(given)) == ["1", "1-2", "1-3", "1-2-2"]
+
+
+def test_an_image_that_is_called_as_the_frame_of_a_video_is_renamed(tmp_path):
+    for name in ("clip-000000.png", "clip-1.png", "other-000000.png"):
+        write_image(tmp_path / name, GREY)
+    (tmp_path / "clip.mp4").touch()
+    assert names(find_sources(tmp_path)) == ["clip-000000-2", "clip-1", "clip", "other-000000"]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +86,22 @@ def test_addresses_and_cameras(text, kind, name, shown):
         ("ftp://host/a.jpg", "URLs of type 'ftp' cannot be read"),
         ([], "No source was given"),
         (["0", np.zeros((4, 4, 3), np.uint8)], "give it alone"),
-        (3.5, "A float is not a source"),
+        (3.5, "An object of type float is not a source"),
+        (0, 'The number 0 is not a source. The index of a camera is a text: "0"'),
+        ("", "'' is not a source. .* is a variable of your shell empty"),
+        (["a.jpg", ""], "There is no file or folder 'a.jpg'"),
+        ("a\0.jpg", "is not a source"),
+        ("x" * 300 + ".jpg", r"There is no file or folder 'x{100}\.\.\.'"),
+        ("data:image/jpeg;base64,/9j/", "Decode what follows its comma"),
+        ("http://[::1/x.jpg", "is not a URL: Invalid IPv6 URL"),
+        ("~nobody-of-this-name/a.jpg", "There is no file or folder"),
+        (b"", "it is empty"),
+        (io.BytesIO(b"text"), "not an image of a known format"),
+        (io.StringIO("text"), "open as text"),
+        (np.zeros((0, 5), np.uint8), r"got \[0, 5\]"),
+        (np.zeros((0, 5, 3), np.uint8), r"got \[0, 5, 3\]"),
         (np.zeros((4, 4, 3)), "uint8 values 0..255, got float64"),
-        (np.zeros((4, 4, 4), np.uint8), r"\[height, width, 3\], got \[4, 4, 4\]"),
+        (np.zeros((4, 4, 4), np.uint8), r"\[height, width, 3\] .*, got \[4, 4, 4\]"),
     ],
 )
 def test_what_cannot_be_a_source(given, message, tmp_path, monkeypatch):
@@ -92,6 +116,50 @@ def test_files_of_other_types_and_empty_folders(tmp_path):
         find_sources(tmp_path / "table.csv")
     with pytest.raises(BadInput, match="contain no images or videos"):
         find_sources(tmp_path)
+
+
+def test_files_that_are_left_out_are_counted_by_type(folder):
+    for name in ("a.HEIF2", "b/b.heif2", "c.txt"):
+        (folder / name).write_text("")
+    said = []
+    find_sources([folder, f"{folder}/*.*", folder / "2.jpg"], note=said.append)
+    assert said == [
+        f"{folder}: left out 3 files of types that cannot be read (.heif2, .txt).",
+        f"{folder}/*.*: left out 2 files of types that cannot be read (.heif2, .txt).",
+    ]
+    (folder / "only").mkdir()
+    (folder / "only" / "README").write_text("")
+    with pytest.raises(
+        BadInput, match=r"no images or videos, only 1 file of a type that cannot be read \(without suffix"
+    ):
+        find_sources(folder / "only")
+
+
+def test_linked_folders_are_read_once_and_never_loop(tmp_path):
+    write_image(tmp_path / "real" / "1.png", GREY)
+    write_image(tmp_path / "given" / "2.png", GREY)
+    for name, target in (("back", tmp_path / "given"), ("link", tmp_path / "real"), ("second", tmp_path / "real")):
+        os.symlink(target, tmp_path / "given" / name)
+    os.symlink("itself", tmp_path / "given" / "itself")
+    said = []
+    assert names(find_sources(tmp_path / "given", note=said.append)) == ["2", "link/1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["a"], ["1.png", "b/1.png"]),
+        (["a", "c"], ["a/1.png", "a/b/1.png", "c/1.png"]),
+        (["a/1.png", "c/1.png"], ["a/1.png", "c/1.png"]),
+        (["a/1.png", "a/b"], ["1.png", "b/1.png"]),
+        (["c/*.png"], ["1.png"]),
+    ],
+)
+def test_file_names_are_within_the_folder_of_all_that_is_given(given, expected, tmp_path, monkeypatch):
+    for name in ("a/1.png", "a/b/1.png", "c/1.png"):
+        write_image(tmp_path / name, GREY)
+    monkeypatch.chdir(tmp_path)
+    assert [source.file_name for source in find_sources(given)] == expected
 
 
 def test_natural_keys_always_compare():
@@ -124,6 +192,16 @@ def test_one_source_at_least_must_be_readable(tmp_path):
         list(read_frames(find_sources(tmp_path), skipped.append))
 
 
+def test_an_animation_is_one_image_and_that_is_said(tmp_path):
+    first, *others = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others)
+    first.save(tmp_path / "b.png")
+    skipped = []
+    frames = list(read_frames(find_sources(tmp_path), skipped.append))
+    assert [frame.image[0, 0].tolist() for frame in frames] == [[255, 0, 0]] * 2
+    assert skipped == [f"{tmp_path / 'a.gif'}: only the first of its 2 images is used."]
+
+
 def test_frames_are_read_when_they_are_asked_for(folder):
     frames = read_frames(find_sources(folder), warnings.warn)
     next(frames)
@@ -150,6 +228,16 @@ def test_images_in_memory():
     assert [int(image.mean()) for image in images] == [0, 255, 7]
     assert all(image.shape == (2, 3, 3) and image.dtype == np.uint8 for image in images)
     assert len(find_sources(np.zeros((4, 2, 3, 3), np.uint8))) == 4
+
+
+def test_the_bytes_of_image_files(folder):
+    content = (folder / "10.png").read_bytes()
+    with (folder / "10.png").open("rb") as file:
+        sources = find_sources([content, io.BytesIO(content), file])
+    images = [frame.image for frame in read_frames(sources, warnings.warn)]
+    assert all(np.array_equal(image, GREY) for image in images)
+    assert len(images) == 3
+    assert len(find_sources(content)) == 1
 
 
 def test_orientation_of_images_in_memory(fixtures):

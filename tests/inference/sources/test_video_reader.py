@@ -1,10 +1,13 @@
 """Decoding videos: order, timestamps, rotation, damage."""
 
+import struct
 import warnings
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from detect.errors import BadInput
 from detect.inference.sources import video_reader
@@ -57,6 +60,76 @@ def test_the_rotation_of_phones_is_applied(tmp_path, write_video):
         rows, columns = np.nonzero(frame.image[..., 0] > 150)
         corners[degrees] = (rows.mean() < frame.height / 2, columns.mean() < frame.width / 2)
     assert corners == {90: (False, True), 180: (False, False), 270: (True, False)}
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),
+                                    (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0)])  # fmt: skip
+def test_display_matrices_turn_and_mirror(tmp_path, write_video, matrix):
+    """The pixel at x, y is shown at a x + c y, b x + d y, moved into the image."""
+    a, b, c, d = matrix
+    image = np.full((48, 64, 3), 40, np.uint8)
+    image[4:12, 4:24] = 250  # at the top left as stored, wider than high
+    centre, size = np.array([14, 8]), np.array([64, 48])
+    shown, shown_size = (np.array([a * x + c * y, b * x + d * y]) for x, y in (centre, size))
+    shown = shown + np.where(shown_size < 0, -shown_size, 0)
+    one = 1 << 16
+    stated = [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30]
+    (frame,) = frames_of(write_video(tmp_path / "turned.mp4", [image], matrix=stated))
+    assert (frame.width, frame.height) == tuple(np.abs(shown_size))
+    assert frame.image.shape[:2] == (frame.height, frame.width)
+    rows, columns = np.nonzero(frame.image[..., 0] > 150)
+    assert np.abs([columns.mean() - shown[0], rows.mean() - shown[1]]).max() < 1.5
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path, write_video, grey_steps):
+    source = write_video(tmp_path / "film.mp4", grey_steps)
+    for name, with_film in (("covered.mp4", True), ("only_cover.mp4", False)):
+        with av.open(str(source)) as film, av.open(str(tmp_path / name), "w") as output:
+            cover = output.add_stream("mjpeg", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 320, 320, "yuvj420p"
+            cover.disposition = Disposition.attached_pic
+            copy = output.add_stream_from_template(film.streams.video[0]) if with_film else None
+            picture = av.VideoFrame.from_ndarray(np.zeros((320, 320, 3), np.uint8), format="rgb24")
+            output.mux(cover.encode(picture))
+            output.mux(cover.encode())
+            for packet in film.demux(video=0) if copy else ():
+                if packet.dts is not None:
+                    packet.stream = copy
+                    output.mux(packet)
+    assert len(frames_of(tmp_path / "covered.mp4")) == 10
+    with pytest.raises(BadInput, match="has no video stream, only a cover picture"):
+        frames_of(tmp_path / "only_cover.mp4")
+
+
+def test_of_several_video_streams_one_is_read_and_that_is_said(tmp_path):
+    with av.open(str(tmp_path / "two.mkv"), "w") as output:
+        streams = [output.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, side in zip(streams, (32, 64), strict=True):
+            stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+        for stream in streams:
+            image = np.full((stream.height, stream.width, 3), 90, np.uint8)
+            for _ in range(3):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            output.mux(stream.encode())
+    said = []
+    assert len(frames_of(tmp_path / "two.mkv", said.append)) == 3
+    assert said == [f"{tmp_path / 'two.mkv'}: one of its 2 video streams is read, the one that players show."]
+
+
+def test_files_without_a_video_stream_say_what_is_in_them(tmp_path, write_video, grey_steps):
+    with av.open(str(tmp_path / "sound.mp4"), "w") as output:
+        stream = output.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    with pytest.raises(BadInput, match=r"sound\.mp4 has no video stream, only a stream of type audio\."):
+        frames_of(tmp_path / "sound.mp4")
+    boxes = struct.pack(">I4s4sI4s", 20, b"ftyp", b"isom", 0, b"isom") + struct.pack(">I4s", 116, b"moov")
+    header = struct.pack(">I4sIIIII", 108, b"mvhd", 0, 0, 0, 1000, 0) + bytes(80)
+    (tmp_path / "empty.mp4").write_bytes(boxes + header)
+    with pytest.raises(BadInput, match=r"empty\.mp4 has no video stream, nor any other: the recording is not complete"):
+        frames_of(tmp_path / "empty.mp4")
 
 
 def test_odd_sizes(tmp_path, write_video):

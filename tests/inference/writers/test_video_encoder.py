@@ -116,3 +116,70 @@ def test_sound_is_copied(tmp_path, write_video, container):
         assert 1.8 < max(heard) < 2.1
     with av.open(str(tmp_path / "copy.mp4")) as copy:
         assert len(list(copy.decode(video=0))) == 50
+
+
+def _write_with_sound(path, codec: str, layout: str, rate: int, streams: int = 1) -> None:
+    """Write two seconds of grey images with a tone."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sounds = [container.add_stream(codec, rate=rate) for _ in range(streams)]
+        for sound in sounds:
+            sound.layout = layout
+        for _ in range(50):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")))
+        container.mux(video.encode())
+        for sound in sounds:
+            channels = sound.layout.nb_channels
+            for start in range(0, 2 * rate, 1024):
+                tone = np.sin(np.arange(start, start + 1024) * 440 * 2 * np.pi / rate) * 0.5
+                samples = (np.repeat(tone, channels) * 32767).astype(np.int16)[None]
+                frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+                frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+                container.mux(sound.encode(frame))
+            container.mux(sound.encode())
+
+
+def _tone(path) -> tuple[str, int, float, float]:
+    """Return codec, channels, seconds and loudest frequency of the sound in a file."""
+    with av.open(str(path)) as file:
+        sound = file.streams.audio[0]
+        samples = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in file.decode(sound)])
+        seconds = len(samples) / sound.rate
+        loudest = np.argmax(np.abs(np.fft.rfft(samples))) / seconds
+        return sound.codec_context.codec.canonical_name, sound.codec_context.channels, seconds, loudest
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "rate", "expected"),
+    [
+        ("a.mp4", "libmp3lame", "stereo", 44100, "mp3"),
+        ("a.mkv", "ac3", "stereo", 48000, "ac3"),
+        ("a.mkv", "libopus", "mono", 48000, "opus"),
+        ("a.mov", "pcm_s16le", "stereo", 48000, "aac"),
+        ("a.avi", "pcm_s16le", "mono", 11025, "aac"),
+        ("a.mkv", "mp2", "stereo", 44100, "aac"),
+    ],
+)
+def test_sound_is_kept_whatever_its_codec(tmp_path, name, codec, layout, rate, expected):
+    from detect.inference.sources.finding import find_sources, read_frames
+
+    _write_with_sound(tmp_path / name, codec, layout, rate)
+    frames = list(read_frames(find_sources(tmp_path / name), print))
+    images, times = zip(*((frame.image, frame.timestamp) for frame in frames), strict=True)
+    write(tmp_path / "copy.mp4", images, times, frames[0].video)
+    kind, channels, seconds, frequency = _tone(tmp_path / "copy.mp4")
+    assert (kind, channels) == (expected, 2 if layout == "stereo" else 1)
+    assert 1.8 < seconds < 2.2
+    assert frequency == pytest.approx(440, abs=2)
+
+
+def test_sound_that_is_left_out_is_said(tmp_path):
+    from detect.inference.sources.finding import find_sources, read_frames
+
+    _write_with_sound(tmp_path / "two.mkv", "aac", "mono", 16000, streams=2)
+    frame = next(read_frames(find_sources(tmp_path / "two.mkv"), print))
+    said = []
+    with VideoWriter(tmp_path / "copy.mp4", frame.video, 64, 48, said.append) as writer:
+        writer.write(frame.image, frame.timestamp)
+    assert said == [f"{tmp_path / 'two.mkv'}: the annotated copy has one of 2 sound tracks."]

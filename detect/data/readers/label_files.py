@@ -1,0 +1,222 @@
+"""YOLO's label files: one per image, one line per object, in fractions of the image.
+
+A line is `class cx cy width height`, or `class x1 y1 x2 y2 x3 y3 ...`: a polygon or a rotated box, whose upright hull
+is taken. The label file of `images/train/a.jpg` is `labels/train/a.txt`, or lies beside the image; an image without
+one is background.
+"""
+
+import os
+from array import array
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+from detect.data.pixels.headers import SUFFIXES
+from detect.data.problems import Problems
+from detect.data.readers.annotations import Annotations
+from detect.data.readers.box_forms import Form
+from detect.data.readers.listing import entries, walk
+from detect.data.readers.stems import Stems
+from detect.data.readers.text_encodings import decode
+from detect.data.readers.text_files import read_bytes
+from detect.data.texts import Texts
+from detect.errors import BadInput
+
+_QUOTES = b"\"'"  # in which some programs write class numbers
+_OUTSIDE = 2  # a point of a polygon is at most this far, in sides of the image: others are not fractions
+
+
+def read_labels(
+    source: str, images: list[tuple[str, str]], labels: Mapping[int, int], notes: list[str], keypoints: bool = False
+) -> Annotations:
+    """Read one split from the label files of its images.
+
+    Args:
+        source: what lists the images, for messages.
+        images: paths, and for each the place where it is named.
+        labels: class number in the files -> label.
+        notes: sentences on images without a label file, and on polygons, are added to it.
+        keypoints: whether the numbers behind a box on its line are key points.
+
+    Raises:
+        BadInput: none of the images has a label file.
+    """
+    paths, rows, lines = Texts(), array("q"), array("q")  # label file of each image; image and line of each box
+    annotations = Annotations(
+        source=source,
+        locate_image=lambda row: images[row][1],
+        locate_box=lambda number: f"{paths[rows[number]]}:{lines[number]}",
+        form=Form.CENTRE,
+        fractions=True,
+    )
+    files, labelled, unlabelled, polygons = LabelFiles(), 0, 0, 0
+    for image, place in images:
+        try:
+            path, text = files.read(image)
+        except BadInput as error:
+            annotations.problems.images_total += 1
+            annotations.problems.add("unreadable label file", place, str(error), "image left out", images=1)
+            continue
+        row = annotations.add_image(image, len(annotations.images) + 1)
+        paths.append(path)
+        labelled += bool(path)
+        unlabelled += not path and os.path.exists(image)  # a missing image is reported as such
+        for number, line in enumerate(text.splitlines(), 1):
+            fields = line.split()
+            if fields and _add_line(annotations, row, fields, labels, f"{path}:{number}", keypoints):
+                rows.append(row)
+                lines.append(number)
+                polygons += len(fields) > 5 and not keypoints
+    if unlabelled and not labelled:
+        raise BadInput(_no_labels(source, images))
+    if unlabelled:
+        notes.append(f"{source}: {unlabelled} of {len(images)} images have no label file and are background")
+    if polygons:
+        notes.append(f"{source}: {polygons} objects are polygons or rotated boxes; their upright hulls are taken")
+    return annotations
+
+
+class LabelFiles:
+    """The label files of images."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Stems] = {}  # of label files: those in which one was not found as it should be named
+
+    def read(self, image: str) -> tuple[str, str]:
+        """Return the path and the text of the label file of an image; both are empty where there is none.
+
+        Raises:
+            BadInput: the label file cannot be read.
+        """
+        paths = label_paths(image)
+        for path in chain(paths, filter(None, map(self._respelled, paths))):
+            text = _text_if_present(path)
+            if text is not None:
+                return path, text
+        return "", ""
+
+    def _respelled(self, path: str) -> str | None:
+        """Return the file that a path means, where its case, its Unicode form or its percent-encoding differ."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = Stems(label_names(folder))
+        found = self._folders[folder].find(os.path.splitext(name)[0])
+        return os.path.join(folder, found) if found and found != name else None
+
+
+def _text_if_present(path: str) -> str | None:
+    try:
+        return decode(read_bytes(path).translate(None, _QUOTES))[0]
+    except OSError as error:
+        if not os.path.exists(path):
+            return None
+        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise BadInput(f"{path}: is not a text file. Save it as UTF-8.") from None
+
+
+def label_paths(image: str) -> list[str]:
+    """Return where the labels of an image may be: in `labels` for the last `images` of its path, or beside it."""
+    beside = os.path.splitext(image)[0] + ".txt"
+    for folder in (f"{os.sep}images{os.sep}", f"{os.sep}JPEGImages{os.sep}"):
+        start, found, end = beside.rpartition(folder)
+        if found:
+            return [f"{start}{os.sep}labels{os.sep}{end}", beside]
+    return [beside]
+
+
+def label_names(folder: str | Path) -> list[str]:
+    """Return the names of the text files in a folder, ordered; none where there is no folder."""
+    try:
+        return [entry.name for entry in entries(folder) if entry.name.lower().endswith(".txt")]
+    except OSError:
+        return []
+
+
+def is_label_file(path: str | Path) -> bool:
+    """Return whether the first line of a text file is an object: a list of classes may lie beside labels."""
+    try:
+        lines = decode(read_bytes(path))[0].split("\n")
+    except (OSError, ValueError):
+        return False
+    try:
+        _parse(next((line.split() for line in lines if line.strip()), []), keypoints=True)
+    except ValueError:
+        return False
+    return True
+
+
+def image_names(names: Sequence[str]) -> list[str]:
+    """Return those of some names of files that are names of images."""
+    return [name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]
+
+
+def report_labels_without_image(folder: Path, problems: Problems) -> None:
+    """Report each label file that belongs to an image below `folder` which is not there, or of an unknown kind.
+
+    An image of an unknown kind is lost. Where there is none at all, someone may have removed it on purpose.
+    """
+    for parent, names in walk(folder):
+        images = Stems(image_names(names))
+        if len(images) or "labels" not in Path(parent).parts:  # else it holds labels of images elsewhere
+            others = Stems(name for name in names if not name.lower().endswith(".txt"))
+            for path in label_paths(os.path.join(parent, "x")):
+                _report_labels(os.path.dirname(path), parent, images, others, problems)
+
+
+def _report_labels(folder: str, parent: str, images: Stems, others: Stems, problems: Problems) -> None:
+    """Report label files in `folder` whose image is not among the `images` of `parent`."""
+    for name in label_names(folder):
+        stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
+        if images.find(stem) or not is_label_file(path):
+            continue
+        other = others.find(stem)
+        what = f"{os.path.join(parent, other)} is not an image that can be read" if other else f"no image in {parent}"
+        problems.images_total += bool(other)
+        problems.add("label file without an image", path, what, "left out", images=int(bool(other)))
+
+
+def _add_line(
+    annotations: Annotations, row: int, fields: list[str], labels: Mapping[int, int], where: str, keypoints: bool
+) -> bool:
+    """Add the object of one line, or report what is wrong with it; return whether it was added."""
+    try:
+        number, box = _parse(fields, keypoints)
+    except ValueError as error:
+        kind, what = "malformed line", str(error)
+    else:
+        if number in labels:
+            annotations.add_box(row, box, labels[number])
+            return True
+        kind, what = "unknown class", f"class {fields[0][:20]}, expected 0 to {len(labels) - 1}"
+    annotations.problems.boxes_total += 1
+    annotations.problems.add(kind, where, what, "dropped", boxes=1)
+    return False
+
+
+def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float, float, float]]:
+    """Return the class number and the box, in fractions, of one line."""
+    try:
+        number, *values = map(float, fields)
+    except ValueError:
+        raise ValueError(f"not numbers: {' '.join(fields)[:80]!r}") from None
+    if not number.is_integer():
+        raise ValueError(f"the class {fields[0]!r} is not a whole number")
+    if len(values) == 4 or (keypoints and len(values) > 4):
+        x, y, width, height = values[:4]
+        return int(number), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    if len(values) < 6 or len(values) % 2:
+        found = f"found {len(fields)} fields" + (": is the last one a score?" if len(fields) == 6 else "")
+        raise ValueError(f"expected a class and 4 numbers, or a polygon of 3 points or more, {found}")
+    columns, rows = values[0::2], values[1::2]
+    if max(values) >= _OUTSIDE:
+        raise ValueError(
+            f"expected a polygon in fractions of the image, found {max(values):g}. Divide pixels by the size of the "
+            "image; if these are key points, state `kpt_shape` in the data.yaml"
+        )
+    return int(number), (min(columns), min(rows), max(columns), max(rows))
+
+
+def _no_labels(source: str, images: list[tuple[str, str]]) -> str:
+    looked = " and ".join(label_paths(images[0][0]))
+    return f"{source}: none of {len(images)} images has a label file. For {images[0][0]}, looked for {looked}."

@@ -1,0 +1,251 @@
+"""Where the annotation files and images of Pascal VOC lie, and which of them are a split.
+
+VOC has them in `Annotations` and `JPEGImages`, and lists of names without suffix in `ImageSets/Main`. Tools have other
+folders, lists with suffixes, paths, quotation marks or the annotation file beside the image, a list for each class, no
+lists, annotation files beside their images, or a folder for each split.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from detect.data.pixels.headers import SUFFIXES
+from detect.data.readers.listing import entries, walk
+from detect.data.readers.locating import split_named
+from detect.data.readers.named_images import parts_of
+from detect.data.readers.stems import Stems
+from detect.data.readers.text_files import read_lines, unquoted
+from detect.data.readers.voc_content import is_annotation
+from detect.errors import BadInput
+
+SPLITS = ("train", "val", "test")
+_ANNOTATIONS = ("annotations", "annotation", "xmls", "xml")
+_IMAGES = ("jpegimages", "images", "image", "imgs", "img")
+_NOT_IMAGES = (".xml", ".txt", ".json", ".csv")
+_LISTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "trainval": "trainval"}
+_LOOKED_AT = 20  # XML files of which one has to be an annotation
+_LONGEST_ENDING = 8  # names at the end of a path in a list
+_PARENTS = 4  # folders above a list in which its annotations are looked for
+
+
+class VocFolder:
+    """The annotation files in one folder and those inside it, and the images of another folder."""
+
+    def __init__(self, annotations: Path, images: Path):
+        self.annotations, self.images = annotations, images
+        everything = list(_names_below(images))
+        pictures = [name for name in everything if _suffix(name) in SUFFIXES]
+        others = [name for name in everything if _suffix(name) not in (*SUFFIXES, *_NOT_IMAGES)]
+        self._images = Stems([*pictures, *others])  # what cannot be read is reported when it is opened
+        self._picture_stems = [os.path.splitext(name)[0] for name in pictures]
+        self.stems = [os.path.splitext(name)[0] for name in _names_below(annotations) if _suffix(name) == ".xml"]
+        self._files = Stems(f"{stem}.xml" for stem in self.stems)
+
+    def annotation(self, stem: str) -> str:
+        """Return the path of an annotation file, which may not exist."""
+        return os.path.join(self.annotations, self._files.find(stem) or f"{stem}.xml")
+
+    def image(self, stem: str, file_name: str) -> str:
+        """Return the path of the image of an annotation file, which states `file_name`; it may not exist."""
+        stated = os.path.splitext(file_name.replace("\\", "/"))[0]
+        found = self._images.find(stem) or self._images.find(stated) or self._images.find(stated.rpartition("/")[2])
+        return os.path.join(self.images, found or f"{stem}.jpg")
+
+    def named(self, line: str) -> str:
+        """Return the stem of the annotation file that a line of a list means; the line where there is none."""
+        for reading in _readings(line):
+            names = parts_of(reading)[-_LONGEST_ENDING:]
+            for start in range(len(names)):
+                stem = "/".join(names[start:])
+                found = self._files.find(stem) or self._files.find(_without_suffix(stem))
+                if found:
+                    return os.path.splitext(found)[0]
+        return _without_suffix(line)
+
+    def without_annotation(self) -> int:
+        """Return how many images have no annotation file of their name."""
+        return sum(self._files.find(stem) is None for stem in self._picture_stems)
+
+
+class Entry(NamedTuple):
+    """One image of a split."""
+
+    place: str  # where it is named: a list and a line, or its annotation file
+    folder: VocFolder
+    stem: str  # of its annotation file
+
+
+def holds_annotations(folder: Path) -> bool:
+    """Return whether there are annotation files in `folder` itself."""
+    paths = (entry.path for entry in _entries(folder) if _suffix(entry.name) == ".xml")
+    return any(map(is_annotation, islice(paths, _LOOKED_AT)))
+
+
+def annotation_folder(folder: Path) -> Path | None:
+    """Return the folder for annotation files in `folder`, None where there is none, or no XML file is below it."""
+    inside = (Path(entry) for entry in _entries(folder) if entry.name.lower() in _ANNOTATIONS and entry.is_dir())
+    return next((path for path in inside if any(_suffix(name) == ".xml" for name in _names_below(path))), None)
+
+
+def image_folder(folder: Path) -> Path:
+    """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
+    inside = {entry.name.lower(): Path(entry) for entry in _entries(folder) if entry.is_dir()}
+    named = [inside[name] for name in _IMAGES if name in inside]
+    if named or _holds_images(folder):
+        return named[0] if named else folder
+    others = [path for name, path in inside.items() if name not in _ANNOTATIONS and _holds_images(path)]
+    return others[0] if len(others) == 1 else folder
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(_suffix(entry.name) in SUFFIXES for entry in _entries(folder))
+
+
+def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
+    """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
+    if has_annotations(folder):
+        return [("", folder)]
+    inside = [Path(entry) for entry in _entries(folder) if entry.is_dir()]
+    named = [(split_named(path.name), path) for path in inside]
+    return [(split, path) for split, path in named if split and has_annotations(path)]
+
+
+def voc_folder(folder: Path) -> VocFolder:
+    """Return the annotation files and images of a folder, each in a folder of their own or not."""
+    return VocFolder(annotation_folder(folder) or folder, image_folder(folder))
+
+
+def folder_around(path: Path, images: Path | None) -> VocFolder:
+    """Return the VOC folder that a list is in, or whose annotation files are in the folder `path`.
+
+    Args:
+        path: the list or the folder.
+        images: the folder of the images; None where it is beside the annotations.
+
+    Raises:
+        BadInput: no folder around the list has annotations.
+    """
+    if path.is_dir():
+        return VocFolder(path, images or image_folder(path.parent))
+    for levels in range(_PARENTS):
+        root = Path(os.path.normpath(path.parent.joinpath(*levels * [".."])))
+        if annotations := annotation_folder(root):
+            return VocFolder(annotations, images or image_folder(root))
+    raise BadInput(
+        f"{path}: expected a list in a VOC folder, but no folder above it has a folder Annotations with XML."
+    )
+
+
+def listed(paths: Sequence[Path], folder_of: Callable[[Path], VocFolder]) -> Iterator[Entry]:
+    """Yield the images that some lists name; what is in several of them, once.
+
+    Args:
+        paths: lists, or folders with annotation files, which stand for all of these.
+        folder_of: returns the VOC folder that a list or a folder belongs to.
+    """
+    first: dict[tuple[Path, str], int] = {}  # list in which an image is named first
+    for number, path in enumerate(paths):
+        for entry in _entries_of(path, folder_of(path)):
+            key = (entry.folder.annotations, entry.stem)
+            if len(paths) == 1 or first.setdefault(key, number) == number:
+                yield entry
+
+
+def all_of(folder: VocFolder, stems: Iterable[str]) -> Iterator[Entry]:
+    """Yield the image of each annotation file with one of some stems."""
+    return (Entry(folder.annotation(stem), folder, stem) for stem in stems)
+
+
+def by_folders(folder: VocFolder) -> dict[str, list[str]]:
+    """Return the stems of all annotation files by split, if they all lie in folders that are named after splits."""
+    splits: dict[str, list[str]] = {}
+    for stem in folder.stems:
+        first, inside, _ = stem.partition("/")
+        splits.setdefault(split_named(first) or "" if inside else "", []).append(stem)
+    return {} if "" in splits else splits
+
+
+def split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Return the list files of a VOC folder by split, and what was decided about them; no lists where there are none.
+
+    Raises:
+        BadInput: there are lists, but their names do not say of which split.
+    """
+    main = next((path for path in (folder / "ImageSets" / "Main", folder / "ImageSets") if path.is_dir()), folder)
+    paths = [Path(entry) for entry in _entries(main) if _suffix(entry.name) == ".txt"]
+    plain = _by_word(paths, lambda stem: stem.removesuffix("_list"))
+    if plain:
+        return _without_trainval(plain)
+    if main == folder or not paths:
+        return {}, []
+    of_classes = _by_word(paths, lambda stem: stem.rpartition("_")[2])
+    if of_classes:
+        splits, notes = _without_trainval(of_classes)
+        return splits, [f"the lists of single classes in {main} are taken together", *notes]
+    if len(paths) == 1:
+        split = split_named(paths[0].stem) or "train"
+        return {split: paths}, [f"{paths[0].name}, the only list in {main}, is used as split {split!r}"]
+    found = ", ".join(path.stem for path in paths)
+    raise BadInput(f"{main}: expected the lists train.txt, val.txt, test.txt or trainval.txt, found: {found}.")
+
+
+def _by_word(paths: Sequence[Path], word_of: Callable[[str], str]) -> dict[str, list[Path]]:
+    """Return the lists whose names have a word that is one of a split, by that split."""
+    lists: dict[str, list[Path]] = {}
+    for path in paths:
+        word = _LISTS.get(word_of(path.stem.lower()))
+        if word:
+            lists.setdefault(word, []).append(path)
+    return lists
+
+
+def _without_trainval(lists: Mapping[str, list[Path]]) -> tuple[dict[str, list[Path]], list[str]]:
+    known = {split: lists[split] for split in SPLITS if split in lists}
+    if "trainval" not in lists:
+        return known, []
+    if "train" in known and "val" in known:
+        return known, ["trainval.txt is the union of train.txt and val.txt, and not a split of its own"]
+    return {**known, "train": lists["trainval"]}, ["trainval.txt is used as split 'train'"]
+
+
+def _entries_of(path: Path, folder: VocFolder) -> Iterator[Entry]:
+    if path.is_dir():
+        yield from all_of(folder, folder.stems)
+        return
+    for number, line in enumerate(read_lines(path), 1):
+        if line:
+            yield Entry(f"{path}:{number}", folder, folder.named(line))
+
+
+def _readings(line: str) -> Iterator[str]:
+    """Yield what a line may name: all of it, or what is before VOC's class flag or an annotation file."""
+    yield unquoted(line)
+    for ending in (r"(.+?)\s+(?:-1|0|1)", r"(.+?)\s+\S+\.xml"):
+        match = re.fullmatch(ending, line, re.IGNORECASE)
+        if match:
+            yield unquoted(match[1])
+
+
+def _without_suffix(stem: str) -> str:
+    return os.path.splitext(stem)[0] if _suffix(stem) in (*SUFFIXES, ".xml") else stem
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _names_below(folder: Path) -> Iterator[str]:
+    """Yield the files below `folder` by their paths in it, with slashes."""
+    for parent, names in walk(folder):
+        inside = "" if parent == str(folder) else Path(parent).relative_to(folder).as_posix() + "/"
+        yield from (inside + name for name in names)
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+    try:
+        return entries(folder)
+    except OSError:
+        return []

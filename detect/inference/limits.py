@@ -1,0 +1,31 @@
+"""What may be asked of a prediction: the same on the command line and in Python."""
+
+import math
+import numbers
+from typing import Any
+
+from detect.errors import BadInput
+
+
+def check_limits(confidence: Any = None, iou: Any = None, batch_size: Any = None) -> None:
+    """Raise `BadInput` for thresholds that are not numbers from 0 to 1, or a batch size that is not 1 or more.
+
+    Args:
+        confidence: score threshold; None is right for each of them.
+        iou: overlap above which two boxes of a class are one object.
+        batch_size: images per step.
+    """
+    for name, value in (("confidence", confidence), ("iou", iou)):
+        if value is not None and not (_is(value, numbers.Real) and 0 <= value <= 1):
+            percent = f" For {value} % give {value / 100:g}." if _is_percent(value) else ""
+            raise BadInput(f"Expected a number from 0 to 1 as {name}, got {value!r}.{percent}")
+    if batch_size is not None and not (_is(batch_size, numbers.Integral) and batch_size >= 1):
+        raise BadInput(f"Expected a whole number of at least 1 as batch size, got {batch_size!r}.")
+
+
+def _is_percent(value: Any) -> bool:
+    return _is(value, numbers.Real) and math.isfinite(value) and 1 < value <= 100
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

@@ -1,0 +1,127 @@
+"""The folder of a run's outputs, in which nothing is replaced but unchanged files of earlier runs.
+
+A hidden file lists what runs have written. A file that is not in the list, or that was changed since, such as a label
+file that somebody has corrected, is never replaced. What an earlier run wrote for the same source and this one does not
+write again, such as the crop of an object that is no longer detected, is removed.
+"""
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from detect.errors import BadInput
+from detect.files import write_text
+
+_PRECISION = 2 * 10**9  # nanoseconds: FAT rounds times to two seconds, some time after a file was written
+_LIST = ".detect-predict.jsonl"
+
+
+@dataclass(frozen=True)
+class _Output:
+    kind: str
+    source: str
+    size: int  # bytes
+    changed: int  # nanoseconds, as the file system says
+
+
+class OutputFolder:
+    """Gives writers the paths of their files. A context manager; the list is written in the end.
+
+    Attributes:
+        folder: the folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._earlier = _read(folder / _LIST)
+        self._made: dict[str, tuple[str, str]] = {}  # kind and source by path
+        self._renewed: set[tuple[str, str]] = set()  # kinds and sources whose earlier files are outdated
+
+    def path(self, name: str, kind: str, source: str) -> Path:
+        """Return the path to write a file at.
+
+        Args:
+            name: path within the folder.
+            kind: what is written, such as "crops".
+            source: name of the source that it is made of.
+
+        Raises:
+            BadInput: there is a file that no run has written, or that this one has written for something else.
+        """
+        path = self.require_free(name)
+        self.renew(kind, source)
+        if self._made.setdefault(name, (kind, source)) != (kind, source):
+            raise BadInput(f"{path} would be written twice in this run. Rename one of the sources.")
+        return path
+
+    def renew(self, kind: str, source: str) -> None:
+        """Let earlier files of this kind and source be removed, unless they are written again."""
+        self._renewed.add((kind, source))
+
+    def require_free(self, name: str) -> Path:
+        """Return the path of a file that may be replaced or is not there; BadInput for any other."""
+        path = self.folder / name
+        if name not in self._made and not self._is_ours(name) and (path.exists() or path.is_symlink()):
+            state = "has changed since it was written" if name in self._earlier else "was not made by `detect predict`"
+            raise BadInput(f"{path} would be replaced, but it {state}. Give another output folder.")
+        return path
+
+    def sources_of(self, kind: str) -> set[str]:
+        """Return the sources of which earlier runs have written this kind of files."""
+        return {output.source for output in self._earlier.values() if output.kind == kind}
+
+    def __enter__(self) -> "OutputFolder":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None:
+            self._remove_outdated()
+        made = {name: _output(self.folder / name, *origin) for name, origin in self._made.items()}
+        outputs = {**self._earlier, **{name: output for name, output in made.items() if output}}
+        if made or outputs != self._earlier:
+            self._write(outputs)
+
+    def _remove_outdated(self) -> None:
+        for name, output in list(self._earlier.items()):
+            if (output.kind, output.source) in self._renewed and name not in self._made:
+                if self._is_ours(name):
+                    _remove(self.folder / name)
+                del self._earlier[name]
+
+    def _is_ours(self, name: str) -> bool:
+        earlier = self._earlier.get(name)
+        now = earlier and _output(self.folder / name, earlier.kind, earlier.source)
+        if not earlier or not now:
+            return False
+        return now.size == earlier.size and abs(now.changed - earlier.changed) <= _PRECISION
+
+    def _write(self, outputs: dict[str, _Output]) -> None:
+        lines = (json.dumps([name, o.kind, o.source, o.size, o.changed]) for name, o in outputs.items())
+        write_text(self.folder / _LIST, "".join(f"{line}\n" for line in lines))
+
+
+def _read(path: Path) -> dict[str, _Output]:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {name: _Output(*rest) for name, *rest in rows}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, TypeError):
+        raise BadInput(f"{path} is damaged: it should tell which files may be replaced. Give another folder.") from None
+
+
+def _output(path: Path, kind: str, source: str) -> _Output | None:
+    """Return what is known about a file that has been written; None where it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _Output(kind, source, status.st_size, status.st_mtime_ns)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, and its folder if it was the last one in it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()
