@@ -18,7 +18,7 @@ from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined, read_detections
 from detect.evaluation.naming import find_by_names
-from detect.evaluation.truth import Truth, truth_from_file, truth_from_records
+from detect.evaluation.truth import Truth, file_names, truth_from_file, truth_from_records
 from detect.inference.limits import check_limits
 from detect.inference.loading import load
 from detect.inference.predictor import Model
@@ -102,7 +102,7 @@ def _truth(data: str | Path, split: str) -> Truth:
         return truth_from_file(data)
     dataset, records = scored_split(description.open_dataset(data), split)
     truth = truth_from_records(records, dataset.classes, dataset.category_ids)
-    return dataclasses.replace(truth, notes=_notes(dataset, split))
+    return dataclasses.replace(truth, files=file_names(records), notes=_notes(dataset, split))
 
 
 def score_batches(

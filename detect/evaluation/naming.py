@@ -51,7 +51,7 @@ def find_by_names(found: Found, truth: Truth, where: str) -> tuple[Found, list[s
 
 @dataclass(frozen=True)
 class _Known:
-    """What the truth has: images or categories."""
+    """The images or the categories of the truth."""
 
     id_key: str
     name_key: str

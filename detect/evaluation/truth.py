@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,10 @@ import numpy as np
 
 from detect.data.readers.annotations import flag
 from detect.data.readers.ids import key, key_column
-from detect.data.readers.segmentation import bounds, stands_for_box
+from detect.data.readers.segmentation import stands_for_box, stated_area, stated_box
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
-
-_LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
     corners = records.boxes.astype(np.float64)
     owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
     ids = key_column(category_ids)
-    image_ids, images = np.unique(records.image_ids, return_index=True)
+    image_ids = np.unique(records.image_ids)
     order = np.argsort(ids)
     return Truth(
         image_ids=image_ids,
@@ -59,8 +58,13 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
         boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
         areas=records.areas,
         crowd=records.ignore,
-        files=Texts(str(records.image_path(row)) for row in images.tolist()),
     )
+
+
+def file_names(records: Records) -> Texts:
+    """Return the image files of `records` in the order of the ids, as `Truth.files` has them."""
+    _, rows = np.unique(records.image_ids, return_index=True)
+    return Texts(str(records.image_path(row)) for row in rows.tolist())
 
 
 def truth_from_file(path: str | Path) -> Truth:
@@ -118,6 +122,9 @@ def truth_from_entries(
 
 def id_column(ids: Sequence[Any]) -> np.ndarray:
     """Return the ids [n] that values state as an array, see `key`. Raises `ValueError` where one cannot be an id."""
+    if {*map(type, ids)} == {int}:  # as in most files
+        with suppress(OverflowError):
+            return np.array(ids, np.int64)
     keys = [found for found in map(key, ids) if found is not None]
     if len(keys) < len(ids):
         raise ValueError
@@ -146,9 +153,8 @@ def _ids(ids: Sequence[Any], where: str) -> np.ndarray:
 def _columns_of(entry: Any, where: str) -> tuple[Any, Any, list[float], float, bool]:
     """Return image id, category id, box, area and crowd of an annotation."""
     image, category, box = _field(entry, "image_id", where), _field(entry, "category_id", where), _box(entry, where)
-    area = entry.get("area")
-    stated = isinstance(area, int | float) and abs(area) <= _LARGEST_AREA
-    return image, category, box, float(area) if stated else box[2] * box[3], bool(flag(entry.get("iscrowd")))
+    area = stated_area(entry)
+    return image, category, box, box[2] * box[3] if area is None else area, bool(flag(entry.get("iscrowd")))
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -177,8 +183,10 @@ def _field(entry: Any, key: str, where: str) -> Any:
 
 def _box(entry: dict[str, Any], where: str) -> list[float]:
     """Return x, y, width and height of an annotation, those of its segmentation where it states no box."""
+    if not stands_for_box(entry):
+        _field(entry, "bbox", where)
     try:
-        numbers = _segmented(entry) if stands_for_box(entry) else _numbers(_field(entry, "bbox", where))
+        numbers = stated_box(entry)
     except (TypeError, ValueError, KeyError, OverflowError):
         numbers = []
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
@@ -187,17 +195,6 @@ def _box(entry: dict[str, Any], where: str) -> list[float]:
             f"{shorten(entry.get('bbox'))}."
         )
     return numbers
-
-
-def _segmented(entry: dict[str, Any]) -> list[float]:
-    x1, y1, x2, y2 = bounds(entry["segmentation"])
-    return [x1, y1, x2 - x1, y2 - y1]
-
-
-def _numbers(values: Any) -> list[float]:
-    if isinstance(values, str):  # its characters may be digits
-        raise TypeError
-    return [float(value) for value in values]
 
 
 def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:

@@ -29,7 +29,7 @@ UNMATCHED_WITH_AP = 0.02  # equal regions of a first stage that change places ar
 
 
 class Side(NamedTuple):
-    """What one model detects on an image."""
+    """The detections of one model on an image."""
 
     found: Detections  # without padding
     end: float  # score below which the list may be cut off

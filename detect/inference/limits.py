@@ -1,4 +1,4 @@
-"""What may be asked of a prediction: the same on the command line and in Python."""
+"""Checks of thresholds and batch sizes, the same on the command line and in Python."""
 
 import math
 import numbers

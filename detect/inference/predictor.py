@@ -104,7 +104,6 @@ class Model:
             BadInput: there is nothing of that name, none of the sources can be read, or a threshold or the batch size
                 cannot be used.
         """
-        check_limits(confidence, iou, batch_size)
         sources = find_sources(source)
         endless = sources[0].kind == "camera"
         if endless and stream is False:

@@ -52,6 +52,7 @@ def test_what_is_written(run, exported):
     assert exported.card == load_export_card(exported.folder)
     assert exported.card.canvases == CANVASES
     assert exported.card.run == "small"
+    assert exported.card.check.images == 2 * 8  # of both sizes
     models = {formats.find(format).path(exported.folder, canvas) for canvas in CANVASES}
     assert all(path.exists() for path in models)
     files = {path for path in exported.folder.rglob("*") if path.is_file()}

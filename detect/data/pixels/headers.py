@@ -4,9 +4,7 @@ Datasets have up to a million images, and the header of each is read when a data
 microseconds here, most of them to open the file, and 150 through Pillow, which reads all other formats.
 """
 
-import errno
 import os
-import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from detect.data.pixels.pillow_files import opened, require_size
+from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
 # Suffixes of the files that count as images in a folder, in lower case.
@@ -33,6 +32,11 @@ _FIRST_READ, _SECOND_READ = 16 * 1024, 256 * 1024  # bytes; a header with thumbn
 _TAIL = 4096  # bytes in which a complete file's end marker is expected; some programs write more behind it
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0-SOF15; the three are other tables
 _WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
+
+
+def is_image_name(name: str) -> bool:
+    """Return whether a file of this name counts as an image in a folder."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 class Header(NamedTuple):
@@ -63,26 +67,11 @@ def read_header(path: str | Path) -> Header:
         OSError: the file cannot be opened.
         BadInput: the file is not an image, or is truncated.
     """
-    with open_file(path) as file:
+    with open_regular(path) as file:
         header = parse_header(file, str(path))
         if not _has_end(file, header):
             _decode(file, str(path))  # there are whole images without the marker
         return header
-
-
-def open_file(path: str | Path) -> BinaryIO:
-    """Open an image file; OSError where it cannot be opened or is not a regular file, which may never end."""
-    # There are only two reads of a header, and a buffer costs as much as these.
-    return open(path, "rb", buffering=0, opener=_open_regular)
-
-
-def _open_regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for somebody to write into it
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # `open` refuses a folder by itself
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def is_complete_jpeg(data: bytes, header: Header) -> bool:

@@ -21,9 +21,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, open_file, parse_header, read_header
+from detect.data.pixels.headers import SUFFIXES, Header, is_complete_jpeg, parse_header, read_header
 from detect.data.pixels.pillow_files import opened
 from detect.data.pixels.warping import halve
+from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
 __all__ = ["SUFFIXES", "count_images", "decode_image", "image_size", "read_halved", "read_image", "turn_upright"]
@@ -78,7 +79,7 @@ def count_images(path: str | Path) -> int:
     The pictures in the MPO of a camera are one, seen by two lenses or in another size, and count as one.
     """
     try:
-        with open_file(path) as file, opened(file, str(path)) as image:
+        with open_regular(path) as file, opened(file, str(path)) as image:
             return 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None
@@ -97,7 +98,7 @@ def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 def _read(path: str | Path) -> bytes:
     try:
-        with open_file(path) as file:
+        with open_regular(path) as file:
             return file.read()
     except OSError as error:
         raise BadInput(f"{path}: the image cannot be read: {error.strerror}.") from None

@@ -38,6 +38,8 @@ def flag(value: Any) -> bool | None:
     Tools write it as a boolean, as a number or as text ("0", "False", 1.0), and what they do not know as null or as
     "Unspecified", which is not a yes.
     """
+    if type(value) is int:  # as in most files
+        return bool(value) if value in (0, 1) else None
     return _FLAGS.get(str(value).strip().lower().removesuffix(".0"))
 
 

@@ -29,7 +29,7 @@ _MOST_COMPARED = 100_000  # boxes of a split, at equal distances
 
 
 class Form(Enum):
-    """What the four numbers of a box are, in pixels or in fractions of the image."""
+    """The meaning of the four numbers of a box, which are pixels or fractions of the image."""
 
     CORNERS = "x1, y1, x2, y2"
     SIZE = "x, y, width, height"

@@ -16,12 +16,11 @@ from detect.data.problems import Problems
 from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
 from detect.data.readers.ids import NO_NUMBER, Key, Keys, key
 from detect.data.readers.json_stream import read_members
-from detect.data.readers.segmentation import bounds, stands_for_box
+from detect.data.readers.segmentation import stands_for_box, stated_area, stated_box
 from detect.errors import BadInput
 
 _ALL_LEFT_OUT = "left out: of which image its annotations are is not clear. Number the images of joined files anew"
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
-_LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 
 
 @dataclass
@@ -188,19 +187,15 @@ def _read_box(entry: Any, position: int, content: CocoContent) -> bool:
     except (TypeError, ValueError, KeyError, OverflowError):
         boxes.append(image, number, _NOWHERE, category, False, NO_AREA)
         return False
-    boxes.append(image, number, box, category, _is_crowd(entry, number, content), _area(entry))
+    area = NO_AREA if (stated := stated_area(entry)) is None else stated
+    boxes.append(image, number, box, category, _is_crowd(entry, number, content), area)
     return True
 
 
 def _corners(entry: dict, content: CocoContent) -> tuple[float, float, float, float]:
     """Return the x1, y1, x2, y2 of an entry, from its segmentation where it states no box."""
-    if stands_for_box(entry):
-        content.bounds += 1
-        return bounds(entry["segmentation"])
-    stated = entry["bbox"]
-    if not isinstance(stated, list):  # the four characters of a text are not numbers
-        raise TypeError
-    x, y, width, height = map(float, stated)
+    x, y, width, height = stated_box(entry)
+    content.bounds += stands_for_box(entry)
     return x, y, x + width, y + height
 
 
@@ -220,11 +215,6 @@ def _number(entry: dict, position: int) -> int:
     """Return the number by which `locate_box` finds the entry: its own id if it has one, else -1 minus its position."""
     number = key(entry.get("id"))
     return number if isinstance(number, int) and number >= 0 else -1 - position
-
-
-def _area(entry: dict) -> float:
-    area = entry.get("area")
-    return float(area) if isinstance(area, int | float) and abs(area) < _LARGEST_AREA else NO_AREA
 
 
 def _positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:

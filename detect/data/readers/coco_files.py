@@ -1,11 +1,11 @@
-"""Which files of a folder are COCO files, and of which splits."""
+"""Find the COCO files of a folder, and their splits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from detect.data.readers.json_stream import read_members
-from detect.data.readers.listing import entries
+from detect.data.readers.listing import entries_if_any
 from detect.data.readers.locating import split_named
 from detect.errors import BadInput
 
@@ -86,10 +86,8 @@ def _by_split(folder: Path, files: Iterable[tuple[str, CocoFile]]) -> dict[str, 
 
 
 def _json_files(folder: Path) -> list[Path]:
-    try:
-        return [Path(entry) for entry in entries(folder) if entry.name.lower().endswith(".json") and entry.is_file()]
-    except OSError:  # there is no such folder
-        return []
+    found = entries_if_any(folder)
+    return [Path(entry) for entry in found if entry.name.lower().endswith(".json") and entry.is_file()]
 
 
 def _holds_coco(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from detect.data.pixels.headers import SUFFIXES
+from detect.data.pixels.headers import is_image_name
 from detect.data.readers.coco_files import CocoFile
 from detect.data.readers.listing import entries
 from detect.data.readers.locating import split_named
@@ -70,7 +70,7 @@ def _no_images(file: CocoFile, names: Texts, folders: list[Path]) -> str:
     looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
     text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
     beside = entries(file.images or file.path.parent)
-    others = [entry.name for entry in beside if Path(entry.name).suffix.lower() in SUFFIXES]
+    others = [entry.name for entry in beside if is_image_name(entry.name)]
     if others:
         return (
             f"{text} The {len(others)} images beside it, such as {others[0]!r}, are not named in it: these "

@@ -57,6 +57,8 @@ class Keys:
 
     def number(self, value: Any) -> int:
         """Return the number of the id that `value` states, NO_NUMBER where it cannot be one."""
+        if type(value) is int and _FIRST_INTEGER <= value < 2**63:  # as in most files
+            return value
         stated = key(value)
         if not isinstance(stated, str):
             return NO_NUMBER if stated is None else stated

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from detect.data.pixels.headers import SUFFIXES
+from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.box_forms import Form
-from detect.data.readers.listing import entries, walk
+from detect.data.readers.listing import entries_if_any, walk
 from detect.data.readers.stems import Stems
 from detect.data.readers.text_encodings import decode
 from detect.data.readers.text_files import read_bytes
@@ -127,10 +127,7 @@ def label_paths(image: str) -> list[str]:
 
 def label_names(folder: str | Path) -> list[str]:
     """Return the names of the text files in a folder, ordered; none where there is no folder."""
-    try:
-        return [entry.name for entry in entries(folder) if entry.name.lower().endswith(".txt")]
-    except OSError:
-        return []
+    return [entry.name for entry in entries_if_any(folder) if entry.name.lower().endswith(".txt")]
 
 
 def is_label_file(path: str | Path) -> bool:
@@ -148,7 +145,7 @@ def is_label_file(path: str | Path) -> bool:
 
 def image_names(names: Sequence[str]) -> list[str]:
     """Return those of some names of files that are names of images."""
-    return [name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]
+    return list(filter(is_image_name, names))
 
 
 def report_labels_without_image(folder: Path, problems: Problems) -> None:

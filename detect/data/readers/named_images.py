@@ -28,7 +28,7 @@ MOST_PARTS = 50  # of a name: no file lies deeper
 
 @dataclass(frozen=True)
 class FoundImages:
-    """Where R named images are in a folder."""
+    """The places of R named images in a folder."""
 
     names: Texts  # [R], relative to the folder; the stated name of an image that is not found
     found: np.ndarray  # bool [R]

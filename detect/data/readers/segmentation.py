@@ -1,4 +1,4 @@
-"""The bounds of COCO segmentations, for annotations that state no box.
+"""The box and the area that a COCO annotation states; the bounds of its segmentation where it states no box.
 
 A segmentation is a list of polygons, each a list of x and y in turns or of points, or it is a mask: the lengths of its
 runs of zeros and ones in turns, column by column. A compressed mask has them in one text, in the code of COCO's
@@ -12,12 +12,34 @@ from typing import Any
 import numpy as np
 
 _NO_BOX: tuple = (None, [], [0, 0, 0, 0])
+_LARGEST_AREA = 1e300  # square pixels; JSON has integers for which there is no float
 _MOST_BITS = 60  # of the length of a run
 
 
 def stands_for_box(annotation: dict[str, Any]) -> bool:
     """Return whether an annotation has a segmentation, and no box of its own: none, an empty one, or four zeros."""
     return bool(annotation.get("segmentation")) and annotation.get("bbox") in _NO_BOX
+
+
+def stated_box(annotation: dict[str, Any]) -> list[float]:
+    """Return x, y, width and height of an annotation, those of its segmentation where it states no box.
+
+    Raises:
+        ValueError, TypeError, KeyError, OverflowError: it has neither four numbers nor a segmentation.
+    """
+    if stands_for_box(annotation):
+        x1, y1, x2, y2 = bounds(annotation["segmentation"])
+        return [x1, y1, x2 - x1, y2 - y1]
+    if isinstance(annotation["bbox"], str):  # its characters may be digits
+        raise TypeError("expected numbers")
+    x, y, width, height = map(float, annotation["bbox"])
+    return [x, y, width, height]
+
+
+def stated_area(annotation: dict[str, Any]) -> float | None:
+    """Return the area of an annotation, square pixels; None where it states none that could be one."""
+    area = annotation.get("area")
+    return float(area) if isinstance(area, int | float) and abs(area) < _LARGEST_AREA else None
 
 
 def bounds(segmentation: Any) -> tuple[float, float, float, float]:

@@ -1,14 +1,12 @@
 """Text and YAML files, and what is said of those that cannot be read."""
 
-import errno
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from detect.data.readers.text_encodings import decode
+from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
 # Of libyaml, where PyYAML comes with it: it is eight times as fast.
@@ -31,9 +29,7 @@ class _TextLoader(_Loader):
 
 def read_bytes(path: str | Path) -> bytes:
     """Read a file; OSError where that is not possible, or where it has no end, as a pipe or a device."""
-    with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    with open_regular(path) as file:
         return file.read()
 
 
@@ -97,11 +93,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if values > _MOST_VALUES:
         raise BadInput(f"{path}: its aliases (*name) stand for too many values. Write the values out.")
     return content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe without waiting for someone to write into it."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _count(value: Any, counts: dict[int, int]) -> int:

@@ -33,7 +33,7 @@ class VocObject(NamedTuple):
 
 
 class VocContent(NamedTuple):
-    """What an annotation file says."""
+    """The content of an annotation file."""
 
     file_name: str  # of the image
     size: tuple[int, int]  # of the image, or NO_SIZE

@@ -1,4 +1,4 @@
-"""Where the annotation files and images of Pascal VOC lie, and which of them are a split.
+"""Find the annotation files and the images of Pascal VOC, and the splits that they form.
 
 VOC has them in `Annotations` and `JPEGImages`, and lists of names without suffix in `ImageSets/Main`. Tools have other
 folders, lists with suffixes, paths, quotation marks or the annotation file beside the image, a list for each class, no
@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from detect.data.pixels.headers import SUFFIXES
-from detect.data.readers.listing import entries, walk
+from detect.data.pixels.headers import SUFFIXES, is_image_name
+from detect.data.readers.listing import entries_if_any, walk
 from detect.data.readers.locating import split_named
 from detect.data.readers.named_images import parts_of
 from detect.data.readers.stems import Stems
@@ -37,7 +37,7 @@ class VocFolder:
     def __init__(self, annotations: Path, images: Path):
         self.annotations, self.images = annotations, images
         everything = list(_names_below(images))
-        pictures = [name for name in everything if _suffix(name) in SUFFIXES]
+        pictures = list(filter(is_image_name, everything))
         others = [name for name in everything if _suffix(name) not in (*SUFFIXES, *_NOT_IMAGES)]
         self._images = Stems([*pictures, *others])  # what cannot be read is reported when it is opened
         self._picture_stems = [os.path.splitext(name)[0] for name in pictures]
@@ -80,19 +80,19 @@ class Entry(NamedTuple):
 
 def holds_annotations(folder: Path) -> bool:
     """Return whether there are annotation files in `folder` itself."""
-    paths = (entry.path for entry in _entries(folder) if _suffix(entry.name) == ".xml")
+    paths = (entry.path for entry in entries_if_any(folder) if _suffix(entry.name) == ".xml")
     return any(map(is_annotation, islice(paths, _LOOKED_AT)))
 
 
 def annotation_folder(folder: Path) -> Path | None:
     """Return the folder for annotation files in `folder`, None where there is none, or no XML file is below it."""
-    inside = (Path(entry) for entry in _entries(folder) if entry.name.lower() in _ANNOTATIONS and entry.is_dir())
+    inside = (Path(entry) for entry in entries_if_any(folder) if entry.name.lower() in _ANNOTATIONS and entry.is_dir())
     return next((path for path in inside if any(_suffix(name) == ".xml" for name in _names_below(path))), None)
 
 
 def image_folder(folder: Path) -> Path:
     """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
-    inside = {entry.name.lower(): Path(entry) for entry in _entries(folder) if entry.is_dir()}
+    inside = {entry.name.lower(): Path(entry) for entry in entries_if_any(folder) if entry.is_dir()}
     named = [inside[name] for name in _IMAGES if name in inside]
     if named or _holds_images(folder):
         return named[0] if named else folder
@@ -101,14 +101,14 @@ def image_folder(folder: Path) -> Path:
 
 
 def _holds_images(folder: Path) -> bool:
-    return any(_suffix(entry.name) in SUFFIXES for entry in _entries(folder))
+    return any(is_image_name(entry.name) for entry in entries_if_any(folder))
 
 
 def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
     """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
     if has_annotations(folder):
         return [("", folder)]
-    inside = [Path(entry) for entry in _entries(folder) if entry.is_dir()]
+    inside = [Path(entry) for entry in entries_if_any(folder) if entry.is_dir()]
     named = [(split_named(path.name), path) for path in inside]
     return [(split, path) for split, path in named if split and has_annotations(path)]
 
@@ -175,7 +175,7 @@ def split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
         BadInput: there are lists, but their names do not say of which split.
     """
     main = next((path for path in (folder / "ImageSets" / "Main", folder / "ImageSets") if path.is_dir()), folder)
-    paths = [Path(entry) for entry in _entries(main) if _suffix(entry.name) == ".txt"]
+    paths = [Path(entry) for entry in entries_if_any(main) if _suffix(entry.name) == ".txt"]
     plain = _by_word(paths, lambda stem: stem.removesuffix("_list"))
     if plain:
         return _without_trainval(plain)
@@ -242,10 +242,3 @@ def _names_below(folder: Path) -> Iterator[str]:
     for parent, names in walk(folder):
         inside = "" if parent == str(folder) else Path(parent).relative_to(folder).as_posix() + "/"
         yield from (inside + name for name in names)
-
-
-def _entries(folder: Path) -> list[os.DirEntry]:
-    try:
-        return entries(folder)
-    except OSError:
-        return []

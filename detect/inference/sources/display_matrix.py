@@ -1,4 +1,4 @@
-"""How players show the frames of a video: turned and mirrored, as the display matrix in its file says."""
+"""The orientation in which players show a video: turned and mirrored, as the display matrix in its file says."""
 
 import struct
 from typing import Any

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
+from detect.data.pixels.headers import is_image_name
 from detect.data.readers.listing import walk
 from detect.errors import BadInput
 from detect.inference.sources.frames import Kind
@@ -24,10 +24,9 @@ _MOST_SUFFIXES = 10  # that are named
 
 def kind_of_name(name: str) -> Kind | None:
     """Return whether a file of this name is an image or a video, None if it is neither."""
-    suffix = os.path.splitext(name)[1].lower()
-    if suffix in IMAGE_SUFFIXES:
+    if is_image_name(name):
         return "image"
-    return "video" if suffix in VIDEO_SUFFIXES else None
+    return "video" if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES else None
 
 
 def files_in(folder: Path, leave_out: Path | None, note: Callable[[str], None]) -> list[Path]:
@@ -41,13 +40,9 @@ def files_in(folder: Path, leave_out: Path | None, note: Callable[[str], None]) 
     Raises:
         BadInput: there are none.
     """
-    found, others = _usable(_below(folder, leave_out))
-    if not found:
-        only = f", only {others}" if others else ""
-        raise BadInput(f"{folder} and its subfolders contain no images or videos{only}.")
-    if others:
-        note(f"{folder}: left out {others}.")
-    return found
+    return _usable(
+        _below(folder, leave_out), str(folder), f"{folder} and its subfolders contain no images or videos", note
+    )
 
 
 def files_matching(pattern: str, leave_out: Path | None, note: Callable[[str], None]) -> list[Path]:
@@ -57,13 +52,7 @@ def files_matching(pattern: str, leave_out: Path | None, note: Callable[[str], N
     if outputs is not None:
         paths = [path for path in paths if outputs not in path.resolve().parents]
     paths = sorted((path for path in paths if path.is_file()), key=lambda path: [natural_key(p) for p in path.parts])
-    found, others = _usable(paths)
-    if not found:
-        only = f", only {others}" if others else ""
-        raise BadInput(f"No image or video matches {pattern!r} (in {Path.cwd()}){only}.")
-    if others:
-        note(f"{pattern}: left out {others}.")
-    return found
+    return _usable(paths, pattern, f"No image or video matches {pattern!r} (in {Path.cwd()})", note)
 
 
 def fixed_folder(pattern: str) -> Path:
@@ -82,13 +71,7 @@ def natural_key(name: str) -> list[str | int]:
 
 
 def _below(folder: Path, leave_out: Path | None) -> list[Path]:
-    outputs = _inside(leave_out, folder)
-    found = [
-        Path(parent, name)
-        for parent, names in walk(folder)
-        if outputs is None or not Path(parent).resolve().is_relative_to(outputs)
-        for name in names
-    ]
+    found = [Path(parent, name) for parent, names in walk(folder, _inside(leave_out, folder)) for name in names]
     return sorted(found, key=lambda path: ([natural_key(part) for part in path.parent.parts], natural_key(path.name)))
 
 
@@ -97,15 +80,27 @@ def _inside(leave_out: Path | None, folder: Path) -> Path | None:
     return leave_out if leave_out is not None and folder.resolve() in leave_out.parents else None
 
 
-def _usable(paths: Iterable[Path]) -> tuple[list[Path], str]:
-    """Return the images and videos among some paths, and the others in words; an empty text if there are none."""
+def _usable(paths: Iterable[Path], given: str, nothing: str, note: Callable[[str], None]) -> list[Path]:
+    """Return the images and videos among some paths.
+
+    Args:
+        paths: files of any type.
+        given: names what they were found by, for the note on others.
+        nothing: the error where there are none.
+        note: called with a sentence about the others.
+    """
     found, others = [], Counter[str]()
     for path in paths:
         if kind_of_name(path.name):
             found.append(path)
         else:
             others[path.suffix.lower() or "without suffix"] += 1
-    return found, _in_words(others)
+    left_out = _in_words(others)
+    if not found:
+        raise BadInput(f"{nothing}{f', only {left_out}' if left_out else ''}.")
+    if left_out:
+        note(f"{given}: left out {left_out}.")
+    return found
 
 
 def _in_words(others: Counter[str]) -> str:

@@ -55,3 +55,8 @@ def test_links_are_followed_but_not_back(tree, tmp_path_factory):
 def test_a_link_that_leads_to_itself_is_a_file(tmp_path):
     (tmp_path / "itself").symlink_to("itself")
     assert list(walk(tmp_path)) == [(str(tmp_path), ["itself"])]
+
+
+def test_a_folder_can_be_left_out(tree):
+    assert list(walk(tree, leave_out=tree / "sub")) == [(str(tree), ["a.jpg", "b.jpg"])]
+    assert list(walk(tree, leave_out=tree / "missing")) == list(walk(tree))
