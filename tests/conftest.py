@@ -36,6 +36,7 @@ TOGETHER = (
     "tests/training/test_training_run.py",
     "tests/training/test_validation.py",
 )
+CONTRACT = "tests/models/test_contract.py"  # its tests share two models per family: one worker runs those of a family
 
 gc.freeze()
 gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
@@ -43,12 +44,15 @@ gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each test, and each file of `TOGETHER`, to the next worker that is free."""
+    """Give each test, or those that belong together, to the next worker that is free."""
+    from measuring.first_models import FIRST
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
+            file, _, test = nodeid.partition("::")
+            if file == CONTRACT:
+                return next((f"{file}::{name}" for name in FIRST if f"[{name}" in test), nodeid)
             return file if file in TOGETHER else nodeid
 
     return Scheduler(config, log)

@@ -17,23 +17,14 @@ from measuring.first_models import CLASSES, FIRST, create_light
 from detect import models
 from detect.artefacts.client_suppression import best_detections
 from detect.config import build, description
-from detect.data.pipeline import evaluation_batches
-from detect.data.readers.description import open_dataset
 from detect.data.shapes import CLASSES as NAMES
-from detect.data.shapes import write_shapes
 from detect.errors import BadInput
-from detect.evaluation.evaluation_run import score_batches
-from detect.layers.batch_normalization import BatchNormalization
 from detect.models.card import ModelCard
 from detect.models.detector import Detector, losses_and_gradients
 from detect.ops.compiling import Runtime
 from detect.structures import Batch, Candidates, Targets
-from detect.training.average import WeightAverage
 from detect.training.initial_weights import Source, start_from
-from detect.training.optimizers import Optimizer
 from detect.training.resolution import resolve_settings
-from detect.training.settings import OptimizerSettings
-from detect.training.step import TrainingStep
 
 pytestmark = pytest.mark.slow
 ALL = models.names()
@@ -293,30 +284,6 @@ def test_the_exported_function_predicts_the_same(detector, tmp_path):
     assert set(served) == {"boxes", "scores", "labels"}
     for name, value in detector.decode(detector(images))._asdict().items():
         np.testing.assert_allclose(served[name], value, rtol=1e-3, atol=1e-3, err_msg=name)
-
-
-@pytest.mark.parametrize("name", FIRST)
-def test_it_overfits_a_handful_of_pictures(name, tmp_path):
-    """Four images are detected with an AP50 above 0.95 after at most 400 steps."""
-    detector = create_light(name)
-    for layer in detector._flatten_layers():
-        if isinstance(layer, BatchNormalization):
-            layer.momentum = 0.8  # so that the statistics keep up in such short training
-    side = max(96, detector.smallest_side)
-    data = open_dataset(write_shapes(tmp_path, train=4, val=1, image_size=side))
-    records = data.splits["train"]
-    (batch,) = evaluation_batches(records, side, 4)
-    variables = [variable.value for variable in detector.trainable_variables]
-    optimizer = Optimizer(OptimizerSettings(name="adamw", weight_decay=0.0), variables)
-    step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
-    detect = tf.function(lambda images, extents: detector.decode(detector(images, extents=extents)), autograph=False)
-    for _ in range(10):
-        for _ in range(40):
-            step((batch,), side, learning_rate=1e-3, decay=0.9, closing=False)
-        scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)
-        if scores.AP50 > 0.95:
-            return
-    pytest.fail(f"AP50 is {scores.AP50:.3f} after 400 steps")
 
 
 def test_weights_have_names_that_do_not_depend_on_other_models():
