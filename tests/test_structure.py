@@ -42,7 +42,7 @@ SUBROOMS = {
         ("pixels",),
         ("dataset",),
         ("readers",),
-        ("samples",),
+        ("samples", "survey"),
         ("batches",),
         ("pipeline", "doctor", "shapes"),
     ),

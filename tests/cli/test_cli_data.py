@@ -1,5 +1,7 @@
 """`detect data check` and `detect data show`."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def test_check_prints_the_mapping_and_the_sizes(command, shapes):
     assert any(line[:2] == ["train", "8"] for line in words)
     assert any(line[:2] == ["val", "4"] for line in words)
     assert "Problem" not in done.out
-    assert "Finding in train" in done.out  # there is much to report about 8 small images
+    assert "Warning in train" in done.out  # there is much to report about 8 small images
 
 
 def test_check_refuses_what_cannot_be_used(command, fixtures, tmp_path):
@@ -26,9 +28,22 @@ def test_check_refuses_what_cannot_be_used(command, fixtures, tmp_path):
 
 def test_check_names_what_is_missing(command, fixtures):
     done = command("data", "check", fixtures / "potholes" / "valid")
-    assert done.code == 0
+    assert done.code == 1
     assert "15 of 16 images" in done.out
-    assert "Training on this would stop" in done.out
+    assert "Training would refuse this dataset" in done.out
+
+
+def test_check_as_json(command, shapes, fixtures):
+    done = command("data", "check", shapes, "--json")
+    assert done.code == 0
+    content = json.loads(done.out)
+    assert content["trainable"]
+    assert content["splits"]["train"]["images"] == 8
+    done = command("data", "check", fixtures / "potholes" / "valid", "--json")
+    assert done.code == 1
+    content = json.loads(done.out)
+    assert not content["trainable"]
+    assert content["findings"][0]["severity"] == "error"
 
 
 @pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])

@@ -1,0 +1,86 @@
+"""`detect data check`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detect.cli.printing import progress_bar, say, show_table
+
+if TYPE_CHECKING:
+    from detect.data.dataset import Dataset
+    from detect.data.doctor.dataset_check import Finding
+
+EXAMPLES = 3  # of each finding
+
+Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
+
+
+def check(
+    data: Source,
+    decode: Annotated[bool, typer.Option(help="Decode every image, to find damaged ones.")] = True,
+    image_size: Annotated[
+        int, typer.Option(min=32, help="Side of the images in training, pixels: by it boxes are tiny or not.")
+    ] = 640,
+    max_lost: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of images or boxes that training may lose.")
+    ] = 0.1,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
+) -> None:
+    """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it.
+
+    The exit code is 1 where training would refuse the dataset, and 0 where it has no errors.
+    """
+    from detect.data.doctor.examination import examine, prepare, refuses
+    from detect.data.doctor.summary import summary
+    from detect.data.readers.description import open_dataset
+
+    dataset = open_dataset(data)
+    if json:
+        subject = prepare(dataset, image_size, max_lost, decode)
+        findings = examine(subject)
+        print(summary(subject.dataset, findings))
+    else:
+        show_figures(dataset)
+        with progress_bar("images") as progress:
+            subject = prepare(dataset, image_size, max_lost, decode, progress)
+        findings = examine(subject)
+        show_findings(findings)
+    raise typer.Exit(int(refuses(findings)))
+
+
+def show_figures(dataset: "Dataset") -> None:
+    """Print classes, splits and figures of a dataset, and what was decided when it was read."""
+    from detect.data.doctor.dataset_tables import tables
+
+    say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
+    classes = zip(dataset.classes, dataset.category_ids, strict=True)
+    rows = [[name, str(label), str(category)] for label, (name, category) in enumerate(classes)]
+    show_table(["class", "label", "category id"], rows, "Mapping")
+    for table in tables(dataset):
+        show_table(table.columns, table.rows, table.title)
+    for note in dataset.notes:
+        say(f"Note: {note}")
+
+
+def show_findings(findings: "list[Finding]") -> None:
+    """Print findings, with their first examples, and how many there are of each severity."""
+    from detect.data.doctor.dataset_check import Severity
+    from detect.data.doctor.examination import refuses
+
+    styles = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: ""}
+    for finding in findings:
+        say(f"\n{finding.severity.value.capitalize()} in {finding} [{finding.code}]", style=styles[finding.severity])
+        for example in finding.examples[:EXAMPLES]:
+            say(f"  {example.where}")
+    if not findings:
+        say("No problems.", style="green")
+        return
+    say(f"\n{counted(findings)}.{' Training would refuse this dataset.' if refuses(findings) else ''}", style="bold")
+
+
+def counted(findings: "list[Finding]") -> str:
+    """Return how many findings there are of each severity, in words."""
+    from detect.data.doctor.dataset_check import Severity
+
+    counts = {severity: sum(finding.severity is severity for finding in findings) for severity in Severity}
+    return ", ".join(f"{kind.value}s: {count}" for kind, count in counts.items() if count).capitalize()

@@ -1,0 +1,56 @@
+import json
+
+from detect.data.doctor.dataset_check import Severity
+from detect.data.doctor.dataset_tables import tables
+from detect.data.doctor.examination import CHECKS, examine, prepare, refuses
+from detect.data.doctor.summary import summary
+
+
+def test_nothing_to_find(dataset_of, grid):
+    boxes = grid(25) + grid(20, 1, side=19)
+    assert examine(prepare(dataset_of(train=[boxes], val=[boxes]))) == []
+
+
+def test_codes_are_unique_and_texts_are_sentences():
+    codes = [check.code for check in CHECKS]
+    assert len(set(codes)) == len(codes)
+    assert all(check.advice.endswith(".") and not check.finds.endswith(".") for check in CHECKS)
+
+
+def test_the_worst_comes_first(dataset_of, grid):
+    findings = examine(prepare(dataset_of(val=[grid(101), []])))
+    severities = [finding.severity for finding in findings]
+    assert severities == sorted(severities, key=list(Severity).index)
+    assert severities[0] is Severity.ERROR
+    assert severities[-1] is Severity.NOTE
+    assert refuses(findings)
+    assert not refuses(findings[1:])
+
+
+def test_progress_counts_all_splits(dataset_of, grid):
+    shown = []
+    prepare(dataset_of(train=[grid(1), grid(1)], val=[grid(1)]), progress=lambda *counts: shown.append(counts))
+    assert shown == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_summary_is_json(dataset_of, grid):
+    dataset = dataset_of(train=[grid(20, side=7) + grid(20, 1), grid(2)])
+    findings = examine(prepare(dataset))
+    content = json.loads(summary(dataset, findings))
+    assert content["classes"] == [{"name": "a", "category_id": 0}, {"name": "b", "category_id": 1}]
+    assert content["splits"]["train"] == {"images": 2, "boxes": 42, "lost_images": 0, "lost_boxes": 0}
+    (tiny,) = [finding for finding in content["findings"] if finding["code"] == "tiny-boxes"]
+    assert (tiny["severity"], tiny["split"], tiny["count"]) == ("warning", "train", 20)
+    assert tiny["examples"][0]["boxes"] == [[0, 0, 7, 7]]
+    assert content["trainable"]
+
+
+def test_tables(dataset_of, grid):
+    dataset = dataset_of(train=[[(0, 0, 0, 10, 10), (1, 0, 0, 50, 50)], [(1, 0, 0, 200, 200)], []], val=[grid(3)])
+    splits, boxes, images, classes = tables(dataset)
+    assert splits.rows == (("train", "3", "1", "3", "0", "0", "0"), ("val", "1", "0", "3", "0", "0", "0"))
+    assert boxes.rows[0] == ("train", "1", "1", "1", "1, 1.9, 2")
+    assert images.rows[0] == ("train", "640, 640, 640", "480, 480, 480")
+    assert classes.columns == ("class", "train: boxes", "train: images", "val: boxes", "val: images")
+    assert classes.rows == (("a", "1", "1", "3", "1"), ("b", "2", "2", "0", "0"))
+    assert all(len(row) == len(table.columns) for table in tables(dataset) for row in table.rows)
