@@ -206,17 +206,22 @@ def draft_folder(folder: str | Path) -> Iterator[Path]:
         yield new
 
 
-def deliver_folder(new: Path, folder: str | Path) -> None:
-    """Wait until the disk holds the files in `new`, then rename it to `folder`, in place of one that is there.
+def deliver_folder(new: Path, folder: str | Path, synced: bool = True) -> None:
+    """Rename `new` to `folder`, in place of one that is there.
 
     Two renames replace a folder; between them the old one is called as `previous` says.
+
+    Args:
+        new: the folder, as `draft_folder` yielded it.
+        folder: destination.
+        synced: wait until the disk holds the files, so that they survive a power failure.
 
     Raises:
         RunFailure: that is not possible; a folder that was there is there again.
     """
     destination = _followed(Path(folder))
     with explained(folder):
-        for path in (*new.rglob("*"), new):
+        for path in (*new.rglob("*"), new) if synced else ():
             _sync(path)
         _exchange(new, destination)
         _sync(destination.parent)

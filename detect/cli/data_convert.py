@@ -1,0 +1,8 @@
+"""`detect data convert`."""
+
+from detect.cli.data_writing import Copies, Data, Folder, MaxLost, To, read_dataset, write_dataset
+
+
+def convert(data: Data, folder: Folder, to: To, copies: Copies = False, max_lost: MaxLost = 0.1) -> None:
+    """Write a dataset in another format, and say what that format cannot hold."""
+    write_dataset(read_dataset(data), to, folder, copies, max_lost)

@@ -1,0 +1,48 @@
+"""What the commands that write datasets have in common: options, and what they print."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detect.cli.printing import progress_bar, say
+
+if TYPE_CHECKING:
+    from detect.data.dataset import Dataset
+
+EXAMPLES = 3  # of each kind of problem
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, new or empty.", show_default=False)]
+To = Annotated[str, typer.Option(help="Format to write: coco, csv, tfrecord, voc or yolo.")]
+Copies = Annotated[bool, typer.Option("--copy", help="Copy images. Default: hard links, which take no space.")]
+MaxLost = Annotated[float, typer.Option(min=0, max=1, help="Share of images or boxes that may be unusable.")]
+Seed = Annotated[int, typer.Option(help="Decides what is drawn at random.")]
+
+
+def read_dataset(data: str) -> "Dataset":
+    """Open a dataset, and print what was decided and what is wrong."""
+    from detect.data.readers.description import open_dataset
+
+    dataset = open_dataset(data)
+    for note in dataset.notes:
+        say(f"Note on {dataset.source}: {note}")
+    for name, problems in dataset.problems.items():
+        for line in problems.summary(EXAMPLES):
+            say(f"Problem in {dataset.source}, {name}: {line}", style="yellow")
+    return dataset
+
+
+def write_dataset(dataset: "Dataset", to: str, folder: Path, copies: bool, max_lost: float) -> None:
+    """Write a dataset and print what was written, and what was lost on the way."""
+    from detect.data.converting import convert
+
+    with progress_bar("Writing images") as show:
+        written = convert(dataset, to, folder, copies, max_lost, show)
+    for note in written.notes:
+        say(f"Note: {note}")
+    for loss in written.losses:
+        say(f"{written.format} cannot hold {loss}", style="yellow")
+    say(f"Written: {folder}, {written.format}", style="bold")
+    for split, (images, boxes) in written.splits.items():
+        say(f"  {split}: {images} images, {boxes} boxes")

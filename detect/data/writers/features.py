@@ -1,0 +1,103 @@
+"""What annotations may state and some formats have no place for, and how much of it a dataset has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from detect.data.dataset import Dataset
+from detect.data.records import Records
+from detect.data.writers.decimals import decimals
+
+_SAME_AREA = 1e-3  # of the box's area, by which a stated one may differ: tools round it
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Something that annotations may state."""
+
+    name: str  # plural, behind a number: "ids of images"
+    without: str  # what becomes of it in a format that has no place for it
+    count: Callable[[Dataset], int]  # how many of them a dataset has
+    # Which boxes cannot be stated at all without it, bool [M]; None where all can be.
+    boxes: Callable[[Records], np.ndarray] | None = None
+
+
+def of_boxes(name: str, without: str, boxes: Callable[[Records], np.ndarray], left_out: bool) -> Feature:
+    """Return a feature that is counted by the boxes that have it.
+
+    Args:
+        name: of the feature.
+        without: what becomes of it in a format that has no place for it.
+        boxes: returns which boxes have it, bool [M].
+        left_out: whether such boxes cannot be stated without it.
+    """
+
+    def count(dataset: Dataset) -> int:
+        return sum(int(np.count_nonzero(boxes(records))) for records in dataset.splits.values())
+
+    return Feature(name, without, count, boxes if left_out else None)
+
+
+def _own_image_ids(dataset: Dataset) -> int:
+    return sum(int(np.count_nonzero(_differ(records.image_ids))) for records in dataset.splits.values())
+
+
+def _differ(ids: np.ndarray) -> np.ndarray:
+    """Return which ids of images are not their positions, counted from 1."""
+    positions = np.arange(1, len(ids) + 1)
+    return ids != (positions.astype(str) if ids.dtype.kind == "U" else positions)
+
+
+def _own_category_ids(dataset: Dataset) -> int:
+    return sum(number not in (label, label + 1) for label, number in enumerate(dataset.category_ids))
+
+
+def _unsorted_classes(dataset: Dataset) -> int:
+    """Return how many classes have another label where labels follow the sorted names that boxes have."""
+    used = {label for records in dataset.splits.values() for label in np.unique(records.labels).tolist()}
+    order = sorted(dataset.classes[label] for label in used)
+    return sum(order[label : label + 1] != [name] for label, name in enumerate(dataset.classes))
+
+
+def _other_areas(records: Records) -> np.ndarray:
+    sides = (records.boxes[:, 2:] - records.boxes[:, :2]).astype(np.float64)
+    area = sides.prod(axis=1)
+    return np.abs(records.areas - area) > _SAME_AREA * area
+
+
+def _fractional(records: Records) -> np.ndarray:
+    return (records.boxes != np.floor(records.boxes)).any(axis=1)
+
+
+def _narrow(records: Records) -> np.ndarray:
+    corners = decimals(records.boxes)
+    return (corners[:, 2:] - corners[:, :2] <= 1).any(axis=1)
+
+
+IMAGE_IDS = Feature("ids of images", "images are numbered from 1 when they are read", _own_image_ids)
+CATEGORY_IDS = Feature("ids of categories", "classes are numbered when they are read", _own_category_ids)
+CLASS_LIST = Feature(
+    "places in the list of classes",
+    "labels follow the names in alphabetical order, and classes without a box are unknown",
+    _unsorted_classes,
+)
+IGNORED = of_boxes(
+    "boxes to be ignored (crowd or difficult)",
+    "left out: as boxes of objects they would be wrong",
+    lambda records: records.ignore,
+    left_out=True,
+)
+AREAS = of_boxes("areas of masks", "the area of the box counts instead", _other_areas, left_out=False)
+FRACTIONS = of_boxes(
+    "boxes with fractions of a pixel",
+    "written as decimals, which programs that expect whole pixels refuse or cut",
+    _fractional,
+    left_out=False,
+)
+NARROW = of_boxes(
+    "boxes of one pixel or less in width or height",
+    "left out: they would be read as clicks without an area",
+    _narrow,
+    left_out=True,
+)
