@@ -21,7 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Top to bottom. A file imports from its own room and from those above it.
 ROOMS = (
-    ("errors", "structures", "config", "machine", "files"),
+    ("errors", "structures", "config", "machine", "files", "new_folder"),
     ("ops",),
     ("data",),
     ("layers",),
@@ -42,6 +42,8 @@ SUBROOMS = {
         ("pixels",),
         ("dataset",),
         ("readers",),
+        ("writers",),
+        ("converting",),
         ("samples", "survey"),
         ("batches",),
         ("pipeline", "doctor", "shapes"),
@@ -83,6 +85,7 @@ WRITES = {
     ("formats/litert/writer.py", "tempfile"): "the converter reads a folder",
     ("formats/onnx/int8.py", "tempfile"): "the quantiser reads and writes files",
     ("inference/writers/video_encoder.py", "open"): "FFmpeg opens the draft",
+    ("new_folder.py", "open"): "the folder is a draft",
     ("training/journal.py", "open"): "a log that grows by lines, over several runs",
     ("weights/download.py", "open"): "a lock, and a download that a later run continues",
     ("weights/download.py", "replace"): "the same",

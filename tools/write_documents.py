@@ -187,6 +187,11 @@ with annotations beside them are taken for a dataset only where nothing around t
 and images."""
 
 
+WRITTEN_FORMATS_INTRODUCTION = """\
+What `detect data convert --to` writes; SPLIT is train, val or test. Images, classes, boxes and labels are kept in all
+formats. The second table says what else is; the command counts what a dataset loses."""
+
+
 def datasets_page() -> str:
     """Return the page with everything that can be given as a dataset, and what each reader does with it."""
     from detect.data.readers import readers
@@ -200,7 +205,23 @@ def datasets_page() -> str:
     parts = [NOTICE, "# Dataset formats", DATASETS_INTRODUCTION, table(("dataset", "recognised as", "reader"), rows)]
     for name in readers():
         parts += [f"## {name}", module_summary(f"detect.data.readers.{name}")]
+    parts += ["## Written formats", WRITTEN_FORMATS_INTRODUCTION, written_formats()]
     return "\n\n".join(parts) + "\n"
+
+
+def written_formats() -> str:
+    """Return a table of what can be given as `--to`, and one of what the formats can hold."""
+    from detect.data.writers import writers
+
+    known = [writers()[name] for name in sorted(writers())]
+    files = [(f"`{writer.name}`", writer.title, writer.files) for writer in known]
+    features = dict.fromkeys(feature for writer in known for feature in writer.lacks)
+    held = [
+        (feature.name, *("no" if feature in writer.lacks else "yes" for writer in known), feature.without)
+        for feature in features
+    ]
+    header = ("can hold", *(f"`{writer.name}`" for writer in known), "where it cannot")
+    return f"{table(('`--to`', 'format', 'files'), files)}\n\n{table(header, held)}"
 
 
 # The export formats

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect.cli.data_check import Source, check
+from detect.cli.data_convert import convert
 from detect.cli.printing import say
 from detect.cli.starting import start_tensorflow
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from detect.data.records import Records
     from detect.inference.drawing import Picture
 
-app = typer.Typer(help="Look at a dataset before training on it.", no_args_is_help=True)
+app = typer.Typer(help="Look at a dataset before training on it, and write it in other forms.", no_args_is_help=True)
 app.command()(check)
+app.command()(convert)
 
 
 @app.command()

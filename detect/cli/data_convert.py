@@ -1,8 +1,9 @@
 """`detect data convert`."""
 
-from detect.cli.data_writing import Copies, Data, Folder, MaxLost, To, read_dataset, write_dataset
+from detect.cli.data_check import Source
+from detect.cli.data_writing import Copies, Folder, MaxLost, To, read_dataset, write_dataset
 
 
-def convert(data: Data, folder: Folder, to: To, copies: Copies = False, max_lost: MaxLost = 0.1) -> None:
+def convert(data: Source, folder: Folder, to: To, copies: Copies = False, max_lost: MaxLost = 0.1) -> None:
     """Write a dataset in another format, and say what that format cannot hold."""
     write_dataset(read_dataset(data), to, folder, copies, max_lost)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3  # of each kind of problem
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, new or empty.", show_default=False)]
 To = Annotated[str, typer.Option(help="Format to write: coco, csv, tfrecord, voc or yolo.")]
 Copies = Annotated[bool, typer.Option("--copy", help="Copy images. Default: hard links, which take no space.")]

@@ -98,8 +98,7 @@ def _named(dataset: Dataset, writer: Writer) -> tuple[Dataset, list[str]]:
     unique = functools.partial(unique_names, by_stem=writer.by_stem)
     names = unique(allowed) if writer.one_folder else [unique([group])[0] for group in allowed]
     splits = {
-        split: replace(records, names=own)
-        for (split, records), own in zip(dataset.splits.items(), names, strict=True)
+        split: replace(records, names=own) for (split, records), own in zip(dataset.splits.items(), names, strict=True)
     }
     return replace(dataset, splits=splits), _renamed(usual, names)
 

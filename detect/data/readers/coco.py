@@ -1,4 +1,4 @@
-"""COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
+"""COCO JSON: images, categories with any ids, and boxes as x, y, width, height.
 
 Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
 is one, is kept for scoring by size. Where no box is stated, it is the bounds of the segmentation. Ids may be texts.
@@ -9,13 +9,11 @@ without regard to letter case, Unicode form, percent-encoding and leading folder
 with different boxes is lost: files of several images had one name.
 """
 
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,9 +37,7 @@ from detect.data.readers.coco_files import (
 from detect.data.readers.coco_images import locate_images
 from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
-from detect.data.records import Record
 from detect.errors import BadInput
-from detect.files import write_text
 
 FORMAT = "COCO JSON"
 
@@ -121,43 +117,6 @@ def read_coco(
         for split, file in files.items()
     }
     return assemble(source, format, categories.classes, categories.category_ids, splits, notes)
-
-
-def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], images: Path) -> None:
-    """Write records as a COCO JSON.
-
-    Args:
-        path: the file.
-        records: what to write; their image ids are kept.
-        classes: the K names, by label; the category ids are 1..K.
-        images: the folder to which the file names are relative.
-    """
-    entries: list[dict[str, Any]] = []
-    truth: list[dict[str, Any]] = []
-    for record in records:
-        name = record.image_path.relative_to(images).as_posix()
-        entries.append({"id": record.image_id, "file_name": name, "width": record.width, "height": record.height})
-        truth += _boxes_of(record, len(truth) + 1)
-    categories = [{"id": label + 1, "name": name} for label, name in enumerate(classes)]
-    document = {"images": entries, "annotations": truth, "categories": categories}
-    write_text(path, json.dumps(document))
-
-
-def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
-    corners = record.boxes.astype(np.float64)
-    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-    columns = zip(boxes, record.labels.tolist(), record.areas.tolist(), record.ignore.tolist(), strict=True)
-    return [
-        {
-            "id": first_id + row,
-            "image_id": record.image_id,
-            "category_id": label + 1,
-            "bbox": box,
-            "area": area,
-            "iscrowd": int(ignore),
-        }
-        for row, (box, label, area, ignore) in enumerate(columns)
-    ]
 
 
 def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:

@@ -11,6 +11,7 @@ import numpy as np
 
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals
+from detect.data.writers.features import LABELS
 from detect.data.writers.placing import place_images
 from detect.data.writers.writer import Job, Writer
 
@@ -20,9 +21,7 @@ def write_coco(job: Job) -> None:
     for split, records in job.dataset.splits.items():
         place_images(job, records, f"images/{split}")
         with job.folder.open(f"annotations/instances_{split}.json") as file:
-            file.writelines(
-                coco_document(records, records.copy_names(), job.dataset.classes, job.dataset.category_ids)
-            )
+            file.writelines(coco_document(records, records.copy_names(), job.dataset.classes, job.dataset.category_ids))
 
 
 def coco_document(
@@ -87,6 +86,6 @@ WRITER = Writer(
     name="coco",
     title="COCO JSON",
     files="`annotations/instances_SPLIT.json`, images in `images/SPLIT`",
-    lacks=(),
+    lacks=(LABELS,),
     write=write_coco,
 )

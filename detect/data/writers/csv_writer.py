@@ -1,4 +1,4 @@
-"""CSV as RetinaNet's programs read it: a line `path,x1,y1,x2,y2,class` per box, and `path,,,,,` for an image without one.
+"""CSV as RetinaNet's programs read it: a line `path,x1,y1,x2,y2,class` per box, `path,,,,,` for an image without one.
 
 This form rather than TensorFlow's `filename,width,height,class,xmin,...`, which cannot name an image without a box, nor
 a class without one. Corners are in pixels, counted from 0. Source: the page of keras-retinanet.

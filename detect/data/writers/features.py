@@ -53,6 +53,13 @@ def _own_category_ids(dataset: Dataset) -> int:
     return sum(number not in (label, label + 1) for label, number in enumerate(dataset.category_ids))
 
 
+def _unordered_ids(dataset: Dataset) -> int:
+    """Return how many classes have another label where labels follow the category ids: numbers, then texts."""
+    ids = dataset.category_ids
+    order = sorted(range(len(ids)), key=lambda label: (isinstance(ids[label], str), ids[label]))
+    return sum(place != label for place, label in enumerate(order))
+
+
 def _unsorted_classes(dataset: Dataset) -> int:
     """Return how many classes have another label where labels follow the sorted names that boxes have."""
     used = {label for records in dataset.splits.values() for label in np.unique(records.labels).tolist()}
@@ -77,6 +84,7 @@ def _narrow(records: Records) -> np.ndarray:
 
 IMAGE_IDS = Feature("ids of images", "images are numbered from 1 when they are read", _own_image_ids)
 CATEGORY_IDS = Feature("ids of categories", "classes are numbered when they are read", _own_category_ids)
+LABELS = Feature("labels in another order than the ids of categories", "labels follow the ids", _unordered_ids)
 CLASS_LIST = Feature(
     "places in the list of classes",
     "labels follow the names in alphabetical order, and classes without a box are unknown",

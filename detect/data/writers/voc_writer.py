@@ -18,6 +18,7 @@ from detect.data.writers.writer import Job, Writer
 from detect.errors import BadInput
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_FIRST_PIXEL = (1, 1, 0, 0)
 
 
 def write_voc(job: Job) -> None:
@@ -53,7 +54,7 @@ def _annotation(record: Record, name: str, classes: Sequence[str]) -> str:
 
 
 def _object(box: np.ndarray, name: str, ignore: bool) -> str:
-    stated = (box + (1, 1, 0, 0)).tolist()
+    stated = (box + _FIRST_PIXEL).tolist()
     corners = "".join(f"<{corner}>{text(value)}</{corner}>" for corner, value in zip(_CORNERS, stated, strict=True))
     return (
         f"\t<object>\n\t\t<name>{name}</name>\n\t\t<pose>Unspecified</pose>\n\t\t<truncated>0</truncated>\n"

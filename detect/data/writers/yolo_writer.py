@@ -1,4 +1,4 @@
-"""YOLO: one label file per image, which is empty where the image has no box, and a `data.yaml` as Ultralytics reads it."""
+"""YOLO: one label file per image, empty where the image has no box, and a `data.yaml` as Ultralytics reads it."""
 
 import os
 
