@@ -1,16 +1,19 @@
 """`detect data check`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from detect.cli.printing import progress_bar, say, show_table
+from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
-    from detect.data.doctor.dataset_check import Finding
+    from detect.data.doctor.dataset_check import Check, Finding
 
 EXAMPLES = 3  # of each finding
+IMAGE_SIZE = 640  # pixels, where there is no model
 
 Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
 
@@ -19,8 +22,17 @@ def check(
     data: Source,
     decode: Annotated[bool, typer.Option(help="Decode every image, to find damaged ones.")] = True,
     image_size: Annotated[
-        int, typer.Option(min=32, help="Side of the images in training, pixels: by it boxes are tiny or not.")
-    ] = 640,
+        int | None,
+        typer.Option(
+            min=32,
+            help="Side of the images in training, pixels: boxes are tiny or not by it. Default: the model's, or 640.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model that is to be trained: find the boxes that match none of its anchors or points."),
+    ] = None,
     max_lost: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of images or boxes that training may lose.")
     ] = 0.1,
@@ -34,18 +46,35 @@ def check(
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
 
+    checks, side = checks_for(model, image_size)
     dataset = open_dataset(data)
     if json:
-        subject = prepare(dataset, image_size, max_lost, decode)
-        findings = examine(subject)
+        subject = prepare(dataset, side, max_lost, decode)
+        findings = examine(subject, checks)
         print(summary(subject.dataset, findings))
     else:
         show_figures(dataset)
         with progress_bar("images") as progress:
-            subject = prepare(dataset, image_size, max_lost, decode, progress)
-        findings = examine(subject)
+            subject = prepare(dataset, side, max_lost, decode, progress)
+        findings = examine(subject, checks)
         show_findings(findings)
     raise typer.Exit(int(refuses(findings)))
+
+
+def checks_for(model: str | None, image_size: int | None) -> "tuple[Sequence[Check], int]":
+    """Return the checks to run and the image size, with that of the model where there is one."""
+    from detect.data.doctor.examination import CHECKS
+
+    if model is None:
+        return CHECKS, image_size or IMAGE_SIZE
+    start_tensorflow()
+    from detect.models import variant, without_weights
+    from detect.models.matchable_boxes import matchable_check
+    from detect.training.preparation import check_sides
+
+    detector, side = without_weights(model, classes=1), image_size or variant(model).image_size
+    check_sides((side,), detector.size_divisor, detector.smallest_side)
+    return (*CHECKS, matchable_check(model, detector)), side
 
 
 def show_figures(dataset: "Dataset") -> None:

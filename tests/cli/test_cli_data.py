@@ -46,6 +46,17 @@ def test_check_as_json(command, shapes, fixtures):
     assert content["findings"][0]["severity"] == "error"
 
 
+def test_check_for_a_model(command, shapes):
+    """An image of 64 pixels has no room for the smallest of Faster R-CNN's anchors, with sides of 32 pixels."""
+    done = command("data", "check", shapes, "--no-decode", "--model", "fasterrcnn-r18", "--image-size", 64)
+    assert done.code == 0, done.err
+    assert "match no anchor or point of fasterrcnn-r18 at 64 pixels" in done.out
+    done = command("data", "check", shapes, "--model", "fasterrcnn-r18", "--image-size", 65)
+    assert done.code == 2
+    assert "expected a multiple of 32, got 65. The nearest are 64 and 96." in done.err
+    assert command("data", "check", shapes, "--model", "fasterrcn-r18").code == 2
+
+
 @pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])
 def test_show_writes_an_image(command, shapes, tmp_path, options):
     out = tmp_path / "new" / "grid.png"

@@ -1,0 +1,95 @@
+"""The check of a dataset for a model: which boxes match none of its anchors or points, and which size would fit."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from detect.data.doctor.columns import box_examples, listed
+from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.records import Records
+from detect.models.detector import Detector
+
+ENOUGH = 0.99  # of the boxes
+STEP, LARGEST_SIZE = 32, 2048  # pixels; sizes that are tried are multiples of the one, up to the other
+CHUNK = 16_384  # boxes that are looked at together
+SAMPLE = (
+    20_000  # boxes with which sizes are tried: the share that matches is then right to 0.1 %, for nearly every sample
+)
+
+
+def matchable_check(name: str, detector: Detector) -> Check:
+    """Return the check that boxes of the split "train" match a model at the image size.
+
+    Args:
+        name: of the model.
+        detector: the model, for any number of classes; it needs no weights.
+    """
+
+    def find(subject: Subject) -> Iterator[Found]:
+        if "train" in subject.dataset.splits:
+            yield from _unmatchable(subject, name, detector)
+
+    return Check(
+        "unmatchable-boxes",
+        Severity.WARNING,
+        f"more than {1 - ENOUGH:.0%} of the boxes match no anchor or point of the model at the image size (`--model`)",
+        "The model learns them badly or not at all. Train it at an image size that suits them, use a model without "
+        "anchors, or cut the images into tiles.",
+        find,
+    )
+
+
+def matchable(detector: Detector, records: Records, side: int) -> np.ndarray:
+    """Return which boxes a model can match (see `Detector.matchable`), bool [M].
+
+    Args:
+        detector: the model; it needs no weights.
+        records: the images and boxes.
+        side: of the square into which images are fitted, pixels.
+    """
+    longest = np.repeat(records.sizes.max(axis=1), np.diff(records.box_ends, prepend=0))
+    return _matchable(detector, records.boxes, longest, side)
+
+
+def fitting_size(detector: Detector, records: Records) -> tuple[int, float]:
+    """Return the smallest image size at which a model can match 99 % of the boxes that count, pixels, and their share.
+
+    Sizes are multiples of 32 up to 2,048, and are tried with at most 20,000 boxes, evenly spread over the records.
+    Where none is enough, it is the smallest of those at which most boxes match.
+    """
+    counting = np.flatnonzero(~records.ignore)
+    rows = counting[:: -(-len(counting) // SAMPLE)]
+    longest = records.sizes.max(axis=1)[np.searchsorted(records.box_ends, rows, side="right")]
+    step = np.lcm(STEP, detector.size_divisor)
+    best = 0, 0.0
+    for side in range(-(-detector.smallest_side // step) * step, LARGEST_SIZE + 1, step):
+        share = float(_matchable(detector, records.boxes[rows], longest, side).mean())
+        best = max(best, (side, share), key=lambda found: found[1])
+        if share >= ENOUGH:
+            break
+    return best
+
+
+def _matchable(detector: Detector, boxes: np.ndarray, longest: np.ndarray, side: int) -> np.ndarray:
+    found = np.empty(len(boxes), bool)
+    for start in range(0, len(boxes), CHUNK):
+        part = slice(start, start + CHUNK)
+        scales = (side / longest[part, None]).astype(np.float32)
+        found[part] = detector.matchable(boxes[part] * scales, (side, side))
+    return found
+
+
+def _unmatchable(subject: Subject, name: str, detector: Detector) -> Iterator[Found]:
+    records, side = subject.dataset.splits["train"], subject.image_size
+    counting = ~records.ignore
+    rows, total = np.flatnonzero(counting & ~matchable(detector, records, side)), np.count_nonzero(counting)
+    if len(rows) <= (1 - ENOUGH) * total:
+        return
+    size, share = fitting_size(detector, records)
+    of_class = np.bincount(records.labels[rows], minlength=len(subject.dataset.classes))
+    classes = [
+        f"{subject.dataset.classes[label]} ({of_class[label]})" for label in np.argsort(-of_class) if of_class[label]
+    ]
+    missing = f"{len(rows) / total:.1%} of the boxes match no anchor or point of {name} at {side} pixels"
+    better = f"at {size} pixels {share:.1%} match" if size != side else "no other size is better"
+    yield Found("train", len(rows), f"{missing}, of {listed(classes, 3)}; {better}", box_examples(records, rows))
