@@ -40,11 +40,13 @@ def check(annotations: Annotations) -> Records:
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
     table = _without_misread(table, images, annotations)
+    sideways = _sideways(images, annotations)
     if annotations.fractions:
+        frame = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)  # the one in which they were drawn
         for side in range(4):
-            table["box"][:, side] *= images.sizes[table["row"], side % 2]
+            table["box"][:, side] *= frame[table["row"], side % 2]
     table = _without_impossible(table, annotations)
-    _turn(table, images, annotations)
+    _turn(table, images, sideways, annotations)
     table = _within_frame(table, images, annotations)
     specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
     _report(table, specks, "box under a pixel", "kept", annotations)
@@ -117,21 +119,34 @@ def _empty(boxes: np.ndarray) -> np.ndarray:
     return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
 
 
-def _turn(table: np.ndarray, images: _Images, annotations: Annotations) -> None:
-    """Compare stated sizes with the true ones, and turn boxes that were drawn before the EXIF rotation of their image.
+def _sideways(images: _Images, annotations: Annotations) -> np.ndarray:
+    """Return which images were annotated before their EXIF rotation, bool [R]: their stated size is the stored one.
 
     An image whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
     was annotated: upright is assumed, as all current tools show it so.
     """
+    return (
+        _differing(images, annotations)
+        & (images.orientations >= 5)
+        & (annotations.images.sizes[:, ::-1] == images.sizes).all(axis=1)
+    )
+
+
+def _differing(images: _Images, annotations: Annotations) -> np.ndarray:
+    """Return which images have a stated size other than their own, bool [R]."""
     stated = annotations.images.sizes
-    differing = images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
-    sideways = differing & (images.orientations >= 5) & (stated[:, ::-1] == images.sizes).all(axis=1)
+    return images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
+
+
+def _turn(table: np.ndarray, images: _Images, sideways: np.ndarray, annotations: Annotations) -> None:
+    """Report stated sizes that are not the true ones, and turn the boxes of images that are `sideways`, bool [R]."""
+    stated = annotations.images.sizes
 
     def describe(row: int) -> tuple[str, str]:
         (width, height), true = stated[row], images.sizes[row]
         return annotations.locate_image(row), f"stated {width}x{height}, the upright image is {true[0]}x{true[1]}"
 
-    report, wrong = annotations.problems.add_many, np.flatnonzero(differing & ~sideways)
+    report, wrong = annotations.problems.add_many, np.flatnonzero(_differing(images, annotations) & ~sideways)
     report("annotated before EXIF rotation", np.flatnonzero(sideways), describe, "boxes turned with the image")
     report("stated size differs", wrong, describe, "true size used, boxes kept as they are")
     for orientation in (5, 6, 7, 8):

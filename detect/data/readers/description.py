@@ -4,6 +4,7 @@ Which formats there are is said by the readers (`detect.data.readers.reader`); n
 """
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -51,12 +52,17 @@ def _folders() -> list[DatasetFolder]:
 def _read_file(path: Path) -> Dataset:
     if not os.path.isfile(path):
         raise BadInput(f"{path} does not exist. Expected {accepted()}.")
-    kinds = [file for file in _files() if path.suffix.lower() in file.suffixes]
+    kinds = [file for file in _files() if _suffix(path) in file.suffixes]
     if not kinds:
         raise BadInput(f"{path} is not a dataset. Expected {accepted()}.")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
         kinds = _recognised(path, kinds)
     return kinds[0].read(path)
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix of a file in lower case, without the number of a shard behind it."""
+    return re.sub(r"-\d+-of-\d+$", "", path.suffix.lower())
 
 
 def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
@@ -113,7 +119,7 @@ def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
     paths = [Path(entry) for entry in _entries(folder) if entry.is_file()]
-    by_suffix = {path: [kind for kind in kinds if path.suffix.lower() in kind.suffixes] for path in paths}
+    by_suffix = {path: [kind for kind in kinds if _suffix(path) in kind.suffixes] for path in paths}
     return {path: kinds for path, kinds in by_suffix.items() if kinds}
 
 

@@ -6,7 +6,7 @@ annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,14 +50,19 @@ class SmallSet(NamedTuple):
     splits: tuple[str, ...] = ("train", "val")
     states_ignored: bool = True  # whether the format can say that a box is to be ignored
     lists_images: bool = True  # whether it names its images, so that a missing one is noticed
+    images_are_files: bool = True  # whether its images are not parts of its annotation files
 
 
 def write_images(folder: Path, split: str) -> None:
-    """Write the images of a split; every one has a colour of its own."""
+    """Write the images of a split."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TRUTH[split]:
-        _, data = cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))
-        (folder / name).write_bytes(data.tobytes())
+        (folder / name).write_bytes(encoded_image(name))
+
+
+def encoded_image(name: str) -> bytes:
+    """Return the content of an image file; every one has a colour of its own."""
+    return cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))[1].tobytes()
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -399,6 +404,89 @@ def spoil_voc(path: Path) -> str:
     return ":3"
 
 
+# TFRecord
+
+
+def encoded_example(features: Mapping[str, Sequence]) -> bytes:
+    """Return a serialised `tf.train.Example`, as TensorFlow writes it."""
+    import tensorflow as tf
+
+    def feature(values: Sequence) -> "tf.train.Feature":
+        if values and isinstance(values[0], bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        if values and isinstance(values[0], float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    encoded = tf.train.Features(feature={name: feature(values) for name, values in features.items()})
+    return tf.train.Example(features=encoded).SerializeToString()
+
+
+def write_records(path: Path, records: Iterable[bytes], compression: str = "") -> Path:
+    """Write a TFRecord file, as TensorFlow does."""
+    import tensorflow as tf
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path), compression) as writer:
+        for record in records:
+            writer.write(record)
+    return path
+
+
+def detection_example(name: str, boxes: Sequence[Box]) -> dict[str, list]:
+    """Return the features of an image as the Object Detection API names them; its classes count from 1."""
+    return {
+        "image/encoded": [encoded_image(name)],
+        "image/format": [b"png"],
+        "image/filename": [name.encode()],
+        "image/source_id": [name.encode()],
+        "image/width": [WIDTH],
+        "image/height": [HEIGHT],
+        "image/object/bbox/xmin": [box.x1 / WIDTH for box in boxes],
+        "image/object/bbox/xmax": [box.x2 / WIDTH for box in boxes],
+        "image/object/bbox/ymin": [box.y1 / HEIGHT for box in boxes],
+        "image/object/bbox/ymax": [box.y2 / HEIGHT for box in boxes],
+        "image/object/class/text": [CLASSES[box.label].encode() for box in boxes],
+        "image/object/class/label": [box.label + 1 for box in boxes],
+        "image/object/is_crowd": [int(box.ignore) for box in boxes],
+    }
+
+
+def write_detection_records(path: Path, split: str) -> Path:
+    return write_records(path, (encoded_example(detection_example(*image)) for image in TRUTH[split].items()))
+
+
+def write_label_map(path: Path) -> Path:
+    items = [f"item {{\n  id: {label + 1}\n  name: '{name}'\n}}\n" for label, name in enumerate(CLASSES)]
+    return write_text(path, "\n".join(items))
+
+
+def write_tfrecord_file(folder: Path) -> Path:
+    return write_detection_records(folder / "train.tfrecord", "train")
+
+
+def write_tfrecords(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_detection_records(folder / f"cars_{split}.record-00000-of-00001", split)
+    write_label_map(folder / "label_map.pbtxt")
+    return folder
+
+
+def write_roboflow_tfrecords(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_detection_records(folder / name / "cars.tfrecord", split)
+        write_label_map(folder / name / "cars_label_map.pbtxt")
+    return folder
+
+
+def spoil_records(path: Path) -> str:
+    """Write the records of the split "train" with a box that is not one on "c.png"."""
+    examples = {name: detection_example(name, boxes) for name, boxes in TRUTH["train"].items()}
+    examples["c.png"]["image/object/bbox/xmin"] = [math.nan]
+    write_records(path, map(encoded_example, examples.values()))
+    return "'c.png' at byte"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -426,6 +514,14 @@ SETS = {
     "Pascal VOC beside its images": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), splits=("train",)),
     "a Roboflow Pascal VOC export": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+    "a TFRecord file": SmallSet(
+        write_tfrecord_file, spoiling("train.tfrecord", spoil_records, ": "), splits=("train",), images_are_files=False
+    ),
+    "TFRecord files": SmallSet(
+        write_tfrecords,
+        spoiling("cars_train.record-00000-of-00001", spoil_records, ": "),
+        images_are_files=False,
+    ),
 }
 
 ONLY_TRAINING = ("train",)
@@ -462,6 +558,9 @@ EXPORTS = {
     ),
     "Roboflow, YOLO": SmallSet(
         write_roboflow_yolo, spoiling("train/labels/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "Roboflow, TFRecord": SmallSet(
+        write_roboflow_tfrecords, spoiling("train/cars.tfrecord", spoil_records, ": "), images_are_files=False
     ),
     "labelImg, YOLO": SmallSet(
         write_labelimg_yolo, spoiling("c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False, lists_images=False

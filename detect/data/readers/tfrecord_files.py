@@ -1,0 +1,113 @@
+"""TFRecord files: which files in a folder are such, their splits and shards, and the records in them.
+
+Source: the page on TFRecord of the TensorFlow guide. A record is its length (8 bytes), the masked CRC-32C of these
+(4), its data, and the masked CRC-32C of the data (4), all with the lowest byte first.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from detect.data.crc32c import masked_crc
+from detect.data.readers.listing import entries_if_any
+from detect.data.regular_files import open_regular
+
+SUFFIXES = (".tfrecord", ".tfrecords", ".tfrec", ".record", ".records")
+_SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})(?=\.|$)")
+_HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+_LONGEST = 2**31  # bytes of a record: protobuf has no larger messages
+_MOST_SHARDS_NAMED = 5
+
+
+class StoredRecord(NamedTuple):
+    """One record of a file."""
+
+    position: int  # of its data in the file, bytes
+    data: bytes
+    fault: str  # why it cannot be used; empty where it can
+
+
+def is_record_name(name: str) -> bool:
+    """Return whether a file of this name is a TFRecord; the number of a shard may be its end."""
+    return Path(_SHARD.sub("", name.lower())).suffix in SUFFIXES
+
+
+def record_files(folder: Path) -> list[Path]:
+    """Return the TFRecord files in a folder, by name."""
+    return [Path(entry) for entry in entries_if_any(folder) if is_record_name(entry.name) and entry.is_file()]
+
+
+def missing_shards(paths: Sequence[Path]) -> str:
+    """Return which shards are missing among files, in words; empty where all are there."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for path in paths:
+        if shard := _SHARD.search(path.name):
+            found.setdefault((_SHARD.sub("-*", path.name), int(shard[2])), set()).add(int(shard[1]))
+    lines = []
+    for (name, count), numbers in found.items():
+        if len(numbers) < count:
+            missing = [number for number in range(min(count, 10 * len(numbers) + 10)) if number not in numbers]
+            shown = ", ".join(map(str, missing[:_MOST_SHARDS_NAMED]))
+            lines.append(f"{count - len(numbers)} of the {count} shards of {name} are missing, such as {shown}")
+    return "; ".join(lines)
+
+
+def begins_with_record(path: Path) -> bool:
+    """Return whether a file begins as a TFRecord does: with a length and its checksum."""
+    try:
+        with open_regular(path) as file:
+            return bool(_length(file.read(_HEADER.size)))
+    except (OSError, ValueError):
+        return False
+
+
+def first_record(path: Path) -> bytes:
+    """Return the data of the first record; empty where the file does not begin with a whole one."""
+    try:
+        record = next(read_records(path), None)
+    except (OSError, ValueError):
+        return b""
+    return record.data if record and not record.fault else b""
+
+
+def read_records(path: Path) -> Iterator[StoredRecord]:
+    """Yield the records of a file, those with a fault without their data; OSError where the file cannot be read."""
+    with open_regular(path) as file:
+        end = file.seek(0, 2)
+        position = file.seek(0)
+        while position < end:
+            header = file.read(_HEADER.size)
+            length = _length(header)
+            position += _HEADER.size
+            if length is None or length > end - position - _FOOTER.size:
+                yield StoredRecord(position, b"", _why_cut(header, length, end - position))
+                return
+            data, fault = _checked(file, length)
+            yield StoredRecord(position, data, fault)
+            position += length + _FOOTER.size
+
+
+def _length(header: bytes) -> int | None:
+    """Return the length that the beginning of a record states, None where that is damaged."""
+    if len(header) < _HEADER.size:
+        return None
+    length, checksum = _HEADER.unpack(header)
+    return length if masked_crc(header[:8]) == checksum else None
+
+
+def _checked(file: BinaryIO, length: int) -> tuple[bytes, str]:
+    if length > _LONGEST:
+        file.seek(length + _FOOTER.size, 1)
+        return b"", f"it has {length} bytes, and at most {_LONGEST} are read"
+    data, checksum = file.read(length), file.read(_FOOTER.size)
+    if len(checksum) < _FOOTER.size or masked_crc(data) != _FOOTER.unpack(checksum)[0]:
+        return b"", "its checksum is that of other data: it is damaged"
+    return data, ""
+
+
+def _why_cut(header: bytes, length: int | None, left: int) -> str:
+    if length is not None or len(header) < _HEADER.size:
+        return "the file ends within it"
+    return f"its length is damaged, so the records in the other {max(left, 0)} bytes of the file cannot be found"
