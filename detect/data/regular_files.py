@@ -32,6 +32,17 @@ def open_regular(path: str | Path) -> BinaryIO:
     return cast(BinaryIO, _Part(open_regular(file), start, length))
 
 
+def size_of(path: str | Path) -> int:
+    """Return the size of a file or of a part of one, bytes; OSError where there is none."""
+    try:
+        return os.path.getsize(path)
+    except (NotADirectoryError, FileNotFoundError):
+        part = file_of_part(path)
+        if part is None:
+            raise
+    return part[2]
+
+
 def path_of_part(file: str, start: int, length: int, name: str) -> str:
     """Return the path of a part of a file.
 

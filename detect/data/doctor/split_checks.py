@@ -1,12 +1,12 @@
 """Images that are in a dataset more than once, above all in two of its splits."""
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from detect.data.dataset import Dataset
 from detect.data.doctor.dataset_check import Check, Example, Found, Severity, Subject
+from detect.data.regular_files import open_regular, size_of
 
 _FIRST_READ = 64 * 1024  # bytes of each file that are compared first
 
@@ -19,7 +19,7 @@ def copies(dataset: Dataset) -> list[list[tuple[str, str]]]:
         for index in range(len(records))
     ]
     groups = [everything]
-    for trait in (os.path.getsize, _digest_of_beginning, _digest):  # each costs more, and has fewer files to look at
+    for trait in (size_of, _digest_of_beginning, _digest):  # each costs more, and has fewer files to look at
         groups = [alike for group in groups for alike in _divided(group, trait) if len(alike) > 1]
     return groups
 
@@ -36,7 +36,7 @@ def _digest_of_beginning(path: str) -> bytes:
 
 
 def _digest(path: str, length: int = -1) -> bytes:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.blake2b(file.read(length), digest_size=16).digest()
 
 
