@@ -40,11 +40,12 @@ SUBROOMS = {
     "data": (
         ("texts", "image_names", "regular_files", "crc32c", "tf_example", "records", "problems"),
         ("pixels",),
+        ("entry_cache", "near_duplicates", "survey"),
         ("dataset",),
         ("readers",),
         ("writers",),
         ("converting",),
-        ("samples", "survey"),
+        ("samples",),
         ("batches",),
         ("pipeline", "doctor", "shapes"),
     ),

@@ -32,15 +32,15 @@ def open_regular(path: str | Path) -> BinaryIO:
     return cast(BinaryIO, _Part(open_regular(file), start, length))
 
 
-def size_of(path: str | Path) -> int:
-    """Return the size of a file or of a part of one, bytes; OSError where there is none."""
+def status_of(path: str | Path) -> os.stat_result:
+    """Return the status of a file, or of the file that `path` is a part of; OSError where there is none."""
     try:
-        return os.path.getsize(path)
+        return os.stat(path)
     except (NotADirectoryError, FileNotFoundError):
         part = file_of_part(path)
         if part is None:
             raise
-    return part[2]
+    return os.stat(part[0])
 
 
 def path_of_part(file: str, start: int, length: int, name: str) -> str:

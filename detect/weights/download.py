@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from detect.errors import RunFailure
+from detect.machine import cache_folder
 
 try:
     import fcntl
@@ -33,11 +34,6 @@ class UnavailableError(Exception):
 
 class BrokenTransferError(UnavailableError):
     """The transfer failed; another attempt may succeed."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
-    return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
 def cached_file(address: str) -> Path:

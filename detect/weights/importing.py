@@ -10,11 +10,12 @@ import numpy as np
 from detect import models, weights
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.files import is_free
+from detect.machine import cache_folder
 from detect.models import saving
 from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.download import Progress, alone, cache_folder, cached_file, fetch, sha256
+from detect.weights.download import Progress, alone, cached_file, fetch, sha256
 from detect.weights.tensors import fill
 from detect.weights.torch_files import require_torch
 

@@ -8,7 +8,7 @@ import pytest
 
 from detect.data.pixels.headers import read_header
 from detect.data.pixels.images import read_image
-from detect.data.regular_files import file_of_part, open_regular, path_of_part, size_of
+from detect.data.regular_files import file_of_part, open_regular, path_of_part, status_of
 from detect.errors import BadInput
 
 
@@ -37,7 +37,7 @@ def test_the_file_of_a_part_is_found(part, tmp_path):
     assert file_of_part(tmp_path / "all.bin") is None
     assert file_of_part(tmp_path / "other.bin" / "3+4" / "a.txt") is None
     assert os.path.basename(part) == "a.txt"
-    assert (size_of(part), size_of(tmp_path / "all.bin")) == (4, 10)
+    assert status_of(part).st_size == status_of(tmp_path / "all.bin").st_size == 10
 
 
 def test_a_file_in_a_folder_with_such_a_name_is_a_file(tmp_path):
@@ -52,7 +52,7 @@ def test_what_is_missing_is_named(tmp_path):
         with pytest.raises(FileNotFoundError):
             open_regular(path)
         with pytest.raises(FileNotFoundError):
-            size_of(path)
+            status_of(path)
 
 
 def test_images_are_read_from_parts(tmp_path):

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from detect.data.dataset import Dataset
+from detect.data.doctor.all_images import AllImages, join
 from detect.data.survey import Survey
 
 EXAMPLES = 12  # of a finding that are kept, at most
@@ -63,6 +65,11 @@ class Subject:
     surveys: Mapping[str, Survey]  # what the pixels of each split say; none where they are not to be looked at
     image_size: int = 640  # side of the square that images are fitted into, pixels
     max_lost: float = 0.1  # largest share of images or boxes that may be lost, 0-1
+
+    @cached_property
+    def images(self) -> AllImages:
+        """The images of all splits, as far as their pixels were looked at."""
+        return join(self.surveys)
 
 
 @dataclass(frozen=True)

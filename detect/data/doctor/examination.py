@@ -64,5 +64,5 @@ def _with_unreadable(dataset: Dataset, surveys: Mapping[str, Survey]) -> Dataset
         stated = problems[name]
         problems[name] = Problems(stated.images_total, stated.boxes_total)
         problems[name].join(stated)
-        add_unreadable(problems[name], dataset.splits[name], np.flatnonzero(found.unreadable).tolist())
+        add_unreadable(problems[name], dataset.splits[name], np.flatnonzero(~found.readable).tolist())
     return replace(dataset, problems=problems)
