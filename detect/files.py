@@ -88,6 +88,11 @@ def whole_path(path: str | Path) -> Iterator[Path]:
         draft.deliver()
 
 
+def require_writable(path: str | Path) -> None:
+    """Raise `RunFailure` where `path` cannot be written: before the work whose result it is to hold."""
+    Draft(path).close()
+
+
 class GrowingText:
     """A text file that is written bit by bit, and gets its name when it is complete.
 

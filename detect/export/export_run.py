@@ -104,6 +104,8 @@ def export(
         RunFailure: the export is worse than its original. It is kept with `.rejected` in its name.
     """
     bits = _checked_precision(format, precision, data)
+    if max_ap_loss is not None and not 0 <= max_ap_loss <= 100:
+        raise BadInput(f"Expected points of AP from 0 to 100 as max-ap-loss, got {max_ap_loss}.")
     _check_packages(format, bits)
     target = _target(str(model), _folder_name(format, bits, raw), out)
     folder = find_folder(model, progress=progress)

@@ -23,7 +23,8 @@ class _TextLoader(_Loader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         content = super().construct_mapping(node, deep)
         if len(content) < len(node.value):
-            raise yaml.MarkedYAMLError("a name is stated twice in a mapping", node.start_mark)
+            stated_twice = "a name is stated twice in a mapping"
+            raise yaml.MarkedYAMLError(problem=stated_twice, problem_mark=node.start_mark)
         return content
 
 
@@ -85,6 +86,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = _count(content, {})
     except BadInput:
         raise
+    except yaml.MarkedYAMLError as error:
+        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadInput(f"{path} is not YAML: {error.problem}{where}.") from None
     except Exception as error:  # for some texts, PyYAML raises whatever Python does
         raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):

@@ -41,7 +41,7 @@ def test_text_that_cannot_be_read(tmp_path):
         ("a: " + "[" * 5000, "is not YAML"),
         ("? [a]\n: b", "is not YAML"),
         ("a: 1\na: 2", "is not YAML: a name is stated twice"),
-        ("names: {0: a, 0: b}", "a name is stated twice in a mapping .*line 1, column 8"),
+        ("names: {0: a, 0: b}", "a name is stated twice in a mapping, line 1"),
         ("a: &a [*a]", "is not YAML: found unconstructable recursive node"),
         (UNFOLDING, "aliases .* stand for too many values"),
     ],
