@@ -85,6 +85,7 @@ WRITES = {
     ("data/shapes.py", "open"): "FFmpeg opens the draft",
     ("formats/litert/writer.py", "tempfile"): "the converter reads a folder",
     ("formats/onnx/int8.py", "tempfile"): "the quantiser reads and writes files",
+    ("inference/writers/output_folder.py", "open"): "a list that grows by lines, and is complete where a run is killed",
     ("inference/writers/video_encoder.py", "open"): "FFmpeg opens the draft",
     ("new_folder.py", "open"): "the folder is a draft",
     ("training/journal.py", "open"): "a log that grows by lines, over several runs",
