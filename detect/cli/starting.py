@@ -51,7 +51,7 @@ def _standard_error_in_file() -> Iterator[list[str]]:
         os.dup2(file.fileno(), 2)
         try:
             yield lines
-        except BaseException:
+        except Exception:
             file.seek(0)
             os.write(kept, file.read())
             raise
