@@ -88,11 +88,6 @@ def whole_path(path: str | Path) -> Iterator[Path]:
         draft.deliver()
 
 
-def require_writable(path: str | Path) -> None:
-    """Raise `RunFailure` where `path` cannot be written: before the work whose result it is to hold."""
-    Draft(path).close()
-
-
 class GrowingText:
     """A text file that is written bit by bit, and gets its name when it is complete.
 
@@ -244,19 +239,22 @@ def is_free(folder: Path, mark: str) -> bool:
 
 
 def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
-    """Raise `BadInput` where `path` is a file of another kind, which would be replaced.
+    """Raise `BadInput` where `path` is a file of another kind, which would be replaced. For use before a long work.
 
     Args:
         path: the file to write.
         is_own: returns whether a file that begins like this is of the right kind.
         kind: names the right kind.
+
+    Raises:
+        RunFailure: nothing can be written there.
     """
-    if _is_direct(path) or not path.is_file():
-        return
-    with path.open("rb") as file:
-        beginning = file.read(_BEGINNING).decode("utf-8", "replace")
-    if beginning and not is_own(beginning):
-        raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
+    if os.path.isfile(path) and not _is_direct(path):
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING).decode("utf-8", "replace")
+        if beginning and not is_own(beginning):
+            raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
+    Draft(path).close()
 
 
 def require_space(path: Path, size: int) -> None:

@@ -9,7 +9,7 @@ from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
-from detect.files import require_own, require_writable
+from detect.files import require_own
 from detect.inference.limits import check_limits
 
 
@@ -51,7 +51,6 @@ def evaluate(
     check_limits(confidence, iou, batch_size)
     if json is not None:
         require_own(json, lambda text: '"AP"' in text, "a file of scores")
-        require_writable(json)
     start_tensorflow()
     if predictions is not None:
         from detect.evaluation.evaluation_run import evaluate_predictions
