@@ -78,7 +78,7 @@ class _Objects(NamedTuple):
     prefix: str  # of the names of the features of objects, with its slash; empty for a single object
     box: str
     label: str  # empty where objects have no class
-    count: int  # of classes; 0 where it is not stated
+    class_count: int  # 0 where it is not stated
 
 
 def _objects(folder: Path) -> _Objects:
@@ -116,7 +116,7 @@ def _classes(folder: Path, objects: _Objects) -> list[LabelMapItem]:
     if not objects.label:  # all objects are of one class, as in datasets of faces
         return [LabelMapItem(0, "", objects.prefix.strip("/") or "object")]
     path = folder / f"{objects.prefix}{objects.label}.labels.txt".replace("/", "-")
-    names = read_names(path) if path.is_file() else [str(number) for number in range(objects.count)]
+    names = read_names(path) if path.is_file() else [str(number) for number in range(objects.class_count)]
     return [LabelMapItem(number, name, name) for number, name in enumerate(names)]
 
 
