@@ -101,7 +101,7 @@ def _problems(kind: str, subject: Subject) -> Iterator[Found]:
 
 
 def _example(problem: Problem) -> Example:
-    return Example(f"{problem.where}: {problem.what}")
+    return Example(f"{problem.where}: {problem.what}", problem.image, (problem.box,) if problem.box else ())
 
 
 CHECKS = tuple(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detect.data.pixels.headers import Header, read_header, turn_boxes
+from detect.data.problems import Box
 from detect.data.readers.annotations import NO_SIZE, Annotations
 from detect.data.readers.box_forms import in_other_unit, likely_form
 from detect.data.readers.same_images import find_same, repeats
@@ -146,9 +147,12 @@ def _turn(table: np.ndarray, images: _Images, sideways: np.ndarray, annotations:
         (width, height), true = stated[row], images.sizes[row]
         return annotations.locate_image(row), f"stated {width}x{height}, the upright image is {true[0]}x{true[1]}"
 
+    def show(row: int) -> tuple[str, None]:
+        return str(annotations.path(row)), None
+
     report, wrong = annotations.problems.add_many, np.flatnonzero(_differing(images, annotations) & ~sideways)
-    report("annotated before EXIF rotation", np.flatnonzero(sideways), describe, "boxes turned with the image")
-    report("stated size differs", wrong, describe, "true size used, boxes kept as they are")
+    report("annotated before EXIF rotation", np.flatnonzero(sideways), describe, "boxes turned with the image", show)
+    report("stated size differs", wrong, describe, "true size used, boxes kept as they are", show)
     for orientation in (5, 6, 7, 8):
         own = (sideways & (images.orientations == orientation))[table["row"]]
         table["box"][own] = turn_boxes(table["box"][own], orientation, stated[table["row"][own]])
@@ -190,7 +194,10 @@ def _report(table: np.ndarray, bad: np.ndarray, kind: str, action: str, annotati
         image = annotations.path(int(table["row"][index]))
         return annotations.locate_box(int(table["number"][index])), f"x {x1}..{x2}, y {y1}..{y2} on {image}"
 
-    annotations.problems.add_many(kind, np.flatnonzero(bad), describe, action)
+    def show(index: int) -> tuple[str, Box]:
+        return str(annotations.path(int(table["row"][index]))), tuple(table["box"][index].tolist())
+
+    annotations.problems.add_many(kind, np.flatnonzero(bad), describe, action, show)
 
 
 def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Records:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detect.data.doctor.dataset_check import Severity
@@ -38,13 +39,17 @@ def dataset_with(tmp_path, write_image):
 def test_what_is_wrong_with_a_box(dataset_with, found, code, box, severity):
     (finding,) = found(dataset_with(box))[code]
     assert (finding.severity, finding.split, finding.count) == (severity, "train", 1)
-    assert "0.png" in finding.examples[0].where
+    (example,) = finding.examples
+    assert "0.png" in example.where
+    assert Path(example.image).name == "0.png"
+    np.testing.assert_allclose(example.boxes, [box])
     assert code not in found(dataset_with((30, 30, 60, 60)))
 
 
 def test_stated_size_differs(dataset_with, found):
     (finding,) = found(dataset_with(stated=(200, 100)))["stated-size-differs"]
     assert "stated 200x100, the upright image is 100x100" in finding.examples[0].where
+    assert Path(finding.examples[0].image).name == "0.png"
     assert "stated-size-differs" not in found(dataset_with(stated=(100, 100)))
 
 
