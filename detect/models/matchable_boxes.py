@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.doctor.columns import box_examples, listed
-from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.dataset_check import EXAMPLES, Check, Found, Severity, Subject
 from detect.data.records import Records
 from detect.models.detector import Detector
 
@@ -85,11 +85,17 @@ def _unmatchable(subject: Subject, name: str, detector: Detector) -> Iterator[Fo
     rows, total = np.flatnonzero(counting & ~matchable(detector, records, side)), np.count_nonzero(counting)
     if len(rows) <= (1 - ENOUGH) * total:
         return
+    share = f"{len(rows) / total:.1%} of the boxes match no anchor or point of {name} at {side} pixels"
+    what = f"{share}, of {_most_frequent(subject.dataset.classes, records.labels[rows])}; {_better(detector, records)}"
+    spread = rows[:: -(-len(rows) // EXAMPLES)]
+    yield Found("train", len(rows), what, box_examples(records, spread))
+
+
+def _most_frequent(classes: tuple[str, ...], labels: np.ndarray) -> str:
+    counts = np.bincount(labels, minlength=len(classes))
+    return listed([f"{classes[label]} ({counts[label]})" for label in np.argsort(-counts) if counts[label]], 3)
+
+
+def _better(detector: Detector, records: Records) -> str:
     size, share = fitting_size(detector, records)
-    of_class = np.bincount(records.labels[rows], minlength=len(subject.dataset.classes))
-    classes = [
-        f"{subject.dataset.classes[label]} ({of_class[label]})" for label in np.argsort(-of_class) if of_class[label]
-    ]
-    missing = f"{len(rows) / total:.1%} of the boxes match no anchor or point of {name} at {side} pixels"
-    better = f"at {size} pixels {share:.1%} match" if size != side else "no other size is better"
-    yield Found("train", len(rows), f"{missing}, of {listed(classes, 3)}; {better}", box_examples(records, rows))
+    return f"at {size} pixels {share:.1%} match" if share >= ENOUGH else f"at most {share:.1%} match, at {size} pixels"
