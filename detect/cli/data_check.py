@@ -1,12 +1,14 @@
 """`detect data check`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from detect.cli.printing import progress_bar, say, show_table
 from detect.cli.starting import start_tensorflow
+from detect.files import require_own
 
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
@@ -36,6 +38,9 @@ def check(
     max_lost: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of images or boxes that training may lose.")
     ] = 0.1,
+    html: Annotated[
+        Path | None, typer.Option(help="Write figures and findings, with pictures, to this HTML file.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
 ) -> None:
     """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it.
@@ -45,7 +50,10 @@ def check(
     from detect.data.doctor.examination import examine, prepare, refuses
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
+    from detect.evaluation.data_report import is_data_report, write_data_report
 
+    if html is not None:
+        require_own(html, is_data_report, "a report of this command")
     checks, side = checks_for(model, image_size)
     dataset = open_dataset(data)
     if json:
@@ -58,6 +66,10 @@ def check(
             subject = prepare(dataset, side, max_lost, decode, progress)
         findings = examine(subject, checks)
         show_findings(findings)
+    if html is not None:
+        write_data_report(html, subject.dataset, findings)
+        if not json:
+            say(f"Written: {html}")
     raise typer.Exit(int(refuses(findings)))
 
 

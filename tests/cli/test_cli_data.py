@@ -46,6 +46,18 @@ def test_check_as_json(command, shapes, fixtures):
     assert content["findings"][0]["severity"] == "error"
 
 
+def test_check_writes_a_page(command, fixtures, tmp_path):
+    page, data = tmp_path / "page.html", fixtures / "bccd"
+    done = command("data", "check", data, "--html", page)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"Written: {page}"
+    assert "data:image/jpeg" in page.read_text("utf-8")
+    assert command("data", "check", data, "--html", page).code == 0
+    page.write_text("mine")
+    done = command("data", "check", data, "--html", page)
+    assert (done.code, page.read_text()) == (2, "mine")
+
+
 def test_check_for_a_model(command, shapes):
     """An image of 64 pixels has no room for the smallest of Faster R-CNN's anchors, with sides of 32 pixels."""
     done = command("data", "check", shapes, "--no-decode", "--model", "fasterrcnn-r18", "--image-size", 64)
