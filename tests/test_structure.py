@@ -44,7 +44,7 @@ SUBROOMS = {
         ("dataset",),
         ("readers",),
         ("writers",),
-        ("converting",),
+        ("converting", "joining", "class_counts", "stratifying", "grouping", "dividing", "merging", "subset"),
         ("samples",),
         ("batches",),
         ("pipeline", "doctor", "shapes"),

@@ -188,8 +188,8 @@ and images."""
 
 
 WRITTEN_FORMATS_INTRODUCTION = """\
-What `detect data convert --to` writes; SPLIT is train, val or test. Images, classes, boxes and labels are kept in all
-formats. The second table says what else is; the command counts what a dataset loses."""
+What `--to` of `detect data convert`, `split`, `merge` and `sample` writes; SPLIT is train, val or test. Images,
+classes, boxes and labels are kept in all formats. The second table says what else is; the commands count losses."""
 
 
 def datasets_page() -> str:
@@ -217,7 +217,7 @@ def written_formats() -> str:
     files = [(f"`{writer.name}`", writer.title, writer.files) for writer in known]
     features = dict.fromkeys(feature for writer in known for feature in writer.lacks)
     held = [
-        (feature.name, *("no" if feature in writer.lacks else "yes" for writer in known), feature.without)
+        (feature.name, *("yes" if writer.holds(feature) else "no" for writer in known), feature.without)
         for feature in features
     ]
     header = ("can hold", *(f"`{writer.name}`" for writer in known), "where it cannot")

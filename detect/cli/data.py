@@ -7,6 +7,9 @@ import typer
 
 from detect.cli.data_check import Source, check
 from detect.cli.data_convert import convert
+from detect.cli.data_merge import merge
+from detect.cli.data_sample import sample
+from detect.cli.data_split import split
 from detect.cli.printing import say
 from detect.cli.starting import start_tensorflow
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look at a dataset before training on it, and write it in other forms.", no_args_is_help=True)
 app.command()(check)
 app.command()(convert)
+app.command()(split)
+app.command()(merge)
+app.command()(sample)
 
 
 @app.command()

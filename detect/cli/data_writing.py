@@ -1,5 +1,6 @@
 """What the commands that write datasets have in common: options, and what they print."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,14 +33,19 @@ def read_dataset(data: str) -> "Dataset":
     return dataset
 
 
+def show_notes(notes: Sequence[str]) -> None:
+    """Print what was decided."""
+    for note in notes:
+        say(f"Note: {note}")
+
+
 def write_dataset(dataset: "Dataset", to: str, folder: Path, copies: bool, max_lost: float) -> None:
     """Write a dataset and print what was written, and what was lost on the way."""
     from detect.data.converting import convert
 
     with progress_bar("Writing images") as show:
         written = convert(dataset, to, folder, copies, max_lost, show)
-    for note in written.notes:
-        say(f"Note: {note}")
+    show_notes(written.notes)
     for loss in written.losses:
         say(f"{written.format} cannot hold {loss}", style="yellow")
     say(f"Written: {folder}, {written.format}", style="bold")

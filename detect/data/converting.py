@@ -59,11 +59,7 @@ def convert(
         RunFailure: an image cannot be read any more, or the folder cannot be written. Nothing is left of it.
     """
     writer = _writer(to)
-    for split in {**dataset.problems, **dataset.refused}:
-        check_losses(dataset, split, max_lost)
-    if dataset.refused and max_lost < 1:
-        reasons = " ".join(f"The split {split!r} cannot be used. {why}" for split, why in dataset.refused.items())
-        raise BadInput(f"{dataset.source}: {reasons} Correct it, or leave such splits out: `max_lost` 1.")
+    require_usable(dataset, max_lost)
     ready, notes = _named(dataset, writer)
     total = sum(map(len, dataset.splits.values()))
     done = 0
@@ -79,6 +75,15 @@ def convert(
     remarks = [f"{count} {what}" for what, count in job.remarks.items() if count]
     sizes = {split: (len(records), len(records.boxes)) for split, records in job.dataset.splits.items()}
     return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks))
+
+
+def require_usable(dataset: Dataset, max_lost: float) -> None:
+    """Raise BadInput where more than `max_lost` (0-1) of the images or boxes of a split are lost, or all of one."""
+    for split in dataset.problems:
+        check_losses(dataset, split, max_lost)
+    if dataset.refused and max_lost < 1:
+        reasons = " ".join(f"The split {split!r} cannot be used. {why}" for split, why in dataset.refused.items())
+        raise BadInput(f"{dataset.source}: {reasons} Correct it, or leave such splits out: `max_lost` 1.")
 
 
 def _writer(name: str) -> Writer:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.data.regular_files import name_of_part
 from detect.data.texts import Texts
 
 
@@ -123,7 +124,9 @@ class Records(Sequence):
         """Return names for copies of the images, with slashes [R]: other paths in their folder may have the same."""
         if self.names is not None:
             return self.names
-        return self.paths if self.folder else _below_common_folder(self.paths)
+        if self.folder:
+            return Texts(map(name_of_part, self.paths))
+        return _below_common_folder(self.paths)
 
 
 def concatenated(parts: Sequence[Records]) -> Records:

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-_PART = re.compile(r"(.+)[/\\]([0-9]{1,15})\+([0-9]{1,15})[/\\].+", re.DOTALL)  # file, start and length, name
+_PART = re.compile(r"(.+)[/\\]([0-9]{1,15})\+([0-9]{1,15})[/\\](.+)", re.DOTALL)  # file, start and length, name
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -59,6 +59,12 @@ def file_of_part(path: str | Path) -> tuple[str, int, int] | None:
     """Return the file that a path is a part of, its start and its length, bytes; None where it is not one."""
     part = _PART.fullmatch(str(path))
     return (part[1], int(part[2]), int(part[3])) if part and os.path.isfile(part[1]) else None
+
+
+def name_of_part(path: str) -> str:
+    """Return the name of a part of a file; of what is not such a part, the whole path."""
+    part = _PART.fullmatch(path)
+    return part[4] if part else path
 
 
 class _Part(io.RawIOBase):

@@ -114,7 +114,7 @@ def test_what_a_format_cannot_hold_is_counted(dataset_of, tmp_path):
     dataset = replace(dataset, splits={"train": records}, category_ids=(5,))
     written = convert(dataset, "yolo", tmp_path / "yolo")
     assert [loss.partition(":")[0] for loss in written.losses] == [
-        "1 ids of images",
+        "1 ids of images other than their places",
         "1 ids of categories",
         "1 boxes to be ignored (crowd or difficult)",
         "1 areas of masks",

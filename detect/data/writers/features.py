@@ -21,6 +21,7 @@ class Feature:
     count: Callable[[Dataset], int]  # how many of them a dataset has
     # Which boxes cannot be stated at all without it, bool [M]; None where all can be.
     boxes: Callable[[Records], np.ndarray] | None = None
+    part_of: "Feature | None" = None  # without which there is no place for this one either
 
 
 def of_boxes(name: str, without: str, boxes: Callable[[Records], np.ndarray], left_out: bool) -> Feature:
@@ -53,6 +54,20 @@ def _own_category_ids(dataset: Dataset) -> int:
     return sum(number not in (label, label + 1) for label, number in enumerate(dataset.category_ids))
 
 
+def _not_numbered(dataset: Dataset) -> int:
+    return sum(not _is_class_number(number) for number in dataset.category_ids)
+
+
+def _is_class_number(number: int | str) -> bool:
+    return isinstance(number, int) and 0 < number < 2**31
+
+
+def numbers_of_classes(dataset: Dataset) -> tuple[int, ...]:
+    """Return the ids of the classes if they can be those of a label map, else 1..K."""
+    ids = tuple(number for number in dataset.category_ids if isinstance(number, int) and _is_class_number(number))
+    return ids if len(ids) == len(dataset.classes) else tuple(range(1, len(dataset.classes) + 1))
+
+
 def _unordered_ids(dataset: Dataset) -> int:
     """Return how many classes have another label where labels follow the category ids: numbers, then texts."""
     ids = dataset.category_ids
@@ -77,18 +92,30 @@ def _fractional(records: Records) -> np.ndarray:
     return (records.boxes != np.floor(records.boxes)).any(axis=1)
 
 
+def _not_exact(records: Records) -> np.ndarray:
+    counts = np.diff(records.box_ends, prepend=0)
+    sizes = np.tile(np.repeat(records.sizes, counts, axis=0), 2).astype(np.float64)
+    fractions = (decimals(records.boxes) / sizes).astype(np.float32)
+    return ((fractions * sizes).astype(np.float32) != records.boxes).any(axis=1)
+
+
 def _narrow(records: Records) -> np.ndarray:
     corners = decimals(records.boxes)
     return (corners[:, 2:] - corners[:, :2] <= 1).any(axis=1)
 
 
-IMAGE_IDS = Feature("ids of images", "images are numbered from 1 when they are read", _own_image_ids)
+IMAGE_IDS = Feature("ids of images other than their places", "images are numbered from 1 when read", _own_image_ids)
 CATEGORY_IDS = Feature("ids of categories", "classes are numbered when they are read", _own_category_ids)
-LABELS = Feature("labels in another order than the ids of categories", "labels follow the ids", _unordered_ids)
+NUMBERED_CLASSES = Feature(
+    "ids of categories that are 0, negative or texts", "all are numbered from 1", _not_numbered, part_of=CATEGORY_IDS
+)
 CLASS_LIST = Feature(
     "places in the list of classes",
     "labels follow the names in alphabetical order, and classes without a box are unknown",
     _unsorted_classes,
+)
+LABELS = Feature(
+    "labels in another order than the ids of categories", "labels follow the ids", _unordered_ids, part_of=CLASS_LIST
 )
 IGNORED = of_boxes(
     "boxes to be ignored (crowd or difficult)",
@@ -108,4 +135,10 @@ NARROW = of_boxes(
     "left out: they would be read as clicks without an area",
     _narrow,
     left_out=True,
+)
+EXACT_FRACTIONS = of_boxes(
+    "boxes with corners that are not float32 fractions of the image",
+    "rounded, by less than a thousandth of a pixel",
+    _not_exact,
+    left_out=False,
 )

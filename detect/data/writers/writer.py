@@ -39,6 +39,10 @@ class Writer:
     one_folder: bool = False  # whether the images of all splits lie in one folder
     by_stem: bool = False  # whether annotations are found by the names of images without suffix
 
+    def holds(self, feature: Feature) -> bool:
+        """Return whether the format has a place for a feature."""
+        return feature not in self.lacks and (feature.part_of is None or self.holds(feature.part_of))
+
     def fitted(self, records: Records) -> Records:
         """Return records without the boxes that the format cannot state."""
         left_out = np.zeros(len(records.boxes), bool)
