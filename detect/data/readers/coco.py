@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.dataset import Dataset
+from detect.data.readers.annotation_files import AnnotationFile, files_by_split, split_of_file
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.box_forms import Form
@@ -25,16 +26,13 @@ from detect.data.readers.categories import Category, CategoryMap, map_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
 from detect.data.readers.coco_files import (
     ROBOFLOW_FILE,
-    CocoFile,
-    files_by_split,
     is_coco,
     layout_files,
     loose_files,
-    named_split,
     roboflow_files,
     split_files,
 )
-from detect.data.readers.coco_images import locate_images
+from detect.data.readers.image_folders import locate_images
 from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.errors import BadInput
@@ -44,10 +42,8 @@ FORMAT = "COCO JSON"
 
 def read_coco_file(path: Path) -> Dataset:
     """Read one COCO JSON, as the split that its name (for Roboflow's, its folder's name) speaks of, else as "train"."""
-    split = named_split(path)
-    name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
-    note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
-    return read_coco(path, {split or "train": CocoFile(path)}, notes=[note])
+    split, note = split_of_file(path)
+    return read_coco(path, {split: AnnotationFile(path)}, notes=[note])
 
 
 def read_coco_files(folder: Path, paths: list[Path]) -> Dataset:
@@ -81,17 +77,17 @@ def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequenc
     )
 
 
-def _described(where: str, files: SplitFiles) -> CocoFile:
+def _described(where: str, files: SplitFiles) -> AnnotationFile:
     if len(files.annotations) != 1:
         raise BadInput(f"{where}: COCO takes one annotation file per split, found {len(files.annotations)}.")
     if files.images and not os.path.isdir(files.images):
         raise BadInput(f"{where}: the folder of images {files.images} does not exist.")
-    return CocoFile(files.annotations[0], files.images)
+    return AnnotationFile(files.annotations[0], files.images)
 
 
 def read_coco(
     source: Path,
-    files: Mapping[str, CocoFile],
+    files: Mapping[str, AnnotationFile],
     classes: Sequence[str] = (),
     format: str = FORMAT,
     notes: Sequence[str] = (),
@@ -119,7 +115,7 @@ def read_coco(
     return assemble(source, format, categories.classes, categories.category_ids, splits, notes)
 
 
-def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
+def _read_split(content: CocoContent, file: AnnotationFile, categories: CategoryMap, notes: list[str]) -> Annotations:
     path = file.path
     images = content.images
     folder, found = locate_images(file, images.names)

@@ -14,8 +14,10 @@ import numpy as np
 
 from detect.data.problems import Problems
 from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
+from detect.data.readers.coco_files import RESULTS, is_detection
 from detect.data.readers.ids import NO_NUMBER, Key, Keys, key
 from detect.data.readers.json_stream import read_members
+from detect.data.readers.named_images import can_name_file
 from detect.data.readers.segmentation import stands_for_box, stated_area, stated_box
 from detect.errors import BadInput
 
@@ -96,8 +98,8 @@ def locate_box(path: Path, number: int) -> str:
 def _describe_list(elements: Iterator[Any]) -> str:
     first = next(elements, None)
     names = set(first) if isinstance(first, dict) else set()
-    if {"image_id", "score"} <= names:
-        return "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
+    if is_detection(first):
+        return RESULTS
     if {"data", "annotations"} <= names or {"data", "completions"} <= names:
         return "a list of tasks, as in Label Studio's own JSON: export them there as COCO or as YOLO"
     return "a list instead of an object with the lists 'images', 'annotations' and 'categories'"
@@ -107,7 +109,7 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
     images, problems = StatedImages(), content.problems
     for position, entry in enumerate(entries):
         number = content.keys.number(entry.get("id")) if isinstance(entry, dict) else NO_NUMBER
-        if number != NO_NUMBER and _is_name(entry.get("file_name")):
+        if number != NO_NUMBER and can_name_file(entry.get("file_name")):
             images.append(entry["file_name"], number, _stated_size(entry))
             continue
         images.append("", NO_NUMBER)  # so that the row of an image is the position of its entry
@@ -116,16 +118,6 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
         problems.add("malformed image entry", _image_entry(content, position), what, "left out", images=1)
     good = (images.ids != NO_NUMBER) & ~_repeated(content, images)
     content.images = images if good.all() else images.select(np.flatnonzero(good))
-
-
-def _is_name(value: Any) -> bool:
-    """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return False
-    try:
-        return bool(value.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:
-        return False
 
 
 def _stated_size(entry: dict) -> tuple[int, int]:

@@ -41,6 +41,16 @@ def read_members(path: Path, block: int = BLOCK) -> Iterator[tuple[str | None, A
         raise BadInput(f"{str(path)!r}: cannot be read: {error}.") from None
 
 
+def first_element(path: Path) -> Any:
+    """Return the first element of the list in a JSON file; None where the file does not hold a list, or an empty one.
+
+    Raises:
+        BadInput: the file cannot be read, or is not JSON.
+    """
+    name, value = next(read_members(path), (None, None))
+    return next(value, None) if name is None and isinstance(value, Iterator) else None
+
+
 class _Text:
     """The text of a file from the position that reading has reached; what was taken is forgotten."""
 

@@ -57,6 +57,16 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     return FoundImages(_replaced(stated, others, places), found, respelt, cut)
 
 
+def can_name_file(value: object) -> bool:
+    """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return False
+    try:
+        return bool(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return False
+
+
 def parts_of(stated: str) -> list[str]:
     """Return the names in a path of any operating system, without drive, root and leading dots."""
     names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]

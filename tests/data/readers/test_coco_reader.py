@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import check_losses, split
+from detect.data.readers.annotation_files import AnnotationFile
 from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow
 from detect.data.readers.coco_content import load_coco
-from detect.data.readers.coco_files import CocoFile, loose_files, split_files
+from detect.data.readers.coco_files import loose_files, split_files
 from detect.errors import BadInput
 from detect.evaluation.truth import truth_from_records
 
@@ -303,7 +304,7 @@ def test_roboflow_export(tmp_path, write):
 
 def test_given_classes_and_images(tmp_path, write):
     path = write("x.json", document(boxes=[(1, 1, 2, 3, 10, 20), (1, 2, 2, 3, 10, 20)]), ["a.jpg"], "far/away")
-    dataset = read_coco(path, {"val": CocoFile(path, tmp_path / "far" / "away")}, ["bus"])
+    dataset = read_coco(path, {"val": AnnotationFile(path, tmp_path / "far" / "away")}, ["bus"])
     assert split(dataset, "val").labels.tolist() == [0]
     assert dataset.category_ids == (2,)
     assert dataset.problems["val"].counts == {"unknown class": 1}

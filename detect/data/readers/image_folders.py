@@ -1,4 +1,4 @@
-"""Find the folder that holds the images of a COCO file, and each image in it: the file names images, but no folder.
+"""Find the folder that holds the images of an annotation file, and each image in it: it names images, but no folder.
 
 It is the folder of the file or one in it, such as `images` or `data`; one of these that is named as the file is after
 `instances_`, or as its split; or one beside the file's folder, where that is called `annotations` or `labels`.
@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.coco_files import CocoFile
+from detect.data.readers.annotation_files import AnnotationFile
 from detect.data.readers.listing import entries
 from detect.data.readers.locating import split_named
 from detect.data.readers.named_images import FoundImages, find_images
@@ -21,7 +21,7 @@ _MOST_FOLDERS = 50  # in a folder, of those whose names do not tell that they ho
 _FOLDERS_NAMED = 8  # in a message
 
 
-def locate_images(file: CocoFile, stated: Texts) -> tuple[Path, FoundImages]:
+def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImages]:
     """Return the folder that holds most of the named images, and where in it they are.
 
     Of folders that hold as many, it is the one where most names are as stated; of these, the first.
@@ -65,7 +65,7 @@ def _folders_in(folder: Path) -> list[Path]:
     return list(islice((Path(entry) for entry in entries(folder) if entry.is_dir()), _MOST_FOLDERS))
 
 
-def _no_images(file: CocoFile, names: Texts, folders: list[Path]) -> str:
+def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
     looked = ", ".join(str(folder) for folder in folders[:_FOLDERS_NAMED])
     looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
     text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
@@ -74,6 +74,6 @@ def _no_images(file: CocoFile, names: Texts, folders: list[Path]) -> str:
     if others:
         return (
             f"{text} The {len(others)} images beside it, such as {others[0]!r}, are not named in it: these "
-            "annotations are of other images. Put its own images there, or the right JSON."
+            "annotations are of other images. Put its own images there, or the right annotations."
         )
     return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."

@@ -1,0 +1,92 @@
+"""Annotation files that hold a split each: those of a folder, and the splits that their names speak of."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from detect.data.readers.listing import entries_if_any
+from detect.data.readers.locating import split_named
+from detect.errors import BadInput
+
+SPLIT_FOLDERS = ("train", "valid", "val", "test")
+MOST_FILES = 20  # in a folder: where there are more, they are of one image each
+_ROBOFLOW = "_annotations."  # how the names of Roboflow's files begin, one in the folder of each split
+
+_WAY_ON = "Give one of the files, or describe the dataset in a YAML file."
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """An annotation file, and the folder of its images; None to look for it."""
+
+    path: Path
+    images: Path | None = None
+
+
+def named_split(path: Path) -> str | None:
+    """Return the split that the name of a file speaks of, for Roboflow's that of its folder; None for others."""
+    return split_named(_telling_name(path))
+
+
+def split_of_file(path: Path) -> tuple[str, str]:
+    """Return the split of a file that is given alone, "train" where its name speaks of none, and a note on that."""
+    split, name = named_split(path), _telling_name(path)
+    note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
+    return split or "train", note
+
+
+def files_in(folder: Path, suffix: str, recognises: Callable[[Path], bool]) -> list[Path]:
+    """Return the files in a folder that have a suffix and a content that is recognised.
+
+    There are none where more than `MOST_FILES` have the suffix. Files that cannot be parsed are left out.
+    """
+    files = files_with_suffix(folder, suffix)
+    return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
+
+
+def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
+    """Return the files in a folder whose names end with a suffix in lower case, ordered; none without the folder."""
+    found = entries_if_any(folder)
+    return [Path(entry) for entry in found if entry.name.lower().endswith(suffix) and entry.is_file()]
+
+
+def split_folder_files(folder: Path, suffix: str, recognises: Callable[[Path], bool]) -> dict[str, AnnotationFile]:
+    """Return the only such file of each folder inside `folder` that is named after a split."""
+    found = {name: files_in(folder / name, suffix, recognises) for name in SPLIT_FOLDERS}
+    return by_split(folder, ((name, AnnotationFile(files[0])) for name, files in found.items() if len(files) == 1))
+
+
+def files_by_split(folder: Path, paths: list[Path]) -> tuple[dict[str, AnnotationFile], list[str]]:
+    """Return the files of a folder by the splits that their names speak of, and a note on those of no split.
+
+    Raises:
+        BadInput: two files are of one split, or the names speak of none.
+    """
+    files = by_split(folder, ((path.stem, AnnotationFile(path)) for path in paths if split_named(path.stem)))
+    others = ", ".join(path.name for path in paths if not split_named(path.stem))
+    if files:
+        return files, [f"not read, because no split is in their names: {others}"] if others else []
+    raise BadInput(f"{folder}: no file name speaks of train, val or test: {others}. {_WAY_ON}")
+
+
+def by_split(folder: Path, files: Iterable[tuple[str, AnnotationFile]]) -> dict[str, AnnotationFile]:
+    """Return files by the splits that some names speak of; BadInput where two are of one split."""
+    found: dict[str, AnnotationFile] = {}
+    for name, file in files:
+        split = str(split_named(name))
+        if split in found:
+            names = f"{found[split].path.relative_to(folder)} and {file.path.relative_to(folder)}"
+            raise BadInput(f"{folder}: {names} both name split {split!r}. {_WAY_ON}")
+        found[split] = file
+    return found
+
+
+def _telling_name(path: Path) -> str:
+    return path.parent.name if path.name.startswith(_ROBOFLOW) else path.stem
+
+
+def _is(recognises: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return recognises(path)
+    except BadInput:
+        return False
