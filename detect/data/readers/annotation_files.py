@@ -1,14 +1,16 @@
 """Annotation files that hold a split each: those of a folder, and the splits that their names speak of."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from detect.data.readers.listing import entries_if_any
 from detect.data.readers.locating import split_named
+from detect.data.readers.reader import SplitFiles
 from detect.errors import BadInput
 
-SPLIT_FOLDERS = ("train", "valid", "val", "test")
+SPLIT_FOLDERS = ("train", "valid", "val", "validation", "test")
 MOST_FILES = 20  # in a folder: where there are more, they are of one image each
 _ROBOFLOW = "_annotations."  # how the names of Roboflow's files begin, one in the folder of each split
 
@@ -35,24 +37,45 @@ def split_of_file(path: Path) -> tuple[str, str]:
     return split or "train", note
 
 
-def files_in(folder: Path, suffix: str, recognises: Callable[[Path], bool]) -> list[Path]:
-    """Return the files in a folder that have a suffix and a content that is recognised.
+def described_files(source: Path, splits: Mapping[str, SplitFiles]) -> dict[str, AnnotationFile]:
+    """Return the files that a YAML description names, one for each split.
 
-    There are none where more than `MOST_FILES` have the suffix. Files that cannot be parsed are left out.
+    Raises:
+        BadInput: there are several for a split, or a folder of images does not exist.
     """
-    files = files_with_suffix(folder, suffix)
+    for name, files in splits.items():
+        if len(files.annotations) != 1:
+            count = len(files.annotations)
+            raise BadInput(f"{source}: split {name}: expected one annotation file per split, found {count}.")
+        if files.images and not os.path.isdir(files.images):
+            raise BadInput(f"{source}: split {name}: the folder of images {files.images} does not exist.")
+    return {name: AnnotationFile(files.annotations[0], files.images) for name, files in splits.items()}
+
+
+def files_in(folder: Path, suffixes: tuple[str, ...], recognises: Callable[[Path], bool]) -> list[Path]:
+    """Return the files in a folder that have one of some suffixes, and a content that is recognised.
+
+    There are none where more than `MOST_FILES` have such a suffix. Files that cannot be parsed are left out.
+    """
+    files = files_with_suffixes(folder, suffixes)
     return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
 
 
-def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
-    """Return the files in a folder whose names end with a suffix in lower case, ordered; none without the folder."""
+def files_with_suffixes(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files in a folder whose names end with one of some suffixes, ordered; none without the folder."""
     found = entries_if_any(folder)
-    return [Path(entry) for entry in found if entry.name.lower().endswith(suffix) and entry.is_file()]
+    return [Path(entry) for entry in found if entry.name.lower().endswith(suffixes) and entry.is_file()]
 
 
-def split_folder_files(folder: Path, suffix: str, recognises: Callable[[Path], bool]) -> dict[str, AnnotationFile]:
-    """Return the only such file of each folder inside `folder` that is named after a split."""
-    found = {name: files_in(folder / name, suffix, recognises) for name in SPLIT_FOLDERS}
+def split_folder_files(
+    folder: Path, suffixes: tuple[str, ...], recognises: Callable[[Path], bool], inside: str = ""
+) -> dict[str, AnnotationFile]:
+    """Return the only such file of each folder inside `folder` that is named after a split, or of one `inside` that."""
+    found = {
+        name: files_in(folder / name, suffixes, recognises)
+        or (files_in(folder / name / inside, suffixes, recognises) if inside else [])
+        for name in SPLIT_FOLDERS
+    }
     return by_split(folder, ((name, AnnotationFile(files[0])) for name, files in found.items() if len(files) == 1))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from detect.data.problems import Problems
 from detect.data.readers.box_forms import Form
-from detect.data.readers.ids import Keys
+from detect.data.readers.ids import Keys, key
 from detect.data.texts import Texts
 
 NO_SIZE = (0, 0)
@@ -41,6 +41,14 @@ def flag(value: Any) -> bool | None:
     if type(value) is int:  # as in most files
         return bool(value) if value in (0, 1) else None
     return _FLAGS.get(str(value).strip().lower().removesuffix(".0"))
+
+
+def stated_size(entry: Any, names: tuple[str, str] = ("width", "height")) -> tuple[int, int]:
+    """Return the width and height of an image that an object of a JSON file states; NO_SIZE where it states none."""
+    if not isinstance(entry, dict):
+        return NO_SIZE
+    width, height = (key(entry.get(name)) for name in names)  # numbers, in all the forms of ids
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else NO_SIZE
 
 
 class StatedImages:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from detect.data.dataset import Dataset
 from detect.data.readers.annotations import Annotations
@@ -11,8 +12,10 @@ from detect.data.readers.ids import Key
 from detect.data.records import Records
 from detect.errors import BadInput
 
+T = TypeVar("T")  # what is read of a split
 
-def attempt(read: Callable[[], Annotations]) -> Annotations | BadInput:
+
+def attempt(read: Callable[[], T]) -> T | BadInput:
     """Read a split, or return why it cannot be used: one bad split is not a reason to refuse the others."""
     try:
         return read()

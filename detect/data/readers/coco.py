@@ -9,7 +9,6 @@ without regard to letter case, Unicode form, percent-encoding and leading folder
 with different boxes is lost: files of several images had one name.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.readers.annotation_files import AnnotationFile, files_by_split, split_of_file
+from detect.data.readers.annotation_files import AnnotationFile, described_files, files_by_split, split_of_file
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.box_forms import Form
@@ -35,7 +34,6 @@ from detect.data.readers.coco_files import (
 from detect.data.readers.image_folders import locate_images
 from detect.data.readers.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
-from detect.errors import BadInput
 
 FORMAT = "COCO JSON"
 
@@ -72,17 +70,7 @@ def read_roboflow(folder: Path) -> Dataset:
 
 def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
     """Read what a YAML description describes: one annotation file per split."""
-    return read_coco(
-        source, {name: _described(f"{source}: split {name}", files) for name, files in splits.items()}, classes
-    )
-
-
-def _described(where: str, files: SplitFiles) -> AnnotationFile:
-    if len(files.annotations) != 1:
-        raise BadInput(f"{where}: COCO takes one annotation file per split, found {len(files.annotations)}.")
-    if files.images and not os.path.isdir(files.images):
-        raise BadInput(f"{where}: the folder of images {files.images} does not exist.")
-    return AnnotationFile(files.annotations[0], files.images)
+    return read_coco(source, described_files(source, splits), classes)
 
 
 def read_coco(

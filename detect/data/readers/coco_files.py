@@ -9,7 +9,7 @@ from detect.data.readers.annotation_files import (
     AnnotationFile,
     by_split,
     files_in,
-    files_with_suffix,
+    files_with_suffixes,
     split_folder_files,
 )
 from detect.data.readers.json_stream import read_members
@@ -43,19 +43,19 @@ def is_detection(entry: object) -> bool:
 
 def layout_files(folder: Path) -> list[Path]:
     """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = files_with_suffix(folder / "annotations", ".json")
+    files = files_with_suffixes(folder / "annotations", (".json",))
     instances = [path for path in files if path.name.startswith("instances_")]
     return instances or (list(filter(_may_be_coco, files)) if len(files) <= MOST_FILES else [])
 
 
 def loose_files(folder: Path) -> list[Path]:
     """Return the COCO files in a folder; none where they are Roboflow's."""
-    return files_in(folder, ".json", _is_loose)
+    return files_in(folder, (".json",), _is_loose)
 
 
 def split_files(folder: Path) -> dict[str, AnnotationFile]:
     """Return the only COCO file of each folder inside `folder` that is named after a split."""
-    return split_folder_files(folder, ".json", _is_loose)
+    return split_folder_files(folder, (".json",), _is_loose)
 
 
 def roboflow_files(folder: Path) -> dict[str, AnnotationFile]:

@@ -45,6 +45,16 @@ def key_column(keys: Sequence[Key]) -> np.ndarray:
     return np.array([str(value) for value in keys])
 
 
+def positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the position of each of ids [n] in `known` [m], the first where it is there twice, or -1: int64 [n]."""
+    if not len(known):
+        return np.full(len(ids), -1, np.int64)
+    order = np.argsort(known, kind="stable")
+    ordered = known[order]
+    places = np.minimum(np.searchsorted(ordered, ids), len(known) - 1)
+    return np.where(ordered[places] == ids, order[places], -1)
+
+
 class Keys:
     """The keys of a file as integers of 64 bits: millions of them are one column.
 

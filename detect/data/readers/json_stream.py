@@ -47,7 +47,8 @@ def first_element(path: Path) -> Any:
     Raises:
         BadInput: the file cannot be read, or is not JSON.
     """
-    name, value = next(read_members(path), (None, None))
+    members = read_members(path)  # which has the file open as long as it is kept
+    name, value = next(members, (None, None))
     return next(value, None) if name is None and isinstance(value, Iterator) else None
 
 

@@ -7,6 +7,7 @@ accented letters stand alone or within a word.
 
 import codecs
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 
 # UTF-32's mark begins with that of UTF-16.
@@ -36,9 +37,8 @@ def decode(data: bytes, stated: str = "") -> tuple[str, str]:
     Raises:
         UnicodeDecodeError: the content is not text.
     """
-    for mark, encoding in _MARKS.items():
-        if data.startswith(mark):
-            return data.decode(encoding), ""
+    if marked := _marked(data):
+        return data.decode(marked), ""
     for encoding in filter(None, (_without_mark(data), _extending_ascii(stated), "utf-8")):
         with suppress(UnicodeError):
             return data.decode(encoding), ""
@@ -46,6 +46,27 @@ def decode(data: bytes, stated: str = "") -> tuple[str, str]:
     with suppress(UnicodeError):
         return data.decode(guessed), guessed
     return data.decode("utf-8"), ""
+
+
+def encoding_of(blocks: Iterable[bytes]) -> str:
+    """Return the encoding of a text of any length, in which its `blocks` are decoded one after the other."""
+    decoder, first = codecs.getincrementaldecoder("utf-8")(), True
+    for block in blocks:
+        stated = _marked(block) or _without_mark(block) if first else ""
+        if stated:
+            return stated
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            # A later block may begin within a character, which ends before the next line.
+            return _code_page(block if first else block[block.find(b"\n") + 1 :], final=False)
+        first = False
+    return "utf-8"
+
+
+def _marked(data: bytes) -> str:
+    """Return the encoding whose byte order mark a text begins with; empty where there is none."""
+    return next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), "")
 
 
 def _without_mark(data: bytes) -> str:
@@ -69,10 +90,15 @@ def _extending_ascii(stated: str) -> str:
     return ""
 
 
-def _code_page(data: bytes) -> str:
-    """Return the code page that a text most likely has: GB 18030, which has GBK in it, or cp1252."""
+def _code_page(data: bytes, final: bool = True) -> str:
+    """Return the code page that a text most likely has: GB 18030, which has GBK in it, or cp1252.
+
+    Args:
+        data: the text.
+        final: whether it is whole, and does not end within a character.
+    """
     foreign, accented = len(_FOREIGN.findall(data)), len(_ACCENTED.findall(data))
     with suppress(UnicodeError):
-        if 2 * accented < foreign and data.decode("gb18030"):
+        if 2 * accented < foreign and codecs.getincrementaldecoder("gb18030")().decode(data, final):
             return "gb18030"
     return "cp1252"

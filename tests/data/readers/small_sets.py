@@ -487,6 +487,272 @@ def spoil_records(path: Path) -> str:
     return "'c.png' at byte"
 
 
+# Tables
+
+CSV_HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax"
+
+
+def boxes_of(split: str) -> list[tuple[str, Box | None]]:
+    """Return the boxes of a split with their images, and None for an image without boxes."""
+    return [(name, box) for name, boxes in TRUTH[split].items() for box in boxes or (None,)]
+
+
+def write_table(path: Path, split: str, row: Callable[[str, Box | None], str], header: str = "") -> Path:
+    """Write a row per box of a split, and one for each image without boxes."""
+    rows = [row(name, box) for name, box in boxes_of(split) if box is None or not box.ignore]
+    return write_text(path, "".join(f"{text}\n" for text in ([header] if header else []) + rows))
+
+
+def tensorflow_row(name: str, box: Box | None) -> str:
+    if box is None:
+        return f"{name},{WIDTH},{HEIGHT},,,,,"
+    return f"{name},{WIDTH},{HEIGHT},{CLASSES[box.label]},{box.x1},{box.y1},{box.x2},{box.y2}"
+
+
+def retinanet_row(name: str, box: Box | None) -> str:
+    return f"{name},{box.x1},{box.y1},{box.x2},{box.y2},{CLASSES[box.label]}" if box else f"{name},,,,,"
+
+
+def makesense_row(name: str, box: Box | None) -> str:
+    if box is None:
+        return f",,,,,{name},{WIDTH},{HEIGHT}"
+    corner_and_size = f"{box.x1},{box.y1},{box.x2 - box.x1},{box.y2 - box.y1}"
+    return f"{CLASSES[box.label]},{corner_and_size},{name},{WIDTH},{HEIGHT}"
+
+
+def vott_row(name: str, box: Box | None) -> str:
+    numbers = f"{box.x1}.0,{box.y1}.0,{box.x2}.0,{box.y2}.0" if box else ",,,"
+    return f'"{name}",{numbers},"{CLASSES[box.label] if box else ""}"'
+
+
+def write_csv_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return write_table(folder / "train_labels.csv", "train", tensorflow_row, CSV_HEADER)
+
+
+def write_csv_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_table(folder / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
+    return folder
+
+
+def write_retinanet(folder: Path) -> Path:
+    """Write tables without header, and the one of the classes."""
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_table(folder / f"{split}.csv", split, lambda name, box: f"images/{retinanet_row(name, box)}")
+    write_text(folder / "classes.csv", "".join(f"{name},{number}\n" for number, name in enumerate(CLASSES)))
+    return folder
+
+
+def write_roboflow_csv(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        write_table(folder / name / "_annotations.csv", split, tensorflow_row, CSV_HEADER)
+    return folder
+
+
+def write_makesense_csv(folder: Path) -> Path:
+    """Write a table beside the images, as makesense.ai does, whose rows have no header."""
+    write_images(folder, "train")
+    write_table(folder / "labels_my-project_2024-05-01.csv", "train", makesense_row)
+    return folder
+
+
+def write_vott_csv(folder: Path) -> Path:
+    write_images(folder, "train")
+    write_table(folder / "project-export.csv", "train", vott_row, '"image","xmin","ymin","xmax","ymax","label"')
+    return folder
+
+
+def spoil_table(path: Path) -> str:
+    """Take a number out of the row of the only box of "c.png"."""
+    text = path.read_text()
+    line = next(line for line in text.splitlines() if "c.png" in line)
+    write_text(path, text.replace(line, line.replace("10", "wide", 1)))
+    return f":{text.splitlines().index(line) + 1}"
+
+
+def spoil_open_images(path: Path) -> str:
+    replace(path, "c,xclick,/m/0k4j,1,0.25", "c,xclick,/m/0k4j,1,wide")
+    return ":6"
+
+
+OPEN_IMAGES_HEADER = (
+    "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"
+)
+OPEN_IMAGES_CODES = ("/m/01bjv", "/m/0k4j")
+
+
+def open_images_table(path: Path, split: str) -> Path:
+    def row(name: str, box: Box | None) -> str:
+        stem, code = Path(name).stem, OPEN_IMAGES_CODES[box.label] if box else ""
+        if box is None:
+            return f"{stem},xclick,,1,,,,,,,,,"
+        fractions = (box.x1 / WIDTH, box.x2 / WIDTH, box.y1 / HEIGHT, box.y2 / HEIGHT)
+        return f"{stem},xclick,{code},1,{','.join(map(str, fractions))},0,0,{int(box.ignore)},0,0"
+
+    rows = [row(name, box) for name, box in boxes_of(split)]
+    return write_text(path, "\n".join([OPEN_IMAGES_HEADER, *rows, ""]))
+
+
+def write_open_images_codes(path: Path) -> None:
+    write_text(path, "".join(f"{code},{name}\n" for code, name in zip(OPEN_IMAGES_CODES, CLASSES, strict=True)))
+
+
+def write_open_images_file(folder: Path) -> Path:
+    write_images(folder / "train", "train")
+    write_open_images_codes(folder / "class-descriptions-boxable.csv")
+    return open_images_table(folder / "oidv6-train-annotations-bbox.csv", "train")
+
+
+def write_open_images(folder: Path) -> Path:
+    for split, name in (("train", "oidv6-train"), ("val", "validation")):
+        write_images(folder / name, split)
+        open_images_table(folder / f"{name}-annotations-bbox.csv", split)
+    write_open_images_codes(folder / "class-descriptions-boxable.csv")
+    return folder
+
+
+def write_fiftyone_open_images(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "validation")):
+        write_images(folder / name / "data", split)
+        open_images_table(folder / name / "labels" / "detections.csv", split)
+        write_open_images_codes(folder / name / "metadata" / "classes.csv")
+    return folder
+
+
+# JSON of other tools
+
+
+def createml_json(path: Path, split: str, image: str = "image", annotations: str = "annotations") -> Path:
+    """Write the annotations of a split; `image` and `annotations` are the names of members."""
+
+    def annotation(box: Box) -> dict:
+        width, height = box.x2 - box.x1, box.y2 - box.y1
+        center = {"x": box.x1 + width / 2, "y": box.y1 + height / 2}
+        return {"label": CLASSES[box.label], "coordinates": {**center, "width": width, "height": height}}
+
+    images = [
+        {image: name, annotations: [annotation(box) for box in boxes if not box.ignore]}
+        for name, boxes in TRUTH[split].items()
+    ]
+    return write_text(path, json.dumps(images))
+
+
+def write_createml_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return createml_json(folder / "annotations.json", "train")
+
+
+def write_createml(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        createml_json(folder / split / "annotations.json", split)
+    return folder
+
+
+def write_roboflow_createml(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        createml_json(folder / name / "_annotations.createml.json", split)
+    return folder
+
+
+def write_rectlabel_createml(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    createml_json(folder / "annotations.json", "train", "imagefilename", "annotation")
+    return folder
+
+
+def spoil_createml(path: Path) -> str:
+    replace(path, '"x": 20.0', '"x": "middle"')
+    return ": image entry 2, annotation 0"
+
+
+def bdd100k_json(path: Path, split: str, video: str = "") -> Path:
+    """Write the labels of a split; what is not a box stands after the boxes."""
+
+    def label(box: Box) -> dict:
+        corners = {"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1}
+        return {"category": CLASSES[box.label], "attributes": {"crowd": box.ignore}, "box2d": corners}
+
+    area = {"category": "drivable area", "poly2d": [{"vertices": [[0, 0], [9, 9], [0, 9]], "types": "LLL"}]}
+    frames = [
+        {
+            "name": name,
+            "timestamp": 10000,
+            "labels": [*map(label, boxes), area] if boxes else None,
+            **({"videoName": video} if video else {}),
+        }
+        for name, boxes in TRUTH[split].items()
+    ]
+    content = {"frames": frames, "config": {"categories": [{"name": name} for name in CLASSES]}} if video else frames
+    return write_text(path, json.dumps(content))
+
+
+def write_bdd100k_file(folder: Path) -> Path:
+    write_images(folder / "images" / "100k" / "train", "train")
+    return bdd100k_json(folder / "labels" / "bdd100k_labels_images_train.json", "train")
+
+
+def write_bdd100k(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / "100k" / split, split)
+        bdd100k_json(folder / "labels" / "det_20" / f"det_{split}.json", split)
+    return folder / "labels" / "det_20"
+
+
+def write_scalabel(folder: Path) -> Path:
+    """Write the frames of a video, in a folder of its name."""
+    write_images(folder / "images" / "drive", "train")
+    bdd100k_json(folder / "export.json", "train", "drive")
+    return folder
+
+
+def spoil_bdd100k(path: Path) -> str:
+    replace(path, '"x1": 10', '"x1": "left"')
+    return ": image entry 2, annotation 0"
+
+
+def labelme_json(path: Path, name: str, boxes: tuple[Box, ...], corners: int = 2) -> Path:
+    """Write the file of an image, with rectangles of two corners, the lower right one first, or of four."""
+
+    def shape(box: Box) -> dict:
+        points = [[box.x2, box.y2], [box.x1, box.y1]]
+        if corners == 4:
+            points = [[box.x1, box.y1], [box.x2, box.y1], [box.x2, box.y2], [box.x1, box.y2]]
+        flags = {"difficult": box.ignore, "flags": {}, "group_id": None}
+        return {"label": CLASSES[box.label], "points": points, "shape_type": "rectangle", **flags}
+
+    sizes = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+    content = {"version": "5.5.0", "flags": {}, "shapes": [*map(shape, boxes)], "imagePath": name, "imageData": None}
+    return write_text(path, json.dumps({**content, **sizes}))
+
+
+def write_labelme(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        for name, boxes in TRUTH[split].items():
+            labelme_json((folder / split / name).with_suffix(".json"), name, boxes)
+    return folder
+
+
+def write_x_anylabeling(folder: Path) -> Path:
+    """Write the files in a folder of their own, with paths of Windows."""
+    write_images(folder / "images", "train")
+    for name, boxes in TRUTH["train"].items():
+        path = (folder / "labels" / name).with_suffix(".json")
+        labelme_json(path, f"..\\images\\{name}", boxes, corners=4)
+    return folder / "labels"
+
+
+def spoil_labelme(path: Path) -> str:
+    replace(path, "[30, 15]", '["right", 15]')
+    return ", annotation 0"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -522,6 +788,33 @@ SETS = {
         spoiling("cars_train.record-00000-of-00001", spoil_records, ": "),
         images_are_files=False,
     ),
+}
+
+SETS |= {
+    "a CSV of boxes": SmallSet(
+        write_csv_file, spoiling("train_labels.csv", spoil_table), splits=("train",), states_ignored=False
+    ),
+    "CSV files of boxes": SmallSet(write_csv_files, spoiling("train_labels.csv", spoil_table), states_ignored=False),
+    "an OpenImages CSV": SmallSet(
+        write_open_images_file,
+        spoiling("oidv6-train-annotations-bbox.csv", spoil_open_images),
+        splits=("train",),
+        lists_images=False,
+    ),
+    "OpenImages": SmallSet(
+        write_open_images, spoiling("oidv6-train-annotations-bbox.csv", spoil_open_images), lists_images=False
+    ),
+    "a CreateML JSON": SmallSet(
+        write_createml_file, spoiling("annotations.json", spoil_createml), splits=("train",), states_ignored=False
+    ),
+    "CreateML files": SmallSet(
+        write_createml, spoiling("train/annotations.json", spoil_createml), states_ignored=False
+    ),
+    "a BDD100K JSON": SmallSet(
+        write_bdd100k_file, spoiling("labels/bdd100k_labels_images_train.json", spoil_bdd100k), splits=("train",)
+    ),
+    "BDD100K files": SmallSet(write_bdd100k, spoiling("labels/det_20/det_train.json", spoil_bdd100k)),
+    "LabelMe files": SmallSet(write_labelme, spoiling("train/c.json", spoil_labelme)),
 }
 
 ONLY_TRAINING = ("train",)
@@ -565,4 +858,30 @@ EXPORTS = {
     "labelImg, YOLO": SmallSet(
         write_labelimg_yolo, spoiling("c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False, lists_images=False
     ),
+    "Roboflow, CSV": SmallSet(
+        write_roboflow_csv, spoiling("train/_annotations.csv", spoil_table), states_ignored=False
+    ),
+    "keras-retinanet": SmallSet(write_retinanet, spoiling("train.csv", spoil_table), states_ignored=False),
+    "makesense.ai, CSV": SmallSet(
+        write_makesense_csv,
+        spoiling("labels_my-project_2024-05-01.csv", spoil_table),
+        ONLY_TRAINING,
+        states_ignored=False,
+    ),
+    "VoTT, CSV": SmallSet(
+        write_vott_csv, spoiling("project-export.csv", spoil_table), ONLY_TRAINING, states_ignored=False
+    ),
+    "FiftyOne, OpenImages": SmallSet(
+        write_fiftyone_open_images, spoiling("train/labels/detections.csv", spoil_open_images), lists_images=False
+    ),
+    "Roboflow, CreateML": SmallSet(
+        write_roboflow_createml,
+        spoiling("train/_annotations.createml.json", spoil_createml),
+        states_ignored=False,
+    ),
+    "RectLabel, CreateML": SmallSet(
+        write_rectlabel_createml, spoiling("annotations.json", spoil_createml), ONLY_TRAINING, states_ignored=False
+    ),
+    "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
+    "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),
 }

@@ -92,10 +92,10 @@ def test_two_kinds_of_annotations_beside_images_are_not_guessed_between(tmp_path
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nowhere", "nowhere does not exist. Expected a COCO JSON, .*, or a folder: .*Pascal VOC"),
+        ("nowhere", "nowhere does not exist. Expected .*a COCO JSON, .*, or a folder: .*Pascal VOC"),
         ("empty", "does not hold a dataset.* Found in it: nothing"),
         ("images", "does not hold a dataset.* Found in it: a.jpg"),
-        ("notes.txt", r"notes\.txt is not a dataset. Expected a COCO JSON"),
+        ("notes.txt", r"notes\.txt is not a dataset. Expected .*a COCO JSON"),
         (
             "strange.yaml",
             r"strange\.yaml: expected a YAML description with `format` and `splits`, or an Ultralytics data.yaml with "
