@@ -49,8 +49,13 @@ def new_folder(folder: Path) -> Iterator[NewFolder]:
         BadInput: there is something at `folder` already.
         RunFailure: it cannot be written; the block may raise any `OSError` for that.
     """
-    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-        raise BadInput(f"{folder} exists and is not an empty folder. Nothing in it is replaced: give another folder.")
+    require_new(folder)
     with draft_folder(folder) as draft, explained(folder):
         yield NewFolder(draft)
         deliver_folder(draft, folder, synced=False)
+
+
+def require_new(folder: Path) -> None:
+    """Raise `BadInput` where there is something at `folder` already, other than an empty folder."""
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise BadInput(f"{folder} exists and is not an empty folder. Nothing in it is replaced: give another folder.")

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from detect.cli.data_writing import Copies, show_written
 from detect.cli.printing import progress_bar, say, show_table
 from detect.cli.starting import start_tensorflow
+from detect.errors import BadInput
 from detect.files import require_own
+from detect.new_folder import require_new
 
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
-    from detect.data.doctor.dataset_check import Check, Finding
+    from detect.data.doctor.dataset_check import Check, Finding, Subject
 
 EXAMPLES = 3  # of each finding
 IMAGE_SIZE = 640  # pixels, where there is no model
@@ -41,6 +44,14 @@ def check(
     html: Annotated[
         Path | None, typer.Option(help="Write figures and findings, with pictures, to this HTML file.")
     ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a corrected copy (COCO JSON) and a list of what was done to this folder, new or empty.",
+        ),
+    ] = None,
+    copies: Copies = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,
 ) -> None:
     """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it.
@@ -54,6 +65,10 @@ def check(
 
     if html is not None:
         require_own(html, is_data_report, "a report of this command")
+    if fix is not None:
+        require_new(fix)
+        if not decode:
+            raise BadInput("--fix has to look at the pixels of all images: leave out --no-decode.")
     checks, side = checks_for(model, image_size)
     dataset = open_dataset(data)
     if json:
@@ -70,7 +85,25 @@ def check(
         write_data_report(html, subject.dataset, findings)
         if not json:
             say(f"Written: {html}")
+    if fix is not None:
+        write_corrected_copy(subject, fix, copies, silent=json)
     raise typer.Exit(int(refuses(findings)))
+
+
+def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent: bool) -> None:
+    """Write a corrected copy of a dataset, and print what was done unless it is to be `silent`."""
+    from detect.data.doctor.correcting import write_corrected
+
+    if silent:
+        write_corrected(subject, folder, copies)
+        return
+    with progress_bar("Writing images") as progress:
+        written, done = write_corrected(subject, folder, copies, progress)
+    say("")
+    for split, problems in done.items():
+        for line in problems.summary(examples=1):
+            say(f"In {split}: {line}")
+    show_written(written)
 
 
 def checks_for(model: str | None, image_size: int | None) -> "tuple[Sequence[Check], int]":

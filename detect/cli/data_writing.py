@@ -9,6 +9,7 @@ import typer
 from detect.cli.printing import progress_bar, say
 
 if TYPE_CHECKING:
+    from detect.data.converting import Written
     from detect.data.dataset import Dataset
 
 EXAMPLES = 3  # of each kind of problem
@@ -45,9 +46,14 @@ def write_dataset(dataset: "Dataset", to: str, folder: Path, copies: bool, max_l
 
     with progress_bar("Writing images") as show:
         written = convert(dataset, to, folder, copies, max_lost, show)
+    show_written(written)
+
+
+def show_written(written: "Written") -> None:
+    """Print what was written, and what was lost on the way."""
     show_notes(written.notes)
     for loss in written.losses:
         say(f"{written.format} cannot hold {loss}", style="yellow")
-    say(f"Written: {folder}, {written.format}", style="bold")
+    say(f"Written: {written.folder}, {written.format}", style="bold")
     for split, (images, boxes) in written.splits.items():
         say(f"  {split}: {images} images, {boxes} boxes")

@@ -87,6 +87,12 @@ class Problems:
             own = self._texts.setdefault(kind, [])
             own.extend(texts[: TEXTS_PER_KIND - len(own)])
 
+    def copy(self) -> "Problems":
+        """Return the same problems, to which others can be added."""
+        problems = Problems(self.images_total, self.boxes_total)
+        problems.join(self)
+        return problems
+
     def __iter__(self) -> Iterator[Problem]:
         """Yield the problems, kind by kind, at most `TEXTS_PER_KIND` of each."""
         return (problem for texts in self._texts.values() for problem in texts)

@@ -58,6 +58,22 @@ def test_check_writes_a_page(command, fixtures, tmp_path):
     assert (done.code, page.read_text()) == (2, "mine")
 
 
+def test_check_writes_a_corrected_copy(command, fixtures, tmp_path):
+    data, copy = fixtures / "bccd", tmp_path / "copy"
+    done = command("data", "check", data, "--fix", copy)
+    assert done.code == 0, done.err
+    assert "In train: zero-area box: 1 (dropped)." in done.out
+    assert f"Written: {copy}, COCO JSON" in done.out
+    assert "zero-area" not in command("data", "check", copy).out
+    again = command("data", "check", data, "--fix", copy)
+    assert again.code == 2
+    assert "Nothing in it is replaced" in again.err
+    assert command("data", "check", data, "--no-decode", "--fix", tmp_path / "other").code == 2
+    done = command("data", "check", data, "--fix", tmp_path / "silent", "--json")
+    assert json.loads(done.out)["trainable"]
+    assert (tmp_path / "silent" / "fixes.json").is_file()
+
+
 def test_check_for_a_model(command, shapes):
     """An image of 64 pixels has no room for the smallest of Faster R-CNN's anchors, with sides of 32 pixels."""
     done = command("data", "check", shapes, "--no-decode", "--model", "fasterrcnn-r18", "--image-size", 64)

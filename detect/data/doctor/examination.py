@@ -9,7 +9,6 @@ import numpy as np
 from detect.data.dataset import Dataset
 from detect.data.doctor import box_checks, class_checks, image_checks, problem_checks, split_checks, training_checks
 from detect.data.doctor.dataset_check import Check, Finding, Severity, Subject
-from detect.data.problems import Problems
 from detect.data.samples.checked_images import add_unreadable
 from detect.data.survey import Survey, survey
 
@@ -61,8 +60,6 @@ def refuses(findings: Sequence[Finding]) -> bool:
 def _with_unreadable(dataset: Dataset, surveys: Mapping[str, Survey]) -> Dataset:
     problems = dict(dataset.problems)
     for name, found in surveys.items():
-        stated = problems[name]
-        problems[name] = Problems(stated.images_total, stated.boxes_total)
-        problems[name].join(stated)
+        problems[name] = problems[name].copy()
         add_unreadable(problems[name], dataset.splits[name], np.flatnonzero(~found.readable).tolist())
     return replace(dataset, problems=problems)
