@@ -150,8 +150,8 @@ def _first_copies(images: AllImages) -> np.ndarray:
 
 
 def _same_truth(records: Records, one: int, other: int) -> bool:
-    tables = [np.unique(np.column_stack(records.truth(row)), axis=0) for row in (one, other)]
-    return np.array_equal(*tables)
+    first, second = (np.unique(np.column_stack(records.truth(row)), axis=0) for row in (one, other))
+    return np.array_equal(first, second)
 
 
 def _as_json(dataset: Dataset) -> str:
