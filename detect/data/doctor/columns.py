@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detect.data.doctor.dataset_check import EXAMPLES, Example
+from detect.data.doctor.dataset_check import EXAMPLES, Example, Subject
 from detect.data.records import Records
 
 
@@ -16,6 +16,30 @@ def boxes_by_image(records: Records) -> np.ndarray:
     return np.diff(records.box_ends, prepend=0)
 
 
+def image_of_box(records: Records) -> np.ndarray:
+    """Return the position of the image of each box, int64 [M]."""
+    return np.repeat(np.arange(len(records)), boxes_by_image(records))
+
+
+def box_sides(records: Records) -> np.ndarray:
+    """Return width and height of each box, float32 [M, 2]."""
+    return records.boxes[:, 2:] - records.boxes[:, :2]
+
+
+def scales(records: Records, image_size: int) -> np.ndarray:
+    """Return the factor by which each image is scaled to fit into a square, float64 [R]."""
+    return image_size / records.sizes.max(axis=1)
+
+
+def deviations(values: np.ndarray, least: float) -> np.ndarray:
+    """Return by how many standard deviations values [n] are off their median, with sign, float64 [n].
+
+    The deviation is estimated from the median of the distances, which outliers do not change, and is at least `least`.
+    """
+    off = values - np.median(values)
+    return off / max(1.4826 * np.median(np.abs(off)), least)  # the factor holds for a normal distribution
+
+
 def image_examples(records: Records, images: np.ndarray) -> tuple[Example, ...]:
     """Return the first of the images at positions `images`, with all their boxes."""
     found = []
@@ -23,6 +47,16 @@ def image_examples(records: Records, images: np.ndarray) -> tuple[Example, ...]:
         path = str(records.image_path(index))
         found.append(Example(path, path, tuple(map(tuple, records.truth(index)[0].tolist()))))
     return tuple(found)
+
+
+def split_examples(subject: Subject, images: np.ndarray) -> tuple[Example, ...]:
+    """Return the first of some images, positions in `subject.images`, each with its split."""
+    examples = []
+    for image in images[:EXAMPLES].tolist():
+        split = subject.images.names[subject.images.splits[image]]
+        path = str(subject.dataset.splits[split].image_path(subject.images.rows[image]))
+        examples.append(Example(f"{split}: {path}", path))
+    return tuple(examples)
 
 
 def box_examples(records: Records, boxes: np.ndarray) -> tuple[Example, ...]:

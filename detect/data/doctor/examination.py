@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.doctor import box_checks, class_checks, image_checks, problem_checks, split_checks, training_checks
+from detect.data.doctor import (
+    box_checks,
+    class_checks,
+    image_checks,
+    overlap_checks,
+    problem_checks,
+    scoring_checks,
+    sequence_checks,
+    split_checks,
+    training_checks,
+)
 from detect.data.doctor.dataset_check import Check, Finding, Severity, Subject
 from detect.data.samples.checked_images import add_unreadable
 from detect.data.survey import Survey, survey
@@ -15,8 +25,11 @@ from detect.data.survey import Survey, survey
 CHECKS: tuple[Check, ...] = (
     *training_checks.CHECKS,
     *problem_checks.CHECKS,
+    *scoring_checks.CHECKS,
     *split_checks.CHECKS,
+    *sequence_checks.CHECKS,
     *class_checks.CHECKS,
+    *overlap_checks.CHECKS,
     *box_checks.CHECKS,
     *image_checks.CHECKS,
 )

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.doctor.all_images import repeated
-from detect.data.doctor.dataset_check import EXAMPLES, Check, Example, Found, Severity, Subject
+from detect.data.doctor.columns import split_examples
+from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
 
 
 def _copies(subject: Subject, across: bool) -> Iterator[Found]:
     """Find files that are equal byte for byte, in several splits or within one."""
     for splits, found in repeated(subject.images, subject.images.contents, across):
         files = len(np.unique(subject.images.contents[found]))
-        yield Found(splits, files, f"{files} images occur more than once", _examples(subject, found))
+        yield Found(splits, files, f"images that are there more than once: {files}", split_examples(subject, found))
 
 
 def _lookalikes(subject: Subject, across: bool) -> Iterator[Found]:
@@ -23,17 +24,8 @@ def _lookalikes(subject: Subject, across: bool) -> Iterator[Found]:
     for splits, found in repeated(images, images.lookalikes, across):
         found = found[different[images.lookalikes[found]]]
         if len(found):
-            what = f"{len(found)} images look nearly the same as another one"
-            yield Found(splits, len(found), what, _examples(subject, found))
-
-
-def _examples(subject: Subject, found: np.ndarray) -> tuple[Example, ...]:
-    examples = []
-    for image in found[:EXAMPLES].tolist():
-        split = subject.images.names[subject.images.splits[image]]
-        path = str(subject.dataset.splits[split].image_path(subject.images.rows[image]))
-        examples.append(Example(f"{split}: {path}", path))
-    return tuple(examples)
+            what = f"images that look nearly the same as another one: {len(found)}"
+            yield Found(splits, len(found), what, split_examples(subject, found))
 
 
 CHECKS = (

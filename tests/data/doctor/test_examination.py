@@ -7,8 +7,8 @@ from detect.data.doctor.summary import summary
 
 
 def test_nothing_to_find(dataset_of, grid):
-    boxes = grid(25) + grid(20, 1, side=19)
-    assert examine(prepare(dataset_of(train=[boxes], val=[boxes]))) == []
+    images = [[*grid(25), (1, 300, 300, 50, 60 + number)] for number in range(20)]
+    assert examine(prepare(dataset_of(train=images, val=images))) == []
 
 
 def test_codes_are_unique_and_texts_are_sentences():
