@@ -38,6 +38,12 @@ def check(
         str | None,
         typer.Option(help="Model that is to be trained: find the boxes that match none of its anchors or points."),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Folder of a training run on this dataset: estimate how many images classes need."
+        ),
+    ] = None,
     max_lost: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of images or boxes that training may lose.")
     ] = 0.1,
@@ -69,7 +75,7 @@ def check(
         require_new(fix)
         if not decode:
             raise BadInput("--fix has to look at the pixels of all images: leave out --no-decode.")
-    checks, side = checks_for(model, image_size)
+    checks, side = checks_for(model, image_size, run)
     dataset = open_dataset(data)
     if json:
         subject = prepare(dataset, side, max_lost, decode)
@@ -106,12 +112,14 @@ def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent:
     show_written(written)
 
 
-def checks_for(model: str | None, image_size: int | None) -> "tuple[Sequence[Check], int]":
-    """Return the checks to run and the image size, with that of the model where there is one."""
+def checks_for(model: str | None, image_size: int | None, run: Path | None) -> "tuple[Sequence[Check], int]":
+    """Return the checks to run, also those for a model and a run, and the image size, by default that of the model."""
     from detect.data.doctor.examination import CHECKS
+    from detect.evaluation.images_needed import images_needed_check
 
+    checks = (*CHECKS, images_needed_check(run)) if run else CHECKS
     if model is None:
-        return CHECKS, image_size or IMAGE_SIZE
+        return checks, image_size or IMAGE_SIZE
     start_tensorflow()
     from detect.models import variant, without_weights
     from detect.models.matchable_boxes import matchable_check
@@ -119,7 +127,7 @@ def checks_for(model: str | None, image_size: int | None) -> "tuple[Sequence[Che
 
     detector, side = without_weights(model, classes=1), image_size or variant(model).image_size
     check_sides((side,), detector.size_divisor, detector.smallest_side)
-    return (*CHECKS, matchable_check(model, detector)), side
+    return (*checks, matchable_check(model, detector)), side
 
 
 def show_figures(dataset: "Dataset") -> None:
