@@ -1,7 +1,7 @@
 """Files by their stems: how the image, the label file and the annotation file of one image find each other."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from detect.data.image_names import plain
 
@@ -21,6 +21,9 @@ class Stems:
 
     def __len__(self) -> int:
         return len(self._suffixes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._suffixes)
 
     def find(self, stem: str) -> str | None:
         """Return the path of the file with a stem, None where there is none."""

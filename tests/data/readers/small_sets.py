@@ -404,6 +404,52 @@ def spoil_voc(path: Path) -> str:
     return ":3"
 
 
+# CVAT
+
+
+def cvat_box(box: Box, more: str = "") -> str:
+    """Return a box; CVAT counts from 0 and writes two decimals."""
+    corners = {"xtl": box.x1, "ytl": box.y1, "xbr": box.x2, "ybr": box.y2}
+    attributes = " ".join(f'{name}="{value}.00"' for name, value in corners.items())
+    return f'<box {more} {attributes} occluded="0"></box>'
+
+
+def cvat_xml(elements: Iterable[str]) -> str:
+    """Return a file whose labels are the classes, one element per line."""
+    labels = "".join(f"<label><name>{name}</name><type>any</type></label>" for name in CLASSES)
+    meta = f"<version>1.1</version><meta><task><labels>{labels}</labels></task></meta>"
+    return "\n".join(['<?xml version="1.0"?>', "<annotations>", meta, *elements, "</annotations>"])
+
+
+def cvat_images(split: str, more: str = "") -> list[str]:
+    """Return the images of a split without regions to ignore, which CVAT does not have."""
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    images = []
+    for number, (name, boxes) in enumerate(TRUTH[split].items()):
+        inside = "".join(cvat_box(box, f'label="{CLASSES[box.label]}"') for box in boxes if not box.ignore)
+        images.append(f'<image id="{number}" name="{name}" {more} {size}>{inside}</image>')
+    return images
+
+
+def write_cvat_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return write_text(folder / "annotations.xml", cvat_xml(cvat_images("train")))
+
+
+def write_cvat_project(folder: Path) -> Path:
+    """Write a project with a subset per split, whose images lie in folders of these names."""
+    for split, subset in (("train", "Train"), ("val", "Validation")):
+        write_images(folder / "images" / subset, split)
+    images = [*cvat_images("train", 'subset="Train"'), *cvat_images("val", 'subset="Validation"')]
+    write_text(folder / "annotations.xml", cvat_xml(images))
+    return folder
+
+
+def spoil_cvat(path: Path) -> str:
+    replace(path, 'xbr="30.00"', 'xbr="wide"')
+    return "image entry 2"
+
+
 # TFRecord
 
 
@@ -780,6 +826,15 @@ SETS = {
     "Pascal VOC beside its images": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), splits=("train",)),
     "a Roboflow Pascal VOC export": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+    "a CVAT XML": SmallSet(
+        write_cvat_file,
+        spoiling("annotations.xml", spoil_cvat, ": "),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "CVAT's XML files": SmallSet(
+        write_cvat_project, spoiling("annotations.xml", spoil_cvat, ": "), states_ignored=False
+    ),
     "a TFRecord file": SmallSet(
         write_tfrecord_file, spoiling("train.tfrecord", spoil_records, ": "), splits=("train",), images_are_files=False
     ),
