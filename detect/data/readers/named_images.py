@@ -1,9 +1,10 @@
 """Find the images that an annotation file names, although it may name them as another system does.
 
 A name is looked for as it stands. Then letter case, Unicode form (macOS writes "ü" as two characters) and
-percent-encoding (web programs write a space as "%20") count no longer, nor does which slash is between folders. Then it
-loses its leading folders, one after the other: paths are often those of another machine. A name that could be several
-files is none of them.
+percent-encoding (web programs write a space as "%20") count no longer, nor does which slash is between folders, and
+then the prefix that Label Studio gives to the names of uploaded files: `1a2b3c4d-a.jpg`. Then it loses its leading
+folders, one after the other: paths are often those of another machine. A name that could be several files is none of
+them.
 
 A folder is listed once per step, so that it is not asked for each name, and names are compared by their hashes, which
 take 16 bytes per name.
@@ -23,6 +24,7 @@ import numpy as np
 from detect.data.image_names import plain
 from detect.data.texts import Texts
 
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 MOST_PARTS = 50  # of a name: no file lies deeper
 
 
@@ -32,7 +34,7 @@ class FoundImages:
 
     names: Texts  # [R], relative to the folder; the stated name of an image that is not found
     found: np.ndarray  # bool [R]
-    respelt: np.ndarray  # bool [R]: found in another letter case, Unicode form or percent-encoding
+    respelt: np.ndarray  # bool [R]: found in another spelling
     cut: np.ndarray  # bool [R]: found without leading folders
 
 
@@ -46,11 +48,11 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     )
     rows = np.flatnonzero((parts > 0) & (parts <= MOST_PARTS))
     for dropped in range(parts[rows].max(initial=0)):
-        for spelling in (_as_it_is, plain):
+        for spelling in (_as_it_is, plain, _before_upload):
             names = Texts(_ending(stated[row], dropped, spelling) for row in rows)
             positions, files = _match(names, folder, spelling)
             hits = rows[positions >= 0]
-            found[hits], respelt[hits], cut[hits] = True, spelling is plain, dropped > 0
+            found[hits], respelt[hits], cut[hits] = True, spelling is not _as_it_is, dropped > 0
             places[hits] = len(others) + np.arange(len(hits))
             others.extend(files[position] for position in positions[positions >= 0])
             rows = rows[positions < 0]
@@ -77,7 +79,12 @@ def parts_of(stated: str) -> list[str]:
 
 def _ending(stated: str, dropped: int, spelling: Callable[[str], str]) -> str:
     """Return a name without its first folders. In the plain spelling, slashes may be encoded: `?d=folder%2Fa.jpg`."""
-    return "/".join(parts_of(unquote(stated) if spelling is plain else stated)[dropped:])
+    return "/".join(parts_of(stated if spelling is _as_it_is else unquote(stated))[dropped:])
+
+
+def _before_upload(name: str) -> str:
+    """Return the plain spelling of a name without the prefix of an upload."""
+    return _UPLOADED.sub("", plain(name))
 
 
 def _as_it_is(name: str) -> str:

@@ -6,6 +6,7 @@ annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -450,6 +451,78 @@ def spoil_cvat(path: Path) -> str:
     return "image entry 2"
 
 
+# Label Studio
+
+
+def studio_value(box: Box) -> dict:
+    """Return a rectangle in percent of the image."""
+    return {
+        "x": 100 * box.x1 / WIDTH,
+        "y": 100 * box.y1 / HEIGHT,
+        "width": 100 * (box.x2 - box.x1) / WIDTH,
+        "height": 100 * (box.y2 - box.y1) / HEIGHT,
+        "rotation": 0,
+        "rectanglelabels": [CLASSES[box.label]],
+    }
+
+
+def studio_size() -> dict:
+    return {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+
+
+def studio_tasks(split: str) -> list[dict]:
+    """Return the tasks of a split, whose images were uploaded, without regions to ignore."""
+    results = {
+        name: [
+            {"id": f"{name}{row}", "type": "rectanglelabels", "value": studio_value(box), **studio_size()}
+            for row, box in enumerate(box for box in boxes if not box.ignore)
+        ]
+        for name, boxes in TRUTH[split].items()
+    }
+    return [
+        {
+            "id": number,
+            "annotations": [{"id": number, "was_cancelled": False, "ground_truth": False, "result": result}],
+            "predictions": [],
+            "data": {"image": f"/data/upload/1/{name}"},
+        }
+        for number, (name, result) in enumerate(results.items(), 1)
+    ]
+
+
+def write_studio_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return write_text(folder / "project-1.json", json.dumps(studio_tasks("train")))
+
+
+def write_studio_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_text(folder / f"{split}.json", json.dumps(studio_tasks(split)))
+    return folder
+
+
+def write_studio_short(folder: Path) -> Path:
+    """Write the short form, in which images without regions have no list of them."""
+    write_images(folder / "images", "train")
+    tasks = []
+    for number, (name, boxes) in enumerate(TRUTH["train"].items(), 1):
+        regions = [{**studio_value(box), **studio_size()} for box in boxes if not box.ignore]
+        about = {"annotator": 1, "annotation_id": number, "created_at": "2026-01-01T10:00:00Z", "lead_time": 2.5}
+        tasks.append(
+            {"image": f"/data/upload/1/{name}", "id": number, **({"label": regions} if regions else {}), **about}
+        )
+    write_text(folder / "project-1-min.json", json.dumps(tasks))
+    return folder
+
+
+def spoil_studio(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    start = text.index("c.png")
+    path.write_text(text[:start] + re.sub(r'"height": 50\.0', '"height": "tall"', text[start:], count=1), "utf-8")
+    return "task 2"
+
+
 # TFRecord
 
 
@@ -835,6 +908,15 @@ SETS = {
     "CVAT's XML files": SmallSet(
         write_cvat_project, spoiling("annotations.xml", spoil_cvat, ": "), states_ignored=False
     ),
+    "a Label Studio JSON": SmallSet(
+        write_studio_file,
+        spoiling("project-1.json", spoil_studio, ": "),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "Label Studio's JSON files": SmallSet(
+        write_studio_files, spoiling("train.json", spoil_studio, ": "), states_ignored=False
+    ),
     "a TFRecord file": SmallSet(
         write_tfrecord_file, spoiling("train.tfrecord", spoil_records, ": "), splits=("train",), images_are_files=False
     ),
@@ -906,6 +988,12 @@ EXPORTS = {
     ),
     "Roboflow, YOLO": SmallSet(
         write_roboflow_yolo, spoiling("train/labels/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "Label Studio, JSON_MIN": SmallSet(
+        write_studio_short,
+        spoiling("project-1-min.json", spoil_studio, ": "),
+        ONLY_TRAINING,
+        states_ignored=False,
     ),
     "Roboflow, TFRecord": SmallSet(
         write_roboflow_tfrecords, spoiling("train/cars.tfrecord", spoil_records, ": "), images_are_files=False
