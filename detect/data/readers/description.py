@@ -22,11 +22,16 @@ _LEVELS_SEARCHED = 3  # folders inside folders
 def open_dataset(source: str | Path) -> Dataset:
     """Open the dataset in `source`, a file or a folder.
 
-    A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep.
+    A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep. A source may
+    also be a name that a reader knows, such as `tfds:coco/2017`.
 
     Raises:
         BadInput: `source` does not exist, is not a dataset or holds several, or nothing in it can be used.
     """
+    reader, colon, name = str(source).partition(":")
+    named = readers()[reader].read_named if colon and reader in readers() else None
+    if named:
+        return named(name)
     path = Path(os.path.expanduser(source))
     try:
         return _read_folder(path) if os.path.isdir(path) else _read_file(path)

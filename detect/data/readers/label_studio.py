@@ -82,17 +82,18 @@ class _Tasks(NamedContent):
 
     def add_task(self, entry: int, task: Any) -> None:
         """Add the image and the objects of a task, or report why that is not possible."""
-        data = task.get("data", task) if isinstance(task, dict) else None
+        is_short = isinstance(task, dict) and "data" not in task
+        data = task if is_short or not isinstance(task, dict) else task["data"]
         name = _image_of(data) if isinstance(data, dict) else None
         if name is None:
             self.drop_image(entry, f"expected the address of an image in a task, found {task!r:.120}")
             return
-        results = _short_results(task) if data is task else self._results(task)
+        results = _short_results(task) if is_short else self._results(task)
         if results is None:
             return
         size = next((size for result in results if (size := size_of(result)) != NO_SIZE), NO_SIZE)
         row = self.add_image(name, entry, size)
-        if data is task:
+        if is_short:
             self._compare(task, row)
         for position, result in enumerate(results):
             self._add_result(row, position, result)
@@ -106,7 +107,7 @@ class _Tasks(NamedContent):
 
     def _results(self, task: dict) -> list[dict] | None:
         """Return the results of the annotation of a task that counts; None where there is none."""
-        stated = next((task[name] for name in _LISTS if isinstance(task.get(name), list)), [])
+        stated: list[Any] = next((task[name] for name in _LISTS if isinstance(task.get(name), list)), [])
         given = [one for one in stated if isinstance(one, dict) and isinstance(one.get("result"), list)]
         valid = [one for one in given if not one.get("was_cancelled")]
         if not valid:
@@ -129,7 +130,7 @@ class _Tasks(NamedContent):
             self._replaced += [older] if older >= 0 else []
 
     def _add_result(self, row: int, position: int, result: dict) -> None:
-        value = result.get("value")
+        value: Any = result.get("value")
         if not is_object(value):
             kind = str(result.get("type") or "other")
             self._counts[f"results of the kind {kind!r:.40} are not objects and are left out"] += 1

@@ -9,20 +9,17 @@ A file is of the split that its name, else that of its folder, speaks of; files 
 not unpacked: each is read from its place in the file.
 """
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.data.dataset import Dataset
-from detect.data.readers.assembling import assemble
-from detect.data.readers.example_classes import name_classes
-from detect.data.readers.example_content import ExampleSplit, FeatureNames, StatedClass
+from detect.data.readers.example_content import FeatureNames
+from detect.data.readers.examples import read_examples
 from detect.data.readers.label_map import LabelMapItem, find_label_map, read_label_map
 from detect.data.readers.locating import split_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
-from detect.data.readers.tfrecord_files import SUFFIXES, first_record, missing_shards, record_files
+from detect.data.readers.tfrecord_files import SUFFIXES, first_record, record_files
 from detect.data.tf_example import Example
-from detect.errors import BadInput
 
 FORMAT = "TFRecord"
 FEATURES = FeatureNames(
@@ -76,17 +73,7 @@ def read_tfrecords(
         BadInput: there are no classes, the label maps contradict each other, or no split has images.
     """
     items, noted = _label_map([path.parent for paths in splits.values() for path in paths])
-    stated: dict[StatedClass, int] = {}
-    read = {name: _read_split(paths, stated) for name, paths in splits.items()}
-    if not stated and not items:
-        raise BadInput(_no_classes(source, read.values()))
-    known = name_classes(list(stated), items, classes, str(source))
-    described = [_described(one) for one in stated]
-    annotations = {name: split.finish(known.labels, described.__getitem__) for name, split in read.items()}
-    shards = [f"split {name!r}: {missing}" for name, paths in splits.items() if (missing := missing_shards(paths))]
-    return assemble(
-        source, FORMAT, known.names, known.category_ids, annotations, [*notes, *noted, *known.notes, *shards]
-    )
+    return read_examples(source, FORMAT, splits, FEATURES, items, classes, [*notes, *noted])
 
 
 def detection_files(folder: Path) -> list[Path]:
@@ -124,27 +111,9 @@ def _by_name(paths: Sequence[Path]) -> tuple[dict[str, list[Path]], list[str]]:
     return splits, [f"not read, because no split is in their names: {names}"] if others else []
 
 
-def _read_split(paths: Sequence[Path], classes: dict[StatedClass, int]) -> ExampleSplit:
-    split = ExampleSplit(Path(os.path.commonpath([path.absolute().parent for path in paths])), FEATURES, classes)
-    for path in paths:
-        split.add_file(path.absolute())
-    return split
-
-
 def _label_map(folders: Sequence[Path]) -> tuple[list[LabelMapItem], list[str]]:
     path = find_label_map(folders) or find_label_map([folder.parent for folder in folders])
     return (read_label_map(path), [f"the classes are named by {path}"]) if path else ([], [])
-
-
-def _no_classes(source: Path, splits: Iterable[ExampleSplit]) -> str:
-    reasons = [line for split in splits for line in split.annotations.problems.summary()]
-    why = " ".join(reasons) or "No object is annotated in any split."
-    return f"{source}: there is no class to learn. {why}"
-
-
-def _described(stated: StatedClass) -> str:
-    number = "no number" if stated.number is None else f"the number {stated.number}"
-    return f"the class with the text {stated.text!r} and {number} is not among the classes"
 
 
 READER = Reader(

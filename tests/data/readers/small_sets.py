@@ -598,6 +598,53 @@ def write_roboflow_tfrecords(folder: Path) -> Path:
     return folder
 
 
+def prepared_example(name: str, boxes: Sequence[Box]) -> dict[str, list]:
+    """Return the features of an image as TensorFlow Datasets names them; its classes count from 0."""
+    return {
+        "image": [encoded_image(name)],
+        "image/filename": [name.encode()],
+        "image/id": [ord(name[0])],
+        "objects/bbox": [
+            side for box in boxes for side in (box.y1 / HEIGHT, box.x1 / WIDTH, box.y2 / HEIGHT, box.x2 / WIDTH)
+        ],
+        "objects/label": [box.label for box in boxes],
+        "objects/is_crowd": [int(box.ignore) for box in boxes],
+    }
+
+
+def write_prepared(folder: Path) -> Path:
+    """Write a dataset as TensorFlow Datasets prepares it."""
+    kinds = "tensorflow_datasets.core.features"
+    objects = {
+        "bbox": {"boundingBox": {"shape": {"dimensions": ["4"]}, "dtype": "float32"}},
+        "is_crowd": {"tensor": {"shape": {}, "dtype": "bool"}},
+        "label": {"classLabel": {"numClasses": "2"}},
+    }
+    features = {
+        "image": {"pythonClassName": f"{kinds}.image_feature.Image", "image": {"dtype": "uint8"}},
+        "image/filename": {"text": {}},
+        "image/id": {"tensor": {"shape": {}, "dtype": "int64"}},
+        "objects": {"sequence": {"feature": {"featuresDict": {"features": objects}}, "length": "-1"}},
+    }
+    write_text(folder / "features.json", json.dumps({"featuresDict": {"features": features}}))
+    names = {"train": "train", "val": "validation"}
+    splits = [{"name": name, "shardLengths": [str(len(TRUTH[split]))]} for split, name in names.items()]
+    info = {"name": "cars", "version": "1.0.0", "fileFormat": "tfrecord", "splits": splits}
+    write_text(folder / "dataset_info.json", json.dumps(info))
+    write_names(folder / "objects-label.labels.txt")
+    for split, name in names.items():
+        examples = (encoded_example(prepared_example(*image)) for image in TRUTH[split].items())
+        write_records(folder / f"cars-{name}.tfrecord-00000-of-00001", examples)
+    return folder
+
+
+def spoil_prepared(path: Path) -> str:
+    examples = {name: prepared_example(name, boxes) for name, boxes in TRUTH["train"].items()}
+    examples["c.png"]["objects/bbox"][0] = math.nan
+    write_records(path, map(encoded_example, examples.values()))
+    return "'c.png' at byte"
+
+
 def spoil_records(path: Path) -> str:
     """Write the records of the split "train" with a box that is not one on "c.png"."""
     examples = {name: detection_example(name, boxes) for name, boxes in TRUTH["train"].items()}
@@ -923,6 +970,11 @@ SETS = {
     "TFRecord files": SmallSet(
         write_tfrecords,
         spoiling("cars_train.record-00000-of-00001", spoil_records, ": "),
+        images_are_files=False,
+    ),
+    "a dataset of TensorFlow Datasets": SmallSet(
+        write_prepared,
+        spoiling("cars-train.tfrecord-00000-of-00001", spoil_prepared, ": "),
         images_are_files=False,
     ),
 }
