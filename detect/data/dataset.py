@@ -54,7 +54,7 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
     reasons = "\n  ".join(problems.summary(examples=3))
     raise BadInput(
         f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
-        f"lost (`max_lost`):\n  {reasons}\nCorrect what is named here, or allow a larger share."
+        f"lost (`max_lost`).\n  {reasons}\nCorrect what is named here, or allow a larger share."
     )
 
 
