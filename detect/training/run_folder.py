@@ -7,14 +7,13 @@ best/  last/  loadable models    evaluation.json    report.html    batches_train
 from pathlib import Path
 from typing import Any
 
-from detect.config import from_json, to_json
+from detect.config import change, from_json, to_json
 from detect.errors import BadInput
 from detect.files import write_text
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
-_FREE, _FREE_IN_PIPELINE = {"max_lost", "checkpoint_seconds"}, {"workers", "cache_gigabytes"}
-_PLACE = {"name", "runs"}
+_FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
 
 
 class RunFolder:
@@ -79,9 +78,8 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
 
 def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings:
     """Return the settings that a run was started with, and of `settings` those that do not change what is trained."""
-    saved = folder.settings()
-    pipeline = saved.pipeline.model_copy(update=settings.pipeline.model_dump(include=_FREE_IN_PIPELINE))
-    return saved.model_copy(update={**settings.model_dump(include=_FREE), "pipeline": pipeline})
+    given = _flat(settings.model_dump())
+    return change(folder.settings(), [(key, given[key]) for key in _FREE], "--resume")
 
 
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
@@ -92,8 +90,8 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
 
 def _decisive(settings: TrainingSettings) -> dict[str, Any]:
     """Return the settings that change what is trained, by their dotted names."""
-    free = {**dict.fromkeys(_FREE | _PLACE, True), "pipeline": _FREE_IN_PIPELINE}
-    return _flat(settings.model_dump(exclude=free))
+    values = _flat(settings.model_dump(exclude={"name", "runs"}))
+    return {key: value for key, value in values.items() if key not in _FREE}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
