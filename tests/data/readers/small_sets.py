@@ -523,6 +523,40 @@ def spoil_studio(path: Path) -> str:
     return "task 2"
 
 
+# Supervisely
+
+
+def supervisely_json(boxes: Iterable[Box]) -> str:
+    """Return the annotations of one image: corners are the first and the last pixel of a box."""
+    objects = [
+        {
+            "classTitle": CLASSES[box.label],
+            "geometryType": "rectangle",
+            "tags": [],
+            "points": {"exterior": [[box.x1, box.y1], [box.x2 - 1, box.y2 - 1]], "interior": []},
+        }
+        for box in boxes
+        if not box.ignore
+    ]
+    size = {"height": HEIGHT, "width": WIDTH}
+    return json.dumps({"description": "", "tags": [], "size": size, "objects": objects})
+
+
+def write_supervisely(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "validation")):
+        write_images(folder / name / "img", split)
+        for image, boxes in TRUTH[split].items():
+            write_text(folder / name / "ann" / f"{image}.json", supervisely_json(boxes))
+    classes = [{"title": name, "shape": "rectangle", "color": "#000000"} for name in CLASSES]
+    write_text(folder / "meta.json", json.dumps({"classes": classes, "tags": [], "projectType": "images"}))
+    return folder
+
+
+def spoil_supervisely(path: Path) -> str:
+    replace(path, "[29, 14]", '["wide", 14]')
+    return ", annotation 0"
+
+
 # TFRecord
 
 
@@ -963,6 +997,11 @@ SETS = {
     ),
     "Label Studio's JSON files": SmallSet(
         write_studio_files, spoiling("train.json", spoil_studio, ": "), states_ignored=False
+    ),
+    "a Supervisely project": SmallSet(
+        write_supervisely,
+        spoiling("train/ann/c.png.json", spoil_supervisely),
+        states_ignored=False,
     ),
     "a TFRecord file": SmallSet(
         write_tfrecord_file, spoiling("train.tfrecord", spoil_records, ": "), splits=("train",), images_are_files=False
