@@ -67,7 +67,34 @@ def check(
     from detect.data.doctor.examination import examine, prepare, refuses
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
-    from detect.evaluation.data_report import is_data_report, write_data_report
+    from detect.evaluation.data_report import write_data_report
+
+    check_outputs(html, fix, decode)
+    checks, side = checks_for(model, image_size, run)
+    dataset = open_dataset(data)
+    if json:
+        subject = prepare(dataset, side, max_lost, decode)
+    else:
+        show_figures(dataset)
+        with progress_bar("images") as progress:
+            subject = prepare(dataset, side, max_lost, decode, progress)
+    findings = examine(subject, checks)
+    if html is not None:
+        write_data_report(html, subject.dataset, findings)  # first: the reader of the output may close the pipe
+    if json:
+        print(summary(subject.dataset, findings))
+    else:
+        show_findings(findings)
+        if html is not None:
+            say(f"Written: {html}")
+    if fix is not None:
+        write_corrected_copy(subject, fix, copies, silent=json)
+    raise typer.Exit(int(refuses(findings)))
+
+
+def check_outputs(html: Path | None, fix: Path | None, decode: bool) -> None:
+    """Check, before the images are decoded, that what is to be written can be."""
+    from detect.evaluation.data_report import is_data_report
 
     if html is not None:
         require_own(html, is_data_report, "a report of this command")
@@ -75,25 +102,6 @@ def check(
         require_new(fix)
         if not decode:
             raise BadInput("--fix has to look at the pixels of all images: leave out --no-decode.")
-    checks, side = checks_for(model, image_size, run)
-    dataset = open_dataset(data)
-    if json:
-        subject = prepare(dataset, side, max_lost, decode)
-        findings = examine(subject, checks)
-        print(summary(subject.dataset, findings))
-    else:
-        show_figures(dataset)
-        with progress_bar("images") as progress:
-            subject = prepare(dataset, side, max_lost, decode, progress)
-        findings = examine(subject, checks)
-        show_findings(findings)
-    if html is not None:
-        write_data_report(html, subject.dataset, findings)
-        if not json:
-            say(f"Written: {html}")
-    if fix is not None:
-        write_corrected_copy(subject, fix, copies, silent=json)
-    raise typer.Exit(int(refuses(findings)))
 
 
 def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent: bool) -> None:
