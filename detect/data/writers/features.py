@@ -7,8 +7,8 @@ import numpy as np
 
 from detect.data.dataset import Dataset
 from detect.data.records import Records
-from detect.data.writers.decimals import decimals
 
+_ONE_PIXEL = 1 + 1e-5  # of which decimals may make one pixel
 _SAME_AREA = 1e-3  # of the box's area, by which a stated one may differ: tools round it
 
 
@@ -94,14 +94,16 @@ def _fractional(records: Records) -> np.ndarray:
 
 def _not_exact(records: Records) -> np.ndarray:
     counts = np.diff(records.box_ends, prepend=0)
-    sizes = np.tile(np.repeat(records.sizes, counts, axis=0), 2).astype(np.float64)
-    fractions = (decimals(records.boxes) / sizes).astype(np.float32)
-    return ((fractions * sizes).astype(np.float32) != records.boxes).any(axis=1)
+    differs = np.zeros(len(records.boxes), bool)
+    for side in range(4):
+        size = np.repeat(records.sizes[:, side % 2], counts).astype(np.float64)
+        fractions = (records.boxes[:, side] / size).astype(np.float32)
+        differs |= (fractions * size).astype(np.float32) != records.boxes[:, side]
+    return differs
 
 
 def _narrow(records: Records) -> np.ndarray:
-    corners = decimals(records.boxes)
-    return (corners[:, 2:] - corners[:, :2] <= 1).any(axis=1)
+    return (records.boxes[:, 2:] - records.boxes[:, :2] <= _ONE_PIXEL).any(axis=1)
 
 
 IMAGE_IDS = Feature("ids of images other than their places", "images are numbered from 1 when read", _own_image_ids)
