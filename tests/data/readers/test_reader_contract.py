@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_sets import CLASSES, EXPORTS, HEIGHT, SETS, TRUTH, WIDTH, SmallSet
 
+from detect.data.converting import convert
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
 from detect.data.readers.description import open_dataset
+from detect.data.writers import writers
+from detect.data.writers.features import IGNORED
 from detect.errors import BadInput
 
 FORMS = {form.name: name for name, reader in readers().items() for form in (*reader.files, *reader.folders)}
@@ -59,6 +62,14 @@ def test_the_same_truth_gives_the_same_records(small, tmp_path):
     dataset = open_dataset(small.write(tmp_path))
     assert_is_truth(dataset, small)
     assert not any(problems.counts for problems in dataset.problems.values())
+
+
+@pytest.mark.parametrize("format", sorted(writers()))
+def test_what_is_read_is_written_and_read_again(small, format, tmp_path):
+    (tmp_path / "data").mkdir()
+    convert(open_dataset(small.write(tmp_path / "data")), format, tmp_path / "written")
+    states_ignored = small.states_ignored and writers()[format].holds(IGNORED)
+    assert_is_truth(open_dataset(tmp_path / "written"), small._replace(states_ignored=states_ignored))
 
 
 def test_a_folder_is_recognised_as_what_it_holds(small, tmp_path):

@@ -24,7 +24,7 @@ from detect.data.writers.features import (
 )
 from detect.data.writers.placing import read_image_file
 
-FORMATS = sorted(set(writers()) - {"csv"})
+FORMATS = sorted(writers())
 
 
 def kept(record: Record, lacks: set) -> np.ndarray:
