@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.entry_cache import EntryCache
-from detect.data.pixels.fingerprint import fingerprint
+from detect.data.pixels.fingerprint import fingerprint, is_blank
 from detect.data.pixels.headers import parse_header
 from detect.data.pixels.images import decode_image, read_encoded
 from detect.data.pixels.stored_forms import FORMS, stored_form
@@ -25,9 +25,16 @@ from detect.data.regular_files import status_of
 from detect.errors import BadInput
 from detect.machine import cache_folder, cores
 
-_FILE = "surveys-1.sqlite"  # another number when an entry gets other content
+_FILE = "surveys-2.sqlite"  # another number when an entry gets other content
 _ENTRY = np.dtype(
-    [("readable", "?"), ("digests", "u1", 16), ("fingerprints", "u1", 16), ("forms", "u1"), ("turned", "?")]
+    [
+        ("readable", "?"),
+        ("digests", "u1", 16),
+        ("fingerprints", "u1", 16),
+        ("forms", "u1"),
+        ("turned", "?"),
+        ("blank", "?"),
+    ]
 )
 _CHUNK = 1024  # images between two looks into the cache
 _SHORTEST_SIDE = 64  # pixels of an image that is decoded for its fingerprint, which has 32 cells per side
@@ -42,6 +49,7 @@ class Survey:
     fingerprints: np.ndarray  # uint8 [R, 16], near for images that look alike, see `detect.data.pixels.fingerprint`
     forms: np.ndarray  # uint8 [R], position in `detect.data.pixels.stored_forms.FORMS`
     turned: np.ndarray  # bool [R], whether the EXIF orientation exchanges width and height
+    blank: np.ndarray  # bool [R], whether they show but one colour
 
 
 def survey(records: Records, advance: Callable[[], None] = lambda: None) -> Survey:
@@ -85,11 +93,11 @@ def _look_at(records: Records, row: int) -> np.ndarray:
     path, entry = records.image_path(row), np.zeros((), _ENTRY)
     with suppress(BadInput):
         data = read_encoded(path)
-        shape = fingerprint(decode_image(data, str(path), _halvings(records.sizes[row].min())))
+        image = decode_image(data, str(path), _halvings(records.sizes[row].min()))
         form = FORMS.index(stored_form(data, str(path)))
         turned = parse_header(io.BytesIO(data), str(path)).transposed
         digest = np.frombuffer(hashlib.blake2b(data, digest_size=16).digest(), np.uint8)
-        entry[...] = (True, digest, shape, form, turned)
+        entry[...] = (True, digest, fingerprint(image), form, turned, is_blank(image))
     return entry
 
 

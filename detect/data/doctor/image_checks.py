@@ -50,9 +50,9 @@ def _other_sizes(subject: Subject) -> Iterator[Found]:
 
 def _blank(subject: Subject) -> Iterator[Found]:
     for split, survey in subject.surveys.items():
-        blank = np.flatnonzero(survey.readable & ~survey.fingerprints.any(axis=1))
+        blank = np.flatnonzero(survey.blank)
         if len(blank):
-            what = f"images that show nothing but one shade: {len(blank)}"
+            what = f"images that show nothing but one colour: {len(blank)}"
             yield Found(split, len(blank), what, image_examples(subject.dataset.splits[split], blank))
 
 
@@ -99,7 +99,7 @@ CHECKS = (
     Check(
         "blank-images",
         Severity.WARNING,
-        "images of one shade, such as black ones",
+        "images of one colour, such as black ones",
         "Remove them, or restore what they showed.",
         _blank,
     ),

@@ -83,6 +83,31 @@ _KINDS = {
         "boxes that are there twice, to the last digit",
         "Nothing is lost: the first one of each is kept.",
     ),
+    "image with another spelling": (
+        Severity.NOTE,
+        "images whose names differ from those in the annotations in case, Unicode form or percent-encoding",
+        "Nothing is lost here; other programs and other systems may not find these images.",
+    ),
+    "image id of several images": (
+        Severity.WARNING,
+        "several images of a COCO file with one id, as in files that were joined",
+        "Number the images anew, as detect data merge does when it joins datasets.",
+    ),
+    "unknown class": (
+        Severity.WARNING,
+        "boxes of classes that the dataset does not have",
+        "Add these classes where the format lists them, or correct their names or numbers.",
+    ),
+    "unreadable label file": (
+        Severity.WARNING,
+        "annotation files of single images that cannot be read",
+        "Restore these files, or export them again.",
+    ),
+    "damaged record": (
+        Severity.WARNING,
+        "records of a TFRecord file that are not as they were written",
+        "Restore the file, or write it again.",
+    ),
     _OTHER: (
         Severity.WARNING,
         "everything else that a reader cannot use or has to decide",

@@ -8,7 +8,7 @@ from detect.data.doctor.columns import boxes_by_image
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
 
 _FEW_IMAGES = 20  # of a split that is scored
-_MISSING, _OTHER_SIZE, _OUTSIDE = 0.3, 0.3, 0.2  # shares of the images, of the images and of the boxes
+_MISSING, _OTHER_SIZE, _OUTSIDE = 0.3, 0.3, 0.5  # shares of the images, of the images and of the boxes
 
 
 def _nothing_to_score(subject: Subject) -> Iterator[Found]:

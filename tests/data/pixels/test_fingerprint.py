@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from detect.data.near_duplicates import MOST_DIFFERENT
-from detect.data.pixels.fingerprint import fingerprint
+from detect.data.pixels.fingerprint import fingerprint, is_blank
 
 
 @pytest.fixture
@@ -44,8 +44,17 @@ def test_other_images_have_others(photo):
 def test_images_without_contrast_have_none():
     black = np.zeros((40, 40, 3), np.uint8)
     noise = np.random.default_rng(0).integers(98, 103, (640, 640, 3)).astype(np.uint8)
-    assert not fingerprint(black).any()
-    assert not fingerprint(noise).any()
+    for image in (black, noise):
+        assert not fingerprint(image).any()
+        assert is_blank(image)
+
+
+def test_an_image_of_two_colours_is_not_blank(photo):
+    red = np.full((40, 40, 3), (255, 0, 0), np.uint8)
+    red[:, 20:] = 76, 76, 76  # the grey of this red
+    assert not fingerprint(red).any()
+    assert not is_blank(red)
+    assert not is_blank(photo)
 
 
 def test_the_first_bits_are_the_lowest_frequencies():
