@@ -130,6 +130,6 @@ def _example(problem: Problem) -> Example:
 
 
 CHECKS = tuple(
-    Check(kind.replace(" ", "-"), severity, finds, advice, partial(_problems, kind))
+    Check(kind.lower().replace(" ", "-"), severity, finds, advice, partial(_problems, kind))
     for kind, (severity, finds, advice) in _KINDS.items()
 )
