@@ -26,7 +26,8 @@ from detect.data.records import Records
 from detect.files import write_text
 
 FIXES = "fixes.json"  # the list, beside the copy
-_KEPT_IN = ("test", "val", "train")  # the first of these splits that has an image keeps it: scores stay comparable
+_SCORED_FIRST = ("test", "val", "train")  # where an image stays that is in several splits: scores stay comparable
+_TRAIN_FIRST = ("train", "test", "val")
 _SHORTEST_NAME = 3  # letters; the case of shorter names may be what tells classes apart, such as `a` and `A`
 
 _Kept = Mapping[str, np.ndarray]  # by split, which images stay, bool [R]
@@ -64,7 +65,7 @@ def corrected(subject: Subject) -> Dataset:
     problems = {split: found.copy() for split, found in subject.dataset.problems.items()}
     dataset = _with_one_spelling(replace(subject.dataset, problems=problems))
     kept = {split: survey.readable.copy() for split, survey in subject.surveys.items()}
-    _leave_copies_out(dataset, subject.images, kept)
+    _leave_copies_out(dataset, subject.images, kept, subject.max_lost)
     splits = {split: records.select(np.flatnonzero(kept[split])) for split, records in dataset.splits.items()}
     return replace(dataset, splits={split: records for split, records in splits.items() if len(records)})
 
@@ -121,32 +122,51 @@ def _image_of(records: Records, box: int) -> int:
     return int(np.searchsorted(records.box_ends, box, side="right"))
 
 
-def _leave_copies_out(dataset: Dataset, images: AllImages, kept: _Kept) -> None:
-    """Mark in `kept` the files that are in another split too, or in the same one with the same boxes."""
-    first = _first_copies(images)
-    names = [images.names[split] for split in images.splits]
+def _leave_copies_out(dataset: Dataset, images: AllImages, kept: _Kept, max_lost: float) -> None:
+    """Mark in `kept` the files that are in another split too, or in the same one with the same boxes.
 
-    def repeat(image: int) -> bool:
-        one, other = (names[image], images.rows[image]), (names[first[image]], images.rows[first[image]])
-        return one[0] != other[0] or _same_truth(dataset.splits[one[0]], one[1], other[1])
+    An image stays where it is scored, unless "train" would lose more than `max_lost` (0-1) of its images by that.
+    """
+    train = np.array([name == "train" for name in images.names])[images.splits]
+    first, left_out = _copies(dataset, images, _SCORED_FIRST)
+    if np.count_nonzero(train[left_out] & ~train[first[left_out]]) > max_lost * np.count_nonzero(train):
+        first, left_out = _copies(dataset, images, _TRAIN_FIRST)
+    for image in left_out.tolist():
+        (split, row), (other, original) = _place(images, image), _place(images, first[image])
+        path = dataset.splits[other].image_path(original)
+        what = f"the same file as {path} in {other!r}"
+        dataset.problems[split].add(
+            "copy of an image", str(dataset.splits[split].image_path(row)), what, "left out with its boxes"
+        )
+        kept[split][row] = False
 
-    found = [image for image in np.flatnonzero(first != np.arange(len(first))).tolist() if repeat(image)]
-    for image in found:
-        records, original = dataset.splits[names[image]], dataset.splits[names[first[image]]]
-        what = f"the same file as {original.image_path(images.rows[first[image]])} in {names[first[image]]!r}"
-        where = str(records.image_path(images.rows[image]))
-        dataset.problems[names[image]].add("copy of an image", where, what, "left out with its boxes")
-        kept[names[image]][images.rows[image]] = False
+
+def _copies(dataset: Dataset, images: AllImages, order: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the copy of each image that stays if one does, int64 [R], and the images that are left out.
+
+    Args:
+        dataset: the boxes.
+        images: R images.
+        order: the first of these splits that has an image keeps it.
+    """
+    rank = np.array([order.index(name) for name in images.names], np.int64)[images.splits]
+    by_content = np.lexsort((images.rows, rank, images.contents))
+    _, place, group = np.unique(images.contents[by_content], return_index=True, return_inverse=True)
+    first = np.empty(len(rank), np.int64)
+    first[by_content] = by_content[place[group]]
+    later = np.flatnonzero(first != np.arange(len(first))).tolist()
+    repeated = [image for image in later if _repeats(dataset, images, image, int(first[image]))]
+    return first, np.array(repeated, np.int64)
 
 
-def _first_copies(images: AllImages) -> np.ndarray:
-    """Return, for each image, that of its copies which is kept if one is, int64 [R]."""
-    rank = np.array([_KEPT_IN.index(name) for name in images.names], np.int64)[images.splits]
-    order = np.lexsort((images.rows, rank, images.contents))
-    _, place, group = np.unique(images.contents[order], return_index=True, return_inverse=True)
-    first = np.empty(len(order), np.int64)
-    first[order] = order[place[group]]
-    return first
+def _repeats(dataset: Dataset, images: AllImages, image: int, other: int) -> bool:
+    """Return whether a copy of an image is in another split, or has the same boxes."""
+    (split, row), (other_split, other_row) = _place(images, image), _place(images, other)
+    return split != other_split or _same_truth(dataset.splits[split], row, other_row)
+
+
+def _place(images: AllImages, image: int) -> tuple[str, int]:
+    return images.names[images.splits[image]], int(images.rows[image])
 
 
 def _same_truth(records: Records, one: int, other: int) -> bool:

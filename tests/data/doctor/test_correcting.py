@@ -64,7 +64,7 @@ def test_a_copy_has_nothing_left_to_correct(dataset_of, found, tmp_path):
 def test_the_list_says_what_was_done(dataset_of, tmp_path):
     dataset = dataset_of(train=[[BOX, BOX, OTHER], [BOX]], val=[[BOX]])
     copy_image(dataset, ("train", 1), ("val", 0))
-    _, done = write_corrected(prepare(dataset), tmp_path / "copy")
+    _, done = write_corrected(prepare(dataset, max_lost=0.5), tmp_path / "copy")
     content = json.loads((tmp_path / "copy" / FIXES).read_text("utf-8"))
     assert content["source"] == "set"
     duplicate, copy = content["splits"]["train"]
@@ -84,8 +84,17 @@ def test_copies_stay_where_they_are_scored(dataset_of):
     copy_image(dataset, ("test", 0), ("train", 0))
     copy_image(dataset, ("test", 0), ("val", 0))
     copy_image(dataset, ("val", 1), ("train", 1))
-    copy = corrected(prepare(dataset))
+    copy = corrected(prepare(dataset, max_lost=0.7))
     assert [names(copy, split) for split in ("train", "val", "test")] == [["2"], ["1"], ["0"]]
+
+
+def test_copies_stay_in_a_training_split_that_would_lose_too_much(dataset_of):
+    """A third of it is more than a tenth."""
+    dataset = dataset_of(train=[[BOX], [BOX], [BOX]], val=[[BOX], [BOX]], test=[[OTHER], [OTHER]])
+    copy_image(dataset, ("val", 0), ("train", 1))
+    copy_image(dataset, ("val", 1), ("test", 1))
+    copy = corrected(prepare(dataset))
+    assert [names(copy, split) for split in ("train", "val", "test")] == [["0", "1", "2"], [], ["0", "1"]]
 
 
 def test_copies_in_one_split_are_left_out_where_their_boxes_are_the_same(dataset_of):
