@@ -37,7 +37,7 @@ def is_bdd100k(path: Path) -> bool:
 
 def load_bdd100k(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not BDD100K's, or none of its images is found."""
-    content, found = NamedContent(file.path), False
+    content, found, stated = NamedContent(file.path), False, []
     left_out: Counter[str] = Counter()
     for name, value in read_members(file.path):
         if name in (None, "frames") and isinstance(value, Iterator):
@@ -45,9 +45,11 @@ def load_bdd100k(file: AnnotationFile) -> NamedContent:
             for position, frame in enumerate(value):
                 _add_frame(content, position, frame, left_out)
         elif name == "config":
-            _order_classes(content, value)
+            stated = [*_leaves(value.get("categories"))] if isinstance(value, dict) else []
     if not found:
         raise BadInput(f"{file.path}: expected a list of images with 'labels', as BDD100K has it.")
+    if stated:  # classes that it does not name come last
+        content.order = (*stated, *sorted(set(content.classes) - set(stated)))
     if left_out:
         kinds = ", ".join(f"{count} {kind!r}" for kind, count in left_out.most_common())
         content.notes.append(f"{file.path.name}: labels without `box2d` are not objects and are left out: {kinds}")
@@ -90,12 +92,6 @@ def _add_label(content: NamedContent, row: int, number: int, label: Any) -> None
         return
     crowd = isinstance(attributes, dict) and flag(attributes.get("crowd"))
     content.add_box(row, number, (x1, y1, x2 + 1, y2 + 1), name, bool(crowd))
-
-
-def _order_classes(content: NamedContent, config: Any) -> None:
-    """Take the order of the classes from Scalabel's `config`; those that it does not name come last."""
-    categories = config.get("categories") if isinstance(config, dict) else None
-    content.order = tuple(_leaves(categories))
 
 
 def _leaves(categories: Any) -> Iterator[str]:
