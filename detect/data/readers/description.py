@@ -59,7 +59,7 @@ def _read_file(path: Path) -> Dataset:
         raise BadInput(f"{path} does not exist. Expected {accepted()}.")
     kinds = [file for file in _files() if _suffix(path) in file.suffixes]
     if not kinds:
-        raise BadInput(f"{path} is not a dataset. Expected {accepted()}.")
+        raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
         kinds = _recognised(path, kinds)
     return kinds[0].read(path)
@@ -78,8 +78,15 @@ def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
         raise BadInput(f"{path} has the content of {names}. Remove what belongs to the other.")
     if not found:
         expected = ", or ".join(f"{kind.name} with {kind.content}" for kind in kinds)
-        raise BadInput(f"{path}: expected {expected}. It begins with {_beginning(path)!r}.")
+        way_on = _folder_to_give(path) or f"It begins with {_beginning(path)!r}."
+        raise BadInput(f"{path}: expected {expected}. {way_on}")
     return found
+
+
+def _folder_to_give(path: Path) -> str:
+    """Return that the folder of a file is a dataset, of which the file is a part; empty where it is none."""
+    forms = [form.name for form in _folders() if form.recognises(path.parent)]
+    return f"Its folder holds {forms[0]}: give {path.parent} instead." if len(forms) == 1 else ""
 
 
 def _beginning(path: Path) -> bytes:

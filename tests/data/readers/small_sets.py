@@ -36,8 +36,14 @@ TRUTH: Mapping[str, Mapping[str, tuple[Box, ...]]] = {
         "a.png": (Box(0, 0, 0, 10, 5), Box(1, 20, 10, 40, 20), Box(1, 4, 4, 8, 8, ignore=True)),
         "b.png": (),
         "c.png": (Box(1, 10, 5, 30, 15),),
+        "e.png": (Box(0, 3, 2, 13, 17), Box(0, 25, 1, 37, 6)),
+        "f.png": (Box(1, 0, 12, 7, 20),),
     },
-    "val": {"d.png": (Box(0, 5, 5, 15, 10), Box(1, 20, 0, 40, 5))},
+    "val": {
+        "d.png": (Box(0, 5, 5, 15, 10), Box(1, 20, 0, 40, 5)),
+        "g.png": (),
+        "h.png": (Box(0, 12, 3, 36, 18), Box(1, 1, 1, 6, 9)),
+    },
 }
 
 
@@ -260,6 +266,16 @@ def write_roboflow_yolo(folder: Path) -> Path:
         write_labels(folder / name / "labels", split)
     content = {"train": "../train/images", "val": "../valid/images", "nc": 2, "names": list(CLASSES)}
     return write_text(folder / "data.yaml", yaml.safe_dump(content))
+
+
+def write_hub_yolo(folder: Path) -> Path:
+    """Write a YAML of the name of its folder, whose `path` and `test` are empty, as Ultralytics HUB takes it."""
+    for split in ("train", "val"):
+        write_images(folder / "cars" / "images" / split, split)
+        write_labels(folder / "cars" / "labels" / split, split)
+    names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
+    text = f"path:  # dataset root dir\ntrain: images/train  # 8 images\nval: images/val\ntest:\n\nnames:\n{names}"
+    return write_text(folder / "cars" / "cars.yaml", text)
 
 
 def write_cvat_yolo(folder: Path) -> Path:
@@ -737,6 +753,14 @@ def write_csv_files(folder: Path) -> Path:
     return folder
 
 
+def write_tensorflow_csv(folder: Path) -> Path:
+    """Write the tables that TensorFlow's tutorials make of VOC files: `train_labels.csv` and `test_labels.csv`."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_table(folder / "data" / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
+    return folder / "data"
+
+
 def write_retinanet(folder: Path) -> Path:
     """Write tables without header, and the one of the classes."""
     for split in ("train", "val"):
@@ -815,6 +839,18 @@ def write_open_images(folder: Path) -> Path:
     return folder
 
 
+def write_cvat_open_images(folder: Path) -> Path:
+    """Write the only subset, `default`, and the other files that CVAT puts beside the boxes."""
+    write_images(folder / "images" / "default", "train")
+    annotations = folder / "annotations"
+    open_images_table(annotations / "default-annotations-bbox.csv", "train")
+    write_open_images_codes(annotations / "class-descriptions.csv")
+    rotations = "".join(f"{Path(name).stem},default,,,,,,,,,,\n" for name in TRUTH["train"])
+    write_text(annotations / "default-image_ids_and_rotation.csv", f"ImageID,Subset,OriginalURL\n{rotations}")
+    write_text(annotations / "bbox_labels_600_hierarchy.json", json.dumps({"LabelName": "/m/0bl9f", "Subcategory": []}))
+    return annotations
+
+
 def write_fiftyone_open_images(folder: Path) -> Path:
     for split, name in (("train", "train"), ("val", "validation")):
         write_images(folder / name / "data", split)
@@ -857,6 +893,14 @@ def write_roboflow_createml(folder: Path) -> Path:
     for split, name in (("train", "train"), ("val", "valid")):
         write_images(folder / name, split)
         createml_json(folder / name / "_annotations.createml.json", split)
+    return folder
+
+
+def write_labelimg_createml(folder: Path) -> Path:
+    """Write the file beside the images, with `verified` in each entry, as labelImg does."""
+    write_images(folder, "train")
+    path = createml_json(folder / "annotations.json", "train")
+    write_text(path, json.dumps([{**entry, "verified": False} for entry in json.loads(path.read_text())]))
     return folder
 
 
@@ -936,6 +980,14 @@ def write_labelme(folder: Path) -> Path:
         write_images(folder / split, split)
         for name, boxes in TRUTH[split].items():
             labelme_json((folder / split / name).with_suffix(".json"), name, boxes)
+    return folder
+
+
+def write_labelme_beside_images(folder: Path) -> Path:
+    """Write each file beside its image, as LabelMe does."""
+    write_images(folder, "train")
+    for name, boxes in TRUTH["train"].items():
+        labelme_json((folder / name).with_suffix(".json"), name, boxes)
     return folder
 
 
@@ -1115,6 +1167,23 @@ EXPORTS = {
     ),
     "RectLabel, CreateML": SmallSet(
         write_rectlabel_createml, spoiling("annotations.json", spoil_createml), ONLY_TRAINING, states_ignored=False
+    ),
+    "labelImg, CreateML": SmallSet(
+        write_labelimg_createml, spoiling("annotations.json", spoil_createml), ONLY_TRAINING, states_ignored=False
+    ),
+    "labelImg, Pascal VOC": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), ONLY_TRAINING),
+    "TensorFlow, CSV": SmallSet(
+        write_tensorflow_csv, spoiling("data/train_labels.csv", spoil_table), states_ignored=False
+    ),
+    "CVAT, OpenImages": SmallSet(
+        write_cvat_open_images,
+        spoiling("annotations/default-annotations-bbox.csv", spoil_open_images),
+        ONLY_TRAINING,
+        lists_images=False,
+    ),
+    "LabelMe": SmallSet(write_labelme_beside_images, spoiling("c.json", spoil_labelme), ONLY_TRAINING),
+    "Ultralytics HUB": SmallSet(
+        write_hub_yolo, spoiling("cars/labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
     "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
     "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),

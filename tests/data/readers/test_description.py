@@ -114,6 +114,19 @@ def test_what_is_not_a_dataset(tmp_path, write_image, name, reason):
         open_dataset(tmp_path / name)
 
 
+def test_a_file_of_one_image_is_refused_with_the_folder_to_give(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
+    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
+    with pytest.raises(
+        BadInput, match=rf"a\.json: expected .*Its folder holds LabelMe files: give {tmp_path} instead\."
+    ):
+        open_dataset(tmp_path / "a.json")
+    (tmp_path / "a.json").unlink()
+    (tmp_path / "a.xml").write_text("<annotation></annotation>")
+    with pytest.raises(BadInput, match=r"a\.jpg is not a dataset\. Its folder holds Pascal VOC beside its images"):
+        open_dataset(tmp_path / "a.jpg")
+
+
 def test_real_sets(fixtures):
     assert sizes(open_dataset(fixtures / "bccd")) == {"train": 6, "val": 3, "test": 3}
     assert sizes(open_dataset(fixtures / "airbird")) == {"train": 10, "val": 10}

@@ -199,7 +199,7 @@ def test_a_damaged_record_is_left_out_and_the_rest_is_read(tmp_path):
     (problem,) = dataset.problems["train"]
     assert problem.where == f"{path}: record at byte 12"
     assert "checksum" in problem.what
-    assert (dataset.problems["train"].images_total, dataset.problems["train"].lost_images) == (3, 1)
+    assert (dataset.problems["train"].images_total, dataset.problems["train"].lost_images) == (len(TRUTH["train"]), 1)
     assert [record.image_path.name for record in split(dataset, "train")] == ["b.png", "c.png"]
 
 
@@ -223,7 +223,7 @@ def test_a_file_that_ends_early(tmp_path):
     dataset = open_dataset(path)
     (problem,) = dataset.problems["train"]
     assert problem.what == "the file ends within it"
-    assert len(split(dataset, "train")) == 2
+    assert len(split(dataset, "train")) == len(TRUTH["train"]) - 1
 
 
 def test_a_record_without_image(tmp_path):
