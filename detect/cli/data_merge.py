@@ -27,7 +27,7 @@ def merge(
     from detect.data.converting import require_usable
     from detect.data.merging import merge as merged
 
-    datasets = [read_dataset(source) for source in data]
+    datasets = [read_dataset(source, to, folder) for source in data]
     for dataset in datasets:
         require_usable(dataset, max_lost)
     whole = merged(datasets, renames(map or ()))

@@ -25,7 +25,7 @@ def sample(
     """Write a part of a dataset that has its share of every class, and one image of each where there are enough."""
     from detect.data.subset import sample as sampled
 
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, to, folder)
     write_dataset(sampled(dataset, number_of(images, dataset), seed), to, folder, copies, max_lost)
 
 

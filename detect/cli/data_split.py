@@ -34,7 +34,7 @@ def split(
     """
     from detect.data.dividing import divide
 
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, to, folder)
     shares = {name: share for name, share in {"val": val, "test": test}.items() if share}
     divided = divide(dataset, shares, seed, group_by, first_alike if near_duplicates else None)
     show_notes(divided.notes[len(dataset.notes) :])

@@ -21,10 +21,18 @@ MaxLost = Annotated[float, typer.Option(min=0, max=1, help="Share of images or b
 Seed = Annotated[int, typer.Option(help="Decides what is drawn at random.")]
 
 
-def read_dataset(data: str) -> "Dataset":
-    """Open a dataset, and print what was decided and what is wrong."""
+def read_dataset(data: str, to: str, folder: Path) -> "Dataset":
+    """Open a dataset to be written, and print what was decided and what is wrong.
+
+    Args:
+        data: the dataset.
+        to: the format to write, which is checked first: reading and comparing images may take long.
+        folder: where to write it, which is checked, too.
+    """
+    from detect.data.converting import require_target
     from detect.data.readers.description import open_dataset
 
+    require_target(to, folder)
     dataset = open_dataset(data)
     for note in dataset.notes:
         say(f"Note on {dataset.source}: {note}")

@@ -16,7 +16,7 @@ from detect.data.writers import writers
 from detect.data.writers.unique_names import portable, unique_names
 from detect.data.writers.writer import Job, Writer
 from detect.errors import BadInput, did_you_mean
-from detect.new_folder import new_folder
+from detect.new_folder import new_folder, require_new
 
 _EXAMPLES = 3
 
@@ -58,8 +58,9 @@ def convert(
         BadInput: the format is unknown, the folder is not empty, or more than `max_lost` of the dataset is unusable.
         RunFailure: an image cannot be read any more, or the folder cannot be written. Nothing is left of it.
     """
-    writer = _writer(to)
+    require_target(to, folder)
     require_usable(dataset, max_lost)
+    writer = writers()[to]
     ready, notes = _named(dataset, writer)
     total = sum(map(len, dataset.splits.values()))
     done = 0
@@ -77,6 +78,13 @@ def convert(
     return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks))
 
 
+def require_target(to: str, folder: str | Path) -> None:
+    """Raise BadInput where the format `to` is unknown, or `folder` is neither missing nor empty."""
+    if to not in writers():
+        raise BadInput(f"{to!r} is not a format that datasets are written in. {did_you_mean(to, writers())}")
+    require_new(Path(folder))
+
+
 def require_usable(dataset: Dataset, max_lost: float) -> None:
     """Raise BadInput where more than `max_lost` (0-1) of the images or boxes of a split are lost, or all of one."""
     for split in dataset.problems:
@@ -84,12 +92,6 @@ def require_usable(dataset: Dataset, max_lost: float) -> None:
     if dataset.refused and max_lost < 1:
         reasons = " ".join(f"The split {split!r} cannot be used. {why}" for split, why in dataset.refused.items())
         raise BadInput(f"{dataset.source}: {reasons} Correct it, or leave such splits out: `max_lost` 1.")
-
-
-def _writer(name: str) -> Writer:
-    if name not in writers():
-        raise BadInput(f"{name!r} is not a format that datasets are written in. {did_you_mean(name, writers())}")
-    return writers()[name]
 
 
 def _fitted(dataset: Dataset, writer: Writer) -> Dataset:

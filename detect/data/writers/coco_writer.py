@@ -35,13 +35,12 @@ def coco_document(
         classes: K names, by label.
         category_ids: K ids, by label.
     """
-    ids = [number if isinstance(number, str) else int(number) for number in category_ids]
-    categories = [{"id": number, "name": name} for number, name in zip(ids, classes, strict=True)]
+    categories = [{"id": number, "name": name} for number, name in zip(category_ids, classes, strict=True)]
     yield b'{"categories": ' + json.dumps(categories).encode() + b', "images": ['
     images = ([_image(record, name)] for record, name in zip(records, names, strict=True))
     yield from _joined(images)
     yield b'], "annotations": ['
-    yield from _joined(_numbered(_annotations(record, ids) for record in records))
+    yield from _joined(_numbered(_annotations(record, category_ids) for record in records))
     yield b"]}\n"
 
 
@@ -65,7 +64,7 @@ def _annotations(record: Record, category_ids: Sequence[int | str]) -> list[dict
     ]
 
 
-def _numbered(groups):
+def _numbered(groups: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
     """Yield lists of annotations with ids, counted from 1."""
     count = 0
     for group in groups:

@@ -51,7 +51,11 @@ def _differ(ids: np.ndarray) -> np.ndarray:
 
 
 def _own_category_ids(dataset: Dataset) -> int:
-    return sum(number not in (label, label + 1) for label, number in enumerate(dataset.category_ids))
+    """Return how many categories have ids of their own; none where readers number them the same, from 0 or from 1."""
+    ids = list(dataset.category_ids)
+    if ids == list(range(len(ids))):
+        return 0
+    return sum(number != label for label, number in enumerate(ids, 1))
 
 
 def _not_numbered(dataset: Dataset) -> int:

@@ -1,11 +1,10 @@
 """Put the images of a dataset into a new folder: as second names of their files, or as copies."""
 
 import contextlib
-import io
 import os
 from collections.abc import Iterator
 
-from detect.data.pixels.headers import parse_header, read_header
+from detect.data.pixels.headers import read_header
 from detect.data.records import Records
 from detect.data.regular_files import open_regular
 from detect.data.writers.writer import Job
@@ -29,16 +28,21 @@ def read_image_file(path: str) -> bytes:
 
 
 def _place(job: Job, path: str, name: str) -> None:
-    if not job.copies:
-        with contextlib.suppress(OSError):
-            job.folder.link(name, path)
-            with _still_there(path):
-                job.remarks[_TURNED] += read_header(path).orientation != 1
-            job.remarks[_LINKED] += 1
-            return
-    data = read_image_file(path)
-    job.remarks[_TURNED] += parse_header(io.BytesIO(data), path).orientation != 1
-    job.folder.write(name, data)
+    linked = not job.copies and _is_linked(job, path, name)
+    if not linked:
+        job.folder.write(name, read_image_file(path))
+    with _still_there(path):
+        job.remarks[_TURNED] += read_header(path).orientation != 1
+    job.remarks[_LINKED] += linked
+
+
+def _is_linked(job: Job, path: str, name: str) -> bool:
+    """Link an image, if that is possible: not to another file system, nor to a part of a file."""
+    try:
+        job.folder.link(name, path)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -47,13 +47,13 @@ def write_tfrecord(job: Job) -> None:
 
 
 def _features(job: Job, one: Record, name: str, numbers: Sequence[int]) -> dict[str, Value]:
-    data, suffix = _encoded(job, str(one.image_path))
+    data, kind = _encoded(job, str(one.image_path))
     corners = decimals(one.boxes) / (one.width, one.height, one.width, one.height)
     names = [job.dataset.classes[label].encode() for label in one.labels]
     sides = dict(zip(("xmin", "ymin", "xmax", "ymax"), corners.T, strict=True))
     return {
         "image/encoded": [data],
-        "image/format": [suffix],
+        "image/format": [kind],
         "image/filename": [name.encode()],
         "image/source_id": [str(one.image_id).encode()],
         "image/width": np.array([one.width]),

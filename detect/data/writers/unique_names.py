@@ -1,7 +1,7 @@
 """Names for copies of images that differ from each other, on any system."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 import numpy as np
@@ -51,7 +51,7 @@ def _stem_key(name: str) -> str:
 class _UniqueNames:
     """Chooses names. Of those that occur once only their hashes are kept: there may be a million of them."""
 
-    def __init__(self, key: Callable[[str], str], names, length: int):
+    def __init__(self, key: Callable[[str], str], names: Iterable[str], length: int):
         self._key = key
         hashes = np.fromiter((hash(key(name)) for name in names), np.int64, length)
         self._known, counts = np.unique(hashes, return_counts=True)
