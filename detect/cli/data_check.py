@@ -1,8 +1,8 @@
 """`detect data check`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,11 +16,20 @@ from detect.new_folder import require_new
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
     from detect.data.doctor.dataset_check import Check, Finding, Subject
+    from detect.data.doctor.dataset_tables import Table
 
 EXAMPLES = 3  # of each finding
 IMAGE_SIZE = 640  # pixels, where there is no model
 
 Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
+
+
+class Plan(NamedTuple):
+    """What a dataset is examined for."""
+
+    checks: "Sequence[Check]"
+    image_size: int  # pixels
+    further_tables: "Callable[[Dataset], list[Table]]" = lambda dataset: []  # behind those of every dataset
 
 
 def check(
@@ -64,23 +73,25 @@ def check(
 
     The exit code is 1 where training would refuse the dataset, and 0 where it has no errors.
     """
+    from detect.data.doctor.dataset_tables import tables
     from detect.data.doctor.examination import examine, prepare, refuses
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
     from detect.evaluation.data_report import write_data_report
 
     check_outputs(html, fix, decode)
-    checks, side = checks_for(model, image_size, run)
+    plan = plan_for(model, image_size, run)
     dataset = open_dataset(data)
+    figures = [*tables(dataset), *plan.further_tables(dataset)]
     if json:
-        subject = prepare(dataset, side, max_lost, decode)
+        subject = prepare(dataset, plan.image_size, max_lost, decode)
     else:
-        show_figures(dataset)
+        show_figures(dataset, figures)
         with progress_bar("images") as progress:
-            subject = prepare(dataset, side, max_lost, decode, progress)
-    findings = examine(subject, checks)
-    if html is not None:
-        write_data_report(html, subject.dataset, findings)  # first: the reader of the output may close the pipe
+            subject = prepare(dataset, plan.image_size, max_lost, decode, progress)
+    findings = examine(subject, plan.checks)
+    if html is not None:  # first: the reader of the output may close the pipe
+        write_data_report(html, subject.dataset, figures, findings)
     if json:
         print(summary(subject.dataset, findings))
     else:
@@ -120,33 +131,32 @@ def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent:
     show_written(written)
 
 
-def checks_for(model: str | None, image_size: int | None, run: Path | None) -> "tuple[Sequence[Check], int]":
-    """Return the checks to run, also those for a model and a run, and the image size, by default that of the model."""
+def plan_for(model: str | None, image_size: int | None, run: Path | None) -> Plan:
+    """Return what to look for, also for a model and a run. Without `image_size`, it is that of the model."""
     from detect.data.doctor.examination import CHECKS
     from detect.evaluation.images_needed import images_needed_check
 
     checks = (*CHECKS, images_needed_check(run)) if run else CHECKS
     if model is None:
-        return checks, image_size or IMAGE_SIZE
+        return Plan(checks, image_size or IMAGE_SIZE)
     start_tensorflow()
     from detect.models import variant, without_weights
-    from detect.models.matchable_boxes import matchable_check
+    from detect.models.matchable_boxes import matchable_check, size_table
     from detect.training.preparation import check_sides
 
     detector, side = without_weights(model, classes=1), image_size or variant(model).image_size
     check_sides((side,), detector.size_divisor, detector.smallest_side)
-    return (*checks, matchable_check(model, detector)), side
+    check = matchable_check(model, detector)
+    return Plan((*checks, check), side, lambda dataset: [size_table(model, detector, dataset, side)])
 
 
-def show_figures(dataset: "Dataset") -> None:
-    """Print classes, splits and figures of a dataset, and what was decided when it was read."""
-    from detect.data.doctor.dataset_tables import tables
-
+def show_figures(dataset: "Dataset", figures: "list[Table]") -> None:
+    """Print the classes and the figures of a dataset, and what was decided when it was read."""
     say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
     classes = zip(dataset.classes, dataset.category_ids, strict=True)
     rows = [[name, str(label), str(category)] for label, (name, category) in enumerate(classes)]
     show_table(["class", "label", "category id"], rows, "Mapping")
-    for table in tables(dataset):
+    for table in figures:
         show_table(table.columns, table.rows, table.title)
     for note in dataset.notes:
         say(f"Note: {note}")

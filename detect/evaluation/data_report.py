@@ -11,7 +11,7 @@ import numpy as np
 
 from detect.data.dataset import Dataset
 from detect.data.doctor.dataset_check import Box, Example, Finding, Severity
-from detect.data.doctor.dataset_tables import Table, tables
+from detect.data.doctor.dataset_tables import Table
 from detect.data.pixels.images import read_image
 from detect.data.pixels.warping import blank, move_boxes, paint, scaling, translation
 from detect.errors import BadInput
@@ -27,12 +27,15 @@ SURROUNDINGS = 2.0  # what a picture shows on each side of the boxes that it is 
 LEAST_SHOWN = 96  # pixels of the image that a picture shows at least
 
 
-def write_data_report(path: str | Path, dataset: Dataset, findings: Sequence[Finding]) -> None:
+def write_data_report(
+    path: str | Path, dataset: Dataset, figures: Sequence[Table], findings: Sequence[Finding]
+) -> None:
     """Write the page about a dataset.
 
     Args:
         path: the file.
         dataset: the dataset.
+        figures: tables of the dataset.
         findings: what was found in it, the worst first. Images of their examples are read.
 
     Raises:
@@ -44,7 +47,7 @@ def write_data_report(path: str | Path, dataset: Dataset, findings: Sequence[Fin
         subtitle=f"{dataset.source}: {dataset.format}",
         tiles=_tiles(dataset, findings),
         findings=[(finding, _pictures(finding)) for finding in findings],
-        tables=[_mapping(dataset), *tables(dataset)],
+        tables=[_mapping(dataset), *figures],
         notes=dataset.notes,
     )
     write_text(path, page)

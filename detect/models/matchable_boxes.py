@@ -1,15 +1,19 @@
 """The check of a dataset for a model: which boxes match none of its anchors or points, and which size would fit."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from detect.data.dataset import Dataset
 from detect.data.doctor.columns import box_examples, listed
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Found, Severity, Subject
+from detect.data.doctor.dataset_tables import Table
 from detect.data.records import Records
 from detect.models.detector import Detector
 
 ENOUGH = 0.99  # of the boxes
+SIZES = (320, 416, 512, 640, 800, 1024, 1280)  # pixels; those of the table
 STEP, LARGEST_SIZE = 32, 2048  # pixels; sizes that are tried are multiples of the one, up to the other
 CHUNK = 16_384  # boxes that are looked at together
 SAMPLE = (
@@ -51,23 +55,48 @@ def matchable(detector: Detector, records: Records, side: int) -> np.ndarray:
     return _matchable(detector, records.boxes, longest, side)
 
 
+def size_table(name: str, detector: Detector, dataset: Dataset, side: int) -> Table:
+    """Return the shares of the boxes of each split that match a model, at `side` pixels and at other image sizes."""
+    others = [size for size in SIZES if size % detector.size_divisor == 0 and size >= detector.smallest_side]
+    samples = [_sample(records) for records in dataset.splits.values()]
+    rows = [
+        (str(size), *(_in_percent(_share(detector, sample, size)) for sample in samples)) for size in {*others, side}
+    ]
+    rows.sort(key=lambda row: int(row[0]))
+    return Table(f"Boxes that match an anchor or point of {name}", ("image size", *dataset.splits), tuple(rows))
+
+
 def fitting_size(detector: Detector, records: Records) -> tuple[int, float]:
     """Return the smallest image size at which a model can match 99 % of the boxes that count, pixels, and their share.
 
     Sizes are multiples of 32 up to 2,048, and are tried with at most 20,000 boxes, evenly spread over the records.
     Where none is enough, it is the smallest of those at which most boxes match.
     """
-    counting = np.flatnonzero(~records.ignore)
-    rows = counting[:: -(-len(counting) // SAMPLE)]
-    longest = records.sizes.max(axis=1)[np.searchsorted(records.box_ends, rows, side="right")]
-    step = np.lcm(STEP, detector.size_divisor)
+    sample, step = _sample(records), np.lcm(STEP, detector.size_divisor)
     best = 0, 0.0
     for side in range(-(-detector.smallest_side // step) * step, LARGEST_SIZE + 1, step):
-        share = float(_matchable(detector, records.boxes[rows], longest, side).mean())
+        share = _share(detector, sample, side)
         best = max(best, (side, share), key=lambda found: found[1])
         if share >= ENOUGH:
             break
     return best
+
+
+def _sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes that count, evenly spread over the records, and the longer sides of their images, pixels."""
+    counting = np.flatnonzero(~records.ignore)
+    rows = counting[:: max(1, -(-len(counting) // SAMPLE))]
+    return records.boxes[rows], records.sizes.max(axis=1)[np.searchsorted(records.box_ends, rows, side="right")]
+
+
+def _share(detector: Detector, sample: tuple[np.ndarray, np.ndarray], side: int) -> float:
+    """Return which share of a sample matches, 0-1; NaN for an empty one."""
+    found = _matchable(detector, *sample, side)
+    return float(found.mean()) if len(found) else math.nan
+
+
+def _in_percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.1%}"
 
 
 def _matchable(detector: Detector, boxes: np.ndarray, longest: np.ndarray, side: int) -> np.ndarray:

@@ -79,6 +79,7 @@ def test_check_for_a_model(command, shapes):
     done = command("data", "check", shapes, "--no-decode", "--model", "fasterrcnn-r18", "--image-size", 64)
     assert done.code == 0, done.err
     assert "match no anchor or point of fasterrcnn-r18 at 64 pixels" in done.out
+    assert "Boxes that match an anchor or point of fasterrcnn-r18\n" in done.out
     done = command("data", "check", shapes, "--model", "fasterrcnn-r18", "--image-size", 65)
     assert done.code == 2
     assert "expected a multiple of 32, got 65. The nearest are 64 and 96." in done.err

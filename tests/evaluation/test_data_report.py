@@ -8,6 +8,7 @@ import pytest
 from pages_as_read import Page
 
 from detect.data.doctor.dataset_check import Example, Finding, Severity
+from detect.data.doctor.dataset_tables import tables
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble
 from detect.evaluation.data_report import GENERATOR, PICTURES, SIDE, is_data_report, write_data_report
@@ -35,7 +36,7 @@ def finding(dataset, boxes=(), image=None, count=1) -> Finding:
 
 def written(dataset, findings) -> Page:
     path = dataset.source.parent / "page.html"
-    write_data_report(path, dataset, findings)
+    write_data_report(path, dataset, tables(dataset), findings)
     return Page(path)
 
 
@@ -110,7 +111,7 @@ def test_boxes_far_away_leave_the_image(dataset, box):
 
 
 def test_its_own_pages_are_known(dataset, tmp_path):
-    write_data_report(tmp_path / "page.html", dataset, [])
+    write_data_report(tmp_path / "page.html", dataset, [], [])
     assert is_data_report((tmp_path / "page.html").read_text("utf-8")[:1000])
     assert not is_data_report(f"<html>{GENERATOR}</html>")
     assert "No problems." in Page(tmp_path / "page.html").texts

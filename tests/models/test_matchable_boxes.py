@@ -12,7 +12,7 @@ from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.models.detector import Detector
-from detect.models.matchable_boxes import fitting_size, matchable, matchable_check
+from detect.models.matchable_boxes import fitting_size, matchable, matchable_check, size_table
 
 CLASSES = ("dot", "disc")
 
@@ -40,9 +40,12 @@ def records_of(boxes: list, ignored: int = 0, sizes=((640, 480), (320, 160))) ->
     )
 
 
+def dataset_of(**splits: Records) -> Dataset:
+    return Dataset(Path("set"), "test data", CLASSES, (1, 2), splits, {split: Problems() for split in splits}, ())
+
+
 def findings(records: Records, detector: Detector, image_size: int = 640) -> list:
-    dataset = Dataset(Path("set"), "test data", CLASSES, (1, 2), {"train": records}, {"train": Problems()}, ())
-    return list(matchable_check("retinanet-r18", detector).findings(Subject(dataset, {}, image_size)))
+    return list(matchable_check("retinanet-r18", detector).findings(Subject(dataset_of(train=records), {}, image_size)))
 
 
 def test_boxes_are_scaled_with_their_images(retinanet):
@@ -77,6 +80,16 @@ def test_a_finding_counts_and_names_classes_and_size(retinanet):
     assert "75.0% of the boxes match no anchor or point of retinanet-r18 at 640 pixels, of dot (3); at " in finding.what
     assert [example.image for example in finding.examples] == [str(Path("images/a.jpg"))] * 3
     assert finding.examples[0].boxes == ((152, 152, 168, 168),)
+
+
+def test_the_shares_of_several_sizes(retinanet):
+    """The first box is as large as an anchor at 1280 pixels, the second one at 640. In "val" nothing counts."""
+    dataset = dataset_of(train=records_of([[152, 152, 168, 168], [72, 72, 88, 88]]), val=records_of([[0] * 4] * 2, 2))
+    table = size_table("retinanet-r18", retinanet, dataset, 672)
+    assert table.columns == ("image size", "train", "val")
+    assert [row[0] for row in table.rows] == ["320", "416", "512", "640", "672", "800", "1024", "1280"]
+    shares = {row[0]: row[1:] for row in table.rows}
+    assert (shares["640"], shares["1280"]) == (("50.0%", "-"), ("100.0%", "-"))
 
 
 def test_nothing_to_find(retinanet):
