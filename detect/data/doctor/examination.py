@@ -10,6 +10,7 @@ from detect.data.dataset import Dataset
 from detect.data.doctor import (
     box_checks,
     class_checks,
+    file_checks,
     image_checks,
     overlap_checks,
     problem_checks,
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     *overlap_checks.CHECKS,
     *box_checks.CHECKS,
     *image_checks.CHECKS,
+    *file_checks.CHECKS,
 )
 _ORDER = {severity: place for place, severity in enumerate(Severity)}
 

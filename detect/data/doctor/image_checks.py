@@ -11,6 +11,7 @@ from detect.data.pixels.stored_forms import FORMS
 _BACKGROUND = 0.5  # share of the images
 _SHORTEST_SIDE = 32  # pixels: one cell of the coarsest feature map of common detectors
 _LONGEST = 4  # times the other side
+_MIXED_SIZES = 4  # times the smallest
 _OTHER_SIZE = 2  # times the median size of another split
 _OTHER_COLOUR = 0.5  # difference between the shares of grey images
 
@@ -37,6 +38,16 @@ def _long(subject: Subject) -> Iterator[Found]:
         if len(long):
             what = f"images with a side that is more than {_LONGEST} times as long as the other: {len(long)}"
             yield Found(split, len(long), what, image_examples(records, long))
+
+
+def _mixed_sizes(subject: Subject) -> Iterator[Found]:
+    for split, records in subject.dataset.splits.items():
+        sides = records.sizes.max(axis=1)
+        small, large = int(sides.min()), int(sides.max())
+        if large > _MIXED_SIZES * small:
+            ends = np.array([sides.argmin(), sides.argmax()])
+            what = f"the longer sides of the images have {small} to {large} pixels"
+            yield Found(split, len(sides), what, image_examples(records, ends))
 
 
 def _other_sizes(subject: Subject) -> Iterator[Found]:
@@ -116,6 +127,13 @@ CHECKS = (
         f"images with a side that is more than {_LONGEST} times as long as the other",
         "They become narrow strips where they are fitted into a square: cut them into tiles.",
         _long,
+    ),
+    Check(
+        "mixed-sizes",
+        Severity.NOTE,
+        f"images of a split of which some are more than {_MIXED_SIZES} times as large as others",
+        "All are fitted into one square, so that objects of one size become small in some and large in others.",
+        _mixed_sizes,
     ),
     Check(
         "other-sizes",

@@ -17,6 +17,12 @@ def _nothing_to_score(subject: Subject) -> Iterator[Found]:
             yield Found(split, len(records), f"images with a box to find: none of {len(records)}")
 
 
+def _no_validation(subject: Subject) -> Iterator[Found]:
+    if "train" in subject.dataset.splits and "val" not in subject.dataset.splits:
+        why = subject.dataset.refused.get("val", "there is no split of this name")
+        yield Found("val", 0, f"there are no images for validation: {why.rstrip('.')}")
+
+
 def _few_images(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
         with_boxes = int(np.count_nonzero(boxes_by_image(records)))
@@ -48,6 +54,14 @@ CHECKS = (
         f"size than stated, or {_OUTSIDE:.0%} of the boxes leave their images",
         "Check that this is the annotation file of these images, and that they were not resized or cut since.",
         _other_images,
+    ),
+    Check(
+        "no-validation-images",
+        Severity.NOTE,
+        "no split `val`, or none of its images can be used",
+        "Training holds out a part of the images of 'train' for it. Divide them yourself where images belong together, "
+        "such as frames of a video: detect data split --group-by video.",
+        _no_validation,
     ),
     Check(
         "nothing-to-score",

@@ -93,7 +93,8 @@ CHECKS = (
         "divided-videos",
         Severity.WARNING,
         "frames of one video in several splits: numbered images whose neighbours in number look alike",
-        "Scores on one split will look better than they are: keep each video in one split, as detect data split does.",
+        "Scores on one split will look better than they are: keep each video in one split, as detect data split "
+        "--group-by video does.",
         _divided_videos,
     ),
     Check(

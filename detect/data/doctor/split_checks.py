@@ -40,7 +40,8 @@ CHECKS = (
         "lookalikes-across-splits",
         Severity.WARNING,
         "images in two splits that look nearly the same: resized or compressed copies, neighbouring frames",
-        "Scores on one split will look better than they are: keep images of one scene in one split.",
+        "Scores on one split will look better than they are: keep images of one scene in one split, as "
+        "detect data split does.",
         lambda subject: _lookalikes(subject, across=True),
     ),
     Check(

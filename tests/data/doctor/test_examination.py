@@ -1,9 +1,19 @@
 import json
 
-from detect.data.doctor.dataset_check import Severity
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detect.data.dataset import Dataset
+from detect.data.doctor.dataset_check import Severity, Subject
 from detect.data.doctor.dataset_tables import tables
 from detect.data.doctor.examination import CHECKS, examine, prepare, refuses
 from detect.data.doctor.summary import summary
+from detect.data.pixels.stored_forms import FORMS
+from detect.data.problems import Problems
+from detect.data.records import Records
+from detect.data.survey import Survey
+from detect.data.texts import Texts
 
 
 def test_nothing_to_find(dataset_of, grid):
@@ -54,3 +64,41 @@ def test_tables(dataset_of, grid):
     assert classes.columns == ("class", "train: boxes", "train: images", "val: boxes", "val: images")
     assert classes.rows == (("a", "1", "1", "3", "1"), ("b", "2", "2", "0", "0"))
     assert all(len(row) == len(table.columns) for table in tables(dataset) for row in table.rows)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1), images=st.integers(1, 60), boxes=st.integers(0, 300))
+def test_every_check_takes_every_dataset(tmp_path, seed, images, boxes):
+    random = np.random.default_rng(seed)
+    sizes = random.integers(1, 3000, (images, 2)).astype(np.int32)
+    of_image = np.sort(random.integers(0, images, boxes))
+    corners = np.sort(random.random((boxes, 2, 2)), axis=1) * sizes[of_image][:, None]
+    corners[: boxes // 2] = np.round(corners[: boxes // 2], -1)
+    corners[:, 1] = np.maximum(corners[:, 1], corners[:, 0] + 1)
+    records = Records(
+        folder=str(tmp_path),
+        paths=Texts(f"image {number:03}.jpg" for number in range(images)),
+        image_ids=np.arange(images),
+        sizes=sizes,
+        box_ends=np.cumsum(np.bincount(of_image, minlength=images), dtype=np.int64),
+        boxes=corners.reshape(-1, 4).astype(np.float32),
+        labels=random.integers(0, 3, boxes).astype(np.int32),
+        ignore=random.random(boxes) < random.random(),
+        areas=np.ones(boxes),
+    )
+    splits = {"train": records, "val": records.select(range(0, images, 2))}
+    problems = {split: Problems(len(part), len(part.boxes)) for split, part in splits.items()}
+    dataset = Dataset(tmp_path, "test data", ("a", "as", "b"), (1, 2, 3), splits, problems, ())
+    surveys = {split: survey_of(random, len(part)) for split, part in splits.items()}
+    findings = examine(Subject(dataset, surveys))
+    assert "same-class-names" in [finding.code for finding in findings]
+    assert all(type(finding.count) is int for finding in findings)
+    json.loads(summary(dataset, findings))
+
+
+def survey_of(random: np.random.Generator, images: int) -> Survey:
+    """Return a survey in which some images are unreadable, and some look alike."""
+    prints = random.integers(0, 256, (3, 16), dtype=np.uint8)[random.integers(0, 3, images)]
+    flags = random.random((3, images)) < 0.5
+    forms = random.integers(0, len(FORMS), images).astype(np.uint8)
+    return Survey(flags[0], prints, prints[::-1], forms, flags[1], flags[2])

@@ -25,6 +25,13 @@ def test_sizes(dataset_of, grid, found, code, size, right):
     assert code not in found(dataset_of(size=right, train=[grid(1)]))
 
 
+@pytest.mark.parametrize(("width", "mixed"), [(2560, False), (2561, True), (160, False), (159, True)])
+def test_images_of_many_sizes(dataset_of, grid, found, width, mixed):
+    dataset = dataset_of(train=[grid(1), grid(1), grid(1)])
+    dataset.splits["train"].sizes[1] = width, 100
+    assert ("mixed-sizes" in found(dataset, decode=False)) == mixed
+
+
 @pytest.mark.parametrize(("width", "differs"), [(320, False), (319, True), (1280, False), (1281, True)])
 def test_images_of_another_size_in_a_split(dataset_of, grid, found, width, differs):
     dataset = dataset_of(train=[grid(1)], val=[grid(1)])

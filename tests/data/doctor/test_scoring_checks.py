@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,15 @@ def test_nothing_to_score(dataset_of, grid, found):
     by_code = found(dataset_of(train=[grid(1)], val=[[], []]))
     assert by_code["nothing-to-score"][0].what == "images with a box to find: none of 2"
     assert "classes-without-boxes" not in {code for code, (one, *_) in by_code.items() if one.split == "val"}
+
+
+def test_no_validation_images(dataset_of, grid, found):
+    dataset = dataset_of(train=[grid(1), grid(1)])
+    (finding,) = found(dataset)["no-validation-images"]
+    assert finding.what == "there are no images for validation: there is no split of this name"
+    (finding,) = found(replace(dataset, refused={"val": "images/val was not found."}))["no-validation-images"]
+    assert finding.what == "there are no images for validation: images/val was not found"
+    assert "no-validation-images" not in found(dataset_of(train=[grid(1)], val=[grid(1)]))
 
 
 def test_few_images_to_score(dataset_of, grid, found):
