@@ -76,7 +76,7 @@ def from_json(kind: type[S], text: str, where: str) -> S:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON: {error}. Restore the file or remove it.") from None
     return build(kind, values, where)
 

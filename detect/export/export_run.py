@@ -151,7 +151,9 @@ def export(
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver_folder(new, target)
     if check.fault:
-        raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
+        way_on = "" if data is not None else " With a dataset (--data), it is judged by its AP instead."
+        kept = f"It is kept as {target}, with the figures in it.{way_on}"
+        raise RunFailure(f"The export is not delivered: {check.fault}. {kept}")
     return Exported(target, job.export, files_size(target))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.data.readers.listing import entries_if_any
+from detect.data.readers.listing import entries_if_any, is_file
 from detect.data.readers.locating import split_named
 from detect.data.readers.reader import SplitFiles
 from detect.errors import BadInput
@@ -64,7 +64,7 @@ def files_in(folder: Path, suffixes: tuple[str, ...], recognises: Callable[[Path
 def files_with_suffixes(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """Return the files in a folder whose names end with one of some suffixes, ordered; none without the folder."""
     found = entries_if_any(folder)
-    return [Path(entry) for entry in found if entry.name.lower().endswith(suffixes) and entry.is_file()]
+    return [Path(entry) for entry in found if entry.name.lower().endswith(suffixes) and is_file(entry)]
 
 
 def split_folder_files(

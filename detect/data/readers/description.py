@@ -12,7 +12,7 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
-from detect.data.readers.listing import entries
+from detect.data.readers.listing import entries, is_file, is_folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.errors import BadInput
 
@@ -130,7 +130,7 @@ def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
 def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
-    paths = [Path(entry) for entry in _entries(folder) if entry.is_file()]
+    paths = [Path(entry) for entry in _entries(folder) if is_file(entry)]
     by_suffix = {path: [kind for kind in kinds if _suffix(path) in kind.suffixes] for path in paths}
     return {path: kinds for path, kinds in by_suffix.items() if kinds}
 
@@ -162,7 +162,7 @@ def _found_below(folder: Path, described: bool) -> dict[str, Callable[[], Datase
     """Search the folders inside `folder`: level by level, until one of them holds a dataset."""
     level = [folder]
     for _ in range(_LEVELS_SEARCHED):
-        level = [Path(entry) for parent in level for entry in _entries(parent) if entry.is_dir()]
+        level = [Path(entry) for parent in level for entry in _entries(parent) if is_folder(entry)]
         found = {
             f"{inner.relative_to(folder) / name}": read
             for inner in level

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.annotation_files import AnnotationFile
-from detect.data.readers.listing import entries
+from detect.data.readers.listing import entries, is_folder
 from detect.data.readers.locating import split_named
 from detect.data.readers.named_images import FoundImages, find_images
 from detect.data.texts import Texts
@@ -62,7 +62,7 @@ def _candidates(path: Path) -> Iterator[Path]:
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    return list(islice((Path(entry) for entry in entries(folder) if entry.is_dir()), _MOST_FOLDERS))
+    return list(islice((Path(entry) for entry in entries(folder) if is_folder(entry)), _MOST_FOLDERS))
 
 
 def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:

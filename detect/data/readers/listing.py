@@ -5,7 +5,7 @@ have the names and suffixes of data, but are not data.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,16 @@ def entries_if_any(folder: str | Path) -> list[os.DirEntry]:
         return []
 
 
+def is_folder(entry: os.DirEntry) -> bool:
+    """Return whether this is a folder or a link to one; not where it is a link that leads to itself."""
+    return _or_no(entry.is_dir)
+
+
+def is_file(entry: os.DirEntry) -> bool:
+    """Return whether this is a file or a link to one; not where it is a link that leads to itself."""
+    return _or_no(entry.is_file)
+
+
 def walk(folder: str | Path, leave_out: str | Path | None = None) -> Iterator[tuple[str, list[str]]]:
     """Yield `folder` and each folder below it but `leave_out`, with the names of the files in it; nothing hidden.
 
@@ -53,8 +63,8 @@ def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[tuple[str, lis
     except OSError:
         return
     visited.add(identity)
-    folders = [entry for entry in found if _is_folder(entry)]
-    yield folder, [entry.name for entry in found if not _is_folder(entry)]
+    folders = [entry for entry in found if is_folder(entry)]
+    yield folder, [entry.name for entry in found if not is_folder(entry)]
     for entry in sorted(folders, key=lambda entry: entry.is_symlink()):
         yield from _walk(entry.path, visited)
 
@@ -64,8 +74,8 @@ def _identity(folder: str | Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def _or_no(question: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
+        return question()
+    except OSError:  # too many links
         return False

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from detect.data.image_names import plain
+from detect.data.readers.listing import is_folder
 from detect.data.texts import Texts
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
@@ -137,7 +138,7 @@ def _names_of_files(folder: str) -> Iterator[str]:
 
 
 def _names_of_folders(folder: str) -> Iterator[str]:
-    return (entry.name for entry in _entries(folder) if entry.is_dir())
+    return (entry.name for entry in _entries(folder) if is_folder(entry))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry]:

@@ -31,7 +31,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.annotations import stated_size
 from detect.data.readers.hulls import Box, hull_of_points
 from detect.data.readers.json_stream import read_members
-from detect.data.readers.listing import entries_if_any
+from detect.data.readers.listing import entries_if_any, is_file, is_folder
 from detect.data.readers.locating import split_named
 from detect.data.readers.named_content import NamedContent, assemble_named, class_name
 from detect.data.readers.reader import DatasetFolder, Reader
@@ -70,7 +70,7 @@ def _datasets(folder: Path, levels: int) -> Iterator[Path]:
     if (folder / _ANNOTATIONS).is_dir() and (folder / _IMAGES).is_dir():
         yield folder
     if levels:
-        inside = [Path(entry) for entry in entries_if_any(folder) if entry.is_dir()]
+        inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)]
         for path in inside:
             if path.name not in (_ANNOTATIONS, _IMAGES):
                 yield from _datasets(path, levels - 1)
@@ -82,7 +82,7 @@ def _holds_annotations(dataset: Path) -> bool:
 
 def _annotation_files(dataset: Path) -> Iterator[Path]:
     found = entries_if_any(dataset / _ANNOTATIONS)
-    return (Path(entry) for entry in found if entry.name.lower().endswith(".json") and entry.is_file())
+    return (Path(entry) for entry in found if entry.name.lower().endswith(".json") and is_file(entry))
 
 
 def _is_annotation(path: Path) -> bool:

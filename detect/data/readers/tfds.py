@@ -21,7 +21,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers.example_content import FeatureNames
 from detect.data.readers.examples import read_examples
 from detect.data.readers.label_map import LabelMapItem
-from detect.data.readers.listing import entries_if_any
+from detect.data.readers.listing import entries_if_any, is_folder
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.readers.text_files import read_names, read_text
 from detect.data.readers.tfrecord_files import record_files
@@ -153,7 +153,7 @@ def _pattern(template: str, dataset: str, split: str) -> str:
 def _prepared_below(folder: Path, levels: int) -> list[Path]:
     if is_prepared(folder):
         return [folder]
-    inside = [Path(entry) for entry in entries_if_any(folder) if entry.is_dir()] if levels else []
+    inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)] if levels else []
     return [found for path in inside for found in _prepared_below(path, levels - 1)]
 
 

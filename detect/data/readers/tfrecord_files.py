@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from detect.data.crc32c import masked_crc
-from detect.data.readers.listing import entries_if_any
+from detect.data.readers.listing import entries_if_any, is_file
 from detect.data.regular_files import open_regular
 
 SUFFIXES = (".tfrecord", ".tfrecords", ".tfrec", ".record", ".records")
@@ -36,7 +36,7 @@ def is_record_name(name: str) -> bool:
 
 def record_files(folder: Path) -> list[Path]:
     """Return the TFRecord files in a folder, by name."""
-    return [Path(entry) for entry in entries_if_any(folder) if is_record_name(entry.name) and entry.is_file()]
+    return [Path(entry) for entry in entries_if_any(folder) if is_record_name(entry.name) and is_file(entry)]
 
 
 def missing_shards(paths: Sequence[Path]) -> str:

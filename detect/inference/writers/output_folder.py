@@ -39,7 +39,7 @@ class OutputFolder:
     def __init__(self, folder: Path):
         """`folder`: need not exist. BadInput where it is a file, or its list is damaged."""
         if folder.exists() and not folder.is_dir():
-            raise BadInput(f"{folder} is a file. Give a folder for the outputs.")
+            raise BadInput(f"{folder} is not a folder. Give one for the outputs.")
         self.folder = folder
         self._list: TextIO | None = None
         self._earlier = _read(folder)

@@ -1,8 +1,10 @@
+import json
 import os
 
 import pytest
 
-from detect.data.readers.listing import entries, is_hidden, walk
+from detect.data.readers.description import open_dataset
+from detect.data.readers.listing import entries, is_file, is_folder, is_hidden, walk
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,18 @@ def test_links_are_followed_but_not_back(tree, tmp_path_factory):
 def test_a_link_that_leads_to_itself_is_a_file(tmp_path):
     (tmp_path / "itself").symlink_to("itself")
     assert list(walk(tmp_path)) == [(str(tmp_path), ["itself"])]
+    assert [(is_folder(entry), is_file(entry)) for entry in entries(tmp_path)] == [(False, False)]
+
+
+def test_a_dataset_is_read_beside_a_link_that_leads_to_itself(tmp_path, write_image):
+    (tmp_path / "itself").symlink_to("itself")
+    write_image(tmp_path / "a.jpg")
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9]}
+    image = {"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}
+    content = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "bus"}]}
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    for source in (tmp_path, tmp_path / "boxes.json"):
+        assert len(open_dataset(source).splits["train"]) == 1
 
 
 def test_a_folder_can_be_left_out(tree):

@@ -67,5 +67,5 @@ def test_a_damaged_list_is_refused(tmp_path):
 
 def test_a_file_is_not_a_folder_for_outputs(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"")
-    with pytest.raises(BadInput, match=r"clip\.mp4 is a file. Give a folder"):
+    with pytest.raises(BadInput, match=r"clip\.mp4 is not a folder. Give one"):
         OutputFolder(tmp_path / "clip.mp4")
