@@ -19,6 +19,7 @@ from detect.errors import BadInput, did_you_mean
 from detect.new_folder import new_folder, require_new
 
 _EXAMPLES = 3
+_NOT_READ = "masks, key points, attributes and licences, if the dataset has any, are not read and not written"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def convert(
 ) -> Written:
     """Write all splits of a dataset, annotations and images, into a new folder.
 
+    Of annotations, what `Records` hold is written: boxes, labels, ids, what is to be ignored, and areas of masks.
     Images keep their names, and their folders below the one that all images of a split have in common. A name gets a
     number where two would be alike, and other letters where systems do not allow its own.
 
@@ -75,7 +77,7 @@ def convert(
         writer.write(job)
     remarks = [f"{count} {what}" for what, count in job.remarks.items() if count]
     sizes = {split: (len(records), len(records.boxes)) for split, records in job.dataset.splits.items()}
-    return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks))
+    return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks, _NOT_READ))
 
 
 def require_target(to: str, folder: str | Path) -> None:

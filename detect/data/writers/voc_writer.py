@@ -53,6 +53,7 @@ def _annotation(record: Record, name: str, classes: Sequence[str]) -> str:
     )
 
 
+# Programs expect the pose and whether the object is cut off, which nobody has stated: these are the values of labelImg.
 def _object(box: np.ndarray, name: str, ignore: bool) -> str:
     stated = (box + _FIRST_PIXEL).tolist()
     corners = "".join(f"<{corner}>{text(value)}</{corner}>" for corner, value in zip(_CORNERS, stated, strict=True))
