@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.doctor.columns import box_examples, listed
+from detect.data.doctor.columns import box_examples, image_of_box, listed, scales
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Found, Severity, Subject
 from detect.data.doctor.dataset_tables import Table
 from detect.data.records import Records
@@ -51,8 +51,12 @@ def matchable(detector: Detector, records: Records, side: int) -> np.ndarray:
         records: the images and boxes.
         side: of the square into which images are fitted, pixels.
     """
-    longest = np.repeat(records.sizes.max(axis=1), np.diff(records.box_ends, prepend=0))
-    return _matchable(detector, records.boxes, longest, side)
+    factors, of_box = scales(records, side).astype(np.float32), image_of_box(records)
+    found = np.empty(len(records.boxes), bool)
+    for start in range(0, len(found), CHUNK):
+        part = slice(start, start + CHUNK)
+        found[part] = detector.matchable(records.boxes[part] * factors[of_box[part], None], (side, side))
+    return found
 
 
 def size_table(name: str, detector: Detector, dataset: Dataset, side: int) -> Table:
@@ -82,30 +86,22 @@ def fitting_size(detector: Detector, records: Records) -> tuple[int, float]:
     return best
 
 
-def _sample(records: Records) -> tuple[np.ndarray, np.ndarray]:
-    """Return boxes that count, evenly spread over the records, and the longer sides of their images, pixels."""
+def _sample(records: Records) -> Records:
+    """Return records with at most 20,000 of their boxes, evenly spread over those that count."""
     counting = np.flatnonzero(~records.ignore)
-    rows = counting[:: max(1, -(-len(counting) // SAMPLE))]
-    return records.boxes[rows], records.sizes.max(axis=1)[np.searchsorted(records.box_ends, rows, side="right")]
+    chosen = np.zeros(len(records.boxes), bool)
+    chosen[counting[:: max(1, -(-len(counting) // SAMPLE))]] = True
+    return records.select_boxes(chosen)
 
 
-def _share(detector: Detector, sample: tuple[np.ndarray, np.ndarray], side: int) -> float:
-    """Return which share of a sample matches, 0-1; NaN for an empty one."""
-    found = _matchable(detector, *sample, side)
+def _share(detector: Detector, records: Records, side: int) -> float:
+    """Return which share of the boxes matches, 0-1; NaN where there are none."""
+    found = matchable(detector, records, side)
     return float(found.mean()) if len(found) else math.nan
 
 
 def _in_percent(share: float) -> str:
     return "-" if math.isnan(share) else f"{share:.1%}"
-
-
-def _matchable(detector: Detector, boxes: np.ndarray, longest: np.ndarray, side: int) -> np.ndarray:
-    found = np.empty(len(boxes), bool)
-    for start in range(0, len(boxes), CHUNK):
-        part = slice(start, start + CHUNK)
-        scales = (side / longest[part, None]).astype(np.float32)
-        found[part] = detector.matchable(boxes[part] * scales, (side, side))
-    return found
 
 
 def _unmatchable(subject: Subject, name: str, detector: Detector) -> Iterator[Found]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from detect.data.doctor.columns import boxes_by_class, listed
+from detect.data.doctor.columns import boxes_by_class, class_examples, listed
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
 
 _FEW_BOXES = 20  # of a class
@@ -27,10 +27,12 @@ def _classes_without_boxes(subject: Subject) -> Iterator[Found]:
 
 
 def _rare_classes(subject: Subject) -> Iterator[Found]:
-    counts = zip(subject.dataset.classes, _boxes_to_learn_from(subject), strict=True)
-    few = [f"{name} ({boxes})" for name, boxes in counts if 0 < boxes < _FEW_BOXES]
+    boxes = _boxes_to_learn_from(subject)
+    few = np.flatnonzero((boxes > 0) & (boxes < _FEW_BOXES)).tolist()
     if few:
-        yield Found("train", len(few), f"fewer than {_FEW_BOXES} boxes of {listed(few)}")
+        names = [f"{subject.dataset.classes[label]} ({boxes[label]})" for label in few]
+        what = f"fewer than {_FEW_BOXES} boxes of {listed(names)}"
+        yield Found("train", len(few), what, class_examples(subject.dataset, few))
 
 
 def _imbalance(subject: Subject) -> Iterator[Found]:
@@ -73,8 +75,9 @@ def _similar_names(subject: Subject) -> Iterator[Found]:
 
 
 def _named(subject: Subject, group: Sequence[str], how: str) -> Found:
-    names = listed(list(map(repr, group)))
-    return Found(", ".join(subject.dataset.splits), len(group), f"the names of classes {names} {how}")
+    what = f"the names of classes {listed(list(map(repr, group)))} {how}"
+    examples = class_examples(subject.dataset, list(map(subject.dataset.classes.index, group)))
+    return Found(", ".join(subject.dataset.splits), len(group), what, examples)
 
 
 def _alike(classes: Sequence[str], keys: Callable[[str], set[str]]) -> set[tuple[str, ...]]:

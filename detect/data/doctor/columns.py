@@ -1,7 +1,12 @@
 """What several checks compute from records."""
 
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
+from detect.data.dataset import Dataset
 from detect.data.doctor.dataset_check import EXAMPLES, Example, Subject
 from detect.data.records import Records
 
@@ -67,6 +72,19 @@ def box_examples(records: Records, boxes: np.ndarray) -> tuple[Example, ...]:
         path, box = str(records.image_path(index)), tuple(records.boxes[row].tolist())
         x1, y1, x2, y2 = (f"{value:g}" for value in box)
         found.append(Example(f"{path}, x {x1}..{x2}, y {y1}..{y2}", path, (box,)))
+    return tuple(found)
+
+
+def class_examples(dataset: Dataset, labels: Sequence[int]) -> tuple[Example, ...]:
+    """Return the first boxes of some classes, as many of each, with the names of these."""
+    each, found = max(1, EXAMPLES // max(1, len(labels))), []
+    for label in labels[:EXAMPLES]:
+        boxes = (
+            box_examples(records, np.flatnonzero((records.labels == label) & ~records.ignore)[:each])
+            for records in dataset.splits.values()
+        )
+        first = itertools.islice(itertools.chain.from_iterable(boxes), each)
+        found += [replace(example, where=f"{dataset.classes[label]}: {example.where}") for example in first]
     return tuple(found)
 
 

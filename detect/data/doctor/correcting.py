@@ -17,7 +17,7 @@ import numpy as np
 from detect.data.converting import Written, convert
 from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages
-from detect.data.doctor.columns import boxes_by_image
+from detect.data.doctor.columns import image_of_box
 from detect.data.doctor.dataset_check import Subject
 from detect.data.merging import merge
 from detect.data.problems import Problems
@@ -112,8 +112,7 @@ def _without_repeats(records: Records, problems: Problems) -> Records:
         x1, y1, x2, y2 = (f"{value:g}" for value in records.boxes[row])
         return str(records.image_path(_image_of(records, row))), f"x {x1}..{x2}, y {y1}..{y2}"
 
-    images = np.repeat(np.arange(len(records)), boxes_by_image(records))
-    repeated = repeats([images, records.labels, records.ignore, *records.boxes.T])
+    repeated = repeats([image_of_box(records), records.labels, records.ignore, *records.boxes.T])
     problems.add_many("duplicate box", np.flatnonzero(repeated), describe, "the first is kept")
     return records.select_boxes(~repeated)
 

@@ -11,6 +11,9 @@ def test_classes_that_cannot_be_learned_or_scored(dataset_of, grid, found):
 def test_rare_and_frequent_classes(dataset_of, grid, found):
     by_code = found(dataset_of(train=[grid(101), grid(1, 1)]))
     assert by_code["rare-classes"][0].what == "fewer than 20 boxes of b (1)"
+    (example,) = by_code["rare-classes"][0].examples
+    assert example.where.startswith("b: ")
+    assert example.boxes == ((0, 0, 20, 20),)
     assert by_code["imbalance"][0].what == "101 boxes of a and 1 of b"
     assert not {"rare-classes", "imbalance"} & set(found(dataset_of(train=[grid(100), grid(20, 1)])))
 
@@ -43,6 +46,8 @@ def test_names_that_are_almost_alike(dataset_of, grid, found, names, code):
     assert [one for one in by_code if one.endswith("class-names")] == [code][: bool(code)]
     if code:
         assert f"{names[0]!r}, {names[1]!r}" in by_code[code][0].what
+        shown = [example.where.partition(":")[0] for example in by_code[code][0].examples]
+        assert shown == [names[0]] * 6 + [names[1]] * 6
 
 
 def test_numbers_as_names(dataset_of, grid, found):
