@@ -12,13 +12,16 @@ from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
 
 _FRAMES_DIFFER = 44  # bits of two fingerprints: 1 in 1000 pairs of images that have nothing in common differs in fewer
 _FEWEST = 3  # neighbours in different splits
-_VERSION = re.compile(r"(_[a-z]+)?\.rf\.\w+$", re.IGNORECASE)  # Roboflow names a version of a.jpg a_jpg.rf.0123abcd.jpg
+# Roboflow names a version of a.jpg a_jpg.rf.0123abcd.jpg.
+_VERSION = re.compile(r"(_(jpe?g|png|webp|bmp|tiff?|gif|avif))?\.rf\.\w+$", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,18}(?=\D*$)")
 _SPLIT_FOLDER = re.compile("train|val|test|images", re.IGNORECASE)
 
 
 def _divided_videos(subject: Subject) -> Iterator[Found]:
     """Find numbered images whose neighbours are in another split and show nearly the same place."""
+    if len(subject.images.names) < 2:
+        return
     neighbours, videos = _neighbours_in_other_splits(subject)
     prints = subject.images.fingerprints[neighbours]
     differ = np.unpackbits(prints[:, 0] ^ prints[:, 1], axis=1).sum(axis=1)
@@ -49,6 +52,8 @@ def _neighbours_in_other_splits(subject: Subject) -> tuple[np.ndarray, np.ndarra
 
 def _divided_versions(subject: Subject) -> Iterator[Found]:
     """Find images that Roboflow made from one image."""
+    if len(subject.images.names) < 2:
+        return
     for splits, found in repeated(subject.images, _numbered(subject, _origin), across=True):
         named = np.array([".rf." in path.name for path in _paths(subject, found)])
         if named.any():
