@@ -6,8 +6,8 @@ A header may name the columns, in any order and among others:
 
 is that of TensorFlow's object detection tutorials and of Roboflow's `_annotations.csv`. `image`, `label`, `x1`,
 `x_min`, `bbox_x` and so on are known, too; boxes may be two corners, or a corner or the centre with width and height.
-`width` and `height` are those of the image unless the box has no others. Without a header, rows are those of
-keras-retinanet or of makesense.ai:
+`width` and `height` are those of the image unless the box has no others. Without a header, rows are in the order above,
+or in that of keras-retinanet or of makesense.ai:
 
     path,x1,y1,x2,y2,class
     class,x,y,width,height,image,image width,image height
@@ -29,7 +29,7 @@ from detect.data.readers.annotation_files import AnnotationFile
 from detect.data.readers.box_forms import Form
 from detect.data.readers.box_tables import Columns, read_table
 from detect.data.readers.named_content import NamedContent
-from detect.data.readers.open_images import is_header
+from detect.data.readers.open_images import CODED
 from detect.data.readers.split_format import SplitFormat
 from detect.data.readers.tables import SUFFIXES, Row, first_row, read_rows
 from detect.errors import BadInput
@@ -70,6 +70,7 @@ _SCORES = ("score", "confidence")  # of detections: such a table is not truth
 _PREFIXES = ("bbox", "box", "")
 
 _RETINANET = Columns(name=0, box=(1, 2, 3, 4), label=5, header=False)
+_TENSORFLOW = Columns(name=0, size=(1, 2), label=3, box=(4, 5, 6, 7), header=False)
 _MAKESENSE = Columns(label=0, box=(1, 2, 3, 4), name=5, size=(6, 7), form=Form.SIZE, header=False)
 _MAPPINGS = ("classes.csv", "class_mapping.csv", "class_map.csv", "classes_mapping.csv", "class_list.csv")
 
@@ -84,7 +85,7 @@ def is_boxes_csv(path: Path) -> bool:
         BadInput: the file cannot be parsed, or is a table of detections.
     """
     row = first_row(path)
-    return not is_header(row) and _columns(row, path) is not None
+    return not set(CODED) <= set(row) and _columns(row, path) is not None
 
 
 def load_boxes_csv(file: AnnotationFile) -> NamedContent:
@@ -109,7 +110,7 @@ def _columns(row: Row, path: Path) -> Columns | None:
     score = next((field for field, name in zip(row, names, strict=True) if name in _SCORES), None)
     if score and _named_columns(positions):
         raise BadInput(f"{path} is a table of detections: it has a column {score!r}, and truth has none.")
-    without_header = (columns for columns in (_RETINANET, _MAKESENSE) if _states_box(row, columns))
+    without_header = (columns for columns in (_RETINANET, _TENSORFLOW, _MAKESENSE) if _states_box(row, columns))
     return _named_columns(positions) or next(without_header, None)
 
 

@@ -5,9 +5,9 @@ rotated rectangles and circles (a centre and a point on the edge) are replaced b
 parts of one object, which have one label and one `group_id`. Single points are not objects and are counted in a note.
 Shapes that are `difficult` become ignore regions.
 
-`imagePath` is relative to the file; other places are tried as for COCO. An image that is only in `imageData`, without a
-file of its own, is lost. All files of a folder are the training split, unless they lie in folders that are named after
-splits.
+`imagePath` is relative to the file; other places are tried as for COCO, and then the image that has the name of the
+file. An image that is only in `imageData`, without a file of its own, is lost. All files of a folder are the training
+split, unless they lie in folders that are named after splits.
 """
 
 import math
@@ -21,13 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detect.data.dataset import Dataset
+from detect.data.pixels.headers import is_image_name
 from detect.data.readers.annotation_files import AnnotationFile, files_with_suffixes
 from detect.data.readers.annotations import flag, stated_size
 from detect.data.readers.assembling import attempt
 from detect.data.readers.json_stream import read_members
+from detect.data.readers.listing import entries_if_any
 from detect.data.readers.named_content import NamedContent, assemble_named, class_name
-from detect.data.readers.named_images import can_name_file
+from detect.data.readers.named_images import can_name_file, parts_of
 from detect.data.readers.reader import DatasetFolder, Reader
+from detect.data.readers.stems import Stems
 from detect.data.readers.voc_layout import parts
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -87,7 +90,10 @@ class _Files(NamedContent):
         super().__init__(folder)
         self.names = Texts(path.name for path in files_with_suffixes(folder, (".json",)))
         self.embedded: list[int] = []  # rows of images that are in their JSON files, too
-        self.hulls = self.points = self.others = 0  # shapes that are hulls or points, and files of another kind
+        self.hulls = self.points = 0  # shapes that are hulls or points
+        self.others = self.renamed = 0  # files of another kind, and those whose image is found by their own name
+        self._images = {entry.name for entry in entries_if_any(folder) if is_image_name(entry.name)}
+        self._stems = Stems(sorted(self._images))
 
     def place(self, entry: int) -> str:
         return os.path.join(self.path, self.names[entry])
@@ -110,11 +116,21 @@ class _Files(NamedContent):
             self._add(entry, content)
 
     def _add(self, entry: int, content: dict) -> None:
-        row = self.add_image(content["imagePath"], entry, stated_size(content, ("imageWidth", "imageHeight")))
+        name = self._image_name(entry, content["imagePath"])
+        row = self.add_image(name, entry, stated_size(content, ("imageWidth", "imageHeight")))
         if content.get("imageData"):
             self.embedded.append(row)
         for shape in _joined(self._shapes(row, content["shapes"])):
             self.add_box(row, shape.position, shape.box, shape.name, shape.difficult)
+
+    def _image_name(self, entry: int, stated: str) -> str:
+        """Return the stated path of an image; where it does not exist, the image beside the file that has its name."""
+        beside = self._stems.find(os.path.splitext(self.names[entry])[0])
+        known = {stated, *parts_of(stated)[-1:]} & self._images
+        if known or beside is None or os.path.exists(os.path.join(self.path, stated)):
+            return stated
+        self.renamed += 1
+        return beside
 
     def _shapes(self, row: int, shapes: list[Any]) -> Iterator[_Shape]:
         """Yield the objects of a file; what cannot be read is reported."""
@@ -197,6 +213,7 @@ def _note(content: _Files) -> None:
     notes = {
         "objects are polygons, circles or other shapes: their upright hulls are taken": content.hulls,
         "single points are not objects and are left out": content.points,
+        "images have the names of their JSON files, and not those in `imagePath`": content.renamed,
         "JSON files have no list `shapes` and are passed over": content.others,
     }
     content.notes += [f"{content.path}: {count} {what}" for what, count in notes.items() if count]

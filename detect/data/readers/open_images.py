@@ -22,24 +22,20 @@ from detect.data.readers.split_format import SplitFormat
 from detect.data.readers.tables import SUFFIXES, Row, first_row, read_rows
 from detect.errors import BadInput
 
+CODED = ("ImageID", "LabelName")  # columns of all tables of OpenImages, such as those of masks
 _BOX = ("XMin", "YMin", "XMax", "YMax")
-_HEADER = ("ImageID", "LabelName", *_BOX)
+_HEADER = (*CODED, *_BOX)
 
 
 def is_open_images(path: Path) -> bool:
     """Return whether the first row of a table names the columns of OpenImages' boxes."""
-    return is_header(first_row(path))
-
-
-def is_header(row: Row) -> bool:
-    """Return whether a row names the columns of OpenImages' boxes."""
-    return set(row) >= set(_HEADER)
+    return _is_header(first_row(path))
 
 
 def load_open_images(file: AnnotationFile) -> NamedContent:
     """Read a table; BadInput where it is not of OpenImages, or none of its images is found."""
     row = first_row(file.path)
-    if not is_header(row):
+    if not _is_header(row):
         raise BadInput(f"{file.path}: expected the columns of OpenImages, found {','.join(row)!r:.120}.")
     columns = Columns(
         name=row.index("ImageID"),
@@ -52,6 +48,10 @@ def load_open_images(file: AnnotationFile) -> NamedContent:
     _name_classes(content)
     content.find_images_by_stem(file)
     return content
+
+
+def _is_header(row: Row) -> bool:
+    return set(row) >= set(_HEADER)
 
 
 def _name_classes(content: NamedContent) -> None:

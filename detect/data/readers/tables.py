@@ -20,6 +20,7 @@ SUFFIXES = (".csv", ".tsv")
 _SEPARATORS = ",;\t|"
 _BLOCK = 1024 * 1024  # bytes
 _ROWS = 10_000  # read at a time
+_LONGEST_LINE = 1024 * 1024  # characters
 _BEGINNING = 64 * 1024  # characters at most of a first row
 
 Row = list[str]
@@ -43,10 +44,18 @@ def read_rows(path: Path) -> Iterator[tuple[list[int], list[Row]]]:
         BadInput: the file cannot be read, is not a text, or a field is longer than any name.
     """
     with _opened(path) as (file, separator):
-        reader = csv.reader(file, delimiter=separator)
+        reader = csv.reader(_lines(file), delimiter=separator)
         numbered = ((reader.line_num, row) for row in reader if any(row))
         while rows := list(islice(numbered, _ROWS)):
             yield [line for line, _ in rows], [row for _, row in rows]
+
+
+def _lines(file: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a file; csv.Error where one is so long that it is not one of a table."""
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line has {_LONGEST_LINE} characters or more")
+        yield line
 
 
 @contextmanager
@@ -71,6 +80,6 @@ def _opened(path: Path, whole: bool = True) -> Iterator[tuple[io.TextIOWrapper, 
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not a text file: its bytes are not {error.encoding}. Save it as UTF-8.") from None
     except csv.Error as error:
-        raise BadInput(f"{path} is not a table: {error}. Check its quotation marks.") from None
+        raise BadInput(f"{path} is not a table: {error}. Check its lines and quotation marks.") from None
     except ValueError as error:  # the path is not one: it has a null character
         raise BadInput(f"{str(path)!r}: cannot be read: {error}.") from None

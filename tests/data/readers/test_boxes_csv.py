@@ -39,6 +39,7 @@ def boxes(path) -> list[list[float]]:
         "label_name,bbox_x,bbox_y,bbox_width,bbox_height,image_name,image_width,image_height\ncar,10,20,20,5,a.jpg,64,48\n",
         "\ufefffilename,width,height,class,xmin,ymin,xmax,ymax\r\n\r\n a.jpg ,64,48, car , 10,20,30,25\r\n",
         "a.jpg,10,20,30,25,car\n",
+        "a.jpg,64,48,car,10,20,30,25\n",
         "car,10,20,20,5,a.jpg,64,48\n",
     ],
 )
@@ -64,6 +65,7 @@ def test_width_and_height_of_the_image(write):
         "xmin,ymin,xmax,ymax\n1,2,3,4\n",
         "a.jpg,1,2,3,car\n",
         "a.jpg,1,2,3,4,\n",
+        "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax\nx.png,0a,/m/0,1,0,1,0,1\n",
         "a.jpg,one,2,3,4,car\n",
         "notes.txt,1,2,3,4,car\n",
         "",
@@ -181,6 +183,7 @@ def test_a_description_names_tables(write, tmp_path):
         ("b.jpg,0,0,9,9,car\n", "none of the 1 images named in it exists"),
         (b"a.jpg,0,0,9,9,\x81\x8d\xff\n", "not a text file"),
         ('a.jpg,0,0,9,9,car\na.jpg,0,0,9,9,"' + "x" * 200_000, "is not a table"),
+        ("a.jpg,0,0,9,9,car\n" + "x" * 2_000_000, "is not a table: a line has"),
     ],
 )
 def test_what_cannot_be_used_is_refused(write, text, reason):

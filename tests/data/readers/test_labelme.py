@@ -105,6 +105,14 @@ def test_images_that_are_all_embedded_are_refused_with_the_way_on(write):
         open_dataset(folder)
 
 
+def test_an_image_that_was_renamed_with_its_file_is_found(write):
+    write(shape([[1, 2], [3, 4]]), imagePath="DSC_0001.JPG")
+    folder = write(shape([[5, 6], [7, 8]]), name="b", imagePath="elsewhere\\b.jpg")
+    dataset = open_dataset(folder)
+    assert [record.image_path.name for record in split(dataset, "train")] == ["a.jpg", "b.jpg"]
+    assert any("1 images have the names of their JSON files" in note for note in dataset.notes)
+
+
 def test_other_files_are_passed_over(write, tmp_path):
     write(shape([[10, 20], [30, 40]]))
     (tmp_path / "package.json").write_text('{"name": "app"}')
