@@ -33,7 +33,7 @@ def home(tmp_path, monkeypatch) -> Path:
 def test_ids_and_classes_are_those_of_the_dataset(tmp_path):
     dataset = open_dataset(write_prepared(tmp_path))
     assert dataset.category_ids == (0, 1)
-    assert split(dataset, "train").image_ids.tolist() == [ord("a"), ord("b"), ord("c")]
+    assert split(dataset, "train").image_ids.tolist() == [ord(name[0]) for name in TRUTH["train"]]
 
 
 def test_a_name_stands_for_what_is_prepared(home):
