@@ -23,27 +23,28 @@ def split(
     group_by: Annotated[
         str, typer.Option(help="Keep images together by name: video, folder, or a regular expression.")
     ] = "",
-    near_duplicates: Annotated[bool, typer.Option(help="Keep images together that show nearly the same.")] = True,
+    near_duplicates: Annotated[
+        bool, typer.Option(help="Keep copies, versions and neighbouring frames together.")
+    ] = True,
     seed: Seed = 0,
     copies: Copies = False,
     max_lost: MaxLost = 0.1,
 ) -> None:
     """Divide a dataset anew, so that each split has its share of every class, and write it.
 
-    Near-duplicates stay in one split, because scores on images that are nearly known look better than they are.
+    Images that show nearly the same stay in one split: scores on what is nearly known look better than they are.
     """
     from detect.data.dividing import divide
 
     dataset = read_dataset(data, to, folder)
     shares = {name: share for name, share in {"val": val, "test": test}.items() if share}
-    divided = divide(dataset, shares, seed, group_by, first_alike if near_duplicates else None)
+    divided = divide(dataset, shares, seed, group_by, fingerprints_of if near_duplicates else None)
     show_notes(divided.notes[len(dataset.notes) :])
     write_dataset(divided, to, folder, copies, max_lost)
 
 
-def first_alike(records: "Records") -> "np.ndarray":
-    """Return for each image the position of the first that shows nearly the same, int64 [R]. Decodes all images."""
-    from detect.data.near_duplicates import near_duplicates
+def fingerprints_of(records: "Records") -> "np.ndarray":
+    """Return the fingerprints of R images, uint8 [R, 16]. Decodes all that were not looked at before."""
     from detect.data.survey import survey
 
     done = 0
@@ -54,4 +55,4 @@ def first_alike(records: "Records") -> "np.ndarray":
             done += 1
             show(done, len(records))
 
-        return near_duplicates(survey(records, advance).fingerprints)
+        return survey(records, advance).fingerprints

@@ -7,7 +7,7 @@ import numpy as np
 
 from detect.data.class_counts import count_classes
 from detect.data.dataset import Dataset
-from detect.data.grouping import by_names, united, videos
+from detect.data.grouping import by_names, look_alikes, united, videos
 from detect.data.joining import join
 from detect.data.records import Records
 from detect.data.stratifying import stratify
@@ -21,7 +21,7 @@ def divide(
     shares: Mapping[str, float],
     seed: int = 0,
     group_by: str = "",
-    alike: Callable[[Records], np.ndarray] | None = None,
+    fingerprints: Callable[[Records], np.ndarray] | None = None,
 ) -> Dataset:
     """Divide all images of a dataset anew; the splits that it has are joined first.
 
@@ -30,8 +30,8 @@ def divide(
         shares: the share of each split but "train", which gets the rest: {"val": 0.2, "test": 0.1}.
         seed: decides about images that are alike in their classes.
         group_by: what keeps images together by their names, see `detect.data.grouping.by_names`; empty: nothing.
-        alike: returns for each image the position of the first one that shows nearly the same, int64 [R]. These stay in
-            one split, too.
+        fingerprints: returns those of the images, uint8 [R, 16], see `detect.data.survey`. By them, images that show
+            nearly the same stay in one split. None: no image is looked at.
 
     Raises:
         BadInput: the shares leave nothing for training, or there are fewer groups of images than splits.
@@ -41,11 +41,12 @@ def divide(
         stated = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         raise BadInput(f"Expected shares above 0 whose sum is below 1, because the rest is 'train'; found {stated}.")
     records, notes = join(list(dataset.splits.values()))
-    groups, noted = _groups(records, group_by, alike)
-    if groups.max(initial=-1) + 1 < len(parts):
+    groups, noted = _groups(records, group_by, fingerprints)
+    count = int(groups.max(initial=-1)) + 1
+    if count < len(parts):
         raise BadInput(
-            f"{dataset.source}: its {len(records)} images are {groups.max(initial=-1) + 1} groups that must not be "
-            f"divided, and {len(parts)} splits need one each. Divide by another rule (`group_by`), or add images."
+            f"{dataset.source}: its {len(records)} images make {count} groups of images that belong together, and "
+            f"{len(parts)} splits need one each. Group by another rule, do not group, or add images."
         )
     chosen = stratify(count_classes(records, groups), list(parts.values()), seed)[groups]
     splits = {name: records.select(np.flatnonzero(chosen == part)) for part, name in enumerate(parts)}
@@ -56,23 +57,24 @@ def divide(
 
 
 def _groups(
-    records: Records, group_by: str, alike: Callable[[Records], np.ndarray] | None
+    records: Records, group_by: str, fingerprints: Callable[[Records], np.ndarray] | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return the number of the group of each image, int64 [R], and notes on the groups."""
-    names = records.copy_names()
-    first, notes = np.arange(len(records)), []
+    names, notes = records.copy_names(), []
+    divisions = [np.arange(len(records))]
     if group_by:
-        first = by_names(names, group_by)
-        notes.append(f"{len(np.unique(first))} groups of images by their names stay together")
+        divisions.append(by_names(names, group_by))
+        notes.append(f"{len(np.unique(divisions[-1]))} groups of images by their names stay together")
     elif found := videos(names):
         notes.append(
             f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
-            "--group-by video keeps the frames of each together"
+            "--group-by video keeps all frames of each together"
         )
-    same = alike(records) if alike else np.arange(len(records))
-    if count := int(np.count_nonzero(same != np.arange(len(same)))):
-        notes.append(f"{count} images show nearly the same as others, and stay together with them")
-    return united(first, same), notes
+    if fingerprints:
+        divisions.append(look_alikes(names, fingerprints(records)))
+        count = int(np.count_nonzero(divisions[-1] != divisions[0]))
+        notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
+    return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
 
 
 def _missing(splits: Mapping[str, Records], classes: Sequence[str]) -> list[str]:

@@ -3,16 +3,14 @@
 import os
 import re
 from collections.abc import Sequence
-from types import MappingProxyType
 
 import numpy as np
 
+from detect.data.near_duplicates import near_duplicates
+from detect.data.sequences import first_with_same, neighbouring_frames, sequence, versions
 from detect.errors import BadInput
 
-# What comes before the number of a frame: "cam/a" in "cam/a_0012.jpg".
-_VIDEO = r"^(.*?)[-_. ]*[0-9]+\.[^./]+$"
-_FOLDER = r"^(.*/)?[^/]*$"
-RULES = MappingProxyType({"video": _VIDEO, "folder": _FOLDER})
+RULES = ("video", "folder")
 
 
 def by_names(names: Sequence[str], rule: str) -> np.ndarray:
@@ -20,8 +18,8 @@ def by_names(names: Sequence[str], rule: str) -> np.ndarray:
 
     Args:
         names: R names, with folders and slashes.
-        rule: "video" for what comes before the number of a frame, "folder", or a regular expression: images belong
-            together for which its first group, or all of it, matches the same text. What it does not match is alone.
+        rule: "video" for all but the number of a frame, "folder", or a regular expression: images belong together for
+            which its first group, or all of it, matches the same text. What it does not match is alone.
 
     Returns:
         The position of the first image of the group of each image, int64 [R].
@@ -29,42 +27,57 @@ def by_names(names: Sequence[str], rule: str) -> np.ndarray:
     Raises:
         BadInput: it is not a regular expression.
     """
+    if rule == "video":
+        return first_with_same(names, sequence)
+    if rule == "folder":
+        return first_with_same(names, os.path.dirname)
     try:
-        pattern = re.compile(RULES.get(rule, rule))
+        pattern = re.compile(rule)
     except re.error as error:
         raise BadInput(f"{rule!r} is not a regular expression: {error}. Known rules: {', '.join(RULES)}.") from None
-    first: dict[str, int] = {}
-    rows = []
-    for row, name in enumerate(names):
+
+    def matched(name: str) -> str | None:
         match = pattern.search(name)
-        rows.append(first.setdefault(match[min(pattern.groups, 1)] or "", row) if match else row)
-    return np.array(rows, np.int64)
+        return match and (match[min(pattern.groups, 1)] or "")
+
+    return first_with_same(names, matched)
+
+
+def look_alikes(names: Sequence[str], fingerprints: np.ndarray) -> np.ndarray:
+    """Divide images into groups that show nearly the same: copies, neighbouring frames, and versions of one image.
+
+    Args:
+        names: R names, by which frames and versions are known.
+        fingerprints: uint8 [R, 16], see `detect.data.pixels.fingerprint`.
+
+    Returns:
+        The position of the first image of the group of each image, int64 [R].
+    """
+    return united(near_duplicates(fingerprints), neighbouring_frames(names, fingerprints), versions(names))
 
 
 def videos(names: Sequence[str]) -> list[str]:
-    """Return what names have before the numbers of frames, if that may be the names of several videos; else none."""
-    groups = by_names(names, "video")
-    found = np.flatnonzero(np.bincount(groups, minlength=1) > 1)
+    """Return the first frame of each video, if names with numbers may be those of several videos; else none."""
+    found = np.flatnonzero(np.bincount(by_names(names, "video"), minlength=1) > 1)
     return [os.path.basename(names[row]) for row in found.tolist()] if len(found) > 1 else []
 
 
-def united(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the groups of two divisions together: what is in one group of either is in one.
+def united(*divisions: np.ndarray) -> np.ndarray:
+    """Return the groups of several divisions together: what is in one group of any is in one.
 
     Args:
-        first: the position of the first image of the group of each image, int64 [R].
-        second: the same for other groups.
+        divisions: the position of an image of its group for each image, the same for all in the group, int64 [R] each.
 
     Returns:
-        The numbers of the groups, 0..G-1, int64 [R].
+        The position of the first image of the group of each image, int64 [R].
     """
-    groups = first
+    groups = np.arange(len(divisions[0]))
     while True:
         smallest = groups
-        for division in (first, second):
+        for division in divisions:
             least = np.full(len(groups), len(groups))
             np.minimum.at(least, division, smallest)
             smallest = least[division]
         if (smallest == groups).all():
-            return np.unique(groups, return_inverse=True)[1].reshape(-1)
+            return groups
         groups = smallest
