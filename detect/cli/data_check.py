@@ -79,7 +79,7 @@ def check(
     from detect.data.readers.description import open_dataset
     from detect.evaluation.data_report import write_data_report
 
-    check_outputs(html, fix, decode)
+    check_outputs(data, html, fix, decode)
     plan = plan_for(model, image_size, run)
     dataset = open_dataset(data)
     figures = [*tables(dataset), *plan.further_tables(dataset)]
@@ -103,7 +103,7 @@ def check(
     raise typer.Exit(int(refuses(findings)))
 
 
-def check_outputs(html: Path | None, fix: Path | None, decode: bool) -> None:
+def check_outputs(data: str, html: Path | None, fix: Path | None, decode: bool) -> None:
     """Check, before the images are decoded, that what is to be written can be."""
     from detect.evaluation.data_report import is_data_report
 
@@ -111,6 +111,8 @@ def check_outputs(html: Path | None, fix: Path | None, decode: bool) -> None:
         require_own(html, is_data_report, "a report of this command")
     if fix is not None:
         require_new(fix)
+        if Path(data).resolve() in fix.resolve().parents:
+            raise BadInput(f"{fix} is inside the dataset, which stays as it is. Give a folder elsewhere.")
         if not decode:
             raise BadInput("--fix has to look at the pixels of all images: leave out --no-decode.")
 

@@ -69,6 +69,7 @@ def test_check_writes_a_corrected_copy(command, fixtures, tmp_path):
     assert again.code == 2
     assert "Nothing in it is replaced" in again.err
     assert command("data", "check", data, "--no-decode", "--fix", tmp_path / "other").code == 2
+    assert "is inside the dataset" in command("data", "check", copy, "--fix", copy / "again").err
     done = command("data", "check", data, "--fix", tmp_path / "silent", "--json")
     assert json.loads(done.out)["trainable"]
     assert (tmp_path / "silent" / "fixes.json").is_file()
