@@ -19,8 +19,13 @@ def _nothing_to_score(subject: Subject) -> Iterator[Found]:
 
 def _no_validation(subject: Subject) -> Iterator[Found]:
     if "train" in subject.dataset.splits and "val" not in subject.dataset.splits:
-        why = subject.dataset.refused.get("val", "there is no split of this name")
-        yield Found("val", 0, f"there are no images for validation: {why.rstrip('.')}")
+        yield Found("val", 0, "there are no images for validation")
+
+
+def _refused_splits(subject: Subject) -> Iterator[Found]:
+    for split, why in subject.dataset.refused.items():
+        if split != "train":
+            yield Found(split, 0, f"this split is left out: {why.rstrip('.')}")
 
 
 def _few_images(subject: Subject) -> Iterator[Found]:
@@ -56,9 +61,16 @@ CHECKS = (
         _other_images,
     ),
     Check(
+        "refused-splits",
+        Severity.WARNING,
+        "splits other than `train` that are there and cannot be used",
+        "Correct what is named here, or take the split out of the dataset.",
+        _refused_splits,
+    ),
+    Check(
         "no-validation-images",
         Severity.NOTE,
-        "no split `val`, or none of its images can be used",
+        "no split `val`, or one that is left out",
         "Training holds out a part of the images of 'train' for it. Divide them yourself where images belong together, "
         "such as frames of a video: detect data split --group-by video.",
         _no_validation,

@@ -15,9 +15,10 @@ def _no_training_images(subject: Subject) -> Iterator[Found]:
 
 
 def _too_much_lost(subject: Subject) -> Iterator[Found]:
-    for split, problems in subject.dataset.problems.items():
-        if refusal := _refusal(subject, check_losses, subject.dataset, split, subject.max_lost):
-            yield Found(split, problems.lost_images, refusal)
+    dataset = subject.dataset
+    for split in ("train", "val"):
+        if split in dataset.splits and (refusal := _refusal(subject, check_losses, dataset, split, subject.max_lost)):
+            yield Found(split, dataset.problems[split].lost_images, refusal)
 
 
 def _nothing_to_learn(subject: Subject) -> Iterator[Found]:
@@ -56,7 +57,7 @@ CHECKS = (
     Check(
         "too-much-lost",
         Severity.ERROR,
-        "more than 10 % of the images or of the boxes of a split cannot be used (`--max-lost`)",
+        "more than 10 % of the images or of the boxes of `train` or `val` cannot be used (`--max-lost`)",
         "Correct what the other findings name, or allow a larger share with --set max_lost=SHARE.",
         _too_much_lost,
     ),

@@ -15,10 +15,16 @@ def test_nothing_to_score(dataset_of, grid, found):
 def test_no_validation_images(dataset_of, grid, found):
     dataset = dataset_of(train=[grid(1), grid(1)])
     (finding,) = found(dataset)["no-validation-images"]
-    assert finding.what == "there are no images for validation: there is no split of this name"
-    (finding,) = found(replace(dataset, refused={"val": "images/val was not found."}))["no-validation-images"]
-    assert finding.what == "there are no images for validation: images/val was not found"
+    assert finding.what == "there are no images for validation"
     assert "no-validation-images" not in found(dataset_of(train=[grid(1)], val=[grid(1)]))
+
+
+def test_refused_splits(dataset_of, grid, found):
+    dataset = replace(dataset_of(train=[grid(1), grid(1)]), refused={"val": "images/val was not found."})
+    by_code = found(dataset)
+    assert by_code["refused-splits"][0].what == "this split is left out: images/val was not found"
+    assert "no-validation-images" in by_code
+    assert "too-much-lost" not in by_code  # training holds out a part of the split "train"
 
 
 def test_few_images_to_score(dataset_of, grid, found):

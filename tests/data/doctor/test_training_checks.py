@@ -67,3 +67,11 @@ def test_one_image_cannot_be_divided(dataset_of, grid, found):
     (finding,) = found(dataset_of(train=[grid(25)]))["not-divisible"]
     assert finding.what == "no validation split, and 1 training image cannot be divided"
     assert "not-divisible" not in found(dataset_of(train=[grid(25)], val=[grid(25)]))
+
+
+def test_losses_of_a_split_that_training_does_not_use(dataset_of, grid, found):
+    dataset = dataset_of(train=[grid(1), grid(1)], test=[grid(1), grid(1)])
+    dataset.splits["test"].image_path(0).write_bytes(b"damaged")
+    by_code = found(dataset)
+    assert by_code["unreadable-image"][0].split == "test"
+    assert not errors(by_code)
