@@ -235,7 +235,7 @@ def previous(folder: Path) -> Path:
 
 def is_free(folder: Path, mark: str) -> bool:
     """Return whether the folder can be replaced without loss: it is missing, empty, or has a file called `mark`."""
-    return not folder.exists() or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    return not os.path.exists(folder) or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:

@@ -43,7 +43,8 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
         folder = previous(folder)
     for name in (CARD, WEIGHTS):
         if not (folder / name).is_file():
-            raise BadInput(f"{folder} is not a saved model: it has no {name}. Give the folder that holds {CARD}.")
+            holds = "the folder of a run, or of a model with its weights"
+            raise BadInput(f"{folder} is not a saved model: it has no {name}. Give {holds}.")
     card = load_card(folder)
     try:
         detector = create(card.model, len(card.classes), **card.config)

@@ -4,6 +4,7 @@ config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
     if settings.name is None:
         return _create(next(path for path in _free_names(root, settings.model) if not path.exists()))
     path = root / settings.name
-    if path.exists():
+    if os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
         raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
     return _create(path)
 
@@ -105,7 +106,8 @@ def _create(path: Path) -> RunFolder:
     try:
         path.mkdir(parents=True)
     except OSError as error:
-        raise BadInput(f"The run folder {path} cannot be created: {error.strerror}.") from None
+        way_on = "Choose another --name, or another folder for runs with --set runs=FOLDER."
+        raise BadInput(f"The run folder {path} cannot be created: {error.strerror}. {way_on}") from None
     return RunFolder(path)
 
 

@@ -146,7 +146,8 @@ def _open(address: str, start: int) -> http.client.HTTPResponse:
         raise kind(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         kind = BrokenTransferError if start else UnavailableError  # without a network, fail at once
-        raise kind(str(getattr(error, "reason", error)) or type(error).__name__) from None
+        cause = getattr(error, "reason", error)
+        raise kind(getattr(cause, "strerror", None) or str(cause) or type(error).__name__) from None
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -30,6 +30,12 @@ def test_a_taken_name_is_refused(settings):
         new_folder(settings)
 
 
+@pytest.mark.parametrize("change", [{"name": "x" * 300}, {"runs": "/dev/null"}])
+def test_a_folder_that_cannot_be_created_is_refused(settings, change):
+    with pytest.raises(BadInput, match=r"The run folder .* cannot be created: .*\. Choose another --name, or another"):
+        new_folder(settings.model_copy(update=change))
+
+
 def test_settings_come_back_as_they_were(settings):
     folder = started(settings)
     assert folder.settings() == settings

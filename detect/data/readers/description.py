@@ -55,6 +55,8 @@ def _folders() -> list[DatasetFolder]:
 
 
 def _read_file(path: Path) -> Dataset:
+    if re.match("[a-z][a-z0-9+]+:/", str(path)):
+        raise BadInput(f"{path} is a URL. Download the dataset, and give its file or folder.")
     if not os.path.isfile(path):
         raise BadInput(f"{path} does not exist. Expected {accepted()}.")
     kinds = [file for file in _files() if _suffix(path) in file.suffixes]

@@ -10,6 +10,7 @@ no longer detected, is removed.
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -38,7 +39,7 @@ class OutputFolder:
 
     def __init__(self, folder: Path):
         """`folder`: need not exist. BadInput where it is a file, or its list is damaged."""
-        if folder.exists() and not folder.is_dir():
+        if os.path.exists(folder) and not folder.is_dir():  # `Path.exists` raises an error for a name that is too long
             raise BadInput(f"{folder} is not a folder. Give one for the outputs.")
         self.folder = folder
         self._list: TextIO | None = None
@@ -72,7 +73,7 @@ class OutputFolder:
     def require_free(self, name: str) -> Path:
         """Return the path of a file that may be replaced or is not there; BadInput for any other."""
         path = self.folder / name
-        if name not in self._made and not self._is_ours(name) and (path.exists() or path.is_symlink()):
+        if name not in self._made and not self._is_ours(name) and os.path.lexists(path):
             state = "has changed since it was written" if name in self._earlier else "was not made by `detect predict`"
             raise BadInput(f"{path} would be replaced, but it {state}. Give another output folder.")
         return path
@@ -122,6 +123,8 @@ class OutputFolder:
 
 def _read(folder: Path) -> dict[str, _Output]:
     path = folder / _LIST
+    if not os.path.exists(path):
+        return {}
     try:
         *lines, _ = path.read_text(encoding="utf-8").split("\n")  # the end of a killed run may be half a line
         rows = {name: rest for name, *rest in map(json.loads, lines)}
@@ -129,8 +132,6 @@ def _read(folder: Path) -> dict[str, _Output]:
         outputs = {name: _Output(*rest) for name, rest in rows.items() if len(rest) > 2}
         begun = {name: _begun(folder / name, listed, *rest) for name, rest in rows.items() if len(rest) <= 2}
         return {**outputs, **{name: output for name, output in begun.items() if output}}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
     except (OSError, ValueError, TypeError):
         raise BadInput(f"{path} is damaged: it should tell which files may be replaced. Give another folder.") from None
 

@@ -141,3 +141,9 @@ def test_reading_needs_no_tensorflow():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("address", ["https://example.org/data.zip", "http://[::1/x", "s3://bucket/data"])
+def test_a_url_is_not_searched_for_among_the_files(address):
+    with pytest.raises(BadInput, match=r"is a URL\. Download the dataset, and give its file or folder"):
+        open_dataset(address)

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
+from detect.files import write_text
 from detect.inference.writers.output_folder import OutputFolder
 
 
@@ -63,6 +64,13 @@ def test_a_damaged_list_is_refused(tmp_path):
         (tmp_path / ".detect-predict.jsonl").write_text(text)
         with pytest.raises(BadInput, match="damaged"):
             OutputFolder(tmp_path)
+
+
+def test_a_name_that_is_too_long_is_a_failure_to_write(tmp_path):
+    with pytest.raises(RunFailure, match=r"xxx cannot be written: File name too long\. Choose a shorter name"):
+        OutputFolder(tmp_path / ("x" * 300)).path("a.jpg", "copies", "a")
+    with pytest.raises(RunFailure, match="File name too long"):
+        write_text(OutputFolder(tmp_path).path("x" * 300, "copies", "a"), "")
 
 
 def test_a_file_is_not_a_folder_for_outputs(tmp_path):
