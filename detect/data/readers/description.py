@@ -59,7 +59,7 @@ def _read_file(path: Path) -> Dataset:
         raise BadInput(f"{path} is a URL. Download the dataset, and give its file or folder.")
     if not os.path.isfile(path):
         raise BadInput(f"{path} does not exist. Expected {accepted()}.")
-    kinds = [file for file in _files() if _suffix(path) in file.suffixes]
+    kinds = [file for file in _files() if _is_named_as(path, file)]
     if not kinds:
         raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
@@ -67,9 +67,9 @@ def _read_file(path: Path) -> Dataset:
     return kinds[0].read(path)
 
 
-def _suffix(path: Path) -> str:
-    """Return the suffix of a file in lower case, without the number of a shard behind it."""
-    return re.sub(r"-\d+-of-\d+$", "", path.suffix.lower())
+def _is_named_as(path: Path, kind: DatasetFile) -> bool:
+    """Return whether a file has a suffix of some kind of files; the number of a shard may stand behind it."""
+    return re.sub(r"-\d+-of-\d+(?=\.|$)", "", path.name.lower()).endswith(kind.suffixes)
 
 
 def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
@@ -133,7 +133,7 @@ def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
     paths = [Path(entry) for entry in _entries(folder) if is_file(entry)]
-    by_suffix = {path: [kind for kind in kinds if _suffix(path) in kind.suffixes] for path in paths}
+    by_suffix = {path: [kind for kind in kinds if _is_named_as(path, kind)] for path in paths}
     return {path: kinds for path, kinds in by_suffix.items() if kinds}
 
 

@@ -10,6 +10,7 @@ from detect.data.readers.example_classes import name_classes
 from detect.data.readers.example_content import ExampleSplit, FeatureNames, StatedClass
 from detect.data.readers.label_map import LabelMapItem
 from detect.data.readers.tfrecord_files import missing_shards
+from detect.data.readers.unpacking import unpacked_file
 from detect.errors import BadInput
 
 
@@ -37,21 +38,30 @@ def read_examples(
         BadInput: there are no classes, or no split has images.
     """
     stated: dict[StatedClass, int] = {}
-    read = {name: _read_split(paths, features, stated) for name, paths in splits.items()}
+    files = {name: [unpacked_file(path.absolute()) for path in paths] for name, paths in splits.items()}
+    read = {name: _read_split(paths, features, stated) for name, paths in files.items()}
     if not stated and not items:
         raise BadInput(_no_classes(source, read.values()))
     known = name_classes(list(stated), items, classes, str(source))
     described = [_described(one) for one in stated]
     annotations = {name: split.finish(known.labels, described.__getitem__) for name, split in read.items()}
     shards = [f"split {name!r}: {missing}" for name, paths in splits.items() if (missing := missing_shards(paths))]
-    return assemble(source, format, known.names, known.category_ids, annotations, [*notes, *known.notes, *shards])
+    unpacked = [note for name, paths in splits.items() for note in _unpacked(paths, files[name])]
+    notes = [*notes, *unpacked, *known.notes, *shards]
+    return assemble(source, format, known.names, known.category_ids, annotations, notes)
 
 
 def _read_split(paths: Sequence[Path], features: FeatureNames, classes: dict[StatedClass, int]) -> ExampleSplit:
-    split = ExampleSplit(Path(os.path.commonpath([path.absolute().parent for path in paths])), features, classes)
+    split = ExampleSplit(Path(os.path.commonpath([path.parent for path in paths])), features, classes)
     for path in paths:
-        split.add_file(path.absolute())
+        split.add_file(path)
     return split
+
+
+def _unpacked(given: Sequence[Path], read: Sequence[Path]) -> list[str]:
+    """Return a note on files that were unpacked."""
+    others = [(old, new) for old, new in zip(given, read, strict=True) if old.absolute() != new]
+    return [f"{len(others)} compressed files are unpacked, such as {old} to {new}" for old, new in others[:1]]
 
 
 def _no_classes(source: Path, splits: Iterable[ExampleSplit]) -> str:

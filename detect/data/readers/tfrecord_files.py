@@ -6,18 +6,22 @@ Source: the page on TFRecord of the TensorFlow guide. A record is its length (8 
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from detect.data.crc32c import masked_crc
 from detect.data.readers.listing import entries_if_any, is_file
+from detect.data.readers.unpacking import unpacked_stream
 from detect.data.regular_files import open_regular
 
-SUFFIXES = (".tfrecord", ".tfrecords", ".tfrec", ".record", ".records")
+_PLAIN = (".tfrecord", ".tfrecords", ".tfrec", ".record", ".records")
+SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
 _SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})(?=\.|$)")
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LONGEST = 2**31  # bytes of a record: protobuf has no larger messages
+_MOST_TIMES = 100  # as large as its file, which may be compressed, is the first record at most
 _MOST_SHARDS_NAMED = 5
 
 
@@ -31,7 +35,7 @@ class StoredRecord(NamedTuple):
 
 def is_record_name(name: str) -> bool:
     """Return whether a file of this name is a TFRecord; the number of a shard may be its end."""
-    return Path(_SHARD.sub("", name.lower())).suffix in SUFFIXES
+    return _SHARD.sub("", name.lower()).endswith(SUFFIXES)
 
 
 def record_files(folder: Path) -> list[Path]:
@@ -54,22 +58,17 @@ def missing_shards(paths: Sequence[Path]) -> str:
     return "; ".join(lines)
 
 
-def begins_with_record(path: Path) -> bool:
-    """Return whether a file begins as a TFRecord does: with a length and its checksum."""
+def first_record(path: Path) -> bytes:
+    """Return the data of the first record, which may be damaged; empty where the file does not begin with a record."""
     try:
         with open_regular(path) as file:
-            return bool(_length(file.read(_HEADER.size)))
-    except (OSError, ValueError):
-        return False
-
-
-def first_record(path: Path) -> bytes:
-    """Return the data of the first record; empty where the file does not begin with a whole one."""
-    try:
-        record = next(read_records(path), None)
-    except (OSError, ValueError):
+            size = file.seek(0, 2)
+            file.seek(0)
+            stream = unpacked_stream(file)
+            length = _length(stream.read(_HEADER.size))
+            return stream.read(length) if length and length <= min(_MOST_TIMES * size, _LONGEST) else b""
+    except (OSError, EOFError, ValueError, zlib.error):
         return b""
-    return record.data if record and not record.fault else b""
 
 
 def read_records(path: Path) -> Iterator[StoredRecord]:

@@ -1,6 +1,7 @@
 """TFRecord files: splits, shards, classes, ids, and what is damaged."""
 
 import struct
+from itertools import starmap
 from pathlib import Path
 
 import cv2
@@ -45,7 +46,40 @@ def test_images_are_read_from_their_place(tmp_path):
         )
 
 
-@pytest.mark.parametrize("name", ["a.tfrecord", "train-00000-of-00010.tfrecord", "t.record-00001-of-00010", "A.TFREC"])
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """The folder of caches."""
+    monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("name", ["train.tfrecord.gz", "train.tfrecord", "train.record-00000-of-00001.gz"])
+def test_compressed_files_are_unpacked_once(cache, tmp_path, name):
+    path = tmp_path / "data" / name
+    path.parent.mkdir()
+    write_records(path, map(encoded_example, starmap(detection_example, TRUTH["train"].items())), "GZIP")
+    for source in (path, path.parent):
+        dataset = open_dataset(source)
+        assert [record.image_path.name for record in split(dataset, "train")] == list(TRUTH["train"])
+        assert any("1 compressed files are unpacked" in note for note in dataset.notes)
+    assert len([found for found in cache.rglob("*") if found.is_file()]) == 1
+
+
+def test_a_compressed_file_that_ends_early(cache, tmp_path):
+    """What can be unpacked is read; the pixels are random, so that nothing is small when it is compressed."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 100, 100, 3), np.uint8)
+    images = {name: cv2.imencode(".png", image)[1].tobytes() for name, image in zip("ab", pixels, strict=True)}
+    examples = [{**detection_example(name, BOXES), "image/encoded": [image]} for name, image in images.items()]
+    path = write_records(tmp_path / "train.tfrecord.gz", map(encoded_example, examples), "GZIP")
+    path.write_bytes(path.read_bytes()[:-1000])
+    dataset = open_dataset(path)
+    assert [record.image_path.name for record in split(dataset, "train")] == ["a"]
+    assert dataset.problems["train"].counts["damaged record"] == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tfrecord", "train-00000-of-00010.tfrecord", "t.record-00001-of-00010", "A.TFREC", "a.tfrecord.gz"]
+)
 def test_names_of_files(name):
     assert is_record_name(name)
 
