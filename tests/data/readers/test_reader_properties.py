@@ -1,7 +1,7 @@
 """Whatever annotation files state: the result is records, problems with places, or `BadInput`.
 
-`test_reader_contract` replaces bytes and words, which mostly gives files that cannot be parsed. Here files can be parsed
-and state something else: a value of a JSON file, or an element or attribute of an XML file, is replaced.
+`test_reader_contract` replaces bytes and words, which mostly gives files that cannot be parsed. Here files can be
+parsed and state something else: a value of a JSON file, or an element or attribute of an XML file, is replaced.
 """
 
 import copy
