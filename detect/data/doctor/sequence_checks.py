@@ -1,21 +1,16 @@
 """Images that belong together by their names and are in several splits: frames of a video, versions of an image."""
 
-import re
-from collections.abc import Callable, Iterator
-from pathlib import PurePath
+from collections.abc import Iterator
 
 import numpy as np
 
 from detect.data.doctor.all_images import repeated
 from detect.data.doctor.columns import split_examples
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.sequences import FRAMES_DIFFER, first_with_same, frame_number, origin, sequence
+from detect.data.texts import Texts
 
-_FRAMES_DIFFER = 44  # bits of two fingerprints: 1 in 1000 pairs of images that have nothing in common differs in fewer
 _FEWEST = 3  # neighbours in different splits
-# Roboflow names a version of a.jpg a_jpg.rf.0123abcd.jpg.
-_VERSION = re.compile(r"(_(jpe?g|png|webp|bmp|tiff?|gif|avif))?\.rf\.\w+$", re.IGNORECASE)
-_NUMBER = re.compile(r"\d{1,18}(?=\D*$)")
-_SPLIT_FOLDER = re.compile("train|val|test|images", re.IGNORECASE)
 
 
 def _divided_videos(subject: Subject) -> Iterator[Found]:
@@ -28,7 +23,7 @@ def _divided_videos(subject: Subject) -> Iterator[Found]:
     divided = [
         rows
         for rows in np.split(np.arange(len(videos)), np.flatnonzero(np.diff(videos)) + 1)
-        if len(rows) >= _FEWEST and np.median(differ[rows]) < _FRAMES_DIFFER
+        if len(rows) >= _FEWEST and np.median(differ[rows]) < FRAMES_DIFFER
     ]
     if divided:
         frames = neighbours[np.concatenate(divided)].reshape(-1)
@@ -40,7 +35,9 @@ def _divided_videos(subject: Subject) -> Iterator[Found]:
 def _neighbours_in_other_splits(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of images with successive numbers in different splits, int64 [n, 2], and their sequence, [n]."""
     images = subject.images
-    sequences, numbers = _numbered(subject, _sequence), _numbers(subject)
+    names = _names(subject)
+    sequences = first_with_same(names, sequence)
+    numbers = np.fromiter(map(frame_number, names), np.int64, len(names))
     order = np.lexsort((numbers, sequences))
     order = order[images.fingerprints[order].any(axis=1)]
     pairs = np.stack([order[:-1], order[1:]], axis=1)
@@ -54,43 +51,20 @@ def _divided_versions(subject: Subject) -> Iterator[Found]:
     """Find images that Roboflow made from one image."""
     if len(subject.images.names) < 2:
         return
-    for splits, found in repeated(subject.images, _numbered(subject, _origin), across=True):
-        named = np.array([".rf." in path.name for path in _paths(subject, found)])
+    names = _names(subject)
+    for splits, found in repeated(subject.images, first_with_same(names, origin), across=True):
+        named = np.array([".rf." in names[image] for image in found.tolist()])
         if named.any():
             what = f"versions of images in another split: {named.sum()}"
             yield Found(splits, int(named.sum()), what, split_examples(subject, found[named]))
 
 
-def _numbered(subject: Subject, key: Callable[[PurePath], str]) -> np.ndarray:
-    """Return a number for each image of all splits, which those with the same key have in common: int64 [R]."""
-    numbers: dict[str, int] = {}
-    count = len(subject.images.rows)
-    keys = (key(path) for path in _paths(subject, np.arange(count)))
-    return np.fromiter((numbers.setdefault(text, len(numbers)) for text in keys), np.int64, count)
-
-
-def _numbers(subject: Subject) -> np.ndarray:
-    """Return the last number in the name of each image, int64 [R]; 0 where there is none."""
-    count = len(subject.images.rows)
-    found = (_NUMBER.search(_origin(path)) for path in _paths(subject, np.arange(count)))
-    return np.fromiter((int(number[0]) if number else 0 for number in found), np.int64, count)
-
-
-def _paths(subject: Subject, images: np.ndarray) -> Iterator[PurePath]:
-    for image in images.tolist():
-        split = subject.images.names[subject.images.splits[image]]
-        yield PurePath(subject.dataset.splits[split].paths[subject.images.rows[image]])
-
-
-def _sequence(path: PurePath) -> str:
-    """Return what frames of a video have in common: the folder, unless it is that of a split, and all but a number."""
-    folder = "" if _SPLIT_FOLDER.search(path.parent.name) else path.parent.name
-    return f"{folder}/{_NUMBER.sub('#', _origin(path))}"
-
-
-def _origin(path: PurePath) -> str:
-    """Return the name of an image without its suffix, and without what Roboflow adds."""
-    return _VERSION.sub("", path.stem)
+def _names(subject: Subject) -> Texts:
+    """Return the paths of the images of all splits [R], in the folder of their split."""
+    images = subject.images
+    splits = [subject.dataset.splits[name] for name in images.names]
+    places = zip(images.splits.tolist(), images.rows.tolist(), strict=True)
+    return Texts(splits[split].paths[row] for split, row in places)
 
 
 CHECKS = (
