@@ -25,7 +25,7 @@ from detect.data.regular_files import status_of
 from detect.errors import BadInput
 from detect.machine import cache_folder, cores
 
-_FILE = "surveys-2.sqlite"  # another number when an entry gets other content
+_FILE = "surveys-3.sqlite"  # another number when an entry gets other content
 _ENTRY = np.dtype(
     [
         ("readable", "?"),
@@ -37,7 +37,7 @@ _ENTRY = np.dtype(
     ]
 )
 _CHUNK = 1024  # images between two looks into the cache
-_SHORTEST_SIDE = 64  # pixels of an image that is decoded for its fingerprint, which has 32 cells per side
+_SHORTEST_SIDE = 192  # pixels of an image that is decoded for its fingerprint: of fewer, it changes by some bits
 
 
 @dataclass(frozen=True)
