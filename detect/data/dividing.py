@@ -37,7 +37,7 @@ def divide(
         BadInput: the shares leave nothing for training, or there are fewer groups of images than splits.
     """
     parts = {"train": 1 - sum(shares.values()), **shares}
-    if min(parts.values()) <= 0:
+    if not all(share > 0 for share in parts.values()):  # nor is "not a number" a share
         stated = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         raise BadInput(f"Expected shares above 0 whose sum is below 1, because the rest is 'train'; found {stated}.")
     records, notes = join(list(dataset.splits.values()))

@@ -7,7 +7,7 @@ Source: K. Sechidis, G. Tsoumakas, I. Vlahavas, "On the Stratification of Multi-
 place of single images are ours.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class _Division:
         self._images = [share * int(counts.images.sum()) for share in shares]
         self._classes = [(share * totals).tolist() for share in shares]  # by part and label
 
-    def rarest_first(self) -> Iterable[int]:
+    def rarest_first(self) -> Iterator[int]:
         """Yield the classes; always the one next that has the fewest groups without a part, but some."""
         while True:
             open_pairs = self._counts.label[self.parts[self._counts.group] < 0]

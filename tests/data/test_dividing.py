@@ -1,5 +1,7 @@
 """Splits that are divided anew."""
 
+import math
+
 import numpy as np
 import pytest
 from many_images import dataset_of, lines_of
@@ -53,7 +55,7 @@ def test_a_class_that_cannot_be_in_every_split_is_named():
     assert any("has no box of 1 classes" in note and note.endswith("y") for note in divided.notes)
 
 
-@pytest.mark.parametrize("shares", [{"val": 1.0}, {"val": 0.7, "test": 0.3}, {"val": -0.1}])
+@pytest.mark.parametrize("shares", [{"val": 1.0}, {"val": 0.7, "test": 0.3}, {"val": -0.1}, {"val": math.nan}])
 def test_shares_that_leave_nothing_are_refused(shares):
     with pytest.raises(BadInput, match="the rest is 'train'"):
         divide(dataset_of("xy", train=IMAGES), shares)

@@ -60,6 +60,7 @@ class _UniqueNames:
         self._numbers: dict[str, int] = {}  # the next one to try, by key
 
     def choose(self, name: str) -> str:
+        """Return the name, with a number behind its stem where a name like it was chosen before."""
         key = self._key(name)
         if hash(key) not in self._shared:
             return name
@@ -70,12 +71,10 @@ class _UniqueNames:
 
     def _numbered(self, name: str, key: str) -> str:
         stem, suffix = os.path.splitext(name)
-        for number in count(self._numbers.get(key, 2)):
-            numbered = f"{stem}-{number}{suffix}"
-            if self._is_free(numbered):
-                self._numbers[key] = number + 1
-                return numbered
-        raise AssertionError("there is always another number")
+        numbers = count(self._numbers.get(key, 2))
+        number = next(number for number in numbers if self._is_free(f"{stem}-{number}{suffix}"))
+        self._numbers[key] = number + 1
+        return f"{stem}-{number}{suffix}"
 
     def _is_free(self, name: str) -> bool:
         key = self._key(name)
