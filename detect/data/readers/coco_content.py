@@ -101,7 +101,7 @@ def _describe_list(elements: Iterator[Any]) -> str:
     if is_detection(first):
         return RESULTS
     if {"data", "annotations"} <= names or {"data", "completions"} <= names:
-        return "a list of tasks, as in Label Studio's own JSON: export them there as COCO or as YOLO"
+        return "a list of tasks, as in Label Studio's own JSON: give this file itself as the dataset"
     return "a list instead of an object with the lists 'images', 'annotations' and 'categories'"
 
 

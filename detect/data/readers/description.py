@@ -5,6 +5,7 @@ Which formats there are is said by the readers (`detect.data.readers.reader`); n
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -120,7 +121,9 @@ def _found_in(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]
     forms = [form for form in _folders() if form.described == described and form.recognises(folder)]
     if forms and not described and (broken := _broken(folder)):
         raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder}.")
-    return {**files, **{form.files: partial(form.read, folder) for form in forms}}
+    patterns = Counter(form.files for form in forms)
+    names = {form: form.files if patterns[form.files] == 1 else f"{form.files} ({form.name})" for form in forms}
+    return {**files, **{name: partial(form.read, folder) for form, name in names.items()}}
 
 
 def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from small_sets import write_coco_file, write_text
 
 from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
@@ -86,6 +87,13 @@ def test_two_kinds_of_annotations_beside_images_are_not_guessed_between(tmp_path
     (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     (tmp_path / "a.xml").write_text("<annotation></annotation>")
     with pytest.raises(BadInput, match=r"several datasets: \*\.xml, \*\.txt\. .* move the others elsewhere"):
+        open_dataset(tmp_path)
+
+
+def test_forms_that_are_recognised_by_the_same_files_are_told_apart(tmp_path):
+    write_coco_file(tmp_path)
+    write_text(tmp_path / "tasks.json", json.dumps([{"data": {"image": "a.png"}, "annotations": []}]))
+    with pytest.raises(BadInput, match=r"several datasets: .* \(COCO files\), .* \(Label Studio's JSON files\)"):
         open_dataset(tmp_path)
 
 
