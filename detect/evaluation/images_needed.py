@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.dataset import Dataset, split, with_validation
+from detect.data.doctor.columns import image_of_box
 from detect.data.doctor.dataset_check import Check, Example, Found, Severity, Subject
 from detect.data.records import Records
 from detect.errors import BadInput
@@ -74,7 +75,7 @@ def exponents(images: np.ndarray, errors: np.ndarray) -> tuple[float, float, flo
     """Return the exponent with which the error falls, between the ends of its 90 % interval: lowest, best, highest.
 
     Args:
-        images: of n classes, [n].
+        images: of n classes, [n], not all the same.
         errors: of n classes, [n], positive.
     """
     x, y = np.log(images), np.log(errors)
@@ -96,8 +97,8 @@ def _needed(scores: ClassScores, run: str) -> Iterator[Found]:
         yield Found("train", 0, f"{what} have {LEAST_BOXES} boxes to be scored with, and {LEAST_CLASSES} are necessary")
         return
     errors, mean = np.maximum(1 - scores.aps, LEAST_ERROR), float(scores.aps.mean())
-    lowest, best, highest = exponents(scores.images, errors)
-    if not lowest > 0:
+    lowest, best, highest = exponents(scores.images, errors) if np.ptp(scores.images) else (0.0, 0.0, 0.0)
+    if lowest <= 0:
         what = f"in {run}, AP does not clearly rise with the number of images of a class"
         yield Found("train", 0, f"{what}: other things than more images may be missing")
         return
@@ -137,8 +138,7 @@ def _measured(rows: dict[str, Any], train: Records, classes: tuple[str, ...]) ->
 
 def images_by_class(records: Records, classes: int) -> np.ndarray:
     """Return how many images have boxes of each class that count, int64 [K]."""
-    images = np.repeat(np.arange(len(records)), np.diff(records.box_ends, prepend=0))[~records.ignore]
-    pairs = np.unique(images * classes + records.labels[~records.ignore])
+    pairs = np.unique(image_of_box(records)[~records.ignore] * classes + records.labels[~records.ignore])
     return np.bincount(pairs % classes, minlength=classes)
 
 

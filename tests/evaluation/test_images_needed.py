@@ -1,6 +1,7 @@
 """How many images classes need: exponents and numbers worked by hand, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,14 @@ def test_a_hard_class_keeps_its_difficulty(run, dataset):
 def test_no_relation_is_said_to_be_none(run, dataset):
     write_scores(run, [0.5, 0.2, 0.6, 0.4, 0.3, 0.6, 0.2, 0.5])
     assert "AP does not clearly rise with the number of images" in finding(run, dataset).what
+
+
+def test_classes_with_equally_many_images_tell_nothing(run, dataset):
+    equal = replace(dataset, splits={**dataset.splits, "train": records_of([[label] for label in range(8)])})
+    card = json.loads((run / "best" / CARD).read_text())
+    (run / "best" / CARD).write_text(json.dumps({**card, "data_digest": equal.digest()}))
+    write_scores(run, np.linspace(0.1, 0.8, 8))
+    assert "AP does not clearly rise with the number of images" in finding(run, equal).what
 
 
 def test_few_classes_allow_no_estimate(run, dataset):
