@@ -12,6 +12,7 @@ from detect.data.doctor import (
     class_checks,
     file_checks,
     image_checks,
+    orientation_checks,
     overlap_checks,
     problem_checks,
     scoring_checks,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *overlap_checks.CHECKS,
     *box_checks.CHECKS,
     *image_checks.CHECKS,
+    *orientation_checks.CHECKS,
     *file_checks.CHECKS,
 )
 _ORDER = {severity: place for place, severity in enumerate(Severity)}

@@ -91,14 +91,6 @@ def _converted(subject: Subject) -> Iterator[Found]:
             yield Found(split, len(other), what, image_examples(subject.dataset.splits[split], other))
 
 
-def _turned(subject: Subject) -> Iterator[Found]:
-    for split, survey in subject.surveys.items():
-        turned = np.flatnonzero(survey.turned)
-        if len(turned):
-            what = f"images that are stored on their side and turned by their EXIF orientation: {len(turned)}"
-            yield Found(split, len(turned), what, image_examples(subject.dataset.splits[split], turned))
-
-
 CHECKS = (
     Check(
         "images-without-boxes",
@@ -155,12 +147,5 @@ CHECKS = (
         "images that are grey among coloured ones, transparent, animated, CMYK or of 16 bits",
         "They are converted to RGB: transparent pixels become white, and of an animation the first image is taken.",
         _converted,
-    ),
-    Check(
-        "turned-images",
-        Severity.NOTE,
-        "images that an EXIF orientation turns by a quarter",
-        "Boxes are of the upright images. If the labelling tool may not turn images, look at some: detect data show.",
-        _turned,
     ),
 )

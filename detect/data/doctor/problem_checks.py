@@ -122,10 +122,11 @@ def _problems(kind: str, subject: Subject) -> Iterator[Found]:
             if found == kind or (kind == _OTHER and found not in _KINDS):
                 first = [problem for problem in problems if problem.kind == found]
                 what = f"{found}: {count} ({first[0].action})"
-                yield Found(split, count, what, tuple(map(_example, first)))
+                yield Found(split, count, what, tuple(map(problem_example, first)))
 
 
-def _example(problem: Problem) -> Example:
+def problem_example(problem: Problem) -> Example:
+    """Return the place of a problem, with its image and box where it has these."""
     return Example(f"{problem.where}: {problem.what}", problem.image, (problem.box,) if problem.box else ())
 
 

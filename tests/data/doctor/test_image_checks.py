@@ -64,13 +64,3 @@ def test_transparent_images(dataset_of, grid, found):
     path = paths(dataset)[0]
     Image.open(path).convert("RGBA").save(path)
     assert "transparent (1)" in found(dataset)["converted-pixels"][0].what
-
-
-def test_turned_images(dataset_of, grid, found):
-    dataset = dataset_of(train=[grid(1), grid(1)])
-    assert "turned-images" not in found(dataset)
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    path = paths(dataset)[0]
-    Image.open(path).save(path, exif=exif)
-    assert found(dataset)["turned-images"][0].count == 1
