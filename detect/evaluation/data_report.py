@@ -16,7 +16,7 @@ from detect.data.pixels.images import read_image
 from detect.data.pixels.warping import blank, move_boxes, paint, scaling, translation
 from detect.errors import BadInput
 from detect.evaluation.pages import Figure, data_uri, template
-from detect.files import write_text
+from detect.files import write_bytes
 from detect.inference.drawing import draw
 from detect.inference.image_files import encode
 
@@ -50,7 +50,7 @@ def write_data_report(
         tables=[_mapping(dataset), *figures],
         notes=dataset.notes,
     )
-    write_text(path, page)
+    write_bytes(path, page.encode("utf-8", "backslashreplace"))  # names of files need not be text
 
 
 def is_data_report(text: str) -> bool:

@@ -110,6 +110,11 @@ def test_boxes_far_away_leave_the_image(dataset, box):
     assert picture(dataset, [box]).shape == (SIDE * 300 // 400, SIDE, 3)
 
 
+def test_names_of_files_that_are_not_text_are_written_in_ascii(dataset):
+    found = Finding("a-code", Severity.NOTE, "train", 1, "something", "", (Example("caf\udce9.jpg"),))
+    assert "caf\\udce9.jpg" in written(dataset, [found]).texts
+
+
 def test_its_own_pages_are_known(dataset, tmp_path):
     write_data_report(tmp_path / "page.html", dataset, [], [])
     assert is_data_report((tmp_path / "page.html").read_text("utf-8")[:1000])

@@ -178,7 +178,7 @@ def _as_json(dataset: Dataset) -> str:
         "source": str(dataset.source),
         "splits": {name: _done(found) for name, found in dataset.problems.items()},
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2) + "\n"  # in ASCII: names of files need not be text
 
 
 def _done(problems: Problems) -> list[dict[str, Any]]:

@@ -79,6 +79,14 @@ def test_the_list_says_what_was_done(dataset_of, tmp_path):
     assert "copy of an image" not in dataset.problems["train"].counts
 
 
+def test_names_of_files_that_are_not_text_are_in_the_list(dataset_of, tmp_path):
+    dataset = dataset_of(train=[[BOX], [OTHER]])
+    dataset.problems["train"].add("strange line", "caf\udce9.txt", "five numbers", "left out")
+    write_corrected(prepare(dataset), tmp_path / "copy")
+    content = json.loads((tmp_path / "copy" / FIXES).read_bytes())
+    assert content["splits"]["train"][0]["places"][0]["where"] == "caf\udce9.txt"
+
+
 def test_copies_stay_where_they_are_scored(dataset_of):
     dataset = dataset_of(train=[[BOX], [BOX], [BOX]], val=[[BOX], [BOX]], test=[[OTHER]])
     copy_image(dataset, ("test", 0), ("train", 0))
