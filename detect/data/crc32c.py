@@ -16,6 +16,7 @@ _LEVELS = 10
 _CHUNK = _BLOCK << _LEVELS
 _FEW = 64  # bytes for which a loop is faster
 _ALL = 0xFFFFFFFF
+_ADDED = 0xA282EAD8  # to the rotated CRC in TFRecord files
 
 
 def crc32c(data: bytes) -> int:
@@ -30,7 +31,17 @@ def crc32c(data: bytes) -> int:
 def masked_crc(data: bytes) -> int:
     """Return the CRC-32C of `data` as TFRecord files store it: rotated, and with a constant added."""
     crc = crc32c(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & _ALL
+    return ((crc >> 15 | crc << 17) + _ADDED) & _ALL
+
+
+def masked_crcs(data: np.ndarray, length: int) -> np.ndarray:
+    """Return the masked CRC-32C of each `length` bytes in a row, 4 to 512, of uint8 [n]: uint32 [n - length + 1]."""
+    count = len(data) - length + 1
+    crcs = np.full(count, _ALL, np.uint32)
+    for place, table in enumerate(_table()[-length:]):
+        bytes_there = data[place : place + count]
+        crcs ^= table[~bytes_there if place < 4 else bytes_there]  # the state before is 32 ones
+    return (crcs >> 15 | crcs << 17) + np.uint32(_ADDED)
 
 
 def _after_bytes(state: int, data: bytes) -> int:

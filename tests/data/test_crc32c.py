@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.data.crc32c import crc32c, masked_crc
+from detect.data.crc32c import crc32c, masked_crc, masked_crcs
 
 
 def by_bit(data: bytes) -> int:
@@ -47,3 +47,10 @@ def test_the_mask_turns_the_bits_and_adds_a_constant():
     assert masked_crc(b"") == 0xA282EAD8
     crc = 0xE3069283
     assert masked_crc(b"123456789") == ((crc >> 15) + (crc % 2**15) * 2**17 + 0xA282EAD8) % 2**32
+
+
+def test_all_windows_at_once():
+    data = np.random.default_rng(0).bytes(100)
+    expected = [masked_crc(data[start : start + 8]) for start in range(93)]
+    assert masked_crcs(np.frombuffer(data, np.uint8), 8).tolist() == expected
+    assert masked_crcs(np.frombuffer(data[:8], np.uint8), 8).tolist() == expected[:1]

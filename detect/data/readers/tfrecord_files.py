@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from detect.data.crc32c import masked_crc
+import numpy as np
+
+from detect.data.crc32c import masked_crc, masked_crcs
 from detect.data.readers.listing import entries_if_any, is_file
 from detect.data.readers.unpacking import unpacked_stream
 from detect.data.regular_files import open_regular
@@ -21,6 +23,7 @@ SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
 _SHARD = re.compile(r"-(\d{1,6})-of-(\d{1,6})(?=\.|$)")
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LONGEST = 2**31  # bytes of a record: protobuf has no larger messages
+_SEARCHED = 2**20  # bytes at a time, for the next record behind a damaged one
 _MOST_TIMES = 100  # as large as its file, which may be compressed, is the first record at most
 _MOST_SHARDS_NAMED = 5
 
@@ -74,18 +77,35 @@ def first_record(path: Path) -> bytes:
 def read_records(path: Path) -> Iterator[StoredRecord]:
     """Yield the records of a file, those with a fault without their data; OSError where the file cannot be read."""
     with open_regular(path) as file:
-        end = file.seek(0, 2)
-        position = file.seek(0)
-        while position < end:
-            header = file.read(_HEADER.size)
+        end, start = file.seek(0, 2), 0
+        while start < end:
+            file.seek(start)
+            header, position = file.read(_HEADER.size), start + _HEADER.size
             length = _length(header)
-            position += _HEADER.size
+            if length is None and len(header) == _HEADER.size:
+                yield StoredRecord(position, b"", "its length is damaged: the file is read on from the next record")
+                start = _next_start(file, start + 1, end)
+                continue
             if length is None or length > end - position - _FOOTER.size:
-                yield StoredRecord(position, b"", _why_cut(header, length, end - position))
+                yield StoredRecord(position, b"", "the file ends within it")
                 return
-            data, fault = _checked(file, length)
-            yield StoredRecord(position, data, fault)
-            position += length + _FOOTER.size
+            yield StoredRecord(position, *_checked(file, length))
+            start = position + length + _FOOTER.size
+
+
+def _next_start(file: BinaryIO, start: int, end: int) -> int:
+    """Return where the next record begins, at `start` or after it; the end of the file where there is none."""
+    while start + _HEADER.size <= end:
+        file.seek(start)
+        data = np.frombuffer(file.read(_SEARCHED), np.uint8)
+        count = len(data) - _HEADER.size + 1
+        stored = sum(data[8 + place : 8 + place + count].astype(np.uint32) << 8 * place for place in range(4))
+        for found in np.flatnonzero(masked_crcs(data[:-4], 8) == stored).tolist():
+            length, _ = _HEADER.unpack(data[found : found + _HEADER.size].tobytes())
+            if start + found + _HEADER.size + length + _FOOTER.size <= end:
+                return start + found
+        start += count
+    return end
 
 
 def _length(header: bytes) -> int | None:
@@ -97,16 +117,10 @@ def _length(header: bytes) -> int | None:
 
 
 def _checked(file: BinaryIO, length: int) -> tuple[bytes, str]:
+    """Return the data of a record, and why it cannot be used."""
     if length > _LONGEST:
-        file.seek(length + _FOOTER.size, 1)
         return b"", f"it has {length} bytes, and at most {_LONGEST} are read"
     data, checksum = file.read(length), file.read(_FOOTER.size)
     if len(checksum) < _FOOTER.size or masked_crc(data) != _FOOTER.unpack(checksum)[0]:
         return b"", "its checksum is that of other data: it is damaged"
     return data, ""
-
-
-def _why_cut(header: bytes, length: int | None, left: int) -> str:
-    if length is not None or len(header) < _HEADER.size:
-        return "the file ends within it"
-    return f"its length is damaged, so the records in the other {max(left, 0)} bytes of the file cannot be found"

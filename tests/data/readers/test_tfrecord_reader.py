@@ -237,18 +237,25 @@ def test_a_damaged_record_is_left_out_and_the_rest_is_read(tmp_path):
     assert [record.image_path.name for record in split(dataset, "train")] == list(TRUTH["train"])[1:]
 
 
-def test_the_length_of_a_record_is_damaged(tmp_path):
+def test_behind_a_damaged_length_the_next_record_is_found(tmp_path):
     path = write_detection_records(tmp_path / "train.tfrecord", "train")
     (first,) = struct.unpack("<Q", path.read_bytes()[:8])
-    second = first + 16
-    spoiled(path, second)
+    spoiled(path, first + 16)
     dataset = open_dataset(path)
     (problem,) = dataset.problems["train"]
-    left = path.stat().st_size - second - 12
-    assert (
-        problem.what == f"its length is damaged, so the records in the other {left} bytes of the file cannot be found"
-    )
-    assert len(split(dataset, "train")) == 1
+    assert problem.where == f"{path}: record at byte {first + 28}"
+    assert problem.what.startswith("its length is damaged")
+    assert dataset.problems["train"].lost_images == 1
+    assert [record.image_path.name for record in split(dataset, "train")] == ["a.png", *list(TRUTH["train"])[2:]]
+
+
+def test_behind_the_last_record_whose_length_is_damaged_there_is_nothing(tmp_path):
+    features = detection_example("a.png", BOXES)
+    path = write_records(tmp_path / "train.tfrecord", [encoded_example(features), b"x" * 3 * 2**20])
+    (first,) = struct.unpack("<Q", path.read_bytes()[:8])
+    spoiled(path, first + 16)
+    problems = open_dataset(path).problems["train"]
+    assert (problems.images_total, problems.lost_images) == (2, 1)
 
 
 def test_a_file_that_ends_early(tmp_path):
