@@ -7,7 +7,6 @@ names that occur, sorted.
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.annotation_files import AnnotationFile
 from detect.data.readers.annotations import NO_AREA, NO_SIZE, Annotations, StatedBoxes, StatedImages
-from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.assembling import assemble
 from detect.data.readers.box_forms import Form
 from detect.data.readers.ids import positions
 from detect.data.readers.image_folders import locate_images
@@ -112,23 +111,26 @@ class NamedContent:
         table = self.boxes.table
         table["label"] = labels[table["label"]]
 
-    def find_images_by_stem(self, file: AnnotationFile) -> None:
-        """Find images that are named without suffixes, in folders at any depth; those that are not there are left out.
+    def find_images_by_stem(self, file: AnnotationFile) -> np.ndarray:
+        """Find images that are named without suffixes, in folders at any depth.
+
+        Returns:
+            Which images are found, bool [R].
 
         Raises:
             BadInput: none of them is there.
         """
-        root = file.images or _folder_around(file.path)
+        root, stated = file.images or _folder_around(file.path), self.images.names
         paths = Texts(_images_below(root))
-        found = positions(_hashed_stems(self.images.names), _hashed_stems(paths))
-        rows, count = np.flatnonzero(found >= 0), len(self.images)
-        if not len(rows):
-            named = f"the {count} images named in it ({self.images.names[0]!r} ...)" if count else "its images"
+        places = positions(_hashed_stems(stated), _hashed_stems(paths))
+        if not (places >= 0).any():
+            named = f"the {len(stated)} images named in it ({stated[0]!r} ...)" if len(stated) else "its images"
             raise BadInput(f"{self.path}: none of {named} is in {root} or below it. Put them there.")
-        if len(rows) < count:
-            self.notes.append(f"{count - len(rows)} of {count} images that {self.path.name} names are not in {root}")
-        self.select_images(rows)
-        self.folder, self.images.names = str(root), paths.select(found[rows])
+        self.folder = str(root)
+        self.images.names = Texts(
+            paths[place] if place >= 0 else name for name, place in zip(stated, places.tolist(), strict=True)
+        )
+        return places >= 0
 
     def find_images(self, file: AnnotationFile) -> np.ndarray:
         """Find the folder of the images and their names in it.
@@ -193,7 +195,7 @@ def assemble_named(
     left_out = _left_out_images(read.values())
     labels = {name: label for label, name in enumerate(names)}
     splits = {
-        split: content if isinstance(content, BadInput) else attempt(partial(_annotations, content, labels))
+        split: content if isinstance(content, BadInput) else _annotations(content, labels)
         for split, content in contents.items()
     }
     mapping = "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(names))

@@ -15,6 +15,8 @@ table is the split that its name speaks of (`oidv6-train-annotations-bbox.csv`),
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from detect.data.readers.annotation_files import AnnotationFile, files_with_suffixes
 from detect.data.readers.box_tables import Columns, read_table
 from detect.data.readers.named_content import NamedContent
@@ -46,12 +48,22 @@ def load_open_images(file: AnnotationFile) -> NamedContent:
     )
     content = read_table(file.path, columns)
     _name_classes(content)
-    content.find_images_by_stem(file)
+    _leave_out_missing(content, file)
     return content
 
 
 def _is_header(row: Row) -> bool:
     return set(row) >= set(_HEADER)
+
+
+def _leave_out_missing(content: NamedContent, file: AnnotationFile) -> None:
+    """Find the images, and leave out those that are not there: a table names all images of its split."""
+    found = content.find_images_by_stem(file)
+    missing, count = int(np.count_nonzero(~found)), len(found)
+    if missing:
+        where = f"{content.path.name} names are not in {content.folder} and are left out"
+        content.notes.append(f"{missing} of {count} images that {where}")
+        content.select_images(np.flatnonzero(found))
 
 
 def _name_classes(content: NamedContent) -> None:

@@ -154,6 +154,12 @@ def test_paths_of_other_machines(write):
     assert [record.image_path.name for record in split(dataset, "train")] == ["a.jpg", "b.jpg"]
 
 
+def test_a_missing_image_that_is_named_without_suffix_is_lost(write):
+    dataset = open_dataset(write("image_id,class,xmin,ymin,xmax,ymax\na,car,1,1,9,9\nb,car,1,1,9,9\n"))
+    problems = dataset.problems["train"]
+    assert (problems.counts, problems.lost_images, problems.lost_boxes) == ({"missing image": 1}, 1, 1)
+
+
 def test_images_that_no_row_names_are_counted(write):
     dataset = open_dataset(write("a.jpg,0,0,9,9,car\n", ("a.jpg", "b.jpg", "c.jpg")))
     assert any(note.startswith("2 images in ") and "not named" in note for note in dataset.notes)
