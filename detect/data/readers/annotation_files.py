@@ -80,16 +80,21 @@ def split_folder_files(
 
 
 def files_by_split(folder: Path, paths: list[Path]) -> tuple[dict[str, AnnotationFile], list[str]]:
-    """Return the files of a folder by the splits that their names speak of, and a note on those of no split.
+    """Return the files of a folder by the splits that their names speak of, and notes on those of no split.
+
+    The only one of no split is the training split, where no other is.
 
     Raises:
         BadInput: two files are of one split, or the names speak of none.
     """
     files = by_split(folder, ((path.stem, AnnotationFile(path)) for path in paths if split_named(path.stem)))
-    others = ", ".join(path.name for path in paths if not split_named(path.stem))
-    if files:
-        return files, [f"not read, because no split is in their names: {others}"] if others else []
-    raise BadInput(f"{folder}: no file name speaks of train, val or test: {others}. {_WAY_ON}")
+    others = [path for path in paths if not split_named(path.stem)]
+    names = ", ".join(path.name for path in others)
+    if not files:
+        raise BadInput(f"{folder}: no file name speaks of train, val or test: {names}. {_WAY_ON}")
+    if len(others) == 1 and "train" not in files:
+        return {"train": AnnotationFile(others[0]), **files}, [f"split 'train': {names}, whose name speaks of no split"]
+    return files, [f"not read, because no split is in their names: {names}"] if others else []
 
 
 def by_split(folder: Path, files: Iterable[tuple[str, AnnotationFile]]) -> dict[str, AnnotationFile]:

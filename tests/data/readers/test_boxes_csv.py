@@ -173,6 +173,17 @@ def test_splits_of_one_folder_share_its_images(write, tmp_path):
     assert not any("not named" in note for note in dataset.notes)
 
 
+def test_the_only_table_of_no_split_is_the_training_split(write, tmp_path):
+    write("a.jpg,0,0,9,9,car\n", name="annotations.csv")
+    write("b.jpg,0,0,9,9,car\n", ("b.jpg",), "val_annotations.csv")
+    dataset = open_dataset(tmp_path)
+    assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 1, "val": 1}
+    write("a.jpg,0,0,9,9,car\n", name="more.csv")
+    dataset = open_dataset(tmp_path)
+    assert list(dataset.splits) == ["val"]
+    assert "not read, because no split is in their names: annotations.csv, more.csv" in dataset.notes
+
+
 def test_a_description_names_tables(write, tmp_path):
     write("a.jpg,0,0,9,9,car\na.jpg,5,5,9,9,bus\n", ("far/a.jpg",), "x.csv")
     text = "format: boxes_csv\nclasses: [car, bus]\nsplits:\n  val: {annotations: x.csv, images: far}\n"
