@@ -71,7 +71,7 @@ def check(
 ) -> None:
     """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it.
 
-    The exit code is 1 where training would refuse the dataset, and 0 where it has no errors.
+    The exit code is 1 where training would refuse the dataset, 2 where none can be read, and 0 otherwise.
     """
     from detect.data.doctor.dataset_tables import tables
     from detect.data.doctor.examination import examine, prepare, refuses

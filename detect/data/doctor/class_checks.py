@@ -64,13 +64,13 @@ def _boxes_to_learn_from(subject: Subject) -> np.ndarray:
 
 
 def _same_names(subject: Subject) -> Iterator[Found]:
-    for group in _alike(subject.dataset.classes, _word_forms):
+    for group in sorted(_alike(subject.dataset.classes, _word_forms)):
         yield _named(subject, group, "differ only in case, spaces or number")
 
 
 def _similar_names(subject: Subject) -> Iterator[Found]:
     classes = subject.dataset.classes
-    for group in _alike(classes, _one_letter_less) - _alike(classes, _word_forms):
+    for group in sorted(_alike(classes, _one_letter_less) - _alike(classes, _word_forms)):
         yield _named(subject, group, "differ in one letter")
 
 
