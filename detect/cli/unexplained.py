@@ -49,6 +49,7 @@ def _memory(error: Exception) -> str:
 
 
 def _file(error: Exception) -> str:
-    if not isinstance(error, OSError) or not error.strerror or error.filename is None:
+    if not isinstance(error, OSError) or not error.strerror:
         return ""
-    return f"{error.filename}: {error.strerror}. Check the path, its permissions and the space on its disk."
+    name = "A file or folder" if error.filename is None else error.filename
+    return f"{name}: {error.strerror}. Check the path, its permissions and the space on its disk."

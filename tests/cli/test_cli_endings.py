@@ -124,6 +124,7 @@ def test_empty_values_are_refused_wherever_they_stand(command, words, before):
         (type("ResourceExhaustedError", (Exception,), {})("OOM\n[Op:Conv]"), "There is not enough memory: OOM. Use a"),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), "This needs the package 'torch', which is not"),
         (EOFError("no data left"), "ValueError: a file ends too early. no data left\nThis was"),
+        (OSError(28, "No space left on device"), "A file or folder: No space left on device. Check the path"),
         (PermissionError(13, "Permission denied", "a/b.txt"), "a/b.txt: Permission denied. Check the path"),
     ],
 )

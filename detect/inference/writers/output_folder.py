@@ -89,10 +89,13 @@ class OutputFolder:
         if error is None:
             self._remove_outdated()
         if self._list:
-            self._list.close()
+            with contextlib.suppress(OSError):  # of a full disk, which was explained
+                self._list.close()
         made = {name: _output(self.folder / name, *origin) for name, origin in self._made.items()}
         outputs = {**self._earlier, **{name: output for name, output in made.items() if output}}
-        if made or outputs != self._earlier:
+        if not outputs:
+            _remove(self.folder / _LIST)
+        elif self._list or outputs != self._earlier:
             self._write(outputs)
 
     def _add_to_list(self, name: str, kind: str, source: str) -> None:

@@ -1,5 +1,6 @@
 """Which files a run may replace: those of earlier runs, even of runs that were killed, and no others."""
 
+import contextlib
 import os
 
 import pytest
@@ -77,3 +78,13 @@ def test_a_file_is_not_a_folder_for_outputs(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"")
     with pytest.raises(BadInput, match=r"clip\.mp4 is not a folder. Give one"):
         OutputFolder(tmp_path / "clip.mp4")
+
+
+def test_a_full_disk_is_one_failure(tiny_disk):
+    with open(tiny_disk / "other", "wb", buffering=0) as other, contextlib.suppress(OSError):
+        while True:
+            other.write(bytes(4096))
+    full = pytest.raises(RunFailure, match="disk cannot be written: No space left on device")
+    with full, OutputFolder(tiny_disk) as folder:
+        folder.path("a.jpg", "copies", "a")
+    assert [path.name for path in tiny_disk.iterdir()] == ["other"]
