@@ -25,7 +25,7 @@ class ExampleClasses:
 def name_classes(
     stated: Sequence[StatedClass], items: Sequence[LabelMapItem], classes: Sequence[str], where: str
 ) -> ExampleClasses:
-    """Give names and labels to the classes that boxes state. The text counts, and the number where that is unknown.
+    """Give names and labels to the classes that boxes state. The text counts, and the number where there is none.
 
     Args:
         stated: C different statements of boxes.
@@ -37,7 +37,7 @@ def name_classes(
         BadInput: there is none of the name of one of `classes`.
     """
     by_number, by_text = _names(stated, items)
-    found = [by_text.get(one.text) or by_number.get(one.number, "") for one in stated]
+    found = [_name_of(one, by_text, by_number) for one in stated]
     numbers: dict[str, int] = {}
     for number, name in sorted((number, name) for number, name in by_number.items() if number is not None):
         numbers.setdefault(name, number)
@@ -66,6 +66,13 @@ def _names(stated: Sequence[StatedClass], items: Sequence[LabelMapItem]) -> tupl
     by_number: _ByNumber = {one.number: str(one.number) for one in stated if one.number is not None}
     by_number |= {one.number: one.text for one in reversed(stated) if one.number is not None and one.text}
     return by_number, {one.text: one.text for one in stated if one.text}
+
+
+def _name_of(stated: StatedClass, by_text: Mapping[str, str], by_number: _ByNumber) -> str:
+    """Return the name of a class; empty where it is unknown."""
+    if stated.text or stated.number is None:
+        return by_text.get(stated.text, "")
+    return by_number.get(stated.number, "")
 
 
 def _in_order(numbers: dict[str, int], found: Sequence[str]) -> tuple[str, ...]:

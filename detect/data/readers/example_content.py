@@ -101,8 +101,7 @@ class ExampleSplit:
             labels: the label of each number in `classes`, int [C]; -1 where it is not a class of the dataset.
             describe: number in `classes` -> what boxes say, for messages.
         """
-        annotations = self.annotations
-        table, problems = annotations.boxes.table, annotations.problems
+        annotations, table = self.annotations, self.annotations.boxes.table
         ids = annotations.images.ids
         if (ids == NO_NUMBER).any() or len(np.unique(ids)) < len(ids):
             ids[:] = np.arange(1, len(ids) + 1)
@@ -110,29 +109,26 @@ class ExampleSplit:
         def describe_box(row: int) -> tuple[str, str]:
             return self._locate_box(int(table["number"][row])), describe(int(table["label"][row]))
 
-        known = labels[table["label"]] != _UNKNOWN if len(table) else np.ones(0, bool)
-        unknown = np.flatnonzero(~known)
-        problems.add_many("unknown class", unknown, describe_box, "dropped")
-        problems.boxes_total += len(unknown)
-        problems.lost_boxes += len(unknown)
-        if len(unknown):
-            annotations.boxes = annotations.boxes.select(known)
-            table = annotations.boxes.table
-        table["label"] = labels[table["label"]]
+        unknown = labels[table["label"]] == _UNKNOWN
+        if unknown.any():
+            problems, count = annotations.problems, int(np.count_nonzero(unknown))
+            problems.add_many("unknown class", np.flatnonzero(unknown), describe_box, "dropped")
+            problems.boxes_total += count
+            problems.lost_boxes += count
+            annotations.boxes = annotations.boxes.select(~unknown)
+        known = annotations.boxes.table
+        known["label"] = labels[known["label"]]
         return annotations
 
     def _add_record(self, path: Path, record: StoredRecord) -> None:
-        fault = record.fault
-        if not fault:
-            try:
-                example = Example(record.data)
-                image, boxes = self._image(example), self._boxes(example)
-            except (ValueError, OverflowError) as error:
-                fault = f"expected a tf.train.Example with an image and boxes: {error}"
-        if fault:
-            problems = self.annotations.problems
+        try:
+            example = Example(record.data)  # of a record with a fault it is empty, and has no image
+            image, boxes = self._image(example), self._boxes(example)
+        except (ValueError, OverflowError) as error:
+            what = record.fault or f"expected a tf.train.Example with an image and boxes: {error}"
+            problems, where = self.annotations.problems, f"{path}: record at byte {record.position}"
             problems.images_total += 1
-            problems.add("damaged record", f"{path}: record at byte {record.position}", fault, "left out", images=1)
+            problems.add("damaged record", where, what, "left out", images=1)
             return
         self._add_boxes(self._add_image(path, record.position, image), boxes)
 
