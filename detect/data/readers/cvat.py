@@ -153,14 +153,16 @@ class _CvatFile:
         self._size = NO_SIZE if size is None else _size(size.findtext("width"), size.findtext("height"))
 
     def _take_image(self, element: ElementTree.Element) -> None:
-        split = split_named(element.get("subset", "")) or self._split
+        subset = element.get("subset", "")
+        split = split_named(subset) or self._split
         content = self._contents.setdefault(split, NamedContent(self._file.path))
         name, entry = element.get("name", ""), self._images
         self._images += 1
         if not can_name_file(name):
             content.drop_image(entry, f"expected the 'name' of an image, found {element.attrib!r:.120}")
             return
-        name = name if is_image_name(name) else self._stems.find(name) or name
+        if not is_image_name(name):  # a frame of a video
+            name = self._stems.find(name) or self._stems.find(f"{subset}/{name}") or name
         row = content.add_image(name, entry, _size(element.get("width"), element.get("height")))
         for position, shape in enumerate(element):
             self._add_shape(content, row, position, shape, shape.get("label"))

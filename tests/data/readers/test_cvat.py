@@ -100,13 +100,16 @@ def test_a_box_without_frame_is_reported(video):
     assert (problems.counts, problems.lost_boxes) == ({"malformed annotation": 1}, 1)
 
 
-def test_frames_that_are_listed_as_images_have_no_suffix(tmp_path):
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "frame_000007.PNG").write_bytes(encoded_image("a.png"))
+@pytest.mark.parametrize("subset", ["", "Train"])
+def test_frames_that_are_listed_as_images_have_no_suffix(tmp_path, subset):
+    folder = tmp_path / "images" / subset
+    folder.mkdir(parents=True)
+    (folder / "frame_000007.PNG").write_bytes(encoded_image("a.png"))
     box = cvat_box(Box(0, 1, 1, 5, 5), 'label="car"')
-    write_text(tmp_path / "annotations.xml", cvat_xml([f'<image id="7" name="frame_000007">{box}</image>']))
+    image = f'<image id="7" name="frame_000007" subset="{subset}">{box}</image>'
+    write_text(tmp_path / "annotations.xml", cvat_xml([image]))
     (record,) = split(open_dataset(tmp_path), "train")
-    assert record.image_path == tmp_path / "images" / "frame_000007.PNG"
+    assert record.image_path == folder / "frame_000007.PNG"
 
 
 def test_images_in_folders(tmp_path):
