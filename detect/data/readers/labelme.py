@@ -27,11 +27,11 @@ from detect.data.readers.annotations import flag, stated_size
 from detect.data.readers.assembling import attempt
 from detect.data.readers.json_stream import read_members
 from detect.data.readers.listing import entries_if_any
+from detect.data.readers.locating import parts
 from detect.data.readers.named_content import NamedContent, assemble_named, class_name
 from detect.data.readers.named_images import can_name_file, parts_of
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.readers.stems import Stems
-from detect.data.readers.voc_layout import parts
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -73,9 +73,13 @@ def read_labelme(folder: Path) -> Dataset:
     """Read the files in a folder, else those in the folders inside it that are named after splits.
 
     Raises:
-        BadInput: no object is annotated, or no split has images.
+        BadInput: two folders are of one split, no object is annotated, or no split has images.
     """
-    contents = {split or "train": attempt(partial(_load, part)) for split, part in parts(folder, _holds_files)}
+    contents: dict[str, NamedContent | BadInput] = {}
+    for split, part in parts(folder, _holds_files):
+        if split in contents:
+            raise BadInput(f"{folder}: several folders name split {split!r}, one is {part}. Join them, or give one.")
+        contents[split or "train"] = attempt(partial(_load, part))
     return assemble_named(folder, FORMAT, contents)
 
 

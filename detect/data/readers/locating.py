@@ -6,9 +6,10 @@ the folder in which a training program happened to be started.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from detect.data.readers.listing import entries_if_any, is_folder
 from detect.data.readers.named_images import MOST_PARTS, find_images, parts_of
 from detect.data.texts import Texts
 
@@ -26,6 +27,15 @@ def split_named(name: str) -> str | None:
         if word in _SPLIT_WORDS:
             return _SPLIT_WORDS[word]
     return None
+
+
+def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
+    """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
+    if has_annotations(folder):
+        return [("", folder)]
+    inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)]
+    named = [(split_named(path.name), path) for path in inside]
+    return [(split, path) for split, path in named if split and has_annotations(path)]
 
 
 def locate(stated: str, folder: Path) -> Path | None:

@@ -25,6 +25,7 @@ import numpy as np
 from detect.data.dataset import Dataset
 from detect.data.readers.annotations import Annotations
 from detect.data.readers.assembling import assemble
+from detect.data.readers.locating import parts
 from detect.data.readers.reader import DatasetFolder, Reader, SplitFiles
 from detect.data.readers.voc_content import VocContent, VocObject, line_of, read_content
 from detect.data.readers.voc_layout import (
@@ -37,7 +38,6 @@ from detect.data.readers.voc_layout import (
     folder_around,
     holds_annotations,
     listed,
-    parts,
     split_lists,
     voc_folder,
 )

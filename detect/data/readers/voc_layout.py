@@ -106,15 +106,6 @@ def _holds_images(folder: Path) -> bool:
     return any(is_image_name(entry.name) for entry in entries_if_any(folder))
 
 
-def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
-    """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
-    if has_annotations(folder):
-        return [("", folder)]
-    inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)]
-    named = [(split_named(path.name), path) for path in inside]
-    return [(split, path) for split, path in named if split and has_annotations(path)]
-
-
 def voc_folder(folder: Path) -> VocFolder:
     """Return the annotation files and images of a folder, each in a folder of their own or not."""
     return VocFolder(annotation_folder(folder) or folder, image_folder(folder))

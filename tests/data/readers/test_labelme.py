@@ -123,6 +123,14 @@ def test_other_files_are_passed_over(write, tmp_path):
     assert problem.where.endswith("z.json")
 
 
+def test_two_folders_of_one_split_are_refused(tmp_path):
+    for name in ("val", "valid"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
+    with pytest.raises(BadInput, match="several folders name split 'val'"):
+        open_dataset(tmp_path)
+
+
 def test_a_folder_of_annotations_is_not_taken_for_coco(tmp_path, write_image):
     write_image(tmp_path / "images" / "a.jpg")
     (tmp_path / "annotations").mkdir()
