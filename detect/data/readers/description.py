@@ -58,8 +58,10 @@ def _folders() -> list[DatasetFolder]:
 def _read_file(path: Path) -> Dataset:
     if re.match("[a-z][a-z0-9+]+:/", str(path)):
         raise BadInput(f"{path} is a URL. Download the dataset, and give its file or folder.")
+    if not os.path.exists(path):
+        raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
     if not os.path.isfile(path):
-        raise BadInput(f"{path} does not exist. Expected {accepted()}.")
+        raise BadInput(f"{path} is neither a file nor a folder. Expected {accepted()}.")
     kinds = [file for file in _files() if _is_named_as(path, file)]
     if not kinds:
         raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")

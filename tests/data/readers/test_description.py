@@ -100,7 +100,7 @@ def test_forms_that_are_recognised_by_the_same_files_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nowhere", "nowhere does not exist. Expected .*a COCO JSON, .*, or a folder: .*Pascal VOC"),
+        ("nowhere", r"nowhere does not exist \(in .*\)\. Give the file or the folder of a dataset"),
         ("empty", "does not hold a dataset.* Found in it: nothing"),
         ("images", "does not hold a dataset.* Found in it: a.jpg"),
         ("notes.txt", r"notes\.txt is not a dataset. Expected .*a COCO JSON"),
@@ -149,6 +149,11 @@ def test_reading_needs_no_tensorflow():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
+
+
+def test_a_device_is_not_a_dataset():
+    with pytest.raises(BadInput, match=r"/dev/null is neither a file nor a folder\. Expected .*a COCO JSON"):
+        open_dataset("/dev/null")
 
 
 @pytest.mark.parametrize("address", ["https://example.org/data.zip", "http://[::1/x", "s3://bucket/data"])
