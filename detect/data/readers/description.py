@@ -29,6 +29,8 @@ def open_dataset(source: str | Path) -> Dataset:
     Raises:
         BadInput: `source` does not exist, is not a dataset or holds several, or nothing in it can be used.
     """
+    if not str(source).strip():
+        raise BadInput("The path of the dataset is empty. Give its file or its folder.")
     reader, colon, name = str(source).partition(":")
     named = readers()[reader].read_named if colon and reader in readers() else None
     if named:

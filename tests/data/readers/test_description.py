@@ -151,6 +151,15 @@ def test_reading_needs_no_tensorflow():
     assert answer.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.parametrize("source", ["", " "])
+def test_an_empty_path_is_not_the_current_folder(source, tmp_path, monkeypatch):
+    write_coco_file(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="The path of the dataset is empty"):
+        open_dataset(source)
+    assert open_dataset(".").classes
+
+
 def test_a_device_is_not_a_dataset():
     with pytest.raises(BadInput, match=r"/dev/null is neither a file nor a folder\. Expected .*a COCO JSON"):
         open_dataset("/dev/null")
