@@ -52,6 +52,19 @@ def first_element(path: Path) -> Any:
     return next(value, None) if name is None and isinstance(value, Iterator) else None
 
 
+def read_whole(path: Path) -> dict[str, Any]:
+    """Return the members of the object in a small JSON file; empty where it holds something else.
+
+    Raises:
+        BadInput: the file cannot be read, or is not JSON.
+    """
+    return {
+        name: list(value) if isinstance(value, Iterator) else value
+        for name, value in read_members(path)
+        if name is not None
+    }
+
+
 class _Text:
     """The text of a file from the position that reading has reached; what was taken is forgotten."""
 

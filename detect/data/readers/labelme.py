@@ -13,7 +13,6 @@ split, unless they lie in folders that are named after splits.
 import math
 import os
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,10 @@ from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.annotation_files import AnnotationFile, files_with_suffixes
 from detect.data.readers.annotations import flag, stated_size
-from detect.data.readers.assembling import attempt
-from detect.data.readers.json_stream import read_members
+from detect.data.readers.json_stream import read_members, read_whole
 from detect.data.readers.listing import entries_if_any
 from detect.data.readers.locating import parts
-from detect.data.readers.named_content import NamedContent, assemble_named, class_name
+from detect.data.readers.named_content import NamedContent, assemble_named, class_name, load_parts
 from detect.data.readers.named_images import can_name_file, parts_of
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.readers.stems import Stems
@@ -75,12 +73,7 @@ def read_labelme(folder: Path) -> Dataset:
     Raises:
         BadInput: two folders are of one split, no object is annotated, or no split has images.
     """
-    contents: dict[str, NamedContent | BadInput] = {}
-    for split, part in parts(folder, _holds_files):
-        if split in contents:
-            raise BadInput(f"{folder}: several folders name split {split!r}, one is {part}. Join them, or give one.")
-        contents[split or "train"] = attempt(partial(_load, part))
-    return assemble_named(folder, FORMAT, contents)
+    return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
 
 
 def _holds_files(folder: Path) -> bool:
@@ -105,10 +98,7 @@ class _Files(NamedContent):
     def add_file(self, entry: int) -> None:
         """Add the image and the objects of a file, or report why it cannot be read."""
         try:
-            content = {
-                name: list(value) if isinstance(value, Iterator) else value
-                for name, value in read_members(Path(self.place(entry)))
-            }
+            content = read_whole(Path(self.place(entry)))
         except BadInput as error:
             self.drop_image(entry, str(error))
             return
@@ -184,7 +174,7 @@ def _joined(shapes: Iterator[_Shape]) -> Iterator[_Shape]:
         yield members[0]._replace(box=box, difficult=all(member.difficult for member in members))
 
 
-def _load(folder: Path) -> NamedContent:
+def _load(folder: Path, _split: str) -> NamedContent:
     """Read the files in a folder; BadInput where none of their images is found."""
     content = _Files(folder)
     for entry in range(len(content.names)):

@@ -6,7 +6,8 @@ names that occur, sorted.
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.annotation_files import AnnotationFile
 from detect.data.readers.annotations import NO_AREA, NO_SIZE, Annotations, StatedBoxes, StatedImages
-from detect.data.readers.assembling import assemble
+from detect.data.readers.assembling import assemble, attempt
 from detect.data.readers.box_forms import Form
 from detect.data.readers.ids import positions
 from detect.data.readers.image_folders import locate_images
 from detect.data.readers.listing import entries_if_any, walk
+from detect.data.readers.locating import parts
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -165,6 +167,30 @@ def class_name(value: Any) -> str:
     if not name:
         raise ValueError("expected the name of a class")
     return name
+
+
+def load_parts(
+    folder: Path, has_files: Callable[[Path], bool], load: Callable[[Path, str], NamedContent]
+) -> dict[str, NamedContent | BadInput]:
+    """Read the files of single images in a folder, else those in the folders inside it that are named after splits.
+
+    Args:
+        folder: the folder; alone, it is the training split.
+        has_files: whether a folder has such files.
+        load: reads the files in a folder, whose split is given.
+
+    Returns:
+        The content of each split, or why it could not be read.
+
+    Raises:
+        BadInput: two folders are of one split.
+    """
+    contents: dict[str, NamedContent | BadInput] = {}
+    for split, part in parts(folder, has_files):
+        if split in contents:
+            raise BadInput(f"{folder}: several folders name split {split!r}, one is {part}. Join them, or give one.")
+        contents[split or "train"] = attempt(partial(load, part, split or "train"))
+    return contents
 
 
 def assemble_named(

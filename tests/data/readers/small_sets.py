@@ -948,6 +948,34 @@ def write_bdd100k(folder: Path) -> Path:
     return folder / "labels" / "det_20"
 
 
+def write_bdd100k_images(folder: Path) -> Path:
+    """Write the earlier labels: a file per image, which is named without its suffix."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / "100k" / split, split)
+        for name, boxes in TRUTH[split].items():
+            objects = [
+                {
+                    "category": CLASSES[box.label],
+                    "id": number,
+                    "attributes": {"crowd": box.ignore},
+                    "box2d": {"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1},
+                }
+                for number, box in enumerate(boxes)
+            ]
+            content = {
+                "name": Path(name).stem,
+                "frames": [{"timestamp": 10000, "objects": objects}],
+                "attributes": {"weather": "clear"},
+            }
+            write_text(folder / "labels" / "100k" / split / f"{Path(name).stem}.json", json.dumps(content))
+    return folder / "labels" / "100k"
+
+
+def spoil_bdd100k_image(path: Path) -> str:
+    replace(path, '"x1": 10', '"x1": "left"')
+    return ", annotation 0"
+
+
 def write_scalabel(folder: Path) -> Path:
     """Write the frames of a video, in a folder of its name."""
     write_images(folder / "images" / "drive", "train")
@@ -1094,6 +1122,9 @@ SETS |= {
         write_bdd100k_file, spoiling("labels/bdd100k_labels_images_train.json", spoil_bdd100k), splits=("train",)
     ),
     "BDD100K files": SmallSet(write_bdd100k, spoiling("labels/det_20/det_train.json", spoil_bdd100k)),
+    "BDD100K files of single images": SmallSet(
+        write_bdd100k_images, spoiling("labels/100k/train/c.json", spoil_bdd100k_image)
+    ),
     "LabelMe files": SmallSet(write_labelme, spoiling("train/c.json", spoil_labelme)),
 }
 

@@ -91,3 +91,23 @@ def test_malformed_frames_and_labels_are_reported(write):
     places = [problem.where.rpartition("json: ")[2] for problem in problems]
     assert places == ["image entry 0, annotation 1", "image entry 0, annotation 2", "image entry 1"]
     assert (problems.lost_boxes, problems.lost_images) == (2, 1)
+
+
+def test_files_of_single_images(tmp_path, write_image):
+    """A file of several frames is of a video, and is reported; lanes are counted."""
+    lane = {"category": "lane/crosswalk", "poly2d": [[1, 1, "L"]]}
+    files = {
+        "a": {"name": "a", "frames": [{"timestamp": 1, "objects": [label(1, 1, 9, 9), lane]}]},
+        "b": {"name": "b", "frames": [{"objects": []}, {"objects": []}]},
+        "c": {"name": 3, "frames": [{"objects": []}]},
+    }
+    write_image(tmp_path / "images" / "100k" / "val" / "a.jpg")
+    (tmp_path / "labels" / "100k" / "val").mkdir(parents=True)
+    for name, content in files.items():
+        (tmp_path / "labels" / "100k" / "val" / f"{name}.json").write_text(json.dumps(content))
+    dataset = open_dataset(tmp_path)
+    np.testing.assert_array_equal(split(dataset, "val").boxes, [[1, 1, 10, 10]])
+    problems = dataset.problems["val"]
+    assert [problem.where.rpartition("/")[2] for problem in problems] == ["b.json", "c.json"]
+    assert (problems.images_total, problems.lost_images) == (3, 2)
+    assert any("1 'lane/crosswalk'" in note for note in dataset.notes)
