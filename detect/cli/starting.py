@@ -31,6 +31,7 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+    tf.get_logger().setLevel("ERROR")  # it warns of functions that libraries should no longer call
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
