@@ -7,14 +7,32 @@ that suggests the nearest known one. The string literal below a field describes 
 """
 
 import json
+import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
 from detect.errors import BadInput, did_you_mean
+from detect.terminal import shortened
+
+_LONGEST_VALUE = 80  # characters of a value that are shown in errors
+# What pydantic adds to the place of a value: that it is a key, or the type that it has tried of several.
+_TRIED = re.compile(r"\[key\]|str|int|float|bool|constrained-str|[\w-]+\[.*\]")
+# What is expected, by the type of pydantic's error; for others, its message says it.
+_EXPECTED = MappingProxyType(
+    {
+        "dict_type": "names and values",
+        "model_type": "names and values",
+        "string_type": "text",
+        "string_too_short": "text",
+        "too_short": "one entry or more",
+        "tuple_type": "a list",
+    }
+)
 
 
 class Settings(pydantic.BaseModel):
@@ -58,7 +76,7 @@ def from_json(kind: type[S], text: str, where: str) -> S:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON: {error}. Restore the file or remove it.") from None
     return build(kind, values, where)
 
@@ -72,8 +90,7 @@ def build(kind: type[S], values: dict[str, Any], where: str) -> S:
     try:
         return kind.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [_explain(kind, problem) for problem in error.errors()]
-        raise BadInput(f"{where}: " + "; ".join(lines)) from None
+        raise BadInput(f"{where}: {'; '.join(_explain(kind, error.errors()))}") from None
 
 
 def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
@@ -112,7 +129,8 @@ def _parse(assignment: str, where: str) -> tuple[str, Any]:
     try:
         return key, yaml.safe_load(text)
     except yaml.YAMLError:
-        raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {text!r}.") from None
+        shown = shortened(text, _LONGEST_VALUE)
+        raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {shown!r}.") from None
 
 
 def _assign(kind: type[Settings] | None, values: dict[str, Any], key: str, value: Any, where: str) -> None:
@@ -151,13 +169,37 @@ def _settings_of(kind: type[Settings], name: str) -> type[Settings] | None:
     return None
 
 
-def _explain(kind: type[Settings], problem: Any) -> str:
-    if not problem["loc"]:
-        return f"expected named values, got {problem['input']!r}"
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{key} = {problem['input']!r}: {problem['msg']}"
-    *groups, name = problem["loc"]
+def _explain(kind: type[Settings], problems: Sequence[Any]) -> Iterator[str]:
+    """Yield what is wrong with each value: one that may have several types is a problem of pydantic's for each."""
+    by_place: dict[tuple[str, ...], list[Any]] = {}
+    for problem in problems:
+        place = tuple(str(part) for part in problem["loc"] if not _TRIED.fullmatch(str(part)))
+        by_place.setdefault(place, []).append(problem)
+    return (_sentence(kind, place, same) for place, same in by_place.items())
+
+
+def _sentence(kind: type[Settings], place: Sequence[str], problems: Sequence[Any]) -> str:
+    key, problem = ".".join(place), problems[0]
+    found = shortened(repr(problem["input"]), _LONGEST_VALUE)
+    if not place:
+        return f"expected named values, got {found}"
+    if problem["type"] == "missing":
+        return f"{key!r} is missing"
+    if problem["type"] == "extra_forbidden":
+        return _unknown(kind, place)
+    expected = list(filter(None, map(_expected, problems)))
+    return f"{key}: expected {' or '.join(expected)}, got {found}" if expected else f"{key} = {found}: {problem['msg']}"
+
+
+def _expected(problem: Any) -> str:
+    """Return what the value should be; empty where pydantic says it in other words."""
+    stated = re.match("(?:Input should be|Value error, expected) (.*)", problem["msg"])
+    number = "a number " if problem["type"].startswith(("greater", "less")) else ""
+    return _EXPECTED.get(problem["type"]) or (number + stated[1] if stated else "")
+
+
+def _unknown(kind: type[Settings], place: Sequence[str]) -> str:
+    *groups, name = place
     for group in groups:  # names of settings, and between them keys of mappings
         kind = (_settings_of(kind, group) if group in kind.model_fields else None) or kind
-    return f"unknown setting {key!r}. {did_you_mean(str(name), kind.model_fields)}"
+    return f"unknown setting {'.'.join(place)!r}. {did_you_mean(name, kind.model_fields)}"

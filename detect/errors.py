@@ -28,5 +28,5 @@ def did_you_mean(name: str, known) -> str:
     if not known:
         return ""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
+    hint = f"Did you mean {close[0]!r}? " if close and close[0] != name else ""
     return f"{hint}Known: {', '.join(known)}."

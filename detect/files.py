@@ -206,17 +206,22 @@ def draft_folder(folder: str | Path) -> Iterator[Path]:
         yield new
 
 
-def deliver_folder(new: Path, folder: str | Path) -> None:
-    """Wait until the disk holds the files in `new`, then rename it to `folder`, in place of one that is there.
+def deliver_folder(new: Path, folder: str | Path, synced: bool = True) -> None:
+    """Rename `new` to `folder`, in place of one that is there.
 
     Two renames replace a folder; between them the old one is called as `previous` says.
+
+    Args:
+        new: the folder, as `draft_folder` yielded it.
+        folder: destination.
+        synced: wait until the disk holds the files, so that they survive a power failure.
 
     Raises:
         RunFailure: that is not possible; a folder that was there is there again.
     """
     destination = _followed(Path(folder))
     with explained(folder):
-        for path in (*new.rglob("*"), new):
+        for path in (*new.rglob("*"), new) if synced else ():
             _sync(path)
         _exchange(new, destination)
         _sync(destination.parent)
@@ -230,23 +235,26 @@ def previous(folder: Path) -> Path:
 
 def is_free(folder: Path, mark: str) -> bool:
     """Return whether the folder can be replaced without loss: it is missing, empty, or has a file called `mark`."""
-    return not folder.exists() or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    return not os.path.exists(folder) or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
-    """Raise `BadInput` where `path` is a file of another kind, which would be replaced.
+    """Raise `BadInput` where `path` is a file of another kind, which would be replaced. For use before a long work.
 
     Args:
         path: the file to write.
         is_own: returns whether a file that begins like this is of the right kind.
         kind: names the right kind.
+
+    Raises:
+        RunFailure: nothing can be written there.
     """
-    if _is_direct(path) or not path.is_file():
-        return
-    with path.open("rb") as file:
-        beginning = file.read(_BEGINNING).decode("utf-8", "replace")
-    if beginning and not is_own(beginning):
-        raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
+    if os.path.isfile(path) and not _is_direct(path):
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING).decode("utf-8", "replace")
+        if beginning and not is_own(beginning):
+            raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
+    Draft(path).close()
 
 
 def require_space(path: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Cores and memory that the process may use, which in a container are fewer than the machine has."""
+"""What the process may use of the machine: cores and memory, of which a container has less, and a folder for caches."""
 
 import math
 import os
@@ -6,6 +6,11 @@ from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")  # where Linux tells the limits of a container
 GIGABYTE = 10**9
+
+
+def cache_folder() -> Path:
+    """Return the folder of downloads and caches: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
+    return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
 def cores() -> int:

@@ -58,6 +58,12 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduler(config, log)
 
 
+@pytest.fixture(autouse=True)
+def _cache_of_tests(monkeypatch, tmp_path_factory):
+    """Keep what tests cache out of the home folder."""
+    monkeypatch.setenv("DETECT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder with parts of public datasets; its README says what they are."""

@@ -22,6 +22,7 @@ PAGES = [
     ("cli.md", "command_line_page"),
     ("settings.md", "settings_page"),
     ("datasets.md", "datasets_page"),
+    ("checks.md", "checks_page"),
     ("formats.md", "formats_page"),
     ("reference/index.md", "reference_page"),
 ]

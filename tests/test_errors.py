@@ -15,6 +15,11 @@ def test_the_closest_name_comes_first_then_all_names_in_order():
     assert hint == "Did you mean 'yolox-small'? Known: retinanet-r50, yolox-small, yolox-tiny."
 
 
+def test_a_name_is_not_suggested_for_itself():
+    """An id may be a text where the known ones are numbers, which as texts are the same."""
+    assert did_you_mean("1", ["1", "2"]) == "Known: 1, 2."
+
+
 def test_nothing_close_gives_only_what_is_known():
     assert did_you_mean("zebra", ["train", "val"]) == "Known: train, val."
 

@@ -16,10 +16,10 @@ PACKAGE = Path(__file__).parents[1] / "detect"
 LINES_READER = '''
 """A list of boxes: on each line an image, a class and four numbers."""
 
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble
 from detect.data.readers.reader import DatasetFile, Reader
-from detect.data.readers.text_files import read_lines
+from detect.data.readers.files.text_files import read_lines
 
 
 def read_boxes(path):
@@ -195,7 +195,8 @@ def test_a_dataset_format_is_checked(copy, tmp_path):
     assert "birds.boxes: list of boxes, classes: 2" in said
     assert "box past the frame: 1 (clipped)" in said
     assert "birds.boxes:2: x 0..200" in " ".join(said.split())
-    assert "a list of boxes" in copy.detect("data", "check", "nowhere")
+    (tmp_path / "notes.txt").touch()
+    assert ", lines, " in " ".join(copy.detect("data", "check", tmp_path / "notes.txt").split())
 
 
 @pytest.mark.slow

@@ -456,7 +456,15 @@ def test_what_may_be_replaced(tmp_path):
 def test_files_of_another_kind_are_recognised_by_their_beginning(tmp_path):
     for name, content in (("own", "a,b\n1,2"), ("empty", ""), ("other", "text")):
         (tmp_path / name).write_text(content)
-    for name in ("own", "empty", "missing", ".", "/dev/null"):
+    for name in ("own", "empty", "missing", "/dev/null"):
         require_own(tmp_path / name, lambda text: text.startswith("a,"), "a table")
     with pytest.raises(BadInput, match="other would be replaced, but it is not a table"):
         require_own(tmp_path / "other", lambda text: text.startswith("a,"), "a table")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "other", "own"]
+
+
+def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name, reason in ((".", "Is a directory"), ("file/x", "Not a directory"), ("x" * 300, "File name too long")):
+        with pytest.raises(RunFailure, match=reason):
+            require_own(tmp_path / name, str.isalpha, "a word")

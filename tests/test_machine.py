@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,10 @@ import os; print(os.environ["TF_NUM_INTRAOP_THREADS"], os.environ["TF_NUM_INTERO
     others = {name: value for name, value in os.environ.items() if not name.startswith("TF_NUM_")}
     done = subprocess.run([sys.executable, "-c", program], env=others, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1"]
+
+
+def test_the_folder_of_caches_is_in_the_home_folder_by_default(monkeypatch):
+    monkeypatch.setenv("DETECT_CACHE", "~/elsewhere")
+    assert machine.cache_folder() == Path.home() / "elsewhere"
+    monkeypatch.delenv("DETECT_CACHE")
+    assert machine.cache_folder() == Path.home() / ".cache" / "detect"

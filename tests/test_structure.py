@@ -21,7 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Top to bottom. A file imports from its own room and from those above it.
 ROOMS = (
-    ("errors", "structures", "config", "machine", "files"),
+    ("errors", "structures", "config", "machine", "files", "new_folder", "terminal"),
     ("ops",),
     ("data",),
     ("layers",),
@@ -38,10 +38,13 @@ ROOMS = (
 # The same inside the rooms that have rooms of their own.
 SUBROOMS = {
     "data": (
-        ("texts", "image_names", "regular_files", "records", "problems"),
+        ("texts", "image_names", "regular_files", "crc32c", "tf_example", "records", "problems"),
         ("pixels",),
+        ("entry_cache", "near_duplicates", "survey"),
         ("dataset",),
         ("readers",),
+        ("writers",),
+        ("sequences", "curation"),
         ("samples",),
         ("batches",),
         ("pipeline", "doctor", "shapes"),
@@ -82,7 +85,9 @@ WRITES = {
     ("data/shapes.py", "open"): "FFmpeg opens the draft",
     ("formats/litert/writer.py", "tempfile"): "the converter reads a folder",
     ("formats/onnx/int8.py", "tempfile"): "the quantiser reads and writes files",
+    ("inference/writers/output_folder.py", "open"): "a list that grows by lines, and is complete where a run is killed",
     ("inference/writers/video_encoder.py", "open"): "FFmpeg opens the draft",
+    ("new_folder.py", "open"): "the folder is a draft",
     ("training/journal.py", "open"): "a log that grows by lines, over several runs",
     ("weights/download.py", "open"): "a lock, and a download that a later run continues",
     ("weights/download.py", "replace"): "the same",
@@ -222,6 +227,19 @@ def test_no_file_imports_itself_by_way_of_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_what_readers_share_knows_no_format():
+    """The files in the rooms of `data/readers` import nothing from the files beside these rooms but the contract."""
+    house = PACKAGE / "data" / "readers"
+    found = [
+        f"{name_of(path)}:{line} imports {name}"
+        for path in sorted(house.glob("*/*.py"))
+        for line, name in imported(ast.walk(parse(path)))
+        for other in [MODULES.get(module_named(name), PACKAGE)]
+        if other.parent == house and other.stem not in {"__init__", "reader"}
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_data_imports_no_ops():

@@ -34,6 +34,7 @@ def main() -> int:
         "cli.md": command_line_page,
         "settings.md": settings_page,
         "datasets.md": datasets_page,
+        "checks.md": checks_page,
         "formats.md": formats_page,
         "models.md": models_page,
         "reference/index.md": reference_page,
@@ -187,6 +188,11 @@ with annotations beside them are taken for a dataset only where nothing around t
 and images."""
 
 
+WRITTEN_FORMATS_INTRODUCTION = """\
+What `--to` of `detect data convert`, `split`, `merge` and `sample` writes; SPLIT is train, val or test. Images,
+classes, boxes and labels are kept in all formats. The second table says what else is; the commands count losses."""
+
+
 def datasets_page() -> str:
     """Return the page with everything that can be given as a dataset, and what each reader does with it."""
     from detect.data.readers import readers
@@ -200,7 +206,58 @@ def datasets_page() -> str:
     parts = [NOTICE, "# Dataset formats", DATASETS_INTRODUCTION, table(("dataset", "recognised as", "reader"), rows)]
     for name in readers():
         parts += [f"## {name}", module_summary(f"detect.data.readers.{name}")]
+    parts += ["## Written formats", WRITTEN_FORMATS_INTRODUCTION, written_formats()]
     return "\n\n".join(parts) + "\n"
+
+
+def written_formats() -> str:
+    """Return a table of what can be given as `--to`, and one of what the formats can hold."""
+    from detect.data.writers import writers
+
+    known = [writers()[name] for name in sorted(writers())]
+    files = [(f"`{writer.name}`", writer.title, writer.files) for writer in known]
+    features = dict.fromkeys(feature for writer in known for feature in writer.lacks)
+    held = [
+        (feature.name, *("yes" if writer.holds(feature) else "no" for writer in known), feature.without)
+        for feature in features
+    ]
+    header = ("can hold", *(f"`{writer.name}`" for writer in known), "where it cannot")
+    return f"{table(('`--to`', 'format', 'files'), files)}\n\n{table(header, held)}"
+
+
+# The checks of a dataset
+
+CHECKS_INTRODUCTION = """\
+What `detect data check` looks for, in the order in which findings of the same severity are shown. The code of a finding
+stays the same, so that scripts can look for it. An *error* is what training refuses, and the exit code is 1 then; a
+*warning* is what makes the result or its scores worse than they could be; a *note* is worth knowing, and often as it
+should be. What is found by looking at pixels, or by comparing files, is left out with `--no-decode`.
+
+`--model` and `--run` add the warning `unmatchable-boxes` and the note `images-needed`, see
+[your own data](guides/data.md#which-boxes-a-model-can-match)."""
+CHECKS_JSON = """\
+With `--json`, standard output is one object:
+
+| key | content |
+| --- | --- |
+| `source`, `format` | what was given, and its format in words |
+| `classes` | `name` and `category_id` of each class, in the order of the labels |
+| `splits` | by name: the numbers of `images` and `boxes`, and of `lost_images` and `lost_boxes` |
+| `notes` | what was decided when the dataset was read |
+| `findings` | the worst first: `code`, `severity`, `split`, `count`, `what`, `advice`, and `examples`, up to 12 |
+| `trainable` | whether there is no error among the findings |
+
+An example has `where` in words, the path of an `image` that shows it, or an empty text, and `boxes` in pixels of the
+upright image, each as x1, y1, x2, y2. A split of a finding may be several, such as `train, val`."""
+
+
+def checks_page() -> str:
+    """Return the page of all checks of the doctor, and of its JSON."""
+    from detect.data.doctor.examination import CHECKS
+
+    rows = [(f"`{check.code}`", check.severity.value, check.finds, check.advice) for check in CHECKS]
+    header = ("code", "severity", "finds", "what to do")
+    return "\n\n".join([NOTICE, "# Checks of a dataset", CHECKS_INTRODUCTION, table(header, rows), CHECKS_JSON]) + "\n"
 
 
 # The export formats

@@ -5,6 +5,8 @@ Neither finding nor reading one needs TensorFlow.
 
 from pathlib import Path
 
+from pydantic import Field
+
 from detect.artefacts.format import Canvas, Precision
 from detect.config import Settings
 from detect.errors import BadInput
@@ -54,7 +56,7 @@ class ExportCard(Card):
     """Name of the format, one of `detect.formats.names()`."""
     precision: Precision
     """Precision of the weights, and for `int8` of the computation too."""
-    canvases: tuple[Canvas, ...]
+    canvases: tuple[Canvas, ...] = Field(min_length=1)
     """Heights and widths of the images that it takes, pixels; the default first."""
     inputs: tuple[str, ...] = INPUTS
     """Inputs of the model, in this order."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from detect.errors import BadInput
+
 if TYPE_CHECKING:  # a program that only lists the formats loads neither NumPy nor TensorFlow
     from detect.artefacts.artefact_backend import Run
     from detect.artefacts.job import Job
@@ -70,6 +72,12 @@ class Writer(Protocol):
 
     def label(self, job: "Job") -> None:
         """Add the job's `texts` to the written models, if the format has a place for them."""
+
+
+def unusable(path: Path, runtime: str, error: Exception) -> BadInput:
+    """Return the error for a file that `runtime` cannot run, with the end of what it says about that."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].rstrip(" .")
+    return BadInput(f"{path} cannot be run by {runtime}: {reason}. Copy it again, or export it again.")
 
 
 def missing(packages: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ import typer
 
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
-from detect.files import write_text
+from detect.files import require_own, write_text
 from detect.formats import names as format_names
 
 COLUMNS = ("form", "AP", "ms per image", "95 %", "images/s", "memory, MB", "size, MB")
@@ -24,6 +24,8 @@ def benchmark(
     out: Annotated[Path | None, typer.Option(help="Write a plot to this SVG file.", show_default=False)] = None,
 ) -> None:
     """Measure a trained model and its exports on this machine: AP, time, memory and size."""
+    if out is not None:
+        require_own(out, lambda text: "<svg" in text, "a plot in SVG")
     start_tensorflow()
     from detect.export.comparison import benchmark as measure
     from detect.export.comparison import chart

@@ -1,51 +1,28 @@
-"""`detect data check` and `detect data show`."""
+"""`detect data`: its commands, of which `show` is here."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detect.cli.printing import say, show_table
+from detect.cli.data_check import Source, check
+from detect.cli.data_convert import convert
+from detect.cli.data_merge import merge
+from detect.cli.data_sample import sample
+from detect.cli.data_split import split
+from detect.cli.printing import say
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
-    from detect.data.dataset import Dataset
     from detect.data.records import Records
     from detect.inference.drawing import Picture
 
-EXAMPLES = 3  # of each kind of problem
-
-app = typer.Typer(help="Look at a dataset before training on it.", no_args_is_help=True)
-
-Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
-
-
-@app.command()
-def check(
-    data: Source,
-    decode: Annotated[bool, typer.Option(help="Decode every image to find damaged ones.")] = True,
-) -> None:
-    """Show what a dataset contains, how its classes are mapped to labels, and what is wrong with it."""
-    from detect.data.doctor import examine, tables
-    from detect.data.readers.description import open_dataset
-
-    dataset = open_dataset(data)
-    say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
-    classes = zip(dataset.classes, dataset.category_ids, strict=True)
-    rows = [[name, str(label), str(category)] for label, (name, category) in enumerate(classes)]
-    show_table(["class", "label", "category id"], rows, "Mapping")
-    for table in tables(dataset):
-        show_table(table.columns, table.rows, table.title)
-    for note in dataset.notes:
-        say(f"Note: {note}")
-    clean = show_problems(dataset)
-    for split, records in dataset.splits.items() if decode else ():
-        clean &= show_undecodable(split, records)
-    findings = examine(dataset)
-    for finding in findings:
-        say(f"Finding in {finding}")
-    if clean and not findings:
-        say("No problems.", style="green")
+app = typer.Typer(help="Look at a dataset before training on it, and write it in other forms.", no_args_is_help=True)
+app.command()(check)
+app.command()(convert)
+app.command()(split)
+app.command()(merge)
+app.command()(sample)
 
 
 @app.command()
@@ -68,36 +45,6 @@ def show(
     pictures = augmented_pictures(records, count, image_size) if augmented else source_pictures(records, count)
     write_image(out, draw_grid(pictures, dataset.classes))
     say(f"Written: {out}, {len(pictures)} of {len(records)} images of {split!r}")
-
-
-def show_problems(dataset: "Dataset") -> bool:
-    """Print every kind of problem with its count and first examples, and whether training would refuse the split.
-
-    Returns:
-        Whether there are no problems.
-    """
-    from detect.data.dataset import check_losses
-    from detect.errors import BadInput
-
-    for name, problems in dataset.problems.items():
-        for line in problems.summary(EXAMPLES):
-            say(f"Problem in {name}: {line}", style="yellow")
-        try:
-            check_losses(dataset, name)
-        except BadInput as error:
-            say(f"Training on this would stop: {str(error).splitlines()[0]}", style="bold yellow")
-    return not any(len(problems) for problems in dataset.problems.values())
-
-
-def show_undecodable(split: str, records: "Records") -> bool:
-    """Print how many images cannot be decoded, and why for the first of them; return whether all can be."""
-    from detect.data.doctor import undecodable
-
-    reasons = list(undecodable(records))
-    if reasons:
-        first = " | ".join(reasons[:EXAMPLES])
-        say(f"Problem in {split}: {len(reasons)} images cannot be decoded: {first}", style="yellow")
-    return not reasons
 
 
 def source_pictures(records: "Records", count: int) -> list["Picture"]:

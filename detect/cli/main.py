@@ -3,10 +3,9 @@
 Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 interrupted.
 """
 
+import io
 import sys
 from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,17 +15,18 @@ from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
 from detect.cli.export import export
+from detect.cli.interruption import EXIT_CODE, Commands, Interrupted
 from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
 from detect.cli.train import train
+from detect.cli.unexplained import explain
 from detect.cli.weights import app as weights_commands
-from detect.errors import DetectError
-
-LONGEST_MESSAGE = 500  # characters of an unexpected error that are shown without --debug
+from detect.errors import BadInput, DetectError
 
 app = typer.Typer(
     name="detect",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,6 +65,8 @@ def options(
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -72,12 +74,13 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. With `--debug`, errors are raised, so that Python prints them."""
     debug = "--debug" in arguments
     try:
+        require_no_empty(arguments)
         app([argument for argument in arguments if argument != "--debug"], prog_name="detect")
     except SystemExit as done:
         return _exit_code(done.code)
-    except KeyboardInterrupt:
-        fail("Interrupted.")
-        return 130
+    except Interrupted as ending:
+        fail(str(ending))
+        return EXIT_CODE
     except DetectError as error:
         if debug:
             raise
@@ -86,29 +89,18 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        unexpected = f"{describe(error)}\nThis was not expected. Run again with --debug for the traceback."
-        fail(missing_library(error) or unexpected)
+        fail(explain(error))
         return 1
     return 0
 
 
-def describe(error: Exception) -> str:
-    """Return an unexpected error in one line: its type and the start of its text."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:LONGEST_MESSAGE]}" if text else type(error).__name__
-
-
-def missing_library(error: Exception) -> str:
-    """Return what to do where OpenCV is installed but cannot be loaded; an empty text for any other error."""
-    if not isinstance(error, ImportError) or not Path(error.path or "").name.startswith("cv2."):
-        return ""
-    headless = f"opencv-python-headless=={metadata.version('opencv-python-headless')}"
-    return (
-        f"OpenCV cannot be loaded: {error}.\n"
-        "Its full build needs libraries that servers and slim containers lack. Install its headless build instead:\n"
-        f"  {sys.executable} -m pip install --force-reinstall --no-deps {headless}\n"
-        "or install the libraries (Debian, Ubuntu: apt install libgl1 libglib2.0-0)."
-    )
+def require_no_empty(arguments: Sequence[str]) -> None:
+    """Raise `BadInput` where an argument or the value of an option is empty: as a path, it would be this folder."""
+    for before, word in zip(("detect", *arguments), arguments, strict=False):
+        option, equals, value = word.partition("=")
+        if not word.strip() or (word.startswith("--") and equals and not value.strip()):
+            place = option.strip() or before
+            raise BadInput(f"Expected a value after {place}, got an empty text. Is a variable of your shell empty?")
 
 
 def _exit_code(code) -> int:

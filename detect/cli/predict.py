@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detect.cli.printing import download_bar, fail, progress_bar, say
+from detect.cli.interruption import Interrupted
+from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 from detect.formats import names as format_names
@@ -104,8 +105,7 @@ def predict(
                 progress=lambda state: progress(state.done, state.total, f"{state.rate:.1f}/s"),
             )
     except KeyboardInterrupt:
-        fail(f"Interrupted. What was finished is in {out}.")
-        raise
+        raise Interrupted(f"Interrupted. What was finished is in {out}.") from None
     show_summary(summary, out)
 
 

@@ -5,23 +5,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from detect.terminal import printable, shortened
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH_OF_FILES = 140  # columns of tables when the output is not a terminal
 SECONDS_BETWEEN_LINES = 15.0
+LONGEST_CELL = 100  # characters of a table's cell
 
 
 def say(text: str, style: str = "") -> None:
     """Print a line of the result. Nothing in it is taken for markup, and lines are not wrapped in files."""
-    _console().print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+    _console().print(printable(text), style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """Print the message of a command that failed on standard error."""
     from rich.text import Text
 
-    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
+    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), printable(text)), soft_wrap=True)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -33,7 +36,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=position > 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(shortened(printable(cell), LONGEST_CELL) for cell in row))
     if title:
         say(title, style="bold")
     console = _console()

@@ -31,6 +31,7 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+    tf.get_logger().setLevel("ERROR")  # it warns of functions that libraries should no longer call
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
@@ -51,7 +52,7 @@ def _standard_error_in_file() -> Iterator[list[str]]:
         os.dup2(file.fileno(), 2)
         try:
             yield lines
-        except BaseException:
+        except Exception:
             file.seek(0)
             os.write(kept, file.read())
             raise

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from detect.cli.printing import fail, say
+from detect.cli.interruption import Interrupted
+from detect.cli.printing import say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 
@@ -55,8 +56,9 @@ def train(
             set=set or (),
         )
     except KeyboardInterrupt:
-        fail("Interrupted. The same command with --resume continues from the last checkpoint in the run folder.")
-        raise
+        raise Interrupted(
+            "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."
+        ) from None
     if run.scores:
         show_scores(run.scores)
     say(f"Run folder: {run.folder}", style="bold")

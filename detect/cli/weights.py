@@ -15,7 +15,7 @@ app = typer.Typer(help="List and import published weights.", no_args_is_help=Tru
 def list_() -> None:
     """List the published checkpoints with their models, scores and licences, and whether they are on this machine."""
     start_tensorflow()
-    from detect.weights.download import cache_folder
+    from detect.machine import cache_folder
     from detect.weights.importing import checkpoints, is_here
 
     rows = [

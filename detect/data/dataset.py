@@ -11,6 +11,8 @@ from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.errors import BadInput, did_you_mean
 
+_DESCRIPTIONS = (".yaml", ".yml", ".data")  # suffixes of files that name the files of a dataset
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -52,7 +54,7 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
     reasons = "\n  ".join(problems.summary(examples=3))
     raise BadInput(
         f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
-        f"lost (`max_lost`):\n  {reasons}\nCorrect what is named here, or allow a larger share."
+        f"lost (`max_lost`).\n  {reasons}\nCorrect what is named here, or allow a larger share."
     )
 
 
@@ -98,9 +100,30 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
 
 
 def scored_split(dataset: Dataset, name: str) -> tuple[Dataset, Records]:
-    """Return the dataset and the records to score a model on: a split "val" is held out where there is none."""
-    dataset = with_validation(dataset) if name == "val" else dataset
+    """Return the dataset and the records to score a model on.
+
+    A single annotation file has one split: all of it is taken, under any name. Of any other dataset without a split
+    "val", a part of "train" is held out for it.
+    """
+    if _is_one_file(dataset) and name not in dataset.splits:
+        dataset = _renamed(dataset, name)
+    elif name == "val":
+        dataset = with_validation(dataset)
     return dataset, split(dataset, name)
+
+
+def _is_one_file(dataset: Dataset) -> bool:
+    """Return whether the dataset is an annotation file, and not a folder or a file that names others."""
+    path = dataset.source
+    return len(dataset.splits) == 1 and path.is_file() and path.suffix.lower() not in _DESCRIPTIONS
+
+
+def _renamed(dataset: Dataset, name: str) -> Dataset:
+    """Return the dataset with its only split under another name."""
+    ((only, records),) = dataset.splits.items()
+    note = f"all {len(records)} images of {dataset.source} are taken: it is one file, and has no split {name!r}"
+    problems = {name: dataset.problems[only]} if only in dataset.problems else {}
+    return replace(dataset, splits={name: records}, problems=problems, notes=(*dataset.notes, note))
 
 
 def _share(lost: int, total: int, what: str) -> str:

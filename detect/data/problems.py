@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Rows = Sequence[int] | np.ndarray
+Box = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 TEXTS_PER_KIND = 1000  # a file with a million bad lines is as clear after the first thousand
 
@@ -19,6 +20,8 @@ class Problem:
     where: str  # the file, and the line or annotation id in it
     what: str  # what was found
     action: str  # what was done about it
+    image: str = ""  # path of an image that shows it; empty where there is none
+    box: Box | None = None  # the box in this image that it is about, pixels
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.action}"
@@ -50,7 +53,14 @@ class Problems:
         self.lost_images += images
         self.lost_boxes += boxes
 
-    def add_many(self, kind: str, rows: Rows, describe: Callable[[int], tuple[str, str]], action: str) -> None:
+    def add_many(
+        self,
+        kind: str,
+        rows: Rows,
+        describe: Callable[[int], tuple[str, str]],
+        action: str,
+        show: Callable[[int], tuple[str, Box | None]] = lambda row: ("", None),
+    ) -> None:
         """Add one problem for each of `rows`. Nothing is counted as lost.
 
         Args:
@@ -58,6 +68,7 @@ class Problems:
             rows: what `describe` is called with; for the first `TEXTS_PER_KIND` of a kind only.
             describe: returns where the problem is and what was found.
             action: what was done about it.
+            show: returns the image that shows the problem, and the box that it is about.
         """
         if not len(rows):
             return
@@ -65,7 +76,7 @@ class Problems:
         texts = self._texts.setdefault(kind, [])
         for row in rows[: TEXTS_PER_KIND - len(texts)]:
             where, what = describe(int(row))
-            texts.append(Problem(kind, where, what, action))
+            texts.append(Problem(kind, where, what, action, *show(int(row))))
 
     def join(self, others: "Problems") -> None:
         """Add the problems that others count, and what is lost by them. Their totals are not added."""
@@ -75,6 +86,12 @@ class Problems:
         for kind, texts in others._texts.items():
             own = self._texts.setdefault(kind, [])
             own.extend(texts[: TEXTS_PER_KIND - len(own)])
+
+    def copy(self) -> "Problems":
+        """Return the same problems, to which others can be added."""
+        problems = Problems(self.images_total, self.boxes_total)
+        problems.join(self)
+        return problems
 
     def __iter__(self) -> Iterator[Problem]:
         """Yield the problems, kind by kind, at most `TEXTS_PER_KIND` of each."""

@@ -5,12 +5,14 @@ a `Record` is made when it is needed.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from detect.data.regular_files import name_of_part
 from detect.data.texts import Texts
 
 
@@ -41,6 +43,8 @@ class Records(Sequence):
     labels: np.ndarray  # int32 [M]
     ignore: np.ndarray  # bool [M]
     areas: np.ndarray  # float64 [M]
+    # [R], for copies of the images, with slashes; None for the paths below the folder that all images have in common.
+    names: Texts | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -102,4 +106,55 @@ class Records(Sequence):
             labels=self.labels[boxes],
             ignore=self.ignore[boxes],
             areas=self.areas[boxes],
+            names=self.names and self.names.select(rows),
         )
+
+    def select_boxes(self, kept: np.ndarray) -> "Records":
+        """Return the same images with the boxes where `kept`, bool [M]."""
+        return replace(
+            self,
+            box_ends=np.append(0, np.cumsum(kept))[self.box_ends],
+            boxes=self.boxes[kept],
+            labels=self.labels[kept],
+            ignore=self.ignore[kept],
+            areas=self.areas[kept],
+        )
+
+    def copy_names(self) -> Texts:
+        """Return names for copies of the images, with slashes [R]: other paths in their folder may have the same."""
+        if self.names is not None:
+            return self.names
+        if self.folder:
+            return Texts(map(name_of_part, self.paths))
+        return _below_common_folder(self.paths)
+
+
+def concatenated(parts: Sequence[Records]) -> Records:
+    """Return the records of several sequences as one, with the ids that they have."""
+    whole = Texts(os.path.join(part.folder, path) for part in parts for path in part.paths)
+    starts = np.cumsum([0, *(len(part.boxes) for part in parts[:-1])])
+    return Records(
+        folder="",
+        paths=whole,
+        image_ids=np.concatenate([part.image_ids for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        box_ends=np.concatenate([part.box_ends + start for part, start in zip(parts, starts, strict=True)]),
+        boxes=np.concatenate([part.boxes for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ignore=np.concatenate([part.ignore for part in parts]),
+        areas=np.concatenate([part.areas for part in parts]),
+        names=Texts(name for part in parts for name in part.copy_names()),
+    )
+
+
+def _below_common_folder(paths: Texts) -> Texts:
+    """Return paths relative to the deepest folder that holds all of them, with slashes."""
+    common: str | None = None
+    for path in paths:
+        folder = os.path.dirname(os.path.normpath(path))
+        if common is None:
+            common = folder
+        elif not os.path.join(folder, "").startswith(os.path.join(common, "")):
+            common = os.path.commonpath([common, folder])
+    start = len(os.path.join(common or "", ""))
+    return Texts(os.path.normpath(path)[start:].replace(os.sep, "/") for path in paths)

@@ -1,15 +1,102 @@
-"""Open the files of a dataset for reading, and nothing that is not a file."""
+"""Open the files of a dataset for reading, and nothing that is not a file.
+
+The images of some datasets are parts of larger files. The path of such a part goes on behind that of the file:
+`train.tfrecord/4096+1234/a.jpg` is a.jpg, the 1234 bytes from byte 4096 of `train.tfrecord`. It can be opened wherever
+the path of an image is, and its last part is the name of the image.
+"""
 
 import errno
+import io
 import os
+import re
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
+
+_PART = re.compile(r"(.+)[/\\]([0-9]{1,15})\+([0-9]{1,15})[/\\](.+)", re.DOTALL)  # file, start and length, name
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Open a file for reading, without a buffer; OSError where it is not a regular file, such as a pipe without end."""
-    return open(path, "rb", buffering=0, opener=_open_regular)
+    """Open a file or a part of one for reading, without a buffer.
+
+    Raises:
+        OSError: it is not a regular file, such as a pipe without end, or cannot be opened.
+    """
+    try:
+        return open(path, "rb", buffering=0, opener=_open_regular)
+    except (NotADirectoryError, FileNotFoundError):
+        part = file_of_part(path)
+        if part is None:
+            raise
+    file, start, length = part
+    return cast(BinaryIO, _Part(open_regular(file), start, length))
+
+
+def status_of(path: str | Path) -> os.stat_result:
+    """Return the status of a file, or of the file that `path` is a part of; OSError where there is none."""
+    try:
+        return os.stat(path)
+    except (NotADirectoryError, FileNotFoundError):
+        part = file_of_part(path)
+        if part is None:
+            raise
+    return os.stat(part[0])
+
+
+def path_of_part(file: str, start: int, length: int, name: str) -> str:
+    """Return the path of a part of a file.
+
+    Args:
+        file: path of the file.
+        start: position of the first byte of the part.
+        length: bytes.
+        name: of the part, such as "a.jpg"; it may have folders, and is not empty.
+    """
+    return os.path.join(file, f"{start}+{length}", name)
+
+
+def file_of_part(path: str | Path) -> tuple[str, int, int] | None:
+    """Return the file that a path is a part of, its start and its length, bytes; None where it is not one."""
+    part = _PART.fullmatch(str(path))
+    return (part[1], int(part[2]), int(part[3])) if part and os.path.isfile(part[1]) else None
+
+
+def name_of_part(path: str) -> str:
+    """Return the name of a part of a file; of what is not such a part, the whole path."""
+    part = _PART.fullmatch(path)
+    return part[4] if part else path
+
+
+class _Part(io.RawIOBase):
+    """A part of an open file, which is closed with it."""
+
+    def __init__(self, file: BinaryIO, start: int, length: int):
+        self._file, self._start, self._end = file, start, start + length
+        file.seek(start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = max(self._end - self._file.tell(), 0)
+        return cast(io.RawIOBase, self._file).readinto(memoryview(buffer)[:left]) or 0
+
+    def readall(self) -> bytes:
+        return self._file.read(max(self._end - self._file.tell(), 0))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}[whence]
+        return self._file.seek(max(base + offset, self._start)) - self._start
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _open_regular(path: str, flags: int) -> int:

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import yaml
 
-from detect.data.readers.coco import write_coco
 from detect.data.records import Record
+from detect.data.writers.coco_writer import coco_document
 from detect.errors import RunFailure
-from detect.files import whole_path, write_bytes, write_text
+from detect.files import whole_file, whole_path, write_bytes, write_text
 
 CLASSES = ("circle", "square", "triangle")
 
@@ -75,7 +75,9 @@ def write_shapes(folder: str | Path, train: int = 400, val: int = 100, image_siz
         images.mkdir(parents=True, exist_ok=True)
         rngs = (np.random.default_rng([seed, number, index]) for index in range(count))
         records = [_write_image(images, index, image_size, rng) for index, rng in enumerate(rngs)]
-        write_coco(folder / f"{split}.json", records, CLASSES, images)
+        names = [record.image_path.name for record in records]
+        with whole_file(folder / f"{split}.json") as file:
+            file.writelines(coco_document(records, names, CLASSES, range(1, len(CLASSES) + 1)))
     splits = {split: {"annotations": f"{split}.json", "images": f"images/{split}"} for split in ("train", "val")}
     description = {"format": "coco", "classes": list(CLASSES), "splits": splits}
     path = folder / "shapes.yaml"

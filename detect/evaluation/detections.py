@@ -1,6 +1,5 @@
 """Detections by column, in COCO's terms: from batches, or from a results file of any program."""
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from detect.data.readers.ids import key as id_key
+from detect.data.readers.assembly.ids import key as id_key
 from detect.errors import BadInput, did_you_mean
-from detect.evaluation.truth import Truth, id_column, positions_of, shorten
+from detect.evaluation.truth import Truth, id_column, positions_of, read_json, shorten
 
 _KEYS = ("image_id", "category_id", "bbox", "score")
 
@@ -53,12 +52,7 @@ def read_detections(path: str | Path) -> Found:
     Raises:
         BadInput: it cannot be read, or an entry is malformed; the message names the entry.
     """
-    try:
-        content = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise BadInput(f"Cannot read the predictions {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
+    content = read_json(Path(path))
     if not isinstance(content, list):
         raise BadInput(
             f"{path}: expected a COCO results file, a list of {{image_id, category_id, bbox, score}}, "

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from detect.data.dataset import Dataset, scored_split
+from detect.data.dataset import Dataset, scored_split, with_validation
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.problems import Problems
 from detect.data.readers import description
+from detect.data.readers.coco_files import is_coco
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
@@ -44,7 +45,8 @@ def evaluate(
     Args:
         model: a loaded model, or anything that `detect.load` takes.
         data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
-        split: `train`, `val`, `test`, or any other name that the dataset has for a split.
+        split: `train`, `val`, `test`, or any other name that the dataset has for a split; of a single annotation file,
+            all images are scored.
         confidence: score threshold of detections; by default the model's for scoring, which is low.
         iou: overlap above which two boxes of a class are one object; by default the model's.
         batch_size: images per batch; the scores do not depend on it.
@@ -56,7 +58,8 @@ def evaluate(
             cannot be used.
     """
     check_limits(confidence, iou, batch_size)
-    dataset, records = scored_split(description.open_dataset(data), split)
+    whole = description.open_dataset(data)
+    dataset, records = scored_split(whole, split)
     model = model if isinstance(model, Model) else load(model)
     labels, notes = match_classes(model.classes, dataset.classes)
     confidence = model.backend.confidence if confidence is None else confidence
@@ -69,9 +72,10 @@ def evaluate(
     found = joined(find(detect, records, model.placement, dataset.category_ids, batch_size, progress, unreadable))
     truth = truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids)
     scores = score(truth, found, "detections", reference)
+    learnt = _learnt(model, whole, records)
     lost = Problems()
     add_unreadable(lost, records, unreadable.indices().tolist())
-    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *lost.summary(), *notes, *scores.notes))
+    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *learnt, *lost.summary(), *notes, *scores.notes))
 
 
 def evaluate_predictions(
@@ -84,7 +88,7 @@ def evaluate_predictions(
     Args:
         predictions: the COCO results file.
         data: anything that `open_dataset` reads, or a COCO annotation file whose images need not exist.
-        split: name of the split; a COCO annotation file has only one.
+        split: name of the split; a single annotation file has only one.
         reference: compute the scores with pycocotools: the same numbers, slower.
 
     Raises:
@@ -98,7 +102,7 @@ def evaluate_predictions(
 
 
 def _truth(data: str | Path, split: str) -> Truth:
-    if Path(data).suffix.lower() == ".json":
+    if Path(data).suffix.lower() == ".json" and is_coco(Path(data)):
         return truth_from_file(data)
     dataset, records = scored_split(description.open_dataset(data), split)
     truth = truth_from_records(records, dataset.classes, dataset.category_ids)
@@ -201,6 +205,18 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
     if missing:
         notes.append(f"Counted as missed, because only the data has these classes: {_list(missing)}.")
     return labels, notes
+
+
+def _learnt(model: Model, dataset: Dataset, records: Records) -> list[str]:
+    """Return a note where all of a dataset is scored that a part was held out of when the model was trained on it."""
+    if set(dataset.splits) != {"train"} or len(records) != len(dataset.splits["train"]) or len(records) < 2:
+        return []
+    divided = with_validation(dataset)
+    if divided.digest() != model.card.data_digest:
+        return []
+    learnt = len(divided.splits["train"])
+    others = "its scores on the others are in evaluation.json of its run"
+    return [f"The model was trained on {learnt} of these {len(records)} images: {others}."]
 
 
 def _found(image_id: int | str, corners: np.ndarray, scores: np.ndarray, categories: np.ndarray) -> Found:

@@ -3,18 +3,15 @@
 The page itself is the template `report.html.jinja`.
 """
 
-import base64
-import functools
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jinja2
+from typing import Any
 
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
+from detect.evaluation.pages import Figure, data_uri, score_text, template
 from detect.files import write_text
 
 PICTURES = {
@@ -43,14 +40,6 @@ MOST_NARROW = 12  # classes up to which the confusion matrix shares a row with a
 Numbers = dict[str, Any]  # what a JSON object holds
 
 
-class Figure(NamedTuple):
-    """An image on the page."""
-
-    caption: str
-    source: str  # the image itself, as a data URI
-    kind: str = "narrow"  # or "wide", for a row of its own
-
-
 def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     """Write `report.html` into a run folder from what is in the folder.
 
@@ -70,7 +59,8 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     settings = _read_json(folder / "config.json")
     numbers = json.loads(scores.to_json()) if scores else _read_json(folder / "evaluation.json")
     rows = _read_rows(folder / "metrics.jsonl")
-    page = _template().render(
+    page = template("report.html.jinja").render(
+        generator="detect train",
         name=folder.name,
         subtitle=" on ".join(str(settings[key]) for key in ("model", "data") if settings.get(key)),
         tiles=_tiles(numbers, rows),
@@ -90,25 +80,9 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     return path
 
 
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("detect.evaluation", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters["score"] = _score
-    return environment.get_template("report.html.jinja")
-
-
-def _score(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def _tiles(numbers: Numbers, rows: Sequence[Numbers]) -> list[tuple[str, str]]:
     """Labels and values of the numbers at the top."""
-    tiles = [(name, _score(numbers[name])) for name in HEADLINES if name in numbers]
+    tiles = [(name, score_text(numbers[name])) for name in HEADLINES if name in numbers]
     if rows:
         tiles.append(("epochs", f"{rows[-1]['epoch']:.4g}"))
         tiles.append(("time", _duration(rows[-1]["time"] - rows[0]["time"])))
@@ -155,18 +129,14 @@ def _training_figures(rows: Sequence[Numbers]) -> list[Figure]:
 
 def _pictures(folder: Path) -> list[Figure]:
     return [
-        Figure(caption, _data_uri("image/jpeg", (folder / name).read_bytes()), "wide")
+        Figure(caption, data_uri("image/jpeg", (folder / name).read_bytes()), "wide")
         for name, caption in PICTURES.items()
         if (folder / name).is_file()
     ]
 
 
 def _chart(caption: str, svg: str, kind: str = "narrow") -> Figure:
-    return Figure(caption, _data_uri("image/svg+xml", svg.encode("utf-8")), kind)
-
-
-def _data_uri(media_type: str, content: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+    return Figure(caption, data_uri("image/svg+xml", svg.encode("utf-8")), kind)
 
 
 def _is_finite(value: Any) -> bool:

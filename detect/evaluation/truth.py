@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from detect.data.readers.annotations import flag
-from detect.data.readers.ids import key, key_column
-from detect.data.readers.segmentation import stands_for_box, stated_area, stated_box
+from detect.data.readers.assembly.annotations import flag
+from detect.data.readers.assembly.ids import key, key_column
+from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -158,12 +158,7 @@ def _columns_of(entry: Any, where: str) -> tuple[Any, Any, list[float], float, b
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"Cannot read {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
+    content = read_json(path)
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise BadInput(
@@ -208,6 +203,18 @@ def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
         names[number] = str(_field(entry, "name", where))
     counts = Counter(names.values())
     return {key: name if counts[name] == 1 else f"{name} (id {key})" for key, name in names.items()}
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; BadInput where that is not possible."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"Cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not JSON: its byte {error.start} is not text.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not JSON: {error}.") from None
 
 
 def shorten(value: Any) -> str:

@@ -56,7 +56,7 @@ def benchmark(
         RunFailure: one of them cannot be run.
     """
     folder = model_folder(Path(model))
-    if folder is None:
+    if folder is None or not (folder / WEIGHTS).is_file():  # an export has a card, too
         raise BadInput(f"{model} is not a run folder or model folder: give a folder that `detect train` wrote.")
     measured = []
     for name, form in _forms(folder, formats).items():
@@ -98,7 +98,9 @@ def _measured(name: str, folder: Path, data: str | Path | None, split: str) -> M
     command = [sys.executable, "-m", "detect.export.measuring", str(folder), str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RunFailure(f"{folder} cannot be measured:\n{done.stderr.strip()[-1000:]}")
+        *_, end = ["", *done.stderr.strip().splitlines()]
+        reason = end.removeprefix("detect.errors.BadInput: ") or f"its process ended with status {done.returncode}."
+        raise RunFailure(f"{folder} cannot be measured: {reason}")
     own = name == "tensorflow"  # this folder also holds the exports
     size = sum((folder / file).stat().st_size for file in (CARD, WEIGHTS)) if own else files_size(folder)
     return Measured(

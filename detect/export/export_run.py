@@ -104,6 +104,8 @@ def export(
         RunFailure: the export is worse than its original. It is kept with `.rejected` in its name.
     """
     bits = _checked_precision(format, precision, data)
+    if max_ap_loss is not None and not 0 <= max_ap_loss <= 100:
+        raise BadInput(f"Expected points of AP from 0 to 100 as max-ap-loss, got {max_ap_loss}.")
     _check_packages(format, bits)
     target = _target(str(model), _folder_name(format, bits, raw), out)
     folder = find_folder(model, progress=progress)
@@ -149,7 +151,9 @@ def export(
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver_folder(new, target)
     if check.fault:
-        raise RunFailure(f"The export is not delivered: {check.fault}. It is kept as {target}, with the figures in it.")
+        way_on = "" if data is not None else " With a dataset (--data), it is judged by its AP instead."
+        kept = f"It is kept as {target}, with the figures in it.{way_on}"
+        raise RunFailure(f"The export is not delivered: {check.fault}. {kept}")
     return Exported(target, job.export, files_size(target))
 
 

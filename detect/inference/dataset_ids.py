@@ -59,14 +59,11 @@ def open_split(data: str | Path, split: str = "val") -> AnnotatedSplit:
 
     Args:
         data: anything that `open_dataset` reads.
-        split: `train`, `val`, `test`, or any other name that the dataset has for a split; a COCO JSON has only one.
+        split: `train`, `val`, `test`, or any other name that the dataset has for a split; a single file has only one.
 
     Raises:
         BadInput: the dataset cannot be read, or does not have the split.
     """
-    dataset = open_dataset(data)
-    if Path(data).suffix.lower() == ".json":
-        (split,) = dataset.splits
-    dataset, records = scored_split(dataset, split)
+    dataset, records = scored_split(open_dataset(data), split)
     categories = dict(zip(dataset.classes, dataset.category_ids, strict=True))
     return AnnotatedSplit(f"the split {split!r} of {data}", records, categories)

@@ -66,7 +66,7 @@ def draw(
         image: uint8 [H, W, 3], RGB.
         boxes: float [n, 4].
         labels: int [n]; -1 marks padding.
-        classes: class names by label.
+        classes: class names by label; an empty one is not drawn.
         scores: float [n] in 0..1.
         ignore: bool [n]; such regions are hatched in grey, without a name.
     """
@@ -162,6 +162,8 @@ def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: in
 
 def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colour, style: _Style) -> None:
     """Draw text on a filled bar above the box, inside it if there is no room above, and always within the image."""
+    if not text:
+        return
     pad = max(2, style.letters // 4)
     width, height = _text_width(text, style.letters) + 2 * pad, style.letters + 2 * pad
     left = round(box[0] - style.line / 2)

@@ -15,6 +15,7 @@ from detect.weights.download import sha256
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _LEVELS = 2  # of folders around the files of an export: those of a SavedModel are in one of their own
+_SUFFIXES = {Path(formats.find(name).file).suffix for name in formats.names()} - {""}
 BACK_ENDS = ("auto", "tensorflow", *formats.names())  # the names that `--backend` takes
 
 
@@ -35,6 +36,11 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
     if os.path.isfile(path / EXPORT_CARD):  # `Path.is_file` raises an error for a name that is too long
         return _checked(path, backend)
+    if path.suffix in _SUFFIXES and os.path.isfile(path):
+        raise BadInput(
+            f"{path} is a file of an export, but its folder has no {EXPORT_CARD}, which says how to run it. Give the "
+            "whole folder that `detect export` has written; models of other programs cannot be run."
+        )
     if backend in (None, "tensorflow"):
         return None
     if backend == "auto":

@@ -24,13 +24,18 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         BadInput: images cannot be written in a format of this suffix.
         RunFailure: the file cannot be written.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise BadInput(f"{path}: images cannot be written as {suffix!r}. Known: {' '.join(sorted(SUFFIXES))}.")
     # Encoded in memory, because OpenCV cannot write files of all names that Windows allows.
-    done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _OPTIONS.get(suffix, []))
-    if not done:
+    data = encode(image, suffix)
+    if data is None:
         size = f"{image.shape[1]} x {image.shape[0]} pixels"
         raise RunFailure(f"{path}: an image of {size} cannot be encoded as {suffix}. Choose another format.")
-    write_bytes(path, data.tobytes())
+    write_bytes(path, data)
+
+
+def encode(image: np.ndarray, suffix: str) -> bytes | None:
+    """Return the content of a file of one of `SUFFIXES` with this image, uint8 [H, W, 3], RGB; None if it cannot be."""
+    done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _OPTIONS.get(suffix, []))
+    return data.tobytes() if done else None

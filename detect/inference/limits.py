@@ -6,6 +6,8 @@ from typing import Any
 
 from detect.errors import BadInput
 
+LARGEST_BATCH = 100_000  # images: more than any memory holds
+
 
 def check_limits(confidence: Any = None, iou: Any = None, batch_size: Any = None) -> None:
     """Raise `BadInput` for thresholds that are not numbers from 0 to 1, or a batch size that is not 1 or more.
@@ -19,8 +21,8 @@ def check_limits(confidence: Any = None, iou: Any = None, batch_size: Any = None
         if value is not None and not (_is(value, numbers.Real) and 0 <= value <= 1):
             percent = f" For {value} % give {value / 100:g}." if _is_percent(value) else ""
             raise BadInput(f"Expected a number from 0 to 1 as {name}, got {value!r}.{percent}")
-    if batch_size is not None and not (_is(batch_size, numbers.Integral) and batch_size >= 1):
-        raise BadInput(f"Expected a whole number of at least 1 as batch size, got {batch_size!r}.")
+    if batch_size is not None and not (_is(batch_size, numbers.Integral) and 1 <= batch_size <= LARGEST_BATCH):
+        raise BadInput(f"Expected a whole number from 1 to {LARGEST_BATCH} as batch size, got {batch_size!r}.")
 
 
 def _is_percent(value: Any) -> bool:

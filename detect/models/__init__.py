@@ -38,15 +38,20 @@ def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_ov
     """
     import tensorflow as tf
 
+    detector = without_weights(name, classes, runtime=runtime, **config_overrides)
+    side = detector.smallest_side
+    detector(tf.zeros([1, side, side, 3], tf.uint8))
+    return detector
+
+
+def without_weights(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
+    """Return a detector that makes its weights when it is first called. For arguments and errors see `create`."""
     module, row = _find(name)
     if classes < 1:
         raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
     values = {**row.config.model_dump(), **config_overrides}
     config = build(type(row.config), values, f"settings of model {name!r}")
-    detector = _detector_class(module)(config, classes, runtime=runtime)
-    side = detector.smallest_side
-    detector(tf.zeros([1, side, side, 3], tf.uint8))
-    return detector
+    return _detector_class(module)(config, classes, runtime=runtime)
 
 
 def _modules() -> dict[str, ModuleType]:

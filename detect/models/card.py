@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import Field
 
 from detect.config import Settings, from_json
 from detect.data.pixels.resizing import Fit
@@ -34,7 +35,7 @@ class ModelCard(Card):
     """Names of the classes, by label."""
     category_ids: tuple[int | str, ...]
     """Category ids of the classes in COCO results, by label."""
-    image_size: int
+    image_size: int = Field(gt=0)
     """Size S that images are resized to by default, pixels; see `fit`."""
     fit: Fit = Fit()
     """How images are resized to S."""
@@ -68,8 +69,10 @@ def read_card(kind: type[C], path: Path) -> C:
     """Read a card of class `kind` from a file; for errors see `load_card`."""
     try:
         card = from_json(kind, path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}. Copy the folder again.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} cannot be read: it is damaged. Copy the folder again.") from None
     known = kind.model_fields["format_version"].default
     if card.format_version != known:
         raise BadInput(

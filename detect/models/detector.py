@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from detect.config import Settings
@@ -134,6 +135,17 @@ class Detector(keras.Model, abc.ABC):
         Returns:
             `config.max_detections` rows per image, best score first, padded with zeros and the label -1.
         """
+
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which true boxes the model can learn well, each as if it was alone in its image: bool [n].
+
+        All of them, unless a model assigns boxes to anchors or points by place and size.
+
+        Args:
+            boxes: float32 [n, 4], pixels of the input.
+            size: height and width of the input, pixels.
+        """
+        return np.ones(len(boxes), bool)
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
         """See Keras' `compile`. The loss is the model's own. XLA is off by default: it slows this training on a CPU."""

@@ -26,9 +26,10 @@ from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
-from detect.ops.anchors import shared_array
+from detect.ops.anchors import grids, shared_array
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.coverage import best_overlaps, by_cell
 from detect.ops.losses import huber, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, gather_rows, match_default_boxes
 from detect.ops.soft_suppression import soft_nms
@@ -232,7 +233,7 @@ class EfficientDet(Detector):
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return focal loss of classes and Huber loss of box deltas, over the number of positive anchors plus one."""
-        anchors = self._anchors(outputs)
+        anchors = self._anchors(*outputs["size"])
         matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground, runtime=self.runtime)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
@@ -249,7 +250,8 @@ class EfficientDet(Detector):
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """Return the boxes of all anchors and their class probabilities."""
-        return Candidates(decode_deltas(self._anchors(outputs), outputs["deltas"]), tf.sigmoid(outputs["logits"]))
+        boxes = decode_deltas(self._anchors(*outputs["size"]), outputs["deltas"])
+        return Candidates(boxes, tf.sigmoid(outputs["logits"]))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Return what soft suppression within each class leaves of the candidates; `iou` has no use here."""
@@ -257,8 +259,15 @@ class EfficientDet(Detector):
         found = soft_nms(*self.candidates(outputs), sigma=self.config.sigma, **limits, runtime=self.runtime)
         return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
-    def _anchors(self, outputs: dict[str, Any]) -> np.ndarray:
-        return octave_anchors(*outputs["size"], self.config.levels, self.config.anchor_scale, self.config.ratios)
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes an anchor overlaps by `foreground`. Others are left to the one that overlaps them most."""
+        config = self.config
+        numbers = [OCTAVES * len(config.ratios)] * config.levels
+        levels = by_cell(self._anchors(*size), octave_grids(*size, config.levels), numbers)
+        return best_overlaps(boxes, levels) >= config.foreground
+
+    def _anchors(self, height: int, width: int) -> np.ndarray:
+        return octave_anchors(height, width, self.config.levels, self.config.anchor_scale, self.config.ratios)
 
 
 @functools.lru_cache(maxsize=64)
@@ -267,8 +276,8 @@ def octave_anchors(
 ) -> np.ndarray:
     """Return the anchors of an image, around the centres of cells, as in `tf2/anchors.py`.
 
-    A level has half the rows and columns of the one before it, rounded up and spread evenly over the image. Where they
-    are rounded, cells are not squares, and neither are anchors of ratio (1, 1).
+    The cells of a level are spread evenly over the image. Where the image is not a multiple of them, cells are not
+    squares, and neither are anchors of ratio (1, 1).
 
     Args:
         height: of the image, pixels.
@@ -280,11 +289,8 @@ def octave_anchors(
     Returns:
         float32 [A, 4], pixels, read-only.
     """
-    rows, columns, boxes = height, width, []
-    for level in range(1, levels + 3):
-        rows, columns = -(-rows // 2), -(-columns // 2)
-        if level < 3:
-            continue
+    boxes = []
+    for rows, columns in octave_grids(height, width, levels):
         cell = np.array([width / columns, height / rows])
         y, x = np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, indexing="ij")
         centres = np.stack([x.ravel(), y.ravel()], axis=-1)[:, None] * cell  # [cells, 1, 2]
@@ -292,3 +298,8 @@ def octave_anchors(
         half = scale * cell * np.array(sizes) / 2  # [9, 2]
         boxes.append(np.concatenate([centres - half, centres + half], axis=-1).reshape(-1, 4))
     return shared_array(np.concatenate(boxes))
+
+
+def octave_grids(height: int, width: int, levels: int) -> tuple[tuple[int, int], ...]:
+    """Return the rows and columns of the levels from P3: each has half those of the one before it, rounded up."""
+    return grids(height, width, tuple(2**level for level in range(3, levels + 3)))

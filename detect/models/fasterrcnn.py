@@ -31,10 +31,11 @@ from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
-from detect.ops.anchors import anchor_boxes, cells
+from detect.ops.anchors import anchor_boxes, cells, grids
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
+from detect.ops.coverage import best_overlaps, by_cell
 from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
@@ -214,6 +215,15 @@ class FasterRCNN(Detector):
             **self.config.limits(confidence),
             runtime=self.runtime,
         )
+
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes an anchor overlaps by `region_foreground`, as a region does from which they are learned.
+
+        Not by `anchor_foreground`: the first stage learns most boxes from the anchors that overlap them most.
+        """
+        numbers = [len(sizes) * len(RATIOS) for sizes in self.sizes]
+        levels = by_cell(self._anchors(size), grids(*size, self.strides), numbers)
+        return best_overlaps(boxes, levels) >= self.config.region_foreground
 
     def _features(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
         features = self.backbone(images, training=training)

@@ -29,11 +29,12 @@ from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
-from detect.ops.anchors import anchor_boxes, cells, points
-from detect.ops.atss import assign_atss
+from detect.ops.anchors import anchor_boxes, cells, grids, points
+from detect.ops.atss import assign_atss, matched_alone
 from detect.ops.boxes import clip
 from detect.ops.centre_sampling import assign_points, centreness
 from detect.ops.coding import decode_distances, encode_distances
+from detect.ops.coverage import have_points
 from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, gather_rows
 from detect.ops.nms import non_maximum_suppression
@@ -183,9 +184,22 @@ class FCOS(Detector):
             runtime=self.runtime,
         )
 
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes are given a point."""
+        if self.config.assignment == "atss":
+            return matched_alone(self._squares(*size), cells(*size, STRIDES), boxes)
+        strides = np.asarray(STRIDES, np.float32)
+        ranges = np.asarray(REACHES, np.float32) * strides[:, None]
+        return have_points(boxes, self._points(*size)[0], grids(*size, STRIDES), ranges, strides * self.config.radius)
+
     def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the positions [A, 2] and strides [A] of all points, pixels."""
         return points(height, width, STRIDES, self.config.offset, spread=self.config.spread)
+
+    def _squares(self, height: int, width: int) -> np.ndarray:
+        """Return the squares [A, 4] that stand for the points in ATSS, pixels."""
+        place = {"offset": self.config.offset, "spread": self.config.spread}
+        return anchor_boxes(height, width, STRIDES, ATSS_SIZES, (1.0,), rounded=False, **place)
 
     def _boxes(self, outputs: dict[str, Any]) -> tf.Tensor:
         """Return the predicted boxes [B, A, 4], pixels."""
@@ -195,9 +209,7 @@ class FCOS(Detector):
         """Return the number of the true box that each point learns: int32 [B, A], see `PointMatches`."""
         lengths = cells(*size, STRIDES)
         if self.config.assignment == "atss":
-            place = {"offset": self.config.offset, "spread": self.config.spread}
-            squares = anchor_boxes(*size, STRIDES, ATSS_SIZES, (1.0,), rounded=False, **place)
-            return assign_atss(squares, lengths, *targets, runtime=self.runtime).indices
+            return assign_atss(self._squares(*size), lengths, *targets, runtime=self.runtime).indices
         positions, strides = self._points(*size)
         ranges = np.repeat(np.asarray(REACHES, np.float32), lengths, axis=0) * strides[:, None]
         radius, runtime = self.config.radius, self.runtime

@@ -13,10 +13,13 @@ from detect.models.detector import sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import Runtime
+from detect.ops.coverage import Grids, best_overlaps, by_cell
 from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
 from detect.ops.sampling import hardest_negatives
 from detect.structures import Candidates, Targets
+
+Ratios = tuple[tuple[float, ...], ...]
 
 WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the deltas: 1 over the paper's "variances" 0.1 and 0.2
 
@@ -27,22 +30,19 @@ def by_box(features: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.reshape(features, [-1, height * width * channels // columns, columns])
 
 
-def join_maps(maps: list[tf.Tensor], predictions: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> dict[str, Any]:
+def join_maps(predictions: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> dict[str, Any]:
     """Join the predictions of all maps.
 
     Args:
-        maps: the feature maps [B, h, w, C].
         predictions: for each map, class logits [B, a, K + 1] and box deltas [B, a, 4] of its a default boxes.
 
     Returns:
         logits: [B, A, K + 1], the background last. deltas: [B, A, 4].
-        grids: rows and columns of each map.
     """
     logits, deltas = zip(*predictions, strict=True)
     return {
         "logits": tf.concat(logits, axis=1),
         "deltas": tf.concat(deltas, axis=1),
-        "grids": tuple((features.shape[1], features.shape[2]) for features in maps),
     }
 
 
@@ -93,3 +93,15 @@ def multibox_candidates(outputs: dict[str, Any], anchors: np.ndarray) -> Candida
     """
     boxes = decode_deltas(anchors, outputs["deltas"], WEIGHTS)
     return Candidates(clip(boxes, outputs["extents"]), tf.nn.softmax(outputs["logits"])[..., :-1])
+
+
+def multibox_overlaps(boxes: np.ndarray, anchors: np.ndarray, grids: Grids, ratios: Ratios) -> np.ndarray:
+    """Return the IoU of each box with the default box that overlaps it most, float32 [n].
+
+    Args:
+        boxes: float32 [n, 4], pixels.
+        anchors: the default boxes [A, 4], pixels.
+        grids: rows and columns of each map.
+        ratios: of the default boxes of each map, as in `default_boxes`.
+    """
+    return best_overlaps(boxes, by_cell(anchors, grids, [2 + 2 * len(of_map) for of_map in ratios]))

@@ -28,10 +28,11 @@ from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
-from detect.ops.anchors import anchor_boxes, cells
-from detect.ops.atss import assign_atss
+from detect.ops.anchors import anchor_boxes, cells, grids
+from detect.ops.atss import assign_atss, matched_alone
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
+from detect.ops.coverage import best_overlaps, by_cell
 from detect.ops.losses import giou_loss, l1, sigmoid_focal, sum_where
 from detect.ops.matching import NEITHER, Matches, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
@@ -195,6 +196,16 @@ class RetinaNet(Detector):
             levels=_levels(*outputs["size"]),
             runtime=self.runtime,
         )
+
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes an anchor overlaps by `foreground`. Others are left to the anchors that overlap them most.
+
+        Which boxes ATSS gives an anchor, if it assigns them.
+        """
+        if self.config.assignment == "atss":
+            return matched_alone(self._anchors(*size), _levels(*size), boxes, candidates=9 * ANCHORS)
+        levels = by_cell(self._anchors(*size), grids(*size, STRIDES), [ANCHORS] * len(STRIDES))
+        return best_overlaps(boxes, levels) >= self.config.foreground
 
     def _anchors(self, height: int, width: int) -> np.ndarray:
         return anchor_boxes(height, width, STRIDES, SIZES, RATIOS, spread=self.config.spread)

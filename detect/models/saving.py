@@ -43,13 +43,18 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
         folder = previous(folder)
     for name in (CARD, WEIGHTS):
         if not (folder / name).is_file():
-            raise BadInput(f"{folder} is not a saved model: it has no {name}. Give the folder that holds {CARD}.")
+            holds = "the folder of a run, or of a model with its weights"
+            raise BadInput(f"{folder} is not a saved model: it has no {name}. Give {holds}.")
     card = load_card(folder)
-    detector = create(card.model, len(card.classes), **card.config)
+    try:
+        detector = create(card.model, len(card.classes), **card.config)
+    except BadInput as error:
+        raise BadInput(f"{folder / CARD}: {error}") from None
     try:
         detector.load_weights(folder / WEIGHTS)
     except (OSError, KeyError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(":")
         raise BadInput(
-            f"{folder / WEIGHTS} is damaged or of another model than {card.model}: {error}. Copy the folder again."
+            f"{folder / WEIGHTS} is damaged or of another model than {card.model}: {reason}. Copy the folder again."
         ) from None
     return detector, card

@@ -9,6 +9,7 @@ Difference: of the best 400 boxes of each class, all of which torchvision passes
 that are also among the best `candidates` pairs of box and class of the image.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -19,8 +20,9 @@ from detect.layers.composite import Composite
 from detect.layers.dilated_convolution import DilatedConvolution
 from detect.layers.vgg import VGG16
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
-from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
+from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses, multibox_overlaps
 from detect.models.suppression import Suppression
+from detect.ops.coverage import Grids
 from detect.ops.default_boxes import default_boxes
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
@@ -147,7 +149,7 @@ class SSD(Detector):
         """Return raw predictions for the default boxes of all maps.
 
         Returns:
-            logits, deltas and grids: see `join_maps`.
+            logits and deltas: see `join_maps`.
             size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         *_, stride8, stride16 = self.backbone(images, training=training)
@@ -156,13 +158,13 @@ class SSD(Detector):
         for extra in self.extra:
             maps.append(extra(maps[-1]))
         predictions = [level(features) for level, features in zip(self.head, maps, strict=True)]
-        return {**join_maps(maps, predictions), **geometry(images, extents)}
+        return {**join_maps(predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
         return multibox_losses(
             outputs,
-            _boxes(outputs),
+            _boxes(*outputs["size"]),
             targets,
             foreground=self.config.foreground,
             negatives=self.config.negatives,
@@ -171,7 +173,7 @@ class SSD(Detector):
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """Return the boxes of all default boxes and their class probabilities, see `multibox_candidates`."""
-        return multibox_candidates(outputs, _boxes(outputs))
+        return multibox_candidates(outputs, _boxes(*outputs["size"]))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Return what suppression within each class leaves of the best candidates of that class."""
@@ -183,6 +185,24 @@ class SSD(Detector):
             runtime=self.runtime,
         )
 
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes a default box overlaps by `foreground`. Others have only the best one."""
+        overlaps = multibox_overlaps(boxes, _boxes(*size), map_sizes(*size), RATIOS)
+        return overlaps >= self.config.foreground
 
-def _boxes(outputs: dict[str, Any]) -> np.ndarray:
-    return default_boxes(*outputs["size"], outputs["grids"], SCALES, RATIOS, STEPS)
+
+def map_sizes(height: int, width: int) -> Grids:
+    """Return the rows and columns of the maps of an image: 300 pixels become 38, 19, 10, 5, 3 and 1."""
+    return tuple(zip(_cells(height), _cells(width), strict=True))
+
+
+def _cells(pixels: int) -> list[int]:
+    """Return the number of cells of each map along a side of the image. One of three halvings rounds up."""
+    lengths = [math.ceil(pixels // 4 / 2)]
+    lengths.append(lengths[-1] // 2)
+    lengths += [math.ceil(lengths[-1] / 2), math.ceil(lengths[-1] / 4)]
+    return [*lengths, lengths[-1] - 2, lengths[-1] - 4]
+
+
+def _boxes(height: int, width: int) -> np.ndarray:
+    return default_boxes(height, width, map_sizes(height, width), SCALES, RATIOS, STEPS)

@@ -20,13 +20,16 @@ from detect.layers.composite import Composite
 from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
-from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses
+from detect.models.multibox import by_box, join_maps, multibox_candidates, multibox_losses, multibox_overlaps
 from detect.models.suppression import Suppression
+from detect.ops.anchors import grids
+from detect.ops.coverage import Grids
 from detect.ops.default_boxes import default_boxes
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
 
-MAPS = 6
+STRIDES = (16, 32, 64, 128, 256, 512)
+MAPS = len(STRIDES)
 SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)  # of the boxes of each map and one more, shares of the image
 RATIOS = ((2, 3),) * MAPS
 BOXES = 6  # per cell: two squares, two shapes of each ratio
@@ -161,7 +164,7 @@ class SSDLite(Detector):
         """Return raw predictions for the default boxes of all maps.
 
         Returns:
-            logits, deltas and grids: see `join_maps`.
+            logits and deltas: see `join_maps`.
             size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         features = self.backbone(images, training=training)
@@ -169,13 +172,13 @@ class SSDLite(Detector):
         for extra in self.extra:
             maps.append(extra(maps[-1], training=training))
         predictions = [level(features, training=training) for level, features in zip(self.head, maps, strict=True)]
-        return {**join_maps(maps, predictions), **geometry(images, extents)}
+        return {**join_maps(predictions), **geometry(images, extents)}
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the softmax loss of classes and the smooth L1 loss of box deltas, see `multibox_losses`."""
         return multibox_losses(
             outputs,
-            _boxes(outputs),
+            _boxes(*outputs["size"]),
             targets,
             foreground=self.config.foreground,
             negatives=self.config.negatives,
@@ -184,7 +187,7 @@ class SSDLite(Detector):
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """Return the boxes of all default boxes and their class probabilities, see `multibox_candidates`."""
-        return multibox_candidates(outputs, _boxes(outputs))
+        return multibox_candidates(outputs, _boxes(*outputs["size"]))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Return what suppression within each class leaves of the best candidates of that class."""
@@ -196,6 +199,16 @@ class SSDLite(Detector):
             runtime=self.runtime,
         )
 
+    def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return which boxes a default box overlaps by `foreground`. Others have only the best one."""
+        overlaps = multibox_overlaps(boxes, _boxes(*size), map_sizes(*size), RATIOS)
+        return overlaps >= self.config.foreground
 
-def _boxes(outputs: dict[str, Any]) -> np.ndarray:
-    return default_boxes(*outputs["size"], outputs["grids"], SCALES, RATIOS)
+
+def map_sizes(height: int, width: int) -> Grids:
+    """Return the rows and columns of the maps of an image: each has half those of the one before it, rounded up."""
+    return grids(height, width, STRIDES)
+
+
+def _boxes(height: int, width: int) -> np.ndarray:
+    return default_boxes(height, width, map_sizes(height, width), SCALES, RATIOS)

@@ -76,17 +76,17 @@ def points(
 
 def cells(height: int, width: int, strides: tuple[int, ...]) -> tuple[int, ...]:
     """Return the number of cells of each level; all sizes in pixels."""
-    return tuple(math.prod(_grid(height, width, stride)) for stride in strides)
+    return tuple(math.prod(grid) for grid in grids(height, width, strides))
 
 
-def _grid(height: int, width: int, stride: int) -> tuple[int, int]:
-    """Return the number of rows and columns of a level's cells."""
-    return math.ceil(height / stride), math.ceil(width / stride)
+def grids(height: int, width: int, strides: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Return the number of rows and columns of each level's cells; all sizes in pixels."""
+    return tuple((math.ceil(height / stride), math.ceil(width / stride)) for stride in strides)
 
 
 def _corners(height: int, width: int, stride: int, spread: bool) -> np.ndarray:
     """Return the top-left corners `x, y` [cells, 2] of a level's cells, row by row."""
-    rows, columns = _grid(height, width, stride)
+    ((rows, columns),) = grids(height, width, (stride,))
     down, right = (height // rows, width // columns) if spread else (stride, stride)
     y, x = np.meshgrid(np.arange(rows) * down, np.arange(columns) * right, indexing="ij")
     return np.stack([x.ravel(), y.ravel()], axis=-1).astype(float)

@@ -3,12 +3,15 @@
 Each true box has its own IoU threshold, computed from the statistics of the anchors around it.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from detect.ops.boxes import intersection_over_area, paired_iou
 from detect.ops.compiling import Runtime, at_most, dimension, fused
 from detect.ops.matching import NEGATIVE, NEITHER, Matches
 from detect.ops.visiting import largest_in_rows, scatter_in_rows, visit_boxes
+
+TOGETHER = 64  # boxes that `matched_alone` compares with all anchors at a time
 
 
 @fused
@@ -59,6 +62,24 @@ def assign_atss(
     start = tf.zeros(shape), tf.fill(shape, NEGATIVE), tf.zeros(shape, tf.bool)
     best, index, ignored = visit_boxes(visit, start, tf.stop_gradient(boxes), labels, ignore, runtime=runtime)
     return Matches(tf.where((index == NEGATIVE) & ignored, NEITHER, index), best)
+
+
+def matched_alone(anchors: np.ndarray, levels: tuple[int, ...], boxes: np.ndarray, candidates: int = 9) -> np.ndarray:
+    """Return which boxes are matched to an anchor where each is alone in its image, bool [n].
+
+    Args:
+        anchors: as in `assign_atss`.
+        levels: as in `assign_atss`.
+        boxes: float32 [n, 4], pixels.
+        candidates: as in `assign_atss`.
+    """
+    found = []
+    for start in range(0, len(boxes), TOGETHER):
+        part = boxes[start : start + TOGETHER, None]
+        alone = np.zeros([len(part), 1], np.int32), np.zeros([len(part), 1], bool)
+        indices = assign_atss(anchors, levels, part, *alone, candidates=candidates).indices
+        found.append(np.any(indices >= 0, axis=1))
+    return np.concatenate(found) if found else np.zeros(0, bool)
 
 
 def _positive_overlaps(anchors, levels, boxes, candidates, runtime):

@@ -50,12 +50,14 @@ def load_checkpoint(path: Path, variables: list[tf.Variable]) -> Position:
         with np.load(path) as archive:
             header = json.loads(str(archive["header"]))
             arrays = [archive[f"variable_{index}"] for index in range(len(header["names"]))]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BadInput(f"The checkpoint {path} cannot be read: {error}. Start anew under another --name.") from None
+        position = Position(**header["position"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        what = getattr(error, "strerror", None) or "it is damaged, or not a checkpoint"
+        raise BadInput(f"The checkpoint {path} cannot be read: {what}. Start anew under another --name.") from error
     _check_same(path, header["names"], arrays, variables)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return Position(**header["position"])
+    return position
 
 
 def _check_same(path: Path, names: list[str], arrays: list[np.ndarray], variables: list[tf.Variable]) -> None:

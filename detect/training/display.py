@@ -6,6 +6,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from detect.terminal import printable
+
 SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -32,7 +34,7 @@ class BarDisplay:
         self.bar.start()
 
     def say(self, text: str) -> None:
-        self.bar.console.print(text, highlight=False, markup=False)
+        self.bar.console.print(printable(text), highlight=False, markup=False)
 
     def show(self, progress: float, text: str) -> None:
         self.bar.update(self.task, completed=progress, description=text)
@@ -49,7 +51,7 @@ class LineDisplay:
         self.last = -SECONDS_BETWEEN_LINES
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     def show(self, progress: float, text: str) -> None:
         if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:

@@ -113,6 +113,13 @@ def train(loop: Loop) -> None:
             save(loop)
 
 
+def is_finished(loop: Loop) -> bool:
+    """Return whether the last validation has been made, or the one after which the run stops early."""
+    settings, position = loop.settings, loop.position
+    stopped = settings.patience is not None and position.stale >= settings.patience
+    return stopped or (position.progress >= 1 and position.validations >= settings.validation_count)
+
+
 def is_validation_due(position: Position, validations: int, budget: Budget) -> bool:
     """Return whether the next of the evenly spread validations has been reached; the last one always comes."""
     reached = validations_reached(position, validations) > position.validations

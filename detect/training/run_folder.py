@@ -4,12 +4,17 @@ config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
+import os
 from pathlib import Path
+from typing import Any
 
-from detect.config import from_json, to_json
+from detect.config import change, from_json, to_json
 from detect.errors import BadInput
 from detect.files import write_text
 from detect.training.settings import TrainingSettings
+
+# Settings that do not change what is trained: a run may be continued with other values of these.
+_FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
 
 
 class RunFolder:
@@ -42,7 +47,7 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
     if settings.name is None:
         return _create(next(path for path in _free_names(root, settings.model) if not path.exists()))
     path = root / settings.name
-    if path.exists():
+    if os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
         raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
     return _create(path)
 
@@ -53,15 +58,17 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     Without a name, it is the latest run of the model.
 
     Raises:
-        BadInput: the run was started with other settings.
+        BadInput: the run was started with other settings, and these change what is trained.
     """
     path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), settings.model)
     folder = RunFolder(path) if path else None
     if folder is None or not folder.config.exists():
         return None
-    given, saved = settings.model_dump(exclude={"name"}), folder.settings().model_dump(exclude={"name"})
-    given["architecture"] = {**saved["architecture"], **given["architecture"]}  # weights may have added to it
-    changed = [f"{key} was {saved[key]!r}, is {given[key]!r}" for key in given if given[key] != saved[key]]
+    saved = folder.settings()
+    architecture = {**saved.architecture, **settings.architecture}  # weights may have added to it
+    before, now = _decisive(saved), _decisive(settings.model_copy(update={"architecture": architecture}))
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
     if changed:
         raise BadInput(
             f"--resume continues {path} with the settings that it was started with, but {'; '.join(changed)}. "
@@ -70,17 +77,37 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     return folder
 
 
+def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings:
+    """Return the settings that a run was started with, and of `settings` those that do not change what is trained."""
+    given = _flat(settings.model_dump())
+    return change(folder.settings(), [(key, given[key]) for key in _FREE], "--resume")
+
+
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
     """Write the settings and the class names of a run that starts."""
     write_text(folder.config, to_json(settings))
     write_text(folder.classes, "".join(f"{name}\n" for name in classes))
 
 
+def _decisive(settings: TrainingSettings) -> dict[str, Any]:
+    """Return the settings that change what is trained, by their dotted names."""
+    values = _flat(settings.model_dump(exclude={"name", "runs"}))
+    return {key: value for key, value in values.items() if key not in _FREE}
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return found
+
+
 def _create(path: Path) -> RunFolder:
     try:
         path.mkdir(parents=True)
     except OSError as error:
-        raise BadInput(f"The run folder {path} cannot be created: {error.strerror}.") from None
+        way_on = "Choose another --name, or another folder for runs with --set runs=FOLDER."
+        raise BadInput(f"The run folder {path} cannot be created: {error.strerror}. {way_on}") from None
     return RunFolder(path)
 
 

@@ -81,9 +81,9 @@ class TrainingSettings(Settings):
     """Images per device and forward pass."""
     accumulate: int = Field(1, gt=0)
     """Forward passes per update; their gradients are averaged."""
-    epochs: float | None = Field(None, gt=0)
+    epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Passes over the training images; null: 100, or as many as `max_time` allows."""
-    max_time: float | None = Field(None, gt=0)
+    max_time: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Time limit of the whole run with its evaluation, seconds; replaces `epochs`."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of all random choices: initial weights, order of the images, augmentation, sampling."""

@@ -23,12 +23,12 @@ from detect.training.distribution import create_strategy, is_chief
 from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
 from detect.training.left_out import LeftOut
-from detect.training.loop import Loop
+from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.preparation import create_detector, find_weights, prepare_data
 from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
-from detect.training.run_folder import RunFolder, new_folder, resumed_folder, write_start
+from detect.training.run_folder import RunFolder, continued, new_folder, resumed_folder, write_start
 from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
@@ -108,7 +108,7 @@ def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
         dataset = prepare_data(settings, display)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
-        settings, source = (begun.settings(), None) if begun else find_weights(settings, display)
+        settings, source = (continued(begun, settings), None) if begun else find_weights(settings, display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
             if not begun:
@@ -116,7 +116,10 @@ def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
             folder = begun or prepare_folder(settings, dataset, earlier, chief)
             loop = assemble(settings, dataset, detector, folder, strategy, display, started)
             with contextlib.closing(loop.journal):
-                run_loop(loop)
+                if is_finished(loop):
+                    display.say(describe_end(settings, folder))
+                else:
+                    run_loop(loop)
         if overflow := loop.stream.overflow():
             display.say(overflow)
     if chief:
@@ -193,6 +196,12 @@ def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Di
     position = load_checkpoint(folder.checkpoint, variables)
     display.say(f"Resuming {folder.path} at step {position.step}.")
     return position
+
+
+def describe_end(settings: TrainingSettings, folder: RunFolder) -> str:
+    """Return the message for a run that is resumed and has come to its end."""
+    more = f"detect train --data {settings.data} --model {settings.model} --weights {folder.path} --name NEW_NAME"
+    return f"{folder.path} is finished: nothing was trained. To train its model further, start another run: {more}"
 
 
 def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float) -> Budget:

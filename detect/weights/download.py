@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from detect.errors import RunFailure
+from detect.machine import cache_folder
 
 try:
     import fcntl
@@ -33,11 +34,6 @@ class UnavailableError(Exception):
 
 class BrokenTransferError(UnavailableError):
     """The transfer failed; another attempt may succeed."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads: the environment variable DETECT_CACHE, or `~/.cache/detect`."""
-    return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
 def cached_file(address: str) -> Path:
@@ -150,7 +146,8 @@ def _open(address: str, start: int) -> http.client.HTTPResponse:
         raise kind(f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         kind = BrokenTransferError if start else UnavailableError  # without a network, fail at once
-        raise kind(str(getattr(error, "reason", error)) or type(error).__name__) from None
+        cause = getattr(error, "reason", error)
+        raise kind(getattr(cause, "strerror", None) or str(cause) or type(error).__name__) from None
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -60,7 +60,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
             reader = tf.train.load_checkpoint(str(prefix))
             return {name: reader.get_tensor(key) for name, key in _keys(reader).items()}
         except (tarfile.TarError, EOFError, zlib.error, tf.errors.OpError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0].rstrip(":. ")
             raise BadInput(
                 f"{path} is not an archive of a TensorFlow checkpoint: {reason}. Download it again."
             ) from None

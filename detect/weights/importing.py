@@ -1,6 +1,7 @@
 """Import of published checkpoints as saved models: found by name, downloaded, read, checked and saved."""
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 from detect import models, weights
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.files import is_free
+from detect.machine import cache_folder
 from detect.models import saving
 from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.download import Progress, alone, cache_folder, cached_file, fetch, sha256
+from detect.weights.download import Progress, alone, cached_file, fetch, sha256
 from detect.weights.tensors import fill
 from detect.weights.torch_files import require_torch
 
@@ -170,8 +172,9 @@ def _is_imported(checkpoint: Checkpoint) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise BadInput(f"There is no file {path} (in {Path.cwd()}).")
+    if not os.path.isfile(path):  # `Path.is_file` raises an error for a name that is too long
+        found = "is not a file" if os.path.exists(path) else "does not exist"
+        raise BadInput(f"{path} {found} (in {Path.cwd()}). Give the file of the checkpoint.")
     return path
 
 

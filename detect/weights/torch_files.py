@@ -15,7 +15,12 @@ ENDINGS = (".pth", ".pt")
 
 def require_torch(path: str | Path) -> None:
     """Raise RunFailure if `path` is a file of PyTorch, and PyTorch is not installed; called before a long download."""
-    if Path(path).suffix in ENDINGS and importlib.util.find_spec("torch") is None:
+    if Path(path).suffix in ENDINGS:
+        _require_torch(path)
+
+
+def _require_torch(path: str | Path) -> None:
+    if importlib.util.find_spec("torch") is None:
         raise RunFailure(
             f"Reading {path} needs PyTorch, which is not installed: pip install torch. "
             "Without a GPU, install its CPU build, as https://pytorch.org describes."
@@ -34,7 +39,7 @@ def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
         BadInput: the file is damaged, or something else.
         RunFailure: PyTorch is not installed.
     """
-    require_torch(path)
+    _require_torch(path)
     try:
         import torch
 

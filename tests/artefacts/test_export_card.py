@@ -74,6 +74,13 @@ def test_without_exports_tensorflow_predicts(run):
         assert find_artefact(path) is find_artefact(path, "auto") is None
 
 
+@pytest.mark.parametrize("name", ["192x192.onnx", "model.xml", "model.tflite"])
+def test_a_file_of_an_export_without_its_card_is_named(run, name):
+    (run / name).write_bytes(b"x")
+    with pytest.raises(BadInput, match=rf"{name} is a file of an export, but its folder has no export\.json"):
+        find_artefact(run / name)
+
+
 def test_the_fastest_export_predicts(run, put):
     put("slow", seconds=0.015)
     fast = put("fast", seconds=0.012)
@@ -126,8 +133,7 @@ def test_a_file_of_an_export_stands_for_its_folder(put, tmp_path):
     for name in ("64x64.xml", "64x64.bin", "variables/variables.index"):
         (folder / name).touch()
         assert find_artefact(folder / name) == find_artefact(str(folder / name), "openvino") == folder
-    (tmp_path / "alone.xml").touch()
-    assert find_artefact(folder / "missing.xml") is find_artefact(tmp_path / "alone.xml") is None
+    assert find_artefact(folder / "missing.xml") is None
 
 
 def test_an_export_is_named_itself(run, put):

@@ -1,5 +1,7 @@
 """`detect data check` and `detect data show`."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def test_check_prints_the_mapping_and_the_sizes(command, shapes):
     assert any(line[:2] == ["train", "8"] for line in words)
     assert any(line[:2] == ["val", "4"] for line in words)
     assert "Problem" not in done.out
-    assert "Finding in train" in done.out  # there is much to report about 8 small images
+    assert "Warning in train" in done.out  # there is much to report about 8 small images
 
 
 def test_check_refuses_what_cannot_be_used(command, fixtures, tmp_path):
@@ -26,9 +28,63 @@ def test_check_refuses_what_cannot_be_used(command, fixtures, tmp_path):
 
 def test_check_names_what_is_missing(command, fixtures):
     done = command("data", "check", fixtures / "potholes" / "valid")
-    assert done.code == 0
+    assert done.code == 1
     assert "15 of 16 images" in done.out
-    assert "Training on this would stop" in done.out
+    assert "Training would refuse this dataset" in done.out
+
+
+def test_check_as_json(command, shapes, fixtures):
+    done = command("data", "check", shapes, "--json")
+    assert done.code == 0
+    content = json.loads(done.out)
+    assert content["trainable"]
+    assert content["splits"]["train"]["images"] == 8
+    done = command("data", "check", fixtures / "potholes" / "valid", "--json")
+    assert done.code == 1
+    content = json.loads(done.out)
+    assert not content["trainable"]
+    assert content["findings"][0]["severity"] == "error"
+
+
+def test_check_writes_a_page(command, fixtures, tmp_path):
+    page, data = tmp_path / "page.html", fixtures / "bccd"
+    done = command("data", "check", data, "--html", page)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"Written: {page}"
+    assert "data:image/jpeg" in page.read_text("utf-8")
+    assert command("data", "check", data, "--html", page).code == 0
+    page.write_text("mine")
+    done = command("data", "check", data, "--html", page)
+    assert (done.code, page.read_text()) == (2, "mine")
+
+
+def test_check_writes_a_corrected_copy(command, fixtures, tmp_path):
+    data, copy = fixtures / "bccd", tmp_path / "copy"
+    done = command("data", "check", data, "--fix", copy)
+    assert done.code == 0, done.err
+    assert "In train: zero-area box: 1 (dropped)." in done.out
+    assert f"Written: {copy}, COCO JSON" in done.out
+    assert "zero-area" not in command("data", "check", copy).out
+    again = command("data", "check", data, "--fix", copy)
+    assert again.code == 2
+    assert "Nothing in it is replaced" in again.err
+    assert command("data", "check", data, "--no-decode", "--fix", tmp_path / "other").code == 2
+    assert "is inside the dataset" in command("data", "check", copy, "--fix", copy / "again").err
+    done = command("data", "check", data, "--fix", tmp_path / "silent", "--json")
+    assert json.loads(done.out)["trainable"]
+    assert (tmp_path / "silent" / "fixes.json").is_file()
+
+
+def test_check_for_a_model(command, shapes):
+    """An image of 64 pixels has no room for the smallest of Faster R-CNN's anchors, with sides of 32 pixels."""
+    done = command("data", "check", shapes, "--no-decode", "--model", "fasterrcnn-r18", "--image-size", 64)
+    assert done.code == 0, done.err
+    assert "match no anchor or point of fasterrcnn-r18 at 64 pixels" in done.out
+    assert "Boxes that match an anchor or point of fasterrcnn-r18\n" in done.out
+    done = command("data", "check", shapes, "--model", "fasterrcnn-r18", "--image-size", 65)
+    assert done.code == 2
+    assert "expected a multiple of 32, got 65. The nearest are 64 and 96." in done.err
+    assert command("data", "check", shapes, "--model", "fasterrcn-r18").code == 2
 
 
 @pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])

@@ -1,5 +1,6 @@
 """Help, usage errors, and what each kind of failure prints and returns."""
 
+import os
 import subprocess
 import sys
 
@@ -88,16 +89,62 @@ def test_debug_lets_errors_through_wherever_it_stands(command, monkeypatch, erro
             command(*words)
 
 
-def test_interrupted_is_130(command, monkeypatch):
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_an_interrupt_is_one_line_and_130(command, monkeypatch, debug):
     fail_with(monkeypatch, KeyboardInterrupt())
+    done = command("data", "check", "anything", *debug)
+    assert (done.code, done.out, done.err) == (130, "", "Error: Interrupted.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "before"),
+    [
+        (("predict", "run", ""), "run"),
+        (("predict", "run", " "), "run"),
+        (("", "run"), "detect"),
+        (("predict", "run", "image.jpg", "--out", ""), "--out"),
+        (("predict", "run", "image.jpg", "--out="), "--out"),
+        (("evaluate", "run", "--data", ""), "--data"),
+        (("export", "run", "--class-confidence="), "--class-confidence"),
+    ],
+)
+def test_empty_values_are_refused_wherever_they_stand(command, words, before):
+    done = command(*words)
+    assert done.code == 2
+    assert done.err.startswith(f"Error: Expected a value after {before}, got an empty text.")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            MemoryError("Unable to allocate 3 TiB"),
+            "There is not enough memory: Unable to allocate 3 TiB. Use a smaller",
+        ),
+        (type("ResourceExhaustedError", (Exception,), {})("OOM\n[Op:Conv]"), "There is not enough memory: OOM. Use a"),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), "This needs the package 'torch', which is not"),
+        (EOFError("no data left"), "ValueError: a file ends too early. no data left\nThis was"),
+        (OSError(28, "No space left on device"), "A file or folder: No space left on device. Check the path"),
+        (PermissionError(13, "Permission denied", "a/b.txt"), "a/b.txt: Permission denied. Check the path"),
+    ],
+)
+def test_the_usual_errors_of_libraries_are_explained(command, monkeypatch, error, sentence):
+    fail_with(monkeypatch, error)
     done = command("data", "check", "anything")
-    assert done.code == 130
-    assert "Traceback" not in done.err
+    assert done.code == 1
+    assert done.err.startswith(f"Error: {sentence}")
+
+
+def test_names_that_the_output_cannot_encode_are_written_with_escapes(tmp_path):
+    name = tmp_path / "caf\u00e9"
+    done = detect_in_process_of_its_own(
+        "data", "check", str(name), stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 2
+    assert "caf\\xe9 does not exist" in done.stderr
 
 
 def test_a_closed_pipe_is_not_an_error():
-    import os
-
     reader, writer = os.pipe()
     os.close(reader)
     done = detect_in_process_of_its_own("--help", stdout=writer)

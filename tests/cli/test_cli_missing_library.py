@@ -1,7 +1,7 @@
 """A machine without libGL gets the command that helps, not a traceback."""
 
 from detect.cli import main
-from detect.cli.main import missing_library
+from detect.cli.unexplained import missing_library
 
 LIBGL = ImportError(
     "libGL.so.1: cannot open shared object file: No such file or directory",

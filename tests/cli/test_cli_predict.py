@@ -59,9 +59,8 @@ def test_the_ids_of_a_dataset(command, shapes, model, tmp_path):
     assert done.code == 0, done.err
 
 
-@pytest.mark.parametrize("words", [[], [""]])
-def test_no_source(command, model, tmp_path, words):
-    done = command("predict", model, *words, "--out", tmp_path)
+def test_no_source(command, model, tmp_path):
+    done = command("predict", model, "--out", tmp_path)
     assert done.code == 2
     assert "source" in done.err
 

@@ -55,3 +55,13 @@ def test_a_download_on_a_terminal_is_a_bar_from_its_first_byte_on(capfd, monkeyp
     out = capfd.readouterr().out
     assert "Downloading yolox-s-coco" in out
     assert "36.0/72.0 MB" in out
+
+
+def test_a_terminal_obeys_nothing_in_a_name(capfd):
+    printing.say("a\x1b]0;title\x07b\u202ec\udcff\x7f")
+    printing.fail("\x1b[2Jgone")
+    printing.show_table(["name", "count"], [["\x1b[31mred", "1"]])
+    out, err = capfd.readouterr()
+    assert out.splitlines()[0] == r"a\x1b]0;title\x07b\u202ec\udcff\x7f"
+    assert err == "Error: \\x1b[2Jgone\n"
+    assert r"\x1b[31mred" in out

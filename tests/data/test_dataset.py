@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble, attempt
+from detect.data.dataset import Dataset, check_learnable, check_losses, scored_split, split, with_validation
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble, attempt
 from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
@@ -121,6 +121,18 @@ def test_validation_is_held_out_where_there_is_none(found):
 def test_validation_that_is_there_stays(found):
     dataset = dataset_of(train=found(4), val=found(2))
     assert with_validation(dataset) is dataset
+
+
+@pytest.mark.parametrize(("file", "images"), [("boxes.json", 20), ("data.yaml", 3), ("obj.data", 3), (".", 3)])
+def test_of_one_annotation_file_all_is_scored(found, tmp_path, file, images):
+    if file != ".":
+        (tmp_path / file).write_text("")
+    dataset = replace(dataset_of(train=found(20)), source=tmp_path / file)
+    scored, records = scored_split(dataset, "val")
+    assert len(records) == len(scored.splits["val"]) == images
+    assert len(scored_split(dataset, "train")[1]) == 20
+    two = replace(dataset, splits={**dataset.splits, "test": dataset.splits["train"]})
+    assert len(scored_split(two, "val")[1]) == 3
 
 
 @pytest.mark.parametrize(("images", "share", "expected"), [(2, 0.01, 1), (2, 0.99, 1), (3, 0.5, 2)])

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from detect.data.pipeline import PipelineSettings, evaluation_batches, training_
 from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import Fit, letterbox, place
 from detect.data.records import Record, Records
+from detect.data.regular_files import path_of_part
 from detect.data.samples import shared_memory
 from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.checked_images import UnreadableImages
@@ -96,6 +99,18 @@ def test_neither_workers_nor_the_cache_change_the_result(records):
     assert_same(expected, batches(3, 0))
     assert_same(expected, batches(3, 1.0))
     assert_same(expected, batches(1, 1e-5))  # room for one image
+
+
+def test_images_within_one_file_give_the_same_batches(records, tmp_path):
+    """As in TFRecord files; worker processes read them, too."""
+    whole, parts = tmp_path / "all.bin", []
+    with whole.open("wb") as file:
+        for record in records:
+            content = record.image_path.read_bytes()
+            path = path_of_part(str(whole), file.tell(), len(content), record.image_path.name)
+            parts.append(replace(record, image_path=Path(path)))
+            file.write(content)
+    assert_same(take(train(records), 4), take(train(records_of(parts)), 4))
 
 
 def test_processes_make_the_samples_and_threads_the_same_where_they_cannot(records, monkeypatch):

@@ -42,6 +42,13 @@ def test_texts_are_limited_counts_are_not():
     assert "nothing" not in problems.counts
 
 
+def test_problems_may_have_an_image_that_shows_them():
+    problems = Problems()
+    problems.add_many("bad box", [3], lambda row: ("a", "b"), "dropped", lambda row: (f"{row}.jpg", (1, 2, 3, 4)))
+    problems.add("missing image", "a", "not there", "left out")
+    assert [(problem.image, problem.box) for problem in problems] == [("3.jpg", (1, 2, 3, 4)), ("", None)]
+
+
 def test_problems_that_are_joined_are_counted_together():
     problems, others = Problems(images_total=9, lost_images=1), Problems(images_total=3)
     problems.add("missing image", "a", "not there", "left out")

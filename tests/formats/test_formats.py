@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from detect import formats
-from detect.artefacts.format import Format, Precision, missing
+from detect.artefacts.format import Format, Precision, missing, unusable
 from detect.errors import BadInput
 
 every_format = pytest.mark.parametrize("name", formats.names())
@@ -69,6 +69,15 @@ def test_packages():
     assert format.packages("float32") == format.packages("float16") == ("converter", "runtime")
     assert format.packages("int8") == format.packages("int8-weights") == ("converter", "runtime", "quantiser")
     assert missing(("sys", "no_such_package", "json", "nor_this")) == ["no_such_package", "nor_this"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(RuntimeError("Check failed\n\nFile does not exist. "), "File does not exist"), (ValueError(), "ValueError")],
+)
+def test_what_a_runtime_says_of_a_file_is_a_sentence(error, reason):
+    text = str(unusable(Path("a.onnx"), "ONNX Runtime", error))
+    assert text == f"a.onnx cannot be run by ONNX Runtime: {reason}. Copy it again, or export it again."
 
 
 def test_the_path_of_a_size():

@@ -41,6 +41,14 @@ def test_lines_lie_on_the_edges_of_the_box():
     assert (column[155:] == 90).all()
 
 
+def test_an_empty_name_is_not_drawn():
+    drawn = draw(grey(), np.array([[50, 60, 150, 160]], np.float32), np.array([0]), ("",))
+    rows, columns = changed(grey(), drawn)
+    assert rows.min() >= 59
+    assert columns.min() >= 49
+    assert (drawn[62:158, 52:148] == 90).all()
+
+
 def test_padding_is_not_drawn():
     boxes = np.array([[50, 60, 150, 160], [0, 0, 0, 0]], np.float32)
     padded = draw(grey(), boxes, np.array([0, -1]), CLASSES, np.array([0.5, 0]))

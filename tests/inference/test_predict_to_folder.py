@@ -211,6 +211,31 @@ def test_what_is_written_without_a_dataset_is_scored_too(red_finder, annotated, 
     assert pytest.approx(0.5) == scores.AP50
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_of_one_file_all_is_predicted_and_scored_whatever_its_name(red_finder, annotated, tmp_path, split):
+    from detect.evaluation.evaluation_run import evaluate, evaluate_predictions
+
+    file = annotated.rename(annotated.with_name("boxes.json"))
+    entries_of(red_finder, None, tmp_path / "r.json", data=file, split=split, confidence=0.01)
+    scores = evaluate(red_finder, file, split, confidence=0.01)
+    assert scores.to_json() == evaluate_predictions(tmp_path / "r.json", file, split).to_json()
+    assert sum(row["images"] for row in scores.per_class.values()) == 2
+    assert f"all 2 images of {file} are taken: it is one file, and has no split {split!r}" in scores.notes
+
+
+def test_scores_of_images_that_were_learnt_say_so(red_finder, annotated):
+    from detect.data.dataset import with_validation
+    from detect.data.readers.description import open_dataset
+    from detect.evaluation.evaluation_run import evaluate
+
+    file = annotated.rename(annotated.with_name("boxes.json"))
+    digest = with_validation(open_dataset(file)).digest()
+    trained = type(red_finder)(red_finder.backend, red_finder.card.model_copy(update={"data_digest": digest}))
+    note = "The model was trained on 1 of these 2 images: its scores on the others are in evaluation.json of its run."
+    assert note in evaluate(trained, file).notes
+    assert note not in evaluate(red_finder, file).notes
+
+
 def test_a_source_that_is_not_in_the_dataset(red_finder, annotated, tmp_path, image_with_red_box):
     write_image(tmp_path / "other.png", image_with_red_box(BOX))
     with pytest.raises(BadInput, match=r"other\.png is not an image of the split 'val'"):

@@ -234,6 +234,15 @@ def test_fine_tuning_to_another_number_of_classes_keeps_all_weights_of_the_same_
         np.testing.assert_array_equal(weight, expected[path(weight)], err_msg=weight.path)
 
 
+def test_boxes_are_matchable_each_by_itself(detector):
+    side = detector.smallest_side
+    boxes = np.float32([[0, 0, 1, 1], [4, 6, side - 9, side - 2], [0, 0, side, side], [0, 3, side, 4]])
+    found = detector.matchable(boxes, (side, side))
+    assert (found.dtype, found.shape) == (bool, (4,))
+    assert found.tolist() == [bool(detector.matchable(box[None], (side, side))[0]) for box in boxes]
+    assert detector.matchable(boxes[:0], (side, side)).shape == (0,)
+
+
 def test_keras_fit_evaluate_and_predict(detector, tmp_path):
     batch = Batch(pictures(detector), truth(detector), tf.range(2, dtype=tf.int64))
     data = tf.data.Dataset.from_tensors(batch).repeat(3)

@@ -102,17 +102,32 @@ def test_damaged_weights_are_refused(detector, card, tmp_path):
 
 def test_weights_of_another_model_are_refused(detector, card, tmp_path):
     save(detector, card.model_copy(update={"config": {**card.config, "width": 0.125}}), tmp_path / "best")
-    with pytest.raises(BadInput, match="of another model"):
+    with pytest.raises(BadInput, match="of another model") as caught:
         load(tmp_path / "best")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"format_version": 99}, "format version 99"), ({"model": "yolox-q"}, "Unknown model"), ({"kind": 1}, "kind")],
+    [
+        ({"format_version": 99}, "format version 99"),
+        ({"model": "yolox-q"}, r"model\.json: Unknown model"),
+        ({"classes": []}, r"model\.json: .* at least one class"),
+        ({"image_size": -64}, "image_size: expected a number greater than 0, got -64"),
+        ({"kind": 1}, "kind"),
+    ],
 )
 def test_cards_that_cannot_be_understood_are_refused(detector, card, tmp_path, change, message):
     save(detector, card, tmp_path / "best")
     path = tmp_path / "best" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(BadInput, match=message):
+        load(tmp_path / "best")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x80", b"[" * 100_000, b"[" + b"9" * 5000 + b"]"])
+def test_damaged_cards_are_refused(detector, card, tmp_path, content):
+    save(detector, card, tmp_path / "best")
+    (tmp_path / "best" / "model.json").write_bytes(content)
+    with pytest.raises(BadInput, match=r"model\.json"):
         load(tmp_path / "best")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from written_targets import sizes, truth
 
 from detect.models.multibox import WEIGHTS, multibox_losses
-from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, Config, HeadLevel, Rescale
+from detect.models.ssd import RATIOS, SCALES, SSD, STEPS, Config, HeadLevel, Rescale, map_sizes
 from detect.ops.default_boxes import default_boxes
 
 GRIDS = ((38, 38), (19, 19), (10, 10), (5, 5), (3, 3), (1, 1))
@@ -27,15 +27,21 @@ def raw() -> dict:
     random = np.random.RandomState(2)
     logits = (random.standard_normal([1, ANCHORS, 4]) * 2).astype(np.float32)
     deltas = random.standard_normal([1, ANCHORS, 4]).astype(np.float32)
-    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(SIDE, SIDE), "grids": GRIDS}
+    return {"logits": tf.constant(logits), "deltas": tf.constant(deltas), **sizes(SIDE, SIDE)}
+
+
+@pytest.mark.parametrize("size", [(SIDE, SIDE), (301, 339), (SIDE, 358)])
+def test_maps_have_the_sizes_that_the_default_boxes_are_for(size):
+    detector = SSD(Config(width=0.125), classes=3)
+    outputs = detector(np.zeros([1, *size, 3], np.uint8))
+    boxes = len(default_boxes(*size, map_sizes(*size), SCALES, RATIOS, STEPS))
+    assert outputs["logits"].shape == (1, boxes, 4)
+    assert outputs["deltas"].shape == (1, boxes, 4)
 
 
 def test_maps_of_300_pixels():
-    detector = SSD(Config(width=0.125), classes=3)
-    outputs = detector(np.zeros([1, SIDE, SIDE, 3], np.uint8))
-    assert outputs["grids"] == GRIDS
-    assert outputs["logits"].shape == (1, ANCHORS, 4)
-    assert outputs["deltas"].shape == (1, ANCHORS, 4)
+    assert map_sizes(SIDE, SIDE) == GRIDS
+    assert map_sizes(SIDE, 320) == ((38, 40), (19, 20), (10, 10), (5, 5), (3, 3), (1, 1))
 
 
 def test_rescaled_features_have_the_length_of_the_scale():

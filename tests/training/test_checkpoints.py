@@ -53,9 +53,15 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 def test_a_damaged_file_is_named(tmp_path):
     path = tmp_path / "last.npz"
     save_checkpoint(path, Position(), [tf.Variable([1.0])])
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(BadInput, match=r"last\.npz cannot be read"):
-        load_checkpoint(path, [tf.Variable([1.0])])
+    whole = path.read_bytes()
+    position = json.dumps({"position": {"stride": 1}, "names": []})
+    np.savez(path, header=np.array(position))
+    for content in (path.read_bytes(), whole[:40], b"", b"not an archive"):
+        path.write_bytes(content)
+        with pytest.raises(
+            BadInput, match=r"last\.npz cannot be read: it is damaged, or not a checkpoint\. Start anew"
+        ):
+            load_checkpoint(path, [tf.Variable([1.0])])
 
 
 def test_variables_of_another_model_are_refused(tmp_path):

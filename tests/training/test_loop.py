@@ -14,7 +14,7 @@ from detect.structures import Batch
 from detect.training import loop as subject
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
-from detect.training.loop import Loop, clock, describe_validation, is_validation_due, train, validate
+from detect.training.loop import Loop, clock, describe_validation, is_finished, is_validation_due, train, validate
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.validation import Validation
@@ -164,6 +164,19 @@ def test_a_run_that_ended_in_its_first_validation_is_resumed_with_it():
     train(resumed)
     assert (resumed.position.best, resumed.position.validations) == (0.5, 1)
     assert not resumed.step.rates
+
+
+def test_a_run_is_finished_after_its_last_validation_or_where_it_stops_early():
+    loop = a_loop(steps=4, patience=2)
+    assert not is_finished(loop)
+    loop.position = Position(step=4, progress=1, validations=3)
+    assert not is_finished(loop)
+    loop.position.validations = 4
+    assert is_finished(loop)
+    loop.position = Position(step=2, progress=0.5, validations=2, stale=1)
+    assert not is_finished(loop)
+    loop.position.stale = 2
+    assert is_finished(loop)
 
 
 def test_images_are_checked_at_every_step():

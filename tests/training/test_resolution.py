@@ -68,7 +68,7 @@ def test_the_values_of_a_recipe_are_taken_as_they_are(recipe):
     ("name", "value", "message"),
     [
         ("optimizer.nane", "sgd", "unknown setting 'optimizer.nane'. Did you mean 'name'"),
-        ("batch_size", 0, "batch_size = 0: Input should be greater than 0"),
+        ("batch_size", 0, "batch_size: expected a number greater than 0, got 0"),
     ],
 )
 def test_a_fault_of_a_recipe_is_told_as_such(recipe, name, value, message):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from detect.config import override
 from detect.errors import BadInput
-from detect.training.run_folder import new_folder, resumed_folder, write_start
+from detect.training.run_folder import continued, new_folder, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
 
 
@@ -29,6 +30,12 @@ def test_a_taken_name_is_refused(settings):
         new_folder(settings)
 
 
+@pytest.mark.parametrize("change", [{"name": "x" * 300}, {"runs": "/dev/null"}])
+def test_a_folder_that_cannot_be_created_is_refused(settings, change):
+    with pytest.raises(BadInput, match=r"The run folder .* cannot be created: .*\. Choose another --name, or another"):
+        new_folder(settings.model_copy(update=change))
+
+
 def test_settings_come_back_as_they_were(settings):
     folder = started(settings)
     assert folder.settings() == settings
@@ -49,3 +56,22 @@ def test_resuming_with_other_settings_says_which(settings):
     started(settings)
     with pytest.raises(BadInput, match=r"epochs was 3.0, is 5"):
         resumed_folder(settings.model_copy(update={"epochs": 5}))
+    with pytest.raises(BadInput, match=r"but optimizer.learning_rate was 0.001, is 0.5; pipeline.max_boxes was None"):
+        resumed_folder(override(settings, ["pipeline.max_boxes=9", "optimizer.learning_rate=0.5"]))
+
+
+def test_what_does_not_change_the_model_may_change(settings):
+    folder = started(settings)
+    changes = ["max_lost=0.5", "checkpoint_seconds=7", "pipeline.workers=3", "pipeline.cache_gigabytes=0"]
+    given = override(settings, changes)
+    assert resumed_folder(given).path == folder.path
+    assert continued(folder, given) == given
+    assert continued(folder, override(given, ["pipeline.max_boxes=9", "epochs=7"])) == given
+
+
+def test_the_architecture_of_weights_is_not_a_change(settings):
+    folder = new_folder(settings)
+    write_start(folder, override(settings, ["architecture={width: 0.5, depth: 1}"]), ("cat",))
+    assert resumed_folder(override(settings, ["architecture.width=0.5"])).path == folder.path
+    with pytest.raises(BadInput, match=r"architecture.width was 0.5, is 0.25"):
+        resumed_folder(override(settings, ["architecture.width=0.25"]))

@@ -174,11 +174,6 @@ def test_a_folder_that_cannot_be_written_is_named(server, cache, monkeypatch):
         download.fetch(server.address, DIGEST)
 
 
-def test_the_default_folder_is_in_the_home_folder(monkeypatch):
-    monkeypatch.delenv("DETECT_CACHE")
-    assert download.cache_folder() == Path.home() / ".cache" / "detect"
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_several_processes_download_one_file_once(server):
     """They are forked, so that none has to import anything; each exits with 0 if it gets the whole file."""

@@ -16,11 +16,12 @@ def torch():
     return pytest.importorskip("torch")
 
 
-def test_without_torch_the_message_says_how_to_get_it(tmp_path, monkeypatch):
-    (tmp_path / "weights.pth").write_bytes(b"")
+@pytest.mark.parametrize("name", ["weights.pth", "weights", "weights.pth.tar"])
+def test_without_torch_the_message_says_how_to_get_it(tmp_path, monkeypatch, name):
+    (tmp_path / name).write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(RunFailure, match=r"pip install torch"):
-        read_tensors(tmp_path / "weights.pth")
+        read_tensors(tmp_path / name)
 
 
 def test_a_state_dictionary_is_read(torch, tmp_path):

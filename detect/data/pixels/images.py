@@ -27,14 +27,23 @@ from detect.data.pixels.warping import halve
 from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
-__all__ = ["SUFFIXES", "count_images", "decode_image", "image_size", "read_halved", "read_image", "turn_upright"]
+__all__ = [
+    "SUFFIXES",
+    "count_images",
+    "decode_image",
+    "image_size",
+    "read_encoded",
+    "read_halved",
+    "read_image",
+    "turn_upright",
+]
 
 _OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read the upright image in a file, uint8 [H, W, 3] RGB; BadInput where it cannot be read."""
-    return decode_image(_read(path), str(path))
+    return decode_image(read_encoded(path), str(path))
 
 
 def read_halved(path: str | Path, times: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -53,16 +62,28 @@ def read_halved(path: str | Path, times: int) -> tuple[np.ndarray, tuple[int, in
     Raises:
         BadInput: the file cannot be read.
     """
-    data, where = _read(path), str(path)
+    data, where = read_encoded(path), str(path)
     header = parse_header(io.BytesIO(data), where)
     image = _decode(data, header, where, times)
     size = header.size if times else (image.shape[1], image.shape[0])
     return image, size
 
 
-def decode_image(data: bytes, where: str) -> np.ndarray:
-    """Decode an encoded image to upright uint8 [H, W, 3] RGB; `where` names it in errors."""
-    return _decode(data, parse_header(io.BytesIO(data), where), where)
+def decode_image(data: bytes, where: str, times: int = 0) -> np.ndarray:
+    """Decode an encoded image.
+
+    Args:
+        data: the content of its file.
+        where: names it in errors.
+        times: how often the image is halved, as by `read_halved`.
+
+    Returns:
+        The upright image, uint8 [H, W, 3] RGB.
+
+    Raises:
+        BadInput: it cannot be decoded.
+    """
+    return _decode(data, parse_header(io.BytesIO(data), where), where, times)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -96,7 +117,8 @@ def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def _read(path: str | Path) -> bytes:
+def read_encoded(path: str | Path) -> bytes:
+    """Return an image as it is in its file; BadInput where it cannot be read."""
     try:
         with open_regular(path) as file:
             return file.read()

@@ -1,4 +1,4 @@
-"""COCO JSON: images, categories with any ids, and boxes as x, y, width, height; read and written.
+"""COCO JSON: images, categories with any ids, and boxes as x, y, width, height.
 
 Source: the data format page of cocodataset.org. `iscrowd` boxes become ignore regions; `area`, the mask's where there
 is one, is kept for scoring by size. Where no box is stated, it is the bounds of the segmentation. Ids may be texts.
@@ -9,49 +9,39 @@ without regard to letter case, Unicode form, percent-encoding and leading folder
 with different boxes is lost: files of several images had one name.
 """
 
-import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble, attempt
-from detect.data.readers.box_forms import Form
-from detect.data.readers.categories import Category, CategoryMap, map_categories, parse_categories
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble, attempt
+from detect.data.readers.assembly.box_forms import Form
+from detect.data.readers.assembly.categories import Category, CategoryMap, map_categories, parse_categories
 from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
 from detect.data.readers.coco_files import (
     ROBOFLOW_FILE,
-    CocoFile,
-    files_by_split,
     is_coco,
     layout_files,
     loose_files,
-    named_split,
     roboflow_files,
     split_files,
 )
-from detect.data.readers.coco_images import locate_images
-from detect.data.readers.named_images import FoundImages
+from detect.data.readers.images.annotation_files import AnnotationFile, described_files, files_by_split, split_of_file
+from detect.data.readers.images.image_folders import locate_images
+from detect.data.readers.images.named_images import FoundImages
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
-from detect.data.records import Record
-from detect.errors import BadInput
-from detect.files import write_text
 
 FORMAT = "COCO JSON"
 
 
 def read_coco_file(path: Path) -> Dataset:
     """Read one COCO JSON, as the split that its name (for Roboflow's, its folder's name) speaks of, else as "train"."""
-    split = named_split(path)
-    name = path.parent.name if path.name == ROBOFLOW_FILE else path.stem
-    note = f"split {split!r}, after the name {name!r}" if split else f"split 'train': {name!r} names none"
-    return read_coco(path, {split or "train": CocoFile(path)}, notes=[note])
+    split, note = split_of_file(path)
+    return read_coco(path, {split: AnnotationFile(path)}, notes=[note])
 
 
 def read_coco_files(folder: Path, paths: list[Path]) -> Dataset:
@@ -80,22 +70,12 @@ def read_roboflow(folder: Path) -> Dataset:
 
 def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
     """Read what a YAML description describes: one annotation file per split."""
-    return read_coco(
-        source, {name: _described(f"{source}: split {name}", files) for name, files in splits.items()}, classes
-    )
-
-
-def _described(where: str, files: SplitFiles) -> CocoFile:
-    if len(files.annotations) != 1:
-        raise BadInput(f"{where}: COCO takes one annotation file per split, found {len(files.annotations)}.")
-    if files.images and not os.path.isdir(files.images):
-        raise BadInput(f"{where}: the folder of images {files.images} does not exist.")
-    return CocoFile(files.annotations[0], files.images)
+    return read_coco(source, described_files(source, splits), classes)
 
 
 def read_coco(
     source: Path,
-    files: Mapping[str, CocoFile],
+    files: Mapping[str, AnnotationFile],
     classes: Sequence[str] = (),
     format: str = FORMAT,
     notes: Sequence[str] = (),
@@ -123,44 +103,7 @@ def read_coco(
     return assemble(source, format, categories.classes, categories.category_ids, splits, notes)
 
 
-def write_coco(path: Path, records: Iterable[Record], classes: Sequence[str], images: Path) -> None:
-    """Write records as a COCO JSON.
-
-    Args:
-        path: the file.
-        records: what to write; their image ids are kept.
-        classes: the K names, by label; the category ids are 1..K.
-        images: the folder to which the file names are relative.
-    """
-    entries: list[dict[str, Any]] = []
-    truth: list[dict[str, Any]] = []
-    for record in records:
-        name = record.image_path.relative_to(images).as_posix()
-        entries.append({"id": record.image_id, "file_name": name, "width": record.width, "height": record.height})
-        truth += _boxes_of(record, len(truth) + 1)
-    categories = [{"id": label + 1, "name": name} for label, name in enumerate(classes)]
-    document = {"images": entries, "annotations": truth, "categories": categories}
-    write_text(path, json.dumps(document))
-
-
-def _boxes_of(record: Record, first_id: int) -> list[dict[str, Any]]:
-    corners = record.boxes.astype(np.float64)
-    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-    columns = zip(boxes, record.labels.tolist(), record.areas.tolist(), record.ignore.tolist(), strict=True)
-    return [
-        {
-            "id": first_id + row,
-            "image_id": record.image_id,
-            "category_id": label + 1,
-            "bbox": box,
-            "area": area,
-            "iscrowd": int(ignore),
-        }
-        for row, (box, label, area, ignore) in enumerate(columns)
-    ]
-
-
-def _read_split(content: CocoContent, file: CocoFile, categories: CategoryMap, notes: list[str]) -> Annotations:
+def _read_split(content: CocoContent, file: AnnotationFile, categories: CategoryMap, notes: list[str]) -> Annotations:
     path = file.path
     images = content.images
     folder, found = locate_images(file, images.names)

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from detect.data.problems import Problems
-from detect.data.readers.annotations import NO_AREA, NO_SIZE, StatedBoxes, StatedImages, flag
-from detect.data.readers.ids import NO_NUMBER, Key, Keys, key
-from detect.data.readers.json_stream import read_members
-from detect.data.readers.segmentation import stands_for_box, stated_area, stated_box
+from detect.data.readers.assembly.annotations import NO_AREA, StatedBoxes, StatedImages, flag, stated_size
+from detect.data.readers.assembly.ids import NO_NUMBER, Key, Keys, key, positions
+from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
+from detect.data.readers.coco_files import RESULTS, is_detection
+from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.images.named_images import can_name_file
 from detect.errors import BadInput
 
 _ALL_LEFT_OUT = "left out: of which image its annotations are is not clear. Number the images of joined files anew"
@@ -76,10 +78,10 @@ def take_boxes(content: CocoContent, labels: Mapping[Key, int]) -> StatedBoxes:
     """
     boxes, content.boxes = content.boxes, StatedBoxes()
     table = boxes.table
-    table["row"] = _positions(table["row"], content.images.ids)
+    table["row"] = positions(table["row"], content.images.ids)
     known = np.array([*map(content.keys.number, labels)], np.int64)
-    positions = _positions(table["label"], known)
-    table["label"] = np.append(np.array([*labels.values()], np.int64), -1)[positions]  # the last is for position -1
+    places = positions(table["label"], known)
+    table["label"] = np.append(np.array([*labels.values()], np.int64), -1)[places]  # the last is for position -1
     bad = (table["row"] < 0) | (table["label"] < 0)
     bad[np.array(content.malformed, np.int64)] = True
     if not bad.any():
@@ -95,11 +97,8 @@ def locate_box(path: Path, number: int) -> str:
 
 def _describe_list(elements: Iterator[Any]) -> str:
     first = next(elements, None)
-    names = set(first) if isinstance(first, dict) else set()
-    if {"image_id", "score"} <= names:
-        return "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
-    if {"data", "annotations"} <= names or {"data", "completions"} <= names:
-        return "a list of tasks, as in Label Studio's own JSON: export them there as COCO or as YOLO"
+    if is_detection(first):
+        return RESULTS
     return "a list instead of an object with the lists 'images', 'annotations' and 'categories'"
 
 
@@ -107,8 +106,8 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
     images, problems = StatedImages(), content.problems
     for position, entry in enumerate(entries):
         number = content.keys.number(entry.get("id")) if isinstance(entry, dict) else NO_NUMBER
-        if number != NO_NUMBER and _is_name(entry.get("file_name")):
-            images.append(entry["file_name"], number, _stated_size(entry))
+        if number != NO_NUMBER and can_name_file(entry.get("file_name")):
+            images.append(entry["file_name"], number, stated_size(entry))
             continue
         images.append("", NO_NUMBER)  # so that the row of an image is the position of its entry
         what = f"expected a number or a text as 'id', and a 'file_name', found {entry!r:.120}"
@@ -116,21 +115,6 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
         problems.add("malformed image entry", _image_entry(content, position), what, "left out", images=1)
     good = (images.ids != NO_NUMBER) & ~_repeated(content, images)
     content.images = images if good.all() else images.select(np.flatnonzero(good))
-
-
-def _is_name(value: Any) -> bool:
-    """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return False
-    try:
-        return bool(value.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:
-        return False
-
-
-def _stated_size(entry: dict) -> tuple[int, int]:
-    width, height = key(entry.get("width")), key(entry.get("height"))  # numbers, in all the forms of ids
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else NO_SIZE
 
 
 def _first_of_ids(ids: np.ndarray) -> np.ndarray:
@@ -215,16 +199,6 @@ def _number(entry: dict, position: int) -> int:
     """Return the number by which `locate_box` finds the entry: its own id if it has one, else -1 minus its position."""
     number = key(entry.get("id"))
     return number if isinstance(number, int) and number >= 0 else -1 - position
-
-
-def _positions(ids: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the position of each of ids [n] in `known` [m], which are all different, or -1: int64 [n]."""
-    if not len(known):
-        return np.full(len(ids), -1, np.int64)
-    order = np.argsort(known, kind="stable")
-    ordered = known[order]
-    places = np.minimum(np.searchsorted(ordered, ids), len(known) - 1)
-    return np.where(ordered[places] == ids, order[places], -1)
 
 
 def _report(content: CocoContent, table: np.ndarray, bad: np.ndarray) -> None:

@@ -1,97 +1,77 @@
 """Find the COCO files of a folder, and their splits."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-from detect.data.readers.json_stream import read_members
-from detect.data.readers.listing import entries_if_any
-from detect.data.readers.locating import split_named
+from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.images.annotation_files import (
+    MOST_FILES,
+    SPLIT_FOLDERS,
+    AnnotationFile,
+    by_split,
+    files_in,
+    files_with_suffixes,
+    split_folder_files,
+)
 from detect.errors import BadInput
 
 ROBOFLOW_FILE = "_annotations.coco.json"
-_SPLIT_FOLDERS = ("train", "valid", "val", "test")
-_MOST_FILES = 20  # JSON files in a folder: where there are more, they are of one image each, in another format
-
-_WAY_ON = "Give one of the files, or describe the dataset in a YAML file."
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """An annotation file, and the folder of its images; None to look for it."""
-
-    path: Path
-    images: Path | None = None
+RESULTS = "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
+_OF_OTHERS = ("frames", "shapes")  # lists of other formats, which may be as long as the file
 
 
 def is_coco(path: Path) -> bool:
-    """Return whether a JSON file begins as COCO truth does: it is read up to its images or its annotations."""
+    """Return whether a JSON file begins as COCO truth does: it is read up to its images or its annotations.
+
+    Raises:
+        BadInput: the file cannot be parsed, or is a results file.
+    """
     for name, value in read_members(path):
+        if name is None and isinstance(value, Iterator) and is_detection(next(value, None)):
+            raise BadInput(f"{path}: expected annotations, found {RESULTS}.")
         if name in ("images", "annotations"):
             return isinstance(value, Iterator)
+        if name in _OF_OTHERS:
+            break
     return False
 
 
-def named_split(path: Path) -> str | None:
-    """Return the split that the name of a COCO file speaks of, for Roboflow's that of its folder; None for others."""
-    return split_named(path.parent.name if path.name == ROBOFLOW_FILE else path.stem)
+def is_detection(entry: object) -> bool:
+    """Return whether an element of a list is one of a results file."""
+    return isinstance(entry, dict) and {"image_id", "score"} <= set(entry)
 
 
 def layout_files(folder: Path) -> list[Path]:
     """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = _json_files(folder / "annotations")
-    return [path for path in files if path.name.startswith("instances_")] or files
+    files = files_with_suffixes(folder / "annotations", (".json",))
+    instances = [path for path in files if path.name.startswith("instances_")]
+    return instances or (list(filter(_may_be_coco, files)) if len(files) <= MOST_FILES else [])
 
 
 def loose_files(folder: Path) -> list[Path]:
     """Return the COCO files in a folder; none where they are Roboflow's."""
-    files = [path for path in _json_files(folder) if path.name != ROBOFLOW_FILE]
-    return [path for path in files if _holds_coco(path)] if len(files) <= _MOST_FILES else []
+    return files_in(folder, (".json",), _is_loose)
 
 
-def split_files(folder: Path) -> dict[str, CocoFile]:
+def split_files(folder: Path) -> dict[str, AnnotationFile]:
     """Return the only COCO file of each folder inside `folder` that is named after a split."""
-    found = {name: loose_files(folder / name) for name in _SPLIT_FOLDERS}
-    return _by_split(folder, ((name, CocoFile(files[0])) for name, files in found.items() if len(files) == 1))
+    return split_folder_files(folder, (".json",), _is_loose)
 
 
-def roboflow_files(folder: Path) -> dict[str, CocoFile]:
+def roboflow_files(folder: Path) -> dict[str, AnnotationFile]:
     """Return the splits of a Roboflow export: `train`, `valid` and `test`, each with its JSON among its images."""
-    paths = {name: folder / name / ROBOFLOW_FILE for name in _SPLIT_FOLDERS}
-    return _by_split(folder, ((name, CocoFile(path, path.parent)) for name, path in paths.items() if path.is_file()))
+    paths = {name: folder / name / ROBOFLOW_FILE for name in SPLIT_FOLDERS}
+    found = ((name, AnnotationFile(path, path.parent)) for name, path in paths.items() if path.is_file())
+    return by_split(folder, found)
 
 
-def files_by_split(folder: Path, paths: list[Path]) -> tuple[dict[str, CocoFile], list[str]]:
-    """Return the COCO files of a folder by the splits that their names speak of, and a note on those of no split.
-
-    Raises:
-        BadInput: two files are of one split, or the names speak of none.
-    """
-    files = _by_split(folder, ((path.stem, CocoFile(path)) for path in paths if split_named(path.stem)))
-    others = ", ".join(path.name for path in paths if not split_named(path.stem))
-    if files:
-        return files, [f"not read, because no split is in their names: {others}"] if others else []
-    raise BadInput(f"{folder}: no file name speaks of train, val or test: {others}. {_WAY_ON}")
+def _is_loose(path: Path) -> bool:
+    return path.name != ROBOFLOW_FILE and is_coco(path)
 
 
-def _by_split(folder: Path, files: Iterable[tuple[str, CocoFile]]) -> dict[str, CocoFile]:
-    found: dict[str, CocoFile] = {}
-    for name, file in files:
-        split = str(split_named(name))
-        if split in found:
-            names = f"{found[split].path.relative_to(folder)} and {file.path.relative_to(folder)}"
-            raise BadInput(f"{folder}: {names} both name split {split!r}. {_WAY_ON}")
-        found[split] = file
-    return found
-
-
-def _json_files(folder: Path) -> list[Path]:
-    found = entries_if_any(folder)
-    return [Path(entry) for entry in found if entry.name.lower().endswith(".json") and entry.is_file()]
-
-
-def _holds_coco(path: Path) -> bool:
+def _may_be_coco(path: Path) -> bool:
+    """Return whether a JSON in COCO's folder is COCO's, or cannot be parsed: reading it says why."""
     try:
         return is_coco(path)
     except BadInput:
-        return False
+        return True

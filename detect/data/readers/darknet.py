@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from detect.data.dataset import Dataset
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble, attempt
-from detect.data.readers.locating import locate
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble, attempt
+from detect.data.readers.files.text_files import read_lines, read_names
+from detect.data.readers.images.locating import locate
 from detect.data.readers.reader import DatasetFile, Reader
-from detect.data.readers.text_files import read_lines, read_names
 from detect.data.readers.yolo import map_names, read_sources
 from detect.errors import BadInput
 

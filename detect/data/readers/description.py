@@ -4,6 +4,8 @@ Which formats there are is said by the readers (`detect.data.readers.reader`); n
 """
 
 import os
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
-from detect.data.readers.listing import entries
+from detect.data.readers.files.listing import entries, is_file, is_folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.errors import BadInput
 
@@ -21,11 +23,18 @@ _LEVELS_SEARCHED = 3  # folders inside folders
 def open_dataset(source: str | Path) -> Dataset:
     """Open the dataset in `source`, a file or a folder.
 
-    A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep.
+    A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep. A source may
+    also be a name that a reader knows, such as `tfds:coco/2017`.
 
     Raises:
         BadInput: `source` does not exist, is not a dataset or holds several, or nothing in it can be used.
     """
+    if not str(source).strip():
+        raise BadInput("The path of the dataset is empty. Give its file or its folder.")
+    reader, colon, name = str(source).partition(":")
+    named = readers()[reader].read_named if colon and reader in readers() else None
+    if named:
+        return named(name)
     path = Path(os.path.expanduser(source))
     try:
         return _read_folder(path) if os.path.isdir(path) else _read_file(path)
@@ -35,9 +44,7 @@ def open_dataset(source: str | Path) -> Dataset:
 
 def accepted() -> str:
     """Return what can be opened, in words."""
-    files = [file.name for file in _files()]
-    *others, last = [folder.name for folder in _folders()]
-    return f"{', '.join(files)}, or a folder: {', '.join(others)} or {last}"
+    return f"a file or a folder in one of these formats, which docs/datasets.md describes: {', '.join(readers())}"
 
 
 def _files() -> list[DatasetFile]:
@@ -49,14 +56,23 @@ def _folders() -> list[DatasetFolder]:
 
 
 def _read_file(path: Path) -> Dataset:
+    if re.match("[a-z][a-z0-9+]+:/", str(path)):
+        raise BadInput(f"{path} is a URL. Download the dataset, and give its file or folder.")
+    if not os.path.exists(path):
+        raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
     if not os.path.isfile(path):
-        raise BadInput(f"{path} does not exist. Expected {accepted()}.")
-    kinds = [file for file in _files() if path.suffix.lower() in file.suffixes]
+        raise BadInput(f"{path} is neither a file nor a folder. Expected {accepted()}.")
+    kinds = [file for file in _files() if _is_named_as(path, file)]
     if not kinds:
-        raise BadInput(f"{path} is not a dataset. Expected {accepted()}.")
+        raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
         kinds = _recognised(path, kinds)
     return kinds[0].read(path)
+
+
+def _is_named_as(path: Path, kind: DatasetFile) -> bool:
+    """Return whether a file has a suffix of some kind of files; the number of a shard may stand behind it."""
+    return re.sub(r"-\d+-of-\d+(?=\.|$)", "", path.name.lower()).endswith(kind.suffixes)
 
 
 def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
@@ -67,8 +83,15 @@ def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
         raise BadInput(f"{path} has the content of {names}. Remove what belongs to the other.")
     if not found:
         expected = ", or ".join(f"{kind.name} with {kind.content}" for kind in kinds)
-        raise BadInput(f"{path}: expected {expected}. It begins with {_beginning(path)!r}.")
+        way_on = _folder_to_give(path) or f"It begins with {_beginning(path)!r}."
+        raise BadInput(f"{path}: expected {expected}. {way_on}")
     return found
+
+
+def _folder_to_give(path: Path) -> str:
+    """Return that the folder of a file is a dataset, of which the file is a part; empty where it is none."""
+    forms = [form.name for form in _folders() if form.recognises(path.parent)]
+    return f"Its folder holds {forms[0]}: give {path.parent} instead." if len(forms) == 1 else ""
 
 
 def _beginning(path: Path) -> bytes:
@@ -100,7 +123,9 @@ def _found_in(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]
     forms = [form for form in _folders() if form.described == described and form.recognises(folder)]
     if forms and not described and (broken := _broken(folder)):
         raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder}.")
-    return {**files, **{form.files: partial(form.read, folder) for form in forms}}
+    patterns = Counter(form.files for form in forms)
+    names = {form: form.files if patterns[form.files] == 1 else f"{form.files} ({form.name})" for form in forms}
+    return {**files, **{name: partial(form.read, folder) for form, name in names.items()}}
 
 
 def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
@@ -112,8 +137,8 @@ def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
 def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
-    paths = [Path(entry) for entry in _entries(folder) if entry.is_file()]
-    by_suffix = {path: [kind for kind in kinds if path.suffix.lower() in kind.suffixes] for path in paths}
+    paths = [Path(entry) for entry in _entries(folder) if is_file(entry)]
+    by_suffix = {path: [kind for kind in kinds if _is_named_as(path, kind)] for path in paths}
     return {path: kinds for path, kinds in by_suffix.items() if kinds}
 
 
@@ -144,7 +169,7 @@ def _found_below(folder: Path, described: bool) -> dict[str, Callable[[], Datase
     """Search the folders inside `folder`: level by level, until one of them holds a dataset."""
     level = [folder]
     for _ in range(_LEVELS_SEARCHED):
-        level = [Path(entry) for parent in level for entry in _entries(parent) if entry.is_dir()]
+        level = [Path(entry) for parent in level for entry in _entries(parent) if is_folder(entry)]
         found = {
             f"{inner.relative_to(folder) / name}": read
             for inner in level

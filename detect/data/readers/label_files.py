@@ -13,12 +13,12 @@ from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.box_forms import Form
-from detect.data.readers.listing import entries_if_any, walk
-from detect.data.readers.stems import Stems
-from detect.data.readers.text_encodings import decode
-from detect.data.readers.text_files import read_bytes
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.box_forms import Form
+from detect.data.readers.files.listing import entries_if_any, walk
+from detect.data.readers.files.text_encodings import decode
+from detect.data.readers.files.text_files import read_bytes
+from detect.data.readers.images.stems import Stems
 from detect.data.texts import Texts
 from detect.errors import BadInput
 

@@ -1,6 +1,6 @@
 """Our own description of a dataset: a YAML file that says where annotations and images are.
 
-    format: coco                    # or voc
+    format: coco                    # or voc, boxes_csv, open_images, createml, bdd100k
     root: coco2017                  # folder of all paths below, relative to this file; default: this file's folder
     classes: [person, bicycle]      # optional: the order of the labels; objects of other classes are reported
     splits:
@@ -14,20 +14,24 @@ have a description of their own, `data.yaml`. All values are text as written: a 
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from detect.config import Settings, build
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
+from detect.data.readers.files.text_files import read_yaml
 from detect.data.readers.reader import DatasetFile, Reader, SplitFiles
-from detect.data.readers.text_files import read_yaml
 from detect.errors import BadInput, did_you_mean
+
+Name = Annotated[str, Field(min_length=1)]  # what is not stated is an empty text, which as a path would be a folder
 
 
 class SplitDescription(Settings):
     """The files of one split, relative to the description's root."""
 
-    annotations: str | tuple[str, ...]
+    annotations: Name | Annotated[tuple[Name, ...], Field(min_length=1)]
     """File or files with the annotations, or folders of them."""
     images: str = ""
     """Folder of the images; empty: it is searched for."""
@@ -47,7 +51,7 @@ class Description(Settings):
     """Folder of the files of all splits, relative to the description."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by label; empty: those that the annotations name."""
-    splits: dict[Literal["train", "val", "test"], SplitDescription]
+    splits: Annotated[dict[Literal["train", "val", "test"], SplitDescription], Field(min_length=1)]
     """The files of each split."""
 
 

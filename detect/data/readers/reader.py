@@ -59,3 +59,5 @@ class Reader:
     # path of the description for messages, the files by split, and the classes in the order of their labels, or none
     # for the order of the reader.
     read_splits: Callable[[Path, Mapping[str, SplitFiles], Sequence[str]], Dataset] | None = None
+    # Reads a dataset that is known by a name instead of a path: what follows the name of this reader's module and ":".
+    read_named: Callable[[str], Dataset] | None = None

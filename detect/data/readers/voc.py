@@ -2,7 +2,8 @@
 
 Source: the VOC2012 development kit, whose top-left pixel is (1, 1) and whose `xmax`, `ymax` belong to the box. A box
 is therefore `xmin - 1, ymin - 1, xmax, ymax` here. Some exporters count from 0 instead. The dataset itself tells,
-because boxes at the left and top edge then begin at 0 and not at 1.
+because boxes at the left and top edge then begin below 1. Where no box begins there or at 1, pixels are counted as in
+VOC. Which tool wrote a file would not tell: labelImg writes positions that count from 0, but 1 in place of 0.
 
 The XML files may lie beside their images instead, as labelImg and Roboflow write them, and folders named after splits
 may take the place of lists. Without either, all files are the training split.
@@ -22,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble
+from detect.data.readers.images.locating import parts
 from detect.data.readers.reader import DatasetFolder, Reader, SplitFiles
 from detect.data.readers.voc_content import VocContent, VocObject, line_of, read_content
 from detect.data.readers.voc_layout import (
@@ -36,7 +38,6 @@ from detect.data.readers.voc_layout import (
     folder_around,
     holds_annotations,
     listed,
-    parts,
     split_lists,
     voc_folder,
 )
@@ -229,10 +230,10 @@ class _Split:
         path = self._files[self._rows[number]]
         return f"{path}:{line_of(path, self._positions[number])}"
 
-    def edges(self, value: float) -> int:
-        """Return how many boxes begin at `value` in x, and how many in y, in all."""
+    def edges(self) -> np.ndarray:
+        """Return how many boxes begin within the first pixel, from 0 to below 1, and how many at 1; x and y in all."""
         corners = self.annotations.boxes.table["box"][~np.frombuffer(self._hulls, bool), :2]
-        return int(np.count_nonzero(corners == value))
+        return np.array([np.count_nonzero((corners >= 0) & (corners < 1)), np.count_nonzero(corners == 1)])
 
     def finish(self, order: np.ndarray, from_one: bool) -> Annotations:
         """Return the annotations.
@@ -262,10 +263,15 @@ def _nothing(source: Path, splits: Collection[_Split], refused: Collection[BadIn
 
 def _counts_from_one(splits: Iterable[_Split]) -> tuple[bool, str]:
     """Return whether pixels are counted from 1, as in VOC, or from 0, and a sentence that says why."""
-    zeros, ones = (sum(split.edges(value) for split in splits) for value in (0.0, 1.0))
-    if zeros > ones:
-        return False, f"pixels are counted from 0, unlike in VOC: {zeros} edges are at 0 and {ones} at 1"
-    return True, f"pixels are counted from 1, as in VOC: {ones} edges are at 1 and {zeros} at 0; 1 is subtracted"
+    below, ones = sum((split.edges() for split in splits), np.zeros(2, int)).tolist()
+    if below > ones:
+        return False, f"pixels are counted from 0, unlike in VOC: {below} edges are below 1 and {ones} at 1"
+    if not ones:
+        return True, (
+            "no box touches the left or top edge, so nothing tells whether pixels are counted from 1 or from 0: they "
+            "are taken as in VOC, and 1 is subtracted. If they are counted from 0, boxes begin a pixel early"
+        )
+    return True, f"pixels are counted from 1, as in VOC: {ones} edges are at 1 and {below} below; 1 is subtracted"
 
 
 def _remarks(splits: Iterable[_Split]) -> list[str]:

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detect.data.readers.annotations import NO_SIZE, flag
-from detect.data.readers.text_encodings import decode
-from detect.data.readers.text_files import read_bytes
+from detect.data.readers.assembly.annotations import NO_SIZE, flag
+from detect.data.readers.assembly.hulls import Box, hull_of_rotated
+from detect.data.readers.files.text_encodings import decode
+from detect.data.readers.files.text_files import read_bytes
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _STATED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _OBJECT = re.compile(r"<object[\s>/]")
 _ROOT = re.compile(rb"<annotation[\s>]")
-Box = tuple[float, float, float, float]
 
 
 class VocObject(NamedTuple):
@@ -113,9 +113,9 @@ def _box(element: ElementTree.Element) -> tuple[Box | None, bool]:
         return (corners[0], corners[1], corners[2], corners[3]), False
     if corners:
         x1, y1, x2, y2 = corners
-        return _hull_of_rotated((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, angle), True
+        return _turned(((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, angle)), True
     rotated = _inside(element, "robndbox", ("cx", "cy", "w", "h", "angle"))
-    return (_hull_of_rotated(*rotated) if rotated else _hull_of_points(element)), True
+    return (_turned(rotated) if rotated else _hull_of_points(element)), True
 
 
 def _rotation(element: ElementTree.Element) -> float:
@@ -126,12 +126,9 @@ def _rotation(element: ElementTree.Element) -> float:
     return 0.0
 
 
-def _hull_of_rotated(x: float, y: float, width: float, height: float, angle: float) -> Box | None:
-    if not math.isfinite(angle):
-        return None
-    across, down = abs(math.cos(angle)), abs(math.sin(angle))
-    half_width, half_height = (width * across + height * down) / 2, (width * down + height * across) / 2
-    return x - half_width, y - half_height, x + half_width, y + half_height
+def _turned(rotated: Sequence[float]) -> Box | None:
+    """Return the hull of a rotated box: its centre, size and angle."""
+    return hull_of_rotated(*rotated) if math.isfinite(rotated[4]) else None
 
 
 def _hull_of_points(element: ElementTree.Element) -> Box | None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detect.data.pixels.headers import SUFFIXES, is_image_name
-from detect.data.readers.listing import entries_if_any, walk
-from detect.data.readers.locating import split_named
-from detect.data.readers.named_images import parts_of
-from detect.data.readers.stems import Stems
-from detect.data.readers.text_files import read_lines, unquoted
+from detect.data.readers.files.listing import entries_if_any, is_folder, walk
+from detect.data.readers.files.text_files import read_lines, unquoted
+from detect.data.readers.images.locating import split_named
+from detect.data.readers.images.named_images import parts_of
+from detect.data.readers.images.stems import Stems
 from detect.data.readers.voc_content import is_annotation
 from detect.errors import BadInput
 
@@ -86,13 +86,15 @@ def holds_annotations(folder: Path) -> bool:
 
 def annotation_folder(folder: Path) -> Path | None:
     """Return the folder for annotation files in `folder`, None where there is none, or no XML file is below it."""
-    inside = (Path(entry) for entry in entries_if_any(folder) if entry.name.lower() in _ANNOTATIONS and entry.is_dir())
+    inside = (
+        Path(entry) for entry in entries_if_any(folder) if entry.name.lower() in _ANNOTATIONS and is_folder(entry)
+    )
     return next((path for path in inside if any(_suffix(name) == ".xml" for name in _names_below(path))), None)
 
 
 def image_folder(folder: Path) -> Path:
     """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
-    inside = {entry.name.lower(): Path(entry) for entry in entries_if_any(folder) if entry.is_dir()}
+    inside = {entry.name.lower(): Path(entry) for entry in entries_if_any(folder) if is_folder(entry)}
     named = [inside[name] for name in _IMAGES if name in inside]
     if named or _holds_images(folder):
         return named[0] if named else folder
@@ -102,15 +104,6 @@ def image_folder(folder: Path) -> Path:
 
 def _holds_images(folder: Path) -> bool:
     return any(is_image_name(entry.name) for entry in entries_if_any(folder))
-
-
-def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
-    """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
-    if has_annotations(folder):
-        return [("", folder)]
-    inside = [Path(entry) for entry in entries_if_any(folder) if entry.is_dir()]
-    named = [(split_named(path.name), path) for path in inside]
-    return [(split, path) for split, path in named if split and has_annotations(path)]
 
 
 def voc_folder(folder: Path) -> VocFolder:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from detect.data.dataset import Dataset
-from detect.data.readers.annotations import Annotations
-from detect.data.readers.assembling import assemble, attempt
-from detect.data.readers.categories import Category, CategoryMap, map_categories
+from detect.data.readers.assembly.annotations import Annotations
+from detect.data.readers.assembly.assembling import assemble, attempt
+from detect.data.readers.assembly.categories import Category, CategoryMap, map_categories
+from detect.data.readers.files.listing import walk
+from detect.data.readers.files.text_files import read_lines, read_yaml, unquoted
+from detect.data.readers.images.locating import locate, locate_all
 from detect.data.readers.label_files import image_names, read_labels, report_labels_without_image
-from detect.data.readers.listing import walk
-from detect.data.readers.locating import locate, locate_all
 from detect.data.readers.reader import DatasetFile, Reader
-from detect.data.readers.text_files import read_lines, read_yaml, unquoted
 from detect.errors import BadInput
 
 FORMAT = "YOLO data.yaml"

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from detect.data.dataset import Dataset
-from detect.data.readers.assembling import assemble, attempt
+from detect.data.readers.assembly.assembling import assemble, attempt
+from detect.data.readers.files.listing import entries_if_any, is_file, is_folder, walk
+from detect.data.readers.files.text_files import read_names
+from detect.data.readers.images.locating import split_named
 from detect.data.readers.label_files import image_names, is_label_file, label_paths
-from detect.data.readers.listing import entries_if_any, walk
-from detect.data.readers.locating import split_named
 from detect.data.readers.reader import DatasetFolder, Reader
-from detect.data.readers.text_files import read_names
 from detect.data.readers.yolo import map_names, read_sources, stated_names
 from detect.errors import BadInput
 
@@ -75,7 +75,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
 def _listed(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the folders in a folder, and the names of its files."""
     found = entries_if_any(folder)
-    return [Path(entry) for entry in found if entry.is_dir()], [entry.name for entry in found if not entry.is_dir()]
+    return [Path(entry) for entry in found if is_folder(entry)], [entry.name for entry in found if not is_folder(entry)]
 
 
 def _inside(folder: Path, name: str) -> Path | None:
@@ -91,7 +91,7 @@ def _is_labelled(folders: Iterable[tuple[str, list[str]]]) -> bool:
 def _class_names(folder: Path, parts: Sequence[Path]) -> tuple[list[str], list[str]]:
     """Return the names of the classes, and a note on where they are named; both are empty where no file does."""
     folders = dict.fromkeys([folder, folder / "labels", *parts, *(part.parent for part in parts)])
-    paths = [Path(entry) for inside in folders for entry in entries_if_any(inside) if entry.is_file()]
+    paths = [Path(entry) for inside in folders for entry in entries_if_any(inside) if is_file(entry)]
     names = {path: found for path in paths if (found := _names_in(path))}
     if not names:
         return [], []

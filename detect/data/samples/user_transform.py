@@ -5,18 +5,18 @@ file written by `albumentations.save`. Whatever box format it was written for, i
 """
 
 import copy
-import json
 import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from detect.errors import BadInput, RunFailure
 from detect.structures import Example
+from detect.terminal import shortened
 
 SURVIVAL_RULES = ("min_area", "min_visibility", "min_width", "min_height", "max_accept_ratio")
+_LONGEST_REASON = 300  # characters of an error of albumentations
 
 
 def load_transform(path: str | Path):
@@ -28,10 +28,11 @@ def load_transform(path: str | Path):
         return albumentations.load(path, data_format=kind)
     except OSError as error:
         raise BadInput(f"{path}: the augmentation cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, json.JSONDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # of YAML, of JSON, and of the constructors of transforms
+        reason = shortened(" ".join(str(error).split()), _LONGEST_REASON)
         raise BadInput(
             f"{path}: expected a transform written by albumentations.save as {kind.upper()}; "
-            f"reading it failed: {type(error).__name__}: {error}."
+            f"reading it failed: {type(error).__name__}: {reason}"
         ) from error
 
 

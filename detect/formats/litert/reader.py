@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detect.artefacts.artefact_backend import Run
 from detect.artefacts.export_card import OUTPUTS
-from detect.errors import BadInput
+from detect.artefacts.format import unusable
 from detect.machine import cores
 
 
@@ -18,8 +18,7 @@ def open_file(path: Path) -> Run:
         interpreter = Interpreter(str(path), num_threads=cores())
         step = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise BadInput(f"{path} cannot be run by LiteRT: {reason} Copy it again, or export it again.") from None
+        raise unusable(path, "LiteRT", error) from None
     busy = threading.Lock()  # an interpreter has one set of tensors
 
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:

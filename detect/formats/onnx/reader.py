@@ -5,8 +5,11 @@ from pathlib import Path
 import onnxruntime
 
 from detect.artefacts.artefact_backend import Run
-from detect.errors import BadInput
+from detect.artefacts.format import unusable
 from detect.machine import core_limit
+
+# It writes warnings to the terminal that no user can act on, such as of operators of earlier versions.
+onnxruntime.set_default_logger_severity(3)  # errors
 
 
 def open_file(path: Path) -> Run:
@@ -17,6 +20,5 @@ def open_file(path: Path) -> Run:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # they have no class in common, and their classes have no public names
-        reason = str(error).strip().splitlines()[-1]
-        raise BadInput(f"{path} cannot be run by ONNX Runtime: {reason} Copy it again, or export it again.") from None
+        raise unusable(path, "ONNX Runtime", error) from None
     return lambda values: session.run(None, values)

@@ -7,7 +7,7 @@ import numpy as np
 import openvino
 
 from detect.artefacts.artefact_backend import Run
-from detect.errors import BadInput
+from detect.artefacts.format import unusable
 from detect.machine import core_limit
 
 _opening = threading.Lock()
@@ -26,8 +26,7 @@ def open_file(path: Path) -> Run:
     try:
         compiled = openvino.Core().compile_model(path, "CPU", options)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise BadInput(f"{path} cannot be run by OpenVINO: {reason} Copy it again, or export it again.") from None
+        raise unusable(path, "OpenVINO", error) from None
 
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
         request = compiled.create_infer_request()

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from detect.artefacts.artefact_backend import Run
 from detect.artefacts.export_card import OUTPUTS
-from detect.errors import BadInput
+from detect.artefacts.format import unusable
 from detect.formats.savedmodel import signature_name
 
 
@@ -16,8 +16,7 @@ def open_file(path: Path) -> Run:
     try:
         saved = tf.saved_model.load(str(path))
     except Exception as error:  # damaged files raise many classes
-        reason = str(error).strip().splitlines()[-1]
-        raise BadInput(f"{path} cannot be run by TensorFlow: {reason} Copy it again, or export it again.") from None
+        raise unusable(path, "TensorFlow", error) from None
 
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
         step = saved.signatures[signature_name(*values["images"].shape[1:3])]

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from detect.artefacts.artefact_backend import Run
-from detect.errors import BadInput
+from detect.artefacts.format import unusable
 
 
 def open_file(path: Path) -> Run:
@@ -14,6 +14,5 @@ def open_file(path: Path) -> Run:
     try:
         step = jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
     except Exception as error:  # of the flat buffers' reader, which have no class in common
-        reason = str(error).strip().splitlines()[-1] if str(error) else type(error).__name__
-        raise BadInput(f"{path} cannot be run by JAX: {reason} Copy it again, or export it again.") from None
+        raise unusable(path, "JAX", error) from None
     return lambda values: [np.asarray(part) for part in step(*values.values())]

@@ -64,5 +64,6 @@ def _explain(address: str, error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         reason = f"the server answers {error.code} {error.reason}"
     else:
-        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
     return f"{shown(address)} cannot be read: {reason}. Check the address and the network."

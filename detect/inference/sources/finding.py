@@ -19,6 +19,7 @@ import numpy as np
 
 from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
 from detect.data.pixels.images import count_images, decode_image, read_image
+from detect.data.regular_files import file_of_part
 from detect.errors import BadInput
 from detect.inference.sources.downloads import content_type, download_image, shown
 from detect.inference.sources.folders import VIDEO_SUFFIXES, files_in, files_matching, fixed_folder, kind_of_name
@@ -132,6 +133,8 @@ def _expand(item: Any, leave_out: Path | None, note: Callable[[str], None]) -> l
         return [_file(found, Path(path)) for found in files_in(Path(path), leave_out, note)]
     if os.path.exists(path):  # before globs: a file may be called "a[1].jpg"
         return [_named_file(Path(path))]
+    if file_of_part(path):
+        return [_file(Path(path), Path(path).parent)]
     if text.isascii() and text.isdigit():
         return [Source(text, "camera", f"camera-{text}", f"camera {text}")]
     if glob.has_magic(text):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.listing import walk
+from detect.data.readers.files.listing import walk
 from detect.errors import BadInput
 from detect.inference.sources.frames import Kind
 

@@ -1,17 +1,22 @@
 """The folder of a run's outputs, in which nothing is replaced but unchanged files of earlier runs.
 
 A hidden file lists what runs have written. A file that is not in the list, or that was changed since, such as a label
-file that somebody has corrected, is never replaced. What an earlier run wrote for the same source and this one does not
-write again, such as the crop of an object that is no longer detected, is removed.
+file that somebody has corrected, is never replaced. Each file is added to the list before it is written. So the list
+also holds those of a run that was killed, and all that it has written is older than the last change of the list.
+
+What an earlier run wrote for the same source and this one does not write again, such as the crop of an object that is
+no longer detected, is removed.
 """
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from detect.errors import BadInput
-from detect.files import write_text
+from detect.files import explained, write_text
 
 _PRECISION = 2 * 10**9  # nanoseconds: FAT rounds times to two seconds, some time after a file was written
 _LIST = ".detect-predict.jsonl"
@@ -26,15 +31,19 @@ class _Output:
 
 
 class OutputFolder:
-    """Gives writers the paths of their files. A context manager; the list is written in the end.
+    """Gives writers the paths of their files. A context manager; in the end, the list tells the state of each file.
 
     Attributes:
         folder: the folder.
     """
 
     def __init__(self, folder: Path):
+        """`folder`: need not exist. BadInput where it is a file, or its list is damaged."""
+        if os.path.exists(folder) and not folder.is_dir():  # `Path.exists` raises an error for a name that is too long
+            raise BadInput(f"{folder} is not a folder. Give one for the outputs.")
         self.folder = folder
-        self._earlier = _read(folder / _LIST)
+        self._list: TextIO | None = None
+        self._earlier = _read(folder)
         self._made: dict[str, tuple[str, str]] = {}  # kind and source by path
         self._renewed: set[tuple[str, str]] = set()  # kinds and sources whose earlier files are outdated
 
@@ -51,6 +60,8 @@ class OutputFolder:
         """
         path = self.require_free(name)
         self.renew(kind, source)
+        if name not in self._made:
+            self._add_to_list(name, kind, source)
         if self._made.setdefault(name, (kind, source)) != (kind, source):
             raise BadInput(f"{path} would be written twice in this run. Rename one of the sources.")
         return path
@@ -62,7 +73,7 @@ class OutputFolder:
     def require_free(self, name: str) -> Path:
         """Return the path of a file that may be replaced or is not there; BadInput for any other."""
         path = self.folder / name
-        if name not in self._made and not self._is_ours(name) and (path.exists() or path.is_symlink()):
+        if name not in self._made and not self._is_ours(name) and os.path.lexists(path):
             state = "has changed since it was written" if name in self._earlier else "was not made by `detect predict`"
             raise BadInput(f"{path} would be replaced, but it {state}. Give another output folder.")
         return path
@@ -77,10 +88,22 @@ class OutputFolder:
     def __exit__(self, kind, error, trace) -> None:
         if error is None:
             self._remove_outdated()
+        if self._list:
+            with contextlib.suppress(OSError):  # of a full disk, which was explained
+                self._list.close()
         made = {name: _output(self.folder / name, *origin) for name, origin in self._made.items()}
         outputs = {**self._earlier, **{name: output for name, output in made.items() if output}}
-        if made or outputs != self._earlier:
+        if not outputs:
+            _remove(self.folder / _LIST)
+        elif self._list or outputs != self._earlier:
             self._write(outputs)
+
+    def _add_to_list(self, name: str, kind: str, source: str) -> None:
+        with explained(self.folder):
+            if self._list is None:
+                self._write(self._earlier)
+                self._list = (self.folder / _LIST).open("a", buffering=1, encoding="utf-8")  # each line at once
+            self._list.write(json.dumps([name, kind, source]) + "\n")
 
     def _remove_outdated(self) -> None:
         for name, output in list(self._earlier.items()):
@@ -101,14 +124,25 @@ class OutputFolder:
         write_text(self.folder / _LIST, "".join(f"{line}\n" for line in lines))
 
 
-def _read(path: Path) -> dict[str, _Output]:
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {name: _Output(*rest) for name, *rest in rows}
-    except (FileNotFoundError, NotADirectoryError):
+def _read(folder: Path) -> dict[str, _Output]:
+    path = folder / _LIST
+    if not os.path.exists(path):
         return {}
+    try:
+        *lines, _ = path.read_text(encoding="utf-8").split("\n")  # the end of a killed run may be half a line
+        rows = {name: rest for name, *rest in map(json.loads, lines)}
+        listed = path.stat().st_mtime_ns
+        outputs = {name: _Output(*rest) for name, rest in rows.items() if len(rest) > 2}
+        begun = {name: _begun(folder / name, listed, *rest) for name, rest in rows.items() if len(rest) <= 2}
+        return {**outputs, **{name: output for name, output in begun.items() if output}}
     except (OSError, ValueError, TypeError):
         raise BadInput(f"{path} is damaged: it should tell which files may be replaced. Give another folder.") from None
+
+
+def _begun(path: Path, listed: int, kind: str, source: str) -> _Output | None:
+    """Return what a run that was killed has written; None where it has not, or somebody has changed it since."""
+    output = _output(path, kind, source)
+    return output if output and output.changed <= listed + _PRECISION else None
 
 
 def _output(path: Path, kind: str, source: str) -> _Output | None:

@@ -86,8 +86,7 @@ class VideoWriter:
 
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, DetectError):
-            with contextlib.suppress(DetectError):
-                self._finish()
+            self._abandon()
         else:
             self._finish()
         self._draft.leave(error)
@@ -101,6 +100,13 @@ class VideoWriter:
             self._sound.close()
         with self._writing(), self._container:
             self._container.mux(self._stream.encode())
+
+    def _abandon(self) -> None:
+        """Close the file, of which nothing is kept. FFmpeg can crash where it goes on after a write has failed."""
+        if self._sound:
+            self._sound.close()
+        with contextlib.suppress(DetectError), self._writing():
+            self._container.close()
 
     @contextlib.contextmanager
     def _writing(self):

@@ -6,7 +6,8 @@ annotation of it. `EXPORTS` are the same forms as annotation tools write them.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,8 +36,14 @@ TRUTH: Mapping[str, Mapping[str, tuple[Box, ...]]] = {
         "a.png": (Box(0, 0, 0, 10, 5), Box(1, 20, 10, 40, 20), Box(1, 4, 4, 8, 8, ignore=True)),
         "b.png": (),
         "c.png": (Box(1, 10, 5, 30, 15),),
+        "e.png": (Box(0, 3, 2, 13, 17), Box(0, 25, 1, 37, 6)),
+        "f.png": (Box(1, 0, 12, 7, 20),),
     },
-    "val": {"d.png": (Box(0, 5, 5, 15, 10), Box(1, 20, 0, 40, 5))},
+    "val": {
+        "d.png": (Box(0, 5, 5, 15, 10), Box(1, 20, 0, 40, 5)),
+        "g.png": (),
+        "h.png": (Box(0, 12, 3, 36, 18), Box(1, 1, 1, 6, 9)),
+    },
 }
 
 
@@ -50,14 +57,19 @@ class SmallSet(NamedTuple):
     splits: tuple[str, ...] = ("train", "val")
     states_ignored: bool = True  # whether the format can say that a box is to be ignored
     lists_images: bool = True  # whether it names its images, so that a missing one is noticed
+    images_are_files: bool = True  # whether its images are not parts of its annotation files
 
 
 def write_images(folder: Path, split: str) -> None:
-    """Write the images of a split; every one has a colour of its own."""
+    """Write the images of a split."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TRUTH[split]:
-        _, data = cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))
-        (folder / name).write_bytes(data.tobytes())
+        (folder / name).write_bytes(encoded_image(name))
+
+
+def encoded_image(name: str) -> bytes:
+    """Return the content of an image file; every one has a colour of its own."""
+    return cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))[1].tobytes()
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -256,6 +268,16 @@ def write_roboflow_yolo(folder: Path) -> Path:
     return write_text(folder / "data.yaml", yaml.safe_dump(content))
 
 
+def write_hub_yolo(folder: Path) -> Path:
+    """Write a YAML of the name of its folder, whose `path` and `test` are empty, as Ultralytics HUB takes it."""
+    for split in ("train", "val"):
+        write_images(folder / "cars" / "images" / split, split)
+        write_labels(folder / "cars" / "labels" / split, split)
+    names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
+    text = f"path:  # dataset root dir\ntrain: images/train  # 8 images\nval: images/val\ntest:\n\nnames:\n{names}"
+    return write_text(folder / "cars" / "cars.yaml", text)
+
+
 def write_cvat_yolo(folder: Path) -> Path:
     """Write lists of images, whose paths begin with `data`, and numbered names, as CVAT does for Ultralytics."""
     for split in ("train", "val"):
@@ -399,6 +421,618 @@ def spoil_voc(path: Path) -> str:
     return ":3"
 
 
+# CVAT
+
+
+def cvat_box(box: Box, more: str = "") -> str:
+    """Return a box; CVAT counts from 0 and writes two decimals."""
+    corners = {"xtl": box.x1, "ytl": box.y1, "xbr": box.x2, "ybr": box.y2}
+    attributes = " ".join(f'{name}="{value}.00"' for name, value in corners.items())
+    return f'<box {more} {attributes} occluded="0"></box>'
+
+
+def cvat_xml(elements: Iterable[str]) -> str:
+    """Return a file whose labels are the classes, one element per line."""
+    labels = "".join(f"<label><name>{name}</name><type>any</type></label>" for name in CLASSES)
+    meta = f"<version>1.1</version><meta><task><labels>{labels}</labels></task></meta>"
+    return "\n".join(['<?xml version="1.0"?>', "<annotations>", meta, *elements, "</annotations>"])
+
+
+def cvat_images(split: str, more: str = "") -> list[str]:
+    """Return the images of a split without regions to ignore, which CVAT does not have."""
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    images = []
+    for number, (name, boxes) in enumerate(TRUTH[split].items()):
+        inside = "".join(cvat_box(box, f'label="{CLASSES[box.label]}"') for box in boxes if not box.ignore)
+        images.append(f'<image id="{number}" name="{name}" {more} {size}>{inside}</image>')
+    return images
+
+
+def write_cvat_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return write_text(folder / "annotations.xml", cvat_xml(cvat_images("train")))
+
+
+def write_cvat_project(folder: Path) -> Path:
+    """Write a project with a subset per split, whose images lie in folders of these names."""
+    for split, subset in (("train", "Train"), ("val", "Validation")):
+        write_images(folder / "images" / subset, split)
+    images = [*cvat_images("train", 'subset="Train"'), *cvat_images("val", 'subset="Validation"')]
+    write_text(folder / "annotations.xml", cvat_xml(images))
+    return folder
+
+
+def spoil_cvat(path: Path) -> str:
+    replace(path, 'xbr="30.00"', 'xbr="wide"')
+    return "image entry 2"
+
+
+# Label Studio
+
+
+def studio_value(box: Box) -> dict:
+    """Return a rectangle in percent of the image."""
+    return {
+        "x": 100 * box.x1 / WIDTH,
+        "y": 100 * box.y1 / HEIGHT,
+        "width": 100 * (box.x2 - box.x1) / WIDTH,
+        "height": 100 * (box.y2 - box.y1) / HEIGHT,
+        "rotation": 0,
+        "rectanglelabels": [CLASSES[box.label]],
+    }
+
+
+def studio_size() -> dict:
+    return {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+
+
+def studio_tasks(split: str) -> list[dict]:
+    """Return the tasks of a split, whose images were uploaded, without regions to ignore."""
+    results = {
+        name: [
+            {"id": f"{name}{row}", "type": "rectanglelabels", "value": studio_value(box), **studio_size()}
+            for row, box in enumerate(box for box in boxes if not box.ignore)
+        ]
+        for name, boxes in TRUTH[split].items()
+    }
+    return [
+        {
+            "id": number,
+            "annotations": [{"id": number, "was_cancelled": False, "ground_truth": False, "result": result}],
+            "predictions": [],
+            "data": {"image": f"/data/upload/1/{name}"},
+        }
+        for number, (name, result) in enumerate(results.items(), 1)
+    ]
+
+
+def write_studio_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return write_text(folder / "project-1.json", json.dumps(studio_tasks("train")))
+
+
+def write_studio_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_text(folder / f"{split}.json", json.dumps(studio_tasks(split)))
+    return folder
+
+
+def write_studio_short(folder: Path) -> Path:
+    """Write the short form, in which images without regions have no list of them."""
+    write_images(folder / "images", "train")
+    tasks = []
+    for number, (name, boxes) in enumerate(TRUTH["train"].items(), 1):
+        regions = [{**studio_value(box), **studio_size()} for box in boxes if not box.ignore]
+        about = {"annotator": 1, "annotation_id": number, "created_at": "2026-01-01T10:00:00Z", "lead_time": 2.5}
+        tasks.append(
+            {"image": f"/data/upload/1/{name}", "id": number, **({"label": regions} if regions else {}), **about}
+        )
+    write_text(folder / "project-1-min.json", json.dumps(tasks))
+    return folder
+
+
+def spoil_studio(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    start = text.index("c.png")
+    path.write_text(text[:start] + re.sub(r'"height": 50\.0', '"height": "tall"', text[start:], count=1), "utf-8")
+    return "task 2"
+
+
+# Supervisely
+
+
+def supervisely_json(boxes: Iterable[Box]) -> str:
+    """Return the annotations of one image: corners are the first and the last pixel of a box."""
+    objects = [
+        {
+            "classTitle": CLASSES[box.label],
+            "geometryType": "rectangle",
+            "tags": [],
+            "points": {"exterior": [[box.x1, box.y1], [box.x2 - 1, box.y2 - 1]], "interior": []},
+        }
+        for box in boxes
+        if not box.ignore
+    ]
+    size = {"height": HEIGHT, "width": WIDTH}
+    return json.dumps({"description": "", "tags": [], "size": size, "objects": objects})
+
+
+def write_supervisely(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "validation")):
+        write_images(folder / name / "img", split)
+        for image, boxes in TRUTH[split].items():
+            write_text(folder / name / "ann" / f"{image}.json", supervisely_json(boxes))
+    classes = [{"title": name, "shape": "rectangle", "color": "#000000"} for name in CLASSES]
+    write_text(folder / "meta.json", json.dumps({"classes": classes, "tags": [], "projectType": "images"}))
+    return folder
+
+
+def spoil_supervisely(path: Path) -> str:
+    replace(path, "[29, 14]", '["wide", 14]')
+    return ", annotation 0"
+
+
+# TFRecord
+
+
+def encoded_example(features: Mapping[str, Sequence]) -> bytes:
+    """Return a serialised `tf.train.Example`, as TensorFlow writes it."""
+    import tensorflow as tf
+
+    def feature(values: Sequence) -> "tf.train.Feature":
+        if values and isinstance(values[0], bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        if values and isinstance(values[0], float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    encoded = tf.train.Features(feature={name: feature(values) for name, values in features.items()})
+    return tf.train.Example(features=encoded).SerializeToString()
+
+
+def write_records(path: Path, records: Iterable[bytes], compression: str = "") -> Path:
+    """Write a TFRecord file, as TensorFlow does."""
+    import tensorflow as tf
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path), compression) as writer:
+        for record in records:
+            writer.write(record)
+    return path
+
+
+def detection_example(name: str, boxes: Sequence[Box]) -> dict[str, list]:
+    """Return the features of an image as the Object Detection API names them; its classes count from 1."""
+    return {
+        "image/encoded": [encoded_image(name)],
+        "image/format": [b"png"],
+        "image/filename": [name.encode()],
+        "image/source_id": [name.encode()],
+        "image/width": [WIDTH],
+        "image/height": [HEIGHT],
+        "image/object/bbox/xmin": [box.x1 / WIDTH for box in boxes],
+        "image/object/bbox/xmax": [box.x2 / WIDTH for box in boxes],
+        "image/object/bbox/ymin": [box.y1 / HEIGHT for box in boxes],
+        "image/object/bbox/ymax": [box.y2 / HEIGHT for box in boxes],
+        "image/object/class/text": [CLASSES[box.label].encode() for box in boxes],
+        "image/object/class/label": [box.label + 1 for box in boxes],
+        "image/object/is_crowd": [int(box.ignore) for box in boxes],
+    }
+
+
+def write_detection_records(path: Path, split: str) -> Path:
+    return write_records(path, (encoded_example(detection_example(*image)) for image in TRUTH[split].items()))
+
+
+def write_label_map(path: Path) -> Path:
+    items = [f"item {{\n  id: {label + 1}\n  name: '{name}'\n}}\n" for label, name in enumerate(CLASSES)]
+    return write_text(path, "\n".join(items))
+
+
+def write_tfrecord_file(folder: Path) -> Path:
+    return write_detection_records(folder / "train.tfrecord", "train")
+
+
+def write_tfrecords(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_detection_records(folder / f"cars_{split}.record-00000-of-00001", split)
+    write_label_map(folder / "label_map.pbtxt")
+    return folder
+
+
+def write_roboflow_tfrecords(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_detection_records(folder / name / "cars.tfrecord", split)
+        write_label_map(folder / name / "cars_label_map.pbtxt")
+    return folder
+
+
+def prepared_example(name: str, boxes: Sequence[Box]) -> dict[str, list]:
+    """Return the features of an image as TensorFlow Datasets names them; its classes count from 0."""
+    return {
+        "image": [encoded_image(name)],
+        "image/filename": [name.encode()],
+        "image/id": [ord(name[0])],
+        "objects/bbox": [
+            side for box in boxes for side in (box.y1 / HEIGHT, box.x1 / WIDTH, box.y2 / HEIGHT, box.x2 / WIDTH)
+        ],
+        "objects/label": [box.label for box in boxes],
+        "objects/is_crowd": [int(box.ignore) for box in boxes],
+    }
+
+
+def write_prepared(folder: Path) -> Path:
+    """Write a dataset as TensorFlow Datasets prepares it."""
+    kinds = "tensorflow_datasets.core.features"
+    objects = {
+        "bbox": {"boundingBox": {"shape": {"dimensions": ["4"]}, "dtype": "float32"}},
+        "is_crowd": {"tensor": {"shape": {}, "dtype": "bool"}},
+        "label": {"classLabel": {"numClasses": "2"}},
+    }
+    features = {
+        "image": {"pythonClassName": f"{kinds}.image_feature.Image", "image": {"dtype": "uint8"}},
+        "image/filename": {"text": {}},
+        "image/id": {"tensor": {"shape": {}, "dtype": "int64"}},
+        "objects": {"sequence": {"feature": {"featuresDict": {"features": objects}}, "length": "-1"}},
+    }
+    write_text(folder / "features.json", json.dumps({"featuresDict": {"features": features}}))
+    names = {"train": "train", "val": "validation"}
+    splits = [{"name": name, "shardLengths": [str(len(TRUTH[split]))]} for split, name in names.items()]
+    info = {"name": "cars", "version": "1.0.0", "fileFormat": "tfrecord", "splits": splits}
+    write_text(folder / "dataset_info.json", json.dumps(info))
+    write_names(folder / "objects-label.labels.txt")
+    for split, name in names.items():
+        examples = (encoded_example(prepared_example(*image)) for image in TRUTH[split].items())
+        write_records(folder / f"cars-{name}.tfrecord-00000-of-00001", examples)
+    return folder
+
+
+def spoil_prepared(path: Path) -> str:
+    examples = {name: prepared_example(name, boxes) for name, boxes in TRUTH["train"].items()}
+    examples["c.png"]["objects/bbox"][0] = math.nan
+    write_records(path, map(encoded_example, examples.values()))
+    return "'c.png' at byte"
+
+
+def spoil_records(path: Path) -> str:
+    """Write the records of the split "train" with a box that is not one on "c.png"."""
+    examples = {name: detection_example(name, boxes) for name, boxes in TRUTH["train"].items()}
+    examples["c.png"]["image/object/bbox/xmin"] = [math.nan]
+    write_records(path, map(encoded_example, examples.values()))
+    return "'c.png' at byte"
+
+
+# Tables
+
+CSV_HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax"
+
+
+def boxes_of(split: str) -> list[tuple[str, Box | None]]:
+    """Return the boxes of a split with their images, and None for an image without boxes."""
+    return [(name, box) for name, boxes in TRUTH[split].items() for box in boxes or (None,)]
+
+
+def write_table(path: Path, split: str, row: Callable[[str, Box | None], str], header: str = "") -> Path:
+    """Write a row per box of a split, and one for each image without boxes."""
+    rows = [row(name, box) for name, box in boxes_of(split) if box is None or not box.ignore]
+    return write_text(path, "".join(f"{text}\n" for text in ([header] if header else []) + rows))
+
+
+def tensorflow_row(name: str, box: Box | None) -> str:
+    if box is None:
+        return f"{name},{WIDTH},{HEIGHT},,,,,"
+    return f"{name},{WIDTH},{HEIGHT},{CLASSES[box.label]},{box.x1},{box.y1},{box.x2},{box.y2}"
+
+
+def retinanet_row(name: str, box: Box | None) -> str:
+    return f"{name},{box.x1},{box.y1},{box.x2},{box.y2},{CLASSES[box.label]}" if box else f"{name},,,,,"
+
+
+def makesense_row(name: str, box: Box | None) -> str:
+    if box is None:
+        return f",,,,,{name},{WIDTH},{HEIGHT}"
+    corner_and_size = f"{box.x1},{box.y1},{box.x2 - box.x1},{box.y2 - box.y1}"
+    return f"{CLASSES[box.label]},{corner_and_size},{name},{WIDTH},{HEIGHT}"
+
+
+def vott_row(name: str, box: Box | None) -> str:
+    numbers = f"{box.x1}.0,{box.y1}.0,{box.x2}.0,{box.y2}.0" if box else ",,,"
+    return f'"{name}",{numbers},"{CLASSES[box.label] if box else ""}"'
+
+
+def write_csv_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return write_table(folder / "train_labels.csv", "train", tensorflow_row, CSV_HEADER)
+
+
+def write_csv_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_table(folder / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
+    return folder
+
+
+def write_tensorflow_csv(folder: Path) -> Path:
+    """Write the tables that TensorFlow's tutorials make of VOC files: `train_labels.csv` and `test_labels.csv`."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        write_table(folder / "data" / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
+    return folder / "data"
+
+
+def write_retinanet(folder: Path) -> Path:
+    """Write tables without header, and the one of the classes."""
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_table(folder / f"{split}.csv", split, lambda name, box: f"images/{retinanet_row(name, box)}")
+    write_text(folder / "classes.csv", "".join(f"{name},{number}\n" for number, name in enumerate(CLASSES)))
+    return folder
+
+
+def write_roboflow_csv(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        write_table(folder / name / "_annotations.csv", split, tensorflow_row, CSV_HEADER)
+    return folder
+
+
+def write_makesense_csv(folder: Path) -> Path:
+    """Write a table beside the images, as makesense.ai does, whose rows have no header."""
+    write_images(folder, "train")
+    write_table(folder / "labels_my-project_2024-05-01.csv", "train", makesense_row)
+    return folder
+
+
+def write_vott_csv(folder: Path) -> Path:
+    write_images(folder, "train")
+    write_table(folder / "project-export.csv", "train", vott_row, '"image","xmin","ymin","xmax","ymax","label"')
+    return folder
+
+
+def spoil_table(path: Path) -> str:
+    """Take a number out of the row of the only box of "c.png"."""
+    text = path.read_text()
+    line = next(line for line in text.splitlines() if "c.png" in line)
+    write_text(path, text.replace(line, line.replace("10", "wide", 1)))
+    return f":{text.splitlines().index(line) + 1}"
+
+
+def spoil_open_images(path: Path) -> str:
+    replace(path, "c,xclick,/m/0k4j,1,0.25", "c,xclick,/m/0k4j,1,wide")
+    return ":6"
+
+
+OPEN_IMAGES_HEADER = (
+    "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"
+)
+OPEN_IMAGES_CODES = ("/m/01bjv", "/m/0k4j")
+
+
+def open_images_table(path: Path, split: str) -> Path:
+    def row(name: str, box: Box | None) -> str:
+        stem, code = Path(name).stem, OPEN_IMAGES_CODES[box.label] if box else ""
+        if box is None:
+            return f"{stem},xclick,,1,,,,,,,,,"
+        fractions = (box.x1 / WIDTH, box.x2 / WIDTH, box.y1 / HEIGHT, box.y2 / HEIGHT)
+        return f"{stem},xclick,{code},1,{','.join(map(str, fractions))},0,0,{int(box.ignore)},0,0"
+
+    rows = [row(name, box) for name, box in boxes_of(split)]
+    return write_text(path, "\n".join([OPEN_IMAGES_HEADER, *rows, ""]))
+
+
+def write_open_images_codes(path: Path) -> None:
+    write_text(path, "".join(f"{code},{name}\n" for code, name in zip(OPEN_IMAGES_CODES, CLASSES, strict=True)))
+
+
+def write_open_images_file(folder: Path) -> Path:
+    write_images(folder / "train", "train")
+    write_open_images_codes(folder / "class-descriptions-boxable.csv")
+    return open_images_table(folder / "oidv6-train-annotations-bbox.csv", "train")
+
+
+def write_open_images(folder: Path) -> Path:
+    for split, name in (("train", "oidv6-train"), ("val", "validation")):
+        write_images(folder / name, split)
+        open_images_table(folder / f"{name}-annotations-bbox.csv", split)
+    write_open_images_codes(folder / "class-descriptions-boxable.csv")
+    return folder
+
+
+def write_cvat_open_images(folder: Path) -> Path:
+    """Write the only subset, `default`, and the other files that CVAT puts beside the boxes."""
+    write_images(folder / "images" / "default", "train")
+    annotations = folder / "annotations"
+    open_images_table(annotations / "default-annotations-bbox.csv", "train")
+    write_open_images_codes(annotations / "class-descriptions.csv")
+    rotations = "".join(f"{Path(name).stem},default,,,,,,,,,,\n" for name in TRUTH["train"])
+    write_text(annotations / "default-image_ids_and_rotation.csv", f"ImageID,Subset,OriginalURL\n{rotations}")
+    write_text(annotations / "bbox_labels_600_hierarchy.json", json.dumps({"LabelName": "/m/0bl9f", "Subcategory": []}))
+    return annotations
+
+
+def write_fiftyone_open_images(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "validation")):
+        write_images(folder / name / "data", split)
+        open_images_table(folder / name / "labels" / "detections.csv", split)
+        write_open_images_codes(folder / name / "metadata" / "classes.csv")
+    return folder
+
+
+# JSON of other tools
+
+
+def createml_json(path: Path, split: str, image: str = "image", annotations: str = "annotations") -> Path:
+    """Write the annotations of a split; `image` and `annotations` are the names of members."""
+
+    def annotation(box: Box) -> dict:
+        width, height = box.x2 - box.x1, box.y2 - box.y1
+        center = {"x": box.x1 + width / 2, "y": box.y1 + height / 2}
+        return {"label": CLASSES[box.label], "coordinates": {**center, "width": width, "height": height}}
+
+    images = [
+        {image: name, annotations: [annotation(box) for box in boxes if not box.ignore]}
+        for name, boxes in TRUTH[split].items()
+    ]
+    return write_text(path, json.dumps(images))
+
+
+def write_createml_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return createml_json(folder / "annotations.json", "train")
+
+
+def write_createml(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        createml_json(folder / split / "annotations.json", split)
+    return folder
+
+
+def write_roboflow_createml(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "valid")):
+        write_images(folder / name, split)
+        createml_json(folder / name / "_annotations.createml.json", split)
+    return folder
+
+
+def write_labelimg_createml(folder: Path) -> Path:
+    """Write the file beside the images, with `verified` in each entry, as labelImg does."""
+    write_images(folder, "train")
+    path = createml_json(folder / "annotations.json", "train")
+    write_text(path, json.dumps([{**entry, "verified": False} for entry in json.loads(path.read_text())]))
+    return folder
+
+
+def write_rectlabel_createml(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    createml_json(folder / "annotations.json", "train", "imagefilename", "annotation")
+    return folder
+
+
+def spoil_createml(path: Path) -> str:
+    replace(path, '"x": 20.0', '"x": "middle"')
+    return ": image entry 2, annotation 0"
+
+
+def bdd100k_json(path: Path, split: str, video: str = "") -> Path:
+    """Write the labels of a split; what is not a box stands after the boxes."""
+
+    def label(box: Box) -> dict:
+        corners = {"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1}
+        return {"category": CLASSES[box.label], "attributes": {"crowd": box.ignore}, "box2d": corners}
+
+    area = {"category": "drivable area", "poly2d": [{"vertices": [[0, 0], [9, 9], [0, 9]], "types": "LLL"}]}
+    frames = [
+        {
+            "name": name,
+            "timestamp": 10000,
+            "labels": [*map(label, boxes), area] if boxes else None,
+            **({"videoName": video} if video else {}),
+        }
+        for name, boxes in TRUTH[split].items()
+    ]
+    content = {"frames": frames, "config": {"categories": [{"name": name} for name in CLASSES]}} if video else frames
+    return write_text(path, json.dumps(content))
+
+
+def write_bdd100k_file(folder: Path) -> Path:
+    write_images(folder / "images" / "100k" / "train", "train")
+    return bdd100k_json(folder / "labels" / "bdd100k_labels_images_train.json", "train")
+
+
+def write_bdd100k(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / "100k" / split, split)
+        bdd100k_json(folder / "labels" / "det_20" / f"det_{split}.json", split)
+    return folder / "labels" / "det_20"
+
+
+def write_bdd100k_images(folder: Path) -> Path:
+    """Write the earlier labels: a file per image, which is named without its suffix."""
+    for split in ("train", "val"):
+        write_images(folder / "images" / "100k" / split, split)
+        for name, boxes in TRUTH[split].items():
+            objects = [
+                {
+                    "category": CLASSES[box.label],
+                    "id": number,
+                    "attributes": {"crowd": box.ignore},
+                    "box2d": {"x1": box.x1, "y1": box.y1, "x2": box.x2 - 1, "y2": box.y2 - 1},
+                }
+                for number, box in enumerate(boxes)
+            ]
+            content = {
+                "name": Path(name).stem,
+                "frames": [{"timestamp": 10000, "objects": objects}],
+                "attributes": {"weather": "clear"},
+            }
+            write_text(folder / "labels" / "100k" / split / f"{Path(name).stem}.json", json.dumps(content))
+    return folder / "labels" / "100k"
+
+
+def spoil_bdd100k_image(path: Path) -> str:
+    replace(path, '"x1": 10', '"x1": "left"')
+    return ", annotation 0"
+
+
+def write_scalabel(folder: Path) -> Path:
+    """Write the frames of a video, in a folder of its name."""
+    write_images(folder / "images" / "drive", "train")
+    bdd100k_json(folder / "export.json", "train", "drive")
+    return folder
+
+
+def spoil_bdd100k(path: Path) -> str:
+    replace(path, '"x1": 10', '"x1": "left"')
+    return ": image entry 2, annotation 0"
+
+
+def labelme_json(path: Path, name: str, boxes: tuple[Box, ...], corners: int = 2) -> Path:
+    """Write the file of an image, with rectangles of two corners, the lower right one first, or of four."""
+
+    def shape(box: Box) -> dict:
+        points = [[box.x2, box.y2], [box.x1, box.y1]]
+        if corners == 4:
+            points = [[box.x1, box.y1], [box.x2, box.y1], [box.x2, box.y2], [box.x1, box.y2]]
+        flags = {"difficult": box.ignore, "flags": {}, "group_id": None}
+        return {"label": CLASSES[box.label], "points": points, "shape_type": "rectangle", **flags}
+
+    sizes = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+    content = {"version": "5.5.0", "flags": {}, "shapes": [*map(shape, boxes)], "imagePath": name, "imageData": None}
+    return write_text(path, json.dumps({**content, **sizes}))
+
+
+def write_labelme(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        for name, boxes in TRUTH[split].items():
+            labelme_json((folder / split / name).with_suffix(".json"), name, boxes)
+    return folder
+
+
+def write_labelme_beside_images(folder: Path) -> Path:
+    """Write each file beside its image, as LabelMe does."""
+    write_images(folder, "train")
+    for name, boxes in TRUTH["train"].items():
+        labelme_json((folder / name).with_suffix(".json"), name, boxes)
+    return folder
+
+
+def write_x_anylabeling(folder: Path) -> Path:
+    """Write the files in a folder of their own, with paths of Windows."""
+    write_images(folder / "images", "train")
+    for name, boxes in TRUTH["train"].items():
+        path = (folder / "labels" / name).with_suffix(".json")
+        labelme_json(path, f"..\\images\\{name}", boxes, corners=4)
+    return folder / "labels"
+
+
+def spoil_labelme(path: Path) -> str:
+    replace(path, "[30, 15]", '["right", 15]')
+    return ", annotation 0"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -426,6 +1060,72 @@ SETS = {
     "Pascal VOC beside its images": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), splits=("train",)),
     "a Roboflow Pascal VOC export": SmallSet(write_roboflow_voc, spoiling("train/c.xml", spoil_voc)),
     "Pascal VOC": SmallSet(write_voc, spoiling("Annotations/c.xml", spoil_voc)),
+    "a CVAT XML": SmallSet(
+        write_cvat_file,
+        spoiling("annotations.xml", spoil_cvat, ": "),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "CVAT's XML files": SmallSet(
+        write_cvat_project, spoiling("annotations.xml", spoil_cvat, ": "), states_ignored=False
+    ),
+    "a Label Studio JSON": SmallSet(
+        write_studio_file,
+        spoiling("project-1.json", spoil_studio, ": "),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "Label Studio's JSON files": SmallSet(
+        write_studio_files, spoiling("train.json", spoil_studio, ": "), states_ignored=False
+    ),
+    "a Supervisely project": SmallSet(
+        write_supervisely,
+        spoiling("train/ann/c.png.json", spoil_supervisely),
+        states_ignored=False,
+    ),
+    "a TFRecord file": SmallSet(
+        write_tfrecord_file, spoiling("train.tfrecord", spoil_records, ": "), splits=("train",), images_are_files=False
+    ),
+    "TFRecord files": SmallSet(
+        write_tfrecords,
+        spoiling("cars_train.record-00000-of-00001", spoil_records, ": "),
+        images_are_files=False,
+    ),
+    "a dataset of TensorFlow Datasets": SmallSet(
+        write_prepared,
+        spoiling("cars-train.tfrecord-00000-of-00001", spoil_prepared, ": "),
+        images_are_files=False,
+    ),
+}
+
+SETS |= {
+    "a CSV of boxes": SmallSet(
+        write_csv_file, spoiling("train_labels.csv", spoil_table), splits=("train",), states_ignored=False
+    ),
+    "CSV files of boxes": SmallSet(write_csv_files, spoiling("train_labels.csv", spoil_table), states_ignored=False),
+    "an OpenImages CSV": SmallSet(
+        write_open_images_file,
+        spoiling("oidv6-train-annotations-bbox.csv", spoil_open_images),
+        splits=("train",),
+        lists_images=False,
+    ),
+    "OpenImages": SmallSet(
+        write_open_images, spoiling("oidv6-train-annotations-bbox.csv", spoil_open_images), lists_images=False
+    ),
+    "a CreateML JSON": SmallSet(
+        write_createml_file, spoiling("annotations.json", spoil_createml), splits=("train",), states_ignored=False
+    ),
+    "CreateML files": SmallSet(
+        write_createml, spoiling("train/annotations.json", spoil_createml), states_ignored=False
+    ),
+    "a BDD100K JSON": SmallSet(
+        write_bdd100k_file, spoiling("labels/bdd100k_labels_images_train.json", spoil_bdd100k), splits=("train",)
+    ),
+    "BDD100K files": SmallSet(write_bdd100k, spoiling("labels/det_20/det_train.json", spoil_bdd100k)),
+    "BDD100K files of single images": SmallSet(
+        write_bdd100k_images, spoiling("labels/100k/train/c.json", spoil_bdd100k_image)
+    ),
+    "LabelMe files": SmallSet(write_labelme, spoiling("train/c.json", spoil_labelme)),
 }
 
 ONLY_TRAINING = ("train",)
@@ -463,7 +1163,59 @@ EXPORTS = {
     "Roboflow, YOLO": SmallSet(
         write_roboflow_yolo, spoiling("train/labels/c.txt", spoil_labels), states_ignored=False, lists_images=False
     ),
+    "Label Studio, JSON_MIN": SmallSet(
+        write_studio_short,
+        spoiling("project-1-min.json", spoil_studio, ": "),
+        ONLY_TRAINING,
+        states_ignored=False,
+    ),
+    "Roboflow, TFRecord": SmallSet(
+        write_roboflow_tfrecords, spoiling("train/cars.tfrecord", spoil_records, ": "), images_are_files=False
+    ),
     "labelImg, YOLO": SmallSet(
         write_labelimg_yolo, spoiling("c.txt", spoil_labels), ONLY_TRAINING, states_ignored=False, lists_images=False
     ),
+    "Roboflow, CSV": SmallSet(
+        write_roboflow_csv, spoiling("train/_annotations.csv", spoil_table), states_ignored=False
+    ),
+    "keras-retinanet": SmallSet(write_retinanet, spoiling("train.csv", spoil_table), states_ignored=False),
+    "makesense.ai, CSV": SmallSet(
+        write_makesense_csv,
+        spoiling("labels_my-project_2024-05-01.csv", spoil_table),
+        ONLY_TRAINING,
+        states_ignored=False,
+    ),
+    "VoTT, CSV": SmallSet(
+        write_vott_csv, spoiling("project-export.csv", spoil_table), ONLY_TRAINING, states_ignored=False
+    ),
+    "FiftyOne, OpenImages": SmallSet(
+        write_fiftyone_open_images, spoiling("train/labels/detections.csv", spoil_open_images), lists_images=False
+    ),
+    "Roboflow, CreateML": SmallSet(
+        write_roboflow_createml,
+        spoiling("train/_annotations.createml.json", spoil_createml),
+        states_ignored=False,
+    ),
+    "RectLabel, CreateML": SmallSet(
+        write_rectlabel_createml, spoiling("annotations.json", spoil_createml), ONLY_TRAINING, states_ignored=False
+    ),
+    "labelImg, CreateML": SmallSet(
+        write_labelimg_createml, spoiling("annotations.json", spoil_createml), ONLY_TRAINING, states_ignored=False
+    ),
+    "labelImg, Pascal VOC": SmallSet(write_labelimg_voc, spoiling("c.xml", spoil_voc), ONLY_TRAINING),
+    "TensorFlow, CSV": SmallSet(
+        write_tensorflow_csv, spoiling("data/train_labels.csv", spoil_table), states_ignored=False
+    ),
+    "CVAT, OpenImages": SmallSet(
+        write_cvat_open_images,
+        spoiling("annotations/default-annotations-bbox.csv", spoil_open_images),
+        ONLY_TRAINING,
+        lists_images=False,
+    ),
+    "LabelMe": SmallSet(write_labelme_beside_images, spoiling("c.json", spoil_labelme), ONLY_TRAINING),
+    "Ultralytics HUB": SmallSet(
+        write_hub_yolo, spoiling("cars/labels/train/c.txt", spoil_labels), states_ignored=False, lists_images=False
+    ),
+    "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
+    "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),
 }

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import check_losses, split
-from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow, write_coco
+from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow
 from detect.data.readers.coco_content import load_coco
-from detect.data.readers.coco_files import CocoFile, loose_files, split_files
+from detect.data.readers.coco_files import loose_files, split_files
+from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.errors import BadInput
 from detect.evaluation.truth import truth_from_records
 
@@ -303,7 +304,7 @@ def test_roboflow_export(tmp_path, write):
 
 def test_given_classes_and_images(tmp_path, write):
     path = write("x.json", document(boxes=[(1, 1, 2, 3, 10, 20), (1, 2, 2, 3, 10, 20)]), ["a.jpg"], "far/away")
-    dataset = read_coco(path, {"val": CocoFile(path, tmp_path / "far" / "away")}, ["bus"])
+    dataset = read_coco(path, {"val": AnnotationFile(path, tmp_path / "far" / "away")}, ["bus"])
     assert split(dataset, "val").labels.tolist() == [0]
     assert dataset.category_ids == (2,)
     assert dataset.problems["val"].counts == {"unknown class": 1}
@@ -314,10 +315,6 @@ def test_given_classes_and_images(tmp_path, write):
     [
         ("[]", "found a list instead of an object"),
         ('[{"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "score": 1}]', "a list of detections"),
-        (
-            '[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]',
-            "a list of tasks, as in Label Studio's own JSON",
-        ),
         ('{"images": [], "labels": []}', "found: images, labels"),
         ('{"images": 3, "annotations": []}', "lists 'images' and 'annotations'"),
         ('"text"', "found: str"),
@@ -329,19 +326,6 @@ def test_what_is_not_coco_truth_is_refused(tmp_path, text, reason):
     path.write_text(text)
     with pytest.raises(BadInput, match=rf"x\.json.*{reason}"):
         load_coco(path)
-
-
-def test_written_truth_reads_the_same(tmp_path, write):
-    content = document(["a.jpg", "ü/b.jpg"], [(1, 1, 2, 3, 10.5, 20), (2, 2, 1, 1, 5, 5), (2, 1, 0, 0, 9, 9)])
-    content["annotations"][2]["iscrowd"] = 1
-    content["annotations"][1]["area"] = 12
-    first = read_coco_file(write("train.json", content, ["a.jpg", "ü/b.jpg"], "images"))
-    write_coco(tmp_path / "copy.json", split(first, "train"), first.classes, tmp_path / "images")
-    second = read_coco_file(tmp_path / "copy.json")
-    one, two = split(first, "train"), split(second, "train")
-    assert one.paths == two.paths
-    for column in ("image_ids", "sizes", "box_ends", "boxes", "labels", "ignore", "areas"):
-        np.testing.assert_array_equal(getattr(one, column), getattr(two, column))
 
 
 def test_annotations_of_other_images_are_refused(fixtures):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from small_sets import write_coco_file, write_text
 
 from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
@@ -89,13 +90,20 @@ def test_two_kinds_of_annotations_beside_images_are_not_guessed_between(tmp_path
         open_dataset(tmp_path)
 
 
+def test_forms_that_are_recognised_by_the_same_files_are_told_apart(tmp_path):
+    write_coco_file(tmp_path)
+    write_text(tmp_path / "tasks.json", json.dumps([{"data": {"image": "a.png"}, "annotations": []}]))
+    with pytest.raises(BadInput, match=r"several datasets: .* \(COCO files\), .* \(Label Studio's JSON files\)"):
+        open_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nowhere", "nowhere does not exist. Expected a COCO JSON, .*, or a folder: .*Pascal VOC"),
+        ("nowhere", r"nowhere does not exist \(in .*\)\. Give the file or the folder of a dataset"),
         ("empty", "does not hold a dataset.* Found in it: nothing"),
         ("images", "does not hold a dataset.* Found in it: a.jpg"),
-        ("notes.txt", r"notes\.txt is not a dataset. Expected a COCO JSON"),
+        ("notes.txt", r"notes\.txt is not a dataset. Expected .*: .*, coco, "),
         (
             "strange.yaml",
             r"strange\.yaml: expected a YAML description with `format` and `splits`, or an Ultralytics data.yaml with "
@@ -114,6 +122,19 @@ def test_what_is_not_a_dataset(tmp_path, write_image, name, reason):
         open_dataset(tmp_path / name)
 
 
+def test_a_file_of_one_image_is_refused_with_the_folder_to_give(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
+    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
+    with pytest.raises(
+        BadInput, match=rf"a\.json: expected .*Its folder holds LabelMe files: give {tmp_path} instead\."
+    ):
+        open_dataset(tmp_path / "a.json")
+    (tmp_path / "a.json").unlink()
+    (tmp_path / "a.xml").write_text("<annotation></annotation>")
+    with pytest.raises(BadInput, match=r"a\.jpg is not a dataset\. Its folder holds Pascal VOC beside its images"):
+        open_dataset(tmp_path / "a.jpg")
+
+
 def test_real_sets(fixtures):
     assert sizes(open_dataset(fixtures / "bccd")) == {"train": 6, "val": 3, "test": 3}
     assert sizes(open_dataset(fixtures / "airbird")) == {"train": 10, "val": 10}
@@ -128,3 +149,23 @@ def test_reading_needs_no_tensorflow():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("source", ["", " "])
+def test_an_empty_path_is_not_the_current_folder(source, tmp_path, monkeypatch):
+    write_coco_file(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="The path of the dataset is empty"):
+        open_dataset(source)
+    assert open_dataset(".").classes
+
+
+def test_a_device_is_not_a_dataset():
+    with pytest.raises(BadInput, match=r"/dev/null is neither a file nor a folder\. Expected .*: .*, coco, "):
+        open_dataset("/dev/null")
+
+
+@pytest.mark.parametrize("address", ["https://example.org/data.zip", "http://[::1/x", "s3://bucket/data"])
+def test_a_url_is_not_searched_for_among_the_files(address):
+    with pytest.raises(BadInput, match=r"is a URL\. Download the dataset, and give its file or folder"):
+        open_dataset(address)

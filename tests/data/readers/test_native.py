@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from detect.config import build
+from detect.data.readers.files.text_files import read_yaml
 from detect.data.readers.native import Description, is_native, read_native
-from detect.data.readers.text_files import read_yaml
 from detect.errors import BadInput
 
 DATASETS = Path(__file__).parents[3] / "datasets"
@@ -76,11 +76,11 @@ def test_folders_of_voc_files(tmp_path, write, write_image):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": "cocoa"}, r"format 'cocoa' is not one .* Did you mean 'coco'\? Known: coco, voc"),
+        ({"format": "cocoa"}, r"format 'cocoa' is not one .* Did you mean 'coco'\? Known: .*coco, .*voc"),
         ({"roots": "x"}, "unknown setting 'roots'. Did you mean 'root'"),
         (
             {"splits": {"val": {"anotations": "truth.json"}}},
-            r"annotations = .*Field required; unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
+            r"'splits.val.annotations' is missing; unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
         ),
         ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
         ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),
@@ -110,3 +110,25 @@ def test_blood_cells_as_described(fixtures, tmp_path):
     dataset = read_native(tmp_path / "bccd.yaml")
     assert {name: len(records) for name, records in dataset.splits.items()} == {"train": 6, "val": 3, "test": 3}
     assert dataset.classes == ("Platelets", "RBC", "WBC")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("splits: {train: {annotations: a.json}}", "'format' is missing"),
+        ("format: coco\nsplits: {}", "splits: expected one entry or more, got {}"),
+        ("format: coco\nsplits:", "splits: expected names and values, got ''"),
+        (
+            "format: coco\nsplits: {trian: {annotations: a.json}}",
+            "splits.trian: expected 'train', 'val' or 'test', got",
+        ),
+        ("format: coco\nsplits: {train: a.json}", "splits.train: expected names and values, got 'a.json'"),
+        ("format: coco\nsplits: {train: {annotations: }}", "splits.train.annotations: expected text or a list, got ''"),
+        ("format: coco\nclasses: bus\nsplits: {train: {annotations: a.json}}", "classes: expected a list, got 'bus'"),
+    ],
+)
+def test_a_slip_is_named_in_a_sentence(tmp_path, text, reason):
+    (tmp_path / "set.yaml").write_text(text)
+    with pytest.raises(BadInput) as caught:
+        read_native(tmp_path / "set.yaml")
+    assert str(caught.value).startswith(f"{tmp_path / 'set.yaml'}: {reason}")

@@ -38,7 +38,7 @@ def folder(tmp_path, write_image):
 def test_pixels_count_from_one(folder):
     dataset = read_voc(folder({"a": thing(corners=(1, 1, 64, 48)) + thing()}, {"train": ["a"]}))
     np.testing.assert_array_equal(split(dataset, "train")[0].boxes, [[0, 0, 64, 48], [10, 20, 30, 40]])
-    assert dataset.notes[-1] == "pixels are counted from 1, as in VOC: 2 edges are at 1 and 0 at 0; 1 is subtracted"
+    assert dataset.notes[-1] == "pixels are counted from 1, as in VOC: 2 edges are at 1 and 0 below; 1 is subtracted"
     assert not dataset.problems["train"].counts
 
 
@@ -48,6 +48,21 @@ def test_pixels_that_count_from_zero_are_recognised(folder):
     np.testing.assert_array_equal(split(dataset, "train")[0].boxes, [[0, 0, 64, 48]])
     np.testing.assert_array_equal(split(dataset, "val")[0].boxes, [[0, 1, 20, 30]])
     assert "counted from 0" in dataset.notes[-1]
+
+
+def test_positions_within_the_first_pixel_count_from_zero(folder):
+    """CVAT writes where the mouse was."""
+    dataset = read_voc(folder({"a": thing(corners=(0.4, 7.25, 20.5, 30)) + thing()}, {"train": ["a"]}))
+    np.testing.assert_array_equal(
+        split(dataset, "train")[0].boxes, np.array([[0.4, 7.25, 20.5, 30], [11, 21, 30, 40]], np.float32)
+    )
+    assert dataset.notes[-1] == "pixels are counted from 0, unlike in VOC: 1 edges are below 1 and 0 at 1"
+
+
+def test_where_no_box_touches_an_edge_pixels_are_counted_as_in_voc(folder):
+    dataset = read_voc(folder({"a": thing()}, {"train": ["a"]}))
+    np.testing.assert_array_equal(split(dataset, "train")[0].boxes, [[10, 20, 30, 40]])
+    assert "nothing tells whether pixels are counted from 1 or from 0: they are taken as in VOC" in dataset.notes[-1]
 
 
 def test_classes_are_sorted_and_difficult_objects_ignored(folder):
@@ -354,5 +369,5 @@ def test_blood_cells(fixtures):
         {"zero-area box": 1},
         {},
     ]
-    assert "13 edges are at 1 and 0 at 0" in dataset.notes[-1]
+    assert "13 edges are at 1 and 0 below" in dataset.notes[-1]
     np.testing.assert_array_equal(split(dataset, "test")[0].boxes[0], [165, 179, 266, 287])

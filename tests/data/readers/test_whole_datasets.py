@@ -28,7 +28,7 @@ def test_blood_cells():
     assert dataset.classes == ("Platelets", "RBC", "WBC")
     zero_area = {"zero-area box": 1}
     assert [dict(problems.counts) for problems in dataset.problems.values()] == [zero_area, zero_area, {}]
-    assert "625 edges are at 1 and 0 at 0" in dataset.notes[-1]
+    assert "625 edges are at 1 and 0 below" in dataset.notes[-1]
     np.testing.assert_array_equal(split(dataset, "test")[0].boxes[0], [192, 91, 387, 285])
 
 

@@ -88,7 +88,16 @@ def test_a_saved_transform_does_what_it_did_before(example, tmp_path, name):
 def test_files_that_hold_no_transform(tmp_path):
     with pytest.raises(BadInput, match=r"none\.yaml: .*No such file"):
         load_transform(tmp_path / "none.yaml")
-    for text in ("a: [", "a: 1", "transform: {__class_fullname__: NoSuchThing}", ""):
+    deep = '{"transform": ' * 2000 + "1" + "}" * 2000
+    for text in (
+        "a: [",
+        "a: 1",
+        "transform: {__class_fullname__: NoSuchThing}",
+        "",
+        "3",
+        "transform: 2001-99-99",
+        deep,
+    ):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(BadInput, match=r"bad\.yaml: expected a transform"):
             load_transform(tmp_path / "bad.yaml")

@@ -44,6 +44,16 @@ def test_globs_keep_the_folders_after_their_first_wildcard(folder):
     assert names(find_sources(f"{folder}/**/*.png")) == ["10", "b/1", "b/deeper/ß 漢"]
 
 
+def test_an_image_within_a_file_is_found(tmp_path):
+    write_image(tmp_path / "b.png", GREY)
+    encoded = (tmp_path / "b.png").read_bytes()
+    (tmp_path / "all.tfrecord").write_bytes(b"x" + encoded)
+    (source,) = find_sources(tmp_path / "all.tfrecord" / f"1+{len(encoded)}" / "b.png")
+    assert (source.name, source.kind) == ("b", "image")
+    (frame,) = read_frames([source], pytest.fail)
+    assert frame.image.shape == GREY.shape
+
+
 def test_a_file_may_look_like_a_glob(tmp_path):
     write_image(tmp_path / "a[1].png", GREY)
     assert names(find_sources(tmp_path / "a[1].png")) == ["a[1]"]

@@ -183,3 +183,14 @@ def test_sound_that_is_left_out_is_said(tmp_path):
     with VideoWriter(tmp_path / "copy.mp4", frame.video, 64, 48, said.append) as writer:
         writer.write(frame.image, frame.timestamp)
     assert said == [f"{tmp_path / 'two.mkv'}: the annotated copy has one of 2 sound tracks."]
+
+
+@pytest.mark.parametrize("free", [0, 1, 2, 4, 8])
+def test_a_full_disk_is_one_failure_wherever_it_is_met(tiny_disk, free):
+    """At the header, at a frame or at the end; FFmpeg would crash where it went on afterwards."""
+    with open(tiny_disk / "other", "wb") as other:
+        other.write(bytes(4096 * (15 - free)))
+    noise = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
+    with pytest.raises(RunFailure, match=r"full\.mp4 cannot be written: No space left on device"):
+        write(tiny_disk / "full.mp4", list(noise), [Fraction(index, 25) for index in range(len(noise))])
+    assert [path.name for path in tiny_disk.iterdir()] == ["other"]

@@ -1,0 +1,58 @@
+"""`detect data split`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detect.cli.data_check import Source
+from detect.cli.data_writing import Copies, Folder, MaxLost, Seed, To, read_dataset, show_notes, write_dataset
+from detect.cli.printing import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from detect.data.records import Records
+
+
+def split(
+    data: Source,
+    folder: Folder,
+    to: To = "coco",
+    val: Annotated[float, typer.Option(min=0, max=1, help="Share of the images for validation.")] = 0.2,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Share of the images for a test; 0: no such split.")] = 0.0,
+    group_by: Annotated[
+        str, typer.Option(help="Keep images together by name: video, folder, or a regular expression.")
+    ] = "",
+    near_duplicates: Annotated[
+        bool, typer.Option(help="Keep copies, versions and neighbouring frames together.")
+    ] = True,
+    seed: Seed = 0,
+    copies: Copies = False,
+    max_lost: MaxLost = 0.1,
+) -> None:
+    """Divide a dataset anew, so that each split has its share of every class, and write it.
+
+    Images that show nearly the same stay in one split: scores on what is nearly known look better than they are.
+    """
+    from detect.data.curation.dividing import divide
+
+    dataset = read_dataset(data, to, folder)
+    shares = {name: share for name, share in {"val": val, "test": test}.items() if share}
+    divided = divide(dataset, shares, seed, group_by, fingerprints_of if near_duplicates else None)
+    show_notes(divided.notes[len(dataset.notes) :])
+    write_dataset(divided, to, folder, copies, max_lost)
+
+
+def fingerprints_of(records: "Records") -> "np.ndarray":
+    """Return the fingerprints of R images, uint8 [R, 16]. Decodes all that were not looked at before."""
+    from detect.data.survey import survey
+
+    done = 0
+    with progress_bar("Comparing images") as show:
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            show(done, len(records))
+
+        return survey(records, advance).fingerprints

@@ -1,0 +1,26 @@
+"""Ctrl-C: one line, which says what is kept, and exit code 130. It must not be left to typer, nor the end of a file."""
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+EXIT_CODE = 130
+
+
+class Interrupted(Exception):
+    """Ctrl-C has ended a command; the text says what is kept."""
+
+
+class Commands(TyperGroup):
+    """Raises `Interrupted` for Ctrl-C, which typer ends in another way in each version, some of them without a word.
+
+    `EOFError`, which typer takes for the end of a dialogue, is raised as an error like all others.
+    """
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted.") from None
+        except EOFError as error:
+            raise ValueError(f"a file ends too early. {error}".rstrip()) from error

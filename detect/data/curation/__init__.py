@@ -1,0 +1,1 @@
+"""Make datasets of datasets: convert, divide, merge and sample them."""

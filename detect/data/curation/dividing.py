@@ -1,0 +1,91 @@
+"""Divide a dataset into splits, so that each has its share of every class and no image of one is nearly in another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from detect.data.curation.class_counts import count_classes
+from detect.data.curation.grouping import by_names, look_alikes, united, videos
+from detect.data.curation.joining import join
+from detect.data.curation.stratifying import stratify
+from detect.data.dataset import Dataset
+from detect.data.records import Records
+from detect.errors import BadInput
+
+_NAMED = 5  # classes in a note
+
+
+def divide(
+    dataset: Dataset,
+    shares: Mapping[str, float],
+    seed: int = 0,
+    group_by: str = "",
+    fingerprints: Callable[[Records], np.ndarray] | None = None,
+) -> Dataset:
+    """Divide all images of a dataset anew; the splits that it has are joined first.
+
+    Args:
+        dataset: what to divide.
+        shares: the share of each split but "train", which gets the rest: {"val": 0.2, "test": 0.1}.
+        seed: decides about images that are alike in their classes.
+        group_by: what keeps images together by their names, see `detect.data.curation.grouping.by_names`; empty:
+            nothing.
+        fingerprints: returns those of the images, uint8 [R, 16], see `detect.data.survey`. By them, images that show
+            nearly the same stay in one split. None: no image is looked at.
+
+    Raises:
+        BadInput: the shares leave nothing for training, or there are fewer groups of images than splits.
+    """
+    parts = {"train": 1 - sum(shares.values()), **shares}
+    if not all(share > 0 for share in parts.values()):  # nor is "not a number" a share
+        stated = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+        raise BadInput(f"Expected shares above 0 whose sum is below 1, because the rest is 'train'; found {stated}.")
+    records, notes = join(list(dataset.splits.values()))
+    groups, noted = _groups(records, group_by, fingerprints)
+    count = int(groups.max(initial=-1)) + 1
+    if count < len(parts):
+        raise BadInput(
+            f"{dataset.source}: its {len(records)} images make {count} groups of images that belong together, and "
+            f"{len(parts)} splits need one each. Group by another rule, do not group, or add images."
+        )
+    chosen = stratify(count_classes(records, groups), list(parts.values()), seed)[groups]
+    splits = {name: records.select(np.flatnonzero(chosen == part)) for part, name in enumerate(parts)}
+    if len(dataset.splits) > 1:
+        notes = [f"the splits {', '.join(dataset.splits)} are joined and divided anew", *notes]
+    notes = [*dataset.notes, *notes, *noted, *_missing(splits, dataset.classes)]
+    return replace(dataset, splits=splits, notes=tuple(notes))
+
+
+def _groups(
+    records: Records, group_by: str, fingerprints: Callable[[Records], np.ndarray] | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return the number of the group of each image, int64 [R], and notes on the groups."""
+    names, notes = records.copy_names(), []
+    divisions = [np.arange(len(records))]
+    if group_by:
+        divisions.append(by_names(names, group_by))
+        notes.append(f"{len(np.unique(divisions[-1]))} groups of images by their names stay together")
+    elif found := videos(names):
+        notes.append(
+            f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
+            "--group-by video keeps all frames of each together"
+        )
+    if fingerprints:
+        divisions.append(look_alikes(names, fingerprints(records)))
+        count = int(np.count_nonzero(divisions[-1] != divisions[0]))
+        notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
+    return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
+
+
+def _missing(splits: Mapping[str, Records], classes: Sequence[str]) -> list[str]:
+    """Return a note for each split on the classes that it has no box of, although others have some."""
+    used = {name: set(np.unique(records.labels).tolist()) for name, records in splits.items()}
+    every = set().union(*used.values())
+    without = {name: [classes[label] for label in sorted(every - own)] for name, own in used.items()}
+    return [
+        f"split {name!r} has no box of {len(missing)} classes, which are in too few groups of images: "
+        + ", ".join(missing[:_NAMED])
+        for name, missing in without.items()
+        if missing
+    ]

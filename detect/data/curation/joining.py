@@ -1,0 +1,47 @@
+"""Join the records of several splits or datasets."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from detect.data.readers.assembly.same_images import repeats
+from detect.data.records import Records, concatenated
+
+
+def join(parts: Sequence[Records]) -> tuple[Records, list[str]]:
+    """Return the images of all parts, and notes on what had to be decided.
+
+    A file that several parts name is one image with the boxes of all, without those that are stated again. Ids are kept
+    where they differ from each other, else images are numbered from 1.
+    """
+    every = concatenated(parts)
+    records = _without_repeated_files(every)
+    notes = []
+    if len(records) < len(every):
+        notes.append(f"{len(every) - len(records)} images are named again: each is one image with the boxes of all")
+    if len(np.unique(records.image_ids)) < len(records):
+        records = replace(records, image_ids=np.arange(1, len(records) + 1))
+        notes.append("several images have the same id: all are numbered anew, from 1")
+    return records, notes
+
+
+def _without_repeated_files(records: Records) -> Records:
+    first: dict[str, int] = {}
+    rows = np.array([first.setdefault(os.path.abspath(path), row) for row, path in enumerate(records.paths)], np.int64)
+    kept = rows == np.arange(len(rows))
+    if kept.all():
+        return records
+    owners = np.repeat(rows, np.diff(records.box_ends, prepend=0))
+    order = np.argsort(owners, kind="stable")
+    again = repeats([owners, records.labels, records.ignore, *records.boxes.T])[order]
+    order = order[~again]
+    return replace(
+        records,
+        box_ends=np.cumsum(np.bincount(owners[order], minlength=len(rows))),
+        boxes=records.boxes[order],
+        labels=records.labels[order],
+        ignore=records.ignore[order],
+        areas=records.areas[order],
+    ).select(np.flatnonzero(kept))

@@ -1,0 +1,66 @@
+"""The figures of a dataset in tables: splits, boxes, images and classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detect.data.dataset import Dataset
+from detect.data.doctor.columns import boxes_by_image
+from detect.data.records import Records
+
+_SMALL, _LARGE = 32**2, 96**2  # square pixels: the limits of COCO's sizes
+_PERCENTILES = (50, 95, 100)
+
+_SPLIT_COLUMNS = ("split", "images", "without boxes", "boxes", "ignored", "lost images", "lost boxes")
+_BOX_COLUMNS = ("split", "small boxes", "medium boxes", "large boxes", "boxes per image (median, 95 %, max.)")
+_IMAGE_COLUMNS = ("split", "width (min., median, max.)", "height (min., median, max.)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under headings."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(dataset: Dataset) -> list[Table]:
+    """Return the figures of a dataset."""
+    splits = dataset.splits.items()
+    of_classes = [f"{split}: {what}" for split in dataset.splits for what in ("boxes", "images")]
+    labels = range(len(dataset.classes))
+    return [
+        Table("Splits", _SPLIT_COLUMNS, tuple(_split_row(dataset, split) for split in dataset.splits)),
+        Table("Boxes", _BOX_COLUMNS, tuple((split, *_box_cells(records)) for split, records in splits)),
+        Table("Images", _IMAGE_COLUMNS, tuple((split, *_image_cells(records)) for split, records in splits)),
+        Table("Classes", ("class", *of_classes), tuple(_class_row(dataset, label) for label in labels)),
+    ]
+
+
+def _split_row(dataset: Dataset, split: str) -> tuple[str, ...]:
+    records, problems = dataset.splits[split], dataset.problems[split]
+    empty = np.count_nonzero(boxes_by_image(records) == 0)
+    counts = (len(records), empty, len(records.boxes), int(records.ignore.sum()))
+    return split, *map(str, (*counts, problems.lost_images, problems.lost_boxes))
+
+
+def _box_cells(records: Records) -> tuple[str, ...]:
+    sizes = np.histogram(records.areas[~records.ignore], [0, _SMALL, _LARGE, np.inf])[0]
+    per_image = np.percentile(boxes_by_image(records), _PERCENTILES)
+    return *map(str, sizes), ", ".join(f"{count:g}" for count in per_image)
+
+
+def _image_cells(records: Records) -> tuple[str, ...]:
+    return tuple(
+        ", ".join(f"{value:g}" for value in (side.min(), np.median(side), side.max())) for side in records.sizes.T
+    )
+
+
+def _class_row(dataset: Dataset, label: int) -> tuple[str, ...]:
+    cells = []
+    for records in dataset.splits.values():
+        images = np.repeat(np.arange(len(records)), boxes_by_image(records))
+        own = (records.labels == label) & ~records.ignore
+        cells += [str(np.count_nonzero(own)), str(len(np.unique(images[own])))]
+    return dataset.classes[label], *cells

@@ -1,0 +1,118 @@
+"""Boxes that are there twice: nearly equal boxes of an image, of one class or of two, and boxes of many images."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from detect.data.doctor.columns import boxes_by_image, image_examples, image_of_box
+from detect.data.doctor.dataset_check import EXAMPLES, Check, Example, Found, Severity, Subject
+from detect.data.records import Records
+
+_SAME_OBJECT = 0.9  # IoU from which on two boxes are of one object
+_MANY_IMAGES = 5  # with exactly the same boxes
+_FACTORS = np.random.default_rng(0).integers(2**63, size=5, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+def near_pairs(records: Records, least_iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of all pairs of boxes of an image whose IoU is at least `least_iou` (above 0), int64 [n] twice.
+
+    Each box is compared with those that begin to the right of it, as long as enough of its width is left.
+    """
+    left, width = records.boxes[:, 0], records.boxes[:, 2] - records.boxes[:, 0]
+    images = image_of_box(records)
+    order = np.lexsort((left, images))
+    # Two boxes share at least `least_iou` of the width of the wider one.
+    last = left + (1 - least_iou) * width
+    active, step = np.arange(len(order)), 1
+    found = [(order[:0], order[:0])]
+    while len(active := active[active + step < len(order)]):
+        one, other = order[active], order[active + step]
+        close = (images[one] == images[other]) & (left[other] <= last[one])
+        active, one, other = active[close], one[close], other[close]
+        near = _iou(records.boxes[one], records.boxes[other]) >= least_iou
+        found.append((one[near], other[near]))
+        step += 1
+    firsts, seconds = zip(*found, strict=True)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the IoU of boxes [n, 4] with others, one by one: float32 [n]."""
+    sides = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
+    shared = np.maximum(sides, 0).prod(axis=1)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
+    return shared / (areas[0] + areas[1] - shared)
+
+
+def _boxes_twice(subject: Subject) -> Iterator[Found]:
+    yield from _pairs(subject, True, "pairs of nearly equal boxes of one class")
+
+
+def _two_classes(subject: Subject) -> Iterator[Found]:
+    yield from _pairs(subject, False, "pairs of nearly equal boxes of two classes")
+
+
+def _pairs(subject: Subject, same_class: bool, what: str) -> Iterator[Found]:
+    for split, records in subject.dataset.splits.items():
+        one, other = near_pairs(records, _SAME_OBJECT)
+        chosen = (records.labels[one] == records.labels[other]) == same_class
+        chosen &= ~records.ignore[one] & ~records.ignore[other]
+        if chosen.any():
+            pairs = np.stack([one[chosen], other[chosen]], axis=1)
+            yield Found(split, len(pairs), f"{what}: {len(pairs)}", _pair_examples(subject, records, pairs))
+
+
+def _pair_examples(subject: Subject, records: Records, pairs: np.ndarray) -> tuple[Example, ...]:
+    """Return the first of some pairs of boxes, rows [n, 2]."""
+    examples = []
+    images = np.searchsorted(records.box_ends, pairs[:EXAMPLES, 0], side="right")
+    for pair, image in zip(pairs[:EXAMPLES].tolist(), images.tolist(), strict=True):
+        path = str(records.image_path(image))
+        names = " and ".join(subject.dataset.classes[label] for label in records.labels[pair])
+        boxes = tuple(tuple(box) for box in records.boxes[pair].tolist())
+        examples.append(Example(f"{path}, {names} at x {boxes[0][0]:g}, y {boxes[0][1]:g}", path, boxes))
+    return tuple(examples)
+
+
+def _same_everywhere(subject: Subject) -> Iterator[Found]:
+    for split, records in subject.dataset.splits.items():
+        _, groups, counts = np.unique(_codes(records), return_inverse=True, return_counts=True)
+        repeated = np.flatnonzero((counts[groups] >= _MANY_IMAGES) & (boxes_by_image(records) > 0))
+        repeated = repeated[np.argsort(groups[repeated], kind="stable")]
+        if len(repeated):
+            what = f"images with exactly the same boxes as {_MANY_IMAGES - 1} others or more: {len(repeated)}"
+            yield Found(split, len(repeated), what, image_examples(records, repeated))
+
+
+def _codes(records: Records) -> np.ndarray:
+    """Return a number for each image that is equal for images with equal boxes, in any order: uint64 [R]."""
+    numbers = np.column_stack([np.ascontiguousarray(records.boxes).view(np.uint32), records.labels]).astype(np.uint64)
+    mixed = numbers @ _FACTORS  # modulo 2**64
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * _FACTORS[0]
+    totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+    return totals[records.box_ends] - totals[records.box_ends - boxes_by_image(records)]
+
+
+CHECKS = (
+    Check(
+        "boxes-twice",
+        Severity.WARNING,
+        f"boxes of one class in one image with an IoU of {_SAME_OBJECT:g} or more",
+        "If they are one object, remove one of them: a detector cannot find both.",
+        _boxes_twice,
+    ),
+    Check(
+        "boxes-with-two-classes",
+        Severity.WARNING,
+        f"boxes of two classes in one image with an IoU of {_SAME_OBJECT:g} or more",
+        "If they are one object, decide for a class.",
+        _two_classes,
+    ),
+    Check(
+        "same-boxes-everywhere",
+        Severity.NOTE,
+        f"{_MANY_IMAGES} images or more with exactly the same boxes",
+        "Right for a camera that stands still; otherwise labels were copied from one image to the others.",
+        _same_everywhere,
+    ),
+)

@@ -1,0 +1,221 @@
+"""Check the content of annotation files, and make records of it: images that open, boxes within them.
+
+Readers fill an `Annotations`; `check` reports and removes what is wrong, in whole columns and in the memory of the
+annotations, because a dataset may have ten million boxes.
+"""
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from detect.data.pixels.headers import Header, read_header, turn_boxes
+from detect.data.problems import Box
+from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
+from detect.data.readers.assembly.box_forms import in_other_unit, likely_form
+from detect.data.readers.assembly.same_images import find_same, repeats
+from detect.data.records import Records
+from detect.errors import BadInput
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The contents of the headers of R images."""
+
+    kept: np.ndarray  # bool [R], false for an image that is missing, unreadable, or the same as another
+    sizes: np.ndarray  # int32 [R, 2], upright width and height, pixels
+    orientations: np.ndarray  # int8 [R], EXIF
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is not in an image, and its box is reported
+def check(annotations: Annotations) -> Records:
+    """Return the records of a split, without what is wrong, which is reported to `annotations.problems`.
+
+    The boxes of `annotations` are changed in place.
+    """
+    annotations.problems.images_total += len(annotations.images)
+    annotations.problems.boxes_total += len(annotations.boxes)
+    first, contradicting = find_same(annotations)
+    images = _read_headers(annotations, (first == np.arange(len(first))) & ~contradicting)
+    table = annotations.boxes.table
+    table["row"] = first[table["row"]]
+    table = _without_lost_images(table, images, annotations)
+    table = _without_misread(table, images, annotations)
+    sideways = _sideways(images, annotations)
+    if annotations.fractions:
+        frame = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)  # the one in which they were drawn
+        for side in range(4):
+            table["box"][:, side] *= frame[table["row"], side % 2]
+    table = _without_impossible(table, annotations)
+    _turn(table, images, sideways, annotations)
+    table = _within_frame(table, images, annotations)
+    specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
+    _report(table, specks, "box under a pixel", "kept", annotations)
+    table = _without_repeats(table, annotations)
+    return _pack(table, images, annotations)
+
+
+def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:
+    """Read the headers of the images to be `kept`, bool [R], which becomes false where that fails."""
+    sizes, orientations = array("i"), array("b")
+    for row in range(len(kept)):
+        header = _read_header(annotations, row) if kept[row] else None
+        kept[row] = header is not None
+        sizes.extend(header.size if header else NO_SIZE)
+        orientations.append(header.orientation if header else 1)
+    return _Images(kept, np.frombuffer(sizes, np.int32).reshape(-1, 2), np.frombuffer(orientations, np.int8))
+
+
+def _read_header(annotations: Annotations, row: int) -> Header | None:
+    path = annotations.path(row)
+    try:
+        return read_header(path)
+    except OSError as error:
+        kind, what = "missing image", f"{path}: {error.strerror}"
+    except BadInput as error:
+        kind, what = "unreadable image", str(error)
+    annotations.problems.add(kind, annotations.locate_image(row), what, "left out with its boxes", images=1)
+    return None
+
+
+def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    kept = images.kept[table["row"]]
+    annotations.problems.lost_boxes += int(np.count_nonzero(~kept))
+    return _select(table, kept)
+
+
+def _select(table: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return the rows where `kept`; where that is all of them, the table itself instead of a copy."""
+    return table if kept.all() else table[kept]
+
+
+def _without_misread(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    """Drop boxes whose numbers are in all likelihood not in the unit or in the form that the format has."""
+    form, fractions = annotations.form, annotations.fractions
+    other_unit = in_other_unit(table["box"], form, fractions)
+    units = "pixels in place of fractions" if fractions else "fractions of the image in place of pixels"
+    table = _drop(table, other_unit, "box in another unit", annotations, f"dropped: {units}. Convert them")
+    # Where stated sizes differ from the true ones, boxes may be in either.
+    sizes = np.ones_like(images.sizes) if fractions else np.maximum(images.sizes, annotations.images.sizes)
+    likely = likely_form(table["box"], sizes[table["row"]], form)
+    if likely is None:
+        return table
+    why = f"{likely.misfitting:.0%} of the boxes leave their images by far as {form.value}"
+    instead = f"{likely.fitting:.0%} are within them as {likely.form.value}"
+    every = np.ones(len(table), bool)
+    return _drop(table, every, "box in another form", annotations, f"dropped: {why}, and {instead}. Convert them")
+
+
+def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drop boxes that cannot be boxes, wherever the frame is."""
+    table = _drop(table, ~np.isfinite(table["box"]).all(axis=1), "box that is not a number", annotations)
+    inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
+    table = _drop(table, inverted, "inverted box", annotations)
+    return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _empty(boxes: np.ndarray) -> np.ndarray:
+    """Return which boxes have no width or no height in the precision of records."""
+    boxes = boxes.astype(np.float32)
+    return np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)
+
+
+def _sideways(images: _Images, annotations: Annotations) -> np.ndarray:
+    """Return which images were annotated before their EXIF rotation, bool [R]: their stated size is the stored one.
+
+    An image whose stored and upright sizes are equal (square, or turned by 180 degrees) cannot show which of the two
+    was annotated: upright is assumed, as all current tools show it so.
+    """
+    return (
+        _differing(images, annotations)
+        & (images.orientations >= 5)
+        & (annotations.images.sizes[:, ::-1] == images.sizes).all(axis=1)
+    )
+
+
+def _differing(images: _Images, annotations: Annotations) -> np.ndarray:
+    """Return which images have a stated size other than their own, bool [R]."""
+    stated = annotations.images.sizes
+    return images.kept & stated.all(axis=1) & (stated != images.sizes).any(axis=1)
+
+
+def _turn(table: np.ndarray, images: _Images, sideways: np.ndarray, annotations: Annotations) -> None:
+    """Report stated sizes that are not the true ones, and turn the boxes of images that are `sideways`, bool [R]."""
+    stated = annotations.images.sizes
+
+    def describe(row: int) -> tuple[str, str]:
+        (width, height), true = stated[row], images.sizes[row]
+        return annotations.locate_image(row), f"stated {width}x{height}, the upright image is {true[0]}x{true[1]}"
+
+    def show(row: int) -> tuple[str, None]:
+        return str(annotations.path(row)), None
+
+    report, wrong = annotations.problems.add_many, np.flatnonzero(_differing(images, annotations) & ~sideways)
+    report("annotated before EXIF rotation", np.flatnonzero(sideways), describe, "boxes turned with the image", show)
+    report("stated size differs", wrong, describe, "true size used, boxes kept as they are", show)
+    for orientation in (5, 6, 7, 8):
+        own = (sideways & (images.orientations == orientation))[table["row"]]
+        table["box"][own] = turn_boxes(table["box"][own], orientation, stated[table["row"][own]])
+
+
+def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:
+    """Clip boxes to their image: silently where less than a pixel is cut, because exporters round."""
+    frame = images.sizes[table["row"]]
+    outside = ((table["box"][:, 2:] <= 0) | (table["box"][:, :2] >= frame)).any(axis=1)
+    table, frame = _drop(table, outside, "box outside its image", annotations), frame[~outside]
+    past = np.zeros(len(table), bool)
+    for side in range(4):
+        stated = table["box"][:, side]
+        past |= np.abs(stated - np.clip(stated, 0, frame[:, side % 2])) >= 1
+    _report(table, past, "box past the frame", "clipped", annotations)
+    for side in range(4):
+        np.clip(table["box"][:, side], 0, frame[:, side % 2], out=table["box"][:, side])
+    return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drop boxes that state the same object a second time, to the last digit."""
+    repeated = repeats([table["row"], table["label"], table["ignore"], *table["box"].T])
+    _report(table, repeated, "duplicate box", "the first is kept", annotations)
+    return _select(table, ~repeated)
+
+
+def _drop(
+    table: np.ndarray, bad: np.ndarray, kind: str, annotations: Annotations, action: str = "dropped"
+) -> np.ndarray:
+    _report(table, bad, kind, action, annotations)
+    annotations.problems.lost_boxes += int(np.count_nonzero(bad))
+    return _select(table, ~bad)
+
+
+def _report(table: np.ndarray, bad: np.ndarray, kind: str, action: str, annotations: Annotations) -> None:
+    def describe(index: int) -> tuple[str, str]:
+        x1, y1, x2, y2 = (f"{value:g}" for value in table["box"][index])
+        image = annotations.path(int(table["row"][index]))
+        return annotations.locate_box(int(table["number"][index])), f"x {x1}..{x2}, y {y1}..{y2} on {image}"
+
+    def show(index: int) -> tuple[str, Box]:
+        return str(annotations.path(int(table["row"][index]))), tuple(table["box"][index].tolist())
+
+    annotations.problems.add_many(kind, np.flatnonzero(bad), describe, action, show)
+
+
+def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Records:
+    if (table["row"][1:] < table["row"][:-1]).any():
+        table = table[np.argsort(table["row"], kind="stable")]
+    stated, kept = annotations.images, images.kept
+    if not kept.all():
+        stated = stated.select(np.flatnonzero(kept))
+    width, height = (table["box"][:, 2:] - table["box"][:, :2]).T
+    has_area = np.isfinite(table["area"]) & (table["area"] > 0)
+    return Records(
+        folder=annotations.folder,
+        paths=stated.names,
+        image_ids=annotations.keys.column(stated.ids),
+        sizes=_select(images.sizes, kept),
+        box_ends=np.cumsum(np.bincount(table["row"], minlength=len(kept))[kept], dtype=np.int64),
+        boxes=table["box"].astype(np.float32),
+        labels=table["label"].astype(np.int32),
+        ignore=table["ignore"].copy(),
+        areas=np.where(has_area, table["area"], width * height),
+    )

@@ -1,0 +1,175 @@
+"""BDD100K JSON: a list of images with `labels`, whose `box2d` states corners in pixels; also Scalabel's, with `frames`.
+
+    [{"name": "a.jpg", "labels": [{"category": "car", "box2d": {"x1": 10, "y1": 5, "x2": 29, "y2": 14}}]}]
+
+Source: the label format of docs.scalabel.ai, and Scalabel's own conversion to COCO, by which `x2` and `y2` are the last
+pixels of a box: 1 is added to them. Boxes whose `attributes` state `crowd` become ignore regions. Labels without a
+`box2d`, such as lanes and drivable areas, are not objects and are counted in a note. Frames of videos may lie in a
+folder named after their `videoName`. In the folders of BDD100K, images are in `images/100k` and `images/track`.
+
+Earlier labels are a file per image, with `objects` in the only one of its `frames`, in a folder for each split.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from detect.data.dataset import Dataset
+from detect.data.readers.assembly.annotations import stated_size
+from detect.data.readers.bdd100k_content import BddContent, image_folder
+from detect.data.readers.files.json_stream import read_members, read_whole
+from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes, named_split
+from detect.data.readers.images.locating import parts
+from detect.data.readers.images.named_images import can_name_file
+from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
+from detect.data.readers.reader import DatasetFolder
+from detect.data.readers.split_format import SplitFormat
+from detect.data.texts import Texts
+from detect.errors import BadInput
+
+_NAME = "BDD100K JSON"
+_LOOKED_AT = 20  # JSON files in a folder of which one has to be of an image
+
+
+def is_bdd100k(path: Path) -> bool:
+    """Return whether a JSON file begins with an image and its labels, in a list or in `frames`."""
+    for name, value in read_members(path):
+        if name in (None, "frames"):
+            return isinstance(value, Iterator) and _is_frame(next(value, None))
+        if isinstance(value, Iterator) and name != "groups":
+            break
+    return False
+
+
+def load_bdd100k(file: AnnotationFile) -> NamedContent:
+    """Read a file; BadInput where it is not BDD100K's, or none of its images is found."""
+    content, found, stated = BddContent(file.path), False, []
+    for name, value in read_members(file.path):
+        if name in (None, "frames") and isinstance(value, Iterator):
+            found = True
+            for position, frame in enumerate(value):
+                _add_frame(content, position, frame)
+        elif name == "config":
+            stated = [*_leaves(value.get("categories"))] if isinstance(value, dict) else []
+    if not found:
+        raise BadInput(f"{file.path}: expected a list of images with 'labels', as BDD100K has it.")
+    if stated:  # classes that it does not name come last
+        content.order = (*stated, *sorted(set(content.classes) - set(stated)))
+    content.note_labels_without_box()
+    images = file.images or image_folder(file.path, named_split(file.path) or "train")
+    content.find_images(AnnotationFile(file.path, images))
+    return content
+
+
+def read_images(folder: Path) -> Dataset:
+    """Read the files of single images in a folder, else those in the folders in it that are named after splits.
+
+    Raises:
+        BadInput: two folders are of one split, no object is annotated, or no split has images.
+    """
+    return assemble_named(folder, _NAME, load_parts(folder, _holds_files, _load_images))
+
+
+def holds_images(folder: Path) -> bool:
+    """Return whether there are files of single images in a folder, or in those in it that are named after splits."""
+    return bool(parts(folder, _holds_files))
+
+
+class _Files(BddContent):
+    """The content of files of single images in a folder; entries are files."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.names = Texts(path.name for path in files_with_suffixes(folder, (".json",)))
+
+    def place(self, entry: int) -> str:
+        return os.path.join(self.path, self.names[entry])
+
+    def add_file(self, entry: int) -> None:
+        """Add the image of a file and its objects, or report why it cannot be read."""
+        try:
+            content = read_whole(Path(self.place(entry)))
+            (frame,) = content["frames"]
+            name, labels = content["name"], frame.get("objects") or []
+        except BadInput as error:
+            self.drop_image(entry, str(error))
+            return
+        except (AttributeError, KeyError, TypeError, ValueError):
+            name, labels = None, []
+        if can_name_file(name) and isinstance(labels, list):
+            self.add_labels(name, entry, labels)
+        else:
+            self.drop_image(entry, "expected the 'name' of an image, and one of 'frames' with 'objects'")
+
+
+def _load_images(folder: Path, split: str) -> NamedContent:
+    content = _Files(folder)
+    for entry in range(len(content.names)):
+        content.add_file(entry)
+    content.note_labels_without_box()
+    first = folder / content.names[0]
+    content.find_images_by_stem(AnnotationFile(first, image_folder(first, split)))
+    return content
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(map(_is_image_file, islice(files_with_suffixes(folder, (".json",)), _LOOKED_AT)))
+
+
+def _is_image_file(path: Path) -> bool:
+    """Return whether a JSON file begins with a frame that has `objects`, in `frames`."""
+    try:
+        for name, value in read_members(path):
+            if name is None or isinstance(value, Iterator):
+                first = next(value, None) if name == "frames" and isinstance(value, Iterator) else None
+                return isinstance(first, dict) and "objects" in first
+    except BadInput:
+        pass
+    return False
+
+
+def _is_frame(entry: Any) -> bool:
+    named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    return named and not {"labels", "videoName", "timestamp"}.isdisjoint(entry)
+
+
+def _add_frame(content: BddContent, position: int, frame: Any) -> None:
+    labels = frame.get("labels") if isinstance(frame, dict) else None
+    if not _is_frame(frame) or not can_name_file(frame["name"]) or not isinstance(labels, list | None):
+        content.drop_image(position, f"expected the 'name' of an image and 'labels', found {frame!r:.120}")
+        return
+    content.add_labels(_path(frame), position, labels or [], stated_size(frame.get("size")))
+
+
+def _path(frame: dict) -> str:
+    """Return the path of an image: a frame of a video lies in the folder of the video."""
+    video = frame.get("videoName")
+    return f"{video}/{frame['name']}" if can_name_file(video) else frame["name"]
+
+
+def _leaves(categories: Any) -> Iterator[str]:
+    """Yield the names of the categories that have no others inside."""
+    for category in categories if isinstance(categories, list) else []:
+        inside = category.get("subcategories") if isinstance(category, dict) else None
+        if inside:
+            yield from _leaves(inside)
+        elif isinstance(category, dict) and isinstance(category.get("name"), str):
+            yield category["name"]
+
+
+_SPLITS = SplitFormat(
+    name=_NAME,
+    file="a BDD100K JSON",
+    folder="BDD100K files",
+    suffixes=(".json",),
+    content="a list of images with `name` and `labels`, or one in `frames`",
+    recognises=is_bdd100k,
+    load=load_bdd100k,
+).reader()
+_IMAGES = DatasetFolder(
+    "BDD100K files of single images", "*.json, or train|val|test/*.json", holds_images, read_images, described=False
+)
+READER = replace(_SPLITS, folders=(*_SPLITS.folders, _IMAGES))

@@ -1,0 +1,1 @@
+"""List folders, and read text, JSON and tables as tools write them."""

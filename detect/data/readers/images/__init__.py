@@ -1,0 +1,1 @@
+"""Find the image files that annotations mean."""

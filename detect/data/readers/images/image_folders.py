@@ -1,0 +1,79 @@
+"""Find the folder that holds the images of an annotation file, and each image in it: it names images, but no folder.
+
+It is the folder of the file or one in it, such as `images` or `data`; one of these that is named as the file is after
+`instances_`, or as its split; or one beside the file's folder, where that is called `annotations` or `labels`.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from detect.data.pixels.headers import is_image_name
+from detect.data.readers.files.listing import entries, is_folder
+from detect.data.readers.images.annotation_files import AnnotationFile
+from detect.data.readers.images.locating import split_named
+from detect.data.readers.images.named_images import FoundImages, find_images
+from detect.data.texts import Texts
+from detect.errors import BadInput
+
+_NAMES_TRIED = 500  # of a file's images, when looking for their folder
+_MOST_FOLDERS = 50  # in a folder, of those whose names do not tell that they hold images
+_FOLDERS_NAMED = 8  # in a message
+
+
+def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImages]:
+    """Return the folder that holds most of the named images, and where in it they are.
+
+    Of folders that hold as many, it is the one where most names are as stated; of these, the first.
+
+    Raises:
+        BadInput: no folder holds any of the images.
+    """
+    folders = [file.images] if file.images else list(_candidates(file.path))
+    for step in (max(len(stated) // _NAMES_TRIED, 1), 1):
+        folder, held = _fullest(folders, stated[::step])
+        if held or not len(stated):
+            return folder, find_images(stated, folder)
+    raise BadInput(_no_images(file, stated, folders))
+
+
+def _fullest(folders: list[Path], names: Texts) -> tuple[Path, int]:
+    best, most = folders[0], (-1, 0)
+    for folder in folders:
+        images = find_images(names, folder)
+        rank = int(images.found.sum()), -int((images.cut | images.respelt).sum())
+        if rank > most:
+            best, most = folder, rank
+        if rank == (len(names), 0):
+            break
+    return best, most[0]
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    """Yield the folders that may hold the images of a file, those with telling names first."""
+    folder, parent = path.parent, path.parent.parent
+    tail = path.stem.removeprefix("instances_")
+    words = [word for word in (tail, split_named(tail)) if word]
+    named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
+    inside = _folders_in(folder)
+    beside = _folders_in(parent) if folder.name.lower().startswith(("annotation", "label")) else []
+    folders = [folder, folder / "images", parent / "images", *named, *inside, *beside, parent]
+    return (candidate for candidate in dict.fromkeys(folders) if candidate.is_dir())
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return list(islice((Path(entry) for entry in entries(folder) if is_folder(entry)), _MOST_FOLDERS))
+
+
+def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
+    looked = ", ".join(str(folder) for folder in folders[:_FOLDERS_NAMED])
+    looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
+    text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
+    beside = entries(file.images or file.path.parent)
+    others = [entry.name for entry in beside if is_image_name(entry.name)]
+    if others:
+        return (
+            f"{text} The {len(others)} images beside it, such as {others[0]!r}, are not named in it: these "
+            "annotations are of other images. Put its own images there, or the right annotations."
+        )
+    return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."

@@ -1,0 +1,153 @@
+"""Find the images that an annotation file names, although it may name them as another system does.
+
+A name is looked for as it stands. Then letter case, Unicode form (macOS writes "ü" as two characters) and
+percent-encoding (web programs write a space as "%20") count no longer, nor does which slash is between folders, and
+then the prefix that Label Studio gives to the names of uploaded files: `1a2b3c4d-a.jpg`. Then it loses its leading
+folders, one after the other: paths are often those of another machine. A name that could be several files is none of
+them.
+
+A folder is listed once per step, so that it is not asked for each name, and names are compared by their hashes, which
+take 16 bytes per name.
+"""
+
+import os
+import re
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+
+from detect.data.image_names import plain
+from detect.data.readers.files.listing import is_folder
+from detect.data.texts import Texts
+
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+MOST_PARTS = 50  # of a name: no file lies deeper
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """The places of R named images in a folder."""
+
+    names: Texts  # [R], relative to the folder; the stated name of an image that is not found
+    found: np.ndarray  # bool [R]
+    respelt: np.ndarray  # bool [R]: found in another spelling
+    cut: np.ndarray  # bool [R]: found without leading folders
+
+
+def find_images(stated: Texts, folder: Path) -> FoundImages:
+    """Find R images in a folder, or in folders inside it, by their stated names."""
+    found = _match(stated, folder, _as_it_is)[0] >= 0
+    respelt, cut = np.zeros((2, len(stated)), bool)
+    others, places = Texts(), np.full(len(stated), -1)  # names other than the stated ones, and whose they are
+    parts = np.array(
+        [0 if known else len(parts_of(unquote(name))) for name, known in zip(stated, found, strict=True)], int
+    )
+    rows = np.flatnonzero((parts > 0) & (parts <= MOST_PARTS))
+    for dropped in range(parts[rows].max(initial=0)):
+        for spelling in (_as_it_is, plain, _before_upload):
+            names = Texts(_ending(stated[row], dropped, spelling) for row in rows)
+            positions, files = _match(names, folder, spelling)
+            hits = rows[positions >= 0]
+            found[hits], respelt[hits], cut[hits] = True, spelling is not _as_it_is, dropped > 0
+            places[hits] = len(others) + np.arange(len(hits))
+            others.extend(files[position] for position in positions[positions >= 0])
+            rows = rows[positions < 0]
+    return FoundImages(_replaced(stated, others, places), found, respelt, cut)
+
+
+def can_name_file(value: object) -> bool:
+    """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return False
+    try:
+        return bool(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return False
+
+
+def parts_of(stated: str) -> list[str]:
+    """Return the names in a path of any operating system, without drive, root and leading dots."""
+    names = [name for name in re.split(r"[\\/]+", stated.strip()) if name not in ("", ".")]
+    if names and re.fullmatch("[A-Za-z]:", names[0]):
+        names = names[1:]
+    return names
+
+
+def _ending(stated: str, dropped: int, spelling: Callable[[str], str]) -> str:
+    """Return a name without its first folders. In the plain spelling, slashes may be encoded: `?d=folder%2Fa.jpg`."""
+    return "/".join(parts_of(stated if spelling is _as_it_is else unquote(stated))[dropped:])
+
+
+def _before_upload(name: str) -> str:
+    """Return the plain spelling of a name without the prefix of an upload."""
+    return _UPLOADED.sub("", plain(name))
+
+
+def _as_it_is(name: str) -> str:
+    return name
+
+
+def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[np.ndarray, Texts]:
+    """Find files by their names [n], which are compared in some spelling.
+
+    Returns:
+        For each name the position of the file, int64 [n], -1 where there is none or more than one; and the files of all
+        folders that are named, relative to `folder`.
+    """
+    parents: dict[str, str] = {}  # as named and as they are
+    wanted = array("q")
+    for name in names:
+        parent, slash, base = name.rpartition("/")
+        parent = parent or slash  # "/a.jpg" is not in the folder, but in that of the system
+        if parent not in parents:
+            parents[parent] = _folder_meant(parent, folder, spelling)
+        wanted.append(hash(f"{parent}/{spelling(base)}"))
+    files, hashes = Texts(), array("q")
+    for parent, real in parents.items():
+        beginning = os.path.join(real, "")  # of the names in it; empty for `folder` itself
+        for base in _names_of_files(os.path.join(folder, real)):
+            files.append(beginning + base)
+            hashes.append(hash(f"{parent}/{spelling(base)}"))
+    order = np.argsort(hashes, kind="stable")
+    known = np.array(hashes, np.int64)[order]
+    first, end = np.searchsorted(known, wanted), np.searchsorted(known, wanted, "right")
+    return np.where(end - first == 1, np.append(order, -1)[first], -1), files
+
+
+def _folder_meant(stated: str, folder: Path, spelling: Callable[[str], str]) -> str:
+    """Return the folder inside `folder` that is meant by a name in some spelling, or the name where there is none."""
+    if spelling is _as_it_is or os.path.isabs(stated):
+        return stated
+    real = ""
+    for part in stated.split("/"):
+        path = os.path.join(folder, real)
+        if not os.path.isdir(os.path.join(path, part)):
+            alike = [name for name in _names_of_folders(path) if spelling(name) == spelling(part)]
+            part = alike[0] if len(alike) == 1 else part
+        real = os.path.join(real, part)
+    return real
+
+
+def _names_of_files(folder: str) -> Iterator[str]:
+    return (entry.name for entry in _entries(folder) if not entry.is_dir(follow_symlinks=False))
+
+
+def _names_of_folders(folder: str) -> Iterator[str]:
+    return (entry.name for entry in _entries(folder) if is_folder(entry))
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry]:
+    with suppress(OSError, ValueError), os.scandir(folder) as found:  # ValueError: a null character
+        yield from found
+
+
+def _replaced(stated: Texts, others: Texts, places: np.ndarray) -> Texts:
+    """Return the stated names with others in their places, where these are not -1."""
+    if not len(others):
+        return stated
+    return Texts(others[place] if place >= 0 else stated[row] for row, place in enumerate(places.tolist()))

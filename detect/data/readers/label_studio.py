@@ -1,0 +1,186 @@
+"""Label Studio's own JSON, whole and in its short form (JSON_MIN): a list of tasks, each with an image and its regions.
+
+    [{"data": {"image": "/data/upload/1/1a2b3c4d-a.jpg"}, "annotations": [{"result": [
+        {"type": "rectanglelabels", "original_width": 40, "original_height": 20,
+         "value": {"x": 25, "y": 25, "width": 50, "height": 50, "rotation": 0, "rectanglelabels": ["car"]}}
+    ]}]}]
+
+Source: the pages on exports and on the format of tasks of labelstud.io; `label_studio_regions` has the coordinates.
+Polygons, ellipses and rotated boxes are replaced by their upright hulls. Where a task was annotated several times, the
+annotation that is marked as ground truth counts, else the newest; cancelled ones and predictions never do. Tasks
+without annotation are left out and counted in a note.
+
+Images are found by the last parts of their address, as it stands or without the prefix that uploading adds. All tasks
+of a file are the split that its name speaks of, else "train".
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from detect.data.pixels.headers import is_image_name
+from detect.data.readers.assembly.annotations import NO_SIZE
+from detect.data.readers.assembly.ids import key
+from detect.data.readers.files.json_stream import first_element, read_members
+from detect.data.readers.images.annotation_files import AnnotationFile
+from detect.data.readers.images.named_images import can_name_file
+from detect.data.readers.label_studio_regions import is_object, joined_regions, read_region, size_of
+from detect.data.readers.named_content import NamedContent
+from detect.data.readers.split_format import SplitFormat
+from detect.errors import BadInput
+
+_IMAGE_KEYS = ("image", "img", "image_url", "url")
+_LISTS = ("annotations", "completions")  # the second until 2021
+_SHORT = frozenset(("annotator", "annotation_id", "lead_time"))  # members that tasks of the short form have
+_MALFORMED = (TypeError, ValueError, KeyError, OverflowError, AttributeError)
+
+
+def is_label_studio(path: Path) -> bool:
+    """Return whether the first element of a JSON file is a task of Label Studio."""
+    task = first_element(path)
+    if not isinstance(task, dict):
+        return False
+    return isinstance(task.get("data"), dict) or bool(_SHORT & task.keys())
+
+
+def load_label_studio(file: AnnotationFile) -> NamedContent:
+    """Read a file; BadInput where it is not Label Studio's, or none of its images is found."""
+    content = _Tasks(file.path)
+    for entry, task in enumerate(_tasks(file.path)):
+        content.add_task(entry, task)
+    content.finish()
+    if not len(content.images):
+        reasons = " ".join([*content.notes, *content.problems.summary()]) or "It has no tasks."
+        raise BadInput(f"{file.path}: no image is annotated in it. {reasons}")
+    content.find_images(file)
+    return content
+
+
+def _tasks(path: Path) -> Iterator[Any]:
+    for name, value in read_members(path):
+        if name is None and isinstance(value, Iterator):
+            yield from value
+            return
+    raise BadInput(f"{path}: expected a list of tasks, as Label Studio has it.")
+
+
+class _Tasks(NamedContent):
+    """The content of a file; entries are tasks."""
+
+    def __init__(self, path: Path):
+        super().__init__(path, fractions=True)
+        self._counts: Counter[str] = Counter()  # by what is said of them in a note
+        self._newest: dict[Any, tuple[str, int]] = {}  # of the annotations of each task in the short form: time and row
+        self._replaced: list[int] = []  # rows of older ones
+
+    def place(self, entry: int) -> str:
+        return f"{self.path}: task {entry}"
+
+    def add_task(self, entry: int, task: Any) -> None:
+        """Add the image and the objects of a task, or report why that is not possible."""
+        is_short = isinstance(task, dict) and "data" not in task
+        data = task if is_short or not isinstance(task, dict) else task["data"]
+        name = _image_of(data) if isinstance(data, dict) else None
+        if name is None:
+            self.drop_image(entry, f"expected the address of an image in a task, found {task!r:.120}")
+            return
+        results = _short_results(task) if is_short else self._results(task)
+        if results is None:
+            return
+        size = next((size for result in results if (size := size_of(result)) != NO_SIZE), NO_SIZE)
+        row = self.add_image(name, entry, size)
+        if is_short:
+            self._compare(task, row)
+        for position, result in enumerate(results):
+            self._add_result(row, position, result)
+
+    def finish(self) -> None:
+        """Leave out older annotations of the same task, and say what was decided."""
+        if self._replaced:
+            self._counts["annotations are older ones of the same task and are left out"] += len(self._replaced)
+            self.select_images(np.delete(np.arange(len(self.images)), self._replaced))
+        self.notes += [f"{self.path.name}: {count} {what}" for what, count in self._counts.items()]
+
+    def _results(self, task: dict) -> list[dict] | None:
+        """Return the results of the annotation of a task that counts; None where there is none."""
+        stated: list[Any] = next((task[name] for name in _LISTS if isinstance(task.get(name), list)), [])
+        given = [one for one in stated if isinstance(one, dict) and isinstance(one.get("result"), list)]
+        valid = [one for one in given if not one.get("was_cancelled")]
+        if not valid:
+            predicted = "only predictions" if task.get("predictions") else "nothing"
+            what = "only cancelled annotations" if given else predicted
+            self._counts[f"tasks have {what} and are left out"] += 1
+            return None
+        if len(valid) > 1:
+            what = "tasks have several annotations: the one that is ground truth counts, else the newest"
+            self._counts[what] += 1
+        chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), _time(one)))
+        return list(joined_regions(chosen["result"]))
+
+    def _compare(self, task: dict, row: int) -> None:
+        """Note which row of a task in the short form, which may be there for each annotation, is the newest."""
+        number = key(task.get("id"))
+        if number is not None:
+            known = self._newest.get(number, ("", -1))
+            self._newest[number], older = (known, row) if known[0] > _time(task) else ((_time(task), row), known[1])
+            self._replaced += [older] if older >= 0 else []
+
+    def _add_result(self, row: int, position: int, result: dict) -> None:
+        value: Any = result.get("value")
+        if not is_object(value):
+            kind = str(result.get("type") or "other")
+            self._counts[f"results of the kind {kind!r:.40} are not objects and are left out"] += 1
+            return
+        try:
+            region = read_region(value, size_of(result))
+        except _MALFORMED as error:
+            self.drop_box(row, position, f"expected a region with a label, found {value!r:.120} ({error})")
+            return
+        if region.is_hull:
+            self._counts["regions are turned, polygons or ellipses: their upright hulls are taken"] += 1
+        self.add_box(row, position, region.box, region.name)
+
+
+def _short_results(task: dict) -> list[dict]:
+    """Return the regions in all lists of a task in the short form, as results."""
+    values = [value for member in task.values() if isinstance(member, list) for value in member]
+    return [{**value, "value": value} for value in values if isinstance(value, dict)]
+
+
+def _time(annotation: dict) -> str:
+    """Return when an annotation was changed: texts of this form are ordered as times are."""
+    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
+
+
+def _image_of(data: dict) -> str | None:
+    """Return the name of the file of an image, None where there is none."""
+    addresses = [data[name] for name in _IMAGE_KEYS if isinstance(data.get(name), str)]
+    others = (value for value in data.values() if isinstance(value, str) and is_image_name(_file_of(value)))
+    name = _file_of(next(iter([*addresses, *others]), ""))
+    return name if can_name_file(name) and not name.startswith("data:") else None
+
+
+def _file_of(address: str) -> str:
+    """Return the path in an address of Label Studio, of a web server or of a storage."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    if parts.path.endswith("/data/local-files/"):
+        return parse_qs(parts.query).get("d", [""])[0]
+    return unquote(parts.path) if parts.netloc else address
+
+
+READER = SplitFormat(
+    name="Label Studio JSON",
+    file="a Label Studio JSON",
+    folder="Label Studio's JSON files",
+    suffixes=(".json",),
+    content="a list of tasks with `data`, or in the short form",
+    recognises=is_label_studio,
+    load=load_label_studio,
+).reader()

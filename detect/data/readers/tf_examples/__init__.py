@@ -1,0 +1,1 @@
+"""Read `tf.train.Example` records of images and boxes, in TFRecord files."""

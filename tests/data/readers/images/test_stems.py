@@ -1,0 +1,28 @@
+import pytest
+
+from detect.data.readers.images.stems import Stems
+
+
+def test_files_by_stem():
+    stems = Stems(["a.jpg", "a.png", "sub/b.c.JPG"])
+    assert stems.find("a") == "a.jpg"
+    assert stems.find("sub/b.c") == "sub/b.c.JPG"
+    assert stems.find("b.c") is None
+    assert len(stems) == 2
+
+
+@pytest.mark.parametrize(
+    ("known", "stated"),
+    [("IMG_1.JPG", "img_1"), ("ho\u0308he.jpg", "h\u00f6he"), ("a b.jpg", "a%20b"), ("a%20b.jpg", "a b")],
+)
+def test_other_spellings(known, stated):
+    assert Stems([known]).find(stated) == known
+
+
+def test_the_same_spelling_comes_first():
+    stems = Stems(["A.jpg", "a.jpg"])
+    assert [stems.find(stem) for stem in ("A", "a")] == ["A.jpg", "a.jpg"]
+
+
+def test_what_could_be_several_files_is_none():
+    assert Stems(["IMG.jpg", "Img.jpg"]).find("img") is None
