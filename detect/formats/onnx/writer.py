@@ -44,7 +44,8 @@ def _converted(step) -> onnx.ModelProto:
     """Return the step as an ONNX model."""
     names = {tensor.name: tensor.op.name for tensor in step.inputs}
     outputs = [tensor.name for tensor in step.outputs]
-    with _without_copies():
+
+    def convert() -> onnx.ModelProto:
         model, _ = tf2onnx.convert.from_graph_def(
             step.graph.as_graph_def(),
             input_names=list(names),
@@ -53,14 +54,20 @@ def _converted(step) -> onnx.ModelProto:
             opset=OPSET,
             custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, [])},
         )
-    return model
+        return model
+
+    try:
+        with _without_copies():
+            return convert()
+    except Exception:  # of an optimisation, such as that of transposes before a number is added, in SSDLite
+        return convert()
 
 
 @contextlib.contextmanager
 def _without_copies() -> Iterator[None]:
-    """Let optimisations of tf2onnx change the graph itself.
+    """Let optimisations of tf2onnx change the graph itself, and fail.
 
-    It would copy the graph before each of them, to go on with the copy if one failed. That takes a third of the time.
+    It would copy the graph before each of them, to go on without one that fails. That takes a third of the time.
     """
     name = "TF2ONNX_CATCH_ERRORS"
     before = os.environ.get(name)
