@@ -47,7 +47,9 @@ def stated_size(entry: Any, names: tuple[str, str] = ("width", "height")) -> tup
     """Return the width and height of an image that an object of a JSON file states; NO_SIZE where it states none."""
     if not isinstance(entry, dict):
         return NO_SIZE
-    width, height = (key(entry.get(name)) for name in names)  # numbers, in all the forms of ids
+    width, height = entry.get(names[0]), entry.get(names[1])
+    if type(width) is not int or type(height) is not int:  # in one of the other forms that ids have, too
+        width, height = key(width), key(height)
     return (width, height) if isinstance(width, int) and isinstance(height, int) else NO_SIZE
 
 
