@@ -4,6 +4,7 @@ The rows of an image need not follow each other. Millions of rows are converted 
 many cannot be, row by row, to report it with its line.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,9 @@ class _TableContent(NamedContent):
                 self._add_row(line, row)
 
     def join_images(self) -> None:
-        """Make one image of the rows of one name, in the order in which the names are first met."""
-        hashes = np.fromiter(map(hash, self.images.names), np.int64, len(self.images))
+        """Make one image of the rows of one path, however it is written, in the order in which they are first met."""
+        paths = (os.path.normpath(name.replace("\\", "/")) for name in self.images.names)
+        hashes = np.fromiter(map(hash, paths), np.int64, len(self.images))
         _, first, positions = np.unique(hashes, return_index=True, return_inverse=True)
         order = np.argsort(first)
         table = self.boxes.table

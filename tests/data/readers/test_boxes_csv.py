@@ -98,6 +98,14 @@ def test_an_image_with_its_rows_apart_is_one(write):
     assert records.labels.tolist() == [1, 0, 0]
 
 
+def test_an_image_whose_path_is_written_in_several_ways_is_one(write):
+    rows = ["./a.jpg,0,0,9,9,car", "x/b.jpg,0,0,9,9,car", "a.jpg,10,0,19,9,car", ".\\a.jpg,20,0,29,9,car"]
+    rows += ["x\\b.jpg,10,0,19,9,car"]
+    dataset = open_dataset(write("\n".join(rows), ("a.jpg", "x/b.jpg")))
+    assert [len(record.boxes) for record in split(dataset, "train")] == [3, 2]
+    assert not dataset.problems["train"].counts
+
+
 def test_rows_that_cannot_be_used_are_reported_with_their_lines(write):
     rows = ["a.jpg,0,0,9,9,car", "a.jpg,0,0,9", "a.jpg,0,0,9,x,car", "a.jpg,0,0,9,9,", ",0,0,9,9,car", "a.jpg,,,,,car"]
     dataset = open_dataset(write("\n".join(rows)))
