@@ -10,20 +10,19 @@ corner, and `x`, `y` is the centre of a box. Other tools write `imagefilename` o
 `_annotations.createml.json` that of its folder, else "train".
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.files.json_stream import first_element, read_members
+from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.named_content import NamedContent, class_name
 from detect.data.readers.split_format import SplitFormat
-from detect.errors import BadInput
 
 _NAMES = ("image", "imagefilename", "filename")
 _BOXES = ("annotations", "annotation")
+_EXPECTED = "a list of images with 'annotations', as CreateML has it"
 
 
 def is_createml(path: Path) -> bool:
@@ -38,7 +37,7 @@ def is_createml(path: Path) -> bool:
 def load_createml(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not CreateML's, or none of its images is found."""
     content = NamedContent(file.path, Form.CENTRE)
-    for position, entry in enumerate(_entries(file.path)):
+    for position, entry in enumerate(read_elements(file.path, _EXPECTED)):
         name, boxes = _member(entry, _NAMES), _member(entry, _BOXES)
         if can_name_file(name) and isinstance(boxes, list | None):
             _add_entry(content, position, name, boxes or [])
@@ -46,14 +45,6 @@ def load_createml(file: AnnotationFile) -> NamedContent:
             content.drop_image(position, f"expected the name of an 'image' and 'annotations', found {entry!r:.120}")
     content.find_images(file)
     return content
-
-
-def _entries(path: Path) -> Iterator[Any]:
-    for name, value in read_members(path):
-        if name is None and isinstance(value, Iterator):
-            yield from value
-            return
-    raise BadInput(f"{path}: expected a list of images with 'annotations', as CreateML has it.")
 
 
 def _member(entry: Any, names: tuple[str, ...]) -> Any:

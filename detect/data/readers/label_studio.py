@@ -15,7 +15,6 @@ of a file are the split that its name speaks of, else "train".
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,7 +24,7 @@ import numpy as np
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.ids import key
-from detect.data.readers.files.json_stream import first_element, read_members
+from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.label_studio_regions import is_object, joined_regions, read_region, size_of
@@ -50,7 +49,7 @@ def is_label_studio(path: Path) -> bool:
 def load_label_studio(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not Label Studio's, or none of its images is found."""
     content = _Tasks(file.path)
-    for entry, task in enumerate(_tasks(file.path)):
+    for entry, task in enumerate(read_elements(file.path, "a list of tasks, as Label Studio has it")):
         content.add_task(entry, task)
     content.finish()
     if not len(content.images):
@@ -58,14 +57,6 @@ def load_label_studio(file: AnnotationFile) -> NamedContent:
         raise BadInput(f"{file.path}: no image is annotated in it. {reasons}")
     content.find_images(file)
     return content
-
-
-def _tasks(path: Path) -> Iterator[Any]:
-    for name, value in read_members(path):
-        if name is None and isinstance(value, Iterator):
-            yield from value
-            return
-    raise BadInput(f"{path}: expected a list of tasks, as Label Studio has it.")
 
 
 class _Tasks(NamedContent):

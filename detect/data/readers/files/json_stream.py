@@ -52,6 +52,23 @@ def first_element(path: Path) -> Any:
     return next(value, None) if name is None and isinstance(value, Iterator) else None
 
 
+def read_elements(path: Path, expected: str) -> Iterator[Any]:
+    """Yield the elements of the list in a JSON file.
+
+    Args:
+        path: the file.
+        expected: what the file should hold, in words.
+
+    Raises:
+        BadInput: the file cannot be read, is not JSON, or does not hold a list; raised when reading gets there.
+    """
+    for name, value in read_members(path):
+        if name is None and isinstance(value, Iterator):
+            yield from value
+            return
+    raise BadInput(f"{path}: expected {expected}.")
+
+
 def read_whole(path: Path) -> dict[str, Any]:
     """Return the members of the object in a small JSON file; empty where it holds something else.
 
