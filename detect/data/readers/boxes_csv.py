@@ -73,8 +73,6 @@ _RETINANET = Columns(name=0, box=(1, 2, 3, 4), label=5, header=False)
 _TENSORFLOW = Columns(name=0, size=(1, 2), label=3, box=(4, 5, 6, 7), header=False)
 _MAKESENSE = Columns(label=0, box=(1, 2, 3, 4), name=5, size=(6, 7), form=Form.SIZE, header=False)
 _MAPPINGS = ("classes.csv", "class_mapping.csv", "class_map.csv", "classes_mapping.csv", "class_list.csv")
-
-
 _EXAMPLE = "filename,width,height,class,xmin,ymin,xmax,ymax"
 
 

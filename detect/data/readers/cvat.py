@@ -20,6 +20,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.cvat_content import SHAPES, box_of, is_cvat, read_elements
-from detect.data.readers.files.listing import entries_if_any, walk
+from detect.data.readers.files.listing import entries_if_any
 from detect.data.readers.images.annotation_files import (
     AnnotationFile,
     described_files,
@@ -36,6 +37,7 @@ from detect.data.readers.images.annotation_files import (
     files_in,
     split_of_file,
 )
+from detect.data.readers.images.image_folders import images_below
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.images.stems import Stems
@@ -59,8 +61,7 @@ def read_cvat_folder(folder: Path) -> Dataset:
     """Read the files in a folder; of several, each is of the split that its name speaks of."""
     paths = _files(folder)
     if len(paths) == 1:
-        split, note = split_of_file(paths[0])
-        return read_cvat(folder, {split: AnnotationFile(paths[0])}, notes=[note])
+        return replace(read_cvat_file(paths[0]), source=folder)
     files, notes = files_by_split(folder, paths)
     return read_cvat(folder, files, notes=notes)
 
@@ -137,13 +138,7 @@ class _CvatFile:
     @cached_property
     def _stems(self) -> Stems:
         """The images below the root, for those that are named without a suffix."""
-        paths = (
-            os.path.relpath(os.path.join(folder, name), self._root)
-            for folder, names in walk(self._root)
-            for name in names
-            if is_image_name(name)
-        )
-        return Stems(paths)
+        return Stems(images_below(self._root))
 
     def _take_meta(self, meta: ElementTree.Element) -> None:
         """Take the order of the classes, and the size of the frames of a video."""

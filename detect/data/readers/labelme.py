@@ -22,6 +22,7 @@ import numpy as np
 from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import flag, stated_size
+from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import entries_if_any
 from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes
@@ -44,7 +45,7 @@ class _Shape(NamedTuple):
 
     position: int  # among the shapes of its file
     name: str
-    box: tuple[float, float, float, float]  # x1, y1, x2, y2
+    box: Box
     difficult: bool
     group: Any  # what the parts of one object have in common; None for an object of its own
 
@@ -144,20 +145,17 @@ class _Files(NamedContent):
             yield _Shape(position, name, box, bool(flag(shape.get("difficult"))), group)
 
 
-def _hull(points: list[Any], kind: str | None) -> tuple[float, float, float, float]:
-    """Return the x1, y1, x2, y2 that enclose a shape.
+def _hull(points: list[Any], kind: str | None) -> Box:
+    """Return the box that encloses a shape.
 
     Raises:
         TypeError, ValueError, OverflowError: it is not two points or more.
     """
     corners = [(float(x), float(y)) for x, y in points]
-    if len(corners) < 2:
-        raise ValueError("expected two points or more")
-    if kind == "circle":
+    if kind == "circle" and len(corners) > 1:
         (x, y), radius = corners[0], math.dist(*corners[:2])
         return x - radius, y - radius, x + radius, y + radius
-    columns, rows = zip(*corners, strict=True)
-    return min(columns), min(rows), max(columns), max(rows)
+    return hull_of_points(corners)
 
 
 def _joined(shapes: Iterator[_Shape]) -> Iterator[_Shape]:
@@ -169,8 +167,7 @@ def _joined(shapes: Iterator[_Shape]) -> Iterator[_Shape]:
         else:
             groups.setdefault((shape.name, str(shape.group)), []).append(shape)
     for members in groups.values():
-        left, top, right, bottom = zip(*(member.box for member in members), strict=True)
-        box = min(left), min(top), max(right), max(bottom)
+        box = hull_of_points(corner for member in members for corner in (member.box[:2], member.box[2:]))
         yield members[0]._replace(box=box, difficult=all(member.difficult for member in members))
 
 

@@ -1,4 +1,4 @@
-"""What annotation files state that name images and classes: collected first, then checked as one dataset.
+"""The content of annotation files that name images and classes: collected first, then checked as one dataset.
 
 Labels are given when the files of all splits are read. Where nothing states the order of the classes, they are the
 names that occur, sorted.
@@ -6,7 +6,7 @@ names that occur, sorted.
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.assembly.annotations import NO_AREA, NO_SIZE, Annotations, StatedBoxes, StatedImages
-from detect.data.readers.assembly.assembling import assemble, attempt
+from detect.data.readers.assembly.assembling import assemble, attempt, no_classes
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import positions
-from detect.data.readers.files.listing import entries_if_any, walk
+from detect.data.readers.files.listing import entries_if_any
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.images.image_folders import locate_images
+from detect.data.readers.images.image_folders import images_below, locate_images
 from detect.data.readers.images.locating import parts
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -123,7 +123,7 @@ class NamedContent:
             BadInput: none of them is there.
         """
         root, stated = file.images or _folder_around(file.path), self.images.names
-        paths = Texts(_images_below(root))
+        paths = Texts(images_below(root))
         places = positions(_hashed_stems(stated), _hashed_stems(paths))
         if not (places >= 0).any():
             named = f"the {len(stated)} images named in it ({stated[0]!r} ...)" if len(stated) else "its images"
@@ -264,11 +264,6 @@ def _folder_around(path: Path) -> Path:
     return path.parent.parent if name.startswith(("annotation", "label", "csv")) else path.parent
 
 
-def _images_below(root: Path) -> Iterator[str]:
-    for folder, names in walk(root):
-        yield from (os.path.relpath(os.path.join(folder, name), root) for name in names if is_image_name(name))
-
-
 def _hashed_stems(paths: Iterable[str]) -> np.ndarray:
     """Return a hash of each file name without its folders and its suffix, int64 [n]."""
     return np.array([hash(os.path.splitext(os.path.basename(path))[0]) for path in paths], np.int64)
@@ -292,8 +287,6 @@ def _left_out_images(contents: Iterable[NamedContent]) -> list[str]:
 
 def _nothing(source: Path, contents: Mapping[str, NamedContent | BadInput]) -> str:
     """Return why there are no classes."""
-    read = [content for content in contents.values() if isinstance(content, NamedContent)]
-    reasons = [line for content in read for line in content.problems.summary()]
+    read = [content.problems for content in contents.values() if isinstance(content, NamedContent)]
     refused = [str(error) for error in contents.values() if isinstance(error, BadInput)]
-    why = " ".join([*reasons, *refused]) or "No box is stated in any split."
-    return f"{source}: there is no class to learn. {why}"
+    return no_classes(source, read, refused)

@@ -30,7 +30,7 @@ from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import entries_if_any, is_file, is_folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
@@ -142,14 +142,12 @@ class _Project:
         entry, reason = len(self._files), ""
         self._files.append(path.relative_to(self._folder).as_posix())
         try:
-            members = {
-                member: list(value) if isinstance(value, Iterator) else value for member, value in read_members(path)
-            }
+            members = read_whole(path)
         except BadInput as error:
             members, reason = {}, str(error)
         content = self._content(_split_of(members.get("tags"), dataset))
         if reason or not isinstance(members.get("objects"), list):
-            content.drop_image(entry, reason or f"expected a list of 'objects', found {', '.join(map(str, members))}")
+            content.drop_image(entry, reason or f"expected a list of 'objects', found {', '.join(members) or 'none'}")
             return
         size = stated_size(members.get("size"))
         place = (dataset / _IMAGES / name).relative_to(self._folder).as_posix()

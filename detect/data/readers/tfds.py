@@ -72,7 +72,7 @@ def read_named(name: str) -> Dataset:
 
 
 class _Objects(NamedTuple):
-    """Where an example has its image and its boxes."""
+    """The features of an example that hold its image and its boxes."""
 
     image: str
     prefix: str  # of the names of the features of objects, with its slash; empty for a single object

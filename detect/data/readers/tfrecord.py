@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.data.dataset import Dataset
+from detect.data.readers.images.annotation_files import SPLIT_FOLDERS, split_of_file
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.readers.tf_examples.example_content import FeatureNames
@@ -33,15 +34,13 @@ FEATURES = FeatureNames(
     ignored=tuple(f"image/object/{name}" for name in ("is_crowd", "difficult", "group_of")),
     area="image/object/area",
 )
-_SPLIT_FOLDERS = ("train", "valid", "val", "test")
 _FILES_TRIED = 20
 
 
 def read_tfrecord_file(path: Path) -> Dataset:
     """Read one TFRecord file, as the split that its name speaks of, else as "train"."""
-    split = split_named(path.stem)
-    note = f"split {split!r}, after the name {path.name!r}" if split else f"split 'train': {path.name!r} names none"
-    return read_tfrecords(path, {split or "train": [path]}, notes=[note])
+    split, note = split_of_file(path)
+    return read_tfrecords(path, {split: [path]}, notes=[note])
 
 
 def read_tfrecord_folder(folder: Path) -> Dataset:
@@ -85,7 +84,7 @@ def detection_files(folder: Path) -> list[Path]:
 def split_folders(folder: Path) -> dict[str, list[Path]]:
     """Return the TFRecord files in folders named after splits, by split."""
     splits: dict[str, list[Path]] = {}
-    for name in _SPLIT_FOLDERS:
+    for name in SPLIT_FOLDERS:
         if files := detection_files(folder / name):
             splits.setdefault(str(split_named(name)), []).extend(files)
     return splits

@@ -48,7 +48,7 @@ TRUTH: Mapping[str, Mapping[str, tuple[Box, ...]]] = {
 
 
 class SmallSet(NamedTuple):
-    """How to make a dataset of one form."""
+    """A dataset of one form, and what its form can state."""
 
     write: Callable[[Path], Path]  # writes it into an empty folder, and returns what can be given as `--data`
     # Breaks the first annotation of "c.png", and returns where the reader has to say that it is: the file, relative to

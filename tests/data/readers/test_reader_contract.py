@@ -1,4 +1,4 @@
-"""What holds for every reader. A new one is tested as soon as its file is there, and its row in `small_sets.SETS`."""
+"""Properties of every reader. A new one is tested as soon as its file is there, and its row in `small_sets.SETS`."""
 
 import re
 import shutil

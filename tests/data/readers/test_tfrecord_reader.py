@@ -66,7 +66,7 @@ def test_compressed_files_are_unpacked_once(cache, tmp_path, name):
 
 
 def test_a_compressed_file_that_ends_early(cache, tmp_path):
-    """What can be unpacked is read; the pixels are random, so that nothing is small when it is compressed."""
+    """The records before the end are read; the pixels are random, so that nothing is small when it is compressed."""
     pixels = np.random.default_rng(0).integers(0, 256, (2, 100, 100, 3), np.uint8)
     images = {name: cv2.imencode(".png", image)[1].tobytes() for name, image in zip("ab", pixels, strict=True)}
     examples = [{**detection_example(name, BOXES), "image/encoded": [image]} for name, image in images.items()]

@@ -1,11 +1,12 @@
 """Make a `Dataset` of what a reader found."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from detect.data.dataset import Dataset
+from detect.data.problems import Problems
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.checking import check
 from detect.data.readers.assembly.ids import Key
@@ -60,6 +61,19 @@ def assemble(
         raise BadInput(" ".join(refused.values()) or f"{source}: no split was found.")
     notes = notes + _same_images(records) + [f"split {name!r} is left out. {why}" for name, why in refused.items()]
     return Dataset(source, format, classes, category_ids, records, problems, tuple(notes), refused)
+
+
+def no_classes(source: Path, problems: Iterable[Problems], refused: Iterable[str] = ()) -> str:
+    """Return why a dataset has no classes.
+
+    Args:
+        source: what the user gave.
+        problems: those of each split that was read.
+        refused: why the others could not be.
+    """
+    reasons = [line for found in problems for line in found.summary()]
+    why = " ".join([*reasons, *refused]) or "No object is annotated in any split."
+    return f"{source}: there is no class to learn. {why}"
 
 
 def _same_images(records: Mapping[str, Records]) -> list[str]:

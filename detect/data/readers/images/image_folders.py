@@ -4,12 +4,13 @@ It is the folder of the file or one in it, such as `images` or `data`; one of th
 `instances_`, or as its split; or one beside the file's folder, where that is called `annotations` or `labels`.
 """
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.files.listing import entries, is_folder
+from detect.data.readers.files.listing import entries, is_folder, walk
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import FoundImages, find_images
@@ -35,6 +36,12 @@ def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImage
         if held or not len(stated):
             return folder, find_images(stated, folder)
     raise BadInput(_no_images(file, stated, folders))
+
+
+def images_below(root: Path) -> Iterator[str]:
+    """Yield the images in a folder and below it, by their paths in it."""
+    for folder, names in walk(root):
+        yield from (os.path.relpath(os.path.join(folder, name), root) for name in names if is_image_name(name))
 
 
 def _fullest(folders: list[Path], names: Texts) -> tuple[Path, int]:

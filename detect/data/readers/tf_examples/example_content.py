@@ -23,7 +23,7 @@ _UNKNOWN = -1
 
 
 class StatedClass(NamedTuple):
-    """What a box says about its class."""
+    """The class of a box as the box states it, by number, by text or both."""
 
     number: int | None = None
     text: str = ""
@@ -45,7 +45,7 @@ class FeatureNames:
 
 
 class _Image(NamedTuple):
-    """What an example says about its image."""
+    """The image of an example, as the example states it."""
 
     span: Span  # of the encoded image in the record, bytes
     name: str

@@ -1,11 +1,11 @@
 """Read a dataset whose splits are TFRecord files of `tf.train.Example`, whatever their features are called."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.data.dataset import Dataset
-from detect.data.readers.assembly.assembling import assemble
+from detect.data.readers.assembly.assembling import assemble, no_classes
 from detect.data.readers.tf_examples.example_classes import name_classes
 from detect.data.readers.tf_examples.example_content import ExampleSplit, FeatureNames, StatedClass
 from detect.data.readers.tf_examples.label_map import LabelMapItem
@@ -41,7 +41,7 @@ def read_examples(
     files = {name: [unpacked_file(path.absolute()) for path in paths] for name, paths in splits.items()}
     read = {name: _read_split(paths, features, stated) for name, paths in files.items()}
     if not stated and not items:
-        raise BadInput(_no_classes(source, read.values()))
+        raise BadInput(no_classes(source, [split.annotations.problems for split in read.values()]))
     known = name_classes(list(stated), items, classes, str(source))
     described = [_described(one) for one in stated]
     annotations = {name: split.finish(known.labels, described.__getitem__) for name, split in read.items()}
@@ -62,12 +62,6 @@ def _unpacked(given: Sequence[Path], read: Sequence[Path]) -> list[str]:
     """Return a note on files that were unpacked."""
     others = [(old, new) for old, new in zip(given, read, strict=True) if old.absolute() != new]
     return [f"{len(others)} compressed files are unpacked, such as {old} to {new}" for old, new in others[:1]]
-
-
-def _no_classes(source: Path, splits: Iterable[ExampleSplit]) -> str:
-    reasons = [line for split in splits for line in split.annotations.problems.summary()]
-    why = " ".join(reasons) or "No object is annotated in any split."
-    return f"{source}: there is no class to learn. {why}"
 
 
 def _described(stated: StatedClass) -> str:
