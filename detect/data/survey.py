@@ -94,10 +94,10 @@ def _look_at(records: Records, row: int) -> np.ndarray:
     with suppress(BadInput):
         data = read_encoded(path)
         image = decode_image(data, str(path), _halvings(records.sizes[row].min()))
-        form = FORMS.index(stored_form(data, str(path)))
-        turned = parse_header(io.BytesIO(data), str(path)).transposed
+        header = parse_header(io.BytesIO(data), str(path))
+        form = FORMS.index(stored_form(data, header, str(path)))
         digest = np.frombuffer(hashlib.blake2b(data, digest_size=16).digest(), np.uint8)
-        entry[...] = (True, digest, fingerprint(image), form, turned, is_blank(image))
+        entry[...] = (True, digest, fingerprint(image), form, header.transposed, is_blank(image))
     return entry
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detect.data.pixels.headers import parse_header
 from detect.data.pixels.stored_forms import stored_form
+
+
+def form_of(encoded: io.BytesIO) -> str:
+    encoded.seek(0)
+    return stored_form(encoded.getvalue(), parse_header(encoded, "an image"), "an image")
 
 
 @pytest.mark.parametrize(
@@ -25,17 +31,17 @@ from detect.data.pixels.stored_forms import stored_form
 def test_forms(mode, suffix, form):
     encoded = io.BytesIO()
     Image.new(mode, (8, 8)).save(encoded, suffix)
-    assert stored_form(encoded.getvalue(), "an image") == form
+    assert form_of(encoded) == form
 
 
 def test_transparency_of_a_palette():
     encoded = io.BytesIO()
     Image.new("P", (8, 8)).save(encoded, "png", transparency=0)
-    assert stored_form(encoded.getvalue(), "an image") == "transparent"
+    assert form_of(encoded) == "transparent"
 
 
 def test_an_animation():
     encoded = io.BytesIO()
     first, second = (Image.fromarray(np.full((8, 8), level, np.uint8)) for level in (0, 255))
     first.save(encoded, "gif", save_all=True, append_images=[second])
-    assert stored_form(encoded.getvalue(), "an image") == "animated"
+    assert form_of(encoded) == "animated"
