@@ -1,10 +1,8 @@
 """Find images that show nearly the same: copies in another size, format or brightness, and neighbouring frames.
 
-Two images are taken for nearly the same where their fingerprints differ in at most `MOST_DIFFERENT` of 128 bits. Of
-400 photos (blood cells under a microscope, roads, birds), compressing strongly, halving, brightening, squeezing into a
-square or adding noise changed at most 12 bits in 999 of 1,000 cases. Their 79,800 pairs differ in at least 26 bits,
-except for one pair of the same cells. Cutting off 2 % of each side changes 11 bits (median), and 5 % change 30: crops
-are other images.
+Two images are taken for nearly the same where their fingerprints differ in at most `MOST_DIFFERENT` of 128 bits. Strong
+compression, halving, brightening, squeezing into a square or noise hardly ever change more. Cutting off a few per cent
+of each side does: crops are other images.
 
 All pairs of a million images are too many to compare. The bits are divided into one band more than may differ: two
 fingerprints that are near are equal in at least one band, so only those are compared.

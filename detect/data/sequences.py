@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 import numpy as np
 
-# Of two fingerprints, in bits: 1 in 1000 pairs of images that have nothing in common differs in fewer.
+# Of two fingerprints, in bits. Images that have nothing in common differ in 64 of 128 on average; 44 are 3.5 standard
+# deviations less, if the bits are independent.
 FRAMES_DIFFER = 44
 # Roboflow names a version of a.jpg a_jpg.rf.0123abcd.jpg.
 _VERSION = re.compile(r"(_(jpe?g|png|webp|bmp|tiff?|gif|avif))?\.rf\.\w+$", re.IGNORECASE)
@@ -44,6 +45,13 @@ def versions(names: Sequence[str]) -> np.ndarray:
     return first_with_same(names, lambda name: origin(name) if ".rf." in name else None)
 
 
+def in_order(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of R images, video by video and frame by frame, and the video of each image, int64 [R]."""
+    videos = first_with_same(names, sequence)
+    numbers = np.fromiter(map(frame_number, names), np.int64, len(names))
+    return np.lexsort((numbers, videos)), videos
+
+
 def neighbouring_frames(names: Sequence[str], fingerprints: np.ndarray) -> np.ndarray:
     """Divide the frames of each video into scenes: runs in which each looks like the one before.
 
@@ -54,9 +62,7 @@ def neighbouring_frames(names: Sequence[str], fingerprints: np.ndarray) -> np.nd
     Returns:
         The position of an image of the scene of each image, int64 [R].
     """
-    videos = first_with_same(names, sequence)
-    numbers = np.fromiter(map(frame_number, names), np.int64, len(names))
-    order = np.lexsort((numbers, videos))
+    order, videos = in_order(names)
     prints = fingerprints[order]
     differ = np.unpackbits(prints[1:] ^ prints[:-1], axis=1).sum(axis=1)
     told = prints.max(axis=1, initial=0) > 0  # the others have no contrast to tell them by

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.doctor.all_images import repeated
-from detect.data.doctor.columns import split_examples
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
-from detect.data.sequences import FRAMES_DIFFER, first_with_same, frame_number, origin, sequence
+from detect.data.doctor.found_examples import split_examples
+from detect.data.sequences import FRAMES_DIFFER, first_with_same, in_order, origin
 from detect.data.texts import Texts
 
 _FEWEST = 3  # neighbours in different splits
@@ -35,10 +35,7 @@ def _divided_videos(subject: Subject) -> Iterator[Found]:
 def _neighbours_in_other_splits(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of images with successive numbers in different splits, int64 [n, 2], and their sequence, [n]."""
     images = subject.images
-    names = _names(subject)
-    sequences = first_with_same(names, sequence)
-    numbers = np.fromiter(map(frame_number, names), np.int64, len(names))
-    order = np.lexsort((numbers, sequences))
+    order, sequences = in_order(_names(subject))
     order = order[images.fingerprints[order].any(axis=1)]
     pairs = np.stack([order[:-1], order[1:]], axis=1)
     one, other = pairs.T
