@@ -25,7 +25,7 @@ Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `de
 
 
 class Plan(NamedTuple):
-    """What a dataset is examined for."""
+    """Checks and figures of a dataset, and the image size that they are for."""
 
     checks: "Sequence[Check]"
     image_size: int  # pixels
@@ -78,18 +78,21 @@ def check(
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
     from detect.evaluation.data_report import write_data_report
+    from detect.evaluation.images_needed import images_needed_check
 
-    check_outputs(data, html, fix, decode)
-    plan = plan_for(model, image_size, run)
+    check_arguments(data, run, html, fix, decode)
+    plan = plan_for(model, image_size)
     dataset = open_dataset(data)
-    figures = [*tables(dataset), *plan.further_tables(dataset)]
+    checks = (*plan.checks, images_needed_check(run, dataset)) if run is not None else plan.checks
+    wanted = html is not None or not json  # JSON has no tables
+    figures = [*tables(dataset), *plan.further_tables(dataset)] if wanted else []
     if json:
         subject = prepare(dataset, plan.image_size, max_lost, decode)
     else:
         show_figures(dataset, figures)
         with progress_bar("images") as progress:
             subject = prepare(dataset, plan.image_size, max_lost, decode, progress)
-    findings = examine(subject, plan.checks)
+    findings = examine(subject, checks)
     if html is not None:  # first: the reader of the output may close the pipe
         write_data_report(html, subject.dataset, figures, findings)
     if json:
@@ -103,10 +106,13 @@ def check(
     raise typer.Exit(int(refuses(findings)))
 
 
-def check_outputs(data: str, html: Path | None, fix: Path | None, decode: bool) -> None:
-    """Check, before the images are decoded, that what is to be written can be."""
+def check_arguments(data: str, run: Path | None, html: Path | None, fix: Path | None, decode: bool) -> None:
+    """Check, before the dataset is opened, that the run is finished and the outputs can be written."""
     from detect.evaluation.data_report import is_data_report
+    from detect.evaluation.images_needed import require_finished
 
+    if run is not None:
+        require_finished(run)
     if html is not None:
         require_own(html, is_data_report, "a report of this command")
     if fix is not None:
@@ -133,14 +139,12 @@ def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent:
     show_written(written)
 
 
-def plan_for(model: str | None, image_size: int | None, run: Path | None) -> Plan:
-    """Return what to look for, also for a model and a run. Without `image_size`, it is that of the model."""
+def plan_for(model: str | None, image_size: int | None) -> Plan:
+    """Return what to look for, also for a model. Without `image_size`, it is that of the model."""
     from detect.data.doctor.examination import CHECKS
-    from detect.evaluation.images_needed import images_needed_check
 
-    checks = (*CHECKS, images_needed_check(run)) if run else CHECKS
     if model is None:
-        return Plan(checks, image_size or IMAGE_SIZE)
+        return Plan(CHECKS, image_size or IMAGE_SIZE)
     start_tensorflow()
     from detect.models import variant, without_weights
     from detect.models.matchable_boxes import matchable_check, size_table
@@ -149,15 +153,12 @@ def plan_for(model: str | None, image_size: int | None, run: Path | None) -> Pla
     detector, side = without_weights(model, classes=1), image_size or variant(model).image_size
     check_sides((side,), detector.size_divisor, detector.smallest_side)
     check = matchable_check(model, detector)
-    return Plan((*checks, check), side, lambda dataset: [size_table(model, detector, dataset, side)])
+    return Plan((*CHECKS, check), side, lambda dataset: [size_table(model, detector, dataset, side)])
 
 
 def show_figures(dataset: "Dataset", figures: "list[Table]") -> None:
-    """Print the classes and the figures of a dataset, and what was decided when it was read."""
+    """Print the figures of a dataset, and what was decided when it was read."""
     say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
-    classes = zip(dataset.classes, dataset.category_ids, strict=True)
-    rows = [[name, str(label), str(category)] for label, (name, category) in enumerate(classes)]
-    show_table(["class", "label", "category id"], rows, "Mapping")
     for table in figures:
         show_table(table.columns, table.rows, table.title)
     for note in dataset.notes:

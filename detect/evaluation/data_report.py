@@ -3,6 +3,7 @@
 The page itself is the template `data_report.html.jinja`.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def write_data_report(
         subtitle=f"{dataset.source}: {dataset.format}",
         tiles=_tiles(dataset, findings),
         findings=[(finding, _pictures(finding)) for finding in findings],
-        tables=[_mapping(dataset), *figures],
+        tables=figures,
         notes=dataset.notes,
     )
     write_bytes(path, page.encode("utf-8", "backslashreplace"))  # names of files need not be text
@@ -68,16 +69,9 @@ def _tiles(dataset: Dataset, findings: Sequence[Finding]) -> list[tuple[str, str
     return [(label, f"{number:,}") for label, number in numbers.items()]
 
 
-def _mapping(dataset: Dataset) -> Table:
-    classes = enumerate(zip(dataset.classes, dataset.category_ids, strict=True))
-    rows = tuple((name, str(label), str(category)) for label, (name, category) in classes)
-    return Table("Mapping of classes", ("class", "label", "category id"), rows)
-
-
 def _pictures(finding: Finding) -> list[Figure]:
     figures = (_figure(example) for example in finding.examples if example.image)
-    shown = [figure for figure in figures if figure]
-    return shown[:PICTURES]
+    return list(itertools.islice(filter(None, figures), PICTURES))
 
 
 def _figure(example: Example) -> Figure | None:

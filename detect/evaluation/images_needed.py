@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.dataset import Dataset, split, with_validation
-from detect.data.doctor.columns import image_of_box
+from detect.data.doctor.columns import images_by_class
 from detect.data.doctor.dataset_check import Check, Example, Found, Severity, Subject
 from detect.data.records import Records
 from detect.errors import BadInput
@@ -32,18 +32,19 @@ IN_LINE = 3  # classes that are named at once
 
 @dataclass(frozen=True)
 class ClassScores:
-    """What is known of n classes."""
+    """Images and scores of n classes."""
 
     names: tuple[str, ...]
     images: np.ndarray  # int64 [n], of the training split, with boxes of the class
     aps: np.ndarray  # float64 [n], AP in the validation split, 0-1
 
 
-def images_needed_check(run: Path) -> Check:
-    """Return the check for a run folder; it raises `BadInput` where the run is of other data, or not finished."""
+def images_needed_check(run: Path, dataset: Dataset) -> Check:
+    """Return the check of a dataset for the folder of a run on it. For errors see `class_scores`."""
+    scores = class_scores(run, dataset)
 
     def find(subject: Subject) -> Iterator[Found]:
-        yield from _needed(class_scores(run, subject.dataset), run.name)
+        yield from _needed(scores, run.name)
 
     return Check(
         "images-needed",
@@ -62,13 +63,19 @@ def class_scores(run: Path, dataset: Dataset) -> ClassScores:
     Raises:
         BadInput: the run has no scores, or is of another dataset.
     """
-    folder, scores = model_folder(run), run / "evaluation.json"
-    if folder is None or not scores.is_file():
-        raise BadInput(f"{run} is not the folder of a finished training run: it has no model or no evaluation.json.")
+    folder, scores = require_finished(run)
     trained = with_validation(dataset)
     if load_card(folder).data_digest != trained.digest():
         raise BadInput(f"{run} was trained on other data, or on another state of it. Give a run on {dataset.source}.")
     return _measured(_per_class(scores), split(trained, "train"), dataset.classes)
+
+
+def require_finished(run: Path) -> tuple[Path, Path]:
+    """Return the model folder and the scores of a training run; BadInput where it has not both."""
+    folder, scores = model_folder(run), run / "evaluation.json"
+    if folder is None or not scores.is_file():
+        raise BadInput(f"{run} is not the folder of a finished training run: it has no model or no evaluation.json.")
+    return folder, scores
 
 
 def exponents(images: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
@@ -134,12 +141,6 @@ def _measured(rows: dict[str, Any], train: Records, classes: tuple[str, ...]) ->
     ]
     names, images, aps = zip(*kept, strict=True) if kept else ((), (), ())
     return ClassScores(tuple(names), np.array(images, np.int64), np.array(aps, np.float64))
-
-
-def images_by_class(records: Records, classes: int) -> np.ndarray:
-    """Return how many images have boxes of each class that count, int64 [K]."""
-    pairs = np.unique(image_of_box(records)[~records.ignore] * classes + records.labels[~records.ignore])
-    return np.bincount(pairs % classes, minlength=classes)
 
 
 def _per_class(scores: Path) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.doctor.columns import box_examples, image_of_box, listed, scales
+from detect.data.doctor.columns import image_of_box, scales
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Found, Severity, Subject
 from detect.data.doctor.dataset_tables import Table
+from detect.data.doctor.found_examples import box_examples, listed
 from detect.data.records import Records
 from detect.models.detector import Detector
 

@@ -87,6 +87,12 @@ def test_check_for_a_model(command, shapes):
     assert command("data", "check", shapes, "--model", "fasterrcn-r18").code == 2
 
 
+def test_check_looks_at_the_run_first(command, shapes, tmp_path):
+    done = command("data", "check", shapes, "--run", tmp_path / "none")
+    assert (done.code, done.out) == (2, "")
+    assert "is not the folder of a finished training run" in done.err
+
+
 @pytest.mark.parametrize("options", [(), ("--augmented", "--image-size", 64)])
 def test_show_writes_an_image(command, shapes, tmp_path, options):
     out = tmp_path / "new" / "grid.png"

@@ -14,14 +14,14 @@ from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
-from detect.evaluation.images_needed import exponents, images_by_class, images_needed_check
+from detect.evaluation.images_needed import exponents, images_needed_check
 from detect.models.card import CARD, ModelCard
 
 IMAGES = (1, 2, 4, 8, 16, 32, 64, 128)  # of each class
 NAMES = tuple("abcdefgh")
 
 
-def records_of(labels: list[list[int]], ignored: bool = False) -> Records:
+def records_of(labels: list[list[int]]) -> Records:
     """Return an image for each list of labels of its boxes."""
     flat = np.int32([label for image in labels for label in image])
     count = len(flat)
@@ -33,7 +33,7 @@ def records_of(labels: list[list[int]], ignored: bool = False) -> Records:
         box_ends=np.cumsum([len(image) for image in labels]),
         boxes=np.tile(np.float32([0, 0, 9, 9]), (count, 1)),
         labels=flat,
-        ignore=np.full(count, ignored),
+        ignore=np.zeros(count, bool),
         areas=np.ones(count),
     )
 
@@ -70,7 +70,7 @@ def write_scores(run: Path, aps, boxes: int = 10) -> None:
 
 
 def finding(run: Path, dataset: Dataset) -> Finding:
-    (found,) = images_needed_check(run).findings(Subject(dataset, {}))
+    (found,) = images_needed_check(run, dataset).findings(Subject(dataset, {}))
     return found
 
 
@@ -131,12 +131,6 @@ def test_few_classes_allow_no_estimate(run, dataset):
     assert "7 classes have 10 boxes to be scored with, and 8 are necessary" in finding(run, dataset).what
     write_scores(run, [0.5] * 8, boxes=9)
     assert "0 classes have 10 boxes" in finding(run, dataset).what
-
-
-def test_images_are_counted_once_for_each_class():
-    records = records_of([[0, 0, 2], [], [2]])
-    assert images_by_class(records, 3).tolist() == [1, 0, 2]
-    assert images_by_class(records_of([[1]], ignored=True), 2).tolist() == [0, 0]
 
 
 def test_runs_that_are_refused(run, dataset, tmp_path):

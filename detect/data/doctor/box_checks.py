@@ -4,16 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.columns import (
-    box_examples,
-    box_sides,
-    boxes_by_image,
-    deviations,
-    image_examples,
-    image_of_box,
-    scales,
-)
+from detect.data.doctor.columns import box_sides, boxes_by_image, deviations, image_of_box, relative_areas, scales
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.found_examples import box_examples, images_found
 from detect.data.records import Records
 
 _TINY_SIDE = 8  # pixels: one cell of the finest feature map of common detectors
@@ -41,14 +34,12 @@ def _tiny_boxes(subject: Subject) -> Iterator[Found]:
 def _crowded_images(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
         crowded = np.flatnonzero(boxes_by_image(records) > _MANY_BOXES)
-        if len(crowded):
-            what = f"images with more than {_MANY_BOXES} boxes: {len(crowded)}"
-            yield Found(split, len(crowded), what, image_examples(records, crowded))
+        yield from images_found(split, records, crowded, f"images with more than {_MANY_BOXES} boxes")
 
 
 def _whole_images(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
-        areas = box_sides(records).prod(axis=1) / records.sizes.prod(axis=1)[image_of_box(records)]
+        areas = relative_areas(records)
         whole = np.flatnonzero(areas >= _WHOLE)
         if len(whole) > _WHOLE_SHARE * len(areas):
             what = f"boxes that cover {_WHOLE:.0%} of their image or more: {len(whole)} of {len(areas)}"
@@ -65,8 +56,8 @@ def _ignored_boxes(subject: Subject) -> Iterator[Found]:
 
 def _unusual_sizes(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
-        areas = box_sides(records).prod(axis=1) / records.sizes.prod(axis=1)[image_of_box(records)]
-        yield from _unusual_boxes(subject, split, np.sqrt(areas), "boxes of a size that is unusual for their class")
+        sides = np.sqrt(relative_areas(records))
+        yield from _unusual_boxes(subject, split, sides, "boxes of a size that is unusual for their class")
 
 
 def _unusual_shapes(subject: Subject) -> Iterator[Found]:
@@ -96,9 +87,8 @@ def _unusual_counts(subject: Subject) -> Iterator[Found]:
             images, counts = np.unique(images_of_boxes[rows], return_counts=True)
             if len(images) >= _ENOUGH:
                 unusual.update(images[deviations(np.log1p(counts), _LEAST_SPREAD_OF_COUNTS) > _UNUSUAL].tolist())
-        if unusual:
-            what = f"images with an unusual number of boxes of a class: {len(unusual)}"
-            yield Found(split, len(unusual), what, image_examples(records, np.array(sorted(unusual))))
+        what = "images with an unusual number of boxes of a class"
+        yield from images_found(split, records, np.array(sorted(unusual)), what)
 
 
 def _rows_by_class(records: Records) -> list[np.ndarray]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from detect.data.doctor.columns import boxes_by_class, class_examples, listed
+from detect.data.doctor.columns import boxes_by_class
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.found_examples import class_examples, listed
 
 _FEW_BOXES = 20  # of a class
 _IMBALANCE = 100  # boxes of the most frequent class per box of the rarest

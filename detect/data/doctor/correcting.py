@@ -20,6 +20,7 @@ from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages
 from detect.data.doctor.columns import image_of_box
 from detect.data.doctor.dataset_check import Subject
+from detect.data.doctor.found_examples import place
 from detect.data.problems import Problems
 from detect.data.readers.assembly.same_images import repeats
 from detect.data.records import Records
@@ -109,8 +110,7 @@ def _report_spellings(problems: Problems, records: Records, classes: Sequence[st
 
 def _without_repeats(records: Records, problems: Problems) -> Records:
     def describe(row: int) -> tuple[str, str]:
-        x1, y1, x2, y2 = (f"{value:g}" for value in records.boxes[row])
-        return str(records.image_path(_image_of(records, row))), f"x {x1}..{x2}, y {y1}..{y2}"
+        return str(records.image_path(_image_of(records, row))), place(records.boxes[row])
 
     repeated = repeats([image_of_box(records), records.labels, records.ignore, *records.boxes.T])
     problems.add_many("duplicate box", np.flatnonzero(repeated), describe, "the first is kept")
@@ -150,9 +150,9 @@ def _copies(dataset: Dataset, images: AllImages, order: tuple[str, ...]) -> tupl
     """
     rank = np.array([order.index(name) for name in images.names], np.int64)[images.splits]
     by_content = np.lexsort((images.rows, rank, images.contents))
-    _, place, group = np.unique(images.contents[by_content], return_index=True, return_inverse=True)
+    _, starts, group = np.unique(images.contents[by_content], return_index=True, return_inverse=True)
     first = np.empty(len(rank), np.int64)
-    first[by_content] = by_content[place[group]]
+    first[by_content] = by_content[starts[group]]
     later = np.flatnonzero(first != np.arange(len(first))).tolist()
     repeated = [image for image in later if _repeats(dataset, images, image, int(first[image]))]
     return first, np.array(repeated, np.int64)

@@ -1,12 +1,15 @@
-"""What a check is, what it looks at, and what it returns."""
+"""Checks of a dataset: their subject, and the findings that they return."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+import numpy as np
+
 from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages, join
+from detect.data.doctor.near_boxes import SAME_OBJECT, near_pairs
 from detect.data.survey import Survey
 
 EXAMPLES = 12  # of a finding that are kept, at most
@@ -15,7 +18,7 @@ Box = tuple[float, float, float, float]
 
 
 class Severity(str, Enum):
-    """How bad a finding is, the worst first."""
+    """Severity of a finding, the worst first."""
 
     ERROR = "error"  # training refuses the dataset
     WARNING = "warning"  # training works, but its result or its scores will be worse than they could be
@@ -33,7 +36,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Found:
-    """What a check has found in one split, or between several."""
+    """Result of a check in one split, or between several."""
 
     split: str  # one split, or several as "train, val"
     count: int  # of images, boxes, classes or whatever `what` speaks of
@@ -59,7 +62,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined, and for which purpose."""
+    """Dataset that is examined, and the training that it is examined for."""
 
     dataset: Dataset
     surveys: Mapping[str, Survey]  # what the pixels of each split say; none where they are not to be looked at
@@ -70,6 +73,11 @@ class Subject:
     def images(self) -> AllImages:
         """The images of all splits, as far as their pixels were looked at."""
         return join(self.surveys)
+
+    @cached_property
+    def near_boxes(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+        """The pairs of nearly equal boxes of each split, as of `near_pairs`."""
+        return {split: near_pairs(records, SAME_OBJECT) for split, records in self.dataset.splits.items()}
 
 
 @dataclass(frozen=True)

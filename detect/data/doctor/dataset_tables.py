@@ -1,11 +1,11 @@
-"""The figures of a dataset in tables: splits, boxes, images and classes."""
+"""The figures of a dataset in tables: mapping of classes, splits, boxes, images and classes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.data.doctor.columns import boxes_by_image
+from detect.data.doctor.columns import boxes_by_class, boxes_by_image, images_by_class
 from detect.data.records import Records
 
 _SMALL, _LARGE = 32**2, 96**2  # square pixels: the limits of COCO's sizes
@@ -29,13 +29,18 @@ def tables(dataset: Dataset) -> list[Table]:
     """Return the figures of a dataset."""
     splits = dataset.splits.items()
     of_classes = [f"{split}: {what}" for split in dataset.splits for what in ("boxes", "images")]
-    labels = range(len(dataset.classes))
     return [
+        Table("Mapping of classes", ("class", "label", "category id"), _mapping_rows(dataset)),
         Table("Splits", _SPLIT_COLUMNS, tuple(_split_row(dataset, split) for split in dataset.splits)),
         Table("Boxes", _BOX_COLUMNS, tuple((split, *_box_cells(records)) for split, records in splits)),
         Table("Images", _IMAGE_COLUMNS, tuple((split, *_image_cells(records)) for split, records in splits)),
-        Table("Classes", ("class", *of_classes), tuple(_class_row(dataset, label) for label in labels)),
+        Table("Classes", ("class", *of_classes), _class_rows(dataset)),
     ]
+
+
+def _mapping_rows(dataset: Dataset) -> tuple[tuple[str, ...], ...]:
+    classes = enumerate(zip(dataset.classes, dataset.category_ids, strict=True))
+    return tuple((name, str(label), str(category)) for label, (name, category) in classes)
 
 
 def _split_row(dataset: Dataset, split: str) -> tuple[str, ...]:
@@ -57,10 +62,11 @@ def _image_cells(records: Records) -> tuple[str, ...]:
     )
 
 
-def _class_row(dataset: Dataset, label: int) -> tuple[str, ...]:
-    cells = []
-    for records in dataset.splits.values():
-        images = np.repeat(np.arange(len(records)), boxes_by_image(records))
-        own = (records.labels == label) & ~records.ignore
-        cells += [str(np.count_nonzero(own)), str(len(np.unique(images[own])))]
-    return dataset.classes[label], *cells
+def _class_rows(dataset: Dataset) -> tuple[tuple[str, ...], ...]:
+    columns = [
+        count(records, len(dataset.classes))
+        for records in dataset.splits.values()
+        for count in (boxes_by_class, images_by_class)
+    ]
+    counts = np.transpose(columns).tolist()
+    return tuple((name, *map(str, row)) for name, row in zip(dataset.classes, counts, strict=True))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.columns import boxes_by_image, image_examples
+from detect.data.doctor.columns import boxes_by_image
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.found_examples import image_examples, images_found
 from detect.data.pixels.stored_forms import FORMS
 
 _BACKGROUND = 0.5  # share of the images
@@ -27,17 +28,14 @@ def _background(subject: Subject) -> Iterator[Found]:
 def _small(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
         small = np.flatnonzero(records.sizes.min(axis=1) < _SHORTEST_SIDE)
-        if len(small):
-            what = f"images with a side of less than {_SHORTEST_SIDE} pixels: {len(small)}"
-            yield Found(split, len(small), what, image_examples(records, small))
+        yield from images_found(split, records, small, f"images with a side of less than {_SHORTEST_SIDE} pixels")
 
 
 def _long(subject: Subject) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
         long = np.flatnonzero(records.sizes.max(axis=1) > _LONGEST * records.sizes.min(axis=1))
-        if len(long):
-            what = f"images with a side that is more than {_LONGEST} times as long as the other: {len(long)}"
-            yield Found(split, len(long), what, image_examples(records, long))
+        what = f"images with a side that is more than {_LONGEST} times as long as the other"
+        yield from images_found(split, records, long, what)
 
 
 def _mixed_sizes(subject: Subject) -> Iterator[Found]:
@@ -61,10 +59,8 @@ def _other_sizes(subject: Subject) -> Iterator[Found]:
 
 def _blank(subject: Subject) -> Iterator[Found]:
     for split, survey in subject.surveys.items():
-        blank = np.flatnonzero(survey.blank)
-        if len(blank):
-            what = f"images that show nothing but one colour: {len(blank)}"
-            yield Found(split, len(blank), what, image_examples(subject.dataset.splits[split], blank))
+        records, blank = subject.dataset.splits[split], np.flatnonzero(survey.blank)
+        yield from images_found(split, records, blank, "images that show nothing but one colour")
 
 
 def _other_colours(subject: Subject) -> Iterator[Found]:

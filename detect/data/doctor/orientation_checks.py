@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.columns import image_examples
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.found_examples import images_found
 from detect.data.doctor.problem_checks import problem_example
 from detect.data.problems import Problem
 
@@ -14,10 +14,9 @@ _LEAVING = ("box past the frame", "box outside its image")  # kinds of problems
 
 def _turned(subject: Subject) -> Iterator[Found]:
     for split, survey in subject.surveys.items():
-        turned = np.flatnonzero(survey.turned)
-        if len(turned):
-            what = f"images that are stored on their side and turned by their EXIF orientation: {len(turned)}"
-            yield Found(split, len(turned), what, image_examples(subject.dataset.splits[split], turned))
+        records, turned = subject.dataset.splits[split], np.flatnonzero(survey.turned)
+        what = "images that are stored on their side and turned by their EXIF orientation"
+        yield from images_found(split, records, turned, what)
 
 
 def _drawn_before_turning(subject: Subject) -> Iterator[Found]:

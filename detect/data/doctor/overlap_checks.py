@@ -4,44 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.columns import boxes_by_image, image_examples, image_of_box
+from detect.data.doctor.columns import boxes_by_image
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Example, Found, Severity, Subject
+from detect.data.doctor.found_examples import images_found
+from detect.data.doctor.near_boxes import SAME_OBJECT
 from detect.data.records import Records
 
-_SAME_OBJECT = 0.9  # IoU from which on two boxes are of one object
 _MANY_IMAGES = 5  # with exactly the same boxes
 _FACTORS = np.random.default_rng(0).integers(2**63, size=5, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-
-
-def near_pairs(records: Records, least_iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of all pairs of boxes of an image whose IoU is at least `least_iou` (above 0), int64 [n] twice.
-
-    Each box is compared with those that begin to the right of it, as long as enough of its width is left.
-    """
-    left, width = records.boxes[:, 0], records.boxes[:, 2] - records.boxes[:, 0]
-    images = image_of_box(records)
-    order = np.lexsort((left, images))
-    # Two boxes share at least `least_iou` of the width of the wider one.
-    last = left + (1 - least_iou) * width
-    active, step = np.arange(len(order)), 1
-    found = [(order[:0], order[:0])]
-    while len(active := active[active + step < len(order)]):
-        one, other = order[active], order[active + step]
-        close = (images[one] == images[other]) & (left[other] <= last[one])
-        active, one, other = active[close], one[close], other[close]
-        near = _iou(records.boxes[one], records.boxes[other]) >= least_iou
-        found.append((one[near], other[near]))
-        step += 1
-    firsts, seconds = zip(*found, strict=True)
-    return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def _iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the IoU of boxes [n, 4] with others, one by one: float32 [n]."""
-    sides = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
-    shared = np.maximum(sides, 0).prod(axis=1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
-    return shared / (areas[0] + areas[1] - shared)
 
 
 def _boxes_twice(subject: Subject) -> Iterator[Found]:
@@ -54,7 +24,7 @@ def _two_classes(subject: Subject) -> Iterator[Found]:
 
 def _pairs(subject: Subject, same_class: bool, what: str) -> Iterator[Found]:
     for split, records in subject.dataset.splits.items():
-        one, other = near_pairs(records, _SAME_OBJECT)
+        one, other = subject.near_boxes[split]
         chosen = (records.labels[one] == records.labels[other]) == same_class
         chosen &= ~records.ignore[one] & ~records.ignore[other]
         if chosen.any():
@@ -79,9 +49,8 @@ def _same_everywhere(subject: Subject) -> Iterator[Found]:
         _, groups, counts = np.unique(_codes(records), return_inverse=True, return_counts=True)
         repeated = np.flatnonzero((counts[groups] >= _MANY_IMAGES) & (boxes_by_image(records) > 0))
         repeated = repeated[np.argsort(groups[repeated], kind="stable")]
-        if len(repeated):
-            what = f"images with exactly the same boxes as {_MANY_IMAGES - 1} others or more: {len(repeated)}"
-            yield Found(split, len(repeated), what, image_examples(records, repeated))
+        what = f"images with exactly the same boxes as {_MANY_IMAGES - 1} others or more"
+        yield from images_found(split, records, repeated, what)
 
 
 def _codes(records: Records) -> np.ndarray:
@@ -97,14 +66,14 @@ CHECKS = (
     Check(
         "boxes-twice",
         Severity.WARNING,
-        f"boxes of one class in one image with an IoU of {_SAME_OBJECT:g} or more",
+        f"boxes of one class in one image with an IoU of {SAME_OBJECT:g} or more",
         "If they are one object, remove one of them: a detector cannot find both.",
         _boxes_twice,
     ),
     Check(
         "boxes-with-two-classes",
         Severity.WARNING,
-        f"boxes of two classes in one image with an IoU of {_SAME_OBJECT:g} or more",
+        f"boxes of two classes in one image with an IoU of {SAME_OBJECT:g} or more",
         "If they are one object, decide for a class.",
         _two_classes,
     ),

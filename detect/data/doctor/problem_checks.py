@@ -50,7 +50,7 @@ _KINDS = {
     "inverted box": (
         Severity.WARNING,
         "boxes that end before they begin",
-        "Order the corners: the smaller coordinate comes first.",
+        "Draw these boxes again: corners may be exchanged, or a digit may be missing.",
     ),
     "zero-area box": (Severity.WARNING, "boxes without width or height", "Remove these boxes, or draw them again."),
     "box outside its image": (

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.data.doctor.all_images import repeated
-from detect.data.doctor.columns import split_examples
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.found_examples import split_examples
 
 
 def _copies(subject: Subject, across: bool) -> Iterator[Found]:

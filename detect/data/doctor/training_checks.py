@@ -1,4 +1,4 @@
-"""What training refuses, found with the functions that training calls."""
+"""Datasets that training refuses, found with the functions that training calls."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

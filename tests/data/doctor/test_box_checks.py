@@ -1,7 +1,4 @@
-import numpy as np
 import pytest
-
-from detect.data.doctor.columns import deviations
 
 
 def test_tiny_boxes(dataset_of, grid, found):
@@ -52,9 +49,3 @@ def test_unusual_counts(dataset_of, grid, found):
     assert "unusual-counts" not in found(dataset_of(train=[*usual, grid(30)]))
     (finding,) = found(dataset_of(train=[*usual, grid(90)]))["unusual-counts"]
     assert [example.image[-6:] for example in finding.examples] == ["30.png"]
-
-
-def test_deviations_of_a_normal_distribution():
-    values = np.random.default_rng(0).normal(5, 2, 100_001)
-    np.testing.assert_allclose(deviations(values, 0.1), (values - 5) / 2, atol=0.05)
-    assert deviations(np.array([1.0, 1, 1, 2]), 0.5).tolist() == [0, 0, 0, 2]

@@ -57,7 +57,8 @@ def test_summary_is_json(dataset_of, grid):
 
 def test_tables(dataset_of, grid):
     dataset = dataset_of(train=[[(0, 0, 0, 10, 10), (1, 0, 0, 50, 50)], [(1, 0, 0, 200, 200)], []], val=[grid(3)])
-    splits, boxes, images, classes = tables(dataset)
+    mapping, splits, boxes, images, classes = tables(dataset)
+    assert mapping.rows == (("a", "0", "0"), ("b", "1", "1"))
     assert splits.rows == (("train", "3", "1", "3", "0", "0", "0"), ("val", "1", "0", "3", "0", "0", "0"))
     assert boxes.rows[0] == ("train", "1", "1", "1", "1, 1.9, 2")
     assert images.rows[0] == ("train", "640, 640, 640", "480, 480, 480")
