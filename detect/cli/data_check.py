@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from detect.data.doctor.dataset_tables import Table
 
 EXAMPLES = 3  # of each finding
-IMAGE_SIZE = 640  # pixels, where there is no model
 
 Source = Annotated[str, typer.Argument(metavar="DATA", help="Dataset, as for `detect train`.", show_default=False)]
 
@@ -141,6 +140,7 @@ def write_corrected_copy(subject: "Subject", folder: Path, copies: bool, silent:
 
 def plan_for(model: str | None, image_size: int | None) -> Plan:
     """Return what to look for, also for a model. Without `image_size`, it is that of the model."""
+    from detect.data.doctor.dataset_check import IMAGE_SIZE
     from detect.data.doctor.examination import CHECKS
 
     if model is None:

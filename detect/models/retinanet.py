@@ -200,7 +200,7 @@ class RetinaNet(Detector):
     def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Return which boxes an anchor overlaps by `foreground`. Others are left to the anchors that overlap them most.
 
-        Which boxes ATSS gives an anchor, if it assigns them.
+        With ATSS, return which boxes it gives an anchor.
         """
         if self.config.assignment == "atss":
             return matched_alone(self._anchors(*size), _levels(*size), boxes, candidates=9 * ANCHORS)

@@ -1,4 +1,4 @@
-"""Which true boxes the anchors or points of a dense head can learn, each as if it was alone in its image.
+"""Find the true boxes that anchors or points of a dense head can learn, each as if it was alone in its image.
 
 For the millions of boxes of a dataset: a box is compared with few anchors or points, with the same result as if it was
 compared with all of them.

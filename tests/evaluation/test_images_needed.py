@@ -1,4 +1,4 @@
-"""How many images classes need: exponents and numbers worked by hand, and what is refused."""
+"""Numbers of images that classes need: exponents and numbers worked by hand, and what is refused."""
 
 import json
 from dataclasses import replace

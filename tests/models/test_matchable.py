@@ -1,4 +1,4 @@
-"""Which boxes each family can match: compared with all of its anchors, and with its own assignment."""
+"""Boxes that each family can match: compared with all of its anchors, and with its own assignment."""
 
 import numpy as np
 import pytest

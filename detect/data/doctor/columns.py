@@ -29,6 +29,11 @@ def image_of_box(records: Records) -> np.ndarray:
     return np.repeat(np.arange(len(records)), boxes_by_image(records))
 
 
+def images_of(records: Records, boxes: np.ndarray) -> np.ndarray:
+    """Return the position of the image of each of the boxes in rows `boxes`, int64 [n]: fast for few of them."""
+    return np.searchsorted(records.box_ends, boxes, side="right")
+
+
 def box_sides(records: Records) -> np.ndarray:
     """Return width and height of each box, float32 [M, 2]."""
     return records.boxes[:, 2:] - records.boxes[:, :2]

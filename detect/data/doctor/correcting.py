@@ -18,7 +18,7 @@ from detect.data.curation.converting import Written, convert
 from detect.data.curation.merging import merge
 from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages
-from detect.data.doctor.columns import image_of_box
+from detect.data.doctor.columns import image_of_box, images_of
 from detect.data.doctor.dataset_check import Subject
 from detect.data.doctor.found_examples import place
 from detect.data.problems import Problems
@@ -101,8 +101,8 @@ def _other_spellings(dataset: Dataset) -> dict[str, str]:
 
 def _report_spellings(problems: Problems, records: Records, classes: Sequence[str], renamed: Mapping[str, str]) -> None:
     def describe(row: int) -> tuple[str, str]:
-        path, name = records.image_path(_image_of(records, row)), classes[records.labels[row]]
-        return str(path), f"class {name!r} is {renamed[name]!r}"
+        name = classes[records.labels[row]]
+        return _image_path(records, row), f"class {name!r} is {renamed[name]!r}"
 
     rows = np.flatnonzero(np.array([name in renamed for name in classes])[records.labels])
     problems.add_many("class in another spelling", rows, describe, "renamed")
@@ -110,15 +110,15 @@ def _report_spellings(problems: Problems, records: Records, classes: Sequence[st
 
 def _without_repeats(records: Records, problems: Problems) -> Records:
     def describe(row: int) -> tuple[str, str]:
-        return str(records.image_path(_image_of(records, row))), place(records.boxes[row])
+        return _image_path(records, row), place(records.boxes[row])
 
     repeated = repeats([image_of_box(records), records.labels, records.ignore, *records.boxes.T])
     problems.add_many("duplicate box", np.flatnonzero(repeated), describe, "the first is kept")
     return records.select_boxes(~repeated)
 
 
-def _image_of(records: Records, box: int) -> int:
-    return int(np.searchsorted(records.box_ends, box, side="right"))
+def _image_path(records: Records, box: int) -> str:
+    return str(records.image_path(int(images_of(records, np.array(box)))))
 
 
 def _leave_copies_out(dataset: Dataset, images: AllImages, kept: _Kept, max_lost: float) -> None:

@@ -20,7 +20,7 @@ from detect.data.doctor import (
     split_checks,
     training_checks,
 )
-from detect.data.doctor.dataset_check import Check, Finding, Severity, Subject
+from detect.data.doctor.dataset_check import IMAGE_SIZE, Check, Finding, Severity, Subject
 from detect.data.samples.checked_images import add_unreadable
 from detect.data.survey import Survey, survey
 
@@ -42,7 +42,7 @@ _ORDER = {severity: place for place, severity in enumerate(Severity)}
 
 def prepare(
     dataset: Dataset,
-    image_size: int = 640,
+    image_size: int = IMAGE_SIZE,
     max_lost: float = 0.1,
     decode: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from detect.data.dataset import Dataset
+from detect.data.doctor.columns import images_of
 from detect.data.doctor.dataset_check import EXAMPLES, Example, Found, Subject
 from detect.data.records import Records
 
@@ -38,7 +39,7 @@ def split_examples(subject: Subject, images: np.ndarray) -> tuple[Example, ...]:
 
 def box_examples(records: Records, boxes: np.ndarray) -> tuple[Example, ...]:
     """Return the first of the boxes in rows `boxes`, each with its image."""
-    images = np.searchsorted(records.box_ends, boxes[:EXAMPLES], side="right")
+    images = images_of(records, boxes[:EXAMPLES])
     found = []
     for row, index in zip(boxes[:EXAMPLES].tolist(), images.tolist(), strict=True):
         path, box = str(records.image_path(index)), tuple(records.boxes[row].tolist())

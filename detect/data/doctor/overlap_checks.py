@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.columns import boxes_by_image
+from detect.data.doctor.columns import boxes_by_image, images_of
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Example, Found, Severity, Subject
 from detect.data.doctor.found_examples import images_found
 from detect.data.doctor.near_boxes import SAME_OBJECT
@@ -35,7 +35,7 @@ def _pairs(subject: Subject, same_class: bool, what: str) -> Iterator[Found]:
 def _pair_examples(subject: Subject, records: Records, pairs: np.ndarray) -> tuple[Example, ...]:
     """Return the first of some pairs of boxes, rows [n, 2]."""
     examples = []
-    images = np.searchsorted(records.box_ends, pairs[:EXAMPLES, 0], side="right")
+    images = images_of(records, pairs[:EXAMPLES, 0])
     for pair, image in zip(pairs[:EXAMPLES].tolist(), images.tolist(), strict=True):
         path = str(records.image_path(image))
         names = " and ".join(subject.dataset.classes[label] for label in records.labels[pair])
