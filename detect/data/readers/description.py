@@ -62,7 +62,7 @@ def _read_file(path: Path) -> Dataset:
         raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
     if not os.path.isfile(path):
         raise BadInput(f"{path} is neither a file nor a folder. Expected {accepted()}.")
-    kinds = [file for file in _files() if _is_named_as(path, file)]
+    kinds = _with_suffix_of(path.name, _files())
     if not kinds:
         raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
@@ -70,9 +70,10 @@ def _read_file(path: Path) -> Dataset:
     return kinds[0].read(path)
 
 
-def _is_named_as(path: Path, kind: DatasetFile) -> bool:
-    """Return whether a file has a suffix of some kind of files; the number of a shard may stand behind it."""
-    return re.sub(r"-\d+-of-\d+(?=\.|$)", "", path.name.lower()).endswith(kind.suffixes)
+def _with_suffix_of(name: str, kinds: list[DatasetFile]) -> list[DatasetFile]:
+    """Return the kinds of files that have the suffix of a name, behind which the number of a shard may stand."""
+    without_shard = re.sub(r"-\d+-of-\d+(?=\.|$)", "", name.lower())
+    return [kind for kind in kinds if without_shard.endswith(kind.suffixes)]
 
 
 def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
@@ -137,9 +138,8 @@ def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
 def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
-    paths = [Path(entry) for entry in _entries(folder) if is_file(entry)]
-    by_suffix = {path: [kind for kind in kinds if _is_named_as(path, kind)] for path in paths}
-    return {path: kinds for path, kinds in by_suffix.items() if kinds}
+    by_suffix = ((entry, _with_suffix_of(entry.name, kinds)) for entry in _entries(folder))
+    return {Path(entry): found for entry, found in by_suffix if found and is_file(entry)}
 
 
 def _broken(folder: Path) -> str:
