@@ -13,8 +13,8 @@ or in that of keras-retinanet or of makesense.ai:
     class,x,y,width,height,image,image width,image height
 
 All numbers are pixels from the upper left corner of the image, as they stand: where a table was made from Pascal VOC
-files, its boxes are up to a pixel smaller than theirs. A row of a name and empty fields is an image without boxes.
-Fields are separated by commas, semicolons, tabs or bars.
+files, its boxes are up to a pixel smaller than theirs. A row of a name and empty fields is an image without boxes, and
+`a.jpg` and `./a.jpg` are one image. Fields are separated by commas, semicolons, tabs or bars.
 
 `classes.csv` or `class_mapping.csv` beside a table of RetinaNet, with rows `class,id`, gives the order of the classes.
 A table is the split that its name speaks of (`train_labels.csv`), for Roboflow's that of its folder, else "train".
