@@ -125,7 +125,7 @@ class Records(Sequence):
         if self.names is not None:
             return self.names
         if self.folder:
-            return Texts(map(name_of_part, self.paths))
+            return Texts(name_of_part(os.path.join(self.folder, path)) or path for path in self.paths)
         return _below_common_folder(self.paths)
 
 

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-_PART = re.compile(r"(.+)[/\\]([0-9]{1,15})\+([0-9]{1,15})[/\\](.+)", re.DOTALL)  # file, start and length, name
+_PLACE = re.compile(r"[/\\]([0-9]{1,15})\+([0-9]{1,15})(?=[/\\].)", re.DOTALL)  # start and length, before a name
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -57,14 +57,19 @@ def path_of_part(file: str, start: int, length: int, name: str) -> str:
 
 def file_of_part(path: str | Path) -> tuple[str, int, int] | None:
     """Return the file that a path is a part of, its start and its length, bytes; None where it is not one."""
-    part = _PART.fullmatch(str(path))
-    return (part[1], int(part[2]), int(part[3])) if part and os.path.isfile(part[1]) else None
+    place = _place(str(path))
+    return (place.string[: place.start()], int(place[1]), int(place[2])) if place else None
 
 
-def name_of_part(path: str) -> str:
-    """Return the name of a part of a file; of what is not such a part, the whole path."""
-    part = _PART.fullmatch(path)
-    return part[4] if part else path
+def name_of_part(path: str) -> str | None:
+    """Return the name of a part of a file; None where the path is not one."""
+    place = _place(path)
+    return path[place.end() + 1 :] if place else None
+
+
+def _place(path: str) -> re.Match[str] | None:
+    """Return the place that follows a file in a path; other folders, and those in names, may look like one."""
+    return next((place for place in _PLACE.finditer(path) if os.path.isfile(path[: place.start()])), None)
 
 
 class _Part(io.RawIOBase):

@@ -8,7 +8,7 @@ import pytest
 
 from detect.data.pixels.headers import read_header
 from detect.data.pixels.images import read_image
-from detect.data.regular_files import file_of_part, open_regular, path_of_part, status_of
+from detect.data.regular_files import file_of_part, name_of_part, open_regular, path_of_part, status_of
 from detect.errors import BadInput
 
 
@@ -36,7 +36,8 @@ def test_the_file_of_a_part_is_found(part, tmp_path):
     assert file_of_part(part) == (str(tmp_path / "all.bin"), 3, 4)
     assert file_of_part(tmp_path / "all.bin") is None
     assert file_of_part(tmp_path / "other.bin" / "3+4" / "a.txt") is None
-    assert os.path.basename(part) == "a.txt"
+    assert name_of_part(part) == "folder/a.txt"
+    assert name_of_part(str(tmp_path / "other.bin" / "3+4" / "a.txt")) is None
     assert status_of(part).st_size == status_of(tmp_path / "all.bin").st_size == 10
 
 
@@ -45,6 +46,15 @@ def test_a_file_in_a_folder_with_such_a_name_is_a_file(tmp_path):
     (tmp_path / "3+4" / "a.txt").write_bytes(b"whole")
     with open_regular(tmp_path / "3+4" / "a.txt") as file:
         assert file.read() == b"whole"
+
+
+def test_folders_and_names_of_parts_may_look_like_places(tmp_path):
+    (tmp_path / "5+6").mkdir()
+    (tmp_path / "5+6" / "all.bin").write_bytes(b"0123456789")
+    part = path_of_part(str(tmp_path / "5+6" / "all.bin"), 3, 4, "1+2/7+8/a.txt")
+    assert name_of_part(part) == "1+2/7+8/a.txt"
+    with open_regular(part) as file:
+        assert file.read() == b"3456"
 
 
 def test_what_is_missing_is_named(tmp_path):
