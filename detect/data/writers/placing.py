@@ -1,10 +1,11 @@
 """Put the images of a dataset into a new folder: as second names of their files, or as copies."""
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 
-from detect.data.pixels.headers import read_header
+from detect.data.pixels.headers import parse_header
 from detect.data.records import Records
 from detect.data.regular_files import open_regular
 from detect.data.writers.writer import Job
@@ -28,12 +29,15 @@ def read_image_file(path: str) -> bytes:
 
 
 def _place(job: Job, path: str, name: str) -> None:
-    linked = not job.copies and _is_linked(job, path, name)
-    if not linked:
-        job.folder.write(name, read_image_file(path))
-    with _still_there(path):
-        job.remarks[_TURNED] += read_header(path).orientation != 1
-    job.remarks[_LINKED] += linked
+    if not job.copies and _is_linked(job, path, name):
+        job.remarks[_LINKED] += 1
+        with _still_there(path), open_regular(path) as file:
+            header = parse_header(file, path)
+    else:
+        data = read_image_file(path)
+        job.folder.write(name, data)
+        header = parse_header(io.BytesIO(data), path)
+    job.remarks[_TURNED] += header.orientation != 1
 
 
 def _is_linked(job: Job, path: str, name: str) -> bool:
