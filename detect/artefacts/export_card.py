@@ -4,10 +4,11 @@ Neither finding nor reading one needs TensorFlow.
 """
 
 from pathlib import Path
+from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
-from detect.artefacts.format import Canvas, Precision
+from detect.artefacts.format import Precision
 from detect.config import Settings
 from detect.errors import BadInput
 from detect.models.card import CARD, RUN_FOLDERS, Card, read_card
@@ -17,7 +18,8 @@ from detect.weights.download import sha256
 EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder of a run or model that its exports are written to
 
-INPUTS = ("images", "extents", "confidence", "iou")
+Input = Literal["images", "extents", "confidence", "iou"]
+INPUTS = get_args(Input)
 OUTPUTS = ("boxes", "scores", "labels")
 
 
@@ -56,15 +58,15 @@ class ExportCard(Card):
     """Name of the format, one of `detect.formats.names()`."""
     precision: Precision
     """Precision of the weights, and for `int8` of the computation too."""
-    canvases: tuple[Canvas, ...] = Field(min_length=1)
+    canvases: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(min_length=1)
     """Heights and widths of the images that it takes, pixels; the default first."""
-    inputs: tuple[str, ...] = INPUTS
+    inputs: tuple[Input, ...] = INPUTS
     """Inputs of the model, in this order."""
-    batch: int | None = None
+    batch: PositiveInt | None = None
     """Images per call; null: any number."""
-    size_divisor: int
+    size_divisor: PositiveInt
     """Heights and widths of images are multiples of this number of pixels."""
-    smallest_side: int
+    smallest_side: PositiveInt
     """Smallest height and width of images, pixels."""
     confidence: float
     """Lowest score of a detection in scoring."""

@@ -97,7 +97,7 @@ class Job:
         batch, count = self.export.batch or 1, len(self.images)
         extents = np.tile(np.array(canvas, np.float32), (batch, 1))
         thresholds = np.array(self.export.confidence, np.float32), np.array(self.export.iou, np.float32)
-        calls = []
+        calls: list[dict[str, np.ndarray]] = []
         for start in range(0, count, batch):
             rows = [row % count for row in range(start, start + batch)]  # the last batch ends with the first images
             images = np.stack([self.images[row][:height, :width] for row in rows])

@@ -74,6 +74,20 @@ def test_without_exports_tensorflow_predicts(run):
         assert find_artefact(path) is find_artefact(path, "auto") is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"inputs": ("pictures",)}, "inputs.0: expected 'images', 'extents', 'confidence' or 'iou', got 'pictures'"),
+        ({"canvases": ((0, 64),)}, "canvases.0.0: expected a number greater than 0, got 0"),
+        ({"batch": -1}, "batch: expected a number greater than 0, got -1"),
+        ({"size_divisor": 0}, "size_divisor: expected a number greater than 0, got 0"),
+    ],
+)
+def test_a_card_that_was_edited_to_something_impossible_is_refused(put, changes, fault):
+    with pytest.raises(BadInput, match=fault):
+        load_export_card(put(**changes))
+
+
 @pytest.mark.parametrize("name", ["192x192.onnx", "model.xml", "model.tflite"])
 def test_a_file_of_an_export_without_its_card_is_named(run, name):
     (run / name).write_bytes(b"x")

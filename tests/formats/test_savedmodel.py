@@ -13,7 +13,9 @@ import tensorflow as tf
 from light_models import saved, saved_small
 
 from detect.data.shapes import CLASSES
+from detect.errors import BadInput
 from detect.export.export_run import export
+from detect.formats.savedmodel.reader import open_file
 from detect.inference.loading import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
@@ -44,6 +46,13 @@ def run_model(exported, files):
     model = tf.saved_model.load(str(exported.folder / "1"))
     found = model.signatures["serving_default"](image_bytes=tf.constant([file.read_bytes() for file in files]))
     return {name: values.numpy() for name, values in found.items()}
+
+
+def test_a_size_that_a_model_does_not_take_is_refused(exported):
+    """As of a card that somebody has edited."""
+    run = open_file(exported.folder / "1")
+    with pytest.raises(BadInput, match=r"1 cannot be run by TensorFlow: it has no signature 'images_32x64'\."):
+        run({"images": np.zeros((1, 32, 64, 3), np.float32)})
 
 
 def test_encoded_pictures_give_what_predict_gives(exported, pictures):

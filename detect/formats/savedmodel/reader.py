@@ -19,7 +19,10 @@ def open_file(path: Path) -> Run:
         raise unusable(path, "TensorFlow", error) from None
 
     def run(values: dict[str, np.ndarray]) -> list[np.ndarray]:
-        step = saved.signatures[signature_name(*values["images"].shape[1:3])]
+        name = signature_name(*values["images"].shape[1:3])
+        if name not in saved.signatures:
+            raise unusable(path, "TensorFlow", ValueError(f"it has no signature {name!r}"))
+        step = saved.signatures[name]
         found = step(**{name: tf.constant(value) for name, value in values.items()})
         return [found[name].numpy() for name in OUTPUTS if name in found]
 
