@@ -143,11 +143,18 @@ def _open(address: str, start: int) -> http.client.HTTPResponse:
         if error.code == 416 and start:  # the partial file is as long as the whole file, or longer
             return _open(address, 0)
         kind = BrokenTransferError if error.code in PASSING else UnavailableError
-        raise kind(f"the server answers {error.code} {error.reason}") from None
+        raise kind(reason_of(error)) from None
     except (OSError, http.client.HTTPException) as error:
         kind = BrokenTransferError if start else UnavailableError  # without a network, fail at once
-        cause = getattr(error, "reason", error)
-        raise kind(getattr(cause, "strerror", None) or str(cause) or type(error).__name__) from None
+        raise kind(reason_of(error)) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Return in words why an address could not be read."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause) or type(error).__name__
 
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -155,7 +162,7 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         while chunk := answer.read(CHUNK):
             yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise BrokenTransferError(str(error) or type(error).__name__) from None
+        raise BrokenTransferError(reason_of(error)) from None
 
 
 def sha256(path: Path) -> str:

@@ -2,11 +2,11 @@
 
 import base64
 import http.client
-import urllib.error
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
 from detect.errors import BadInput
+from detect.weights.download import reason_of
 
 TIMEOUT = 20  # seconds without an answer, or between two parts of one
 LARGEST_IMAGE = 200 * 2**20  # bytes
@@ -61,9 +61,4 @@ def _open(address: str):
 
 
 def _explain(address: str, error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        reason = f"the server answers {error.code} {error.reason}"
-    else:
-        cause = getattr(error, "reason", error)
-        reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
-    return f"{shown(address)} cannot be read: {reason}. Check the address and the network."
+    return f"{shown(address)} cannot be read: {reason_of(error)}. Check the address and the network."
