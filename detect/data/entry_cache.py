@@ -16,10 +16,12 @@ class EntryCache:
     """
 
     def __init__(self, path: Path):
-        self._database = sqlite3.connect(":memory:")
-        with suppress(sqlite3.Error, OSError):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_SECONDS)
+        except (sqlite3.Error, OSError):
+            self._database = sqlite3.connect(":memory:")
+        with suppress(sqlite3.Error):
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, entry BLOB) WITHOUT ROWID"
             )
