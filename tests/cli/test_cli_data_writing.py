@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from detect.cli.data_writing import To
 from detect.data.readers.description import open_dataset
+from detect.data.writers import writers
 
 
 def sizes(folder) -> dict[str, int]:
@@ -19,6 +21,11 @@ def test_convert_writes_and_says_what_is_lost(command, shapes, tmp_path):
     assert f"Written: {tmp_path / 'out'}, Pascal VOC" in done.out
     assert "train: 8 images" in done.out
     assert sizes(tmp_path / "out") == {"train": 8, "val": 4}
+
+
+def test_help_names_all_formats():
+    *names, last = sorted(writers())
+    assert To.__metadata__[0].help == f"Format to write: {', '.join(names)} or {last}."
 
 
 def test_convert_refuses_in_one_sentence(command, shapes, tmp_path):
@@ -77,6 +84,9 @@ def test_merge_takes_several_datasets(command, shapes, tmp_path):
 @pytest.mark.parametrize("pair", ["circle", "=circle", "ring=square"])
 def test_merge_refuses_what_is_not_a_renaming(command, shapes, tmp_path, pair):
     assert command("data", "merge", shapes, tmp_path / "out", "--map", pair).code == 2
+
+
+def test_merge_refuses_two_new_names_of_a_class(command, shapes, tmp_path):
     done = command("data", "merge", shapes, tmp_path / "out", "--map", "circle=a", "--map", "circle=b")
     assert "two names" in done.err
 
