@@ -239,7 +239,7 @@ def is_free(folder: Path, mark: str) -> bool:
 
 
 def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
-    """Raise `BadInput` where `path` is a file of another kind, which would be replaced. For use before a long work.
+    """Raise `BadInput` where `path` is a file of another kind, which would be replaced. For use before long work.
 
     Args:
         path: the file to write.

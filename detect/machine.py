@@ -1,4 +1,4 @@
-"""What the process may use of the machine: cores and memory, of which a container has less, and a folder for caches."""
+"""Cores and memory that the process may use, which in a container are fewer, and the folder for caches."""
 
 import math
 import os

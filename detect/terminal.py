@@ -1,4 +1,4 @@
-"""What is shown on a terminal of texts that can hold anything: names of files and classes, and messages about them."""
+"""Texts that can hold anything, such as names of files and messages about them, as a terminal may show them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the commands that write datasets have in common: options, and what they print."""
+"""The options of the commands that write datasets, and their output."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ctrl-C: one line, which says what is kept, and exit code 130. It must not be left to typer, nor the end of a file."""
+"""The end of a command by Ctrl-C: one line, which says what is kept, and exit code 130."""
 
 from typing import Any
 

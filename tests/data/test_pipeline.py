@@ -102,7 +102,7 @@ def test_neither_workers_nor_the_cache_change_the_result(records):
 
 
 def test_images_within_one_file_give_the_same_batches(records, tmp_path):
-    """As in TFRecord files; worker processes read them, too."""
+    """Worker processes read parts of a file, too, as of TFRecord files."""
     whole, parts = tmp_path / "all.bin", []
     with whole.open("wb") as file:
         for record in records:

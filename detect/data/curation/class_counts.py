@@ -1,4 +1,4 @@
-"""In how many images of a group each class occurs."""
+"""Numbers of images with each class, by groups of images."""
 
 from typing import NamedTuple
 

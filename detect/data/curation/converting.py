@@ -24,7 +24,7 @@ _NOT_READ = "masks, key points, attributes and licences, if the dataset has any,
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, and what was not."""
+    """A dataset that was written, and its losses."""
 
     folder: Path
     format: str  # in words

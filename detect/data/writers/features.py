@@ -1,4 +1,4 @@
-"""What annotations may state and some formats have no place for, and how much of it a dataset has."""
+"""Features of annotations that some formats have no place for, and how many of each a dataset has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

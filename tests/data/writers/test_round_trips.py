@@ -1,4 +1,4 @@
-"""What is written in one format and read, written in another and read, is what it was, but for what formats lack."""
+"""A dataset that was written in one format and read, then in another, is as it was, but for what formats lack."""
 
 import itertools
 from dataclasses import replace

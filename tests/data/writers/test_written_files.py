@@ -1,4 +1,4 @@
-"""What is in the files that are written, for programs that read them."""
+"""The content of written files, as other programs read it."""
 
 import json
 from dataclasses import replace

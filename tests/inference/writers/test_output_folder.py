@@ -1,4 +1,4 @@
-"""Which files a run may replace: those of earlier runs, even of runs that were killed, and no others."""
+"""Files that a run may replace: those of earlier runs, even of runs that were killed, and no others."""
 
 import contextlib
 import os

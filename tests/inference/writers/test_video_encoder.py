@@ -187,7 +187,7 @@ def test_sound_that_is_left_out_is_said(tmp_path):
 
 @pytest.mark.parametrize("free", [0, 1, 2, 4, 8])
 def test_a_full_disk_is_one_failure_wherever_it_is_met(tiny_disk, free):
-    """At the header, at a frame or at the end; FFmpeg would crash where it went on afterwards."""
+    """The disk is full at the header, at a frame or at the end. FFmpeg would crash where it went on afterwards."""
     with open(tiny_disk / "other", "wb") as other:
         other.write(bytes(4096 * (15 - free)))
     noise = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
