@@ -13,7 +13,7 @@ take 16 bytes per name.
 import os
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,8 @@ class FoundImages:
 
 def find_images(stated: Texts, folder: Path) -> FoundImages:
     """Find R images in a folder, or in folders inside it, by their stated names."""
-    found = _match(stated, folder, _as_it_is)[0] >= 0
+    wanted, parents = _wanted(stated, folder, _as_it_is)
+    found = np.isin(wanted, np.fromiter((number for number, _ in _held(folder, parents, _as_it_is)), np.int64))
     respelt, cut = np.zeros((2, len(stated)), bool)
     others, places = Texts(), np.full(len(stated), -1)  # names other than the stated ones, and whose they are
     parts = np.array(
@@ -99,7 +100,20 @@ def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[
         For each name the position of the file, int64 [n], -1 where there is none or more than one; and the files of all
         folders that are named, relative to `folder`.
     """
-    parents: dict[str, str] = {}  # as named and as they are
+    wanted, parents = _wanted(names, folder, spelling)
+    files, hashes = Texts(), array("q")
+    for number, name in _held(folder, parents, spelling):
+        files.append(name)
+        hashes.append(number)
+    order = np.argsort(hashes, kind="stable")
+    known = np.array(hashes, np.int64)[order]
+    first, end = np.searchsorted(known, wanted), np.searchsorted(known, wanted, "right")
+    return np.where(end - first == 1, np.append(order, -1)[first], -1), files
+
+
+def _wanted(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[np.ndarray, dict[str, str]]:
+    """Return the hashes of names [n] in some spelling, int64 [n], and their folders: as named and as they are."""
+    parents: dict[str, str] = {}
     wanted = array("q")
     for name in names:
         parent, slash, base = name.rpartition("/")
@@ -107,16 +121,15 @@ def _match(names: Texts, folder: Path, spelling: Callable[[str], str]) -> tuple[
         if parent not in parents:
             parents[parent] = _folder_meant(parent, folder, spelling)
         wanted.append(hash(f"{parent}/{spelling(base)}"))
-    files, hashes = Texts(), array("q")
+    return np.array(wanted, np.int64), parents
+
+
+def _held(folder: Path, parents: Mapping[str, str], spelling: Callable[[str], str]) -> Iterator[tuple[int, str]]:
+    """Yield the files of folders inside `folder`: the hash that `_wanted` gives to such a name, and the name."""
     for parent, real in parents.items():
         beginning = os.path.join(real, "")  # of the names in it; empty for `folder` itself
         for base in _names_of_files(os.path.join(folder, real)):
-            files.append(beginning + base)
-            hashes.append(hash(f"{parent}/{spelling(base)}"))
-    order = np.argsort(hashes, kind="stable")
-    known = np.array(hashes, np.int64)[order]
-    first, end = np.searchsorted(known, wanted), np.searchsorted(known, wanted, "right")
-    return np.where(end - first == 1, np.append(order, -1)[first], -1), files
+            yield hash(f"{parent}/{spelling(base)}"), beginning + base
 
 
 def _folder_meant(stated: str, folder: Path, spelling: Callable[[str], str]) -> str:
