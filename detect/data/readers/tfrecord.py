@@ -6,8 +6,8 @@ become ignore regions. A class is known by its text, else by its number; a label
 the folder above names the numbers. Without one, the texts and numbers in the examples do.
 
 A file is of the split that its name speaks of, else "train"; in folders named `train`, `valid` and `test`, it is of the
-split of its folder. Files of one split are its shards. Images are not unpacked: each is read from its
-place in the file.
+split of its folder. Files of one split are its shards. Images are not unpacked: each is read from its place in the
+file.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""From what annotation files state to a `Dataset`: boxes in one form, ids, classes, and every problem reported."""
+"""Make a `Dataset` of the content of annotation files: boxes in one form, ids, classes, and every problem reported."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import first_element, read_elements, read_members, read_whole
 from detect.errors import BadInput
 
 DOCUMENT = {
@@ -141,6 +141,21 @@ def test_elements_that_nobody_asks_for_are_skipped(tmp_path, block):
 @pytest.mark.parametrize(("text", "value"), [("[1, 2]", [1, 2]), ('"text"', "text"), ("12", 12), ("null", None)])
 def test_a_file_without_an_object_is_one_member_without_a_name(tmp_path, text, value):
     assert read_all(write(tmp_path, text), 1) == {None: value}
+
+
+def test_a_file_with_a_list(tmp_path):
+    path = write(tmp_path, '[{"a": 1}, 2]')
+    assert list(read_elements(path, "a list")) == [{"a": 1}, 2]
+    assert first_element(path) == {"a": 1}
+    assert read_whole(path) == {}
+
+
+def test_a_file_with_an_object(tmp_path):
+    path = write(tmp_path, '{"a": [1, 2], "b": "x"}')
+    assert read_whole(path) == {"a": [1, 2], "b": "x"}
+    assert first_element(path) is None
+    with pytest.raises(BadInput, match=r"content\.json: expected a list of images\."):
+        list(read_elements(path, "a list of images"))
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
