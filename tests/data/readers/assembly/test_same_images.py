@@ -36,6 +36,14 @@ def test_an_image_that_is_named_twice_with_the_same_boxes_is_one(read):
     assert problems.lost_share() == 0
 
 
+@pytest.mark.parametrize("spelling", ["./a.jpg", "x/../a.jpg", ".//a.jpg"])
+def test_an_image_whose_path_is_written_in_two_ways_is_one(read, spelling):
+    read(("x/b.jpg", []))  # so that the folder is there
+    records, problems = read(("a.jpg", [(0, BOX)]), (spelling, [(0, BOX)]))
+    assert len(records) == 1
+    assert problems.counts == {"duplicate image": 1, "duplicate box": 1}
+
+
 @pytest.mark.parametrize("others", [[(0, OTHER)], [(1, BOX)], [(0, BOX), (0, OTHER)], []])
 def test_different_boxes_are_those_of_several_images_and_lost(read, others):
     records, problems = read(("a.jpg", [(0, BOX)]), ("b.jpg", [(0, BOX)]), ("a.jpg", others), ("a.jpg", [(0, BOX)]))
