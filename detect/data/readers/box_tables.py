@@ -4,7 +4,6 @@ The rows of an image need not follow each other. Millions of rows are converted 
 many cannot be, row by row, to report it with its line.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,16 +67,6 @@ class _TableContent(NamedContent):
         except (ValueError, IndexError):
             for line, row in zip(lines, rows, strict=True):
                 self._add_row(line, row)
-
-    def join_images(self) -> None:
-        """Make one image of the rows of one path, however it is written, in the order in which they are first met."""
-        paths = (os.path.normpath(name.replace("\\", "/")) for name in self.images.names)
-        hashes = np.fromiter(map(hash, paths), np.int64, len(self.images))
-        _, first, positions = np.unique(hashes, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        table = self.boxes.table
-        table["row"] = first[positions][table["row"]]
-        self.select_images(first[order])
 
     def _add(self, lines: Sequence[int], rows: Sequence[Row]) -> None:
         """Add the boxes of some rows; ValueError or IndexError, and nothing is added, where one of them has none."""

@@ -106,6 +106,16 @@ class NamedContent:
         self.images = self.images.select(rows)
         self._places = array("q", np.frombuffer(self._places, np.int64)[rows].tobytes())
 
+    def join_images(self) -> None:
+        """Make one image of the entries of one path, however it is written, where it is first met."""
+        paths = (os.path.normpath(name.replace("\\", "/")) for name in self.images.names)
+        hashes = np.fromiter(map(hash, paths), np.int64, len(self.images))
+        _, first, positions = np.unique(hashes, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        table = self.boxes.table
+        table["row"] = first[positions][table["row"]]
+        self.select_images(first[order])
+
     def rename_classes(self, names: Mapping[str, str]) -> None:
         """Replace names of classes by others; classes that get the same name are one."""
         known, self.classes = self.classes, {}

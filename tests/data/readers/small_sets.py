@@ -1033,6 +1033,128 @@ def spoil_labelme(path: Path) -> str:
     return ", annotation 0"
 
 
+# VGG Image Annotator
+
+
+def via_region(box: Box) -> dict:
+    """Return a region of VIA 2."""
+    shape = {"name": "rect", "x": box.x1, "y": box.y1, "width": box.x2 - box.x1, "height": box.y2 - box.y1}
+    return {"shape_attributes": shape, "region_attributes": {"kind": CLASSES[box.label]}}
+
+
+def via_images(split: str) -> dict[str, dict]:
+    """Return the images of a split by their names and sizes in bytes, without regions to ignore."""
+    images = {}
+    for name, boxes in TRUTH[split].items():
+        size = len(encoded_image(name))
+        regions = [via_region(box) for box in boxes if not box.ignore]
+        images[f"{name}{size}"] = {"filename": name, "size": size, "regions": regions, "file_attributes": {}}
+    return images
+
+
+def write_via_file(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    return write_text(folder / "via_export_json.json", json.dumps(via_images("train")))
+
+
+def write_via_files(folder: Path) -> Path:
+    """Write a file per split in the folder of its images, as many projects have it."""
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        write_text(folder / split / "via_region_data.json", json.dumps(via_images(split)))
+    return folder
+
+
+def write_via_first(folder: Path) -> Path:
+    """Write the regions of an image by their numbers, as VIA 1 does."""
+    write_images(folder, "train")
+    images = via_images("train")
+    for image in images.values():
+        regions = {str(number): region for number, region in enumerate(image["regions"])}
+        image.update(regions=regions, fileref="", base64_img_data="")
+    write_text(folder / "via_region_data.json", json.dumps(images))
+    return folder
+
+
+def write_via_project(folder: Path) -> Path:
+    """Write a project of VIA 2, whose classes are the options of an attribute."""
+    write_images(folder, "train")
+    images = via_images("train")
+    options = dict.fromkeys(CLASSES, "")
+    kind = {"type": "dropdown", "description": "", "options": options, "default_options": {}}
+    core = {"buffer_size": 18, "filepath": {}, "default_filepath": ""}
+    content = {
+        "_via_settings": {"ui": {}, "core": core, "project": {"name": "cars"}},
+        "_via_img_metadata": images,
+        "_via_attributes": {"region": {"kind": kind}, "file": {}},
+        "_via_data_format_version": "2.0.10",
+        "_via_image_id_list": [*images],
+    }
+    write_text(folder / "via_project.json", json.dumps(content))
+    return folder
+
+
+def write_via_csv(folder: Path) -> Path:
+    """Write the row that VIA adds for an image without regions, too."""
+    write_images(folder, "train")
+
+    def quoted(value: dict) -> str:
+        text = json.dumps(value, separators=(",", ":")).replace('"', '""')
+        return f'"{text}"'
+
+    rows = ["filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"]
+    for image in via_images("train").values():
+        about, regions = f'{image["filename"]},{image["size"]},"{{}}"', image["regions"]
+        for number, region in enumerate(regions):
+            stated = ",".join(map(quoted, region.values()))
+            rows.append(f"{about},{len(regions)},{number},{stated}")
+        rows += [] if regions else [f'{about},0,0,"{{}}","{{}}"']
+    write_text(folder / "via_export_csv.csv", "\n".join(rows))
+    return folder
+
+
+def write_via_third(folder: Path) -> Path:
+    """Write a project of VIA 3, in which images, regions and classes have ids."""
+    write_images(folder, "train")
+    names = {str(number): name for number, name in enumerate(TRUTH["train"], 1)}
+    regions = [(view, box) for view, name in names.items() for box in TRUTH["train"][name] if not box.ignore]
+    attribute = {"aname": "kind", "anchor_id": "FILE1_Z0_XY1", "type": 4, "desc": "", "default_option_id": ""}
+    content = {
+        "project": {"pid": "__VIA_PROJECT_ID__", "data_format_version": "3.1.1", "vid_list": [*names]},
+        "config": {"file": {"loc_prefix": {"1": ""}}, "ui": {}},
+        "attribute": {"1": {**attribute, "options": {str(label): name for label, name in enumerate(CLASSES)}}},
+        "file": {view: {"fid": view, "fname": name, "type": 2, "loc": 1, "src": ""} for view, name in names.items()},
+        "metadata": {
+            f"{view}_{number}": {
+                "vid": view,
+                "flg": 0,
+                "z": [],
+                "xy": [2, box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1],
+                "av": {"1": str(box.label)},
+            }
+            for number, (view, box) in enumerate(regions)
+        },
+        "view": {view: {"fid_list": [view]} for view in names},
+    }
+    write_text(folder / "cars.json", json.dumps(content))
+    return folder
+
+
+def spoil_via(path: Path) -> str:
+    replace(path, '"x": 10, "y": 5', '"x": "left", "y": 5')
+    return ": image entry 2, annotation 0"
+
+
+def spoil_via_csv(path: Path) -> str:
+    replace(path, '""x"":10,""y"":5', '""x"":""left"",""y"":5')
+    return ":5"
+
+
+def spoil_via_third(path: Path) -> str:
+    replace(path, "[2, 10, 5, 20, 10]", '[2, "left", 5, 20, 10]')
+    return ": image entry 2, annotation 0"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -1125,6 +1247,10 @@ SETS |= {
     "BDD100K files of single images": SmallSet(
         write_bdd100k_images, spoiling("labels/100k/train/c.json", spoil_bdd100k_image)
     ),
+    "a VIA file": SmallSet(
+        write_via_file, spoiling("via_export_json.json", spoil_via), splits=("train",), states_ignored=False
+    ),
+    "VIA files": SmallSet(write_via_files, spoiling("train/via_region_data.json", spoil_via), states_ignored=False),
     "LabelMe files": SmallSet(write_labelme, spoiling("train/c.json", spoil_labelme)),
 }
 
@@ -1218,4 +1344,16 @@ EXPORTS = {
     ),
     "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
     "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),
+    "VIA 1, JSON": SmallSet(
+        write_via_first, spoiling("via_region_data.json", spoil_via), ONLY_TRAINING, states_ignored=False
+    ),
+    "VIA 2, project": SmallSet(
+        write_via_project, spoiling("via_project.json", spoil_via), ONLY_TRAINING, states_ignored=False
+    ),
+    "VIA 2, CSV": SmallSet(
+        write_via_csv, spoiling("via_export_csv.csv", spoil_via_csv), ONLY_TRAINING, states_ignored=False
+    ),
+    "VIA 3, project": SmallSet(
+        write_via_third, spoiling("cars.json", spoil_via_third), ONLY_TRAINING, states_ignored=False
+    ),
 }

@@ -1,0 +1,121 @@
+"""The entries of the files of VGG Image Annotator: projects of VIA 2, and what VIA 1 and 2 export.
+
+A project is one JSON object, which a browser has to hold as well: it is read whole. Exports are read piece by piece.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.tables import Row, first_row, read_rows
+from detect.data.readers.via_project import Entry, is_third, member, options_of, third_entries, third_options
+from detect.errors import BadInput
+
+_COLUMNS = (
+    *("filename", "file_size", "file_attributes", "region_count", "region_id"),
+    *("region_shape_attributes", "region_attributes"),
+)
+_NAME, _SHAPE, _ATTRIBUTES = 0, 5, 6  # of these columns
+_PROJECT = "_via_"  # how the names of all members of a project begin
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table, by its name."""
+    return not path.name.lower().endswith(".json")
+
+
+def is_via(path: Path) -> bool:
+    """Return whether a JSON file begins as VIA's do, or a table has its columns; BadInput where it cannot be parsed."""
+    if is_table(path):
+        row = first_row(path)
+        return _is_header(row) or _is_third_table(row)
+    name, value = _first_member(path)
+    if name.startswith(_PROJECT) or is_third(name, value):
+        return True
+    return isinstance(value, dict) and {"filename", "regions"} <= value.keys()
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Return the entries of a file; BadInput where it cannot be read, or is of a kind that cannot be used."""
+    if is_table(path):
+        return _rows(path)
+    if is_third(*_first_member(path)):
+        return third_entries(dict(read_members(path)))
+    return (Entry(number, *_parts(stated)) for number, stated in enumerate(_stated_images(path)))
+
+
+def options_by_attribute(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return the texts of the options by their ids, for each attribute that a project states with options."""
+    name, value = ("", None) if is_table(path) else _first_member(path)
+    if is_third(name, value):
+        return third_options(dict(read_members(path)))
+    if not name.startswith(_PROJECT):
+        return {}
+    stated = next((value for name, value in read_members(path) if name == "_via_attributes"), None)
+    attributes = member(stated, "region")
+    return (
+        {name: options_of(attribute) for name, attribute in attributes.items()} if isinstance(attributes, dict) else {}
+    )
+
+
+def _first_member(path: Path) -> tuple[str, Any]:
+    """Return the name and the value of the first member of an object; an empty name where there is none."""
+    name, value = next(read_members(path), (None, None))
+    return name or "", value
+
+
+def _is_header(row: Row) -> bool:
+    return bool(row) and (row[0].lstrip("#"), *row[1:]) == _COLUMNS
+
+
+def _is_third_table(row: Row) -> bool:
+    return bool(row) and row[0].startswith("# Exported using VGG Image Annotator")
+
+
+def _stated_images(path: Path) -> Iterator[Any]:
+    for name, value in read_members(path):
+        if name == "_via_img_metadata" and isinstance(value, dict):
+            yield from value.values()
+        elif not (name or _PROJECT).startswith(_PROJECT):
+            yield value
+
+
+def _parts(stated: Any) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Return the name and the regions of an image, which VIA 1 has by their numbers."""
+    regions = member(stated, "regions")
+    listed = list(regions.values()) if isinstance(regions, dict) else regions
+    if not isinstance(listed, list):
+        return stated, []
+    return member(stated, "filename"), [
+        (member(region, "shape_attributes"), member(region, "region_attributes")) for region in listed
+    ]
+
+
+def _rows(path: Path) -> Iterator[Entry]:
+    if not _is_header(first_row(path)):
+        raise BadInput(
+            f"{path}: expected the columns {','.join(_COLUMNS)}. Of VIA 3, give the project that it saves as JSON: "
+            "its tables do not name images without regions."
+        )
+    header = True
+    for lines, rows in read_rows(path):
+        for line, row in zip(lines[header:], rows[header:], strict=True):
+            yield _row_entry(line, row)
+        header = False
+
+
+def _row_entry(line: int, row: Row) -> Entry:
+    """Return a row; where it does not have all fields, its name is the whole row."""
+    if len(row) != len(_COLUMNS):
+        return Entry(line, row, [])
+    return Entry(line, row[_NAME], [(_decoded(row[_SHAPE]), _decoded(row[_ATTRIBUTES]))])
+
+
+def _decoded(text: str) -> Any:
+    """Return what a field states, the text itself where that is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
