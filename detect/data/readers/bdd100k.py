@@ -26,7 +26,7 @@ from detect.data.readers.images.locating import parts
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
 from detect.data.readers.reader import DatasetFolder
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.split_format import SplitFormat, one_split
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -167,7 +167,7 @@ _SPLITS = SplitFormat(
     suffixes=(".json",),
     content="a list of images with `name` and `labels`, or one in `frames`",
     recognises=is_bdd100k,
-    load=load_bdd100k,
+    load=one_split(load_bdd100k),
 ).reader()
 _IMAGES = DatasetFolder(
     "BDD100K files of single images", "*.json, or train|val|test/*.json", holds_images, read_images, described=False

@@ -14,6 +14,7 @@ from detect.data.readers.assembly.annotations import NO_SIZE, flag
 from detect.data.readers.assembly.box_forms import Form, corners_of
 from detect.data.readers.files.tables import Row, read_rows
 from detect.data.readers.images.named_images import can_name_file
+from detect.data.readers.line_contents import LineContent
 from detect.data.readers.named_content import NamedContent
 
 
@@ -47,15 +48,12 @@ def read_table(path: Path, columns: Columns) -> NamedContent:
     return content
 
 
-class _TableContent(NamedContent):
+class _TableContent(LineContent):
     """The content of a table; the entries of images and the numbers of boxes are lines."""
 
     def __init__(self, path: Path, columns: Columns):
         super().__init__(path, columns.form, columns.fractions)
         self._columns, self._last_name = columns, ""
-
-    def place(self, entry: int) -> str:
-        return f"{self.path}:{entry}"
 
     def locate_box(self, number: int) -> str:
         return self.place(number)

@@ -31,7 +31,7 @@ from detect.data.readers.files.tables import SUFFIXES, Row, first_row, read_rows
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.named_content import NamedContent
 from detect.data.readers.open_images import CODED
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 # Names of columns, in lower case and without what separates words; those of a list are tried in its order.
@@ -186,5 +186,5 @@ READER = SplitFormat(
     suffixes=SUFFIXES,
     content="columns of an image, a class and a box",
     recognises=is_boxes_csv,
-    load=load_boxes_csv,
+    load=one_split(load_boxes_csv),
 ).reader()

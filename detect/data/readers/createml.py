@@ -18,7 +18,7 @@ from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.split_format import SplitFormat, one_split
 
 _NAMES = ("image", "imagefilename", "filename")
 _BOXES = ("annotations", "annotation")
@@ -71,5 +71,5 @@ READER = SplitFormat(
     suffixes=(".json",),
     content="a list of images with `annotations` that have `coordinates`",
     recognises=is_createml,
-    load=load_createml,
+    load=one_split(load_createml),
 ).reader()

@@ -29,7 +29,7 @@ from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.label_studio_regions import is_object, joined_regions, read_region, size_of
 from detect.data.readers.named_content import NamedContent
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _IMAGE_KEYS = ("image", "img", "image_url", "url")
@@ -173,5 +173,5 @@ READER = SplitFormat(
     suffixes=(".json",),
     content="a list of tasks with `data`, or in the short form",
     recognises=is_label_studio,
-    load=load_label_studio,
+    load=one_split(load_label_studio),
 ).reader()

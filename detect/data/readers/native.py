@@ -1,6 +1,6 @@
 """Our own description of a dataset: a YAML file that says where annotations and images are.
 
-    format: coco                    # or voc, bdd100k, boxes_csv, createml, cvat, label_studio, open_images, tfrecord
+    format: coco                    # or another of the formats that have one annotation file per split, or voc
     root: coco2017                  # folder of all paths below, relative to this file; default: this file's folder
     classes: [person, bicycle]      # optional: the order of the labels; objects of other classes are reported
     splits:

@@ -21,7 +21,7 @@ from detect.data.readers.box_tables import Columns, read_table
 from detect.data.readers.files.tables import SUFFIXES, Row, first_row, read_rows
 from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes
 from detect.data.readers.named_content import NamedContent
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 CODED = ("ImageID", "LabelName")  # columns of all tables of OpenImages, such as those of masks
@@ -91,6 +91,6 @@ READER = SplitFormat(
     suffixes=SUFFIXES,
     content="columns " + ", ".join(f"`{name}`" for name in _HEADER),
     recognises=is_open_images,
-    load=load_open_images,
+    load=one_split(load_open_images),
     inside="labels",
 ).reader()

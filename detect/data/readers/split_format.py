@@ -1,4 +1,4 @@
-"""`SplitFormat`: a format whose annotation files hold one split each, and how datasets of it are found and read."""
+"""`SplitFormat`: a format of annotation files of one split or several, and how datasets of it are found and read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +17,12 @@ from detect.data.readers.images.annotation_files import (
 )
 from detect.data.readers.named_content import NamedContent, assemble_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
+from detect.errors import BadInput
 
 
 @dataclass(frozen=True)
 class SplitFormat:
-    """A format of annotation files that hold a split each."""
+    """A format of annotation files. Each is one split, unless its entries state theirs."""
 
     name: str  # in words: "CreateML JSON"
     file: str  # what a file of it is called in messages, with its article: "a CreateML JSON"
@@ -29,7 +30,9 @@ class SplitFormat:
     suffixes: tuple[str, ...]  # of the files, in lower case
     content: str  # by which they are recognised, in words
     recognises: Callable[[Path], bool]  # whether a file has this content; BadInput where it cannot be parsed
-    load: Callable[[AnnotationFile], NamedContent]  # reads a file and finds its images; BadInput where that fails
+    # Reads a file and finds its images: the content of each split, or why it cannot be used. It takes the split of what
+    # states none. BadInput where nothing of the file can be used.
+    load: Callable[[AnnotationFile, str], Mapping[str, NamedContent | BadInput]]
     inside: str = ""  # the folder in that of a split in which files may lie; empty where there is none
 
     def reader(self) -> Reader:
@@ -81,9 +84,15 @@ class SplitFormat:
             notes: what has been decided so far.
 
         Raises:
-            BadInput: no object is annotated, or no split has images.
+            BadInput: two files state the same split, no object is annotated, or no split has images.
         """
-        contents = {split: attempt(partial(self.load, file)) for split, file in files.items()}
+        contents: dict[str, NamedContent | BadInput] = {}
+        for split, file in files.items():
+            read = attempt(partial(self.load, file, split))
+            for name, content in ({split: read} if isinstance(read, BadInput) else read).items():
+                if name in contents:
+                    raise BadInput(f"{source}: two files state the split {name!r}. Give one of them.")
+                contents[name] = content
         return assemble_named(source, self.name, contents, classes, notes=notes)
 
     def _loose(self, folder: Path) -> list[Path]:
@@ -91,3 +100,10 @@ class SplitFormat:
 
     def _in_split_folders(self, folder: Path) -> dict[str, AnnotationFile]:
         return split_folder_files(folder, self.suffixes, self.recognises, self.inside)
+
+
+def one_split(
+    load: Callable[[AnnotationFile], NamedContent],
+) -> Callable[[AnnotationFile, str], Mapping[str, NamedContent | BadInput]]:
+    """Return a function that reads a file of one split as `SplitFormat.load` does; `load` returns its content."""
+    return lambda file, split: {split: attempt(partial(load, file))}

@@ -1155,6 +1155,77 @@ def spoil_via_third(path: Path) -> str:
     return ": image entry 2, annotation 0"
 
 
+# Files of a line per image
+
+
+def write_lines(path: Path, values: Iterable[dict]) -> Path:
+    return write_text(path, "".join(f"{json.dumps(value)}\n" for value in values))
+
+
+VERTEX_USES = {"train": "training", "val": "validation"}
+
+
+def vertex_lines(split: str) -> list[dict]:
+    """Return the images of a split as Vertex AI exports them, with fractions and without regions to ignore."""
+
+    def annotation(box: Box) -> dict:
+        corners = {"xMin": box.x1 / WIDTH, "yMin": box.y1 / HEIGHT, "xMax": box.x2 / WIDTH, "yMax": box.y2 / HEIGHT}
+        labels = {"aiplatform.googleapis.com/annotation_set_name": "1234"}
+        return {"displayName": CLASSES[box.label], **corners, "annotationResourceLabels": labels}
+
+    return [
+        {
+            "imageGcsUri": f"gs://bucket/photos/{name}",
+            "boundingBoxAnnotations": [annotation(box) for box in boxes if not box.ignore],
+            "dataItemResourceLabels": {"aiplatform.googleapis.com/ml_use": VERTEX_USES[split]},
+        }
+        for name, boxes in TRUTH[split].items()
+    ]
+
+
+def write_vertex_file(folder: Path) -> Path:
+    """Write one file with both splits."""
+    for split in ("train", "val"):
+        write_images(folder / "photos", split)
+    return write_lines(folder / "data-00001-of-00001.jsonl", [*vertex_lines("train"), *vertex_lines("val")])
+
+
+def write_vertex_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "photos", split)
+        write_lines(folder / f"{VERTEX_USES[split]}.jsonl", vertex_lines(split))
+    return folder
+
+
+def write_automl(folder: Path) -> Path:
+    """Write rows with two corners and, for the first class, with four."""
+
+    def row(split: str, name: str, box: Box | None) -> str:
+        beginning = f"{'TRAIN' if split == 'train' else 'VALIDATION'},gs://bucket/{name}"
+        if box is None:
+            return f"{beginning},,,,,,,,,"
+        x1, y1, x2, y2 = box.x1 / WIDTH, box.y1 / HEIGHT, box.x2 / WIDTH, box.y2 / HEIGHT
+        corners = f"{x1},{y1},,,{x2},{y2},," if box.label else f"{x1},{y1},{x2},{y1},{x2},{y2},{x1},{y2}"
+        return f"{beginning},{CLASSES[box.label]},{corners}"
+
+    rows = []
+    for split in ("train", "val"):
+        write_images(folder, split)
+        rows += [row(split, name, box) for name, box in boxes_of(split) if box is None or not box.ignore]
+    write_text(folder / "all_data.csv", "".join(f"{text}\n" for text in rows))
+    return folder
+
+
+def spoil_vertex(path: Path) -> str:
+    replace(path, '"xMin": 0.25, "yMin": 0.25, "xMax": 0.75', '"xMin": 0.25, "yMin": 0.25, "xMax": "wide"')
+    return ":3, annotation 0"
+
+
+def spoil_automl(path: Path) -> str:
+    replace(path, "c.png,car,0.25", "c.png,car,wide")
+    return ":4"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -1247,6 +1318,10 @@ SETS |= {
     "BDD100K files of single images": SmallSet(
         write_bdd100k_images, spoiling("labels/100k/train/c.json", spoil_bdd100k_image)
     ),
+    "a Vertex AI file": SmallSet(
+        write_vertex_file, spoiling("data-00001-of-00001.jsonl", spoil_vertex), states_ignored=False
+    ),
+    "Vertex AI files": SmallSet(write_vertex_files, spoiling("training.jsonl", spoil_vertex), states_ignored=False),
     "a VIA file": SmallSet(
         write_via_file, spoiling("via_export_json.json", spoil_via), splits=("train",), states_ignored=False
     ),
@@ -1344,6 +1419,7 @@ EXPORTS = {
     ),
     "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
     "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),
+    "Google AutoML, CSV": SmallSet(write_automl, spoiling("all_data.csv", spoil_automl), states_ignored=False),
     "VIA 1, JSON": SmallSet(
         write_via_first, spoiling("via_region_data.json", spoil_via), ONLY_TRAINING, states_ignored=False
     ),

@@ -73,7 +73,19 @@ def with_another_element(data: st.DataObject, content: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-CHANGES = {".json": with_another_value, ".xml": with_another_element}
+def with_another_line(data: st.DataObject, content: str) -> str:
+    """Replace or remove a value of a line of a file of JSON lines."""
+    lines = content.splitlines()
+    number = data.draw(st.integers(0, len(lines) - 1))
+    lines[number] = with_another_value(data, lines[number])
+    return "\n".join(lines)
+
+
+CHANGES = {
+    ".json": with_another_value,
+    ".xml": with_another_element,
+    **dict.fromkeys([".jsonl", ".ndjson", ".manifest"], with_another_line),
+}
 
 
 def read_or_refuse(path: Path) -> None:

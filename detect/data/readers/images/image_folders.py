@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.files.listing import entries, is_folder, walk
+from detect.data.readers.files.listing import entries, entries_if_any, is_folder, walk
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import FoundImages, find_images
@@ -36,6 +36,18 @@ def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImage
         if held or not len(stated):
             return folder, find_images(stated, folder)
     raise BadInput(_no_images(file, stated, folders))
+
+
+def folder_of_split(path: Path, split: str, name: str) -> Path | None:
+    """Return the folder that is named after a split and holds an image, beside a file or in `images` beside it.
+
+    Args:
+        path: the file, of which the split is a part.
+        split: "train", "val" or "test".
+        name: of the image.
+    """
+    inside = [Path(entry) for root in (path.parent, path.parent / "images") for entry in entries_if_any(root)]
+    return next((folder for folder in inside if split_named(folder.name) == split and (folder / name).is_file()), None)
 
 
 def images_below(root: Path) -> Iterator[str]:
