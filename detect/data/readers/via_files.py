@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.tables import Row, first_row, read_rows
 from detect.data.readers.via_project import Entry, is_third, member, options_of, third_entries, third_options
 from detect.errors import BadInput
@@ -42,7 +42,7 @@ def entries(path: Path) -> Iterator[Entry]:
     if is_table(path):
         return _rows(path)
     if is_third(*_first_member(path)):
-        return third_entries(dict(read_members(path)))
+        return third_entries(read_whole(path))
     return (Entry(number, *_parts(stated)) for number, stated in enumerate(_stated_images(path)))
 
 
@@ -50,7 +50,7 @@ def options_by_attribute(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the texts of the options by their ids, for each attribute that a project states with options."""
     name, value = ("", None) if is_table(path) else _first_member(path)
     if is_third(name, value):
-        return third_options(dict(read_members(path)))
+        return third_options(read_whole(path))
     if not name.startswith(_PROJECT):
         return {}
     stated = next((value for name, value in read_members(path) if name == "_via_attributes"), None)
