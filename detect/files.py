@@ -257,12 +257,6 @@ def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
     Draft(path).close()
 
 
-def require_space(path: Path, size: int) -> None:
-    """Raise `RunFailure` unless there is room for `size` bytes at `path`. For libraries that crash on a full disk."""
-    if not _has_room(path, size):
-        raise unwritable(path, OSError(errno.ENOSPC, ""))
-
-
 @contextlib.contextmanager
 def explained(path: str | Path, size: int = 0) -> Iterator[None]:
     """Raise `RunFailure` where the block, which writes to `path`, raises an `OSError`.

@@ -1,16 +1,21 @@
 """Saving and loading of models: folders with `model.json`, which describes the model, and `model.weights.h5`."""
 
-import math
+import io
 from pathlib import Path
 
 from detect.config import to_json
 from detect.errors import BadInput
-from detect.files import deliver_folder, draft_folder, explained, previous, require_space, write_text
+from detect.files import deliver_folder, draft_folder, previous, write_bytes, write_text
 from detect.models import create
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card
 from detect.models.detector import Detector
 
-HDF5_BYTES = 4096  # more than HDF5 adds to each weight, which is 1200 to 1700
+
+class _WeightsInMemory(io.BytesIO):
+    """A file that Keras takes for one on a disk, because it looks at the end of its name."""
+
+    def __str__(self) -> str:
+        return WEIGHTS
 
 
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
@@ -19,17 +24,13 @@ def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
     Raises:
         RunFailure: the folder cannot be written.
     """
+    # Written to memory first: HDF5 ends the process where a disk fills up under it.
+    weights = _WeightsInMemory()
+    detector.save_weights(weights)
     with draft_folder(folder) as new:
         write_text(new / CARD, to_json(card))
-        require_space(new / WEIGHTS, largest_size(detector))  # HDF5 ends the process where a disk is full
-        with explained(folder):
-            detector.save_weights(new / WEIGHTS)
+        write_bytes(new / WEIGHTS, weights.getvalue())
         deliver_folder(new, folder)
-
-
-def largest_size(detector: Detector) -> int:
-    """Return the largest size that the file of the weights can have, bytes."""
-    return sum(4 * math.prod(weight.shape) + HDF5_BYTES for weight in detector.weights)
 
 
 def load(folder: str | Path) -> tuple[Detector, ModelCard]:
