@@ -9,7 +9,7 @@ that suggests the nearest known one. The string literal below a field describes 
 import json
 import re
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -81,8 +81,14 @@ def from_json(kind: type[S], text: str, where: str) -> S:
     return build(kind, values, where)
 
 
-def build(kind: type[S], values: dict[str, Any], where: str) -> S:
-    """Return the settings of class `kind` with the given values; `where` says in errors who gave them.
+def build(kind: type[S], values: dict[str, Any], where: str, spelled: Callable[[str], str] = str) -> S:
+    """Return the settings of class `kind` with the given values.
+
+    Args:
+        kind: the settings class.
+        values: by name of the field.
+        where: who gave the values, for errors.
+        spelled: returns how errors spell the dotted name of a setting.
 
     Raises:
         BadInput: some names or values do not fit; all of them are named.
@@ -90,7 +96,7 @@ def build(kind: type[S], values: dict[str, Any], where: str) -> S:
     try:
         return kind.model_validate(values)
     except pydantic.ValidationError as error:
-        raise BadInput(f"{where}: {'; '.join(_explain(kind, error.errors()))}") from None
+        raise BadInput(f"{where}: {'; '.join(_explain(kind, error.errors(), spelled))}") from None
 
 
 def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
@@ -135,16 +141,17 @@ def _parse(assignment: str, where: str) -> tuple[str, Any]:
 
 def _assign(kind: type[Settings] | None, values: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Set the dotted `key` in nested `values`. Inside a free mapping (kind None) every name is allowed."""
+    root = kind
     *groups, name = key.split(".")
     for depth, group in enumerate(groups, 1):
-        _check_known(kind, group, ".".join(groups[:depth]), where)
+        _check_known(kind, root, ".".join(groups[:depth]), where)
         kind = kind and _settings_of(kind, group)
         if values.get(group) is None:  # an optional group that gets its first value
             values[group] = {}
         values = values[group]
         if not isinstance(values, dict):
             raise BadInput(f"{where}: {'.'.join(groups[:depth])!r} is a single value, not a group of settings.")
-    _check_known(kind, name, key, where)
+    _check_known(kind, root, key, where)
     values[name] = _merged(values.get(name), value)
 
 
@@ -155,9 +162,30 @@ def _merged(old: Any, new: Any) -> Any:
     return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
 
 
-def _check_known(kind: type[Settings] | None, name: str, key: str, where: str) -> None:
-    if kind and name not in kind.model_fields:
-        raise BadInput(f"{where}: unknown setting {key!r}. {did_you_mean(name, kind.model_fields)}")
+def _check_known(kind: type[Settings] | None, root: type[Settings] | None, key: str, where: str) -> None:
+    """Raise `BadInput` where group `kind`, which `key` leads to from `root`, has no setting of its last name."""
+    if kind and root and key.rpartition(".")[2] not in kind.model_fields:
+        raise BadInput(f"{where}: {_unknown(root, kind, key)}")
+
+
+def _unknown(root: type[Settings], kind: type[Settings], key: str) -> str:
+    """Return a sentence about a name that group `kind` does not have: another group may have it, or in full."""
+    name = key.rpartition(".")[2]
+    meant = [other for other in _keys(root) if name in (last := other.rpartition(".")[2], _initials(last))]
+    advice = f"Did you mean {' or '.join(map(repr, meant))}?" if meant else did_you_mean(name, kind.model_fields)
+    return f"unknown setting {key!r}. {advice}"
+
+
+def _keys(kind: type[Settings], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of all settings."""
+    for name in kind.model_fields:
+        inner = _settings_of(kind, name)
+        yield from _keys(inner, f"{prefix}{name}.") if inner else (prefix + name,)
+
+
+def _initials(name: str) -> str:
+    """Return `lr` for `learning_rate`; an empty text for a single word."""
+    return "".join(word[0] for word in name.split("_")) if "_" in name else ""
 
 
 def _settings_of(kind: type[Settings], name: str) -> type[Settings] | None:
@@ -169,24 +197,26 @@ def _settings_of(kind: type[Settings], name: str) -> type[Settings] | None:
     return None
 
 
-def _explain(kind: type[Settings], problems: Sequence[Any]) -> Iterator[str]:
+def _explain(kind: type[Settings], problems: Sequence[Any], spelled: Callable[[str], str]) -> Iterator[str]:
     """Yield what is wrong with each value: one that may have several types is a problem of pydantic's for each."""
     by_place: dict[tuple[str, ...], list[Any]] = {}
     for problem in problems:
         place = tuple(str(part) for part in problem["loc"] if not _TRIED.fullmatch(str(part)))
         by_place.setdefault(place, []).append(problem)
-    return (_sentence(kind, place, same) for place, same in by_place.items())
+    return (_sentence(kind, place, same, spelled) for place, same in by_place.items())
 
 
-def _sentence(kind: type[Settings], place: Sequence[str], problems: Sequence[Any]) -> str:
-    key, problem = ".".join(place), problems[0]
+def _sentence(
+    kind: type[Settings], place: Sequence[str], problems: Sequence[Any], spelled: Callable[[str], str]
+) -> str:
+    key, problem = spelled(".".join(place)), problems[0]
     found = shortened(repr(problem["input"]), _LONGEST_VALUE)
     if not place:
         return f"expected named values, got {found}"
     if problem["type"] == "missing":
         return f"{key!r} is missing"
     if problem["type"] == "extra_forbidden":
-        return _unknown(kind, place)
+        return _unknown(kind, _group_at(kind, place[:-1]), ".".join(place))
     expected = list(filter(None, map(_expected, problems)))
     return f"{key}: expected {' or '.join(expected)}, got {found}" if expected else f"{key} = {found}: {problem['msg']}"
 
@@ -198,8 +228,8 @@ def _expected(problem: Any) -> str:
     return _EXPECTED.get(problem["type"]) or (number + stated[1] if stated else "")
 
 
-def _unknown(kind: type[Settings], place: Sequence[str]) -> str:
-    *groups, name = place
-    for group in groups:  # names of settings, and between them keys of mappings
+def _group_at(kind: type[Settings], place: Sequence[str]) -> type[Settings]:
+    """Return the settings class at a place: names of settings, and between them keys of mappings."""
+    for group in place:
         kind = (_settings_of(kind, group) if group in kind.model_fields else None) or kind
-    return f"unknown setting {'.'.join(place)!r}. {did_you_mean(name, kind.model_fields)}"
+    return kind

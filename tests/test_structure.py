@@ -79,6 +79,10 @@ READERS = [
     for path in sorted((PACKAGE / "formats").glob("*/reader.py"))
     if "tensorflow" not in formats.find(path.parent.name).runs_with
 ]
+# What finds the mistakes in a command.
+BEFORE_TENSORFLOW = [
+    PACKAGE / name for name in ("training/early_checks.py", "training/run_folder.py", "models/places.py")
+]
 # What else than detect/files.py may write, and why.
 WRITES = {
     ("cli/starting.py", "tempfile"): "a file without a name, which the system removes",
@@ -285,7 +289,7 @@ def test_state_is_found_out(source, lines):
     assert sorted(node.lineno for node in state_of(ast.parse(source))) == lines
 
 
-@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION, *READERS], ids=name_of)
+@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION, *READERS, *BEFORE_TENSORFLOW], ids=name_of)
 def test_tensorflow_is_not_needed_to_import(path):
     assert not chain_to(("tensorflow", "keras"), path)
 

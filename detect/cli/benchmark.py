@@ -24,8 +24,14 @@ def benchmark(
     out: Annotated[Path | None, typer.Option(help="Write a plot to this SVG file.", show_default=False)] = None,
 ) -> None:
     """Measure a trained model and its exports on this machine: AP, time, memory and size."""
+    from detect.data.readers.description import require_present
+    from detect.models.places import require_place
+
     if out is not None:
         require_own(out, lambda text: "<svg" in text, "a plot in SVG")
+    require_place(model)
+    if data is not None:
+        require_present(data)
     start_tensorflow()
     from detect.export.comparison import benchmark as measure
     from detect.export.comparison import chart

@@ -46,9 +46,16 @@ def evaluate(
     ] = False,
 ) -> None:
     """Compute the COCO scores of a model or of a file of predictions."""
+    from detect.data.readers.description import require_present
+    from detect.inference.exports import find_artefact
+    from detect.models.places import require_place
+
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
     check_limits(confidence, iou, batch_size)
+    require_present(data)
+    if model is not None and find_artefact(weights or model) is None:
+        require_place(weights or model, is_file_allowed=weights is not None)
     if json is not None:
         require_own(json, lambda text: '"AP"' in text, "a file of scores")
     start_tensorflow()

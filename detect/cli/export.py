@@ -62,6 +62,14 @@ def export(
     ] = None,
 ) -> None:
     """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
+    from detect.data.readers.description import require_present
+    from detect.models.places import require_place
+
+    require_place(model)
+    if data is not None:
+        require_present(data)
+    formats.find(format)
+    confidences = dict(map(_pair, class_confidence or ()))
     start_tensorflow()
     from detect.export.export_run import export as run_export
 
@@ -74,7 +82,7 @@ def export(
             batch=batch,
             dynamic=dynamic,
             raw=raw,
-            class_confidence=dict(map(_pair, class_confidence or ())),
+            class_confidence=confidences,
             data=data,
             split=split,
             out=out,

@@ -69,14 +69,22 @@ def predict(
     ] = False,
 ) -> None:
     """Detect objects in images and videos."""
+    from detect.data.readers.description import require_present
     from detect.inference.exports import find_artefact
+    from detect.inference.sources.finding import require_source
+    from detect.models.places import require_place
 
     check_limits(confidence, iou, batch_size)
     if source is None and data is None:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     named: tuple[str | Path, str | Path | None] = (model, weights)
     artefact = find_artefact(weights or model, backend)
+    if data is not None:
+        require_present(data)
+    for word in source or ():
+        require_source(word)
     if artefact is None:
+        require_place(weights or model, is_file_allowed=weights is not None)
         start_tensorflow()
     else:
         say(f"Running the export in {artefact}.")

@@ -38,23 +38,25 @@ def train(
 
     The run folder under runs/ holds the best and the last model, the scores and a report.
     """
-    start_tensorflow()
-    import detect
+    from detect.training.early_checks import open_requested
+    from detect.training.resolution import given_options, resolve_settings
 
-    options = {"model": model} if model else {}
+    options = given_options(
+        data=data,
+        model=model,
+        epochs=epochs,
+        max_time=max_time,
+        image_size=image_size,
+        batch_size=batch_size,
+        weights=weights,
+        name=name,
+    )
+    dataset = open_requested(options, set or [], resume)
+    start_tensorflow()
+    from detect.training.training_run import run as train_on
+
     try:
-        run = detect.train(
-            data,
-            **options,
-            epochs=epochs,
-            max_time=max_time,
-            image_size=image_size,
-            batch_size=batch_size,
-            weights=weights,
-            name=name,
-            resume=resume,
-            set=set or (),
-        )
+        run = train_on(resolve_settings(options, set or []), resume, dataset)
     except KeyboardInterrupt:
         raise Interrupted(
             "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."

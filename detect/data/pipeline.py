@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import pydantic
 import tensorflow as tf
 
-from detect.config import Settings
 from detect.data.batches.making import BatchMaker, SampleSource, ThreadPool, WorkerPool
 from detect.data.batches.padding import Overflow, enough_boxes
+from detect.data.batches.pipeline_settings import PipelineSettings
 from detect.data.batches.process_pool import ProcessPool, pack
 from detect.data.batches.sources import EvaluationSource, TrainingSource
 from detect.data.pixels.resizing import Placing, letterbox
@@ -30,30 +29,10 @@ from detect.data.samples.image_cache import ImageCache, default_budget
 from detect.data.samples.sample_stream import SampleStream
 from detect.data.samples.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
-from detect.machine import GIGABYTE, cores
+from detect.machine import GIGABYTE
 from detect.structures import Batch, Targets
 
 PREFETCHED_BATCHES = 2
-MOST_WORKERS = 16  # where the user does not say how many
-
-
-class PipelineSettings(Settings):
-    """Settings of how training samples are made, and of the resources that this takes.
-
-    Only `augmentation` and `max_boxes` change the samples.
-    """
-
-    augmentation: Augmentation = Augmentation()
-    max_boxes: int | None = pydantic.Field(None, ge=1)
-    """Most boxes per image (N); null: enough for nearly every sample of the data, at most 500."""
-    workers: int | None = pydantic.Field(None, ge=1)
-    """Processes that make samples; null: one per CPU core, at most 16."""
-    cache_gigabytes: float | None = pydantic.Field(None, ge=0)
-    """Memory for decoded images; null: a quarter of the free memory, at most 2."""
-
-    def worker_count(self) -> int:
-        """Return the number of workers; 1 works without a process."""
-        return self.workers or min(cores(), MOST_WORKERS)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """The detectors, one per file. A name is a module and a row of its table: `yolox-s` is row `s` of `yolox.py`."""
 
+import ast
+import functools
 import importlib
 import inspect
 import pkgutil
-from types import ModuleType
+import re
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from detect.config import build
@@ -13,10 +16,27 @@ if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without Te
     from detect.models.detector import Detector, Variant
     from detect.ops.compiling import Runtime
 
+# Names of models of Ultralytics and others, such as yolov8n, yolo11s.pt or yolov5_m; and how YOLOX calls their sizes.
+_OTHER_YOLO = re.compile(r"yolo(?:v?\d+|x)?[-_]?([ntsmlx])(?:\.\w+)?", re.IGNORECASE)
+_SIZES_OF_YOLOX = MappingProxyType({"n": "nano", "t": "tiny"})
+
 
 def names() -> list[str]:
-    """Return the names of all models, module by module, in the order of their tables."""
-    return [f"{name}-{row}" for name, module in _modules().items() for row in module.VARIANTS]
+    """Return the names of all models, module by module, in the order of their tables. This does not need TensorFlow."""
+    return [f"{name}-{row}" for name, rows in _rows().items() for row in rows]
+
+
+def require_known(name: str) -> None:
+    """Raise `BadInput` with the nearest known name where no model is called `name`. This does not need TensorFlow."""
+    if name in names():
+        return
+    yolo = _OTHER_YOLO.fullmatch(name)
+    if yolo:
+        meant = f"yolox-{_SIZES_OF_YOLOX.get(yolo[1].lower(), yolo[1].lower())}"
+        raise BadInput(
+            f"Unknown model {name!r}. The YOLO here is YOLOX: did you mean {meant!r}? {did_you_mean('', names())}"
+        )
+    raise BadInput(f"Unknown model {name!r}. {did_you_mean(name, names())}")
 
 
 def variant(name: str) -> "Variant":
@@ -54,17 +74,29 @@ def without_weights(name: str, classes: int, *, runtime: "Runtime" = "local", **
     return _detector_class(module)(config, classes, runtime=runtime)
 
 
-def _modules() -> dict[str, ModuleType]:
-    """Return the modules of this folder that have a table of variants, by name."""
-    found = {name: importlib.import_module(f"{__name__}.{name}") for _, name, _ in pkgutil.iter_modules(__path__)}
-    return {name: module for name, module in found.items() if hasattr(module, "VARIANTS")}
+@functools.cache
+def _rows() -> dict[str, list[str]]:
+    """Return the names of the rows of each table VARIANTS in this folder, by module.
+
+    They are read from the source, because importing a model imports TensorFlow, which takes seconds.
+    """
+    sources = {name: pkgutil.get_data(__name__, f"{name}.py") or b"" for _, name, _ in pkgutil.iter_modules(__path__)}
+    tables = {name: _table(source) for name, source in sources.items() if b"\nVARIANTS" in source}
+    return {name: [ast.literal_eval(key) for key in table.keys if key] for name, table in tables.items()}
+
+
+def _table(source: bytes) -> ast.Dict:
+    """Return the dictionary that a module assigns to VARIANTS."""
+    assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    (table,) = (node.value for node in assigned if "VARIANTS" in ast.unparse(node).partition("=")[0])
+    assert isinstance(table, ast.Dict)
+    return table
 
 
 def _find(name: str) -> tuple[ModuleType, "Variant"]:
+    require_known(name)
     stem, _, row = name.partition("-")
-    module = _modules().get(stem)
-    if module is None or row not in module.VARIANTS:
-        raise BadInput(f"Unknown model {name!r}. {did_you_mean(name, names())}")
+    module = importlib.import_module(f"{__name__}.{stem}")
     return module, module.VARIANTS[row]
 
 

@@ -55,7 +55,7 @@ def find_source(
     path = Path(weights)
     if model_folder(path) is None and weights not in checkpoints() and not path.is_file():
         raise BadInput(
-            f"weights: expected {', '.join(WORDS)}, a run or model folder, the name of a published checkpoint, or a "
+            f"--weights: expected {', '.join(WORDS)}, a run or model folder, the name of a published checkpoint, or a "
             f"file of one or of a backbone; {weights!r} is none of these. {did_you_mean(weights, checkpoints())}"
         )
     if path.is_file() and checkpoint_of(model) is None:
@@ -120,7 +120,7 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
             problems.append(f"{name} is {list(there.shape)} there and {list(here)} here")
     if problems:
         raise BadInput(
-            f"weights: {source.name} ({source.card.model}) does not fit this model: {_listed(problems)}. "
+            f"--weights: {source.name} ({source.card.model}) does not fit this model: {_listed(problems)}. "
             "Train with its architecture."
         )
     for name, weight in kept.items():
@@ -134,7 +134,7 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
     if published is None:
         if required:
             raise BadInput(
-                "weights=imagenet: no ImageNet weights are published for the backbone of this model. Use weights=none."
+                "--weights imagenet: no ImageNet weights are published for this model's backbone. Use --weights none."
             )
         return "Weights: random (none are published for this backbone)."
     try:

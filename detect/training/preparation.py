@@ -6,7 +6,6 @@ import keras
 
 from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
-from detect.data.readers.description import open_dataset
 from detect.errors import BadInput
 from detect.models.detector import Detector
 from detect.training.display import Display
@@ -14,16 +13,20 @@ from detect.training.initial_weights import Source, find_source
 from detect.training.settings import TrainingSettings
 
 
-def prepare_data(settings: TrainingSettings, display: Display) -> Dataset:
+def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
     """Return the dataset of a run, which has a validation split, and show what was read.
 
+    Args:
+        whole: the dataset as it was opened.
+        max_lost: largest share of the images, or of the boxes, that may be unusable, 0..1.
+        display: where to show it.
+
     Raises:
-        BadInput: the dataset cannot be read, too much of it is unusable (`max_lost`), or the training split has no box.
+        BadInput: too much of the dataset is unusable, or the training split has no box.
     """
-    whole = open_dataset(settings.data)
     dataset = with_validation(whole)
     for name in ("train", "val"):
-        check_losses(dataset, name, settings.max_lost)
+        check_losses(dataset, name, max_lost)
     check_learnable(whole)
     check_learnable(dataset)  # the only boxes may be among those held out
     for note in dataset.notes:
@@ -97,7 +100,7 @@ def check_sides(sides: tuple[int, ...], divisor: int, smallest: int) -> None:
             below = max(side // divisor * divisor, smallest)
             nearest = f"The smallest is {smallest}." if side < smallest else ""
             nearest = nearest or f"The nearest are {below} and {below + divisor}."
-            raise BadInput(f"image-size: expected a multiple of {divisor}, got {side}. {nearest}")
+            raise BadInput(f"--image-size: expected a multiple of {divisor}, got {side}. {nearest}")
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:

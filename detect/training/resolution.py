@@ -1,29 +1,50 @@
-"""Training settings from the options of a command or a call."""
+"""Training settings from the options of a command or a call. What needs no model is checked without TensorFlow."""
 
+import math
 from typing import Any
 
 from detect import models
 from detect.config import build, change, override
 from detect.errors import BadInput
+from detect.training.run_name import require_name
 from detect.training.settings import TrainingSettings
 
 DEFAULT_EPOCHS = 100.0
 
 
 def seconds(text: str) -> float:
-    """Return the seconds of a time such as `90s`, `30m`, `1.5h` or `90`.
+    """Return the seconds of a time such as `90s`, `30m` or `1.5h`.
 
     Raises:
-        BadInput: the text is not a time.
+        BadInput: the text is not a time, or has no unit.
     """
     unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:].lower())
     try:
-        value = float(text[:-1] if unit else text) * (unit or 1)
+        value = float(text[:-1] if unit else text)
     except ValueError:
         value = 0.0
-    if not value > 0:
-        raise BadInput(f"max-time: expected a time such as 90s, 30m or 1.5h, got {text!r}.")
-    return value
+    if not 0 < value < math.inf:
+        raise BadInput(f"--max-time: expected a time such as 90s, 30m or 1.5h, got {text!r}.")
+    if unit is None:
+        raise BadInput(f"--max-time: {text} seconds, minutes or hours? Give {text}s, {text}m or {text}h.")
+    return value * unit
+
+
+def given_options(**values: Any) -> dict[str, Any]:
+    """Return the options that are not None, with the time limit in seconds. BadInput where that is not a time."""
+    options = {name: value for name, value in values.items() if value is not None}
+    limit = options.get("max_time")
+    return {**options, "max_time": seconds(limit)} if isinstance(limit, str) else options
+
+
+def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
+    """Return the settings without what the model adds; for arguments and errors see `resolve_settings`."""
+    settings = override(build(TrainingSettings, options, "detect train", _option), assignments)
+    models.require_known(settings.model)
+    _require_one_length(settings)
+    if settings.name is not None:
+        require_name(settings.name)
+    return settings
 
 
 def resolve_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
@@ -39,15 +60,23 @@ def resolve_settings(options: dict[str, Any], assignments: list[str]) -> Trainin
     Raises:
         BadInput: a name or a value does not fit, the model is unknown, or the length is given twice.
     """
-    given = build(TrainingSettings, options, "train")
-    settings = override(given, assignments)
+    settings = given_settings(options, assignments)
     row = models.variant(settings.model)
     if settings.recipe == "paper":
         recipe = [(key, value) for key, value in row.recipe.items() if key not in options]
-        settings = override(change(given, recipe, f"recipe of model {settings.model!r}"), assignments)
-    if settings.epochs is not None and settings.max_time is not None:
-        raise BadInput("Give epochs or max-time, not both: each decides the length of the schedule.")
+        with_recipe = change(build(TrainingSettings, options, ""), recipe, f"recipe of model {settings.model!r}")
+        settings = override(with_recipe, assignments)
+        _require_one_length(settings)
     defaults: dict[str, Any] = {"image_size": settings.image_size or row.image_size}
     if settings.epochs is None and settings.max_time is None:
         defaults["epochs"] = DEFAULT_EPOCHS
     return settings.model_copy(update=defaults)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _require_one_length(settings: TrainingSettings) -> None:
+    if settings.epochs is not None and settings.max_time is not None:
+        raise BadInput("Give --epochs or --max-time, not both: each decides the length of the schedule.")

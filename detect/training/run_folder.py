@@ -46,10 +46,15 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
     root = Path(settings.runs)
     if settings.name is None:
         return _create(next(path for path in _free_names(root, settings.model) if not path.exists()))
-    path = root / settings.name
-    if os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
+    require_free(settings)
+    return _create(root / settings.name)
+
+
+def require_free(settings: TrainingSettings) -> None:
+    """Raise `BadInput` where there is a run of the name in the settings already."""
+    path = settings.name and Path(settings.runs) / settings.name
+    if path and os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
         raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
-    return _create(path)
 
 
 def resumed_folder(settings: TrainingSettings) -> RunFolder | None:

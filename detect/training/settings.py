@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from detect.config import Settings
-from detect.data.pipeline import PipelineSettings
+from detect.data.batches.pipeline_settings import PipelineSettings
 
 
 class OptimizerSettings(Settings):

@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from detect.data.dataset import Dataset, split
+from detect.data.readers.description import open_dataset
 from detect.evaluation.coco_scores import Scores
 from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
@@ -27,7 +28,7 @@ from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.preparation import create_detector, find_weights, prepare_data
-from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
+from detect.training.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
 from detect.training.run_folder import RunFolder, continued, new_folder, resumed_folder, write_start
 from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
@@ -85,27 +86,29 @@ def train(
         BadInput: an argument, a setting or the data cannot be used.
         RunFailure: the training failed.
     """
-    options = {
-        "data": str(data),
-        "model": model,
-        "epochs": epochs,
-        "max_time": seconds(max_time) if isinstance(max_time, str) else max_time,
-        "image_size": image_size,
-        "batch_size": batch_size,
-        "weights": weights,
-        "name": name,
-    }
-    settings = resolve_settings({key: value for key, value in options.items() if value is not None}, list(set))
-    return run(settings, resume)
+    options = given_options(
+        data=str(data),
+        model=model,
+        epochs=epochs,
+        max_time=max_time,
+        image_size=image_size,
+        batch_size=batch_size,
+        weights=weights,
+        name=name,
+    )
+    return run(resolve_settings(options, list(set)), resume)
 
 
-def run(settings: TrainingSettings, resume: bool = False) -> TrainedRun:
-    """Train in a new run folder or, with `resume`, in that of the run that was interrupted."""
+def run(settings: TrainingSettings, resume: bool = False, dataset: Dataset | None = None) -> TrainedRun:
+    """Train in a new run folder or, with `resume`, in that of the run that was interrupted.
+
+    `dataset` is the one in the settings, where it has been opened already.
+    """
     started = time.monotonic()
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
     with contextlib.closing(create_display(chief)) as display:
-        dataset = prepare_data(settings, display)
+        dataset = prepare_data(dataset or open_dataset(settings.data), settings.max_lost, display)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
         settings, source = (continued(begun, settings), None) if begun else find_weights(settings, display)

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 from detect import models
-from detect.errors import BadInput, did_you_mean
+from detect.errors import BadInput
 from detect.models import saving
-from detect.models.card import CARD, RUN_FOLDERS, ModelCard, load_card, model_folder
+from detect.models.card import ModelCard, load_card, model_folder
 from detect.models.detector import Detector
+from detect.models.places import EXPECTED, nothing_there
 from detect.weights.download import Progress
 from detect.weights.importing import checkpoint_of, checkpoints, imported, read
 
@@ -33,7 +34,7 @@ def open_model(
         return saving.load(folder)
     if model is not None and os.path.isfile(named):
         return _open_file(Path(named), model)
-    raise BadInput(_nothing_there(Path(named)))
+    raise BadInput(_nothing_there(str(named)))
 
 
 def find_folder(named: str | Path, model: str | None = None, progress: Progress | None = None) -> Path | None:
@@ -61,20 +62,10 @@ def _check_model(named: str | Path, found: str, expected: str | None) -> None:
         raise BadInput(f"{named} is a {found}, not a {expected}. Name the model {found}, or give other weights.")
 
 
-def _nothing_there(path: Path) -> str:
-    """Return a message that says why `path` is not a model, and what was expected."""
-    expected = (
-        f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
-        "of a published checkpoint (`detect weights list`)."
-    )
-    if os.path.isfile(path):  # `Path.is_file` raises an error for a name that is too long
-        return f"{path} is a file. Name its model, and give the file as weights. {expected}"
-    if os.path.exists(path):
-        return f"{path} does not contain a model. {expected}"
-    if str(path) in models.names():
-        checkpoint = checkpoint_of(str(path))
-        published = f", for example the published {checkpoint.name}" if checkpoint else ""
-        return f"{path} is the name of an untrained model. Train it first, or give weights{published}. {expected}"
-    runs = [run.as_posix() for run in sorted(Path("runs").glob("*")) if model_folder(run)]
-    close = difflib.get_close_matches(str(path), checkpoints())
-    return f"There is no {path} (in {Path.cwd()}). {expected} {did_you_mean(path.as_posix(), runs + close)}".rstrip()
+def _nothing_there(named: str) -> str:
+    """Return a message that says why `named` is not a model, and what was expected."""
+    if named not in models.names() or os.path.exists(named):
+        return nothing_there(Path(named), difflib.get_close_matches(named, checkpoints()))
+    checkpoint = checkpoint_of(named)
+    published = f", for example the published {checkpoint.name}" if checkpoint else ""
+    return f"{named} is the name of an untrained model. Train it first, or give weights{published}. {EXPECTED}"

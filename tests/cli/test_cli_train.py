@@ -48,12 +48,12 @@ def test_missing_data(command, tmp_path):
     assert "nothing.yaml" in done.err
 
 
-def test_an_interrupt_says_what_is_kept(command, monkeypatch):
+def test_an_interrupt_says_what_is_kept(command, shapes, monkeypatch):
     def interrupted(*words, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("detect.train", interrupted, raising=False)
-    done = command("train", "--data", "x")
+    monkeypatch.setattr("detect.training.training_run.run", interrupted)
+    done = command("train", "--data", shapes)
     assert done.code == 130
     assert "--resume" in done.err
 

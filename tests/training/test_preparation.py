@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from detect.data.dataset import Dataset
+from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 from detect.training.preparation import create_detector, prepare_data
@@ -63,14 +65,14 @@ class Said:
 
 @pytest.fixture
 def shapes(tmp_path):
-    """Return a function that writes a dataset whose boxes in one split are changed: emptied, or all ignored."""
+    """Return a function that gives a dataset whose boxes in one split are changed: emptied, or all ignored."""
 
-    def write(split: str, change) -> TrainingSettings:
+    def write(split: str, change) -> Dataset:
         path = write_shapes(tmp_path, train=3, val=2, image_size=64)
         file = path.parent / f"{split}.json"
         content = json.loads(file.read_text())
         file.write_text(json.dumps({**content, "annotations": change(content["annotations"])}))
-        return TrainingSettings(data=str(path))
+        return open_dataset(path)
 
     return write
 
@@ -89,11 +91,11 @@ def crowds(annotations: list[dict]) -> list[dict]:
 )
 def test_a_training_split_without_a_box_to_learn_is_refused(shapes, change, why):
     with pytest.raises(BadInput, match=f"there is nothing to learn: in the split 'train', {why}"):
-        prepare_data(shapes("train", change), Said())
+        prepare_data(shapes("train", change), 0.1, Said())
 
 
 @pytest.mark.parametrize("change", [removed, crowds])
 def test_a_validation_split_without_a_box_is_a_warning(shapes, change):
     said = Said()
-    prepare_data(shapes("val", change), said)
+    prepare_data(shapes("val", change), 0.1, said)
     assert "the newest model counts as the best one" in said.lines[-1]

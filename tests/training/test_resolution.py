@@ -10,15 +10,20 @@ from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
 GIVEN = {"data": "d", "model": "yolox-nano"}
 
 
-@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("45", 45)])
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("0.5H", 1800)])
 def test_seconds(text, expected):
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "m", "-5m", "0", "ten minutes", "nan"])
+@pytest.mark.parametrize("text", ["", "m", "-5m", "0", "ten minutes", "nan", "infs"])
 def test_a_time_that_is_none(text):
     with pytest.raises(BadInput, match="max-time"):
         seconds(text)
+
+
+def test_a_time_without_a_unit_may_be_any():
+    with pytest.raises(BadInput, match=r"--max-time: 45 seconds, minutes or hours\? Give 45s, 45m or 45h"):
+        seconds("45")
 
 
 def test_nothing_is_left_open():

@@ -42,6 +42,14 @@ def open_dataset(source: str | Path) -> Dataset:
         raise BadInput(f"{path}: the content is nested too deeply to be an annotation. Check the file.") from None
 
 
+def require_present(source: str | Path) -> None:
+    """Raise `BadInput` for a path at which nothing is. Nothing is read, so this is quick."""
+    path = Path(os.path.expanduser(source))
+    named = str(source).partition(":")[0] in readers()
+    if not named and not os.path.exists(path):
+        raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
+
+
 def accepted() -> str:
     """Return what can be opened, in words."""
     return f"a file or a folder in one of these formats, which docs/datasets.md describes: {', '.join(readers())}"
@@ -58,8 +66,7 @@ def _folders() -> list[DatasetFolder]:
 def _read_file(path: Path) -> Dataset:
     if re.match("[a-z][a-z0-9+]+:/", str(path)):
         raise BadInput(f"{path} is a URL. Download the dataset, and give its file or folder.")
-    if not os.path.exists(path):
-        raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
+    require_present(path)
     if not os.path.isfile(path):
         raise BadInput(f"{path} is neither a file nor a folder. Expected {accepted()}.")
     kinds = _with_suffix_of(path.name, _files())

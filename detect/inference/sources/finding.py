@@ -58,6 +58,12 @@ def find_sources(
     return _with_unique_names(_with_file_names(found))
 
 
+def require_source(text: str) -> None:
+    """Raise `BadInput` for a word at which there is nothing to run on. No folder is listed and no address opened."""
+    if "://" not in text and not glob.has_magic(text) and not os.path.exists(os.path.expanduser(text)):
+        find_sources(text)
+
+
 def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:
     """Yield the frames of all sources in order, each read when it is requested.
 

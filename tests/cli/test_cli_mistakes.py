@@ -1,0 +1,61 @@
+"""Mistakes in a command are found before TensorFlow is started, which takes seconds, and the way on is named."""
+
+import pytest
+
+from detect.cli import benchmark, evaluate, export, predict, train
+
+
+@pytest.fixture(autouse=True)
+def no_tensorflow(monkeypatch, tmp_path):
+    """A folder with an empty one, in which no command gets as far as starting TensorFlow."""
+
+    def started():
+        raise AssertionError("TensorFlow was started")
+
+    for module in (benchmark, evaluate, export, predict, train):
+        monkeypatch.setattr(module, "start_tensorflow", started)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "runs" / "taken").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("train --data nothing.yaml", "nothing.yaml does not exist"),
+        ("train --data x --model yolov8n", "The YOLO here is YOLOX: did you mean 'yolox-nano'?"),
+        ("train --data x --model yolo11m.pt", "did you mean 'yolox-m'?"),
+        ("train --data x --model yolox_s", "did you mean 'yolox-s'?"),
+        ("train --data x --model retinanet-50", "Did you mean 'retinanet-r50'?"),
+        ("train --data x --set optimizer.lr=1", "setting 'optimizer.lr'. Did you mean 'optimizer.learning_rate'?"),
+        ("train --data x --set learning_rate=1", "Did you mean 'optimizer.learning_rate'?"),
+        ("train --data x --set bs=1", "Did you mean 'batch_size'?"),
+        ("train --data x --set mosaic=0", "Did you mean 'pipeline.augmentation.mosaic'?"),
+        ("train --data x --set optimizer.nane=sgd", "Did you mean 'name'? Known: beta_2, "),
+        ("train --data x --image-size -320", "--image-size: expected a number greater than 0, got -320"),
+        ("train --data x --epochs 0", "--epochs: expected a number greater than 0, got 0.0"),
+        ("train --data x --batch-size 0", "--batch-size: expected a number greater than 0, got 0"),
+        ("train --data x --max-time 30", "--max-time: 30 seconds, minutes or hours? Give 30s, 30m or 30h."),
+        ("train --data x --max-time 3m --epochs 3", "Give --epochs or --max-time, not both"),
+        ("train --data x --name ../../evil", "--name: '../../evil' cannot be the name of a run folder"),
+        ("train --data x --name taken", "runs/taken exists. Continue it with --resume"),
+        ("train --data x --weights none/such.pth", "--weights: none/such.pth does not exist"),
+        ("evaluate runs/nothing --data empty", "There is no runs/nothing"),
+        ("evaluate yolox-s-coco --data nothing", "nothing does not exist"),
+        ("predict empty empty", "empty does not contain a model"),
+        ("predict yolox-s-coco nothing.jpg", "There is no file or folder 'nothing.jpg'"),
+        ("predict yolox-s-coco --data nothing", "nothing does not exist"),
+        ("predict yolox-s-coco empty --conf 0.3", "--confidence"),
+        ("export runs/nothing", "There is no runs/nothing"),
+        ("export yolox-s-coco --format opnvino", "Did you mean 'openvino'?"),
+        ("benchmark empty", "empty does not contain a model"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_found_early(command, words, message):
+    done = command(*words.split())
+    assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_a_name_that_was_trained_is_suggested(command, tmp_path):
+    (tmp_path / "runs" / "taken" / "model.json").write_text("{}")
+    assert "Did you mean 'runs/taken'?" in command("export", "runs/tkaen").err
