@@ -1,5 +1,7 @@
 """Fixtures of the tests of readers."""
 
+import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,3 +21,17 @@ def write_image() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def listings(monkeypatch) -> Counter[str]:
+    """The number of times that each folder has been listed since the test began."""
+    counts: Counter[str] = Counter()
+    scandir = os.scandir
+
+    def counted(path="."):
+        counts[os.fspath(path)] += 1
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    return counts

@@ -8,7 +8,7 @@ import numpy as np
 
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Example, Found, Severity, Subject
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.files.listing import entries_if_any
+from detect.data.readers.files.listing import Folder
 
 
 def _unlisted_images(subject: Subject) -> Iterator[Found]:
@@ -16,7 +16,7 @@ def _unlisted_images(subject: Subject) -> Iterator[Found]:
     examples: list[Example] = []
     count = 0
     for folder in folders:
-        names = [entry.name for entry in entries_if_any(folder) if is_image_name(entry.name)]
+        names = list(filter(is_image_name, Folder(folder).names))
         hashes = np.fromiter((hash((folder, name)) for name in names), np.int64, len(names))
         unused = np.flatnonzero(~np.isin(hashes, used))
         count += len(unused)

@@ -21,7 +21,8 @@ from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.bdd100k_content import BddContent, image_folder
 from detect.data.readers.files.json_stream import read_members, read_whole
-from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes, named_split
+from detect.data.readers.files.listing import Folder
+from detect.data.readers.images.annotation_files import AnnotationFile, named_split
 from detect.data.readers.images.locating import parts
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
@@ -73,7 +74,7 @@ def read_images(folder: Path) -> Dataset:
     return assemble_named(folder, _NAME, load_parts(folder, _holds_files, _load_images))
 
 
-def holds_images(folder: Path) -> bool:
+def holds_images(folder: Folder) -> bool:
     """Return whether there are files of single images in a folder, or in those in it that are named after splits."""
     return bool(parts(folder, _holds_files))
 
@@ -83,7 +84,7 @@ class _Files(BddContent):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self.names = Texts(path.name for path in files_with_suffixes(folder, (".json",)))
+        self.names = Texts(path.name for path in Folder(folder).files_with((".json",)))
 
     def place(self, entry: int) -> str:
         return os.path.join(self.path, self.names[entry])
@@ -115,8 +116,8 @@ def _load_images(folder: Path, split: str) -> NamedContent:
     return content
 
 
-def _holds_files(folder: Path) -> bool:
-    return any(map(_is_image_file, islice(files_with_suffixes(folder, (".json",)), _LOOKED_AT)))
+def _holds_files(folder: Folder) -> bool:
+    return any(map(_is_image_file, islice(folder.files_with((".json",)), _LOOKED_AT)))
 
 
 def _is_image_file(path: Path) -> bool:

@@ -30,6 +30,7 @@ from detect.data.readers.coco_files import (
     roboflow_files,
     split_files,
 )
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile, described_files, files_by_split, split_of_file
 from detect.data.readers.images.image_folders import locate_images
 from detect.data.readers.images.named_images import FoundImages
@@ -54,13 +55,13 @@ def read_coco_files(folder: Path, paths: list[Path]) -> Dataset:
 
 def read_coco_folder(folder: Path) -> Dataset:
     """Read COCO's own layout: `annotations/instances_train2017.json` and so on, the images in `train2017`."""
-    return read_coco_files(folder, layout_files(folder))
+    return read_coco_files(folder, layout_files(Folder(folder)))
 
 
 def read_loose(folder: Path) -> Dataset:
     """Read the COCO files in a folder, else those in the folders inside it that are named after splits."""
-    files = loose_files(folder)
-    return read_coco_files(folder, files) if files else read_coco(folder, split_files(folder))
+    files = loose_files(Folder(folder))
+    return read_coco_files(folder, files) if files else read_coco(folder, split_files(Folder(folder)))
 
 
 def read_roboflow(folder: Path) -> Dataset:
@@ -160,13 +161,13 @@ READER = Reader(
         DatasetFolder(
             "a Roboflow COCO export",
             f"train|valid|test/{ROBOFLOW_FILE}",
-            lambda folder: bool(roboflow_files(folder)),
+            lambda folder: bool(roboflow_files(folder.path)),
             read_roboflow,
         ),
         DatasetFolder(
             "one split of a Roboflow export",
             ROBOFLOW_FILE,
-            lambda folder: (folder / ROBOFLOW_FILE).is_file(),
+            lambda folder: (folder.path / ROBOFLOW_FILE).is_file(),
             lambda folder: read_coco_file(folder / ROBOFLOW_FILE),
         ),
         DatasetFolder(

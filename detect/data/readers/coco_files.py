@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import (
     MOST_FILES,
     SPLIT_FOLDERS,
     AnnotationFile,
     by_split,
     files_in,
-    files_with_suffixes,
     split_folder_files,
 )
 from detect.errors import BadInput
@@ -41,19 +41,19 @@ def is_detection(entry: object) -> bool:
     return isinstance(entry, dict) and {"image_id", "score"} <= set(entry)
 
 
-def layout_files(folder: Path) -> list[Path]:
+def layout_files(folder: Folder) -> list[Path]:
     """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = files_with_suffixes(folder / "annotations", (".json",))
+    files = folder.inside("annotations").files_with((".json",))
     instances = [path for path in files if path.name.startswith("instances_")]
     return instances or (list(filter(_may_be_coco, files)) if len(files) <= MOST_FILES else [])
 
 
-def loose_files(folder: Path) -> list[Path]:
+def loose_files(folder: Folder) -> list[Path]:
     """Return the COCO files in a folder; none where they are Roboflow's."""
     return files_in(folder, (".json",), _is_loose)
 
 
-def split_files(folder: Path) -> dict[str, AnnotationFile]:
+def split_files(folder: Folder) -> dict[str, AnnotationFile]:
     """Return the only COCO file of each folder inside `folder` that is named after a split."""
     return split_folder_files(folder, (".json",), _is_loose)
 

@@ -29,7 +29,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.cvat_content import SHAPES, box_of, is_cvat, read_elements
-from detect.data.readers.files.listing import entries_if_any
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import (
     AnnotationFile,
     described_files,
@@ -59,7 +59,7 @@ def read_cvat_file(path: Path) -> Dataset:
 
 def read_cvat_folder(folder: Path) -> Dataset:
     """Read the files in a folder; of several, each is of the split that its name speaks of."""
-    paths = _files(folder)
+    paths = _files(Folder(folder))
     if len(paths) == 1:
         return replace(read_cvat_file(paths[0]), source=folder)
     files, notes = files_by_split(folder, paths)
@@ -221,7 +221,7 @@ class _CvatFile:
         """Return the content of a split, whose images may lie in a folder that is named after its subset."""
         content = self._contents[split]
         first = content.images.names[0] if len(content.images) else ""
-        own = [Path(entry) for entry in entries_if_any(self._root) if split_named(entry.name) == split]
+        own = [inside.path for inside in Folder(self._root).folders if split_named(inside.path.name) == split]
         images = next((folder for folder in own if first and (folder / first).is_file()), None)
         content.find_images(AnnotationFile(self._file.path, self._file.images or images))
         return content
@@ -232,7 +232,7 @@ def _size(width: str | None, height: str | None) -> tuple[int, int]:
     return (int(stated[0]), int(stated[1])) if all(re.fullmatch("[0-9]{1,6}", side) for side in stated) else NO_SIZE
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Folder) -> list[Path]:
     return files_in(folder, _SUFFIXES, is_cvat)
 
 

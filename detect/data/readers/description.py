@@ -13,11 +13,12 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
-from detect.data.readers.files.listing import entries, is_file, is_folder
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.errors import BadInput
 
 _LEVELS_SEARCHED = 3  # folders inside folders
+_MOST_NAMES = 10  # of what is in a folder, in a message
 
 
 def open_dataset(source: str | Path) -> Dataset:
@@ -98,7 +99,8 @@ def _recognised(path: Path, kinds: list[DatasetFile]) -> list[DatasetFile]:
 
 def _folder_to_give(path: Path) -> str:
     """Return that the folder of a file is a dataset, of which the file is a part; empty where it is none."""
-    forms = [form.name for form in _folders() if form.recognises(path.parent)]
+    folder = Folder(path.parent)
+    forms = [form.name for form in _folders() if form.recognises(folder)]
     return f"Its folder holds {forms[0]}: give {path.parent} instead." if len(forms) == 1 else ""
 
 
@@ -108,7 +110,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _read_folder(path: Path) -> Dataset:
-    found = _found(path, described=True) or _found(path, described=False)
+    found = _datasets_in(Folder(path))
     if len(found) == 1:
         ((name, read),) = found.items()
         dataset = read()
@@ -116,40 +118,51 @@ def _read_folder(path: Path) -> Dataset:
     if found:
         several = f"{path} holds several datasets: {', '.join(found)}"
         raise BadInput(f"{several}. Give the file or folder of one of them, or move the others elsewhere.")
-    inside = ", ".join(entry.name for entry in _entries(path)[:10]) or "nothing"
-    broken = _broken(path)
-    raise BadInput(f"{path} does not hold a dataset. Expected {accepted()}. Found in it: {inside}. {broken}".rstrip())
+    raise BadInput(_no_dataset(Folder(path)))
 
 
-def _found(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+def _no_dataset(folder: Folder) -> str:
+    names = sorted([*(inside.path.name for inside in folder.folders), *folder.names])
+    found = ", ".join(names[:_MOST_NAMES]) or "nothing"
+    text = f"{folder.path} does not hold a dataset. Expected {accepted()}. Found in it: {found}."
+    return f"{text} {_broken(folder)}".rstrip()
+
+
+def _datasets_in(folder: Folder) -> dict[str, Callable[[], Dataset]]:
+    return _found(folder, described=True) or _found(folder, described=False)
+
+
+def _found(folder: Folder, described: bool) -> dict[str, Callable[[], Dataset]]:
     """Return a function that reads it for each dataset in `folder` or, where there are none, below it, by a name."""
     return _found_in(folder, described) or _found_below(folder, described)
 
 
-def _found_in(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+def _found_in(folder: Folder, described: bool) -> dict[str, Callable[[], Dataset]]:
+    if folder.error:
+        raise BadInput(f"{folder.path}: the folder cannot be read: {folder.error}.")
     files = _described_by(folder) if described else {}
     forms = [form for form in _folders() if form.described == described and form.recognises(folder)]
     if forms and not described and (broken := _broken(folder)):
-        raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder}.")
+        raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder.path}.")
     patterns = Counter(form.files for form in forms)
     names = {form: form.files if patterns[form.files] == 1 else f"{form.files} ({form.name})" for form in forms}
-    return {**files, **{name: partial(form.read, folder) for form, name in names.items()}}
+    return {**files, **{name: partial(form.read, folder.path) for form, name in names.items()}}
 
 
-def _described_by(folder: Path) -> dict[str, Callable[[], Dataset]]:
+def _described_by(folder: Folder) -> dict[str, Callable[[], Dataset]]:
     """Return a function that reads it for each dataset that a file in `folder` is or describes, by its name."""
     files = {path: kinds for path, kinds in _candidates(folder).items() if _is_any(path, kinds)}
     return {path.name: partial(_read_file, path) for path in files}
 
 
-def _candidates(folder: Path) -> dict[Path, list[DatasetFile]]:
+def _candidates(folder: Folder) -> dict[Path, list[DatasetFile]]:
     """Return the files in `folder` that may be datasets by their suffixes, and as which kinds."""
     kinds = [file for file in _files() if file.in_folders]
-    by_suffix = ((entry, _with_suffix_of(entry.name, kinds)) for entry in _entries(folder))
-    return {Path(entry): found for entry, found in by_suffix if found and is_file(entry)}
+    by_suffix = ((name, _with_suffix_of(name, kinds)) for name in folder.files)
+    return {folder.path / name: found for name, found in by_suffix if found}
 
 
-def _broken(folder: Path) -> str:
+def _broken(folder: Folder) -> str:
     """Return why a file in `folder` that may describe a dataset cannot be parsed; empty where all can be."""
     reasons = (_why_broken(path, kinds) for path, kinds in _candidates(folder).items())
     return next(filter(None, reasons), "")
@@ -172,24 +185,16 @@ def _is_any(path: Path, kinds: list[DatasetFile]) -> bool:
         return False
 
 
-def _found_below(folder: Path, described: bool) -> dict[str, Callable[[], Dataset]]:
+def _found_below(folder: Folder, described: bool) -> dict[str, Callable[[], Dataset]]:
     """Search the folders inside `folder`: level by level, until one of them holds a dataset."""
     level = [folder]
     for _ in range(_LEVELS_SEARCHED):
-        level = [Path(entry) for parent in level for entry in _entries(parent) if is_folder(entry)]
+        level = [inside for parent in level for inside in parent.folders]
         found = {
-            f"{inner.relative_to(folder) / name}": read
+            f"{inner.path.relative_to(folder.path) / name}": read
             for inner in level
             for name, read in _found_in(inner, described).items()
         }
         if found:
             return found
     return {}
-
-
-def _entries(folder: Path) -> list[os.DirEntry]:
-    """Return what is in a folder and not hidden, by name."""
-    try:
-        return entries(folder)
-    except OSError as error:
-        raise BadInput(f"{folder}: the folder cannot be read: {error.strerror}.") from None

@@ -15,7 +15,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.files.listing import entries_if_any, walk
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_encodings import decode
 from detect.data.readers.files.text_files import read_bytes
 from detect.data.readers.images.stems import Stems
@@ -127,7 +127,7 @@ def label_paths(image: str) -> list[str]:
 
 def label_names(folder: str | Path) -> list[str]:
     """Return the names of the text files in a folder, ordered; none where there is no folder."""
-    return [entry.name for entry in entries_if_any(folder) if entry.name.lower().endswith(".txt")]
+    return [name for name in Folder(folder).names if name.lower().endswith(".txt")]
 
 
 def is_label_file(path: str | Path) -> bool:
@@ -153,7 +153,7 @@ def report_labels_without_image(folder: Path, problems: Problems) -> None:
 
     An image of an unknown kind is lost. Where there is none at all, someone may have removed it on purpose.
     """
-    for parent, names in walk(folder):
+    for parent, names in Folder(folder).walk():
         images = Stems(image_names(names))
         if len(images) or "labels" not in Path(parent).parts:  # else it holds labels of images elsewhere
             others = Stems(name for name in names if not name.lower().endswith(".txt"))

@@ -24,8 +24,8 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import flag, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
-from detect.data.readers.files.listing import entries_if_any
-from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes
+from detect.data.readers.files.listing import Folder
+from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.locating import parts
 from detect.data.readers.images.named_images import can_name_file, parts_of
 from detect.data.readers.images.stems import Stems
@@ -63,7 +63,7 @@ def is_labelme(path: Path) -> bool:
     return False
 
 
-def holds_labelme(folder: Path) -> bool:
+def holds_labelme(folder: Folder) -> bool:
     """Return whether there are files of LabelMe in a folder, or in those inside it that are named after splits."""
     return bool(parts(folder, _holds_files))
 
@@ -77,8 +77,8 @@ def read_labelme(folder: Path) -> Dataset:
     return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
 
 
-def _holds_files(folder: Path) -> bool:
-    return any(map(is_labelme, islice(files_with_suffixes(folder, (".json",)), _LOOKED_AT)))
+def _holds_files(folder: Folder) -> bool:
+    return any(map(is_labelme, islice(folder.files_with((".json",)), _LOOKED_AT)))
 
 
 class _Files(NamedContent):
@@ -86,11 +86,12 @@ class _Files(NamedContent):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self.names = Texts(path.name for path in files_with_suffixes(folder, (".json",)))
+        listed = Folder(folder)
+        self.names = Texts(path.name for path in listed.files_with((".json",)))
         self.embedded: list[int] = []  # rows of images that are in their JSON files, too
         self.hulls = self.points = 0  # shapes that are hulls or points
         self.others = self.renamed = 0  # files of another kind, and those whose image is found by their own name
-        self._images = {entry.name for entry in entries_if_any(folder) if is_image_name(entry.name)}
+        self._images = set(filter(is_image_name, listed.names))
         self._stems = Stems(sorted(self._images))
 
     def place(self, entry: int) -> str:

@@ -20,7 +20,7 @@ from detect.data.readers.assembly.annotations import NO_AREA, NO_SIZE, Annotatio
 from detect.data.readers.assembly.assembling import assemble, attempt, no_classes
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import positions
-from detect.data.readers.files.listing import entries_if_any
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import images_below, locate_images
 from detect.data.readers.images.locating import parts
@@ -180,7 +180,7 @@ def class_name(value: Any) -> str:
 
 
 def load_parts(
-    folder: Path, has_files: Callable[[Path], bool], load: Callable[[Path, str], NamedContent]
+    folder: Path, has_files: Callable[[Folder], bool], load: Callable[[Path, str], NamedContent]
 ) -> dict[str, NamedContent | BadInput]:
     """Read the files of single images in a folder, else those in the folders inside it that are named after splits.
 
@@ -196,7 +196,7 @@ def load_parts(
         BadInput: two folders are of one split.
     """
     contents: dict[str, NamedContent | BadInput] = {}
-    for split, part in parts(folder, has_files):
+    for split, part in parts(Folder(folder), has_files):
         if split in contents:
             raise BadInput(f"{folder}: several folders name split {split!r}, one is {part}. Join them, or give one.")
         contents[split or "train"] = attempt(partial(load, part, split or "train"))
@@ -288,7 +288,7 @@ def _left_out_images(contents: Iterable[NamedContent]) -> list[str]:
             hashes.setdefault(os.path.normpath(folder), array("q")).append(hash(base))
     notes = []
     for folder, named in hashes.items():
-        images = [hash(entry.name) for entry in entries_if_any(folder) if is_image_name(entry.name)]
+        images = [hash(name) for name in Folder(folder).names if is_image_name(name)]
         count = int(np.count_nonzero(~np.isin(np.array(images, np.int64), named)))
         if count:
             notes.append(f"{count} images in {folder} are not named in the annotations and are left out")

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.readers.box_tables import Columns, read_table
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.tables import SUFFIXES, Row, first_row, read_rows
-from detect.data.readers.images.annotation_files import AnnotationFile, files_with_suffixes
+from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.named_content import NamedContent
 from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
@@ -79,7 +80,7 @@ def _name_classes(content: NamedContent) -> None:
 def _descriptions(folder: Path) -> Iterator[Path]:
     """Yield the tables near a folder whose names and first rows are those of class descriptions."""
     for inside in (folder, folder / "metadata", folder.parent / "metadata", folder.parent):
-        for path in files_with_suffixes(inside, SUFFIXES):
+        for path in Folder(inside).files_with(SUFFIXES):
             if "class" in path.name.lower() and len(first_row(path)) == 2:
                 yield path
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detect.data.dataset import Dataset
+from detect.data.readers.files.listing import Folder
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class DatasetFolder:
 
     name: str  # "COCO's own layout"
     files: str  # the files by which it is recognised, as a pattern: "annotations/*.json"
-    recognises: Callable[[Path], bool]  # whether a folder has these files
+    recognises: Callable[[Folder], bool]  # whether a folder has these files; all readers share its listing
     read: Callable[[Path], Dataset]
     # Whether a file or the names of its folders describe it. Images with annotations beside them are taken for a
     # dataset only where nothing around them is described: they may be a part of it.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers.assembly.assembling import attempt
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import (
     AnnotationFile,
     described_files,
@@ -52,16 +53,16 @@ class SplitFormat:
         split, note = split_of_file(path)
         return self.read(path, {split: AnnotationFile(path)}, notes=[note])
 
-    def holds_files(self, folder: Path) -> bool:
+    def holds_files(self, folder: Folder) -> bool:
         """Return whether there are such files in a folder, or in those inside it that are named after splits."""
         return bool(self._loose(folder) or self._in_split_folders(folder))
 
     def read_folder(self, folder: Path) -> Dataset:
         """Read the files in a folder, else those in the folders inside it that are named after splits."""
-        paths = self._loose(folder)
+        paths = self._loose(Folder(folder))
         if len(paths) == 1:
             return replace(self.read_file(paths[0]), source=folder)
-        files, notes = files_by_split(folder, paths) if paths else (self._in_split_folders(folder), [])
+        files, notes = files_by_split(folder, paths) if paths else (self._in_split_folders(Folder(folder)), [])
         return self.read(folder, files, notes=notes)
 
     def read_splits(self, source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
@@ -95,10 +96,10 @@ class SplitFormat:
                 contents[name] = content
         return assemble_named(source, self.name, contents, classes, notes=notes)
 
-    def _loose(self, folder: Path) -> list[Path]:
+    def _loose(self, folder: Folder) -> list[Path]:
         return files_in(folder, self.suffixes, self.recognises)
 
-    def _in_split_folders(self, folder: Path) -> dict[str, AnnotationFile]:
+    def _in_split_folders(self, folder: Folder) -> dict[str, AnnotationFile]:
         return split_folder_files(folder, self.suffixes, self.recognises, self.inside)
 
 

@@ -31,7 +31,7 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
-from detect.data.readers.files.listing import entries_if_any, is_file, is_folder
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
 from detect.data.readers.named_content import NamedContent, assemble_named, class_name
@@ -48,7 +48,7 @@ _PNG_HEADER = 33  # bytes; its size is in bytes 16 to 24
 _MALFORMED = (TypeError, ValueError, KeyError, OverflowError, AttributeError, zlib.error, struct.error)
 
 
-def is_project(folder: Path) -> bool:
+def is_project(folder: Folder) -> bool:
     """Return whether there are annotations of Supervisely in a folder, or in one in it."""
     return any(_holds_annotations(dataset) for dataset in _datasets(folder, 1))
 
@@ -60,29 +60,26 @@ def read_project(folder: Path) -> Dataset:
         BadInput: no object is annotated, or no split has images.
     """
     project = _Project(folder)
-    for dataset in _datasets(folder, _LEVELS):
+    for dataset in _datasets(Folder(folder), _LEVELS):
         project.add_dataset(dataset)
     return assemble_named(folder, FORMAT, project.contents())
 
 
-def _datasets(folder: Path, levels: int) -> Iterator[Path]:
+def _datasets(folder: Folder, levels: int) -> Iterator[Folder]:
     """Yield the folders with annotations: `folder` itself, or those in it, level by level."""
-    if (folder / _ANNOTATIONS).is_dir() and (folder / _IMAGES).is_dir():
+    if (folder.path / _ANNOTATIONS).is_dir() and (folder.path / _IMAGES).is_dir():
         yield folder
-    if levels:
-        inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)]
-        for path in inside:
-            if path.name not in (_ANNOTATIONS, _IMAGES):
-                yield from _datasets(path, levels - 1)
+    for inside in folder.folders if levels else ():
+        if inside.path.name not in (_ANNOTATIONS, _IMAGES):
+            yield from _datasets(inside, levels - 1)
 
 
-def _holds_annotations(dataset: Path) -> bool:
-    return any(_is_annotation(path) for path in islice(_annotation_files(dataset), _LOOKED_AT))
+def _holds_annotations(dataset: Folder) -> bool:
+    return any(map(_is_annotation, islice(_annotation_files(dataset), _LOOKED_AT)))
 
 
-def _annotation_files(dataset: Path) -> Iterator[Path]:
-    found = entries_if_any(dataset / _ANNOTATIONS)
-    return (Path(entry) for entry in found if entry.name.lower().endswith(".json") and is_file(entry))
+def _annotation_files(dataset: Folder) -> list[Path]:
+    return dataset.inside(_ANNOTATIONS).files_with((".json",))
 
 
 def _is_annotation(path: Path) -> bool:
@@ -113,14 +110,14 @@ class _Project:
         self._counts: Counter[str] = Counter()  # by what is said of them in a note
         self._has_positions = False  # whether coordinates are positions, and not pixels
 
-    def add_dataset(self, dataset: Path) -> None:
+    def add_dataset(self, dataset: Folder) -> None:
         """Read the annotation files of a dataset."""
-        names = [entry.name for entry in entries_if_any(dataset / _IMAGES) if is_image_name(entry.name)]
+        names = list(filter(is_image_name, dataset.inside(_IMAGES).names))
         images, stems, count = set(names), Stems(names), 0
         for path in _annotation_files(dataset):
             stated = path.name[: -len(".json")]
             name = stated if stated in images else stems.find(stated) or stated
-            self._add_file(dataset, path, name)
+            self._add_file(dataset.path, path, name)
             count += 1
         if len(images) > count:
             self._counts["images have no annotation file and are left out"] += len(images) - count

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from detect.data.dataset import Dataset
-from detect.data.readers.files.listing import entries_if_any, is_folder
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_names, read_text
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.readers.tf_examples.example_content import FeatureNames
@@ -35,9 +35,9 @@ _IGNORED = ("is_crowd", "is_difficult", "is_group_of", "is_ignored")
 _LEVELS = 2  # of folders below that of the name: config and version
 
 
-def is_prepared(folder: Path) -> bool:
+def is_prepared(folder: Folder) -> bool:
     """Return whether a folder has the two files that describe a prepared dataset."""
-    return (folder / _INFO).is_file() and (folder / _FEATURES).is_file()
+    return (folder.path / _INFO).is_file() and (folder.path / _FEATURES).is_file()
 
 
 def read_prepared(folder: Path) -> Dataset:
@@ -61,7 +61,8 @@ def read_named(name: str) -> Dataset:
     wanted, _, version = name.partition(":")
     if not re.fullmatch(r"\w[\w.-]*(/\w[\w.+-]*)?", wanted):
         raise BadInput(f"'tfds:{name}' is not a dataset. Expected tfds:NAME, tfds:NAME/CONFIG or tfds:NAME:VERSION.")
-    found = [folder for folder in _prepared_below(base / wanted, _LEVELS) if folder.name == (version or folder.name)]
+    prepared = _prepared_below(Folder(base / wanted), _LEVELS)
+    found = [folder for folder in prepared if folder.name == (version or folder.name)]
     if not found:
         return read_prepared(_prepare(name, base))
     configs = {folder.parent for folder in found}
@@ -122,7 +123,7 @@ def _classes(folder: Path, objects: _Objects) -> list[LabelMapItem]:
 
 def _splits(folder: Path) -> dict[str, list[Path]]:
     """Return the files of each split that has some."""
-    info, paths = _object(folder / _INFO), record_files(folder)
+    info, paths = _object(folder / _INFO), record_files(Folder(folder))
     if info.get("fileFormat", "tfrecord") != "tfrecord":
         raise BadInput(
             f"{folder}: its files are {info['fileFormat']!r:.40}, which cannot be read. Prepare the dataset again with "
@@ -150,11 +151,10 @@ def _pattern(template: str, dataset: str, split: str) -> str:
     )
 
 
-def _prepared_below(folder: Path, levels: int) -> list[Path]:
+def _prepared_below(folder: Folder, levels: int) -> list[Path]:
     if is_prepared(folder):
-        return [folder]
-    inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)] if levels else []
-    return [found for path in inside for found in _prepared_below(path, levels - 1)]
+        return [folder.path]
+    return [found for inside in (folder.folders if levels else []) for found in _prepared_below(inside, levels - 1)]
 
 
 def _version(folder: Path) -> list[int]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.data.dataset import Dataset
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import SPLIT_FOLDERS, split_of_file
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
@@ -46,11 +47,11 @@ def read_tfrecord_file(path: Path) -> Dataset:
 
 def read_tfrecord_folder(folder: Path) -> Dataset:
     """Read the TFRecord files of a folder, or of folders in it that are named after splits."""
-    files = detection_files(folder)
+    files = detection_files(Folder(folder))
     if files:
         splits, notes = _by_name(files)
         return read_tfrecords(folder, splits, notes=notes)
-    return read_tfrecords(folder, split_folders(folder))
+    return read_tfrecords(folder, split_folders(Folder(folder)))
 
 
 def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
@@ -76,17 +77,17 @@ def read_tfrecords(
     return read_examples(source, FORMAT, splits, FEATURES, items, classes, [*notes, *noted])
 
 
-def detection_files(folder: Path) -> list[Path]:
+def detection_files(folder: Folder) -> list[Path]:
     """Return the TFRecord files of a folder, if the first that can be read holds images."""
     files = record_files(folder)
     return files if any(is_detection_file(path) for path in files[:_FILES_TRIED]) else []
 
 
-def split_folders(folder: Path) -> dict[str, list[Path]]:
+def split_folders(folder: Folder) -> dict[str, list[Path]]:
     """Return the TFRecord files in folders named after splits, by split."""
     splits: dict[str, list[Path]] = {}
     for name in SPLIT_FOLDERS:
-        if files := detection_files(folder / name):
+        if files := detection_files(folder.inside(name)):
             splits.setdefault(str(split_named(name)), []).extend(files)
     return splits
 

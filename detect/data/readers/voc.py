@@ -25,6 +25,7 @@ import numpy as np
 from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.assembling import assemble
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import parts
 from detect.data.readers.reader import DatasetFolder, Reader, SplitFiles
 from detect.data.readers.voc_content import VocContent, VocObject, line_of, read_content
@@ -47,12 +48,12 @@ from detect.errors import BadInput
 FORMAT = "Pascal VOC"
 
 
-def is_voc_folder(folder: Path) -> bool:
+def is_voc_folder(folder: Folder) -> bool:
     """Return whether `folder`, or one in it that is named after a split, has a folder for annotation files."""
     return bool(parts(folder, annotation_folder))
 
 
-def has_splits_beside_images(folder: Path) -> bool:
+def has_splits_beside_images(folder: Folder) -> bool:
     """Return whether annotation files lie in folders inside `folder` that are named after splits."""
     return not holds_annotations(folder) and bool(parts(folder, holds_annotations))
 
@@ -67,7 +68,7 @@ def read_voc(folder: Path) -> Dataset:
     """
     splits: dict[str, list[Iterable[Entry]]] = {}
     notes: list[str] = []
-    for split, part in parts(folder, annotation_folder) or parts(folder, holds_annotations):
+    for split, part in parts(Folder(folder), annotation_folder) or parts(Folder(folder), holds_annotations):
         found = {split: _all_in(voc_folder(part), notes)} if split else _splits_of(part, notes)
         for name, entries in found.items():
             splits.setdefault(name, []).append(entries)

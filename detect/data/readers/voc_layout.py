@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detect.data.pixels.headers import SUFFIXES, is_image_name
-from detect.data.readers.files.listing import entries_if_any, is_folder, walk
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, unquoted
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import parts_of
@@ -36,12 +36,12 @@ class VocFolder:
 
     def __init__(self, annotations: Path, images: Path):
         self.annotations, self.images = annotations, images
-        everything = list(_names_below(images))
+        everything = list(_names_below(Folder(images)))
         pictures = list(filter(is_image_name, everything))
         others = [name for name in everything if _suffix(name) not in (*SUFFIXES, *_NOT_IMAGES)]
         self._images = Stems([*pictures, *others])  # what cannot be read is reported when it is opened
         self._picture_stems = [os.path.splitext(name)[0] for name in pictures]
-        self.stems = [os.path.splitext(name)[0] for name in _names_below(annotations) if _suffix(name) == ".xml"]
+        self.stems = [os.path.splitext(name)[0] for name in _annotations_below(Folder(annotations))]
         self._files = Stems(f"{stem}.xml" for stem in self.stems)
 
     def annotation(self, stem: str) -> str:
@@ -78,37 +78,36 @@ class Entry(NamedTuple):
     stem: str  # of its annotation file
 
 
-def holds_annotations(folder: Path) -> bool:
+def holds_annotations(folder: Folder) -> bool:
     """Return whether there are annotation files in `folder` itself."""
-    paths = (entry.path for entry in entries_if_any(folder) if _suffix(entry.name) == ".xml")
-    return any(map(is_annotation, islice(paths, _LOOKED_AT)))
+    names = (name for name in folder.names if _suffix(name) == ".xml")
+    return any(is_annotation(folder.path / name) for name in islice(names, _LOOKED_AT))
 
 
-def annotation_folder(folder: Path) -> Path | None:
+def annotation_folder(folder: Folder) -> Path | None:
     """Return the folder for annotation files in `folder`, None where there is none, or no XML file is below it."""
-    inside = (
-        Path(entry) for entry in entries_if_any(folder) if entry.name.lower() in _ANNOTATIONS and is_folder(entry)
-    )
-    return next((path for path in inside if any(_suffix(name) == ".xml" for name in _names_below(path))), None)
+    named = (inside for inside in folder.folders if inside.path.name.lower() in _ANNOTATIONS)
+    return next((inside.path for inside in named if any(_annotations_below(inside))), None)
 
 
-def image_folder(folder: Path) -> Path:
+def image_folder(folder: Folder) -> Path:
     """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
-    inside = {entry.name.lower(): Path(entry) for entry in entries_if_any(folder) if is_folder(entry)}
+    inside = {found.path.name.lower(): found for found in folder.folders}
     named = [inside[name] for name in _IMAGES if name in inside]
     if named or _holds_images(folder):
-        return named[0] if named else folder
-    others = [path for name, path in inside.items() if name not in _ANNOTATIONS and _holds_images(path)]
-    return others[0] if len(others) == 1 else folder
+        return named[0].path if named else folder.path
+    others = [found for name, found in inside.items() if name not in _ANNOTATIONS and _holds_images(found)]
+    return others[0].path if len(others) == 1 else folder.path
 
 
-def _holds_images(folder: Path) -> bool:
-    return any(is_image_name(entry.name) for entry in entries_if_any(folder))
+def _holds_images(folder: Folder) -> bool:
+    return any(map(is_image_name, folder.names))
 
 
 def voc_folder(folder: Path) -> VocFolder:
     """Return the annotation files and images of a folder, each in a folder of their own or not."""
-    return VocFolder(annotation_folder(folder) or folder, image_folder(folder))
+    listed = Folder(folder)
+    return VocFolder(annotation_folder(listed) or folder, image_folder(listed))
 
 
 def folder_around(path: Path, images: Path | None) -> VocFolder:
@@ -122,9 +121,9 @@ def folder_around(path: Path, images: Path | None) -> VocFolder:
         BadInput: no folder around the list has annotations.
     """
     if path.is_dir():
-        return VocFolder(path, images or image_folder(path.parent))
+        return VocFolder(path, images or image_folder(Folder(path.parent)))
     for levels in range(_PARENTS):
-        root = Path(os.path.normpath(path.parent.joinpath(*levels * [".."])))
+        root = Folder(os.path.normpath(path.parent.joinpath(*levels * [".."])))
         if annotations := annotation_folder(root):
             return VocFolder(annotations, images or image_folder(root))
     raise BadInput(
@@ -168,7 +167,7 @@ def split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
         BadInput: there are lists, but their names do not say of which split.
     """
     main = next((path for path in (folder / "ImageSets" / "Main", folder / "ImageSets") if path.is_dir()), folder)
-    paths = [Path(entry) for entry in entries_if_any(main) if _suffix(entry.name) == ".txt"]
+    paths = [main / name for name in Folder(main).names if _suffix(name) == ".txt"]
     plain = _by_word(paths, lambda stem: stem.removesuffix("_list"))
     if plain:
         return _without_trainval(plain)
@@ -230,8 +229,13 @@ def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def _names_below(folder: Path) -> Iterator[str]:
+def _annotations_below(folder: Folder) -> Iterator[str]:
+    return (name for name in _names_below(folder) if _suffix(name) == ".xml")
+
+
+def _names_below(folder: Folder) -> Iterator[str]:
     """Yield the files below `folder` by their paths in it, with slashes."""
-    for parent, names in walk(folder):
-        inside = "" if parent == str(folder) else Path(parent).relative_to(folder).as_posix() + "/"
-        yield from (inside + name for name in names)
+    for parent, names in folder.walk():
+        inside = Path(parent).relative_to(folder.path).as_posix()
+        beginning = "" if inside == "." else f"{inside}/"
+        yield from (beginning + name for name in names)

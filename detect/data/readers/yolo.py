@@ -17,7 +17,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.assembling import assemble, attempt
 from detect.data.readers.assembly.categories import Category, CategoryMap, map_categories
-from detect.data.readers.files.listing import walk
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, read_yaml, unquoted
 from detect.data.readers.images.locating import locate, locate_all
 from detect.data.readers.label_files import image_names, read_labels, report_labels_without_image
@@ -91,7 +91,8 @@ def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
 
 
 def _folder_images(folder: Path, _notes: list[str]) -> list[tuple[str, str]]:
-    return [(os.path.join(parent, name), str(folder)) for parent, names in walk(folder) for name in image_names(names)]
+    found = Folder(folder).walk()
+    return [(os.path.join(parent, name), str(folder)) for parent, names in found for name in image_names(names)]
 
 
 def stated_names(path: Path) -> list[str]:

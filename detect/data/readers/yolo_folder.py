@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 from detect.data.dataset import Dataset
+from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.assembling import assemble, attempt
-from detect.data.readers.files.listing import entries_if_any, is_file, is_folder, walk
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_names
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.label_files import image_names, is_label_file, label_paths
@@ -23,16 +24,17 @@ from detect.errors import BadInput
 
 FORMAT = "YOLO labels"
 _CLASS_FILES = ("classes.txt", "labels.txt", "_darknet.labels")
+_NAMING = (*_CLASS_FILES, ".names", ".yaml", ".yml")  # how the names of files end that may name the classes
 _MOST_CLASSES = 1000  # where no file names them
 _LOOKED_AT = 100  # images of which one has to have labels
 
 
-def is_yolo_folder(folder: Path) -> bool:
+def is_yolo_folder(folder: Folder) -> bool:
     """Return whether there are images with label files in `folder`, or classes and labels whose images are missing."""
     parts = _image_folders(folder).values()
     # In folders inside the folder itself, there may be other datasets.
-    labelled = any(_is_labelled(islice(walk(part), 1) if part == folder else walk(part)) for part in parts)
-    return labelled or ((folder / _CLASS_FILES[0]).is_file() and (folder / "labels").is_dir())
+    labelled = any(_is_labelled(islice(part.walk(), 1) if part is folder else part.walk()) for part in parts)
+    return labelled or ((folder.path / _CLASS_FILES[0]).is_file() and (folder.path / "labels").is_dir())
 
 
 def read_yolo_folder(folder: Path) -> Dataset:
@@ -41,7 +43,7 @@ def read_yolo_folder(folder: Path) -> Dataset:
     Raises:
         BadInput: two lists of classes contradict each other, or no object is annotated.
     """
-    parts = _image_folders(folder)
+    parts = {split: part.path for split, part in _image_folders(Folder(folder)).items()}
     named, notes = _class_names(folder, list(parts.values()))
     numbers = map_names(named or list(map(str, range(_MOST_CLASSES))), folder)
     splits = {
@@ -56,7 +58,7 @@ def read_yolo_folder(folder: Path) -> Dataset:
     return assemble(folder, FORMAT, numbers.classes, numbers.category_ids, splits, [*numbers.notes, *notes])
 
 
-def _image_folders(folder: Path) -> dict[str, Path]:
+def _image_folders(folder: Folder) -> dict[str, Folder]:
     """Return the folders of the images by split."""
     images = _inside(folder, "images")
     splits = _split_folders(images or folder)
@@ -65,21 +67,16 @@ def _image_folders(folder: Path) -> dict[str, Path]:
     return {split: _inside(part, "images") or part for split, part in splits.items()} or {"train": folder}
 
 
-def _split_folders(folder: Path) -> dict[str, Path]:
+def _split_folders(folder: Folder) -> dict[str, Folder]:
     """Return the folders in `folder` by split; none where there are others, or images beside them."""
-    folders, names = _listed(folder)
-    splits = {split_named(path.name): path for path in folders if path.name != "labels"}
-    return {} if None in splits or image_names(names) else {str(split): path for split, path in splits.items()}
+    splits = {split_named(inside.path.name): inside for inside in folder.folders if inside.path.name != "labels"}
+    if None in splits or any(map(is_image_name, folder.names)):
+        return {}
+    return {str(split): inside for split, inside in splits.items()}
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the folders in a folder, and the names of its files."""
-    found = entries_if_any(folder)
-    return [Path(entry) for entry in found if is_folder(entry)], [entry.name for entry in found if not is_folder(entry)]
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    return folder / name if (folder / name).is_dir() else None
+def _inside(folder: Folder, name: str) -> Folder | None:
+    return folder.inside(name) if (folder.path / name).is_dir() else None
 
 
 def _is_labelled(folders: Iterable[tuple[str, list[str]]]) -> bool:
@@ -91,7 +88,7 @@ def _is_labelled(folders: Iterable[tuple[str, list[str]]]) -> bool:
 def _class_names(folder: Path, parts: Sequence[Path]) -> tuple[list[str], list[str]]:
     """Return the names of the classes, and a note on where they are named; both are empty where no file does."""
     folders = dict.fromkeys([folder, folder / "labels", *parts, *(part.parent for part in parts)])
-    paths = [Path(entry) for inside in folders for entry in entries_if_any(inside) if is_file(entry)]
+    paths = (path for inside in folders for path in Folder(inside).files_with(_NAMING))
     names = {path: found for path in paths if (found := _names_in(path))}
     if not names:
         return [], []

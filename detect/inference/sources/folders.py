@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.files.listing import walk
+from detect.data.readers.files.listing import Folder
 from detect.errors import BadInput
 from detect.inference.sources.frames import Kind
 
@@ -71,7 +71,8 @@ def natural_key(name: str) -> list[str | int]:
 
 
 def _below(folder: Path, leave_out: Path | None) -> list[Path]:
-    found = [Path(parent, name) for parent, names in walk(folder, _inside(leave_out, folder)) for name in names]
+    folders = Folder(folder).walk(_inside(leave_out, folder))
+    found = [Path(parent, name) for parent, names in folders for name in names]
     return sorted(found, key=lambda path: ([natural_key(part) for part in path.parent.parts], natural_key(path.name)))
 
 

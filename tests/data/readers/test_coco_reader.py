@@ -7,6 +7,7 @@ from detect.data.dataset import check_losses, split
 from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow
 from detect.data.readers.coco_content import load_coco
 from detect.data.readers.coco_files import loose_files, split_files
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.errors import BadInput
 from detect.evaluation.truth import truth_from_records
@@ -266,17 +267,17 @@ def test_what_else_is_json_in_a_folder_is_not_coco(tmp_path, write):
     path = write("labels.json", document(), ["a.jpg"], "data")
     write("package.json", {"name": "x"})
     (tmp_path / "broken.json").write_text("{")
-    assert loose_files(tmp_path) == [path]
+    assert loose_files(Folder(tmp_path)) == [path]
     for number in range(20):  # as in a folder with annotations of single images
         write(f"{number}.json", {"shapes": []})
-    assert loose_files(tmp_path) == []
+    assert loose_files(Folder(tmp_path)) == []
 
 
 def test_two_folders_of_one_split_are_refused(tmp_path, write):
     for name in ("val", "valid"):
         write(f"{name}/labels.json", document(), ["a.jpg"], f"{name}/data")
     with pytest.raises(BadInput, match=r"valid.labels.json and val.labels.json both name split 'val'"):
-        split_files(tmp_path)
+        split_files(Folder(tmp_path))
 
 
 def test_a_split_without_its_images_is_refused_and_the_others_stay(tmp_path, write):

@@ -14,6 +14,7 @@ from detect.data.curation.converting import convert
 from detect.data.dataset import Dataset
 from detect.data.readers import readers
 from detect.data.readers.description import open_dataset
+from detect.data.readers.files.listing import Folder
 from detect.data.writers import writers
 from detect.data.writers.features import IGNORED
 from detect.errors import BadInput
@@ -83,9 +84,20 @@ def test_only_one_form_recognises_a_dataset(small, tmp_path):
     if path.is_file():
         found = [file.name for file in FILES if path.suffix in file.suffixes and file.recognises(path)]
     else:
-        found = [folder.name for folder in FOLDERS if folder.recognises(path)]
+        found = [folder.name for folder in FOLDERS if folder.recognises(Folder(path))]
     assert len(found) == 1
     assert small in EXPORTS.values() or SETS[found[0]] == small
+
+
+def test_all_readers_share_the_listing_of_a_folder(small, tmp_path, listings):
+    """However many formats there are."""
+    small.write(tmp_path)
+    listings.clear()
+    folder = Folder(tmp_path)
+    for form in FOLDERS:
+        form.recognises(folder)
+    assert listings[str(tmp_path)] == 1
+    assert set(listings.values()) == {1}
 
 
 def test_a_bad_annotation_is_reported_with_its_place_and_the_others_stay(small, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import split
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.voc import is_voc_folder, read_voc, read_voc_lists
 from detect.data.readers.voc_layout import holds_annotations
 from detect.errors import BadInput
@@ -330,11 +331,11 @@ def test_entities_are_refused(folder, declaration, reason):
 
 def test_files_beside_images_are_annotations_of_voc(folder, tmp_path):
     root = folder({"a": thing()}, {})
-    assert not holds_annotations(root)
+    assert not holds_annotations(Folder(root))
     (root / "Annotations" / "a.xml").rename(root / "a.xml")
-    assert holds_annotations(root)
+    assert holds_annotations(Folder(root))
     (root / "a.xml").write_text("<annotations><image/></annotations>")
-    assert not holds_annotations(root)
+    assert not holds_annotations(Folder(root))
 
 
 def test_a_folder_of_images_with_another_name(folder):

@@ -2,6 +2,7 @@ import pytest
 
 from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.yolo_folder import is_yolo_folder, read_yolo_folder
 from detect.errors import BadInput
 
@@ -60,7 +61,7 @@ def sizes(dataset) -> dict:
 )
 def test_layouts(write, files, splits):
     folder = write({"classes.txt": "car\nbus\n", **files})
-    assert is_yolo_folder(folder)
+    assert is_yolo_folder(Folder(folder))
     dataset = read_yolo_folder(folder)
     assert sizes(dataset) == splits
     assert dataset.classes == ("car", "bus")
@@ -109,7 +110,7 @@ def test_numbers_that_mean_different_classes(write):
     ],
 )
 def test_what_is_not_such_a_folder(write, files):
-    assert not is_yolo_folder(write(files))
+    assert not is_yolo_folder(Folder(write(files)))
 
 
 def test_a_description_comes_before_the_folders_that_it_describes(write):

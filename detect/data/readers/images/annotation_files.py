@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.data.readers.files.listing import entries_if_any, is_file
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import SplitFiles
 from detect.errors import BadInput
@@ -52,31 +52,25 @@ def described_files(source: Path, splits: Mapping[str, SplitFiles]) -> dict[str,
     return {name: AnnotationFile(files.annotations[0], files.images) for name, files in splits.items()}
 
 
-def files_in(folder: Path, suffixes: tuple[str, ...], recognises: Callable[[Path], bool]) -> list[Path]:
+def files_in(folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Path], bool]) -> list[Path]:
     """Return the files in a folder that have one of some suffixes, and a content that is recognised.
 
     There are none where more than `MOST_FILES` have such a suffix. Files that cannot be parsed are left out.
     """
-    files = files_with_suffixes(folder, suffixes)
+    files = folder.files_with(suffixes)
     return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
 
 
-def files_with_suffixes(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files in a folder whose names end with one of some suffixes, ordered; none without the folder."""
-    found = entries_if_any(folder)
-    return [Path(entry) for entry in found if entry.name.lower().endswith(suffixes) and is_file(entry)]
-
-
 def split_folder_files(
-    folder: Path, suffixes: tuple[str, ...], recognises: Callable[[Path], bool], inside: str = ""
+    folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Path], bool], inside: str = ""
 ) -> dict[str, AnnotationFile]:
     """Return the only such file of each folder inside `folder` that is named after a split, or of one `inside` that."""
     found = {
-        name: files_in(folder / name, suffixes, recognises)
-        or (files_in(folder / name / inside, suffixes, recognises) if inside else [])
+        name: files_in(folder.inside(name), suffixes, recognises)
+        or (files_in(folder.inside(name).inside(inside), suffixes, recognises) if inside else [])
         for name in SPLIT_FOLDERS
     }
-    return by_split(folder, ((name, AnnotationFile(files[0])) for name, files in found.items() if len(files) == 1))
+    return by_split(folder.path, ((name, AnnotationFile(files[0])) for name, files in found.items() if len(files) == 1))
 
 
 def files_by_split(folder: Path, paths: list[Path]) -> tuple[dict[str, AnnotationFile], list[str]]:

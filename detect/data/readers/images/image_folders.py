@@ -6,11 +6,10 @@ It is the folder of the file or one in it, such as `images` or `data`; one of th
 
 import os
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
-from detect.data.readers.files.listing import entries, entries_if_any, is_folder, walk
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import FoundImages, find_images
@@ -46,13 +45,13 @@ def folder_of_split(path: Path, split: str, name: str) -> Path | None:
         split: "train", "val" or "test".
         name: of the image.
     """
-    inside = [Path(entry) for root in (path.parent, path.parent / "images") for entry in entries_if_any(root)]
+    inside = [folder.path for root in (path.parent, path.parent / "images") for folder in Folder(root).folders]
     return next((folder for folder in inside if split_named(folder.name) == split and (folder / name).is_file()), None)
 
 
 def images_below(root: Path) -> Iterator[str]:
     """Yield the images in a folder and below it, by their paths in it."""
-    for folder, names in walk(root):
+    for folder, names in Folder(root).walk():
         yield from (os.path.relpath(os.path.join(folder, name), root) for name in names if is_image_name(name))
 
 
@@ -81,15 +80,14 @@ def _candidates(path: Path) -> Iterator[Path]:
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    return list(islice((Path(entry) for entry in entries(folder) if is_folder(entry)), _MOST_FOLDERS))
+    return [inside.path for inside in Folder(folder).folders[:_MOST_FOLDERS]]
 
 
 def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
     looked = ", ".join(str(folder) for folder in folders[:_FOLDERS_NAMED])
     looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
     text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
-    beside = entries(file.images or file.path.parent)
-    others = [entry.name for entry in beside if is_image_name(entry.name)]
+    others = list(filter(is_image_name, Folder(file.images or file.path.parent).names))
     if others:
         return (
             f"{text} The {len(others)} images beside it, such as {others[0]!r}, are not named in it: these "

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from detect.data.readers.files.listing import entries_if_any, is_folder
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.named_images import MOST_PARTS, find_images, parts_of
 from detect.data.texts import Texts
 
@@ -29,13 +29,12 @@ def split_named(name: str) -> str | None:
     return None
 
 
-def parts(folder: Path, has_annotations: Callable[[Path], object]) -> list[tuple[str, Path]]:
+def parts(folder: Folder, has_annotations: Callable[[Folder], object]) -> list[tuple[str, Path]]:
     """Return the folders that have annotations, each with its split: `folder`, whose split is empty, or those in it."""
     if has_annotations(folder):
-        return [("", folder)]
-    inside = [Path(entry) for entry in entries_if_any(folder) if is_folder(entry)]
-    named = [(split_named(path.name), path) for path in inside]
-    return [(split, path) for split, path in named if split and has_annotations(path)]
+        return [("", folder.path)]
+    named = [(split_named(inside.path.name), inside) for inside in folder.folders]
+    return [(split, inside.path) for split, inside in named if split and has_annotations(inside)]
 
 
 def locate(stated: str, folder: Path) -> Path | None:

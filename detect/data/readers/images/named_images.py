@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from detect.data.image_names import plain
-from detect.data.readers.files.listing import is_folder
+from detect.data.readers.files.listing import Folder
 from detect.data.texts import Texts
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
@@ -140,23 +140,16 @@ def _folder_meant(stated: str, folder: Path, spelling: Callable[[str], str]) -> 
     for part in stated.split("/"):
         path = os.path.join(folder, real)
         if not os.path.isdir(os.path.join(path, part)):
-            alike = [name for name in _names_of_folders(path) if spelling(name) == spelling(part)]
+            names = (inside.path.name for inside in Folder(path).folders)
+            alike = [name for name in names if spelling(name) == spelling(part)]
             part = alike[0] if len(alike) == 1 else part
         real = os.path.join(real, part)
     return real
 
 
 def _names_of_files(folder: str) -> Iterator[str]:
-    return (entry.name for entry in _entries(folder) if not entry.is_dir(follow_symlinks=False))
-
-
-def _names_of_folders(folder: str) -> Iterator[str]:
-    return (entry.name for entry in _entries(folder) if is_folder(entry))
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry]:
     with suppress(OSError, ValueError), os.scandir(folder) as found:  # ValueError: a null character
-        yield from found
+        yield from (entry.name for entry in found if not entry.is_dir(follow_symlinks=False))
 
 
 def _replaced(stated: Texts, others: Texts, places: np.ndarray) -> Texts:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from detect.data.readers.files.listing import entries_if_any
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_text
 from detect.errors import BadInput
 
@@ -53,8 +53,7 @@ def find_label_map(folders: Sequence[Path]) -> Path | None:
     Raises:
         BadInput: there are several that differ.
     """
-    found = [Path(entry) for folder in dict.fromkeys(folders) for entry in entries_if_any(folder)]
-    paths = [path for path in found if path.name.lower().endswith(".pbtxt")]
+    paths = [path for folder in dict.fromkeys(folders) for path in Folder(folder).files_with((".pbtxt",))]
     maps = [path for path in paths if "label" in path.name.lower()] or paths
     for other in maps[1:]:
         if read_label_map(other) != read_label_map(maps[0]):

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from detect.data.crc32c import masked_crc, masked_crcs
-from detect.data.readers.files.listing import entries_if_any, is_file
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.tf_examples.unpacking import unpacked_stream
 from detect.data.regular_files import open_regular
 
@@ -41,9 +41,9 @@ def is_record_name(name: str) -> bool:
     return _SHARD.sub("", name.lower()).endswith(SUFFIXES)
 
 
-def record_files(folder: Path) -> list[Path]:
+def record_files(folder: Folder) -> list[Path]:
     """Return the TFRecord files in a folder, by name."""
-    return [Path(entry) for entry in entries_if_any(folder) if is_record_name(entry.name) and is_file(entry)]
+    return [folder.path / name for name in folder.files if is_record_name(name)]
 
 
 def missing_shards(paths: Sequence[Path]) -> str:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from detect.data.readers.description import open_dataset
-from detect.data.readers.files.listing import entries, is_file, is_folder, is_hidden, walk
+from detect.data.readers.files.listing import Folder, is_hidden
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,42 @@ def tree(tmp_path):
 
 
 def relative(folder) -> list[tuple[str, list[str]]]:
-    return [(os.path.relpath(parent, folder), names) for parent, names in walk(folder)]
+    return [(os.path.relpath(parent, folder), names) for parent, names in Folder(folder).walk()]
 
 
 def test_a_folder_is_listed_by_name(tree):
-    assert [entry.name for entry in entries(tree)] == ["a.jpg", "b.jpg", "sub"]
-    with pytest.raises(OSError, match="missing"):
-        entries(tree / "missing")
+    (tree / "B.JPG").symlink_to("a.jpg")
+    (tree / "nowhere.jpg").symlink_to("missing.jpg")
+    folder = Folder(tree)
+    assert folder.names == ["B.JPG", "a.jpg", "b.jpg", "nowhere.jpg"]
+    assert folder.files == ["B.JPG", "a.jpg", "b.jpg"]
+    assert folder.files_with((".jpg",)) == [tree / "B.JPG", tree / "a.jpg", tree / "b.jpg"]
+    assert [inside.path for inside in folder.folders] == [tree / "sub"]
+    assert folder.inside("sub").names == ["c.jpg"]
+    assert not folder.error
+
+
+@pytest.mark.parametrize(("name", "why"), [("missing", "No such file"), ("a.jpg", "Not a directory"), ("a\0b", "null")])
+def test_what_cannot_be_listed_is_empty(tree, name, why):
+    folder = Folder(tree / name)
+    assert why in folder.error
+    assert (folder.names, folder.folders, list(folder.walk())) == ([], [], [])
+
+
+def test_a_folder_is_listed_once(tree, listings):
+    folder = Folder(tree)
+    for _ in range(2):
+        assert folder.files
+        assert folder.folders[0].names == folder.inside("sub").names == ["c.jpg"]
+        assert len(list(folder.walk())) == 2
+    assert listings == {str(tree): 1, str(tree / "sub"): 1}
+
+
+def test_what_is_only_walked_is_not_kept(tree, listings):
+    folder = Folder(tree)
+    for _ in range(2):
+        assert len(list(folder.walk())) == 2
+    assert listings == {str(tree): 1, str(tree / "sub"): 2}
 
 
 def test_folders_are_walked_without_what_is_hidden(tree):
@@ -54,10 +83,11 @@ def test_links_are_followed_but_not_back(tree, tmp_path_factory):
     assert relative(tree) == [(".", ["a.jpg", "b.jpg"]), ("sub", ["c.jpg"]), ("sub/elsewhere", ["d.jpg"])]
 
 
-def test_a_link_that_leads_to_itself_is_a_file(tmp_path):
+def test_a_link_that_leads_to_itself_is_neither_file_nor_folder(tmp_path):
     (tmp_path / "itself").symlink_to("itself")
-    assert list(walk(tmp_path)) == [(str(tmp_path), ["itself"])]
-    assert [(is_folder(entry), is_file(entry)) for entry in entries(tmp_path)] == [(False, False)]
+    folder = Folder(tmp_path)
+    assert list(folder.walk()) == [(str(tmp_path), ["itself"])]
+    assert (folder.folders, folder.files) == ([], [])
 
 
 def test_a_dataset_is_read_beside_a_link_that_leads_to_itself(tmp_path, write_image):
@@ -72,5 +102,6 @@ def test_a_dataset_is_read_beside_a_link_that_leads_to_itself(tmp_path, write_im
 
 
 def test_a_folder_can_be_left_out(tree):
-    assert list(walk(tree, leave_out=tree / "sub")) == [(str(tree), ["a.jpg", "b.jpg"])]
-    assert list(walk(tree, leave_out=tree / "missing")) == list(walk(tree))
+    folder = Folder(tree)
+    assert list(folder.walk(leave_out=tree / "sub")) == [(str(tree), ["a.jpg", "b.jpg"])]
+    assert list(folder.walk(leave_out=tree / "missing")) == list(folder.walk())
