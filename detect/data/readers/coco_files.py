@@ -17,7 +17,7 @@ from detect.errors import BadInput
 
 ROBOFLOW_FILE = "_annotations.coco.json"
 RESULTS = "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
-_OF_OTHERS = ("frames", "shapes")  # lists of other formats, which may be as long as the file
+_OF_OTHERS = ("frames", "shapes", "item", "items")  # members of other formats, before or in place of their annotations
 
 
 def is_coco(path: Path) -> bool:

@@ -1216,6 +1216,208 @@ def write_automl(folder: Path) -> Path:
     return folder
 
 
+def write_ultralytics_file(folder: Path) -> Path:
+    """Write one file with both splits, whose images lie in folders of these names, as Ultralytics downloads them."""
+
+    def image(split: str, name: str, boxes: tuple[Box, ...]) -> dict:
+        numbers = [
+            [
+                box.label,
+                (box.x1 + box.x2) / 2 / WIDTH,
+                (box.y1 + box.y2) / 2 / HEIGHT,
+                (box.x2 - box.x1) / WIDTH,
+                (box.y2 - box.y1) / HEIGHT,
+            ]
+            for box in boxes
+            if not box.ignore
+        ]
+        about = {"type": "image", "file": name, "url": f"https://host.example/{name}?signature=x", "split": split}
+        stated = {"annotations": {"boxes": numbers}} if numbers else {}
+        return {**about, "width": WIDTH, "height": HEIGHT, **stated}
+
+    names = {str(label): name for label, name in enumerate(CLASSES)}
+    lines = [{"type": "dataset", "task": "detect", "name": "cars", "class_names": names, "version": 1}]
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        lines += [image(split, name, boxes) for name, boxes in TRUTH[split].items()]
+    return write_lines(folder / "cars.ndjson", lines)
+
+
+def write_ultralytics_folder(folder: Path) -> Path:
+    write_ultralytics_file(folder)
+    return folder
+
+
+def labelbox_rows(split: str) -> list[dict]:
+    """Return the images of a split as Labelbox exports them, without regions to ignore."""
+
+    def stated(box: Box) -> dict:
+        sides = {"top": box.y1, "left": box.x1, "height": box.y2 - box.y1, "width": box.x2 - box.x1}
+        kind = {"annotation_kind": "ImageBoundingBox", "classifications": []}
+        return {
+            "feature_id": "x",
+            "name": CLASSES[box.label],
+            "value": CLASSES[box.label],
+            **kind,
+            "bounding_box": sides,
+        }
+
+    rows = []
+    for name, boxes in TRUTH[split].items():
+        objects = [stated(box) for box in boxes if not box.ignore]
+        annotations = {"objects": objects, "classifications": [], "relationships": []}
+        label = {"label_kind": "Default", "version": "1.0.0", "id": name, "annotations": annotations}
+        rows.append(
+            {
+                "data_row": {"id": name, "external_id": name, "row_data": f"https://host.example/{name}?Expires=1"},
+                "media_attributes": {"height": HEIGHT, "width": WIDTH, "mime_type": "image/png"},
+                "projects": {"clx1": {"name": "Cars", "labels": [label]}},
+            }
+        )
+    return rows
+
+
+def write_labelbox_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return write_lines(folder / "Export project - Cars.ndjson", labelbox_rows("train"))
+
+
+def write_labelbox_files(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images", split)
+        write_lines(folder / f"{split}.ndjson", labelbox_rows(split))
+    return folder
+
+
+def write_labelbox_list(folder: Path) -> Path:
+    """Write one list, as programs do with what Labelbox's client for Python returns."""
+    write_images(folder, "train")
+    write_text(folder / "export.json", json.dumps(labelbox_rows("train")))
+    return folder
+
+
+def manifest_lines(split: str) -> list[dict]:
+    """Return the images of a split as Ground Truth writes them, without regions to ignore."""
+
+    def stated(box: Box) -> dict:
+        corner = {"class_id": box.label, "top": box.y1, "left": box.x1}
+        return {**corner, "width": box.x2 - box.x1, "height": box.y2 - box.y1}
+
+    lines = []
+    for name, boxes in TRUTH[split].items():
+        annotations = [stated(box) for box in boxes if not box.ignore]
+        metadata = {
+            "objects": [{"confidence": 0.09} for _ in annotations],
+            "class-map": {str(box["class_id"]): CLASSES[box["class_id"]] for box in annotations},
+            "type": "groundtruth/object-detection",
+            "human-annotated": "yes",
+            "creation-date": "2026-01-01T10:00:00.000000",
+            "job-name": "labeling-job/cars",
+        }
+        size = [{"width": WIDTH, "height": HEIGHT, "depth": 3}]
+        boxes_of_job = {"image_size": size, "annotations": annotations}
+        lines.append({"source-ref": f"s3://bucket/{name}", "cars": boxes_of_job, "cars-metadata": metadata})
+    return lines
+
+
+def write_manifest(folder: Path) -> Path:
+    write_images(folder, "train")
+    return write_lines(folder / "output.manifest", manifest_lines("train"))
+
+
+def write_manifests(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        write_lines(folder / split / "output.manifest", manifest_lines(split))
+    return folder
+
+
+def write_darwin(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    for name, boxes in TRUTH["train"].items():
+        annotations = [
+            {
+                "bounding_box": {"h": box.y2 - box.y1, "w": box.x2 - box.x1, "x": box.x1, "y": box.y1},
+                "id": f"{number}",
+                "name": CLASSES[box.label],
+                "slot_names": ["0"],
+            }
+            for number, box in enumerate(boxes)
+            if not box.ignore
+        ]
+        files = [{"file_name": name, "url": "https://host.example/x"}]
+        slots = [{"type": "image", "slot_name": "0", "width": WIDTH, "height": HEIGHT, "source_files": files}]
+        content = {
+            "version": "2.0",
+            "schema_ref": "https://darwin-public.s3.eu-west-1.amazonaws.com/darwin_json/2.0/schema.json",
+            "item": {"name": name, "path": "/", "source_info": {"item_id": "x"}, "slots": slots},
+            "annotations": annotations,
+        }
+        write_text((folder / "annotations" / name).with_suffix(".json"), json.dumps(content))
+    return folder / "annotations"
+
+
+def datumaro_json(path: Path, split: str, states_paths: bool = True) -> Path:
+    """Write the file of a subset; CVAT states the paths of images only where it exports these, too."""
+
+    def stated(box: Box) -> dict:
+        shape = [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1]
+        about = {"id": 0, "type": "bbox", "group": 0, "label_id": box.label, "z_order": 0}
+        return {**about, "attributes": {"occluded": False, "is_crowd": box.ignore}, "bbox": shape}
+
+    items = [
+        {
+            "id": Path(name).stem,
+            "annotations": [stated(box) for box in boxes],
+            "attr": {"frame": number},
+            "image": {"path": name if states_paths else "", "size": [HEIGHT, WIDTH]},
+        }
+        for number, (name, boxes) in enumerate(TRUTH[split].items())
+    ]
+    labels = [{"name": name, "parent": "", "attributes": []} for name in CLASSES]
+    categories = {"label": {"labels": labels, "attributes": ["occluded"]}, "points": {"items": []}}
+    return write_text(path, json.dumps({"info": {}, "categories": categories, "items": items}))
+
+
+def write_datumaro_file(folder: Path) -> Path:
+    write_images(folder / "images" / "default", "train")
+    return datumaro_json(folder / "annotations" / "default.json", "train", states_paths=False)
+
+
+def write_datumaro(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / "images" / split, split)
+        datumaro_json(folder / "annotations" / f"{split}.json", split)
+    return folder / "annotations"
+
+
+def spoil_ultralytics(path: Path) -> str:
+    replace(path, "[1, 0.5, 0.5, 0.5, 0.5]", '[1, "left", 0.5, 0.5, 0.5]')
+    return ":4, annotation 0"
+
+
+def spoil_labelbox(path: Path) -> str:
+    replace(
+        path, '{"top": 5, "left": 10, "height": 10, "width": 20}', '{"top": 5, "left": "x", "height": 10, "width": 20}'
+    )
+    return ":3, annotation 0" if path.suffix == ".ndjson" else ": image entry 2, annotation 0"
+
+
+def spoil_manifest(path: Path) -> str:
+    replace(path, '"top": 5, "left": 10, "width": 20', '"top": 5, "left": "x", "width": 20')
+    return ":3, annotation 0"
+
+
+def spoil_darwin(path: Path) -> str:
+    replace(path, '"x": 10', '"x": "left"')
+    return ", annotation 0"
+
+
+def spoil_datumaro(path: Path) -> str:
+    replace(path, "[10, 5, 20, 10]", '["left", 5, 20, 10]')
+    return ": image entry 2, annotation 0"
+
+
 def spoil_vertex(path: Path) -> str:
     replace(path, '"xMin": 0.25, "yMin": 0.25, "xMax": 0.75', '"xMin": 0.25, "yMin": 0.25, "xMax": "wide"')
     return ":3, annotation 0"
@@ -1322,6 +1524,35 @@ SETS |= {
         write_vertex_file, spoiling("data-00001-of-00001.jsonl", spoil_vertex), states_ignored=False
     ),
     "Vertex AI files": SmallSet(write_vertex_files, spoiling("training.jsonl", spoil_vertex), states_ignored=False),
+    "an Ultralytics NDJSON": SmallSet(
+        write_ultralytics_file, spoiling("cars.ndjson", spoil_ultralytics), states_ignored=False
+    ),
+    "Ultralytics NDJSON files": SmallSet(
+        write_ultralytics_folder, spoiling("cars.ndjson", spoil_ultralytics), states_ignored=False
+    ),
+    "a Labelbox export": SmallSet(
+        write_labelbox_file,
+        spoiling("Export project - Cars.ndjson", spoil_labelbox),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "Labelbox exports": SmallSet(write_labelbox_files, spoiling("train.ndjson", spoil_labelbox), states_ignored=False),
+    "a Ground Truth manifest": SmallSet(
+        write_manifest, spoiling("output.manifest", spoil_manifest), splits=("train",), states_ignored=False
+    ),
+    "Ground Truth manifests": SmallSet(
+        write_manifests, spoiling("train/output.manifest", spoil_manifest), states_ignored=False
+    ),
+    "V7 Darwin files": SmallSet(
+        write_darwin,
+        spoiling("annotations/c.json", spoil_darwin),
+        splits=("train",),
+        states_ignored=False,
+    ),
+    "a Datumaro JSON": SmallSet(
+        write_datumaro_file, spoiling("annotations/default.json", spoil_datumaro), splits=("train",)
+    ),
+    "Datumaro files": SmallSet(write_datumaro, spoiling("annotations/train.json", spoil_datumaro)),
     "a VIA file": SmallSet(
         write_via_file, spoiling("via_export_json.json", spoil_via), splits=("train",), states_ignored=False
     ),
@@ -1420,6 +1651,9 @@ EXPORTS = {
     "Scalabel": SmallSet(write_scalabel, spoiling("export.json", spoil_bdd100k), ONLY_TRAINING),
     "X-AnyLabeling": SmallSet(write_x_anylabeling, spoiling("labels/c.json", spoil_labelme), ONLY_TRAINING),
     "Google AutoML, CSV": SmallSet(write_automl, spoiling("all_data.csv", spoil_automl), states_ignored=False),
+    "Labelbox, a list": SmallSet(
+        write_labelbox_list, spoiling("export.json", spoil_labelbox), ONLY_TRAINING, states_ignored=False
+    ),
     "VIA 1, JSON": SmallSet(
         write_via_first, spoiling("via_region_data.json", spoil_via), ONLY_TRAINING, states_ignored=False
     ),

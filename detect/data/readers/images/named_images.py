@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import unquote
 
 import numpy as np
@@ -61,7 +62,7 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     return FoundImages(_replaced(stated, others, places), found, respelt, cut)
 
 
-def can_name_file(value: object) -> bool:
+def can_name_file(value: object) -> TypeGuard[str]:
     """Return whether a value can be the name of a file: one with lone surrogates or null characters cannot."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return False

@@ -1,0 +1,103 @@
+"""Amazon SageMaker Ground Truth and Rekognition Custom Labels: manifests with a line per image.
+
+    {"source-ref": "s3://bucket/a.jpg",
+     "cars": {"image_size": [{"width": 40, "height": 20, "depth": 3}],
+              "annotations": [{"class_id": 1, "left": 10, "top": 5, "width": 20, "height": 10}]},
+     "cars-metadata": {"class-map": {"0": "bus", "1": "car"}, "type": "groundtruth/object-detection"}}
+
+Source: "Bounding box job output" of the documentation of SageMaker, and "Object localization in manifest files" of that
+of Rekognition. Each object is one line; pixels are counted from the upper left corner. The job, here `cars`, has any
+name. Of several jobs on one image, such as those that adjust the boxes of others, the newest counts. Images without
+boxes of any job, such as those on which a job failed, are left out and counted.
+
+Images are looked for by the ends of their addresses. A manifest is the split that its name speaks of, else "train".
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from detect.data.readers.assembly.annotations import stated_size
+from detect.data.readers.assembly.box_forms import Form
+from detect.data.readers.files.json_lines import first_json_line, read_json_lines
+from detect.data.readers.images.annotation_files import AnnotationFile
+from detect.data.readers.line_contents import LineContent, SplitLines
+from detect.data.readers.named_content import NamedContent, class_name
+from detect.data.readers.split_format import SplitFormat
+from detect.errors import BadInput
+
+_ADDRESS, _METADATA = "source-ref", "-metadata"
+_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
+
+
+class _Job(NamedTuple):
+    """What one job says of an image."""
+
+    time: str  # when it was done; texts of this form are ordered as times are
+    boxes: list[Any]
+    size: tuple[int, int]  # of the image
+    names: Mapping[str, Any]  # of the classes, by their numbers as texts
+
+
+def is_ground_truth(path: Path) -> bool:
+    """Return whether the first line is an image of a manifest; BadInput where the file cannot be read."""
+    line = first_json_line(path)
+    return isinstance(line, dict) and _ADDRESS in line
+
+
+def load_ground_truth(file: AnnotationFile, split: str) -> Mapping[str, NamedContent | BadInput]:
+    """Read a manifest, as `SplitFormat.load` does."""
+    contents, counts = SplitLines(file, split, Form.SIZE), Counter[str]()
+    content = contents.of(split)
+    for number, line in read_json_lines(file.path):
+        jobs = list(_jobs(line))
+        if len(jobs) > 1:
+            counts["images have boxes of several jobs: the newest counts"] += 1
+        if jobs:
+            _add_image(content, number, line, max(jobs, key=lambda job: job.time))
+        elif isinstance(line, dict) and _ADDRESS in line:
+            counts["images have no boxes of any job and are left out"] += 1
+        else:
+            content.drop_image(number, f"expected an object with {_ADDRESS!r}, found {line!r:.120}")
+    contents.note(counts)
+    return contents.with_images()
+
+
+def _jobs(line: Any) -> Iterator[_Job]:
+    """Yield what each job that draws boxes says of an image."""
+    for name, value in line.items() if isinstance(line, dict) else ():
+        boxes = value.get("annotations") if isinstance(value, dict) else None
+        if isinstance(boxes, list):
+            stated = line.get(f"{name}{_METADATA}")
+            metadata = stated if isinstance(stated, dict) else {}
+            sizes, names = value.get("image_size"), metadata.get("class-map")
+            size = stated_size(sizes[0] if isinstance(sizes, list) and sizes else None)
+            yield _Job(str(metadata.get("creation-date")), boxes, size, names if isinstance(names, dict) else {})
+
+
+def _add_image(content: LineContent, number: int, line: dict[str, Any], job: _Job) -> None:
+    row = content.add_named(number, line.get(_ADDRESS), line, job.size)
+    if row is None:
+        return
+    for position, box in enumerate(job.boxes):
+        try:
+            left, top, width, height = (float(box[side]) for side in ("left", "top", "width", "height"))
+            label = str(box["class_id"])
+            name = class_name(job.names[label] if job.names else label)
+        except _MALFORMED:
+            what = f"expected left, top, width, height and a 'class_id' of 'class-map', found {box!r:.120}"
+            content.drop_box(row, position, what)
+            continue
+        content.add_box(row, position, (left, top, left + width, top + height), name)
+
+
+READER = SplitFormat(
+    name="SageMaker Ground Truth",
+    file="a Ground Truth manifest",
+    folder="Ground Truth manifests",
+    suffixes=(".manifest", ".jsonl"),
+    content=f"images with `{_ADDRESS}`",
+    recognises=is_ground_truth,
+    load=load_ground_truth,
+).reader()
