@@ -9,6 +9,7 @@ import typer
 from detect.cli.data_writing import Copies, show_written
 from detect.cli.printing import progress_bar, say, show_table
 from detect.cli.starting import start_tensorflow
+from detect.data.tolerance import MAX_LOST
 from detect.errors import BadInput
 from detect.files import require_own
 from detect.new_folder import require_new
@@ -54,7 +55,7 @@ def check(
     ] = None,
     max_lost: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of images or boxes that training may lose.")
-    ] = 0.1,
+    ] = MAX_LOST,
     html: Annotated[
         Path | None, typer.Option(help="Write figures and findings, with pictures, to this HTML file.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from detect.cli.data_writing import Copies, Folder, MaxLost, To, read_dataset, show_notes, write_dataset
+from detect.data.tolerance import MAX_LOST
 from detect.errors import BadInput
 
 
@@ -18,7 +19,7 @@ def merge(
     ] = None,
     to: To = "coco",
     copies: Copies = False,
-    max_lost: MaxLost = 0.1,
+    max_lost: MaxLost = MAX_LOST,
 ) -> None:
     """Merge datasets and write the result: classes of one name are one, and images are merged split by split.
 

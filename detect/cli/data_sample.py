@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.data_check import Source
 from detect.cli.data_writing import Copies, Folder, MaxLost, Seed, To, read_dataset, write_dataset
+from detect.data.tolerance import MAX_LOST
 from detect.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def sample(
     to: To = "coco",
     seed: Seed = 0,
     copies: Copies = False,
-    max_lost: MaxLost = 0.1,
+    max_lost: MaxLost = MAX_LOST,
 ) -> None:
     """Write a part of a dataset that has its share of every class, and one image of each where there are enough."""
     from detect.data.curation.subset import sample as sampled

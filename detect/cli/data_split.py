@@ -7,6 +7,7 @@ import typer
 from detect.cli.data_check import Source
 from detect.cli.data_writing import Copies, Folder, MaxLost, Seed, To, read_dataset, show_notes, write_dataset
 from detect.cli.printing import progress_bar
+from detect.data.tolerance import MAX_LOST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ def split(
     ] = True,
     seed: Seed = 0,
     copies: Copies = False,
-    max_lost: MaxLost = 0.1,
+    max_lost: MaxLost = MAX_LOST,
 ) -> None:
     """Divide a dataset anew, so that each split has its share of every class, and write it.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from detect.data.problems import Problems
 from detect.data.records import Records
+from detect.data.tolerance import MAX_LOST
 from detect.errors import BadInput, did_you_mean
 
 _DESCRIPTIONS = (".yaml", ".yml", ".data")  # suffixes of files that name the files of a dataset
@@ -40,11 +41,15 @@ def split(dataset: Dataset, name: str) -> Records:
     if name in dataset.splits:
         return dataset.splits[name]
     if name in dataset.refused:
-        raise BadInput(f"The split {name!r} of {dataset.source} cannot be used. {dataset.refused[name]}")
+        raise BadInput(_refused(dataset, name))
     raise BadInput(f"{dataset.source} has no split {name!r}. {did_you_mean(name, dataset.splits)}")
 
 
-def check_losses(dataset: Dataset, split: str, max_lost: float = 0.1) -> None:
+def _refused(dataset: Dataset, name: str) -> str:
+    return f"The split {name!r} of {dataset.source} cannot be used. {dataset.refused[name]}"
+
+
+def check_losses(dataset: Dataset, split: str, max_lost: float = MAX_LOST) -> None:
     """Raise BadInput where more than `max_lost` (0-1) of the images or of the boxes of a split are lost."""
     problems = dataset.problems.get(split)
     if problems is None or problems.lost_share() <= max_lost:
@@ -83,10 +88,13 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
         seed: decides which images are held out.
 
     Raises:
-        BadInput: there is neither a split "val" nor a split "train" with two images.
+        BadInput: the split "val" cannot be used, or there is neither one nor a split "train" with two images.
     """
     if "val" in dataset.splits:
         return dataset
+    if "val" in dataset.refused:
+        way_on = "Correct it, or take it out of the dataset: then a part of 'train' is held out for it."
+        raise BadInput(f"{_refused(dataset, 'val')} {way_on}")
     train = split(dataset, "train")
     if len(train) < 2:
         raise BadInput(f"{dataset.source}: no validation split, and {len(train)} training image cannot be divided.")
@@ -105,7 +113,7 @@ def scored_split(dataset: Dataset, name: str) -> tuple[Dataset, Records]:
     A single annotation file has one split: all of it is taken, under any name. Of any other dataset without a split
     "val", a part of "train" is held out for it.
     """
-    if _is_one_file(dataset) and name not in dataset.splits:
+    if _is_one_file(dataset) and name not in (*dataset.splits, *dataset.refused):
         dataset = _renamed(dataset, name)
     elif name == "val":
         dataset = with_validation(dataset)

@@ -209,7 +209,9 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
 
 def _learnt(model: Model, dataset: Dataset, records: Records) -> list[str]:
     """Return a note where all of a dataset is scored that a part was held out of when the model was trained on it."""
-    if set(dataset.splits) != {"train"} or len(records) != len(dataset.splits["train"]) or len(records) < 2:
+    if set(dataset.splits) != {"train"} or "val" in dataset.refused:
+        return []
+    if len(records) != len(dataset.splits["train"]) or len(records) < 2:
         return []
     divided = with_validation(dataset)
     if divided.digest() != model.card.data_digest:

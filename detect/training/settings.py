@@ -10,6 +10,7 @@ from pydantic import Field
 
 from detect.config import Settings
 from detect.data.batches.pipeline_settings import PipelineSettings
+from detect.data.tolerance import MAX_LOST
 
 
 class OptimizerSettings(Settings):
@@ -104,7 +105,7 @@ class TrainingSettings(Settings):
     """Longest time between two checkpoints, seconds; every validation writes one too."""
     patience: int | None = Field(None, gt=0)
     """Number of validations without a better AP after which the run stops; null: never."""
-    max_lost: float = Field(0.1, ge=0, le=1)
+    max_lost: float = Field(MAX_LOST, ge=0, le=1)
     """Largest share of the images, or of the boxes, that may be unusable."""
 
     optimizer: OptimizerSettings = OptimizerSettings()

@@ -98,7 +98,7 @@ def test_there_must_be_a_box_to_learn(found):
 
 def test_a_split_without_a_box_is_refused_with_what_became_of_its_boxes(found):
     annotations = found(2)
-    annotations.boxes.table["box"][:] = (50, 1, 10, 4)  # inverted
+    annotations.boxes.table["box"][:] = (50, 1, -10, 4)  # inverted
     with pytest.raises(BadInput, match=r"(?s)in the split 'train', no image has a box.*inverted box: 2 \(dropped\)"):
         check_learnable(dataset_of(train=annotations))
 
@@ -118,6 +118,15 @@ def test_validation_is_held_out_where_there_is_none(found):
     assert other.splits["val"].image_ids.tolist() != held.splits["val"].image_ids.tolist()
 
 
+def test_no_other_images_take_the_place_of_a_validation_split_that_cannot_be_used(found):
+    dataset = dataset_of(train=found(4), val=found(2, missing=2))
+    why = r"'val' of set cannot be used\. list\.txt: none of its 2 images .* take it out of the dataset: then a part of"
+    with pytest.raises(BadInput, match=why):
+        with_validation(dataset)
+    with pytest.raises(BadInput, match=why):
+        scored_split(dataset, "val")
+
+
 def test_validation_that_is_there_stays(found):
     dataset = dataset_of(train=found(4), val=found(2))
     assert with_validation(dataset) is dataset
@@ -133,6 +142,13 @@ def test_of_one_annotation_file_all_is_scored(found, tmp_path, file, images):
     assert len(scored_split(dataset, "train")[1]) == 20
     two = replace(dataset, splits={**dataset.splits, "test": dataset.splits["train"]})
     assert len(scored_split(two, "val")[1]) == 3
+
+
+def test_of_one_annotation_file_no_other_split_is_scored_than_the_one_that_cannot_be_used(found, tmp_path):
+    (tmp_path / "boxes.xml").write_text("")
+    dataset = replace(dataset_of(train=found(2), test=attempt(_fails)), source=tmp_path / "boxes.xml")
+    with pytest.raises(BadInput, match=r"'test' of .* cannot be used\. no such list"):
+        scored_split(dataset, "test")
 
 
 @pytest.mark.parametrize(("images", "share", "expected"), [(2, 0.01, 1), (2, 0.99, 1), (3, 0.5, 2)])

@@ -12,6 +12,7 @@ from detect.data.pixels.pillow_files import opened
 from detect.data.records import Records
 from detect.data.regular_files import open_regular
 from detect.data.texts import Texts
+from detect.data.tolerance import MAX_LOST
 from detect.data.writers import writers
 from detect.data.writers.unique_names import portable, unique_names
 from detect.data.writers.writer import Job, Writer
@@ -38,7 +39,7 @@ def convert(
     to: str,
     folder: str | Path,
     copies: bool = False,
-    max_lost: float = 0.1,
+    max_lost: float = MAX_LOST,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
     """Write all splits of a dataset, annotations and images, into a new folder.

@@ -11,6 +11,7 @@ from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages, join
 from detect.data.doctor.near_boxes import SAME_OBJECT, near_pairs
 from detect.data.survey import Survey
+from detect.data.tolerance import MAX_LOST
 
 EXAMPLES = 12  # of a finding that are kept, at most
 IMAGE_SIZE = 640  # pixels, where no other is given
@@ -68,7 +69,7 @@ class Subject:
     dataset: Dataset
     surveys: Mapping[str, Survey]  # what the pixels of each split say; none where they are not to be looked at
     image_size: int = IMAGE_SIZE  # side of the square that images are fitted into, pixels
-    max_lost: float = 0.1  # largest share of images or boxes that may be lost, 0-1
+    max_lost: float = MAX_LOST  # largest share of images or boxes that may be lost, 0-1
 
     @cached_property
     def images(self) -> AllImages:

@@ -23,6 +23,7 @@ from detect.data.doctor import (
 from detect.data.doctor.dataset_check import IMAGE_SIZE, Check, Finding, Severity, Subject
 from detect.data.samples.checked_images import add_unreadable
 from detect.data.survey import Survey, survey
+from detect.data.tolerance import MAX_LOST
 
 CHECKS: tuple[Check, ...] = (
     *training_checks.CHECKS,
@@ -43,7 +44,7 @@ _ORDER = {severity: place for place, severity in enumerate(Severity)}
 def prepare(
     dataset: Dataset,
     image_size: int = IMAGE_SIZE,
-    max_lost: float = 0.1,
+    max_lost: float = MAX_LOST,
     decode: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Subject:

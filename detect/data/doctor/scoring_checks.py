@@ -18,13 +18,14 @@ def _nothing_to_score(subject: Subject) -> Iterator[Found]:
 
 
 def _no_validation(subject: Subject) -> Iterator[Found]:
-    if "train" in subject.dataset.splits and "val" not in subject.dataset.splits:
+    dataset = subject.dataset
+    if "train" in dataset.splits and "val" not in (*dataset.splits, *dataset.refused):
         yield Found("val", 0, "there are no images for validation")
 
 
 def _refused_splits(subject: Subject) -> Iterator[Found]:
     for split, why in subject.dataset.refused.items():
-        if split != "train":
+        if split not in ("train", "val"):  # without which training would refuse the dataset
             yield Found(split, 0, f"this split is left out: {why.rstrip('.')}")
 
 
@@ -63,14 +64,14 @@ CHECKS = (
     Check(
         "refused-splits",
         Severity.WARNING,
-        "splits other than `train` that are there and cannot be used",
+        "splits other than `train` and `val` that are there and cannot be used",
         "Correct what is named here, or take the split out of the dataset.",
         _refused_splits,
     ),
     Check(
         "no-validation-images",
         Severity.NOTE,
-        "no split `val`, or one that is left out",
+        "no split `val`",
         "Training holds out a part of the images of 'train' for it. Divide them yourself where images belong together, "
         "such as frames of a video: detect data split --group-by video.",
         _no_validation,

@@ -5,6 +5,7 @@ from typing import Any
 
 from detect.data.dataset import check_learnable, check_losses, with_validation
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.tolerance import MAX_LOST
 from detect.errors import BadInput
 
 
@@ -12,6 +13,11 @@ def _no_training_images(subject: Subject) -> Iterator[Found]:
     if "train" not in subject.dataset.splits:
         why = subject.dataset.refused.get("train", "there is no split of this name")
         yield Found("train", 0, f"there are no images to train on: {why.rstrip('.')}")
+
+
+def _refused_validation(subject: Subject) -> Iterator[Found]:
+    if why := subject.dataset.refused.get("val"):
+        yield Found("val", 0, f"this split cannot be used: {why.rstrip('.')}")
 
 
 def _too_much_lost(subject: Subject) -> Iterator[Found]:
@@ -29,7 +35,9 @@ def _nothing_to_learn(subject: Subject) -> Iterator[Found]:
 def _not_divisible(subject: Subject) -> Iterator[Found]:
     """Find what goes wrong when a part of "train" has to be held out for validation."""
     dataset = subject.dataset
-    if {"train", "val"} & set(dataset.splits) != {"train"} or _refusal(subject, check_learnable, dataset):
+    if "train" not in dataset.splits or "val" in (*dataset.splits, *dataset.refused):
+        return
+    if _refusal(subject, check_learnable, dataset):
         return
     refusal = _refusal(subject, lambda: check_learnable(with_validation(dataset)))
     if refusal:
@@ -55,9 +63,16 @@ CHECKS = (
         _no_training_images,
     ),
     Check(
+        "refused-validation",
+        Severity.ERROR,
+        "a split `val` that is there and cannot be used",
+        "Correct what is named here, or take the split out of the dataset: then a part of 'train' is held out for it.",
+        _refused_validation,
+    ),
+    Check(
         "too-much-lost",
         Severity.ERROR,
-        "more than 10 % of the images or of the boxes of `train` or `val` cannot be used (`--max-lost`)",
+        f"more than {100 * MAX_LOST:g} % of the images or boxes of `train` or `val` cannot be used (`--max-lost`)",
         "Correct what the other findings name, or allow a larger share with --set max_lost=SHARE.",
         _too_much_lost,
     ),

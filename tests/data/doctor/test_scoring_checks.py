@@ -20,11 +20,8 @@ def test_no_validation_images(dataset_of, grid, found):
 
 
 def test_refused_splits(dataset_of, grid, found):
-    dataset = replace(dataset_of(train=[grid(1), grid(1)]), refused={"val": "images/val was not found."})
-    by_code = found(dataset)
-    assert by_code["refused-splits"][0].what == "this split is left out: images/val was not found"
-    assert "no-validation-images" in by_code
-    assert "too-much-lost" not in by_code  # training holds out a part of the split "train"
+    dataset = replace(dataset_of(train=[grid(1), grid(1)]), refused={"test": "images/test was not found."})
+    assert found(dataset)["refused-splits"][0].what == "this split is left out: images/test was not found"
 
 
 def test_few_images_to_score(dataset_of, grid, found):

@@ -29,6 +29,14 @@ def test_no_training_images(dataset_of, grid, found):
     assert finding.what.endswith("train on: images/train was not found")
 
 
+def test_a_validation_split_that_cannot_be_used(dataset_of, grid, found):
+    by_code = found(replace(dataset_of(train=[grid(1)]), refused={"val": "images/val was not found."}))
+    (finding,) = by_code["refused-validation"]
+    assert finding.what == "this split cannot be used: images/val was not found"
+    assert errors(by_code) == {"refused-validation"}  # and not that a single image cannot be divided
+    assert "no-validation-images" not in by_code
+
+
 def test_too_much_lost(tmp_path, write_image, found):
     for number in range(2):
         write_image(tmp_path / f"{number}.png", 100, 100)
