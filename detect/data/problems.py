@@ -35,6 +35,8 @@ class Problems:
     boxes_total: int = 0  # boxes that they state
     lost_images: int = 0
     lost_boxes: int = 0  # those of lost images included
+    boxes_leaving_turned: int = 0  # boxes that leave an image which its EXIF orientation turns by a quarter
+    boxes_drawn_unturned: int = 0  # those of them that would not leave it as it is stored
     counts: Counter[str] = field(default_factory=Counter)  # by kind
     _texts: dict[str, list[Problem]] = field(default_factory=dict)
 
@@ -82,6 +84,8 @@ class Problems:
         """Add the problems that others count, and what is lost by them. Their totals are not added."""
         self.lost_images += others.lost_images
         self.lost_boxes += others.lost_boxes
+        self.boxes_leaving_turned += others.boxes_leaving_turned
+        self.boxes_drawn_unturned += others.boxes_drawn_unturned
         self.counts += others.counts
         for kind, texts in others._texts.items():
             own = self._texts.setdefault(kind, [])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
+from detect.data.doctor.dataset_check import Check, Example, Found, Severity, Subject
 from detect.data.doctor.found_examples import images_found
 from detect.data.doctor.problem_checks import problem_example
 from detect.data.problems import Problem
@@ -21,13 +21,18 @@ def _turned(subject: Subject) -> Iterator[Found]:
 
 def _drawn_before_turning(subject: Subject) -> Iterator[Found]:
     """Find boxes that leave a turned image and would lie within it as it is stored, if these are most that leave it."""
-    for split in subject.surveys:
-        sizes = _upright_sizes(subject, split)
-        leaving = [one for one in subject.dataset.problems[split] if one.kind in _LEAVING and one.image in sizes]
-        fitting = [one for one in leaving if _fits(one, sizes[one.image][::-1])]
-        if 2 * len(fitting) > len(leaving):
-            what = f"boxes that leave a turned image, and would not if it were as it is stored: {len(fitting)}"
-            yield Found(split, len(fitting), what, tuple(map(problem_example, fitting)))
+    for split, problems in subject.dataset.problems.items():
+        count = problems.boxes_drawn_unturned
+        if 2 * count > problems.boxes_leaving_turned:
+            what = f"boxes that leave a turned image, and would not if it were as it is stored: {count}"
+            yield Found(split, count, what, _drawn_unturned(subject, split))
+
+
+def _drawn_unturned(subject: Subject, split: str) -> tuple[Example, ...]:
+    """Return those of the boxes that are kept as examples; none where the pixels were not looked at."""
+    sizes = _upright_sizes(subject, split) if split in subject.surveys else {}
+    kept = (one for one in subject.dataset.problems[split] if one.kind in _LEAVING and one.image in sizes)
+    return tuple(problem_example(one) for one in kept if _fits(one, sizes[one.image][::-1]))
 
 
 def _upright_sizes(subject: Subject, split: str) -> dict[str, np.ndarray]:

@@ -49,8 +49,14 @@ _KINDS = {
     "box that is not a number": (Severity.WARNING, "boxes with `nan` or infinite numbers", "Draw these boxes again."),
     "inverted box": (
         Severity.WARNING,
-        "boxes that end before they begin",
-        "Draw these boxes again: corners may be exchanged, or a digit may be missing.",
+        "boxes that end before they begin, and are not within their image with their corners in order",
+        "Draw these boxes again: a digit may be missing.",
+    ),
+    "box with exchanged corners": (
+        Severity.WARNING,
+        "boxes that end before they begin, and are within their image with their corners in order",
+        "Nothing is lost: they were drawn from another corner, and are taken with their corners in order. Look at "
+        "some: a digit may be missing.",
     ),
     "zero-area box": (Severity.WARNING, "boxes without width or height", "Remove these boxes, or draw them again."),
     "box outside its image": (

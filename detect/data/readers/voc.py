@@ -245,9 +245,13 @@ class _Split:
         """
         table = self.annotations.boxes.table
         table["label"] = order[table["label"]]
-        x1, y1, x2, y2 = table["box"].T
-        shifted = from_one & ~np.frombuffer(self._hulls, bool) & (x1 < x2) & (y1 < y2)  # what has no area keeps none
-        table["box"][shifted, :2] -= 1
+        boxes = table["box"]
+        has_area = (boxes[:, :2] != boxes[:, 2:]).all(axis=1)  # what has none keeps none
+        counted = from_one & ~np.frombuffer(self._hulls, bool) & has_area
+        for first, last in ((0, 2), (1, 3)):
+            exchanged = boxes[:, first] > boxes[:, last]
+            boxes[counted & ~exchanged, first] -= 1
+            boxes[counted & exchanged, last] -= 1
         return self.annotations
 
 

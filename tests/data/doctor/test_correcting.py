@@ -38,7 +38,7 @@ def test_a_copy_has_nothing_left_to_correct(dataset_of, found, tmp_path):
     train = [
         [BOX, BOX, (0, 600, 400, 60, 100), (1, 700, 0, 10, 10), (1, 5, 5, 0, 9), (1, 50, 50, -20, 20)],
         [BOX],
-        [BOX, OTHER],
+        [BOX, OTHER, (1, 5, 5, -9, 9)],
     ]
     dataset = dataset_of(classes=("Car", "CAR"), train=train, val=[[BOX], [OTHER]])
     damage(dataset.splits["train"].image_path(1))
@@ -51,13 +51,14 @@ def test_a_copy_has_nothing_left_to_correct(dataset_of, found, tmp_path):
     assert {split: len(problems) for split, problems in copy.problems.items()} == {"train": 0, "val": 0}
     assert copy.classes == ("Car",)
     assert (names(copy, "train"), names(copy, "val")) == (["0"], ["0", "1"])
-    np.testing.assert_array_equal(copy.splits["train"].boxes, [[10, 20, 40, 60], [600, 400, 640, 480]])
+    boxes = [[10, 20, 40, 60], [600, 400, 640, 480], [30, 50, 50, 70]]
+    np.testing.assert_array_equal(copy.splits["train"].boxes, boxes)
     codes = {
-        "annotation-problem", "box-outside-its-image", "box-past-the-frame", "copies", "copies-across-splits",
-        "duplicate-box", "inverted-box", "unreadable-image", "zero-area-box",
+        "annotation-problem", "box-outside-its-image", "box-past-the-frame", "box-with-exchanged-corners", "copies",
+        "copies-across-splits", "duplicate-box", "inverted-box", "unreadable-image", "zero-area-box",
     }  # fmt: skip
     assert not codes & set(found(copy))
-    assert len(codes & set(found(dataset))) == 7
+    assert len(codes & set(found(dataset))) == 8
     assert {path: path.read_bytes() for path in before} == before
 
 

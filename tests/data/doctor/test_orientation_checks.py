@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from detect.data.dataset import Dataset
+from detect.data.problems import TEXTS_PER_KIND
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.assembling import assemble
 
@@ -26,6 +27,12 @@ def turned_with(tmp_path, photo):
         return assemble(Path("set"), "test data", ("a",), (0,), {"train": part}, [])
 
     return make
+
+
+def test_all_boxes_are_counted_and_not_those_alone_that_problems_keep_a_text_of(turned_with, found):
+    count = TEXTS_PER_KIND + 200
+    findings = found(turned_with((0, 0, 20, 20), *((400, 100, 482 + side / 30, 200) for side in range(count))))
+    assert findings["drawn-before-turning"][0].count == count
 
 
 def test_turned_images(turned_with, found):

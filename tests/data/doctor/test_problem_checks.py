@@ -27,7 +27,8 @@ def dataset_with(tmp_path, write_image):
     ("code", "box", "severity"),
     [
         ("box-that-is-not-a-number", (0, 0, float("nan"), 10), Severity.WARNING),
-        ("inverted-box", (10, 10, 5, 20), Severity.WARNING),
+        ("inverted-box", (10, 10, -5, 20), Severity.WARNING),
+        ("box-with-exchanged-corners", (60, 40, 50, 20), Severity.WARNING),
         ("zero-area-box", (10, 10, 10, 20), Severity.WARNING),
         ("box-outside-its-image", (200, 10, 300, 20), Severity.WARNING),
         ("box-past-the-frame", (90, 10, 110, 20), Severity.WARNING),

@@ -43,6 +43,14 @@ def test_pixels_count_from_one(folder):
     assert not dataset.problems["train"].counts
 
 
+def test_of_exchanged_corners_the_smaller_are_first_pixels(folder):
+    dataset = read_voc(
+        folder({"a": thing(corners=(30, 21, 11, 40)) + thing("bus", (30, 40, 11, 21))}, {"train": ["a"]})
+    )
+    np.testing.assert_array_equal(split(dataset, "train")[0].boxes, [[10, 20, 30, 40]] * 2)
+    assert dataset.problems["train"].counts == {"box with exchanged corners": 2}
+
+
 def test_pixels_that_count_from_zero_are_recognised(folder):
     annotations = {"a": thing(corners=(0, 0, 64, 48)), "b": thing(corners=(0, 1, 20, 30))}
     dataset = read_voc(folder(annotations, {"train": ["a"], "val": ["b"]}))

@@ -120,7 +120,7 @@ def test_descriptions_that_contradict_themselves(write, changes, reason):
         ("0.5 0.5 0.5 0.2 0.2", "malformed line", "'0.5' is not a whole number"),
         ("nan 0.5 0.5 0.2 0.2", "malformed line", "'nan' is not a whole number"),
         ("0 nan 0.5 0.2 0.2", "box that is not a number", "a.jpg"),
-        ("0 0.5 0.5 -0.2 0.2", "inverted box", "a.jpg"),
+        ("0 0.5 0.5 -1.2 0.2", "inverted box", "a.jpg"),
         ("0 0.5 0.5 0 0.2", "zero-area box", "a.jpg"),
         ("0 100 50 20 20", "box in another unit", "a.jpg"),
         ("1e300 0.5 0.5 0.2 0.2", "unknown class", "class 1e300, expected 0 to 1"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detect.data.pixels.headers import Header, read_header, turn_boxes
-from detect.data.problems import Box
+from detect.data.problems import Box, Problems
 from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
 from detect.data.readers.assembly.box_forms import in_other_unit, likely_form
 from detect.data.readers.assembly.same_images import find_same, repeats
@@ -42,11 +42,11 @@ def check(annotations: Annotations) -> Records:
     table = _without_lost_images(table, images, annotations)
     table = _without_misread(table, images, annotations)
     sideways = _sideways(images, annotations)
+    drawn_on = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)
     if annotations.fractions:
-        frame = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)  # the one in which they were drawn
         for side in range(4):
-            table["box"][:, side] *= frame[table["row"], side % 2]
-    table = _without_impossible(table, annotations)
+            table["box"][:, side] *= drawn_on[table["row"], side % 2]
+    table = _without_impossible(table, drawn_on, annotations)
     _turn(table, images, sideways, annotations)
     table = _within_frame(table, images, annotations)
     specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
@@ -106,12 +106,33 @@ def _without_misread(table: np.ndarray, images: _Images, annotations: Annotation
     return _drop(table, every, "box in another form", annotations, f"dropped: {why}, and {instead}. Convert them")
 
 
-def _without_impossible(table: np.ndarray, annotations: Annotations) -> np.ndarray:
-    """Drop boxes that cannot be boxes, wherever the frame is."""
+def _without_impossible(table: np.ndarray, drawn_on: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drop boxes that cannot be boxes; `drawn_on` [R, 2] are the sizes of the images as the boxes were drawn."""
     table = _drop(table, ~np.isfinite(table["box"]).all(axis=1), "box that is not a number", annotations)
-    inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
-    table = _drop(table, inverted, "inverted box", annotations)
+    table = _with_ordered_corners(table, drawn_on, annotations)
     return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _with_ordered_corners(table: np.ndarray, drawn_on: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Order the corners of boxes that end before they begin, and drop those that then are not within their image.
+
+    Tools that store a box as it was drawn, from any corner to the opposite one, write such boxes.
+    """
+    inverted = np.any(table["box"][:, 2:] < table["box"][:, :2], axis=1)
+    rows = np.flatnonzero(inverted)
+    first, last = table["box"][rows, :2], table["box"][rows, 2:]
+    ordered = np.concatenate([np.minimum(first, last), np.maximum(first, last)], axis=1)
+    within = _is_within(ordered, drawn_on[table["row"][rows]])
+    exchanged = np.zeros(len(table), bool)
+    exchanged[rows[within]] = True
+    _report(table, exchanged, "box with exchanged corners", "kept, its corners in order", annotations)
+    table["box"][rows[within]] = ordered[within]
+    return _drop(table, inverted & ~exchanged, "inverted box", annotations)
+
+
+def _is_within(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Return which boxes [n, 4] are within frames [n, 2], but for less than a pixel, because exporters round."""
+    return ((boxes[:, :2] > -1) & (boxes[:, 2:] < frame + 1)).all(axis=1)
 
 
 def _empty(boxes: np.ndarray) -> np.ndarray:
@@ -162,15 +183,21 @@ def _within_frame(table: np.ndarray, images: _Images, annotations: Annotations) 
     """Clip boxes to their image: silently where less than a pixel is cut, because exporters round."""
     frame = images.sizes[table["row"]]
     outside = ((table["box"][:, 2:] <= 0) | (table["box"][:, :2] >= frame)).any(axis=1)
+    past = ~_is_within(table["box"], frame)
+    _count_drawn_unturned(table[outside | past], images, annotations.problems)
     table, frame = _drop(table, outside, "box outside its image", annotations), frame[~outside]
-    past = np.zeros(len(table), bool)
-    for side in range(4):
-        stated = table["box"][:, side]
-        past |= np.abs(stated - np.clip(stated, 0, frame[:, side % 2])) >= 1
-    _report(table, past, "box past the frame", "clipped", annotations)
+    _report(table, past[~outside], "box past the frame", "clipped", annotations)
     for side in range(4):
         np.clip(table["box"][:, side], 0, frame[:, side % 2], out=table["box"][:, side])
     return _drop(table, _empty(table["box"]), "zero-area box", annotations)
+
+
+def _count_drawn_unturned(leaving: np.ndarray, images: _Images, problems: Problems) -> None:
+    """Count the boxes that leave a turned image, and those of them that are within it as it is stored."""
+    leaving = leaving[(images.orientations >= 5)[leaving["row"]]]
+    problems.boxes_leaving_turned += len(leaving)
+    stored = images.sizes[leaving["row"]][:, ::-1]
+    problems.boxes_drawn_unturned += int(np.count_nonzero(_is_within(leaving["box"], stored)))
 
 
 def _without_repeats(table: np.ndarray, annotations: Annotations) -> np.ndarray:

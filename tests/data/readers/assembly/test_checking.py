@@ -41,8 +41,8 @@ def test_sound_boxes_stay_as_they_are(found):
     [
         ((float("nan"), 0, 5, 5), "box that is not a number"),
         ((0, 0, float("inf"), 5), "box that is not a number"),
-        ((9, 0, 5, 5), "inverted box"),
-        ((0, 9, 5, 5), "inverted box"),
+        ((9, 0, -5, 5), "inverted box"),
+        ((0, 49, 5, 5), "inverted box"),
         ((5, 5, 5, 9), "zero-area box"),
         ((5, 5, 9, 5), "zero-area box"),
         ((64, 0, 70, 5), "box outside its image"),
@@ -62,6 +62,17 @@ def test_impossible_boxes_are_dropped_and_counted(found, box, kind):
     assert problem.where == "box 1"
     assert problem.action == "dropped"
     assert "a.jpg" in problem.what
+
+
+@pytest.mark.parametrize("box", [(9, 2, 5, 30), (5, 30, 9, 2), (9, 30, 5, 2)])
+def test_exchanged_corners_are_put_in_order_where_the_box_is_in_its_image(found, box):
+    found.add_box(0, box, 0)
+    np.testing.assert_array_equal(check(found)[0].boxes, [[5, 2, 9, 30]])
+    assert found.problems.counts == {"box with exchanged corners": 1}
+    assert found.problems.lost_boxes == 0
+    (problem,) = found.problems
+    assert problem.action == "kept, its corners in order"
+    assert problem.what.startswith("x {:g}..{:g}, y {:g}..{:g} on ".format(*np.take(box, [0, 2, 1, 3])))
 
 
 @pytest.mark.parametrize(
