@@ -5,9 +5,18 @@ A message says what was expected, what was found, where (file, line, image id) a
 
 
 class DetectError(Exception):
-    """A failure with an explanation: its message is all that a user needs to read."""
+    """A failure with an explanation: its lines are all that a user needs to read.
+
+    Each argument is a line. Within a line, names of files may hold whatever a file can be called, line breaks too.
+    """
 
     exit_code = 1
+
+    def __init__(self, *lines: str):
+        super().__init__(*lines)
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class RunFailure(DetectError):

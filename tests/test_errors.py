@@ -1,5 +1,7 @@
 """Messages and exit codes of the two kinds of failure."""
 
+import pickle
+
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 
 
@@ -8,6 +10,12 @@ def test_bad_input_exits_with_2_and_a_failed_run_with_1():
     assert RunFailure("x").exit_code == 1
     assert issubclass(BadInput, DetectError)
     assert issubclass(RunFailure, DetectError)
+
+
+def test_a_message_may_have_several_lines_and_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(BadInput("nothing to learn:", "  a\nb.jpg: no box")))
+    assert str(error) == "nothing to learn:\n  a\nb.jpg: no box"
+    assert error.args == ("nothing to learn:", "  a\nb.jpg: no box")
 
 
 def test_the_closest_name_comes_first_then_all_names_in_order():

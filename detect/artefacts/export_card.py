@@ -6,7 +6,7 @@ Neither finding nor reading one needs TensorFlow.
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from detect.artefacts.format import Precision
 from detect.config import Settings
@@ -82,6 +82,14 @@ class ExportCard(Card):
     """SHA-256 of the files of the format, by path in the folder; empty in exports of earlier versions."""
     check: Check | None = None
     """Comparison with the original; null only until the export was run."""
+
+    @field_validator("inputs")
+    @classmethod
+    def _ordered(cls, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        """Refuse another order than that of `INPUTS`: some formats take inputs by their places, not by their names."""
+        if inputs != tuple(name for name in INPUTS if name in inputs) or "images" not in inputs:
+            raise ValueError(f"expected 'images' and any of {INPUTS[1:]}, in this order")
+        return inputs
 
 
 def load_export_card(folder: Path) -> ExportCard:

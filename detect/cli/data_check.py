@@ -159,7 +159,8 @@ def plan_for(model: str | None, image_size: int | None) -> Plan:
 
 def show_figures(dataset: "Dataset", figures: "list[Table]") -> None:
     """Print the figures of a dataset, and what was decided when it was read."""
-    say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}\n", style="bold")
+    say(f"{dataset.source}: {dataset.format}, classes: {len(dataset.classes)}", style="bold")
+    say("")
     for table in figures:
         show_table(table.columns, table.rows, table.title)
     for note in dataset.notes:
@@ -173,13 +174,15 @@ def show_findings(findings: "list[Finding]") -> None:
 
     styles = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: ""}
     for finding in findings:
-        say(f"\n{finding.severity.value.capitalize()} in {finding} [{finding.code}]", style=styles[finding.severity])
+        say("")
+        say(f"{finding.severity.value.capitalize()} in {finding} [{finding.code}]", style=styles[finding.severity])
         for example in finding.examples[:EXAMPLES]:
             say(f"  {example.where}")
     if not findings:
         say("No problems.", style="green")
         return
-    say(f"\n{counted(findings)}.{' Training would refuse this dataset.' if refuses(findings) else ''}", style="bold")
+    say("")
+    say(f"{counted(findings)}.{' Training would refuse this dataset.' if refuses(findings) else ''}", style="bold")
 
 
 def counted(findings: "list[Finding]") -> str:

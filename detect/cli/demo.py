@@ -45,15 +45,19 @@ def demo(
         str(out / "predictions"),
     )
 
-    say("\nDone. Look at", style="bold")
+    say("")
+    say("Done. Look at", style="bold")
     say(f"  {run_folder}/report.html   the course and the scores of the training")
     say(f"  {out / 'predictions'}   images and the video with the detected boxes")
-    say(f"\nYour own data: detect train --data DATASET\nYour own images: detect predict {run_folder} IMAGES")
+    say("")
+    say("Your own data: detect train --data DATASET")
+    say(f"Your own images: detect predict {run_folder} IMAGES")
 
 
 def step(context: typer.Context, *words: str) -> None:
     """Print a command and run it; a failure ends the demo with the command's exit code."""
-    say(f"\n$ detect {shlex.join(words)}", style="bold cyan")
+    say("")
+    say(f"$ detect {shlex.join(words)}", style="bold cyan")
     code = context.find_root().command.main(words, prog_name="detect", standalone_mode=False)
     if code:
         raise typer.Exit(code)

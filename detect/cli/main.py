@@ -84,12 +84,12 @@ def run(arguments: Sequence[str]) -> int:
     except DetectError as error:
         if debug:
             raise
-        fail(str(error))
+        fail(*error.args)
         return error.exit_code
     except Exception as error:
         if debug:
             raise
-        fail(explain(error))
+        fail(*explain(error))
         return 1
     return 0
 

@@ -38,7 +38,8 @@ def show_model(name: str) -> None:
     say(f"{name}: {parameters / 1e6:.2f} million parameters with {CLASSES} classes", style="bold")
     say(f"Image size {row.image_size}, COCO AP {row.published_ap or '-'}")
     show_table(["setting", "value"], _rows(row.config.model_dump()))
-    say("Change them with --set 'architecture={key: value}'.\n")
+    say("Change them with --set 'architecture={key: value}'.")
+    say("")
     show_table(["authors' recipe", "value"], _rows(row.recipe))
     say("Train with it: --set recipe=paper.")
 

@@ -16,15 +16,16 @@ LONGEST_CELL = 100  # characters of a table's cell
 
 
 def say(text: str, style: str = "") -> None:
-    """Print a line of the result. Nothing in it is taken for markup, and lines are not wrapped in files."""
+    """Print a line of the result. Nothing in it is taken for markup, and it is not wrapped in files."""
     _console().print(printable(text), style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
-def fail(text: str) -> None:
+def fail(*lines: str) -> None:
     """Print the message of a command that failed on standard error."""
     from rich.text import Text
 
-    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), printable(text)), soft_wrap=True)
+    message = "\n".join(map(printable, lines))
+    _console(stderr=True).print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -39,7 +39,8 @@ def start_tensorflow() -> None:
 
     if NVIDIA_DRIVER.exists() and not gpus:
         say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU. It says:")
-        say("\n".join(notices))
+        for notice in notices:
+            say(notice)
         say("`pip install tensorflow[and-cuda]` installs the libraries that it needs.")
 
 

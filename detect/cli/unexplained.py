@@ -1,6 +1,7 @@
 """Errors that nobody has explained on their way up: the usual ones in a sentence, the others by type and text."""
 
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -9,11 +10,14 @@ _MEMORY = ("MemoryError", "ResourceExhaustedError")  # of Python and NumPy; of T
 _ADVICE_ON_MEMORY = "Use a smaller --batch-size or --image-size, a smaller model, or fewer workers (pipeline.workers)."
 
 
-def explain(error: Exception) -> str:
-    """Return what an error means and what to do."""
-    explanations = (explain(error) for explain in (missing_library, _missing_package, _memory, _file))
-    unexpected = f"{describe(error)}\nThis was not expected. Run again with --debug for the traceback."
-    return next(filter(None, explanations), unexpected)
+def explain(error: Exception) -> Sequence[str]:
+    """Return what an error means and what to do, line by line."""
+    if lines := missing_library(error):
+        return lines
+    explanations = (explain(error) for explain in (_missing_package, _memory, _file))
+    if sentence := next(filter(None, explanations), ""):
+        return (sentence,)
+    return describe(error), "This was not expected. Run again with --debug for the traceback."
 
 
 def describe(error: Exception) -> str:
@@ -22,16 +26,16 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:LONGEST_MESSAGE]}" if text else type(error).__name__
 
 
-def missing_library(error: Exception) -> str:
-    """Return what to do where OpenCV is installed but cannot be loaded; an empty text for any other error."""
+def missing_library(error: Exception) -> Sequence[str]:
+    """Return what to do where OpenCV is installed but cannot be loaded, line by line; nothing for any other error."""
     if not isinstance(error, ImportError) or not Path(error.path or "").name.startswith("cv2."):
-        return ""
+        return ()
     headless = f"opencv-python-headless=={metadata.version('opencv-python-headless')}"
     return (
-        f"OpenCV cannot be loaded: {error}.\n"
-        "Its full build needs libraries that servers and slim containers lack. Install its headless build instead:\n"
-        f"  {sys.executable} -m pip install --force-reinstall --no-deps {headless}\n"
-        "or install the libraries (Debian, Ubuntu: apt install libgl1 libglib2.0-0)."
+        f"OpenCV cannot be loaded: {error}.",
+        "Its full build needs libraries that servers and slim containers lack. Install its headless build instead:",
+        f"  {sys.executable} -m pip install --force-reinstall --no-deps {headless}",
+        "or install the libraries (Debian, Ubuntu: apt install libgl1 libglib2.0-0).",
     )
 
 

@@ -56,10 +56,11 @@ def check_losses(dataset: Dataset, split: str, max_lost: float = MAX_LOST) -> No
         return
     images = _share(problems.lost_images, problems.images_total, "images")
     boxes = _share(problems.lost_boxes, problems.boxes_total, "boxes")
-    reasons = "\n  ".join(problems.summary(examples=3))
     raise BadInput(
         f"{dataset.source}, split {split!r}: {images} and {boxes} cannot be used, and at most {max_lost:.0%} may be "
-        f"lost (`max_lost`).\n  {reasons}\nCorrect what is named here, or allow a larger share."
+        "lost (`max_lost`).",
+        *_reasons(problems),
+        "Correct what is named here, or allow a larger share.",
     )
 
 
@@ -68,15 +69,18 @@ def check_learnable(dataset: Dataset) -> None:
     records = split(dataset, "train")
     if not records.ignore.all():  # of no boxes, all are
         return
-    problems = dataset.problems.get("train")
-    reasons = "".join(f"\n  {line}" for line in problems.summary(examples=3)) if problems else ""
     boxes = len(records.boxes)
     why = (
         f"all {boxes} boxes are marked as crowd regions or as difficult, and are ignored. Correct these marks"
         if boxes
         else "no image has a box. Check that the labels are where the format expects them"
     )
-    raise BadInput(f"{dataset.source}: there is nothing to learn: in the split 'train', {why}.{reasons}")
+    nothing = f"{dataset.source}: there is nothing to learn: in the split 'train', {why}."
+    raise BadInput(nothing, *_reasons(dataset.problems.get("train", Problems())))
+
+
+def _reasons(problems: Problems) -> list[str]:
+    return [f"  {line}" for line in problems.summary(examples=3)]
 
 
 def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dataset:

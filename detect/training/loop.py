@@ -179,7 +179,7 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
     """
     losses = {name: float(loss) for name, loss in finished.losses.items()}
     if not np.isfinite(sum(losses.values())):
-        raise RunFailure(describe_failure(loop, finished.step, losses))
+        raise RunFailure(*describe_failure(loop, finished.step, losses))
     meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
     loop.display.show(loop.position.progress, describe(loop, means))
@@ -214,17 +214,15 @@ def clock(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
-def describe_failure(loop: Loop, step: int, losses: dict[str, float]) -> str:
-    """Return the message about a loss that is not finite: where, which images, what is kept, and what to try."""
+def describe_failure(loop: Loop, step: int, losses: dict[str, float]) -> list[str]:
+    """Return lines about a loss that is not finite: where, which images, what is kept, and what to try."""
     paths = [f"  {path}" for path in loop.stream.image_paths(step)]
     parts = ", ".join(f"{name} {value:g}" for name, value in losses.items())
     kept = f"step {loop.position.saved_step}" if loop.position.saved_step else "none yet"
-    return "\n".join(
-        [
-            f"The loss is not finite at step {step}: {parts}.",
-            f"Last good checkpoint: {kept}. Images of the batch:",
-            *paths,
-            "Look at these images and their boxes (detect data show). If they are sound, lower the learning rate "
-            "(--set optimizer.learning_rate=...) or clip harder (--set optimizer.clip_norm=1).",
-        ]
-    )
+    return [
+        f"The loss is not finite at step {step}: {parts}.",
+        f"Last good checkpoint: {kept}. Images of the batch:",
+        *paths,
+        "Look at these images and their boxes (detect data show). If they are sound, lower the learning rate "
+        "(--set optimizer.learning_rate=...) or clip harder (--set optimizer.clip_norm=1).",
+    ]

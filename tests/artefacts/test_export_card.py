@@ -78,6 +78,8 @@ def test_without_exports_tensorflow_predicts(run):
     ("changes", "fault"),
     [
         ({"inputs": ("pictures",)}, "inputs.0: expected 'images', 'extents', 'confidence' or 'iou', got 'pictures'"),
+        ({"inputs": ("extents", "images")}, "inputs: expected 'images' and any of .* in this order, got .*'extents'"),
+        ({"inputs": ("extents",)}, "inputs: expected 'images' and any of"),
         ({"canvases": ((0, 64),)}, "canvases.0.0: expected a number greater than 0, got 0"),
         ({"batch": -1}, "batch: expected a number greater than 0, got -1"),
         ({"size_divisor": 0}, "size_divisor: expected a number greater than 0, got 0"),

@@ -11,14 +11,14 @@ LIBGL = ImportError(
 
 
 def test_opencv_without_libgl_is_explained():
-    text = missing_library(LIBGL)
+    text = "\n".join(missing_library(LIBGL))
     assert "libGL.so.1" in text
     assert "pip install --force-reinstall --no-deps opencv-python-headless==" in text
 
 
 def test_other_import_errors_are_not_explained_away():
-    assert missing_library(ImportError("No module named 'numpy'", name="numpy")) == ""
-    assert missing_library(ImportError("libcuda.so.1", name="x", path="/site-packages/tensorflow/x.so")) == ""
+    assert missing_library(ImportError("No module named 'numpy'", name="numpy")) == ()
+    assert missing_library(ImportError("libcuda.so.1", name="x", path="/site-packages/tensorflow/x.so")) == ()
 
 
 def test_the_command_ends_with_the_remedy(monkeypatch, capsys):

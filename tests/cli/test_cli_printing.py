@@ -59,9 +59,9 @@ def test_a_download_on_a_terminal_is_a_bar_from_its_first_byte_on(capfd, monkeyp
 
 def test_a_terminal_obeys_nothing_in_a_name(capfd):
     printing.say("a\x1b]0;title\x07b\u202ec\udcff\x7f")
-    printing.fail("\x1b[2Jgone")
+    printing.fail("\x1b[2Jgone", "  a.jpg\n  b.jpg")
     printing.show_table(["name", "count"], [["\x1b[31mred", "1"]])
     out, err = capfd.readouterr()
     assert out.splitlines()[0] == r"a\x1b]0;title\x07b\u202ec\udcff\x7f"
-    assert err == "Error: \\x1b[2Jgone\n"
+    assert err == "Error: \\x1b[2Jgone\n  a.jpg\\n  b.jpg\n"
     assert r"\x1b[31mred" in out

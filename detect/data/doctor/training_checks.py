@@ -49,7 +49,7 @@ def _refusal(subject: Subject, check: Callable[..., Any], *arguments: Any) -> st
     try:
         check(*arguments)
     except BadInput as error:
-        line = str(error).splitlines()[0].removeprefix(str(subject.dataset.source))
+        line = error.args[0].removeprefix(str(subject.dataset.source))
         return line.partition(": ")[2].rstrip(".:")
     return ""
 
