@@ -6,8 +6,7 @@
     for result in model.predict("pictures/"):
         print(result.image_path, result.names, result.boxes)
 
-`train`, `evaluate`, `load`, `export`, `benchmark` and `open_dataset` are imported on first use, so that `import detect`
-itself is instant.
+The functions of `__all__` are imported on first use, so that `import detect` itself is instant.
 """
 
 import importlib
@@ -34,6 +33,10 @@ _PUBLIC = {
     "export": "detect.export.export_run",
     "benchmark": "detect.export.comparison",
     "open_dataset": "detect.data.readers.description",
+    "convert": "detect.data.curation.converting",
+    "divide": "detect.data.curation.dividing",
+    "merge": "detect.data.curation.merging",
+    "sample": "detect.data.curation.subset",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import detect
+from detect.data.shapes import write_shapes
 
 SLOW_IMPORTS = ("tensorflow", "keras", "albumentations", "cv2", "matplotlib", "pycocotools", "av", "pydantic", "numpy")
 
@@ -20,6 +21,18 @@ def test_every_public_name_exists():
     for name in detect.__all__:
         assert getattr(detect, name) is not None
     assert set(detect.__all__) <= set(dir(detect))
+
+
+def test_datasets_are_divided_merged_sampled_and_written(tmp_path):
+    dataset = detect.open_dataset(write_shapes(tmp_path / "shapes", train=6, val=2, image_size=64))
+    seen = []
+    divided = detect.divide(dataset, {"val": 0.5}, progress=lambda *counts: seen.append(counts))
+    assert {split: len(records) for split, records in divided.splits.items()} == {"train": 4, "val": 4}
+    assert seen == [(done, 8) for done in range(1, 9)]
+    part = detect.sample(detect.merge([divided], {"square": ""}), images=4)
+    written = detect.convert(part, "yolo", tmp_path / "out")
+    assert {split: images for split, (images, _) in written.splits.items()} == {"train": 2, "val": 2}
+    assert detect.open_dataset(written.folder).classes == part.classes
 
 
 def test_no_module_takes_the_name_of_a_function():

@@ -1,6 +1,6 @@
 """`detect data split`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,11 +8,6 @@ from detect.cli.data_check import Source
 from detect.cli.data_writing import Copies, Folder, MaxLost, Seed, To, read_dataset, show_notes, write_dataset
 from detect.cli.printing import progress_bar
 from detect.data.tolerance import MAX_LOST
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from detect.data.records import Records
 
 
 def split(
@@ -39,21 +34,7 @@ def split(
 
     dataset = read_dataset(data, to, folder)
     shares = {name: share for name, share in {"val": val, "test": test}.items() if share}
-    divided = divide(dataset, shares, seed, group_by, fingerprints_of if near_duplicates else None)
+    with progress_bar("Comparing images") as show:
+        divided = divide(dataset, shares, seed, group_by, near_duplicates, show)
     show_notes(divided.notes[len(dataset.notes) :])
     write_dataset(divided, to, folder, copies, max_lost)
-
-
-def fingerprints_of(records: "Records") -> "np.ndarray":
-    """Return the fingerprints of R images, uint8 [R, 16]. Decodes all that were not looked at before."""
-    from detect.data.survey import survey
-
-    done = 0
-    with progress_bar("Comparing images") as show:
-
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            show(done, len(records))
-
-        return survey(records, advance).fingerprints

@@ -42,7 +42,7 @@ def convert(
     max_lost: float = MAX_LOST,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
-    """Write all splits of a dataset, annotations and images, into a new folder.
+    """Write all splits of a dataset, annotations and images, into a new folder, as `detect data convert` does.
 
     Of annotations, what `Records` hold is written: boxes, labels, ids, what is to be ignored, and areas of masks.
     Images keep their names, and their folders below the one that all images of a split have in common. A name gets a
@@ -56,6 +56,9 @@ def convert(
             can do that, and take no space.
         max_lost: share of the images or boxes of a split that may be unusable, 0-1.
         progress: called after each image with the number of images that are written, and of all.
+
+    Returns:
+        What was written, and what the format has no place for.
 
     Raises:
         BadInput: the format is unknown, the folder is not empty, or more than `max_lost` of the dataset is unusable.

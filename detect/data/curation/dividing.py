@@ -1,5 +1,6 @@
 """Divide a dataset into splits, so that each has its share of every class and no image of one is nearly in another."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,9 +12,12 @@ from detect.data.curation.joining import join
 from detect.data.curation.stratifying import stratify
 from detect.data.dataset import Dataset
 from detect.data.records import Records
+from detect.data.survey import survey
 from detect.errors import BadInput
 
 _NAMED = 5  # classes in a note
+
+Progress = Callable[[int, int], None]
 
 
 def divide(
@@ -21,9 +25,10 @@ def divide(
     shares: Mapping[str, float],
     seed: int = 0,
     group_by: str = "",
-    fingerprints: Callable[[Records], np.ndarray] | None = None,
+    near_duplicates: bool = True,
+    progress: Progress = lambda done, total: None,
 ) -> Dataset:
-    """Divide all images of a dataset anew; the splits that it has are joined first.
+    """Divide all images of a dataset anew, as `detect data split` does; the splits that it has are joined first.
 
     Args:
         dataset: what to divide.
@@ -31,8 +36,11 @@ def divide(
         seed: decides about images that are alike in their classes.
         group_by: what keeps images together by their names, see `detect.data.curation.grouping.by_names`; empty:
             nothing.
-        fingerprints: returns those of the images, uint8 [R, 16], see `detect.data.survey`. By them, images that show
-            nearly the same stay in one split. None: no image is looked at.
+        near_duplicates: decode all images, and keep those in one split that show nearly the same.
+        progress: called with the number of images that are decoded, and of all.
+
+    Returns:
+        The dataset with the new splits, and with notes on what was decided.
 
     Raises:
         BadInput: the shares leave nothing for training, or there are fewer groups of images than splits.
@@ -42,7 +50,7 @@ def divide(
         stated = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         raise BadInput(f"Expected shares above 0 whose sum is below 1, because the rest is 'train'; found {stated}.")
     records, notes = join(list(dataset.splits.values()))
-    groups, noted = _groups(records, group_by, fingerprints)
+    groups, noted = _groups(records, group_by, progress if near_duplicates else None)
     count = int(groups.max(initial=-1)) + 1
     if count < len(parts):
         raise BadInput(
@@ -57,10 +65,11 @@ def divide(
     return replace(dataset, splits=splits, notes=tuple(notes))
 
 
-def _groups(
-    records: Records, group_by: str, fingerprints: Callable[[Records], np.ndarray] | None
-) -> tuple[np.ndarray, list[str]]:
-    """Return the number of the group of each image, int64 [R], and notes on the groups."""
+def _groups(records: Records, group_by: str, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
+    """Return the number of the group of each image, int64 [R], and notes on the groups.
+
+    Without `progress`, no image is decoded.
+    """
     names, notes = records.copy_names(), []
     divisions = [np.arange(len(records))]
     if group_by:
@@ -71,11 +80,16 @@ def _groups(
             f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
             "--group-by video keeps all frames of each together"
         )
-    if fingerprints:
-        divisions.append(look_alikes(names, fingerprints(records)))
+    if progress:
+        divisions.append(look_alikes(names, _fingerprints(records, progress)))
         count = int(np.count_nonzero(divisions[-1] != divisions[0]))
         notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
     return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
+
+
+def _fingerprints(records: Records, progress: Progress) -> np.ndarray:
+    done = itertools.count(1)
+    return survey(records, lambda: progress(next(done), len(records))).fingerprints
 
 
 def _missing(splits: Mapping[str, Records], classes: Sequence[str]) -> list[str]:

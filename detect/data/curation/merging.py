@@ -15,7 +15,7 @@ from detect.errors import BadInput, did_you_mean
 
 
 def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None) -> Dataset:
-    """Return one dataset with the images of all.
+    """Return one dataset with the images of all, as `detect data merge` does.
 
     Classes of one name are one. They are in the order of the first dataset that has them, and keep its ids as long as
     these differ. A file that several datasets name is one image with the boxes of all.

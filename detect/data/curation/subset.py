@@ -11,9 +11,10 @@ from detect.errors import BadInput
 
 
 def sample(dataset: Dataset, images: int, seed: int = 0) -> Dataset:
-    """Take some images of each split, in their order: each split keeps its share of images, and each class of theirs.
+    """Return a dataset with some images of each split, as `detect data sample` does.
 
-    Each class has one image at least, as long as there are enough of them.
+    Images stay in their order. Each split keeps its share of the images, and each class its share of those. Each class
+    has one image at least, as long as there are enough of them.
 
     Args:
         dataset: what to take them of.

@@ -1,11 +1,13 @@
 """Splits that are divided anew."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from many_images import dataset_of, lines_of
 
+from detect.data.curation import dividing
 from detect.data.curation.dividing import divide
 from detect.errors import BadInput
 
@@ -40,14 +42,17 @@ def test_groups_are_not_divided():
     assert any("frames of 10 videos" in note for note in divide(dataset, {"val": 0.3}).notes)
 
 
-def test_images_that_show_nearly_the_same_stay_together():
+def test_images_that_show_nearly_the_same_stay_together(monkeypatch):
     """Each has the fingerprint of another one: of random bits, some 64 of 128 differ."""
     prints = np.repeat(np.random.default_rng(0).integers(1, 256, (20, 16), np.uint8), 2, axis=0)
-    divided = divide(dataset_of("xy", train=IMAGES), {"val": 0.5}, fingerprints=lambda records: prints)
+    monkeypatch.setattr(dividing, "survey", lambda records, advance: SimpleNamespace(fingerprints=prints))
+    divided = divide(dataset_of("xy", train=IMAGES), {"val": 0.5})
     for records in divided.splits.values():
         numbers = {int(name.partition(".")[0]) for name in records.copy_names()}
         assert {number ^ 1 for number in numbers} == numbers
     assert any(note.startswith("20 images show nearly the same") for note in divided.notes)
+    apart = divide(dataset_of("xy", train=IMAGES), {"val": 0.5}, near_duplicates=False)
+    assert not any("nearly the same" in note for note in apart.notes)
 
 
 def test_a_class_that_cannot_be_in_every_split_is_named():
