@@ -132,7 +132,7 @@ def _with_ordered_corners(table: np.ndarray, drawn_on: np.ndarray, annotations: 
 
 def _is_within(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Return which boxes [n, 4] are within frames [n, 2], but for less than a pixel, because exporters round."""
-    return ((boxes[:, :2] > -1) & (boxes[:, 2:] < frame + 1)).all(axis=1)
+    return np.all((boxes[:, :2] > -1) & (boxes[:, 2:] < frame + 1), axis=1)
 
 
 def _empty(boxes: np.ndarray) -> np.ndarray:
