@@ -57,8 +57,8 @@ def progress_bar(label: str) -> Iterator[Callable[..., None]]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, expand=True) as bar:
         task = bar.add_task(label, total=None)
 
         def show(done: int, total: int | None, remark: str = "") -> None:
@@ -80,8 +80,8 @@ def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = TextColumn("Downloading {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+    columns = TextColumn("Downloading {task.description}"), BarColumn(None), DownloadColumn(), TransferSpeedColumn()
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, expand=True)
 
     def show(done: int, total: int) -> None:
         if not bar.tasks:

@@ -28,6 +28,7 @@ from detect.training.step import TrainingStep
 from detect.training.validation import Validation
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
+NOT_PARTS = ("loss", "images_per_second", "data_wait")  # the numbers of `Meter.values` that are not parts of the loss
 
 
 @dataclass
@@ -182,22 +183,25 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
         raise RunFailure(*describe_failure(loop, finished.step, losses))
     meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
-    loop.display.show(loop.position.progress, describe(loop, means))
+    loop.display.show(loop.position.progress, describe_course(loop), describe_means(means))
     if time.monotonic() - meter.started >= SECONDS_BETWEEN_ROWS:
         loop.journal.write("train", finished.step, loop.epoch, {**means, "learning_rate": finished.learning_rate})
         meter.reset()
 
 
-def describe(loop: Loop, means: dict[str, float]) -> str:
-    """Return the state of the run in one line; `means` are those of `Meter.values`."""
+def describe_course(loop: Loop) -> list[str]:
+    """Return how long the run will take, and where it is."""
     position = loop.position
     left = position.seconds / max(position.progress, 1e-6) * (1 - position.progress)
-    rates = ("images_per_second", "data_wait")
-    losses = "  ".join(f"{name} {value:.3f}" for name, value in means.items() if name not in rates)
-    return (
-        f"epoch {loop.epoch:.1f}  step {position.step}  {losses}  {means['images_per_second']:.1f} images/s"
-        f"  data wait {means['data_wait']:.0%}  {clock(left)} left"
-    )
+    epochs = f" of {loop.settings.epochs:g}" if loop.settings.epochs else ""
+    return [f"{clock(left)} left", f"epoch {loop.epoch:.1f}{epochs}", f"step {position.step}"]
+
+
+def describe_means(means: dict[str, float]) -> list[str]:
+    """Return the numbers of `Meter.values` in short, the most important first."""
+    loss, rate, wait = means["loss"], means["images_per_second"], means["data_wait"]
+    parts = [f"{name} {value:.2f}" for name, value in means.items() if name not in NOT_PARTS]
+    return [f"loss {loss:.2f}", f"{rate:.1f} images/s", *parts, f"data wait {wait:.0%}"]
 
 
 def describe_validation(epoch: float, validation: Validation) -> str:

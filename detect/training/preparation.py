@@ -53,7 +53,7 @@ def find_weights(settings: TrainingSettings, display: Display) -> tuple[Training
     """
 
     def show(done: int, total: int) -> None:
-        display.show(0.0, f"downloading weights, {done / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB")
+        display.show(0.0, [f"downloading weights, {done / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB"])
 
     source, said = find_source(settings.model, settings.weights, settings.architecture, show)
     if said:
