@@ -1,6 +1,6 @@
 """`detect train`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,9 @@ from detect.cli.interruption import Interrupted
 from detect.cli.printing import say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
+
+if TYPE_CHECKING:
+    from detect.training.ending import Course
 
 
 def train(
@@ -63,5 +66,18 @@ def train(
         ) from None
     if run.scores:
         show_scores(run.scores)
-    say(f"Run folder: {run.folder}", style="bold")
-    say(f"  detect predict {run.folder} PICTURES_OR_VIDEO")
+    show_end(run.course)
+
+
+def show_end(course: "Course") -> None:
+    """Print what the run did, where its results are, and how to go on."""
+    from detect.training.ending import advice, next_commands, summary
+
+    say(summary(course))
+    if problem := advice(course):
+        say(problem, style="bold yellow")
+    say(f"Run folder: {course.folder}", style="bold")
+    say(f"Report: {course.folder / 'report.html'}")
+    say("Next:")
+    for command in next_commands(course):
+        say(f"  {command}")

@@ -56,6 +56,12 @@ class State(NamedTuple):
         yield Text(fitting(self.numbers, options.max_width), no_wrap=True, overflow="crop")
 
 
+def clock(seconds: float) -> str:
+    """Return a duration in minutes and seconds, or in hours and minutes."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
 def fitting(fields: Sequence[str], width: int) -> str:
     """Return as many of the first fields as fit into `width` columns, side by side."""
     count = len(fields)

@@ -17,7 +17,7 @@ from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
 from detect.training.batch_stream import Stream
 from detect.training.checkpoints import Position
-from detect.training.display import Display
+from detect.training.display import Display, clock
 from detect.training.distribution import chief_values, is_chief
 from detect.training.journal import Journal
 from detect.training.meter import Meter
@@ -210,12 +210,6 @@ def describe_validation(epoch: float, validation: Validation) -> str:
     if math.isnan(scores.AP):
         return f"epoch {epoch:.1f}  AP is not defined, because the validation split has no box to find"
     return f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}{best}"
-
-
-def clock(seconds: float) -> str:
-    """Return a duration in minutes and seconds, or in hours and minutes."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def describe_failure(loop: Loop, step: int, losses: dict[str, float]) -> list[str]:

@@ -21,6 +21,7 @@ from detect.training.batch_stream import Stream
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
+from detect.training.ending import Course
 from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
 from detect.training.left_out import LeftOut
@@ -44,10 +45,12 @@ class TrainedRun:
     Attributes:
         folder: the run folder.
         scores: of the best model on the validation split; None if a resumed run found no better one.
+        course: what the run did, to its end.
     """
 
     folder: Path
     scores: Scores | None
+    course: Course
 
 
 def train(
@@ -127,7 +130,22 @@ def run(settings: TrainingSettings, resume: bool = False, dataset: Dataset | Non
             display.say(overflow)
     if chief:
         write_report(folder.path, loop.scores)
-    return TrainedRun(folder.path, loop.scores)
+    return TrainedRun(folder.path, loop.scores, course_of(loop, folder.path))
+
+
+def course_of(loop: Loop, folder: Path) -> Course:
+    """Return what a run did that has come to its end."""
+    position = loop.position
+    return Course(
+        folder=folder,
+        data=loop.settings.data,
+        model=loop.settings.model,
+        seconds=position.seconds,
+        updates=position.step,
+        epochs=loop.epoch,
+        best=loop.scores.AP if loop.scores else position.best,
+        best_epoch=position.best_step / loop.stream.steps_per_epoch,
+    )
 
 
 def prepare_folder(settings: TrainingSettings, dataset: Dataset, earlier: RunFolder | None, chief: bool) -> RunFolder:

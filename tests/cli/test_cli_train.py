@@ -21,7 +21,9 @@ def test_a_short_run_leaves_everything(command, shapes, tmp_path):
     )  # fmt: skip
     assert done.code == 0, done.err
     folder = tmp_path / "short"
-    assert f"Run folder: {folder}" in done.out
+    assert f"Run folder: {folder}\nReport: {folder}/report.html\nNext:\n  detect " in done.out
+    assert "Trained for" in done.out
+    assert "The model has learnt next to nothing" in done.out
     assert set(METRICS) <= json.loads((folder / "evaluation.json").read_text()).keys()
     assert {"best", "last", "config.json", "metrics.jsonl", "report.html"} <= {path.name for path in folder.iterdir()}
 

@@ -1,0 +1,65 @@
+"""What a user is told at the end of a run: what was done, whether the model has learnt, and how to go on."""
+
+import math
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from detect.training.display import clock
+
+LEAST_AP = 0.01  # of a model that has learnt something
+USUAL_UPDATES = 600  # as many as `detect demo` makes; few datasets need less
+
+
+class Course(NamedTuple):
+    """A run that has come to its end."""
+
+    folder: Path
+    data: str  # the dataset, as the user named it
+    model: str  # its name
+    seconds: float
+    updates: int  # of the weights
+    epochs: float
+    best: float  # highest AP of a validation, 0..1; NaN where it is not defined
+    best_epoch: float
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether the best model finds something; taken for granted where AP is not defined."""
+        return math.isnan(self.best) or self.best >= LEAST_AP
+
+    @property
+    def usual_epochs(self) -> int:
+        """Epochs with as many updates as are usual."""
+        return math.ceil(USUAL_UPDATES * self.epochs / max(self.updates, 1))
+
+
+def summary(course: Course) -> str:
+    """Return what the run did, in a sentence or two."""
+    done = f"Trained for {clock(course.seconds)}: {course.updates} updates in {course.epochs:.1f} epochs."
+    return done if math.isnan(course.best) else f"{done} Best AP {course.best:.3f}, in epoch {course.best_epoch:.1f}."
+
+
+def advice(course: Course) -> str:
+    """Return what to change where the model has learnt nothing; an empty text where it has."""
+    if course.has_learnt:
+        return ""
+    found = f"The model has learnt next to nothing: its best AP is {course.best:.4f} after {course.updates} updates."
+    if course.updates < USUAL_UPDATES:
+        return (
+            f"{found} {USUAL_UPDATES} updates or more are usual. Train for longer, here --epochs {course.usual_epochs} "
+            "or more, or with a smaller --batch-size, which makes more updates in an epoch."
+        )
+    return (
+        f"{found} That many are usually enough. Look at the boxes that it learns from, in batches_train.jpg of the run "
+        "folder, check the dataset, and try a lower learning rate: --set optimizer.learning_rate=0.0003."
+    )
+
+
+def next_commands(course: Course) -> tuple[str, str]:
+    """Return two commands to go on with."""
+    folder, data = shlex.quote(str(course.folder)), shlex.quote(course.data)
+    if course.has_learnt:
+        return f"detect predict {folder} IMAGES_OR_VIDEOS", f"detect export {folder} --data {data}"
+    further = f"--weights {folder} --epochs {course.usual_epochs}"
+    return f"detect data check {data}", f"detect train --data {data} --model {course.model} {further}"
