@@ -6,9 +6,10 @@
     ]}]}]
 
 Source: the pages on exports and on the format of tasks of labelstud.io; `label_studio_regions` has the coordinates.
-Polygons, ellipses and rotated boxes are replaced by their upright hulls. Where a task was annotated several times, the
-annotation that is marked as ground truth counts, else the newest; cancelled ones and predictions never do. Tasks
-without annotation are left out and counted in a note.
+Polygons, ellipses, brush masks and rotated boxes are replaced by their upright hulls: of a mask, that is one box around
+all that was painted in one region. Where a task was annotated several times, the annotation that is marked as ground
+truth counts, else the newest; cancelled ones and predictions never do. Tasks without annotation are left out and
+counted in a note. A task may have a list of images, and `item_index` says to which of them a region belongs.
 
 Images are found by the last parts of their address, as it stands or without the prefix that uploading adds. All tasks
 of a file are the split that its name speaks of, else "train".
@@ -65,7 +66,7 @@ class _Tasks(NamedContent):
     def __init__(self, path: Path):
         super().__init__(path, fractions=True)
         self._counts: Counter[str] = Counter()  # by what is said of them in a note
-        self._newest: dict[Any, tuple[str, int]] = {}  # of the annotations of each task in the short form: time and row
+        self._newest: dict[Any, tuple[str, list[int]]] = {}  # of each task in the short form: time and rows
         self._replaced: list[int] = []  # rows of older ones
 
     def place(self, entry: int) -> str:
@@ -75,19 +76,19 @@ class _Tasks(NamedContent):
         """Add the image and the objects of a task, or report why that is not possible."""
         is_short = isinstance(task, dict) and "data" not in task
         data = task if is_short or not isinstance(task, dict) else task["data"]
-        name = _image_of(data) if isinstance(data, dict) else None
-        if name is None:
+        names = _images_of(data) if isinstance(data, dict) else []
+        if not names:
             self.drop_image(entry, f"expected the address of an image in a task, found {task!r:.120}")
             return
         results = _short_results(task) if is_short else self._results(task)
         if results is None:
             return
-        size = next((size for result in results if (size := size_of(result)) != NO_SIZE), NO_SIZE)
-        row = self.add_image(name, entry, size)
+        of_images = [_item(result, len(names)) for result in results]
+        rows = [self.add_image(name, entry, _size(results, of_images, item)) for item, name in enumerate(names)]
         if is_short:
-            self._compare(task, row)
-        for position, result in enumerate(results):
-            self._add_result(row, position, result)
+            self._compare(task, rows)
+        for position, (result, item) in enumerate(zip(results, of_images, strict=True)):
+            self._add_result(rows[item], position, result)
 
     def finish(self) -> None:
         """Leave out older annotations of the same task, and say what was decided."""
@@ -112,13 +113,13 @@ class _Tasks(NamedContent):
         chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), _time(one)))
         return list(joined_regions(chosen["result"]))
 
-    def _compare(self, task: dict, row: int) -> None:
-        """Note which row of a task in the short form, which may be there for each annotation, is the newest."""
+    def _compare(self, task: dict, rows: list[int]) -> None:
+        """Note which rows of a task in the short form, which may be there for each annotation, are the newest."""
         number = key(task.get("id"))
         if number is not None:
-            known = self._newest.get(number, ("", -1))
-            self._newest[number], older = (known, row) if known[0] > _time(task) else ((_time(task), row), known[1])
-            self._replaced += [older] if older >= 0 else []
+            known = self._newest.get(number, ("", []))
+            self._newest[number], older = (known, rows) if known[0] > _time(task) else ((_time(task), rows), known[1])
+            self._replaced += older
 
     def _add_result(self, row: int, position: int, result: dict) -> None:
         value: Any = result.get("value")
@@ -132,7 +133,7 @@ class _Tasks(NamedContent):
             self.drop_box(row, position, f"expected a region with a label, found {value!r:.120} ({error})")
             return
         if region.is_hull:
-            self._counts["regions are turned, polygons or ellipses: their upright hulls are taken"] += 1
+            self._counts["regions are turned, masks, polygons or ellipses: their upright hulls are taken"] += 1
         self.add_box(row, position, region.box, region.name)
 
 
@@ -147,12 +148,33 @@ def _time(annotation: dict) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _image_of(data: dict) -> str | None:
-    """Return the name of the file of an image, None where there is none."""
+def _item(result: dict, count: int) -> int:
+    """Return to which of `count` images of a task a region belongs: the first, where it does not say."""
+    item = result.get("item_index")
+    return item if type(item) is int and 0 <= item < count else 0
+
+
+def _size(results: list[dict], items: list[int], item: int) -> tuple[int, int]:
+    """Return the size that the regions of one image of a task state."""
+    sizes = (size_of(result) for result, own in zip(results, items, strict=True) if own == item)
+    return next((size for size in sizes if size != NO_SIZE), NO_SIZE)
+
+
+def _images_of(data: dict) -> list[str]:
+    """Return the names of the files of the images of a task; none where one of them is not there."""
     addresses = [data[name] for name in _IMAGE_KEYS if isinstance(data.get(name), str)]
     others = (value for value in data.values() if isinstance(value, str) and is_image_name(_file_of(value)))
-    name = _file_of(next(iter([*addresses, *others]), ""))
-    return name if can_name_file(name) and not name.startswith("data:") else None
+    lists = (value for value in data.values() if _is_list_of_images(value))
+    address = next(iter([*addresses, *others]), None)
+    stated = next(lists, []) if address is None else [address]
+    names = [_file_of(address) for address in stated]
+    return names if all(can_name_file(name) and not name.startswith("data:") for name in names) else []
+
+
+def _is_list_of_images(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(address, str) for address in value):
+        return False
+    return bool(value) and all(is_image_name(_file_of(address)) for address in value)
 
 
 def _file_of(address: str) -> str:

@@ -3,6 +3,7 @@
 Source: the pages on the tags RectangleLabels, PolygonLabels and EllipseLabels of labelstud.io, and "Units of image
 annotations" of its page on the format of tasks. All lengths are percent of the image's width and height. A rectangle is
 turned clockwise around its upper left corner, an ellipse around its centre; angles are degrees, and hold in pixels.
+Brush masks are those of `label_studio_brush`.
 """
 
 import math
@@ -11,10 +12,11 @@ from typing import Any, NamedTuple
 
 from detect.data.readers.assembly.annotations import NO_SIZE, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_ellipse, hull_of_points
+from detect.data.readers.label_studio_brush import brush_bounds
 from detect.data.readers.named_content import class_name
 
 _LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "bitmasklabels", "labels")
-_SHAPES = frozenset(("width", "points", "radiusX", "rle"))  # of which every region of an object has one
+_SHAPES = frozenset(("width", "points", "radiusX", "rle", "imageDataURL"))  # of which every region of an object has one
 _SIZE = ("original_width", "original_height")
 
 
@@ -63,8 +65,11 @@ def read_region(value: Mapping[str, Any], size: tuple[int, int]) -> Region:
     labels = next((value[name] for name in _LABELS if value.get(name)), None)
     name = class_name(labels[0] if isinstance(labels, list) else labels)
     angle = math.radians(float(value.get("rotation") or 0))
+    if "imageDataURL" in value:
+        raise ValueError("bit masks are not read: export the project as COCO")
     if "rle" in value:
-        raise ValueError("brush masks are not read: convert them to polygons")
+        x1, y1, x2, y2 = brush_bounds(value["rle"], size)
+        return Region(name, (x1 / size[0], y1 / size[1], x2 / size[0], y2 / size[1]), True)
     if "points" in value:
         return Region(name, hull_of_points((float(x) / 100, float(y) / 100) for x, y in value["points"]), True)
     if angle and size == NO_SIZE:

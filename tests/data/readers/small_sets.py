@@ -58,6 +58,7 @@ class SmallSet(NamedTuple):
     states_ignored: bool = True  # whether the format can say that a box is to be ignored
     lists_images: bool = True  # whether it names its images, so that a missing one is noticed
     images_are_files: bool = True  # whether its images are not parts of its annotation files
+    only_class: str = ""  # of all its boxes, where the format has no more than one
 
 
 def write_images(folder: Path, split: str) -> None:
@@ -1428,6 +1429,79 @@ def spoil_automl(path: Path) -> str:
     return ":4"
 
 
+# Text files of public datasets
+
+
+def kitti_lines(boxes: Iterable[Box]) -> str:
+    """Return the objects of an image, without regions to ignore; those of KITTI are of no class."""
+    about_space = "-1 -1 -1 -1000 -1000 -1000 -10"
+    lines = [
+        f"{CLASSES[box.label]} 0.00 0 -10 {box.x1}.00 {box.y1}.00 {box.x2}.00 {box.y2}.00 {about_space}\n"
+        for box in boxes
+        if not box.ignore
+    ]
+    return "".join(lines)
+
+
+def write_kitti(folder: Path) -> Path:
+    for split, name in (("train", "training"), ("val", "validation")):
+        write_images(folder / name / "image_2", split)
+        for image, boxes in TRUTH[split].items():
+            write_text((folder / name / "label_2" / image).with_suffix(".txt"), kitti_lines(boxes))
+    return folder
+
+
+def write_tao(folder: Path) -> Path:
+    write_images(folder / "images", "train")
+    for image, boxes in TRUTH["train"].items():
+        write_text((folder / "labels" / image).with_suffix(".txt"), kitti_lines(boxes))
+    return folder
+
+
+def write_visdrone(folder: Path) -> Path:
+    """Write the number of a bus and of a car in VisDrone, and a comma at the end, as some of its files have."""
+    for split in ("train", "val"):
+        inside = folder / f"VisDrone2019-DET-{split}"
+        write_images(inside / "images", split)
+        for image, boxes in TRUTH[split].items():
+            lines = [
+                f"{box.x1},{box.y1},{box.x2 - box.x1},{box.y2 - box.y1},{int(not box.ignore)},{number},0,0,\n"
+                for box in boxes
+                for number in [(9, 4)[box.label]]
+            ]
+            write_text((inside / "annotations" / image).with_suffix(".txt"), "".join(lines))
+    return folder
+
+
+def write_wider_face(folder: Path) -> Path:
+    """Write faces, and a line of zeros for an image without."""
+    for split in ("train", "val"):
+        write_images(folder / f"WIDER_{split}" / "images" / "0--Parade", split)
+        lines = []
+        for image, boxes in TRUTH[split].items():
+            lines += [f"0--Parade/{image}", str(len(boxes))]
+            lines += [
+                f"{box.x1} {box.y1} {box.x2 - box.x1} {box.y2 - box.y1} 0 0 0 {int(box.ignore)} 0 0 " for box in boxes
+            ] or ["0 0 0 0 0 0 0 0 0 0 "]
+        write_text(folder / "wider_face_split" / f"wider_face_{split}_bbx_gt.txt", "\n".join([*lines, ""]))
+    return folder
+
+
+def spoil_kitti(path: Path) -> str:
+    replace(path, "10.00 5.00", "left 5.00")
+    return ":1"
+
+
+def spoil_visdrone(path: Path) -> str:
+    replace(path, "10,5,20", "left,5,20")
+    return ":1"
+
+
+def spoil_wider_face(path: Path) -> str:
+    replace(path, "10 5 20 10 0", "left 5 20 10 0")
+    return ":11"
+
+
 def spoiling(file: str, spoil: Callable[[Path], str], between: str = "") -> Callable[[Path], str]:
     """Return a function that spoils `file` of a set and names the place as messages do."""
     return lambda folder: f"{folder / file}{between}{spoil(folder / file)}"
@@ -1553,6 +1627,13 @@ SETS |= {
         write_datumaro_file, spoiling("annotations/default.json", spoil_datumaro), splits=("train",)
     ),
     "Datumaro files": SmallSet(write_datumaro, spoiling("annotations/train.json", spoil_datumaro)),
+    "KITTI": SmallSet(write_kitti, spoiling("training/label_2/c.txt", spoil_kitti), states_ignored=False),
+    "VisDrone": SmallSet(write_visdrone, spoiling("VisDrone2019-DET-train/annotations/c.txt", spoil_visdrone)),
+    "WIDER FACE": SmallSet(
+        write_wider_face,
+        spoiling("wider_face_split/wider_face_train_bbx_gt.txt", spoil_wider_face),
+        only_class="face",
+    ),
     "a VIA file": SmallSet(
         write_via_file, spoiling("via_export_json.json", spoil_via), splits=("train",), states_ignored=False
     ),
@@ -1653,6 +1734,9 @@ EXPORTS = {
     "Google AutoML, CSV": SmallSet(write_automl, spoiling("all_data.csv", spoil_automl), states_ignored=False),
     "Labelbox, a list": SmallSet(
         write_labelbox_list, spoiling("export.json", spoil_labelbox), ONLY_TRAINING, states_ignored=False
+    ),
+    "NVIDIA TAO, KITTI": SmallSet(
+        write_tao, spoiling("labels/c.txt", spoil_kitti), ONLY_TRAINING, states_ignored=False
     ),
     "VIA 1, JSON": SmallSet(
         write_via_first, spoiling("via_region_data.json", spoil_via), ONLY_TRAINING, states_ignored=False

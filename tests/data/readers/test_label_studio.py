@@ -1,11 +1,12 @@
 """Label Studio's JSON: regions, which annotation counts, and names of images."""
 
+import itertools
 import json
 import math
 
 import numpy as np
 import pytest
-from small_sets import Box, encoded_image, studio_size, studio_value, write_images, write_text
+from small_sets import HEIGHT, WIDTH, Box, encoded_image, studio_size, studio_value, write_images, write_text
 
 from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
@@ -79,12 +80,90 @@ def test_other_results_are_counted(tmp_path):
     assert "1 results of the kind 'keypointlabels' are not objects" in notes
 
 
-def test_masks_are_lost_with_a_word(tmp_path):
-    mask = {"type": "brushlabels", "value": {"format": "rle", "rle": [0, 1], "brushlabels": ["car"]}}
-    assert len(boxes_of(tmp_path, mask, result(studio_value(CAR)))) == 1
+def packed(values: list[int], bits: int = 8, sizes: tuple[int, ...] = (3, 4, 8, 16)) -> list[int]:
+    """Pack a mask as `@thi.ng/rle-pack` does."""
+
+    def chunk(is_repeated: bool, count: int, content: str) -> str:
+        choice = next(number for number, size in enumerate(sizes) if count <= 1 << size)
+        return f"{int(is_repeated)}{choice:02b}{count - 1:0{sizes[choice]}b}{content}"
+
+    text = f"{len(values):032b}{bits - 1:05b}" + "".join(f"{size - 1:04b}" for size in sizes)
+    runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
+    for is_single, group in itertools.groupby(runs, lambda run: run[1] == 1):
+        members = [(f"{value:0{bits}b}", count) for value, count in group]
+        if is_single:
+            text += chunk(False, len(members), "".join(value for value, _ in members))
+        for value, count in members if not is_single else []:
+            whole, rest = divmod(count, 1 << sizes[-1])
+            text += chunk(True, 1 << sizes[-1], value) * whole + (chunk(True, rest, value) if rest else "")
+    text += "0" * (-len(text) % 8)
+    return [int(text[start : start + 8], 2) for start in range(0, len(text), 8)]
+
+
+def test_the_packer_is_that_of_the_documentation():
+    """Which packs 1024 values into 30 bytes, and into 20 with other sizes."""
+    values = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 4, 4, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+    values = [0] * 512 + values + [0] * (512 - len(values))
+    assert len(packed(values)) == 30
+    assert len(packed(values, 3, (1, 2, 3, 9))) == 20
+
+
+def mask(*parts: tuple[slice, slice, tuple[int, int, int, int]], width=WIDTH, height=HEIGHT, **more) -> dict:
+    """Return a region in which parts of the image are painted: rows, columns and colour of each."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    for rows, columns, colour in parts:
+        pixels[rows, columns] = colour
+    value = {"format": "rle", "rle": packed(pixels.ravel().tolist()), "brushlabels": ["car"]}
+    return {"type": "brushlabels", "value": value, **studio_size(), **more}
+
+
+RED, CLEAR = (255, 30, 20, 255), (9, 9, 9, 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "box"),
+    [
+        ([(slice(5, 15), slice(10, 30), RED)], [10, 5, 30, 15]),
+        ([(slice(5, 15), slice(0, WIDTH), RED)], [0, 5, WIDTH, 15]),
+        ([(slice(3, 4), slice(39, 40), RED), (slice(7, 8), slice(2, 3), RED)], [2, 3, 40, 8]),
+        ([(slice(0, HEIGHT), slice(0, WIDTH), CLEAR), (slice(3, 4), slice(5, 6), RED)], [5, 3, 6, 4]),
+    ],
+)
+def test_a_mask_is_replaced_by_the_box_around_what_was_painted(tmp_path, parts, box):
+    np.testing.assert_allclose(boxes_of(tmp_path, mask(*parts)), [box], atol=1e-4)
+    assert any("upright hulls are taken" in note for note in open_dataset(tmp_path).notes)
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        (mask(), "nothing was painted"),
+        (mask((slice(0, 1), slice(0, 1), RED), height=HEIGHT - 1), "expected a mask of 800 pixels, found 760"),
+        ({"type": "brushlabels", "value": {"format": "rle", "rle": [0, 1], "brushlabels": ["car"]}}, "a mask needs"),
+        ({**studio_size(), "value": {"format": "rle", "rle": [0, 1], "brushlabels": ["car"]}}, "ends too early"),
+        ({**studio_size(), "value": {"format": "rle", "rle": [0, 256], "brushlabels": ["car"]}}, "must be in range"),
+        ({**studio_size(), "value": {"imageDataURL": "data:x", "bitmasklabels": ["car"]}}, "bit masks are not read"),
+    ],
+)
+def test_masks_that_cannot_be_read_are_lost_with_a_word(tmp_path, broken, what):
+    assert len(boxes_of(tmp_path, broken, result(studio_value(CAR)))) == 1
     problems = open_dataset(tmp_path).problems["train"]
     assert problems.lost_boxes == 1
-    assert "brush masks are not read" in next(iter(problems)).what
+    assert what in next(iter(problems)).what
+
+
+def test_regions_belong_to_one_of_the_images_of_a_task(tmp_path):
+    write_images(tmp_path, "train")
+    results = [result(studio_value(CAR)), *(result(studio_value(CAR), item_index=item) for item in (1, 1, 0))]
+    task = {"data": {"pages": ["/data/upload/1/a.png", "b.png", "c.png"]}, "annotations": [{"result": results}]}
+    write_text(tmp_path / "export.json", json.dumps([task]))
+    dataset = open_dataset(tmp_path)
+    # A repeated box is dropped.
+    assert [(record.image_path.name, len(record.boxes)) for record in split(dataset, "train")] == [
+        ("a.png", 1),
+        ("b.png", 1),
+        ("c.png", 0),
+    ]
 
 
 def annotation(x1: int, **more) -> dict:

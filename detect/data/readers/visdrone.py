@@ -1,0 +1,69 @@
+"""VisDrone for detection in images: a text file per image in `annotations`.
+
+    10,5,20,10,1,4,0,0
+
+Source: "Results format" of aiskyeye.com. A line has the upper left corner, width and height in pixels, then 1, or 0
+where the object is ignored in scoring, the number of the class, truncation and occlusion. Ignored objects become ignore
+regions. The class 0, regions in which objects are not labelled, cannot be ignored here, because it is none of the
+classes: such regions are left out and counted in a note, and so are ignored objects of the class "others".
+
+Images are in `images`, beside `annotations`. These folders are the training split, unless they lie in folders that are
+named after splits, such as VisDrone's own `VisDrone2019-DET-train`.
+"""
+
+from pathlib import Path
+
+from detect.data.dataset import Dataset
+from detect.data.readers.files.listing import Folder
+from detect.data.readers.images.locating import parts
+from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
+from detect.data.readers.reader import DatasetFolder, Reader
+from detect.data.readers.text_annotations import Stated, holds_annotations, load_annotations
+
+FORMAT = "VisDrone"
+_ANNOTATIONS, _IMAGES = "annotations", "images"
+_NAMES = (
+    *("", "pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle", "bus", "motor"),
+    "others",
+)
+_FIELDS = 8
+
+
+def holds_visdrone(folder: Folder) -> bool:
+    """Return whether there are files of VisDrone in a folder, or in those inside it that are named after splits."""
+    return bool(parts(folder, _holds_files))
+
+
+def read_visdrone(folder: Path) -> Dataset:
+    """Read the files in a folder, else those in the folders inside it that are named after splits.
+
+    Raises:
+        BadInput: two folders are of one split, no object is annotated, or no split has images.
+    """
+    return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
+
+
+def parse_line(line: str) -> Stated:
+    """Read a line of a file of VisDrone; ValueError where it is not one."""
+    fields = line.rstrip(",").split(",")
+    if len(fields) != _FIELDS:
+        raise ValueError(f"expected {_FIELDS} numbers")
+    x, y, width, height, score, label = map(float, fields[:6])
+    if score not in (0, 1) or label not in range(len(_NAMES)):
+        raise ValueError(f"expected 0 or 1 and then the number of a class, at most {len(_NAMES) - 1}")
+    name = _NAMES[int(label)]
+    return Stated("" if not score and name == _NAMES[-1] else name, (x, y, x + width, y + height), not score)
+
+
+def _holds_files(folder: Folder) -> bool:
+    names = {inside.path.name for inside in folder.folders}
+    return {_ANNOTATIONS, _IMAGES} <= names and holds_annotations(folder.inside(_ANNOTATIONS), parse_line)
+
+
+def _load(folder: Path, _split: str) -> NamedContent:
+    return load_annotations(folder / _ANNOTATIONS, folder / _IMAGES, parse_line)
+
+
+READER = Reader(
+    folders=(DatasetFolder("VisDrone", "annotations/*.txt and images", holds_visdrone, read_visdrone, described=False),)
+)
