@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import numpy as np
 
 _NONE = (0, False, False)  # no agreement
+_UPLOADED = re.compile(r"(^|/)[0-9a-f]{8}-(?=[^/]*$)")
 
 
 class ImageNames:
@@ -36,6 +37,11 @@ class ImageNames:
 def plain(name: str) -> str:
     """Return a name without what systems and tools change in it: letter case, Unicode form and percent-encoding."""
     return unicodedata.normalize("NFC", unquote(name).casefold())
+
+
+def without_upload(name: str) -> str:
+    """Return a path with slashes without the prefix that Label Studio gives to uploaded files: `1a2b3c4d-a.jpg`."""
+    return _UPLOADED.sub(r"\1", name)
 
 
 def _parts(name: str) -> list[str]:

@@ -81,6 +81,9 @@ class LabelFiles:
 
     def __init__(self) -> None:
         self._folders: dict[str, Stems] = {}  # of label files: those in which one was not found as it should be named
+        self._images: dict[
+            str, Stems
+        ] = {}  # of images: those for one of which a file with an upload's prefix was found
 
     def read(self, image: str) -> tuple[str, str]:
         """Return the path and the text of the label file of an image; both are empty where there is none.
@@ -89,7 +92,8 @@ class LabelFiles:
             BadInput: the label file cannot be read.
         """
         paths = label_paths(image)
-        for path in chain(paths, filter(None, map(self._respelled, paths))):
+        uploaded = (self._uploaded(path, image) for path in paths)
+        for path in chain(paths, filter(None, map(self._respelled, paths)), filter(None, uploaded)):
             text = _text_if_present(path)
             if text is not None:
                 return path, text
@@ -98,10 +102,26 @@ class LabelFiles:
     def _respelled(self, path: str) -> str | None:
         """Return the file that a path means, where its case, its Unicode form or its percent-encoding differ."""
         folder, name = os.path.split(path)
+        found = self._labels(folder).find(os.path.splitext(name)[0])
+        return os.path.join(folder, found) if found and found != name else None
+
+    def _uploaded(self, path: str, image: str) -> str | None:
+        """Return the file that a path means but for the prefix of an upload, if it is not that of another image."""
+        folder, name = os.path.split(path)
+        found = self._labels(folder).find_uploaded(os.path.splitext(name)[0])
+        if found is None:
+            return None
+        beside, own = os.path.split(image)
+        if beside not in self._images:
+            self._images[beside] = Stems(image_names(Folder(beside).names))
+        images, stem = self._images[beside], os.path.splitext(found)[0]
+        is_clear = images.find(stem) is None and images.find_uploaded(stem) == own
+        return os.path.join(folder, found) if is_clear else None
+
+    def _labels(self, folder: str) -> Stems:
         if folder not in self._folders:
             self._folders[folder] = Stems(label_names(folder))
-        found = self._folders[folder].find(os.path.splitext(name)[0])
-        return os.path.join(folder, found) if found and found != name else None
+        return self._folders[folder]
 
 
 def _text_if_present(path: str) -> str | None:
@@ -163,14 +183,23 @@ def report_labels_without_image(folder: Path, problems: Problems) -> None:
 
 def _report_labels(folder: str, parent: str, images: Stems, others: Stems, problems: Problems) -> None:
     """Report label files in `folder` whose image is not among the `images` of `parent`."""
-    for name in label_names(folder):
+    names = label_names(folder)
+    labels = Stems(names)
+    for name in names:
         stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
-        if images.find(stem) or not is_label_file(path):
+        if images.find(stem) or _is_of_upload(name, images, labels) or not is_label_file(path):
             continue
         other = others.find(stem)
         what = f"{os.path.join(parent, other)} is not an image that can be read" if other else f"no image in {parent}"
         problems.images_total += bool(other)
         problems.add("label file without an image", path, what, "left out", images=int(bool(other)))
+
+
+def _is_of_upload(name: str, images: Stems, labels: Stems) -> bool:
+    """Return whether a label file is that of the image from which it differs by the prefix of an upload."""
+    image = images.find_uploaded(os.path.splitext(name)[0])
+    stem = os.path.splitext(image or "")[0]
+    return image is not None and labels.find(stem) is None and labels.find_uploaded(stem) == name
 
 
 def _add_line(

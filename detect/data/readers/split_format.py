@@ -39,9 +39,10 @@ class SplitFormat:
     def reader(self) -> Reader:
         """Return the reader of files and of folders with them."""
         file = DatasetFile(self.file, self.suffixes, self.content, self.recognises, self.read_file, in_folders=False)
+        files = "*" + "|".join(self.suffixes)
         folder = DatasetFolder(
             self.folder,
-            f"*{self.suffixes[0]}, or train|valid|test/*{self.suffixes[0]}",
+            f"{files}, or train|valid|test/{files}",
             self.holds_files,
             self.read_folder,
             described=False,

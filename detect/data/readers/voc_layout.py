@@ -52,7 +52,12 @@ class VocFolder:
         """Return the path of the image of an annotation file, which states `file_name`; it may not exist."""
         stated = os.path.splitext(file_name.replace("\\", "/"))[0]
         found = self._images.find(stem) or self._images.find(stated) or self._images.find(stated.rpartition("/")[2])
-        return os.path.join(self.images, found or f"{stem}.jpg")
+        return os.path.join(self.images, found or self._uploaded(stem) or f"{stem}.jpg")
+
+    def _uploaded(self, stem: str) -> str | None:
+        """Return the image that differs by the prefix of an upload, if it has no annotation file of its own."""
+        found = self._images.find_uploaded(stem)
+        return None if found and self._files.find(os.path.splitext(found)[0]) else found
 
     def named(self, line: str) -> str:
         """Return the stem of the annotation file that a line of a list means; the line where there is none."""
@@ -66,8 +71,8 @@ class VocFolder:
         return _without_suffix(line)
 
     def without_annotation(self) -> int:
-        """Return how many images have no annotation file of their name."""
-        return sum(self._files.find(stem) is None for stem in self._picture_stems)
+        """Return how many images have no annotation file of their name, with or without the prefix of an upload."""
+        return sum(not (self._files.find(stem) or self._files.find_uploaded(stem)) for stem in self._picture_stems)
 
 
 class Entry(NamedTuple):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import split
+from detect.data.readers.description import open_dataset
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.voc import is_voc_folder, read_voc, read_voc_lists
 from detect.data.readers.voc_layout import holds_annotations
@@ -380,3 +381,12 @@ def test_blood_cells(fixtures):
     ]
     assert "13 edges are at 1 and 0 below" in dataset.notes[-1]
     np.testing.assert_array_equal(split(dataset, "test")[0].boxes[0], [165, 179, 266, 287])
+
+
+@pytest.mark.parametrize(("image", "name"), [("a", "1a2b3c4d-a"), ("1a2b3c4d-a", "a")])
+def test_an_annotation_file_or_its_image_may_have_the_prefix_of_an_upload(folder, tmp_path, image, name):
+    path = folder({name: thing()}, {"train": [name]})
+    (tmp_path / "JPEGImages" / f"{name}.jpg").rename(tmp_path / "JPEGImages" / f"{image}.jpg")
+    dataset = open_dataset(path)
+    assert [record.image_path.stem for record in split(dataset, "train")] == [image]
+    assert not dataset.problems["train"].counts

@@ -127,3 +127,30 @@ def test_a_description_that_is_broken_is_named(write):
     (folder / "images" / "a.jpg").unlink()
     with pytest.raises(BadInput, match=r"does not hold a dataset.*data.yaml is not YAML"):
         open_dataset(folder)
+
+
+def names_and_boxes(dataset) -> dict[str, int]:
+    return {record.image_path.name: len(record.boxes) for record in split(dataset, "train")}
+
+
+UPLOADED, OTHER = "1a2b3c4d-a", "5e6f7a8b-a"
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "boxes", "reported"),
+    [
+        (["a"], [UPLOADED], {"a.jpg": 1}, []),
+        ([UPLOADED], ["a"], {f"{UPLOADED}.jpg": 1}, []),
+        (["a"], ["a", UPLOADED], {"a.jpg": 1}, [UPLOADED]),
+        (["a", UPLOADED], [UPLOADED], {"a.jpg": 0, f"{UPLOADED}.jpg": 1}, []),
+        ([UPLOADED, OTHER, "b"], ["a", "b"], {f"{UPLOADED}.jpg": 0, f"{OTHER}.jpg": 0, "b.jpg": 1}, ["a"]),
+        (["a", "b"], [UPLOADED, OTHER, "b"], {"a.jpg": 0, "b.jpg": 1}, [UPLOADED, OTHER]),
+    ],
+)
+def test_images_and_labels_of_which_one_has_the_prefix_of_an_upload(write, images, labels, boxes, reported):
+    """As Label Studio exports them, and as the user has the images."""
+    files = {f"images/{name}.jpg": None for name in images} | {f"labels/{name}.txt": LINE for name in labels}
+    dataset = open_dataset(write({**files, "classes.txt": "car\nbus\n"}))
+    assert names_and_boxes(dataset) == boxes
+    found = dataset.problems["train"]
+    assert [problem.where.rpartition("/")[2] for problem in found] == [f"{name}.txt" for name in reported]

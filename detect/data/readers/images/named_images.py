@@ -22,11 +22,10 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from detect.data.image_names import plain
+from detect.data.image_names import plain, without_upload
 from detect.data.readers.files.listing import Folder
 from detect.data.texts import Texts
 
-_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 MOST_PARTS = 50  # of a name: no file lies deeper
 
 
@@ -87,7 +86,7 @@ def _ending(stated: str, dropped: int, spelling: Callable[[str], str]) -> str:
 
 def _before_upload(name: str) -> str:
     """Return the plain spelling of a name without the prefix of an upload."""
-    return _UPLOADED.sub("", plain(name))
+    return without_upload(plain(name))
 
 
 def _as_it_is(name: str) -> str:

@@ -26,3 +26,19 @@ def test_the_same_spelling_comes_first():
 
 def test_what_could_be_several_files_is_none():
     assert Stems(["IMG.jpg", "Img.jpg"]).find("img") is None
+
+
+@pytest.mark.parametrize(
+    ("known", "stem", "found"),
+    [
+        (["1a2b3c4d-a.jpg"], "a", "1a2b3c4d-a.jpg"),
+        (["a.jpg"], "1a2b3c4d-a", "a.jpg"),
+        (["cam/1a2b3c4d-A.jpg"], "cam/a", "cam/1a2b3c4d-A.jpg"),
+        (["1a2b3c4d-a.jpg", "5e6f7a8b-a.jpg"], "a", None),
+        (["1a2b3c4d-a.jpg"], "5e6f7a8b-a", None),
+        (["1a2b3c4-a.jpg"], "a", None),
+        (["a.jpg"], "a", None),
+    ],
+)
+def test_either_of_two_names_may_have_the_prefix_of_an_upload(known, stem, found):
+    assert Stems(known).find_uploaded(stem) == found
