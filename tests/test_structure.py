@@ -38,7 +38,10 @@ ROOMS = (
 # The same inside the rooms that have rooms of their own.
 SUBROOMS = {
     "data": (
-        ("tolerance", "texts", "image_names", "regular_files", "crc32c", "tf_example", "records", "problems"),
+        (
+            *("tolerance", "texts", "image_names", "regular_files", "crc32c", "protobuf", "tf_example", "records"),
+            "problems",
+        ),
         ("pixels",),
         ("entry_cache", "near_duplicates", "survey"),
         ("dataset",),

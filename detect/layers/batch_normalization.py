@@ -5,6 +5,8 @@ take 36 ms there and 11 ms here. Under mixed precision the fused kernel reads an
 statistics in float32, where Keras casts all features to float32 and back.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -22,7 +24,12 @@ class BatchNormalization(keras.layers.Layer):
     Args:
         epsilon: added to the variance.
         momentum: the share that the moving statistics keep at each step.
+
+    Attributes:
+        observer: gets the inputs of each call, for measurements; None: nobody does.
     """
+
+    observer: Callable[[tf.Tensor], None] | None = None
 
     def __init__(self, epsilon: float = 1e-3, momentum: float = 0.99, name: str | None = None):
         super().__init__(name=name)
@@ -37,6 +44,8 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_variance = self._statistic("moving_variance", shape, "ones")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if self.observer is not None:
+            self.observer(inputs)
         learning = bool(training and self.trainable)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

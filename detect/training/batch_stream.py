@@ -50,9 +50,9 @@ class Stream:
             return iter(self._shard(step, closing, 0, 1))
         return self._distributed(step, closing)
 
-    def sample(self) -> Batch:
-        """Return the first batch of the run, for a picture of it."""
-        return next(iter(self._shard(0, False, 0, 1, workers=1)))  # not worth a process
+    def samples(self) -> Iterator[Batch]:
+        """Return the first batches of the run, the same on every process, for a look at them before it begins."""
+        return iter(self._shard(0, False, 0, 1, workers=1))  # not worth a process
 
     def image_paths(self, step: int) -> list[Path]:
         """Return the images that the samples of `step` were made of, on this process."""

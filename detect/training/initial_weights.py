@@ -13,7 +13,6 @@ from detect.weights import backbones
 from detect.weights.download import Progress
 from detect.weights.importing import ForeignFileError, checkpoint_of, checkpoints
 from detect.weights.opening import open_model
-from detect.weights.torch_files import require_torch
 
 SHOWN = 8  # most tensors that a message names
 WORDS = ("auto", "imagenet", "none")
@@ -138,7 +137,6 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
             )
         return "Weights: random (none are published for this backbone)."
     try:
-        require_torch(backbones.PUBLISHED[published])
         backbones.load_backbone(detector, published)
     except DetectError as error:
         if required:

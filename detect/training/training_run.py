@@ -1,6 +1,8 @@
 """`detect.train`: trains a model on a dataset and leaves a run folder with the trained detector."""
 
 import contextlib
+import itertools
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from detect.evaluation.coco_scores import Scores
 from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
+from detect.layers.folded_normalization import restore_statistics
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.training.average import WeightAverage
@@ -36,6 +39,8 @@ from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
 from detect.training.training_pictures import save_batch
 from detect.training.validation import Validator
+
+MEASURED_IMAGES = 64  # samples that give folded normalisations their statistics
 
 
 @dataclass(frozen=True)
@@ -185,13 +190,14 @@ def assemble(
         started: reading of the monotonic clock when the run began, seconds.
     """
     records = split(dataset, "train")
+    stream = Stream(settings, records, strategy)
+    restore_folded(detector, stream, display)
     average = WeightAverage(detector)
     optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = resume_position(folder, variables, display)
-    stream = Stream(settings, records, strategy)
     if is_chief(strategy) and not position.step:
-        save_batch(folder.training_picture, stream.sample(), records, dataset.classes)
+        save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
     model = Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector))
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder, val_images.note)
@@ -208,6 +214,16 @@ def assemble(
         journal=Journal(folder.path, position.step),
         display=display,
     )
+
+
+def restore_folded(detector: Detector, stream: Stream, display: Display) -> None:
+    """Give normalisations that are folded in the file of the initial weights the statistics of the first samples."""
+    count = math.ceil(MEASURED_IMAGES / stream.settings.batch_size)
+    batches = itertools.islice(stream.samples(), count)
+    restored = restore_statistics(detector, (batch.images for batch in batches))
+    if restored:
+        images = count * stream.settings.batch_size
+        display.say(f"Weights: {restored} normalisations came without statistics, which {images} samples have given.")
 
 
 def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:

@@ -17,6 +17,7 @@ from detect.layers.normalized_convolution import NormalizedConvolution, Normaliz
 from detect.layers.resnet import ResNet
 from detect.layers.vgg import VGG16
 from detect.weights.download import fetch
+from detect.weights.files.tensor_files import read_tensors
 from detect.weights.tensors import (
     STEP_COUNT,
     Target,
@@ -25,7 +26,6 @@ from detect.weights.tensors import (
     fill,
     kernel,
 )
-from detect.weights.torch_files import read_tensors
 
 # Each name ends in the first digits of the file's SHA-256.
 PUBLISHED = {

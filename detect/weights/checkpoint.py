@@ -29,5 +29,6 @@ class Checkpoint:
     category_ids: tuple[int, ...]  # their ids in COCO
     read: Callable[[Path], dict[str, np.ndarray]]  # reads the file's tensors, by name
     targets: Callable[[Detector], Iterator[Target]]  # maps them to the weights of the detector, all of which it names
+    ordered: bool = False  # whether `targets` are in the order in which the network runs, as those of ONNX files are
     unused: tuple[str, ...] = ()  # ends of the names of tensors that a detector does not need
     config: Mapping[str, Any] = field(default_factory=dict)  # settings of the model that differ from its row

@@ -17,8 +17,9 @@ from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.download import Progress, alone, cached_file, fetch, sha256
-from detect.weights.tensors import fill
-from detect.weights.torch_files import require_torch
+from detect.weights.files.tensor_files import read_convolutions
+from detect.weights.folded import assign_folded
+from detect.weights.tensors import Target, fill
 
 
 class ForeignFileError(BadInput):
@@ -100,7 +101,6 @@ def download(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
     Raises:
         RunFailure: the file cannot be downloaded; the message says where it is, and where to put it by hand.
     """
-    require_torch(checkpoint.address)
     otherwise = f"Or import it from another place: detect weights import {checkpoint.name} --file FILE."
     return fetch(checkpoint.address, checkpoint.digest, progress, otherwise)
 
@@ -115,7 +115,12 @@ def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
     """
     tensors = checkpoint.read(_existing(path))
     detector = models.create(checkpoint.model, len(checkpoint.classes), **checkpoint.config)
-    _fill(detector, checkpoint, tensors, path)
+    targets = list(checkpoint.targets(detector))
+    convolutions = read_convolutions(path) if checkpoint.ordered else []
+    if convolutions and any(target.name not in tensors for target in targets):
+        assign_folded(detector, targets, convolutions, str(path), checkpoint.model)
+    else:
+        _fill(detector, checkpoint, targets, tensors, path)
     return detector, _card(detector, checkpoint, path)
 
 
@@ -144,9 +149,10 @@ def _card(detector: Detector, checkpoint: Checkpoint, path: Path) -> ModelCard:
     return card.model_copy(update=facts)
 
 
-def _fill(detector: Detector, checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], path: Path) -> None:
+def _fill(
+    detector: Detector, checkpoint: Checkpoint, targets: list[Target], tensors: Mapping[str, np.ndarray], path: Path
+) -> None:
     """Assign every tensor to its weight, with nothing left over on either side."""
-    targets = list(checkpoint.targets(detector))
     names = [target.name for target in targets]
     if not set(names) & set(tensors):
         raise ForeignFileError(

@@ -7,6 +7,8 @@ pointers in axinc-ai/ailia-trainer and ccermeno1/testbill on GitHub, among other
 from collections.abc import Iterator
 from functools import partial
 
+import keras
+
 from detect.data.pixels.resizing import Fit
 from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, DepthwiseBlock, SeparableBlock
@@ -15,14 +17,14 @@ from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.yolox import YOLOX, HeadLevel
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
+from detect.weights.files.tensor_files import read_tensors
 from detect.weights.tensors import STEP_COUNT, Target, batch_normalization_targets, depthwise_kernel, kernel
-from detect.weights.torch_files import read_tensors
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 
 
 def targets(detector: YOLOX) -> Iterator[Target]:
-    """Map the authors' tensors to all weights of the detector."""
+    """Map the authors' tensors to all weights of the detector, in the order in which their code runs."""
     yield from _backbone(detector.backbone, "backbone.backbone")
     yield from _neck(detector.neck, "backbone")
     for index, level in enumerate(detector.head):
@@ -49,10 +51,10 @@ def _stage(stage: Stage, name: str) -> Iterator[Target]:
 def _partial(layer: CrossStagePartial, name: str) -> Iterator[Target]:
     yield from _block(layer.through, f"{name}.conv1")
     yield from _block(layer.around, f"{name}.conv2")
-    yield from _block(layer.merge, f"{name}.conv3")
     for index, bottleneck in enumerate(layer.bottlenecks):
         yield from _block(bottleneck.pointwise, f"{name}.m.{index}.conv1")
         yield from _block(bottleneck.spatial, f"{name}.m.{index}.conv2")
+    yield from _block(layer.merge, f"{name}.conv3")
 
 
 def _neck(neck: PathAggregationPyramid, name: str) -> Iterator[Target]:
@@ -70,12 +72,16 @@ def _head(level: HeadLevel, index: int) -> Iterator[Target]:
     yield from _block(level.stem, f"head.stems.{index}")
     for position, block in enumerate(level.class_blocks):
         yield from _block(block, f"head.cls_convs.{index}.{position}")
+    yield from _prediction(level.class_logits, f"head.cls_preds.{index}")
     for position, block in enumerate(level.box_blocks):
         yield from _block(block, f"head.reg_convs.{index}.{position}")
-    predictions = {"cls_preds": level.class_logits, "reg_preds": level.offsets, "obj_preds": level.objectness}
-    for name, layer in predictions.items():
-        yield Target(f"head.{name}.{index}.weight", layer.kernel, kernel)
-        yield Target(f"head.{name}.{index}.bias", layer.bias)
+    yield from _prediction(level.offsets, f"head.reg_preds.{index}")
+    yield from _prediction(level.objectness, f"head.obj_preds.{index}")
+
+
+def _prediction(layer: keras.layers.Conv2D, name: str) -> Iterator[Target]:
+    yield Target(f"{name}.weight", layer.kernel, kernel)
+    yield Target(f"{name}.bias", layer.bias)
 
 
 def _block(block: Composite, name: str) -> Iterator[Target]:
@@ -105,6 +111,7 @@ def _checkpoint(row: str, published_ap: float, image_size: int, digest: str) -> 
         category_ids=IDS,
         read=partial(read_tensors, entry="model"),
         targets=targets,
+        ordered=True,
         unused=(STEP_COUNT,),
     )
 

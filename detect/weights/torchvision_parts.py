@@ -22,8 +22,8 @@ from detect.models.fcos import FCOS
 from detect.models.retinanet import RetinaNet
 from detect.weights.backbones import normalized_targets, resnet_targets
 from detect.weights.checkpoint import Checkpoint
+from detect.weights.files.tensor_files import read_tensors
 from detect.weights.tensors import STEP_COUNT, Convert, Target, kernel
-from detect.weights.torch_files import read_tensors
 
 PUBLISHER = "torchvision, https://docs.pytorch.org/vision/stable/models.html"
 LICENCE = "BSD-3-Clause; trained on COCO"

@@ -9,8 +9,8 @@ from detect.data.pixels.resizing import Fit
 from detect.models.ssd import SSD
 from detect.weights.backbones import vgg_targets
 from detect.weights.coco_classes import IDS_90, NAMES_90
+from detect.weights.files.tensor_files import read_tensors
 from detect.weights.tensors import Target
-from detect.weights.torch_files import read_tensors
 from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 
 FIT = Fit(kind="stretch", resampling="exact")

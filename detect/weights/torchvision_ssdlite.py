@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from detect.models.ssdlite import SSDLite
 from detect.weights.backbones import mobilenet_targets, normalized_targets
 from detect.weights.coco_classes import IDS_90, NAMES_90
+from detect.weights.files.tensor_files import read_tensors
 from detect.weights.tensors import Target
-from detect.weights.torch_files import read_tensors
 from detect.weights.torchvision_parts import checkpoint, class_targets, convolution_targets
 from detect.weights.torchvision_ssd import FIT, background_last
 

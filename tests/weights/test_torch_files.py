@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detect.errors import BadInput, RunFailure
-from detect.weights.torch_files import read_tensors
+from detect.weights.files.tensor_files import read_tensors
 
 
 @pytest.fixture

@@ -1,0 +1,165 @@
+"""Files of `torch.save`: a ZIP archive since PyTorch 1.6, and before that pickles with the numbers behind them.
+
+Nothing in a file is called or imported: see `pickle_reader`. PyTorch does not compress its archives, so that no tensor
+needs more memory than the file has bytes.
+"""
+
+import io
+import mmap
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+
+from detect.weights.files.mapped_file import flat_array
+from detect.weights.files.pickle_reader import Foreign, Name, read_pickle
+from detect.weights.files.torch_pickle import Storage, Tensor, Values, array, read_objects, size_of
+
+ARCHIVE, PICKLE = b"PK\x03\x04", b"\x80"  # beginnings of files of the two formats
+MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older format
+HEADER = 30  # bytes before the name of a member of an archive; the last four are the lengths of what follows
+ENCRYPTED = 1  # bit of the flags of a member
+SHOWN = 10  # entries that an error names
+
+
+class _Opened(NamedTuple):
+    """The content of a file."""
+
+    objects: Any  # with a `Tensor` for each tensor
+    values: Values
+    big_endian: bool
+
+
+def is_torch(content: memoryview) -> bool:
+    """Return whether a file begins like one of the two formats."""
+    return bytes(content[:4]) == ARCHIVE or bytes(content[:1]) == PICKLE
+
+
+def read_torch(path: Path, content: memoryview, entry: str | None) -> dict[str, np.ndarray]:
+    """Read the tensors of a state dictionary, by name; those of bfloat16 become float32.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        entry: key of the state dictionary in the dictionary that the file contains. Where there is no such entry, and
+            without a key, the file is the state dictionary.
+
+    Raises:
+        ValueError: the file is damaged or something else, or what is there is not a state dictionary.
+    """
+    opened = _open_archive(path, content) if bytes(content[:4]) == ARCHIVE else _open_older(path, content)
+    state = opened.objects
+    if isinstance(state, dict) and entry in state:
+        state = state[entry]
+    _require_tensors(state, entry)
+    return {name: _array_of(name, tensor, opened) for name, tensor in state.items()}
+
+
+def _array_of(name: str, tensor: Tensor, opened: _Opened) -> np.ndarray:
+    try:
+        return array(tensor, opened.values, opened.big_endian)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _require_tensors(state: Any, entry: str | None) -> None:
+    """Raise ValueError, which says what is there, unless `state` is a dictionary of tensors."""
+    wanted = "a state dictionary" if entry is None else f"a state dictionary, or one in an entry {entry!r}"
+    if not isinstance(state, dict):
+        raise ValueError(f"expected {wanted}, got {_kind(state)}; save that of the model, `model.state_dict()`")
+    wrong = next((name for name, value in state.items() if not isinstance(value, Tensor)), None)
+    if wrong is not None:
+        names = ", ".join(list(state)[:SHOWN])
+        raise ValueError(f"expected {wanted}, but {wrong!r} is {_kind(state[wrong])} and not a tensor; it has {names}")
+
+
+def _kind(value: Any) -> str:
+    """Return in words what a value is."""
+    if isinstance(value, Foreign):
+        return f"an object of {value.kind}, which is not read"
+    return "a tensor" if isinstance(value, Tensor) else f"a value of the type {type(value).__name__}"
+
+
+def _open_archive(path: Path, content: memoryview) -> _Opened:
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+    pickles = [name for name in members if name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise ValueError(f"expected one data.pkl in its archive, got {len(pickles)}")
+    folder = pickles[0].removesuffix("data.pkl")
+    order = members.get(f"{folder}byteorder")
+
+    def values(storage: Storage, kind: np.dtype) -> np.ndarray:
+        member = members.get(f"{folder}data/{storage.key}")
+        if member is None:
+            raise ValueError(f"its numbers, data/{storage.key}, are missing")
+        return flat_array(_member(content, member), kind, storage.length)
+
+    objects = read_objects(io.BytesIO(_member(content, members[pickles[0]])), {})
+    return _Opened(objects, values, order is not None and bytes(_member(content, order)) == b"big")
+
+
+def _member(content: memoryview, member: zipfile.ZipInfo) -> memoryview:
+    """Return the bytes of a member of an archive; ValueError where they are compressed or damaged."""
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:
+        raise ValueError(f"{member.filename} in it is compressed or encrypted, which PyTorch's own files never are")
+    header = content[max(member.header_offset, 0) :][:HEADER]
+    if len(header) < HEADER or bytes(header[:4]) != ARCHIVE:
+        raise ValueError(f"{member.filename} is not where its archive says")
+    start = member.header_offset + HEADER + sum(struct.unpack("<HH", header[-4:]))
+    found = content[start : start + member.file_size]
+    # `torch.serialization.set_crc32_options(False)` writes 0 for every checksum.
+    if len(found) < member.file_size or (member.CRC and zlib.crc32(found) != member.CRC):
+        raise ValueError(f"{member.filename} in it is damaged")
+    return found
+
+
+def _open_older(path: Path, content: memoryview) -> _Opened:
+    """Read pickles of the magic number, a version, the machine, the objects and their keys; storages follow."""
+    named: dict[str, Storage] = {}
+    # In memory, a text that claims to be huge cannot be longer than the file.
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
+        pickles = cast(BinaryIO, mapping)
+        if read_pickle(pickles, _foreign, _foreign_id) != MAGIC:
+            raise ValueError("its first pickle is not that of PyTorch")
+        _, machine = (read_pickle(pickles, _foreign, _foreign_id) for _ in range(2))
+        objects = read_objects(pickles, named)
+        keys = read_pickle(pickles, _foreign, _foreign_id)
+        start = pickles.tell()
+    big_endian = isinstance(machine, dict) and machine.get("little_endian") is False
+    parts = dict(_older_storages(content[start:], [named[key] for key in keys], ">q" if big_endian else "<q"))
+
+    def values(storage: Storage, kind: np.dtype) -> np.ndarray:
+        return flat_array(parts[storage.key][storage.start * kind.itemsize :], kind, storage.length)
+
+    return _Opened(objects, values, big_endian)
+
+
+def _older_storages(content: memoryview, storages: list[Storage], count: str) -> Iterator[tuple[str, memoryview]]:
+    """Yield the key and the bytes of each storage, which follow each other, each behind the number of its values.
+
+    Args:
+        content: the bytes of all storages.
+        storages: what the pickle says of them, in their order.
+        count: how the number of values is stored, as `struct` describes it.
+    """
+    for storage in storages:
+        if len(content) < 8:
+            raise ValueError("it ends before its last tensor")
+        size = struct.unpack(count, content[:8])[0] * size_of(storage.kind)
+        if not 0 <= size <= len(content) - 8:
+            raise ValueError("it ends within a tensor")
+        yield storage.key, content[8 : 8 + size]
+        content = content[8 + size :]
+
+
+def _foreign(function: Name, arguments: tuple) -> Foreign:
+    return Foreign(str(function))
+
+
+def _foreign_id(identity: Any) -> Foreign:
+    return Foreign("an object outside the pickle")
