@@ -88,6 +88,6 @@ clean:
 	@echo "Installing into .venv-parity (TensorFlow and PyTorch)"
 	$(IN_PARITY) $(PIP_INSTALL) $(TORCH)
 	$(IN_PARITY) $(PIP_INSTALL) --no-deps $(TORCHVISION)
-	$(IN_PARITY) $(PIP_INSTALL) --editable ".[test,weights]"
+	$(IN_PARITY) $(PIP_INSTALL) --editable ".[test]"
 	$(IN_PARITY) tools/choose_opencv.py
 	@touch $@

@@ -1,7 +1,5 @@
 """Where a training starts, and what is said about it."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -147,16 +145,9 @@ def test_an_imagenet_backbone_that_cannot_be_had(monkeypatch):
     def unreachable(*_):
         raise RunFailure("no network")
 
-    monkeypatch.setattr("detect.training.initial_weights.require_torch", lambda _: None)
     monkeypatch.setattr("detect.weights.backbones.load_backbone", unreachable)
     backbone = ResNet(18)
     said = start_from(backbone, COCO, "auto", None)
     assert "ImageNet weights for the backbone would train better, but: no network" in said
     with pytest.raises(RunFailure, match="no network"):
         start_from(backbone, COCO, "imagenet", None)
-
-
-def test_without_torch_no_backbone_is_downloaded(monkeypatch):
-    monkeypatch.setattr("detect.weights.backbones.load_backbone", pytest.fail)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    assert "pip install torch" in start_from(ResNet(18), COCO, "auto", None)

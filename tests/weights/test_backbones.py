@@ -1,11 +1,11 @@
 """torchvision's ImageNet weights in our backbones: the same features, every tensor assigned, clear errors."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch_writing
 
 from detect.errors import BadInput, RunFailure
 from detect.layers.mobilenet import MobileNetV3Large
@@ -156,25 +156,15 @@ def test_offline_the_way_on_is_named(backbone, tmp_path, monkeypatch):
     assert "--weights none" in str(caught.value)
 
 
-def test_without_torch_the_message_says_how_to_get_it(backbone, tmp_path, monkeypatch):
-    (tmp_path / "resnet18.pth").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RunFailure, match=r"pip install torch"):
-        backbones.load_backbone(backbone, tmp_path / "resnet18.pth")
-
-
-def test_a_torch_file_is_read(backbone, state, tmp_path):
-    torch = pytest.importorskip("torch")
-    tensors = {name: torch.from_numpy(value) for name, value in state.items()}
-    torch.save(tensors, tmp_path / "weights.pth")
+@pytest.mark.parametrize("write", [torch_writing.archive, torch_writing.older])
+def test_a_file_of_pytorch_is_read(backbone, state, tmp_path, write):
+    (tmp_path / "weights.pth").write_bytes(write(state))
     backbones.load_backbone(backbone, tmp_path / "weights.pth")
     expected = state["conv1.weight"].transpose(2, 3, 1, 0)
     np.testing.assert_array_equal(backbone.stem.convolution.kernel.numpy(), expected)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut short"])
-def test_a_file_of_something_else_is_refused(backbone, tmp_path, content):
-    pytest.importorskip("torch")
-    (tmp_path / "weights.pth").write_bytes(content)
+def test_a_file_of_something_else_is_refused(backbone, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"something else")
     with pytest.raises(BadInput, match=r"weights\.pth"):
         backbones.load_backbone(backbone, tmp_path / "weights.pth")

@@ -3,7 +3,6 @@
 import dataclasses
 import http.server
 import re
-import sys
 import threading
 
 import numpy as np
@@ -203,12 +202,3 @@ def test_names_and_files_that_are_not_there(published, tmp_path):
     for out in (None, tmp_path / "mine"):
         with pytest.raises(BadInput, match=r"none\.npz does not exist"):
             import_weights("yolox-micro-coco", file=tmp_path / "none.npz", out=out)
-
-
-def test_without_torch_nothing_is_downloaded(server, published, monkeypatch):
-    address = f"http://127.0.0.1:{server.server_port}/yolox_micro.pth"
-    replace(monkeypatch, published.checkpoint, address=address)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(RunFailure, match=r"pip install torch"):
-        import_weights("yolox-micro-coco")
-    assert server.ranges == []

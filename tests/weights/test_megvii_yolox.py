@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recorded_files import SIZES, assert_same_detections
+from torch_writing import archive
 
 from detect import models
 from detect.data.pixels.resizing import Fit
@@ -35,15 +36,27 @@ def test_every_weight_has_one_tensor_of_its_own(separable):
 
 def test_the_authors_own_file_is_read(published, tmp_path):
     """It is a `.pth` file with the weights in `model` and the optimizer beside it."""
-    torch = pytest.importorskip("torch")
-    state = {name: torch.from_numpy(np.array(value)) for name, value in published.state.items()}
-    torch.save({"start_epoch": 300, "model": state, "optimizer": {"state": {}}}, tmp_path / "yolox_micro.pth")
+    content = {"start_epoch": 300, "model": published.state, "optimizer": {"state": {}}}
+    (tmp_path / "yolox_micro.pth").write_bytes(archive(content))
     read = megvii_yolox.CHECKPOINTS[0].read
     tensors = read(tmp_path / "yolox_micro.pth")
     assert tensors.keys() == published.state.keys()
     for name, value in published.state.items():
         np.testing.assert_array_equal(tensors[name], value, err_msg=name)
     assert importing.find("yolox-nano-coco").read is read
+
+
+def test_targets_are_in_the_order_in_which_the_authors_code_runs():
+    """As the convolutions of their ONNX files are; `CSPLayer.forward` and `YOLOXHead.forward` say so."""
+    detector = models.create("yolox-micro", 2, width=0.0625, depth=0.33)
+    kernels = [target.name for target in megvii_yolox.targets(detector) if len(target.variable.shape) == 4]
+    names = [name.removesuffix(".weight").removesuffix(".conv") for name in kernels]
+    start = names.index("backbone.backbone.dark2.1.conv1")
+    stage = ("conv1", "conv2", "m.0.conv1", "m.0.conv2", "conv3")
+    assert names[start : start + 5] == [f"backbone.backbone.dark2.1.{part}" for part in stage]
+    classes = ("stems.2", "cls_convs.2.0", "cls_convs.2.1", "cls_preds.2")
+    boxes = ("reg_convs.2.0", "reg_convs.2.1", "reg_preds.2", "obj_preds.2")
+    assert names[-8:] == [f"head.{part}" for part in (*classes, *boxes)]
 
 
 def spread(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -19,16 +19,21 @@ def mapped(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
+def are_sizes(numbers: Sequence[Any]) -> bool:
+    """Return whether all numbers of a file are such as sizes can be, and not negative, fractions or texts."""
+    return all(type(number) is int and number >= 0 for number in numbers)
+
+
 def flat_array(content: memoryview, kind: np.dtype, count: int) -> np.ndarray:
-    """Return the first `count` values of `content`, [count], without a copy; ValueError where it is shorter."""
-    if not _are_sizes([count]) or count * kind.itemsize > len(content):
+    """Return the first `count` values of `content`, [count], without a copy; ValueError where there are fewer."""
+    if count * kind.itemsize > len(content):
         raise ValueError(f"its {len(content)} bytes are fewer than its tensors need")
     return np.frombuffer(content, kind, count)
 
 
 def shaped_array(content: memoryview, kind: np.dtype, shape: Sequence[int]) -> np.ndarray:
     """Return all values of `content` as an array, without a copy; ValueError where there are more or fewer."""
-    if not _are_sizes(shape) or math.prod(shape) * kind.itemsize != len(content):
+    if not are_sizes(shape) or math.prod(shape) * kind.itemsize != len(content):
         raise ValueError(f"a tensor has {len(content)} bytes, which is not what its shape says")
     return flat_array(content, kind, math.prod(shape)).reshape(shape)
 
@@ -45,7 +50,7 @@ def strided_array(flat: np.ndarray, offset: int, shape: Sequence[int], strides: 
     Raises:
         ValueError: the array would reach outside `flat`, or have more values than it.
     """
-    if len(shape) != len(strides) or not _are_sizes([offset, *shape, *strides]):
+    if len(shape) != len(strides) or not are_sizes([offset, *shape, *strides]):
         raise ValueError("the shape, the strides or the offset of a tensor are not whole numbers from 0 on")
     count = math.prod(shape)
     last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
@@ -65,8 +70,3 @@ def native(array: np.ndarray) -> np.ndarray:
 def from_bfloat16(array: np.ndarray) -> np.ndarray:
     """Return the values of bfloat16 numbers, whose bits are given as uint16, as float32: they are the same numbers."""
     return (array.astype(np.uint32) << 16).view(np.float32)
-
-
-def _are_sizes(numbers: Sequence[Any]) -> bool:
-    """Return whether all numbers of a file are such as sizes can be, and not negative, fractions or texts."""
-    return all(type(number) is int and number >= 0 for number in numbers)

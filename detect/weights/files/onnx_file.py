@@ -70,13 +70,16 @@ class _Graph:
         self.content = content
         self.nodes: list[_Node] = []
         self.places: dict[str, Span] = {}
-        for graph in parts(content, (0, len(content)), 7):
+        graphs = list(parts(content, (0, len(content)), 7))
+        if not graphs:
+            raise ValueError("it is not a model of ONNX: it has no graph")
+        for graph in graphs:
             self.nodes += [self._node(place) for place in parts(content, graph, 1)]
-            self.places |= {self._texts(place, 8)[0]: place for place in parts(content, graph, 5)}
+            self.places |= {self._text(place, 8): place for place in parts(content, graph, 5)}
         # Initialisers with the same numbers are written once, and named again by nodes that copy them.
         for node in self.nodes:
-            if node.operator == "Identity" and node.inputs[:1] and node.inputs[0] in self.places:
-                self.places.setdefault(node.outputs[0], self.places[node.inputs[0]])
+            if node.operator == "Identity" and self.initialisers_of(node):
+                self.places |= dict.fromkeys(node.outputs, self.places[node.inputs[0]])
 
     def initialisers_of(self, node: _Node) -> list[str]:
         """Return the names of the inputs of a node that are initialisers."""
@@ -99,8 +102,10 @@ class _Graph:
         return from_bfloat16(array) if kind == BRAIN_FLOAT else array
 
     def _node(self, place: Span) -> _Node:
-        operator = (*self._texts(place, 4), "")[0]
-        return _Node(operator, self._texts(place, 1), self._texts(place, 2))
+        return _Node(self._text(place, 4), self._texts(place, 1), self._texts(place, 2))
+
+    def _text(self, place: Span, number: int) -> str:
+        return next(iter(self._texts(place, number)), "")
 
     def _texts(self, place: Span, number: int) -> list[str]:
         return [str(self.content[start:end], "utf-8", "replace") for start, end in parts(self.content, place, number)]

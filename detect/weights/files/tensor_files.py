@@ -15,8 +15,8 @@ from detect.weights.files.mapped_file import mapped
 def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
     """Read the tensors of a file of PyTorch, safetensors or ONNX, by name.
 
-    The content of the file tells its format. Numbers are read from the disk when they are used; the file must not change meanwhile. Those of bfloat16
-    are float32.
+    Its content tells the format. Numbers are read from the disk when they are used, so the file must not change
+    meanwhile. Those of bfloat16 become float32.
 
     Args:
         path: the file.

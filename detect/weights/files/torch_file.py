@@ -130,11 +130,15 @@ def _open_older(path: Path, content: memoryview) -> _Opened:
         objects = read_objects(pickles, named)
         keys = read_pickle(pickles, _foreign, _foreign_id)
         start = pickles.tell()
+    if not isinstance(keys, list) or not all(isinstance(key, str) and key in named for key in keys):
+        raise ValueError("the list of its storages is damaged")
     big_endian = isinstance(machine, dict) and machine.get("little_endian") is False
     parts = dict(_older_storages(content[start:], [named[key] for key in keys], ">q" if big_endian else "<q"))
 
     def values(storage: Storage, kind: np.dtype) -> np.ndarray:
-        return flat_array(parts[storage.key][storage.start * kind.itemsize :], kind, storage.length)
+        if storage.key not in parts:
+            raise ValueError("its numbers are missing")
+        return flat_array(parts[storage.key], kind, storage.start + storage.length)[storage.start :]
 
     return _Opened(objects, values, big_endian)
 

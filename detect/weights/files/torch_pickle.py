@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from detect.weights.files.mapped_file import BFLOAT16, from_bfloat16, native, strided_array
+from detect.weights.files.mapped_file import BFLOAT16, are_sizes, from_bfloat16, native, strided_array
 from detect.weights.files.pickle_reader import Foreign, Name, read_pickle
 
 # By the class of the storage; little-endian unless the file says otherwise.
@@ -106,9 +106,9 @@ def _storage(identity: Any) -> Any:
     _, name, key, _, count, *view = identity
     if not isinstance(name, Name) or name.module not in STORAGE_MODULES or not isinstance(key, str):
         raise TypeError
-    if not view or view[0] is None:
-        return Storage(name.name, key, count)
-    _, start, length = view[0]
+    _, start, length = (view and view[0]) or (None, 0, count)
+    if not are_sizes([start, length]):
+        raise TypeError
     return Storage(name.name, key, length, start)
 
 
