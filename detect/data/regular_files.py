@@ -13,6 +13,8 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+# A pipe would wait for somebody to write into it, and Windows would change line ends.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _PLACE = re.compile(r"[/\\]([0-9]{1,15})\+([0-9]{1,15})(?=[/\\].)", re.DOTALL)  # start and length, before a name
 
 
@@ -23,7 +25,7 @@ def open_regular(path: str | Path) -> BinaryIO:
         OSError: it is not a regular file, such as a pipe without end, or cannot be opened.
     """
     try:
-        return open(path, "rb", buffering=0, opener=_open_regular)
+        return _open(path)
     except (NotADirectoryError, FileNotFoundError):
         part = file_of_part(path)
         if part is None:
@@ -104,10 +106,12 @@ class _Part(io.RawIOBase):
         super().close()
 
 
-def _open_regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for somebody to write into it
+def _open(path: str | Path) -> BinaryIO:
+    descriptor = os.open(path, _FLAGS)
     mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # `open` refuses a folder by itself
-        return descriptor
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb", buffering=0)
     os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     raise OSError(errno.EINVAL, "it is not a regular file")

@@ -25,13 +25,16 @@ SUFFIXES = frozenset(
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
-_START_OF_SCAN = 0xDA
+_FILL, _START_OF_SCAN = 0xFF, 0xDA
 _JPEG_END = b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND"
 _FIRST_READ, _SECOND_READ = 16 * 1024, 256 * 1024  # bytes; a header with thumbnail and colour profile is 100 KB
 _TAIL = 4096  # bytes in which a complete file's end marker is expected; some programs write more behind it
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0-SOF15; the three are other tables
 _WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
+_segment = struct.Struct(">BBH").unpack_from  # 0xFF, marker, and length from its own first byte on
+_frame = struct.Struct(">5xHHB").unpack_from  # height, width and components, from the 0xFF of the segment on
+_CUT = (IndexError, struct.error)  # what reading past the end raises
 
 
 def is_image_name(name: str) -> bool:
@@ -68,8 +71,9 @@ def read_header(path: str | Path) -> Header:
         BadInput: the file is not an image, or is truncated.
     """
     with open_regular(path) as file:
-        header = parse_header(file, str(path))
-        if not _has_end(file, header):
+        start = file.read(_FIRST_READ)
+        header = _parse(start, file, str(path))
+        if not _has_end(start, file, header):
             _decode(file, str(path))  # there are whole images without the marker
         return header
 
@@ -81,9 +85,14 @@ def is_complete_jpeg(data: bytes, header: Header) -> bool:
 
 def parse_header(file: BinaryIO, where: str) -> Header:
     """Read the header of an open image file from its start; `where` names the file in errors."""
+    return _parse(file.read(_FIRST_READ), file, where)
+
+
+def _parse(start: bytes, file: BinaryIO, where: str) -> Header:
+    """Return the header of an image file of which the first bytes, `start`, have been read."""
     try:
-        header = _jpeg_header(file)
-    except IndexError:
+        header = _jpeg_header(start, file)
+    except _CUT:
         raise BadInput(f"{where}: the JPEG ends within its header: it is truncated.") from None
     if header is None:
         return _pillow_header(file, where)
@@ -117,17 +126,23 @@ def turn_boxes(boxes: np.ndarray, orientation: int, size: np.ndarray) -> np.ndar
     return np.stack(turned[orientation], axis=-1)
 
 
-def _has_end(file: BinaryIO, header: Header) -> bool:
+def _has_end(start: bytes, file: BinaryIO, header: Header) -> bool:
     """Return whether a JPEG or PNG ends as complete ones do; usually the last bytes are enough to see it."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - _TAIL, header.scan_start))
-    tail = file.read(_TAIL)
+    tail = _tail(start, file, header)
     if tail.rfind(_JPEG_END if header.components else _PNG_END) >= 0:  # from the end, where it usually is
         return True
     file.seek(0)
     if header.components:
         return is_complete_jpeg(file.read(), header)
     return not file.read(4).startswith(_PNG_START)
+
+
+def _tail(start: bytes, file: BinaryIO, header: Header) -> bytes:
+    """Return the last bytes of an image file, of a JPEG none before its scans."""
+    if len(start) < _FIRST_READ:  # it is the whole file
+        return start[header.scan_start :]
+    file.seek(max(file.seek(0, os.SEEK_END) - _TAIL, header.scan_start))
+    return file.read(_TAIL)
 
 
 def _decode(file: BinaryIO, where: str) -> None:
@@ -146,17 +161,20 @@ def _pillow_header(file: BinaryIO, where: str) -> Header:
         return Header(*image.size, orientation if orientation in range(1, 9) else 1)
 
 
-def _jpeg_header(file: BinaryIO) -> Header | None:
+def _jpeg_header(data: bytes, file: BinaryIO) -> Header | None:
     """Read as much of a file as its JPEG header takes; None where it is not a JPEG, or has its height at the end.
 
+    Args:
+        data: its first bytes.
+        file: the file behind them.
+
     Raises:
-        IndexError: the file ends within the header.
+        IndexError, struct.error: the file ends within the header.
     """
-    data = file.read(_FIRST_READ)
     if not data.startswith(b"\xff\xd8"):
         return None
     for more in (_SECOND_READ, -1):
-        with suppress(IndexError):
+        with suppress(*_CUT):
             return _walk_segments(data)
         data += file.read(more)
     return _walk_segments(data)
@@ -167,31 +185,22 @@ def _walk_segments(data: bytes) -> Header | None:
     orientation = 1
     position = 2
     while True:
-        while data[position] != 0xFF:
+        fill, marker, length = _segment(data, position)
+        if fill != _FILL or marker == _FILL:  # a marker is the first other byte behind one of these or more
             position += 1
-        while data[position] == 0xFF:
-            position += 1
-        marker = data[position]
-        position += 1
-        if marker in _WITHOUT_LENGTH:
             continue
-        following = position + _two_bytes(data, position)
+        if marker in _WITHOUT_LENGTH:
+            position += 2
+            continue
+        following = position + 2 + length
         if marker == _START_OF_SCAN:
             return Header(width, height, orientation, components, following) if width and height else None
         if marker in _FRAME_HEADERS:
-            height, width, components = (
-                _two_bytes(data, position + 3),
-                _two_bytes(data, position + 5),
-                data[position + 7],
-            )
-        elif marker == _APP1 and data[position + 2 : position + 8] == _EXIF:
+            height, width, components = _frame(data, position)
+        elif marker == _APP1 and data.startswith(_EXIF, position + 4):
             data[following - 1]  # the whole segment must be there
-            orientation = _orientation(data[position + 8 : following])
+            orientation = _orientation(data[position + 10 : following])
         position = following
-
-
-def _two_bytes(data: bytes, position: int) -> int:
-    return data[position] << 8 | data[position + 1]
 
 
 def _orientation(exif: bytes) -> int:

@@ -7,7 +7,7 @@ image takes 24 bytes and its name, and a box 65; NumPy sees them as arrays, with
 import os
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,3 +165,7 @@ class Annotations:
     def path(self, row: int) -> str:
         """Return the path of the image in `row`."""
         return os.path.join(self.folder, self.images.names[row])
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all images: faster than row by row."""
+        return (os.path.join(self.folder, name) for name in self.images.names)

@@ -17,6 +17,8 @@ from detect.data.readers.assembly.same_images import find_same, repeats
 from detect.data.records import Records
 from detect.errors import BadInput
 
+_UNREAD = Header(*NO_SIZE, orientation=1)
+
 
 @dataclass(frozen=True)
 class _Images:
@@ -58,16 +60,16 @@ def check(annotations: Annotations) -> Records:
 def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:
     """Read the headers of the images to be `kept`, bool [R], which becomes false where that fails."""
     sizes, orientations = array("i"), array("b")
-    for row in range(len(kept)):
-        header = _read_header(annotations, row) if kept[row] else None
-        kept[row] = header is not None
-        sizes.extend(header.size if header else NO_SIZE)
-        orientations.append(header.orientation if header else 1)
+    for row, path in enumerate(annotations.paths()):
+        header = _read_header(path, row, annotations) if kept[row] else _UNREAD
+        if header is _UNREAD:
+            kept[row] = False
+        sizes.extend(header.size)
+        orientations.append(header.orientation)
     return _Images(kept, np.frombuffer(sizes, np.int32).reshape(-1, 2), np.frombuffer(orientations, np.int8))
 
 
-def _read_header(annotations: Annotations, row: int) -> Header | None:
-    path = annotations.path(row)
+def _read_header(path: str, row: int, annotations: Annotations) -> Header:
     try:
         return read_header(path)
     except OSError as error:
@@ -75,7 +77,7 @@ def _read_header(annotations: Annotations, row: int) -> Header | None:
     except BadInput as error:
         kind, what = "unreadable image", str(error)
     annotations.problems.add(kind, annotations.locate_image(row), what, "left out with its boxes", images=1)
-    return None
+    return _UNREAD
 
 
 def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:

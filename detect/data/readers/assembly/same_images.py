@@ -52,23 +52,20 @@ def _first_rows(annotations: Annotations) -> np.ndarray:
     rows = np.arange(len(annotations.images))
     first: dict[str, int] = {}
     for row in _rows_of_equal_hash(annotations):
-        rows[row] = first.setdefault(_path(annotations, row), row)
+        rows[row] = first.setdefault(os.path.normpath(annotations.path(row)), row)
     return rows
 
 
 def _rows_of_equal_hash(annotations: Annotations) -> list[int]:
-    """Return the rows of images whose path may occur twice, ascending: of only these the paths are kept as strings."""
-    count = len(annotations.images)
-    hashes = np.fromiter((hash(_path(annotations, row)) for row in range(count)), np.int64, count)
+    """Return the rows of images whose path may occur twice, ascending: of only these the paths are kept as strings.
+
+    `./a.jpg` is `a.jpg`.
+    """
+    hashes = np.fromiter(map(hash, map(os.path.normpath, annotations.paths())), np.int64, len(annotations.images))
     order = np.argsort(hashes)
     hashes = hashes[order]
     equal = np.flatnonzero(hashes[1:] == hashes[:-1])
     return np.unique(order[np.concatenate([equal, equal + 1])]).tolist()
-
-
-def _path(annotations: Annotations, row: int) -> str:
-    """Return the path of an image in one spelling: `./a.jpg` is `a.jpg`."""
-    return os.path.normpath(annotations.path(row))
 
 
 def _contradicting(first: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Read a JSON file of any size member by member, with one block of it in memory at a time.
 
 Python's `json.loads` makes objects of everything at once, some twenty times the size of the file. Here the file is
-read in blocks, and `json`'s own decoder takes one element after the other from them.
+read in blocks, and `json`'s own decoder takes one element after the other from them, or many small ones at once.
 """
 
 import codecs
@@ -14,8 +14,10 @@ from typing import Any, BinaryIO
 from detect.errors import BadInput
 
 BLOCK = 1024 * 1024  # bytes
+_MANY = 16 * 1024  # characters of objects that are decoded at once
 _LONGEST_WORD = 16  # characters that tell every word of JSON, except strings, from one that the end of a block has cut
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BETWEEN_OBJECTS = re.compile(r"(?<=\})[ \t\n\r]*,[ \t\n\r]*(?=\{)")
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -94,6 +96,7 @@ class _Text:
         self._text, self._position, self._ended = "", 0, False
         # Before `_text`: characters, line ends, and characters of the last line.
         self._characters, self._lines, self._column = 0, 0, 0
+        self._one_by_one = 0  # characters of the file: up to there, `take_objects` is of no use
 
     def next(self) -> str:
         """Return the next character that is not white space, without taking it; empty at the end of the file."""
@@ -147,6 +150,22 @@ class _Text:
             self._position = end
             return value
 
+    def take_objects(self) -> list[Any]:
+        """Take the next objects of a list, decoded, and the comma behind them: faster than one by one.
+
+        There are none where the text has too few that are whole and well formed. Another object follows them.
+        """
+        if self.next() != "{" or self._characters + self._position < self._one_by_one:
+            return []
+        start = self._position
+        comma = _BETWEEN_OBJECTS.search(self._text, start + _MANY, start + 2 * _MANY)
+        objects = _objects(self._text[start : comma.start()]) if comma else []
+        if comma and objects:
+            self._position = comma.end()
+        else:
+            self._one_by_one = self._characters + (comma.end() if comma else min(start + _MANY, len(self._text)))
+        return objects
+
     def _read(self) -> None:
         """Read on, and forget what was taken."""
         self._forget()
@@ -175,6 +194,19 @@ class _Text:
         line, column = self._lines + before.count("\n") + 1, _column(before, self._column) + 1
         place = f"line {line} column {column} (char {self._characters + position})"
         return BadInput(f"{self._path} {what}: {place}.")
+
+
+def _objects(text: str) -> list[Any]:
+    """Return the objects of a text with commas between them; none where it is something else.
+
+    That is so where the list ends in it, where its end is within an object, and where an object is malformed.
+    """
+    text = f"[{text}]"
+    try:
+        objects, end = _decode(text)
+    except (ValueError, RecursionError):
+        return []
+    return objects if end == len(text) else []
 
 
 def _column(text: str, column: int) -> int:
@@ -211,5 +243,6 @@ def _value(text: _Text) -> Any:
 def _elements(text: _Text) -> Iterator[Any]:
     more = text.enter("[", "]")
     while more:
+        yield from text.take_objects()
         yield text.take_value()
         more = text.goes_on("]")

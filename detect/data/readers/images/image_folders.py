@@ -30,9 +30,13 @@ def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImage
         BadInput: no folder holds any of the images.
     """
     folders = [file.images] if file.images else list(_candidates(file.path))
-    for step in (max(len(stated) // _NAMES_TRIED, 1), 1):
-        folder, held = _fullest(folders, stated[::step])
-        if held or not len(stated):
+    some = stated[:: max(len(stated) // _NAMES_TRIED, 1)]
+    full = next((folder for folder in folders if _holds_all(folder, some)), None)
+    if full:  # usually: no folder had to be listed to find it
+        return full, find_images(stated, full)
+    for names in (some, stated):
+        folder, held = _fullest(folders, names)
+        if held:
             return folder, find_images(stated, folder)
     raise BadInput(_no_images(file, stated, folders))
 
@@ -53,6 +57,11 @@ def images_below(root: Path) -> Iterator[str]:
     """Yield the images in a folder and below it, by their paths in it."""
     for folder, names in Folder(root).walk():
         yield from (os.path.relpath(os.path.join(folder, name), root) for name in names if is_image_name(name))
+
+
+def _holds_all(folder: Path, names: Texts) -> bool:
+    """Return whether a folder has files of all these names."""
+    return all(os.path.isfile(os.path.join(folder, name)) for name in names)
 
 
 def _fullest(folders: list[Path], names: Texts) -> tuple[Path, int]:

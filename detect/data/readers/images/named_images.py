@@ -45,11 +45,11 @@ def find_images(stated: Texts, folder: Path) -> FoundImages:
     found = np.isin(wanted, np.fromiter((number for number, _ in _held(folder, parents, _as_it_is)), np.int64))
     respelt, cut = np.zeros((2, len(stated)), bool)
     others, places = Texts(), np.full(len(stated), -1)  # names other than the stated ones, and whose they are
-    parts = np.array(
-        [0 if known else len(parts_of(unquote(name))) for name, known in zip(stated, found, strict=True)], int
-    )
-    rows = np.flatnonzero((parts > 0) & (parts <= MOST_PARTS))
-    for dropped in range(parts[rows].max(initial=0)):
+    rows = np.flatnonzero(~found)
+    parts = np.fromiter((len(parts_of(unquote(stated[row]))) for row in rows), int, len(rows))
+    usable = (parts > 0) & (parts <= MOST_PARTS)
+    rows = rows[usable]
+    for dropped in range(parts[usable].max(initial=0)):
         for spelling in (_as_it_is, plain, _before_upload):
             names = Texts(_ending(stated[row], dropped, spelling) for row in rows)
             positions, files = _match(names, folder, spelling)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from detect.data.readers.files import json_stream
 from detect.data.readers.files.json_stream import first_element, read_elements, read_members, read_whole
 from detect.errors import BadInput
 
@@ -62,6 +63,40 @@ def test_every_size_of_block_gives_what_json_gives(tmp_path, ascii_only, indent)
     expected = repr(json.loads(path.read_bytes()))
     for block in [*range(1, 120), len(text) - 1, len(text), 10_000]:
         assert repr(read_all(path, block)) == expected, f"blocks of {block} bytes"
+
+
+OBJECTS = {
+    "small": [{"id": number} for number in range(30)],
+    "like the text between objects": [{"a": "}, {"}, {"b": [{}, {"c": "},{"}, {}]}, {"d": {"e": {}}, "f": [{}]}, {}],
+    "ends early": [{}],
+    "ends in an object": [{"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 3}]}],
+    "with others between": [{}, 1, {}, {"a": 2}, [], {"b": [3]}, {}, "}, {", {}],
+    "last": 7,
+}
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n ", ":")])
+@pytest.mark.parametrize("block", [1, 30, 10_000])
+def test_objects_that_are_decoded_at_once_are_what_json_gives(tmp_path, monkeypatch, separators, block):
+    text = json.dumps(OBJECTS, separators=separators)
+    path = write(tmp_path, text)
+    for many in [*range(1, 100), len(text)]:
+        monkeypatch.setattr(json_stream, "_MANY", many)
+        assert read_all(path, block) == OBJECTS, f"{many} characters at once"
+
+
+def test_one_of_many_objects_that_is_malformed_is_refused_with_its_place(tmp_path, monkeypatch):
+    text = '{"a": [{"b": 1}, {"b": 2},\n{"b": [{}, {"c": 3}]}, {"b" 4}, {"b": 5}, {"b": 6}]}'
+    path = write(tmp_path, text)
+    with pytest.raises(json.JSONDecodeError) as expected:
+        json.loads(text)
+    for many in range(1, len(text)):
+        monkeypatch.setattr(json_stream, "_MANY", many)
+        elements: list[Any] = []
+        with pytest.raises(BadInput) as found:
+            take_elements(path, elements)
+        assert str(found.value) == f"{path} is not JSON: {expected.value}."
+        assert elements == [{"b": 1}, {"b": 2}, {"b": [{}, {"c": 3}]}]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32-le"])
