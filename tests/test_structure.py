@@ -88,7 +88,7 @@ BEFORE_TENSORFLOW = [
 ]
 # What else than detect/files.py may write, and why.
 WRITES = {
-    ("cli/starting.py", "tempfile"): "a file without a name, which the system removes",
+    ("cli/library_log.py", "open"): "standard error",
     ("data/shapes.py", "open"): "FFmpeg opens the draft",
     ("formats/litert/writer.py", "tempfile"): "the converter reads a folder",
     ("formats/onnx/int8.py", "tempfile"): "the quantiser reads and writes files",

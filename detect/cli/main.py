@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 int
 """
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,6 +17,7 @@ from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
 from detect.cli.export import export
 from detect.cli.interruption import EXIT_CODE, Commands, Interrupted
+from detect.cli.library_log import TENSORFLOW_LEVEL
 from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
@@ -54,7 +56,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error. May be given anywhere.")
+        bool,
+        typer.Option(
+            "--debug", help="Show the traceback of an error, and the log of libraries. May be given anywhere."
+        ),
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -65,6 +70,8 @@ def options(
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
+    if "--debug" in sys.argv:
+        os.environ[TENSORFLOW_LEVEL] = "0"
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not end a command
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect.cli.interruption import Interrupted
+from detect.cli.library_log import hide_library_log
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
@@ -87,6 +88,7 @@ def predict(
         require_place(weights or model, is_file_allowed=weights is not None)
         start_tensorflow()
     else:
+        hide_library_log()
         say(f"Running the export in {artefact}.")
         named = (model, artefact) if weights else (artefact, None)
     from detect.inference.loading import load

@@ -1,12 +1,10 @@
-"""Importing TensorFlow without the log lines that its C++ part writes before logging can be configured."""
+"""Importing TensorFlow for a command."""
 
 import gc
 import importlib.util
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 
+from detect.cli.library_log import hide_library_log
 from detect.cli.printing import say
 from detect.errors import BadInput
 
@@ -16,49 +14,28 @@ GARBAGE_THRESHOLD = 50_000
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow and find its devices. Its log is shown only if there is a GPU that cannot be used.
+    """Import TensorFlow, unless it is there already, and find its devices. Its log is shown with `--debug` only.
 
     Raises:
         BadInput: TensorFlow is not installed, as on machines that only run exports.
     """
+    if "tensorflow" in sys.modules:
+        return
     if importlib.util.find_spec("tensorflow") is None:
         raise BadInput(
             "This needs tensorflow, which is not installed. Run: pip install tensorflow keras. "
             "`detect predict` goes without it where it is given an export."
         )
+    hide_library_log()
     gc.disable()
-    with _standard_error_in_file() as notices:
-        import tensorflow as tf
+    import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-    tf.get_logger().setLevel("ERROR")  # it warns of functions that libraries should no longer call
+    gpus = tf.config.list_physical_devices("GPU")
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
     from detect.inference.exports import NVIDIA_DRIVER
 
     if NVIDIA_DRIVER.exists() and not gpus:
-        say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU. It says:")
-        for notice in notices:
-            say(notice)
+        say("This machine has an NVIDIA driver, but TensorFlow finds no GPU and runs on the CPU; --debug shows why.")
         say("`pip install tensorflow[and-cuda]` installs the libraries that it needs.")
-
-
-@contextmanager
-def _standard_error_in_file() -> Iterator[list[str]]:
-    """Yield a list that receives the lines written to file descriptor 2 at the end; after an error they are shown."""
-    lines: list[str] = []
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            yield lines
-        except Exception:
-            file.seek(0)
-            os.write(kept, file.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            file.seek(0)
-            lines += file.read().decode(errors="replace").splitlines()
