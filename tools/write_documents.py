@@ -72,7 +72,12 @@ def command_line_page() -> str:
     group = get_command(app)
     parts = [NOTICE, "# The command line", group.help or "", EXIT_CODES]
     for words, command in commands(group, "detect"):
-        parts += [f"## {words}", inspect.cleandoc(command.help or ""), f"```\n{usage(words, command)}\n```"]
+        parts += [
+            f"## {words}",
+            inspect.cleandoc(command.help or ""),
+            f"```\n{usage(words, command)}\n```",
+            command.epilog,
+        ]
         rows = [(name_of(parameter), default_of(parameter), parameter.help or "") for parameter in shown(command)]
         if rows:
             parts.append(table(("option", "default", "description"), rows))
@@ -113,6 +118,8 @@ def name_of(parameter: Any) -> str:
 def default_of(parameter: Any) -> str:
     if parameter.required:
         return "required"
+    if isinstance(parameter.show_default, str):  # what None stands for
+        return parameter.show_default
     default = parameter.default
     return "" if default in (None, False, ()) else f"`{'yes' if default is True else default}`"
 

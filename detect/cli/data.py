@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from detect.inference.drawing import Picture
 
 app = typer.Typer(help="Look at a dataset before training on it, and write it in other forms.", no_args_is_help=True)
-app.command()(check)
-app.command()(convert)
-app.command()(split)
-app.command()(merge)
-app.command()(sample)
+app.command(epilog="Example: detect data check plates.yaml --html check.html")(check)
+app.command(epilog="Example: detect data convert plates.yaml plates-yolo --to yolo")(convert)
+app.command(epilog="Example: detect data split plates.json plates-split --test 0.1")(split)
+app.command(epilog="Example: detect data merge plates.yaml more.json all-plates --map licence=plate")(merge)
+app.command(epilog="Example: detect data sample plates.yaml few-plates --images 10%")(sample)
 
 
-@app.command()
+@app.command(epilog="Example: detect data show plates.yaml --augmented")
 def show(
     data: Source,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "train",

@@ -30,19 +30,19 @@ app = typer.Typer(
     name="detect",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(export)
-app.command()(benchmark)
+
+app.command(epilog="Example: detect train --data plates.yaml --max-time 30m")(train)
+app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --split test")(evaluate)
+app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
+app.command(epilog="Example: detect export runs/plates --format onnx --data plates.yaml")(export)
+app.command(epilog="Example: detect benchmark runs/plates --data plates.yaml")(benchmark)
 app.add_typer(data_commands, name="data")
-app.command()(models)
+app.command(epilog="Example: detect models yolox-s")(models)
 app.add_typer(weights_commands, name="weights")
-app.command()(demo)
+app.command(epilog="Example: detect demo --out demo")(demo)
 
 
 def _print_version(wanted: bool) -> None:

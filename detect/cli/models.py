@@ -13,20 +13,48 @@ CLASSES = 80  # as in COCO, for which the authors publish their numbers
 def models(
     name: Annotated[str | None, typer.Argument(help="Describe this model only.", show_default=False)] = None,
 ) -> None:
-    """List the models with their image sizes and published average precision."""
-    start_tensorflow()
-    from detect.models import names, variant
+    """List the models with their sizes, published average precision, and whether there are trained weights."""
+    from detect.models import require_known
 
     if name is not None:
+        require_known(name)
+    start_tensorflow()
+    if name is None:
+        show_models()
+    else:
         show_model(name)
-        return
+
+
+def show_models() -> None:
+    """Print a table of all models, of which the default is marked."""
+    from detect.models import names, variant
+    from detect.training.settings import TrainingSettings
+
+    default = TrainingSettings.model_fields["model"].default
     rows = []
-    for known in names():
-        row = variant(known)
-        rows.append([known, str(row.image_size), "-" if row.published_ap is None else f"{row.published_ap:.1f}"])
-    show_table(["model", "image size", "COCO AP"], rows)
-    say("COCO AP is the published value, in per cent, on the 2017 validation images; - if there is none.")
-    say("`detect models NAME` shows the number of parameters and the settings of a model.")
+    for name in names():
+        row = variant(name)
+        shown = f"{name} (default)" if name == default else name
+        numbers = _number(row.parameters, 2), str(row.image_size), _number(row.published_ap, 1)
+        rows.append([shown, *numbers, _weights_of(name)])
+    show_table(["model", "parameters, million", "image size", "COCO AP", "weights"], rows)
+    say("Parameters and COCO AP, in per cent on the 2017 validation images, are those that the authors publish.")
+    say("Weights that are not here are downloaded when they are first used; `detect weights list` shows their names.")
+    say("`detect models NAME` counts the parameters of a model and shows its settings.")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _weights_of(model: str) -> str:
+    """Return whether trained weights of a model are published, and on this machine."""
+    from detect.weights.importing import checkpoint_of, is_here
+
+    checkpoint = checkpoint_of(model)
+    if checkpoint is None:
+        return "-"
+    return "here" if is_here(checkpoint) else "published"
 
 
 def show_model(name: str) -> None:

@@ -12,29 +12,76 @@ from detect.cli.starting import start_tensorflow
 if TYPE_CHECKING:
     from detect.training.ending import Course
 
+WHAT, LENGTH, SIZES, RUN = "What to train", "How long (one of these)", "Sizes", "The run"  # groups of options
+
+
+def model_names() -> list[str]:
+    """Return the names of all models, for completion in the shell."""
+    from detect.models import names
+
+    return names()
+
 
 def train(
     data: Annotated[
-        str, typer.Option(help="Dataset: YAML, COCO JSON, or a Roboflow, Pascal VOC, Ultralytics or darknet dataset.")
+        str,
+        typer.Option(
+            help="Dataset: YAML, COCO JSON, or a Roboflow, Pascal VOC, Ultralytics or darknet dataset.",
+            rich_help_panel=WHAT,
+        ),
     ],
-    model: Annotated[str | None, typer.Option(help="Name of a model; `detect models` lists them.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the training images.")] = None,
-    max_time: Annotated[
-        str | None, typer.Option(help="Time for the whole run, such as 90s, 30m or 1.5h; instead of --epochs.")
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a model; `detect models` lists them.",
+            show_default="yolox-micro",
+            rich_help_panel=WHAT,
+            autocompletion=model_names,
+        ),
     ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the square images, pixels.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images per step and device.")] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint, or its file."
+            help="Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint, or its file.",
+            show_default="auto",
+            rich_help_panel=WHAT,
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    epochs: Annotated[
+        float | None,
+        typer.Option(help="Passes over the training images.", show_default="100", rich_help_panel=LENGTH),
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            help="Time for the whole run, such as 90s, 30m or 1.5h; instead of --epochs.",
+            show_default="no limit",
+            rich_help_panel=LENGTH,
+        ),
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Side of the square images, pixels.", show_default="the model's own", rich_help_panel=SIZES),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images per step and device.", show_default="16", rich_help_panel=SIZES)
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the run folder under runs/.",
+            show_default="that of the model, with a number if it is taken",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.", rich_help_panel=RUN)] = False,
     set: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Any other setting, such as optimizer.learning_rate=0.01; repeatable."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Any other setting, such as optimizer.learning_rate=0.01; repeatable.",
+            rich_help_panel=RUN,
+        ),
     ] = None,
 ) -> None:
     """Train a detector on a dataset.

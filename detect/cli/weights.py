@@ -11,7 +11,7 @@ from detect.cli.starting import start_tensorflow
 app = typer.Typer(help="List and import published weights.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog="Example: detect weights list")
 def list_() -> None:
     """List the published checkpoints with their models, scores and licences, and whether they are on this machine."""
     start_tensorflow()
@@ -36,7 +36,7 @@ def list_() -> None:
     say(f"Files are kept in {cache_folder()}.")
 
 
-@app.command("import")
+@app.command("import", epilog="Example: detect weights import yolox-s-coco --file yolox_s.pth")
 def import_(
     name: Annotated[str, typer.Argument(help="Name of a checkpoint; `detect weights list` lists them.")],
     file: Annotated[

@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 
 from detect.cli import main as cli
 from detect.errors import BadInput, RunFailure
+from detect.training.resolution import DEFAULT_EPOCHS
+from detect.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +45,32 @@ def test_every_command_has_help(command, name):
     done = command(name, "--help")
     assert done.code == 0
     assert f"Usage: detect {name}" in done.out
+
+
+def test_every_command_has_an_example():
+    for words, each in commands_below(get_command(cli.app), "detect"):
+        assert (each.epilog or "").startswith(f"Example: {words}")
+
+
+def commands_below(group, words: str):
+    for name, each in group.commands.items():
+        yield from commands_below(each, f"{words} {name}") if hasattr(each, "commands") else [(f"{words} {name}", each)]
+
+
+def test_the_help_of_train_has_the_defaults_of_the_settings():
+    train = get_command(cli.app).commands["train"]
+    shown = {parameter.name: parameter.show_default for parameter in train.params}
+    fields = TrainingSettings.model_fields
+    stated = {name: str(fields[name].default) for name in ("model", "weights", "batch_size")}
+    assert {**stated, "epochs": f"{DEFAULT_EPOCHS:g}"}.items() <= shown.items()
+
+
+def test_shells_complete_names_of_models(monkeypatch, capfd):
+    monkeypatch.setenv("_DETECT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "detect train --model yolox-t")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert cli.run([]) == 0
+    assert capfd.readouterr().out.split() == ["yolox-tiny"]
 
 
 def test_version(command):

@@ -63,7 +63,11 @@ def test_an_interrupt_says_what_is_kept(command, shapes, monkeypatch):
 def test_models_are_listed(command):
     done = command("models")
     assert done.code == 0, done.err
-    assert ["yolox-s", "640", "40.5"] in [line.split() for line in done.out.splitlines()]
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["yolox-s", "8.97", "640", "40.5"] in [row[:4] for row in rows]
+    assert ["yolox-micro", "(default)", "-", "416", "-", "-"] in rows
+    assert {row[4] for row in rows if row[:1] == ["yolox-s"]} <= {"here", "published"}
+    assert max(map(len, done.out.partition("\n\n")[0].splitlines())) <= 80
 
 
 def test_one_model_in_full(command):
