@@ -15,6 +15,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers import readers
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
+from detect.data.readers.unread import way_on_from_file, why_not_read
 from detect.errors import BadInput
 
 _LEVELS_SEARCHED = 3  # folders inside folders
@@ -72,7 +73,8 @@ def _read_file(path: Path) -> Dataset:
         raise BadInput(f"{path} is neither a file nor a folder. Expected {accepted()}.")
     kinds = _with_suffix_of(path.name, _files())
     if not kinds:
-        raise BadInput(f"{path} is not a dataset. {_folder_to_give(path) or f'Expected {accepted()}.'}")
+        way_on = way_on_from_file(path) or _folder_to_give(path) or f"Expected {accepted()}."
+        raise BadInput(f"{path} is not a dataset. {way_on}")
     if len(kinds) > 1:  # the reader of the only kind says best what is wrong with a file
         kinds = _recognised(path, kinds)
     return kinds[0].read(path)
@@ -125,7 +127,7 @@ def _no_dataset(folder: Folder) -> str:
     names = sorted([*(inside.path.name for inside in folder.folders), *folder.names])
     found = ", ".join(names[:_MOST_NAMES]) or "nothing"
     text = f"{folder.path} does not hold a dataset. Expected {accepted()}. Found in it: {found}."
-    return f"{text} {_broken(folder)}".rstrip()
+    return f"{text} {_broken(folder) or why_not_read(folder)}".rstrip()
 
 
 def _datasets_in(folder: Folder) -> dict[str, Callable[[], Dataset]]:

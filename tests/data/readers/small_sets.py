@@ -1278,6 +1278,81 @@ def labelbox_rows(split: str) -> list[dict]:
     return rows
 
 
+def metadata_lines(split: str) -> list[dict]:
+    """Return the images of a split as Hugging Face's ImageFolder has them, without regions to ignore."""
+    lines = []
+    for name, boxes in TRUTH[split].items():
+        kept = [box for box in boxes if not box.ignore]
+        stated = [[box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1] for box in kept]
+        lines.append(
+            {"file_name": name, "objects": {"bbox": stated, "categories": [CLASSES[box.label] for box in kept]}}
+        )
+    return lines
+
+
+def write_metadata_file(folder: Path) -> Path:
+    write_images(folder, "train")
+    return write_lines(folder / "metadata.jsonl", metadata_lines("train"))
+
+
+def write_metadata_files(folder: Path) -> Path:
+    for split, name in (("train", "train"), ("val", "validation")):
+        write_images(folder / name, split)
+        write_lines(folder / name / "metadata.jsonl", metadata_lines(split))
+    return folder
+
+
+def vott_json(path: Path, split: str) -> Path:
+    """Write what VoTT exports of a split, without regions to ignore."""
+
+    def region(box: Box) -> dict:
+        sides = {"height": box.y2 - box.y1, "width": box.x2 - box.x1, "left": box.x1, "top": box.y1}
+        corners = [(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)]
+        points = [{"x": x, "y": y} for x, y in corners]
+        return {"id": "x", "type": "RECTANGLE", "tags": [CLASSES[box.label]], "boundingBox": sides, "points": points}
+
+    assets = {
+        f"id{number}": {
+            "asset": {
+                "format": "png",
+                "id": f"id{number}",
+                "name": name,
+                "path": f"file:/photos/{name}",
+                "size": {"width": WIDTH, "height": HEIGHT},
+                "state": 2,
+                "type": 1,
+            },
+            "regions": [region(box) for box in boxes if not box.ignore],
+            "version": "2.1.0",
+        }
+        for number, (name, boxes) in enumerate(TRUTH[split].items())
+    }
+    tags = [{"name": name, "color": "#5db300"} for name in CLASSES]
+    return write_text(path, json.dumps({"name": "cars", "version": "2.1.0", "tags": tags, "assets": assets}))
+
+
+def write_vott_json(folder: Path) -> Path:
+    write_images(folder, "train")
+    return vott_json(folder / "cars-export.json", "train")
+
+
+def write_vott_jsons(folder: Path) -> Path:
+    for split in ("train", "val"):
+        write_images(folder / split, split)
+        vott_json(folder / split / "cars-export.json", split)
+    return folder
+
+
+def spoil_metadata(path: Path) -> str:
+    replace(path, "[10, 5, 20, 10]", '["left", 5, 20, 10]')
+    return ":3, annotation 0"
+
+
+def spoil_vott(path: Path) -> str:
+    replace(path, '"left": 10', '"left": "x"')
+    return ": image entry 2, annotation 0"
+
+
 def write_labelbox_file(folder: Path) -> Path:
     write_images(folder, "train")
     return write_lines(folder / "Export project - Cars.ndjson", labelbox_rows("train"))
@@ -1627,6 +1702,16 @@ SETS |= {
         write_datumaro_file, spoiling("annotations/default.json", spoil_datumaro), splits=("train",)
     ),
     "Datumaro files": SmallSet(write_datumaro, spoiling("annotations/train.json", spoil_datumaro)),
+    "a metadata.jsonl of Hugging Face": SmallSet(
+        write_metadata_file, spoiling("metadata.jsonl", spoil_metadata), splits=("train",), states_ignored=False
+    ),
+    "Hugging Face's ImageFolder": SmallSet(
+        write_metadata_files, spoiling("train/metadata.jsonl", spoil_metadata), states_ignored=False
+    ),
+    "a VoTT JSON": SmallSet(
+        write_vott_json, spoiling("cars-export.json", spoil_vott), splits=("train",), states_ignored=False
+    ),
+    "VoTT files": SmallSet(write_vott_jsons, spoiling("train/cars-export.json", spoil_vott), states_ignored=False),
     "KITTI": SmallSet(write_kitti, spoiling("training/label_2/c.txt", spoil_kitti), states_ignored=False),
     "VisDrone": SmallSet(write_visdrone, spoiling("VisDrone2019-DET-train/annotations/c.txt", spoil_visdrone)),
     "WIDER FACE": SmallSet(

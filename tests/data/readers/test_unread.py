@@ -1,0 +1,40 @@
+"""What is said of data that is not read."""
+
+import pytest
+
+from detect.data.readers.description import open_dataset
+from detect.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        (["train/MOT17-02/gt/gt.txt", "train/MOT17-02/img1/000001.jpg"], "sequences for tracking .* such as CVAT"),
+        (["MOT17-02/gt/gt.txt"], "sequences for tracking"),
+        (["images/img_1.jpg", "gt/gt_img_1.txt"], "texts in images .*ICDAR"),
+        (["images/a.jpg", "masks/a.png"], "segmentation masks without boxes.* export objects"),
+        (["data/train-00000-of-00001.parquet"], "tables of Hugging Face.* `metadata.jsonl`"),
+        (["coco.zip"], "archives, which are not read. Unpack them"),
+        (["a.jpg"], "Found in it: a.jpg.$"),
+    ],
+)
+def test_folders(tmp_path, files, what):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BadInput, match=f"does not hold a dataset.*{what}"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("coco.zip", "It is an archive: unpack it"),
+        ("coco.tar.gz", "It is an archive: unpack it"),
+        ("train.parquet", "It is a table of Hugging Face"),
+    ],
+)
+def test_files(tmp_path, name, what):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BadInput, match=f"{name} is not a dataset. {what}"):
+        open_dataset(tmp_path / name)
