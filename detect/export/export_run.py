@@ -134,6 +134,8 @@ def export(
     original = Model(TensorFlowBackEnd(detector), card)
     seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
     with draft_folder(target) as new:
+        if (target / EXPORT_CARD).exists():
+            say(f"The export in {target} will be replaced.")
         say(f"Writing {format}, {bits}, for images of {card.image_size} pixels.")
         images = _calibration_images(original, seen, say) if seen else []
         job = Job(formats.find(format), detector, card, export_card, new, images)

@@ -119,6 +119,8 @@ def predict_to_folder(
             if not live:
                 raise
             interrupted = True
+    if folder.replaced or folder.removed:
+        notes.append(f"Of an earlier run in {out}, {folder.replaced} files were replaced and {folder.removed} removed.")
     outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
     return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
 

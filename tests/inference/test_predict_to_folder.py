@@ -124,8 +124,10 @@ def test_nothing_outdated_stays_beside_new_files(red_finder, folder, tmp_path, i
     predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
     assert "crops/red/2-1.jpg" in names(out)
     write_image(folder / "b" / "2.png", image_with_red_box((0, 0, 0, 0)))
-    predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
+    summary = predict_to_folder(red_finder, folder / "b", out, save_crops=True, save_yolo=True)
     assert "crops/red/2-1.jpg" not in names(out)
+    # The copy and the labels again, and no crop any more.
+    assert summary.notes == (f"Of an earlier run in {out}, 2 files were replaced and 1 removed.",)
     assert len(list((out / "crops" / "red").iterdir())) == 12  # of the video, which this run has not seen
     assert (out / "labels" / "2.txt").read_text() == ""
 

@@ -35,6 +35,8 @@ class OutputFolder:
 
     Attributes:
         folder: the folder.
+        replaced: number of files of earlier runs that were written again so far.
+        removed: number of those that were removed, known in the end.
     """
 
     def __init__(self, folder: Path):
@@ -42,6 +44,7 @@ class OutputFolder:
         if os.path.exists(folder) and not folder.is_dir():  # `Path.exists` raises an error for a name that is too long
             raise BadInput(f"{folder} is not a folder. Give one for the outputs.")
         self.folder = folder
+        self.replaced = self.removed = 0
         self._list: TextIO | None = None
         self._earlier = _read(folder)
         self._made: dict[str, tuple[str, str]] = {}  # kind and source by path
@@ -61,6 +64,7 @@ class OutputFolder:
         path = self.require_free(name)
         self.renew(kind, source)
         if name not in self._made:
+            self.replaced += self._is_ours(name)
             self._add_to_list(name, kind, source)
         if self._made.setdefault(name, (kind, source)) != (kind, source):
             raise BadInput(f"{path} would be written twice in this run. Rename one of the sources.")
@@ -110,6 +114,7 @@ class OutputFolder:
             if (output.kind, output.source) in self._renewed and name not in self._made:
                 if self._is_ours(name):
                     _remove(self.folder / name)
+                    self.removed += 1
                 del self._earlier[name]
 
     def _is_ours(self, name: str) -> bool:
