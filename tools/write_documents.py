@@ -19,9 +19,10 @@ from detect.config import Settings, description
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by tools/write_documents.py: change the source, then run `make docs`. -->"
-EXIT_CODES = (
-    "Every command has `--help`, and `--debug`, which shows the traceback of an error. Exit codes are 0 for success,\n"
-    "1 for a failure of the run, 2 for bad usage or bad input, and 130 for an interruption."
+OF_ALL_COMMANDS = (
+    "Every command has `--help`, and `--debug`, which shows the traceback of an error and the log of libraries. Exit\n"
+    "codes are 0 for success, 1 for a failure of the run, 2 for bad usage or bad input, and 130 for an interruption.\n"
+    "`detect --install-completion` lets the shell complete commands, options and names of models."
 )
 CLASSES = 80  # as in COCO, for the sizes of the models
 
@@ -70,7 +71,7 @@ def command_line_page() -> str:
     from detect.cli.main import app
 
     group = get_command(app)
-    parts = [NOTICE, "# The command line", group.help or "", EXIT_CODES]
+    parts = [NOTICE, "# The command line", group.help or "", OF_ALL_COMMANDS]
     for words, command in commands(group, "detect"):
         parts += [
             f"## {words}",

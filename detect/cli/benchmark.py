@@ -17,7 +17,7 @@ def benchmark(
     model: Annotated[str, typer.Argument(help="Run folder or model folder.", show_default=False)],
     formats: Annotated[
         str | None,
-        typer.Option(help=f"Comma-separated: tensorflow, {', '.join(format_names())}. Default: all that exist."),
+        typer.Option(help=f"Comma-separated: tensorflow, {', '.join(format_names())}.", show_default="all that exist"),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Score every form on this dataset.")] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",

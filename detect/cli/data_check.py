@@ -39,8 +39,8 @@ def check(
         int | None,
         typer.Option(
             min=32,
-            help="Side of the images in training, pixels: boxes are tiny or not by it. Default: the model's, or 640.",
-            show_default=False,
+            help="Side of the images in training, pixels: boxes are tiny or not by it.",
+            show_default="the model's, or 640",
         ),
     ] = None,
     model: Annotated[

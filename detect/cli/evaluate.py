@@ -32,12 +32,14 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Write all numbers at full precision to this JSON file.")] = None,
     confidence: Annotated[
-        float | None, typer.Option(help="Score threshold of detections, 0 to 1; low by default, as AP needs.")
+        float | None,
+        typer.Option(help="Score threshold of detections, 0 to 1.", show_default="the model's, low as AP needs it"),
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
-            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object. Default: the model's."
+            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object.",
+            show_default="the model's",
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images per batch.")] = 8,
@@ -58,6 +60,8 @@ def evaluate(
         require_place(weights or model, is_file_allowed=weights is not None)
     if json is not None:
         require_own(json, lambda text: '"AP"' in text, "a file of scores")
+    if predictions is not None and not predictions.is_file():
+        raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
     start_tensorflow()
     if predictions is not None:
         from detect.evaluation.evaluation_run import evaluate_predictions

@@ -32,11 +32,12 @@ def export(
         ),
     ] = "float32",
     image_size: Annotated[
-        int | None, typer.Option(min=1, help="Side that images are resized to, pixels. Default: the model's.")
+        int | None,
+        typer.Option(min=1, help="Side that images are resized to, pixels.", show_default="the model's"),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Images per call, if fixed. Default: any number; {OF_FIXED_BATCH}: 1."),
+        typer.Option(min=1, help="Images per call, if fixed.", show_default=f"any number; {OF_FIXED_BATCH}: 1"),
     ] = None,
     dynamic: Annotated[
         bool,
@@ -47,7 +48,7 @@ def export(
     ] = False,
     class_confidence: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS=SCORE", help="Minimum score of a class. May be repeated. Default: 0.25."),
+        typer.Option(metavar="CLASS=SCORE", help="Minimum score of a class. May be repeated.", show_default="0.25"),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="Dataset to score the model and the export on, and to calibrate int8 on.")
@@ -55,10 +56,11 @@ def export(
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the export. Default: in exports/ of the model.", show_default=False),
+        typer.Option(help="Folder of the export.", show_default="in exports/ of the model"),
     ] = None,
     max_ap_loss: Annotated[
-        float | None, typer.Option(help="Points of AP that may be lost. Default: 0.1; float16: 0.3; int8: 1.")
+        float | None,
+        typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; int8: 1"),
     ] = None,
 ) -> None:
     """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""

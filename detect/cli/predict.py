@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
 
 MOST_NAMED = 10  # skipped files, and written images, up to which each is listed
+DETECTION, OUTPUTS = "Detection", "What to write"  # groups of options
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -40,7 +41,6 @@ def predict(
         str | None,
         typer.Option(help="Weights of the named model: a run or model folder, a published checkpoint, or its file."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for annotated copies of images and videos.")] = Path("predictions"),
     data: Annotated[
         str | None,
         typer.Option(help="Dataset of the images, as for `detect train`: --save-json then has its ids."),
@@ -48,25 +48,49 @@ def predict(
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     confidence: Annotated[
         float | None,
-        typer.Option(help="Score threshold of detections, 0 to 1. Default: 0.25, or that of the model for each class."),
+        typer.Option(
+            help="Score threshold of detections, 0 to 1.",
+            show_default="0.25, or that of the model for each class",
+            rich_help_panel=DETECTION,
+        ),
     ] = None,
     iou: Annotated[
         float | None,
         typer.Option(
-            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object. Default: the model's."
+            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object.",
+            show_default="the model's",
+            rich_help_panel=DETECTION,
         ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images per batch.")] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images per batch.", show_default="what suits the back end", rich_help_panel=DETECTION),
+    ] = None,
     backend: Annotated[
         str,
-        typer.Option(help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}."),
+        typer.Option(
+            help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}.",
+            rich_help_panel=DETECTION,
+        ),
     ] = "auto",
-    pictures: Annotated[bool, typer.Option(help="Write annotated copies of images and videos.")] = True,
-    save_json: Annotated[Path | None, typer.Option(help="Write a COCO results file to this path.")] = None,
-    save_csv: Annotated[Path | None, typer.Option(help="Write a table of all objects to this path.")] = None,
-    save_yolo: Annotated[bool, typer.Option("--save-yolo", help="Write YOLO label files to OUT/labels.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="Folder for annotated copies of images and videos.", rich_help_panel=OUTPUTS)
+    ] = Path("predictions"),
+    pictures: Annotated[
+        bool, typer.Option(help="Write annotated copies of images and videos.", rich_help_panel=OUTPUTS)
+    ] = True,
+    save_json: Annotated[
+        Path | None, typer.Option(help="Write a COCO results file to this path.", rich_help_panel=OUTPUTS)
+    ] = None,
+    save_csv: Annotated[
+        Path | None, typer.Option(help="Write a table of all objects to this path.", rich_help_panel=OUTPUTS)
+    ] = None,
+    save_yolo: Annotated[
+        bool, typer.Option("--save-yolo", help="Write YOLO label files to OUT/labels.", rich_help_panel=OUTPUTS)
+    ] = False,
     save_crops: Annotated[
-        bool, typer.Option("--save-crops", help="Write each object as an image to OUT/crops.")
+        bool,
+        typer.Option("--save-crops", help="Write each object as an image to OUT/crops.", rich_help_panel=OUTPUTS),
     ] = False,
 ) -> None:
     """Detect objects in images and videos."""

@@ -45,7 +45,7 @@ def import_(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the model. Default: the cache folder, where NAME finds it.", show_default=False),
+        typer.Option(help="Folder for the model.", show_default="the cache folder, where NAME finds it"),
     ] = None,
 ) -> None:
     """Import a published checkpoint as a model, to predict with, to score, or to continue training from."""

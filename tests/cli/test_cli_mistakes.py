@@ -42,6 +42,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("train --data x --weights none/such.pth", "--weights: none/such.pth does not exist"),
         ("evaluate runs/nothing --data empty", "There is no runs/nothing"),
         ("evaluate yolox-s-coco --data nothing", "nothing does not exist"),
+        ("evaluate --data empty --predictions none.json", "--predictions: none.json is not a file"),
         ("predict empty empty", "empty does not contain a model"),
         ("predict yolox-s-coco nothing.jpg", "There is no file or folder 'nothing.jpg'"),
         ("predict yolox-s-coco --data nothing", "nothing does not exist"),
