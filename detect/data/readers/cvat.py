@@ -19,86 +19,30 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from pathlib import Path
 
-from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.cvat_content import SHAPES, box_of, is_cvat, read_elements
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.images.annotation_files import (
-    AnnotationFile,
-    described_files,
-    files_by_split,
-    files_in,
-    split_of_file,
-)
+from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import images_below
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent, assemble_named, class_name
-from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
+from detect.data.readers.named_content import NamedContent, class_name
+from detect.data.readers.split_format import SplitFormat
 from detect.errors import BadInput
 
-FORMAT = "CVAT XML"
-_SUFFIXES = (".xml",)
 _FRAME = re.compile(r"frame_([0-9]{6,9})")
 _NOT_OBJECTS = ("points", "skeleton", "tag")  # types of labels
 
 
-def read_cvat_file(path: Path) -> Dataset:
-    """Read one file: images of no subset are of the split that its name speaks of, else "train"."""
-    split, note = split_of_file(path)
-    return read_cvat(path, {split: AnnotationFile(path)}, notes=[note])
-
-
-def read_cvat_folder(folder: Path) -> Dataset:
-    """Read the files in a folder; of several, each is of the split that its name speaks of."""
-    paths = _files(Folder(folder))
-    if len(paths) == 1:
-        return replace(read_cvat_file(paths[0]), source=folder)
-    files, notes = files_by_split(folder, paths)
-    return read_cvat(folder, files, notes=notes)
-
-
-def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:
-    """Read what a YAML description describes: one annotation file per split."""
-    return read_cvat(source, described_files(source, splits), classes)
-
-
-def read_cvat(
-    source: Path, files: Mapping[str, AnnotationFile], classes: Sequence[str] = (), notes: Sequence[str] = ()
-) -> Dataset:
-    """Read a dataset.
-
-    Args:
-        source: what the user gave, for messages.
-        files: the annotation file of each split; the subsets of images come first.
-        classes: the classes in the order of their labels; where empty, those that the files state.
-        notes: what has been decided so far.
-
-    Raises:
-        BadInput: two files state the same split, no object is annotated, or no split has images.
-    """
-    contents: dict[str, NamedContent | BadInput] = {}
-    for split, file in files.items():
-        for name, content in _read_file(file, split).items():
-            if name in contents:
-                raise BadInput(f"{source}: two files state the split {name!r}. Give one of them.")
-            contents[name] = content
-    return assemble_named(source, FORMAT, contents, classes, notes)
-
-
-def _read_file(file: AnnotationFile, split: str) -> Mapping[str, NamedContent | BadInput]:
-    try:
-        return _CvatFile(file, split).read()
-    except BadInput as error:
-        return {split: error}
+def load_cvat(file: AnnotationFile, split: str) -> Mapping[str, NamedContent | BadInput]:
+    """Read a file, as `SplitFormat.load` does: images of a subset are of the split that this is named after."""
+    return _CvatFile(file, split).read()
 
 
 class _Frames(NamedContent):
@@ -232,22 +176,12 @@ def _size(width: str | None, height: str | None) -> tuple[int, int]:
     return (int(stated[0]), int(stated[1])) if all(re.fullmatch("[0-9]{1,6}", side) for side in stated) else NO_SIZE
 
 
-def _files(folder: Folder) -> list[Path]:
-    return files_in(folder, _SUFFIXES, is_cvat)
-
-
-READER = Reader(
-    files=(
-        DatasetFile("a CVAT XML", _SUFFIXES, "`annotations` with images or tracks", is_cvat, read_cvat_file, False),
-    ),
-    folders=(
-        DatasetFolder(
-            "CVAT's XML files",
-            "annotations.xml",
-            lambda folder: bool(_files(folder)),
-            read_cvat_folder,
-            described=False,
-        ),
-    ),
-    read_splits=read_splits,
-)
+READER = SplitFormat(
+    name="CVAT XML",
+    file="a CVAT XML",
+    folder="CVAT's XML files",
+    suffixes=(".xml",),
+    content="`annotations` with images or tracks",
+    recognises=is_cvat,
+    load=load_cvat,
+).reader()

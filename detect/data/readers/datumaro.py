@@ -6,9 +6,9 @@
      ]}]}
 
 Source: "Datumaro format" of openvinotoolkit.github.io/datumaro and of docs.cvat.ai. A box is x, y, width and height in
-pixels. Rotated boxes, polygons, lines, ellipses and masks are replaced by their upright hulls; labels of whole images,
-points and captions are not objects, and are counted in a note. Objects with the attribute `is_crowd` become ignore
-regions. The order of the classes is that of the labels.
+pixels. Rotated boxes, polygons, lines, ellipses, cuboids and masks are replaced by their upright hulls; labels of whole
+images, points and captions are not objects, and are counted in a note. Objects with the attribute `is_crowd` become
+ignore regions. The order of the classes is that of the labels.
 
 Files lie in `annotations` and are the split that their name speaks of, else "train"; images are in `images/SUBSET`. An
 image whose path is not stated is the one that has its id as its name.
@@ -23,7 +23,7 @@ from typing import Any
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE, flag, stated_size
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.assembly.hulls import Box, hull_of_points, hull_of_rotated
+from detect.data.readers.assembly.hulls import Box, hull_of_rotated
 from detect.data.readers.assembly.segmentation import bounds
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
@@ -32,7 +32,7 @@ from detect.data.readers.named_content import NamedContent, class_name
 from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
-_POINTS = ("polygon", "polyline", "ellipse")  # types whose `points` are x and y in turns
+_POINTS = ("polygon", "polyline", "ellipse", "cuboid_2d")  # types that have `points`: x and y in turns, or in pairs
 _OBJECTS = (*_POINTS, "bbox", "rotated_bbox", "mask")
 _MALFORMED = (TypeError, ValueError, KeyError, OverflowError, IndexError, AttributeError)
 
@@ -140,8 +140,7 @@ def _box(stated: dict[str, Any]) -> tuple[Box, bool]:
     if kind == "mask":
         return bounds(stated["rle"]), True
     if kind in _POINTS:
-        points = [float(number) for number in stated["points"]]
-        return hull_of_points(zip(points[0::2], points[1::2], strict=True)), True
+        return bounds([stated["points"]]), True
     if kind == "rotated_bbox":
         x, y, width, height, degrees = map(float, stated["rotated_bbox"])
         return hull_of_rotated(x, y, width, height, math.radians(degrees)), True

@@ -38,6 +38,7 @@ def stated(kind, **shape) -> dict:
         (stated("rotated_bbox", rotated_bbox=[20, 25, 20, 10, 90]), [15, 15, 25, 35], True),
         (stated("polygon", points=[10, 20, 30, 25, 15, 40]), [10, 20, 30, 40], True),
         (stated("ellipse", points=[10, 20, 30, 40]), [10, 20, 30, 40], True),
+        (stated("cuboid_2d", points=[[10, 20], [30, 25], [15, 40], [12, 38]]), [10, 20, 30, 40], True),
         # Columns of 48 pixels: 2 pixels of the first and 3 of the second, from row 1 on.
         (stated("mask", rle={"size": [48, 64], "counts": [1, 2, 46, 3, 5000]}), [0, 1, 2, 4], True),
     ],
