@@ -183,16 +183,16 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
         raise RunFailure(*describe_failure(loop, finished.step, losses))
     meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
-    loop.display.show(loop.position.progress, describe_course(loop), describe_means(means))
+    loop.display.show(loop.position.progress, describe_course(loop, means["images_per_second"]), describe_means(means))
     if time.monotonic() - meter.started >= SECONDS_BETWEEN_ROWS:
         loop.journal.write("train", finished.step, loop.epoch, {**means, "learning_rate": finished.learning_rate})
         meter.reset()
 
 
-def describe_course(loop: Loop) -> list[str]:
-    """Return how long the run will take, and where it is."""
+def describe_course(loop: Loop, images_per_second: float) -> list[str]:
+    """Return how long the run will take at its present speed, and where it is."""
     position = loop.position
-    left = position.seconds / max(position.progress, 1e-6) * (1 - position.progress)
+    left = loop.budget.seconds_left(position.step, loop.stream.images_per_step / images_per_second)
     epochs = f" of {loop.settings.epochs:g}" if loop.settings.epochs else ""
     return [f"{clock(left)} left", f"epoch {loop.epoch:.1f}{epochs}", f"step {position.step}"]
 

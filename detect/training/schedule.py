@@ -25,6 +25,10 @@ class StepBudget:
         """Return the share of the run that is over after `step` steps, 0..1."""
         return min(1.0, step / self.steps)
 
+    def seconds_left(self, step: int, seconds_per_step: float) -> float:
+        """Return how long the rest of the run will take at this speed, without its validations."""
+        return (self.steps - step) * seconds_per_step
+
     def affords_pause(self, since: float) -> bool:
         """Return whether the run may stop to validate, `since` seconds after the last time: always."""
         return True
@@ -58,6 +62,10 @@ class TimeBudget:
     def progress(self, step: int) -> float:
         """Return the share of the time for training that is over, 0..1."""
         return min(1.0, self.elapsed() / max(self.seconds - self.reserve, 1e-6))
+
+    def seconds_left(self, step: int, seconds_per_step: float) -> float:
+        """Return how long the rest of the run will take: what is left of the time, at any speed."""
+        return max(0.0, self.seconds - self.elapsed())
 
     def affords_pause(self, since: float) -> bool:
         """Return whether the run may stop to validate, `since` seconds after the last time: most are for training."""

@@ -37,6 +37,16 @@ def test_cosine_never_rises_after_the_warmup():
     assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
 
 
+def test_the_time_that_is_left(monkeypatch):
+    """75 steps of 0.5 seconds; and of a minute, of which 10 seconds were spent before and 15 now, 35."""
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 115.0)
+    assert StepBudget(100).seconds_left(25, seconds_per_step=0.5) == 37.5
+    budget = TimeBudget(seconds=60, spent=10, started=100.0)
+    assert budget.seconds_left(25, seconds_per_step=0.5) == 35
+    assert budget.seconds_left(25, seconds_per_step=9.0) == 35
+    assert TimeBudget(seconds=20, spent=10, started=100.0).seconds_left(25, seconds_per_step=0.5) == 0
+
+
 def test_step_budget_counts_steps():
     assert [StepBudget(4).progress(step) for step in (0, 1, 4, 5)] == [0, 0.25, 1, 1]
 
