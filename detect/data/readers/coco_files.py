@@ -43,7 +43,7 @@ def is_detection(entry: object) -> bool:
 
 def layout_files(folder: Folder) -> list[Path]:
     """Return the box annotations in COCO's layout: `instances_*.json` where there are any, else every JSON."""
-    files = folder.inside("annotations").files_with((".json",))
+    files = list(folder.inside("annotations").files_with((".json",)))
     instances = [path for path in files if path.name.startswith("instances_")]
     return instances or (list(filter(_may_be_coco, files)) if len(files) <= MOST_FILES else [])
 

@@ -26,14 +26,34 @@ _QUOTES = b"\"'"  # in which some programs write class numbers
 _OUTSIDE = 2  # a point of a polygon is at most this far, in sides of the image: others are not fractions
 
 
+class ListedImages:
+    """Images, and where each is named: in a list, or by lying in a folder. Each takes 24 bytes and its path."""
+
+    def __init__(self) -> None:
+        self.paths = Texts()
+        self._sources: dict[str, int] = {}
+        self._source, self._line = array("q"), array("q")  # of each image
+
+    def add(self, path: str, source: str, line: int = 0) -> None:
+        """Add an image that a list names in a line, counted from 1, or that lies in a folder, `source`."""
+        self.paths.append(path)
+        self._source.append(self._sources.setdefault(source, len(self._sources)))
+        self._line.append(line)
+
+    def place(self, index: int) -> str:
+        """Return where an image is named."""
+        source, line = list(self._sources)[self._source[index]], self._line[index]
+        return f"{source}:{line}" if line else source
+
+
 def read_labels(
-    source: str, images: list[tuple[str, str]], labels: Mapping[int, int], notes: list[str], keypoints: bool = False
+    source: str, images: ListedImages, labels: Mapping[int, int], notes: list[str], keypoints: bool = False
 ) -> Annotations:
     """Read one split from the label files of its images.
 
     Args:
         source: what lists the images, for messages.
-        images: paths, and for each the place where it is named.
+        images: the images, whose label files are read.
         labels: class number in the files -> label.
         notes: sentences on images without a label file, and on polygons, are added to it.
         keypoints: whether the numbers behind a box on its line are key points.
@@ -41,24 +61,28 @@ def read_labels(
     Raises:
         BadInput: none of the images has a label file.
     """
-    paths, rows, lines = Texts(), array("q"), array("q")  # label file of each image; image and line of each box
+    paths, listed = Texts(), array("q")  # of each row: its label file, and its position among the images
+    rows, lines = array("q"), array("q")  # of each box: its row, and its line in the label file
     annotations = Annotations(
         source=source,
-        locate_image=lambda row: images[row][1],
+        locate_image=lambda row: images.place(listed[row]),
         locate_box=lambda number: f"{paths[rows[number]]}:{lines[number]}",
         form=Form.CENTRE,
         fractions=True,
     )
     files, labelled, unlabelled, polygons = LabelFiles(), 0, 0, 0
-    for image, place in images:
+    for index, image in enumerate(images.paths):
         try:
             path, text = files.read(image)
         except BadInput as error:
             annotations.problems.images_total += 1
-            annotations.problems.add("unreadable label file", place, str(error), "image left out", images=1)
+            annotations.problems.add(
+                "unreadable label file", images.place(index), str(error), "image left out", images=1
+            )
             continue
         row = annotations.add_image(image, len(annotations.images) + 1)
         paths.append(path)
+        listed.append(index)
         labelled += bool(path)
         unlabelled += not path and os.path.exists(image)  # a missing image is reported as such
         for number, line in enumerate(text.splitlines(), 1):
@@ -68,9 +92,9 @@ def read_labels(
                 lines.append(number)
                 polygons += len(fields) > 5 and not keypoints
     if unlabelled and not labelled:
-        raise BadInput(_no_labels(source, images))
+        raise BadInput(_no_labels(source, images.paths))
     if unlabelled:
-        notes.append(f"{source}: {unlabelled} of {len(images)} images have no label file and are background")
+        notes.append(f"{source}: {unlabelled} of {len(images.paths)} images have no label file and are background")
     if polygons:
         notes.append(f"{source}: {polygons} objects are polygons or rotated boxes; their upright hulls are taken")
     return annotations
@@ -243,6 +267,6 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
     return int(number), (min(columns), min(rows), max(columns), max(rows))
 
 
-def _no_labels(source: str, images: list[tuple[str, str]]) -> str:
-    looked = " and ".join(label_paths(images[0][0]))
-    return f"{source}: none of {len(images)} images has a label file. For {images[0][0]}, looked for {looked}."
+def _no_labels(source: str, images: Texts) -> str:
+    looked = " and ".join(label_paths(images[0]))
+    return f"{source}: none of {len(images)} images has a label file. For {images[0]}, looked for {looked}."

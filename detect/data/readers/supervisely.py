@@ -78,7 +78,7 @@ def _holds_annotations(dataset: Folder) -> bool:
     return any(map(_is_annotation, islice(_annotation_files(dataset), _LOOKED_AT)))
 
 
-def _annotation_files(dataset: Folder) -> list[Path]:
+def _annotation_files(dataset: Folder) -> Iterator[Path]:
     return dataset.inside(_ANNOTATIONS).files_with((".json",))
 
 

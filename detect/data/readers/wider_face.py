@@ -53,7 +53,7 @@ def read_wider_face(folder: Path) -> Dataset:
 
 
 def _files(folder: Folder) -> list[Path]:
-    return folder.files_with((_SUFFIX,)) or folder.inside(_INSIDE).files_with((_SUFFIX,))
+    return list(folder.files_with((_SUFFIX,))) or list(folder.inside(_INSIDE).files_with((_SUFFIX,)))
 
 
 def _load(path: Path, split: str) -> NamedContent:

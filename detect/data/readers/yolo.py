@@ -20,7 +20,7 @@ from detect.data.readers.assembly.categories import Category, CategoryMap, map_c
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, read_yaml, unquoted
 from detect.data.readers.images.locating import locate, locate_all
-from detect.data.readers.label_files import image_names, read_labels, report_labels_without_image
+from detect.data.readers.label_files import ListedImages, image_names, read_labels, report_labels_without_image
 from detect.data.readers.reader import DatasetFile, Reader
 from detect.errors import BadInput
 
@@ -73,8 +73,13 @@ def read_sources(
         BadInput: a list cannot be read, there are no images, or none of them has a label file.
     """
     folders = [path for path in paths if path.is_dir()]
-    images = [image for path in paths for image in (_folder_images if path in folders else read_list)(path, notes)]
-    if not images:
+    images = ListedImages()
+    for path in paths:
+        if path in folders:
+            _add_folder(path, images)
+        else:
+            _add_list(path, images, notes)
+    if not len(images.paths):
         raise BadInput(f"{source}: there are no images in {', '.join(map(str, paths)) or 'it'}.")
     annotations = read_labels(source, images, labels, notes, keypoints)
     for folder in folders:
@@ -82,17 +87,20 @@ def read_sources(
     return annotations
 
 
-def read_list(path: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """Return the images that a text file lists, each with the place where it is named."""
+def _add_list(path: Path, images: ListedImages, notes: list[str]) -> None:
+    """Add the images that a text file lists."""
     lines = [(number, unquoted(line)) for number, line in enumerate(read_lines(path), 1) if line]
     paths, ways = locate_all([line for _, line in lines], path.parent)
     notes.extend(f"{path}: {way}" for way in ways)
-    return [(image, f"{path}:{number}") for image, (number, _) in zip(paths, lines, strict=True)]
+    for image, (number, _) in zip(paths, lines, strict=True):
+        images.add(image, str(path), number)
 
 
-def _folder_images(folder: Path, _notes: list[str]) -> list[tuple[str, str]]:
-    found = Folder(folder).walk()
-    return [(os.path.join(parent, name), str(folder)) for parent, names in found for name in image_names(names)]
+def _add_folder(folder: Path, images: ListedImages) -> None:
+    """Add the images in a folder and below it."""
+    for parent, names in Folder(folder).walk():
+        for name in image_names(names):
+            images.add(os.path.join(parent, name), str(folder))
 
 
 def stated_names(path: Path) -> list[str]:

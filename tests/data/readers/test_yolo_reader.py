@@ -257,6 +257,18 @@ def test_a_label_file_that_cannot_be_read_loses_its_image(write, tmp_path):
     assert (problems.images_total, problems.lost_images) == (2, 1)
 
 
+def test_an_image_behind_one_that_is_left_out_is_found_in_its_own_line(write, tmp_path):
+    names = [f"images/train/{letter}.jpg" for letter in "abc"]
+    path = write(dict.fromkeys(names, "0 0.5 0.5 0.2 0.4\n"), train="train.txt")
+    (tmp_path / "train.txt").write_text("\n".join(["", *names]))
+    (tmp_path / "labels" / "train" / "a.txt").write_bytes(b"\xff\xfe\0")  # half a character of UTF-16
+    (tmp_path / names[1]).unlink()
+    problems = read_yolo(path).problems["train"]
+    places = {problem.kind: problem.where for problem in problems}
+    listed = tmp_path / "train.txt"
+    assert places == {"unreadable label file": f"{listed}:2", "missing image": f"{listed}:3"}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_a_pipe_in_place_of_a_label_file_is_not_waited_for(write, tmp_path):
     path = write({"images/train/a.jpg": "0 0.5 0.5 0.2 0.4\n", "images/train/b.jpg": None})

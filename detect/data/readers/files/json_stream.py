@@ -8,9 +8,11 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from detect.data.readers.files.text_files import read_bytes
 from detect.errors import BadInput
 
 BLOCK = 1024 * 1024  # bytes
@@ -77,6 +79,9 @@ def read_whole(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: the file cannot be read, or is not JSON.
     """
+    with suppress(OSError, ValueError, RecursionError):  # of which reading member by member says where it is
+        content = json.loads(read_bytes(path))
+        return content if isinstance(content, dict) else {}
     return {
         name: list(value) if isinstance(value, Iterator) else value
         for name, value in read_members(path)

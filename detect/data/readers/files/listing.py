@@ -74,9 +74,9 @@ class Folder:
         """Return the folder of this name in it, which may not exist."""
         return self._inside.setdefault(name, Folder(self.path / name))
 
-    def files_with(self, suffixes: tuple[str, ...]) -> list[Path]:
-        """Return the paths of the files whose names end with one of some suffixes in lower case."""
-        return [self.path / name for name in self.files if name.lower().endswith(suffixes)]
+    def files_with(self, suffixes: tuple[str, ...]) -> Iterator[Path]:
+        """Yield the paths of the files whose names end with one of some suffixes in lower case."""
+        return (self.path / name for name in self.files if name.lower().endswith(suffixes))
 
     def walk(self, leave_out: str | Path | None = None) -> Iterator[tuple[str, list[str]]]:
         """Yield the path and the `names` of this folder and of each folder below it but `leave_out`.

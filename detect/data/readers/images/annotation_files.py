@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
@@ -57,7 +58,7 @@ def files_in(folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Pa
 
     There are none where more than `MOST_FILES` have such a suffix. Files that cannot be parsed are left out.
     """
-    files = folder.files_with(suffixes)
+    files = list(islice(folder.files_with(suffixes), MOST_FILES + 1))
     return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
 
 

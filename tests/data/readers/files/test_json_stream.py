@@ -193,6 +193,11 @@ def test_a_file_with_an_object(tmp_path):
         list(read_elements(path, "a list of images"))
 
 
+def test_a_small_file_that_is_malformed_is_refused_with_its_place(tmp_path):
+    with pytest.raises(BadInput, match=r"content\.json is not JSON: Expecting ':' delimiter: line 1 column 12 "):
+        read_whole(write(tmp_path, '{"a": {"b" 1}}'))
+
+
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(BadInput, match=r"nowhere\.json: cannot be read: No such file"):
         list(read_members(tmp_path / "nowhere.json"))

@@ -39,7 +39,7 @@ def test_a_folder_is_listed_by_name(tree):
     folder = Folder(tree)
     assert folder.names == ["B.JPG", "a.jpg", "b.jpg", "nowhere.jpg"]
     assert folder.files == ["B.JPG", "a.jpg", "b.jpg"]
-    assert folder.files_with((".jpg",)) == [tree / "B.JPG", tree / "a.jpg", tree / "b.jpg"]
+    assert list(folder.files_with((".jpg",))) == [tree / "B.JPG", tree / "a.jpg", tree / "b.jpg"]
     assert [inside.path for inside in folder.folders] == [tree / "sub"]
     assert folder.inside("sub").names == ["c.jpg"]
     assert not folder.error
