@@ -124,10 +124,13 @@ def _read_folder(path: Path) -> Dataset:
 
 
 def _no_dataset(folder: Folder) -> str:
+    """Return that a folder is not a dataset, and what is known of what it is instead."""
+    beginning, broken = f"{folder.path} does not hold a dataset.", _broken(folder)
+    if not broken and (unread := why_not_read(folder)):
+        return f"{beginning} {unread}"
     names = sorted([*(inside.path.name for inside in folder.folders), *folder.names])
     found = ", ".join(names[:_MOST_NAMES]) or "nothing"
-    text = f"{folder.path} does not hold a dataset. Expected {accepted()}. Found in it: {found}."
-    return f"{text} {_broken(folder) or why_not_read(folder)}".rstrip()
+    return f"{beginning} Expected {accepted()}. Found in it: {found}. {broken}".rstrip()
 
 
 def _datasets_in(folder: Folder) -> dict[str, Callable[[], Dataset]]:

@@ -11,13 +11,13 @@ _LOOKED_AT = 20  # folders in a folder
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".rar", ".7z")
 _MASK_FOLDERS = ("masks", "mask", "segmentationclass", "segmentationobject", "gtfine", "labelids", "semantic")
 _TABLE = "write the images as files, and a `metadata.jsonl` with their `objects`, as its ImageFolder has them."
-_CONVERT = "Import it into an annotation tool such as CVAT, and export it as COCO."
+_CONVERT = "Import them into an annotation tool such as CVAT, and export them as COCO."
 
 
 class _Unread(NamedTuple):
     """A kind of data that is not read."""
 
-    name: str  # with its article
+    name: str  # in the plural
     is_there: Callable[[Folder], bool]
     way_on: str
 
