@@ -27,6 +27,18 @@ def test_groups_are_chains():
     assert near_duplicates(np.stack([chain[3], chain[0], chain[1]])).tolist() == [0, 1, 1]
 
 
+def test_mirrored_and_turned_copies_belong_together():
+    frequencies = [(y, total - y) for total in range(1, 16) for y in range(total + 1)][:128]  # of each bit
+    place = {frequency: bit for bit, frequency in enumerate(frequencies)}
+    first, other = fingerprints(2)
+    mirrored = changed(first, *(bit for bit, (_, x) in enumerate(frequencies) if x % 2))
+    upside_down = changed(first, *(bit for bit, (y, _) in enumerate(frequencies) if y % 2))
+    bits = np.unpackbits(mirrored)
+    turned = np.packbits([bits[place[x, y]] if (x, y) in place else 0 for y, x in frequencies])
+    copies = [changed(copy, *range(40, 48)) for copy in (mirrored, upside_down, turned)]
+    assert near_duplicates(np.stack([other, first, *copies])).tolist() == [0, 1, 1, 1, 1]
+
+
 def test_images_without_a_fingerprint_are_alone():
     assert near_duplicates(np.zeros((3, 16), np.uint8)).tolist() == [0, 1, 2]
 

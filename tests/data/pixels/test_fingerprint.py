@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detect.data.near_duplicates import MOST_DIFFERENT
-from detect.data.pixels.fingerprint import fingerprint, is_blank
+from detect.data.near_duplicates import MOST_DIFFERENT, MOST_DIFFERENT_TURNED
+from detect.data.pixels.fingerprint import fingerprint, is_blank, views_in_standard_position
 
 
 @pytest.fixture
@@ -39,6 +39,26 @@ def test_it_survives_what_happens_to_copies(photo, change):
 def test_other_images_have_others(photo):
     assert distance(fingerprint(photo), fingerprint(photo[:, ::-1])) > 30
     assert distance(fingerprint(photo), fingerprint(255 - photo)) == 128
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_copy_that_is_mirrored_or_turned_has_a_view_near_one_of_the_original(photo, quarters, mirrored):
+    copy = np.rot90(photo[:, ::-1] if mirrored else photo, quarters)
+    ours, theirs = (
+        views_in_standard_position(fingerprint(image)[None])[:, 0]
+        for image in (photo, compressed(np.ascontiguousarray(copy)))
+    )
+    assert min(distance(one, other) for one in ours for other in theirs) <= MOST_DIFFERENT_TURNED
+
+
+def test_other_images_have_other_views():
+    prints = np.random.default_rng(0).integers(0, 256, (200, 16), np.uint8)
+    views = np.unpackbits(views_in_standard_position(prints), axis=2)
+    assert (views.any(axis=(0, 1)).sum(), views[..., :2].all()) == (121, True)  # the lowest along x and y are positive
+    first, others = views[0], views.reshape(-1, 128)
+    apart = (first[:, None] != others).sum(axis=2)
+    assert apart[~np.tile(np.eye(200, dtype=bool), 2)].min() > 20
 
 
 def test_images_without_contrast_have_none():
