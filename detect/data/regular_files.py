@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 # A pipe would wait for somebody to write into it, and Windows would change line ends.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 _PLACE = re.compile(r"[/\\]([0-9]{1,15})\+([0-9]{1,15})(?=[/\\].)", re.DOTALL)  # start and length, before a name
 
 
@@ -43,6 +44,21 @@ def status_of(path: str | Path) -> os.stat_result:
         if part is None:
             raise
     return os.stat(part[0])
+
+
+def is_absent(error: OSError) -> bool:
+    """Return whether an error says that nothing is at a path, and not that what is there cannot be read."""
+    return error.errno in _ABSENT
+
+
+def why_not_found(path: str | Path) -> str:
+    """Return why a file or folder is not found, as the rest of a sentence: it "does not exist", or cannot be read."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        if not is_absent(error):
+            return f"cannot be read: {error.strerror}"
+    return "does not exist"
 
 
 def path_of_part(file: str, start: int, length: int, name: str) -> str:

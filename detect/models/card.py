@@ -1,6 +1,7 @@
 """The card of a saved model, which describes it, and the folders of models. Reading it does not need TensorFlow."""
 
 import os
+import stat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,9 +84,22 @@ def read_card(kind: type[C], path: Path) -> C:
 
 
 def model_folder(path: Path) -> Path | None:
-    """Return the folder of the model at `path`, which may be a run folder; None where there is none."""
+    """Return the folder of the model at `path`, which may be a run folder; None where there is none.
+
+    Raises:
+        BadInput: nobody knows, because a folder may not be entered.
+    """
     folders = (path, *(path / name for name in RUN_FOLDERS))
-    return next((folder for folder in folders if os.path.isfile(folder / CARD)), None)
+    return next((folder for folder in folders if _is_file(folder / CARD)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}. Change the permissions of its folder.") from None
+    except (OSError, ValueError):  # ValueError: a null character
+        return False
 
 
 def least_scores(card: ModelCard) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Saving and loading of models: folders with `model.json`, which describes the model, and `model.weights.h5`."""
 
+import errno
 import io
+import os
 from pathlib import Path
 
 from detect.config import to_json
@@ -53,6 +55,10 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
         raise BadInput(f"{folder / CARD}: {error}") from None
     try:
         detector.load_weights(folder / WEIGHTS)
+    except PermissionError:  # whose text is one of HDF5
+        raise BadInput(
+            f"{folder / WEIGHTS} cannot be read: {os.strerror(errno.EACCES)}. Change its permissions."
+        ) from None
     except (OSError, KeyError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(":")
         raise BadInput(

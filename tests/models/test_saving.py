@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from detect import models
 from detect.errors import BadInput, RunFailure
-from detect.models.card import ModelCard, load_card
+from detect.models.card import CARD, WEIGHTS, ModelCard, load_card, model_folder
 from detect.models.saving import load, save
 
 SMALL = {"width": 0.0625, "depth": 0.0}  # far smaller than any row of the table
@@ -88,6 +88,18 @@ def test_weights_of_another_model_are_refused(detector, card, tmp_path):
     with pytest.raises(BadInput, match="of another model") as caught:
         load(tmp_path / "best")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", CARD, WEIGHTS])
+def test_what_may_not_be_read_is_not_taken_for_missing_or_damaged(detector, card, tmp_path, permissions_bind, name):
+    save(detector, card, tmp_path / "best")
+    locked = tmp_path / "best" / name
+    locked.chmod(0)
+    try:
+        with pytest.raises(BadInput, match=r"model\.\S+ cannot be read: Permission denied"):
+            load(model_folder(tmp_path))
+    finally:
+        locked.chmod(0o755)
 
 
 @pytest.mark.parametrize(

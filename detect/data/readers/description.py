@@ -16,6 +16,7 @@ from detect.data.readers import readers
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.data.readers.unread import way_on_from_file, why_not_read
+from detect.data.regular_files import why_not_found
 from detect.errors import BadInput
 
 _LEVELS_SEARCHED = 3  # folders inside folders
@@ -49,7 +50,7 @@ def require_present(source: str | Path) -> None:
     path = Path(os.path.expanduser(source))
     named = str(source).partition(":")[0] in readers()
     if not named and not os.path.exists(path):
-        raise BadInput(f"{path} does not exist (in {Path.cwd()}). Give the file or the folder of a dataset.")
+        raise BadInput(f"{path} {why_not_found(path)} (in {Path.cwd()}). Give the file or the folder of a dataset.")
 
 
 def accepted() -> str:

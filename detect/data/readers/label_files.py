@@ -19,6 +19,7 @@ from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_encodings import decode
 from detect.data.readers.files.text_files import read_bytes
 from detect.data.readers.images.stems import Stems
+from detect.data.regular_files import is_absent
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -152,7 +153,7 @@ def _text_if_present(path: str) -> str | None:
     try:
         return decode(read_bytes(path).translate(None, _QUOTES))[0]
     except OSError as error:
-        if not os.path.exists(path):
+        if is_absent(error):
             return None
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError:

@@ -23,6 +23,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers import readers
 from detect.data.readers.files.text_files import read_yaml
 from detect.data.readers.reader import DatasetFile, Reader, SplitFiles
+from detect.data.regular_files import why_not_found
 from detect.errors import BadInput, did_you_mean
 
 Name = Annotated[str, Field(min_length=1)]  # what is not stated is an empty text, which as a path would be a folder
@@ -65,7 +66,7 @@ def read_native(path: Path) -> Dataset:
     description = build(Description, read_yaml(path), str(path))
     root = path.parent / os.path.expanduser(description.root)
     if not os.path.isdir(root):
-        raise BadInput(f"{path}: the folder {root} does not exist. Put the data there, or set 'root'.")
+        raise BadInput(f"{path}: the folder {root} {why_not_found(root)}. Put the data there, or set 'root'.")
     formats = {name: reader.read_splits for name, reader in readers().items() if reader.read_splits}
     if description.format not in formats:
         known = did_you_mean(description.format, formats)

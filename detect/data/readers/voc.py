@@ -42,6 +42,7 @@ from detect.data.readers.voc_layout import (
     split_lists,
     voc_folder,
 )
+from detect.data.regular_files import is_absent
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -187,7 +188,8 @@ class _Split:
         try:
             return read_content(path)
         except OSError as error:
-            kind, where, what = "missing annotation", place, f"{path}: {error.strerror}"
+            kind = "missing annotation" if is_absent(error) else "unreadable label file"
+            where, what = place, f"{path}: {error.strerror}"
         except ElementTree.ParseError as error:
             kind, where, what = "malformed annotation", f"{path}:{error.position[0]}", f"not XML: {error}"
         except ValueError as error:  # its bytes are not text

@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import Annotations
@@ -98,9 +98,13 @@ def _add_list(path: Path, images: ListedImages, notes: list[str]) -> None:
 
 def _add_folder(folder: Path, images: ListedImages) -> None:
     """Add the images in a folder and below it."""
-    for parent, names in Folder(folder).walk():
+    for parent, names in Folder(folder).walk(note=_refuse):
         for name in image_names(names):
             images.add(os.path.join(parent, name), str(folder))
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise BadInput(reason)
 
 
 def stated_names(path: Path) -> list[str]:

@@ -35,13 +35,13 @@ def files_in(folder: Path, leave_out: Path | None, note: Callable[[str], None]) 
     Args:
         folder: where to look.
         leave_out: a resolved folder to leave out.
-        note: called with a sentence about other files.
+        note: called with a sentence about other files, and about each folder that cannot be read.
 
     Raises:
-        BadInput: there are none.
+        BadInput: there are none, or the folder cannot be read.
     """
     return _usable(
-        _below(folder, leave_out), str(folder), f"{folder} and its subfolders contain no images or videos", note
+        _below(folder, leave_out, note), str(folder), f"{folder} and its subfolders contain no images or videos", note
     )
 
 
@@ -70,9 +70,11 @@ def natural_key(name: str) -> list[str | int]:
     return [int(part) if position % 2 else part.casefold() for position, part in enumerate(re.split(r"(\d+)", name))]
 
 
-def _below(folder: Path, leave_out: Path | None) -> list[Path]:
-    folders = Folder(folder).walk(_inside(leave_out, folder))
-    found = [Path(parent, name) for parent, names in folders for name in names]
+def _below(folder: Path, leave_out: Path | None, note: Callable[[str], None]) -> list[Path]:
+    top = Folder(folder)
+    if top.error:
+        raise BadInput(f"{folder}: the folder cannot be read: {top.error}.")
+    found = [Path(parent, name) for parent, names in top.walk(_inside(leave_out, folder), note) for name in names]
     return sorted(found, key=lambda path: ([natural_key(part) for part in path.parent.parts], natural_key(path.name)))
 
 

@@ -128,6 +128,18 @@ def test_files_of_other_types_and_empty_folders(tmp_path):
         find_sources(tmp_path)
 
 
+def test_folders_that_may_not_be_read_are_named(folder, permissions_bind):
+    said, locked = [], folder / "b"
+    locked.chmod(0)
+    try:
+        assert find_sources(folder, note=said.append)
+        with pytest.raises(BadInput, match=f"{locked}: the folder cannot be read: Permission denied"):
+            find_sources(locked)
+    finally:
+        locked.chmod(0o755)
+    assert said[0] == f"{locked}: the folder cannot be read: Permission denied."
+
+
 def test_files_that_are_left_out_are_counted_by_type(folder):
     for name in ("a.HEIF2", "b/b.heif2", "c.txt"):
         (folder / name).write_text("")

@@ -15,6 +15,7 @@ from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
 from detect.data.readers.assembly.box_forms import in_other_unit, likely_form
 from detect.data.readers.assembly.same_images import find_same, repeats
 from detect.data.records import Records
+from detect.data.regular_files import is_absent
 from detect.errors import BadInput
 
 _UNREAD = Header(*NO_SIZE, orientation=1)
@@ -73,7 +74,8 @@ def _read_header(path: str, row: int, annotations: Annotations) -> Header:
     try:
         return read_header(path)
     except OSError as error:
-        kind, what = "missing image", f"{path}: {error.strerror}"
+        kind = "missing image" if is_absent(error) else "unreadable image"
+        what = f"{path}: {error.strerror}"
     except BadInput as error:
         kind, what = "unreadable image", str(error)
     annotations.problems.add(kind, annotations.locate_image(row), what, "left out with its boxes", images=1)

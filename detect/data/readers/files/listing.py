@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-_SYSTEM_NAMES = frozenset(("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"))
+_SYSTEM_NAMES = frozenset(
+    ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found")
+)
 
 
 def is_hidden(name: str) -> bool:
@@ -78,30 +80,34 @@ class Folder:
         """Yield the paths of the files whose names end with one of some suffixes in lower case."""
         return (self.path / name for name in self.files if name.lower().endswith(suffixes))
 
-    def walk(self, leave_out: str | Path | None = None) -> Iterator[tuple[str, list[str]]]:
+    def walk(
+        self, leave_out: str | Path | None = None, note: Callable[[str], None] = lambda sentence: None
+    ) -> Iterator[tuple[str, list[str]]]:
         """Yield the path and the `names` of this folder and of each folder below it but `leave_out`.
 
         Links are followed after the folders beside them, and never to a folder that was visited before: one that leads
-        back would have no end. Folders that cannot be read are left out.
+        back would have no end. Folders that cannot be read are left out; `note` is called with a sentence about each.
         """
         visited = set()
         if leave_out is not None:
             with suppress(OSError):
                 visited.add(_identity(leave_out))
-        yield from self._walk(visited)
+        yield from self._walk(visited, note)
 
-    def _walk(self, visited: set[tuple[int, int]]) -> Iterator[tuple[str, list[str]]]:
+    def _walk(self, visited: set[tuple[int, int]], note: Callable[[str], None]) -> Iterator[tuple[str, list[str]]]:
         try:
             identity = _identity(self.path)
         except (OSError, ValueError):
             return
+        if self.error:
+            note(f"{self.path}: the folder cannot be read: {self.error}.")
         if identity in visited or self.error:
             return
         visited.add(identity)
         yield str(self.path), self.names
         for name in sorted(self._listing.folders, key=lambda name: os.path.islink(self.path / name)):
             # One that was not listed before is forgotten again: it may hold a million names.
-            yield from self._inside.get(name, Folder(self.path / name))._walk(visited)
+            yield from self._inside.get(name, Folder(self.path / name))._walk(visited, note)
 
 
 def _list(path: Path) -> _Listing:

@@ -9,6 +9,7 @@ from pathlib import Path
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import SplitFiles
+from detect.data.regular_files import open_regular, why_not_found
 from detect.errors import BadInput
 
 SPLIT_FOLDERS = ("train", "valid", "val", "validation", "test")
@@ -49,7 +50,9 @@ def described_files(source: Path, splits: Mapping[str, SplitFiles]) -> dict[str,
             count = len(files.annotations)
             raise BadInput(f"{source}: split {name}: expected one annotation file per split, found {count}.")
         if files.images and not os.path.isdir(files.images):
-            raise BadInput(f"{source}: split {name}: the folder of images {files.images} does not exist.")
+            raise BadInput(
+                f"{source}: split {name}: the folder of images {files.images} {why_not_found(files.images)}."
+            )
     return {name: AnnotationFile(files.annotations[0], files.images) for name, files in splits.items()}
 
 
@@ -57,6 +60,9 @@ def files_in(folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Pa
     """Return the files in a folder that have one of some suffixes, and a content that is recognised.
 
     There are none where more than `MOST_FILES` have such a suffix. Files that cannot be parsed are left out.
+
+    Raises:
+        BadInput: one may not be read, so that nobody knows what it is.
     """
     files = list(islice(folder.files_with(suffixes), MOST_FILES + 1))
     return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
@@ -112,4 +118,14 @@ def _is(recognises: Callable[[Path], bool], path: Path) -> bool:
     try:
         return recognises(path)
     except BadInput:
+        _require_permission(path)
         return False
+
+
+def _require_permission(path: Path) -> None:
+    try:
+        open_regular(path).close()
+    except PermissionError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
+    except OSError:
+        return

@@ -1,0 +1,93 @@
+"""Files and folders of a dataset that its reader may not read: none is taken for one that is not there."""
+
+import pytest
+
+from detect.data.curation.converting import convert
+from detect.data.readers.description import open_dataset, require_present
+from detect.data.shapes import write_shapes
+from detect.errors import BadInput
+
+DENIED = "Permission denied"
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Return a function that writes a dataset of 6 + 2 images in a format, and returns its folder."""
+
+    def write(to: str):
+        shapes = write_shapes(tmp_path / "shapes", train=6, val=2, image_size=64)
+        return shapes.parent if to == "shapes" else convert(open_dataset(shapes), to, tmp_path / to).folder
+
+    return write
+
+
+@pytest.fixture
+def locked(permissions_bind):
+    """Return a function that takes all rights to a file or folder; they are given back at the end."""
+    paths = []
+
+    def lock(path):
+        path.chmod(0)
+        paths.append(path)
+        return path
+
+    yield lock
+    for path in paths:
+        path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("shapes", ""),
+        ("shapes", "shapes.yaml"),
+        ("shapes", "train.json"),
+        ("shapes", "images"),
+        ("voc", "Annotations"),
+        ("voc", "JPEGImages"),
+        ("yolo", "data.yaml"),
+        ("yolo", "labels"),
+        ("csv", "train.csv"),
+        ("tfrecord", "train-00000-of-00001.tfrecord"),
+    ],
+)
+def test_what_may_not_be_read_is_named_with_the_reason(dataset, locked, to, name):
+    folder = dataset(to)
+    path = locked(folder / name)
+    with pytest.raises(BadInput, match=f"{path}.*{DENIED}"):
+        open_dataset(folder / "shapes.yaml" if to == "shapes" and name else folder)
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "kind"),
+    [
+        ("shapes", "images/train/00000.jpg", "unreadable image"),
+        ("voc", "Annotations/00000.xml", "unreadable label file"),
+        ("yolo", "labels/train/00000.txt", "unreadable label file"),
+    ],
+)
+def test_a_single_file_that_may_not_be_read_is_lost_alone(dataset, locked, to, name, kind):
+    folder = dataset(to)
+    locked(folder / name)
+    problems = open_dataset(folder).problems["train"]
+    assert (problems.counts, problems.lost_images) == ({kind: 1}, 1)
+    assert DENIED in next(iter(problems)).what
+
+
+def test_a_folder_inside_that_of_images_is_not_left_out_without_a_word(dataset, locked):
+    folder = dataset("yolo")
+    locked(folder / "images" / "train")
+    assert DENIED in open_dataset(folder).refused["train"]
+
+
+def test_a_dataset_in_a_folder_that_may_not_be_entered_is_there(dataset, locked):
+    folder = locked(dataset("shapes"))
+    with pytest.raises(BadInput, match=rf"shapes\.yaml cannot be read: {DENIED}"):
+        require_present(folder / "shapes.yaml")
+
+
+def test_what_the_file_system_of_a_disk_keeps_is_not_data(dataset, locked):
+    folder = dataset("yolo")
+    (folder / "images" / "lost+found").mkdir()
+    locked(folder / "images" / "lost+found")
+    assert not open_dataset(folder).refused
