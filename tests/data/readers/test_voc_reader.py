@@ -362,8 +362,8 @@ def test_folders_of_annotations_in_a_description(folder):
 
 
 def test_layout(folder, tmp_path):
-    assert not is_voc_folder(tmp_path)
-    assert is_voc_folder(folder({"a": thing()}, {"train": ["a"]}))
+    assert not is_voc_folder(Folder(tmp_path))
+    assert is_voc_folder(Folder(folder({"a": thing()}, {"train": ["a"]})))
 
 
 def test_blood_cells(fixtures):
