@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+from torch_writing import archive
 
 import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
 from detect.cli.starting import GARBAGE_THRESHOLD
@@ -173,31 +174,25 @@ def published_state() -> dict[str, np.ndarray]:
 def published(published_state, tmp_path, monkeypatch) -> Published:
     """Add a checkpoint, `yolox-micro-coco`, as if YOLOX's authors had published it.
 
-    Its file is a NumPy archive, at an address where no server answers. The cache folder is empty.
+    Its file is one of PyTorch, at an address where no server answers. The cache folder is empty.
     """
     from detect.weights import megvii_yolox
 
-    file, cache = tmp_path / "published" / "yolox_micro.npz", tmp_path / "cache"
+    file, cache = tmp_path / "published" / "yolox_micro.pth", tmp_path / "cache"
     file.parent.mkdir()
-    np.savez(file, **published_state)
+    file.write_bytes(archive({"start_epoch": 300, "model": published_state}))
     checkpoint = dataclasses.replace(
         megvii_yolox.CHECKPOINTS[0],
         name="yolox-micro-coco",
         model="yolox-micro",
-        address="http://127.0.0.1:9/yolox_micro.npz",
+        address="http://127.0.0.1:9/yolox_micro.pth",
         digest=hashlib.sha256(file.read_bytes()).hexdigest(),
         image_size=64,
         classes=("person", "bicycle", "car"),
         category_ids=(1, 2, 3),
-        read=read_arrays,
         config=PUBLISHED_CONFIG,
     )
     monkeypatch.setattr(megvii_yolox, "CHECKPOINTS", (*megvii_yolox.CHECKPOINTS, checkpoint))
     monkeypatch.setenv("DETECT_CACHE", str(cache))
     monkeypatch.setenv("no_proxy", "*")
     return Published(checkpoint, file, cache, published_state)
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path) as arrays:
-        return dict(arrays)

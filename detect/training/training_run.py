@@ -223,7 +223,7 @@ def restore_folded(detector: Detector, stream: Stream, display: Display) -> None
     restored = restore_statistics(detector, (batch.images for batch in batches))
     if restored:
         images = count * stream.settings.batch_size
-        display.say(f"Weights: {restored} normalisations came without statistics, which {images} samples have given.")
+        display.say(f"Weights: {restored} normalisations had no statistics; they were measured on {images} samples.")
 
 
 def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:

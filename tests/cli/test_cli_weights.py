@@ -47,7 +47,7 @@ def test_offline(command, published):
     done = command("weights", "import", "yolox-micro-coco")
     assert done.code == 1
     assert published.checkpoint.address in done.err
-    assert str(published.cache / "yolox_micro.npz") in done.err
+    assert str(published.cache / "yolox_micro.pth") in done.err
 
 
 def test_an_unknown_name(command, published):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from torch_writing import archive
 
 from detect import models
 from detect.errors import BadInput, RunFailure
@@ -129,9 +130,9 @@ def test_what_is_not_there_gets_the_nearest_name(published):
 
 def test_other_files_are_left_to_the_backbone(published, tmp_path):
     """Such as ImageNet weights, whether or not a checkpoint of the whole model is published."""
-    np.savez(tmp_path / "resnet.npz", **{"conv1.weight": np.zeros(1)})
+    (tmp_path / "resnet.pth").write_bytes(archive({"conv1.weight": np.zeros(1)}))
     for model in ("yolox-micro", "retinanet-r18"):
-        assert find_source(model, str(tmp_path / "resnet.npz"), {}) == (None, "")
+        assert find_source(model, str(tmp_path / "resnet.pth"), {}) == (None, "")
 
 
 def test_without_a_detector_to_go_on_from(detector):

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from torch_writing import archive
 
 from detect import models
 from detect.errors import BadInput, RunFailure
@@ -41,7 +42,7 @@ def server(published, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.first, server.ranges = published.file.read_bytes(), None, []
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/yolox_micro.npz"
+    address = f"http://127.0.0.1:{server.server_port}/yolox_micro.pth"
     replace(monkeypatch, published.checkpoint, address=address)
     monkeypatch.setattr(download, "PAUSE", 0)
     yield server
@@ -56,7 +57,7 @@ def replace(monkeypatch, checkpoint, **changes) -> None:
 def rewrite(published, **changes) -> None:
     """Rewrite the published file with other tensors; None removes one. The digest no longer fits."""
     state = {name: value for name, value in {**published.state, **changes}.items() if value is not None}
-    np.savez(published.file, **state)
+    published.file.write_bytes(archive({"model": state}))
 
 
 @pytest.mark.parametrize("checkpoint", ALL, ids=lambda checkpoint: checkpoint.name)
@@ -86,7 +87,7 @@ def test_a_download_becomes_a_saved_model(server, published):
     assert (card.image_size, card.fit.kind, card.config["prior"]) == (64, "letterbox", 0.02)
     assert (card.licence, card.metrics) == ("Apache-2.0; trained on COCO", {"AP": 0.258})
     assert card.source.startswith("Megvii")
-    assert card.source.endswith("/yolox_micro.npz")
+    assert card.source.endswith("/yolox_micro.pth")
 
 
 def test_the_second_time_needs_no_network(server):
@@ -116,7 +117,7 @@ def test_offline_the_message_says_where_from_and_where_to(published):
         import_weights("yolox-micro-coco")
     for part in (
         published.checkpoint.address,
-        str(published.cache / "yolox_micro.npz"),
+        str(published.cache / "yolox_micro.pth"),
         "detect weights import yolox-micro-coco --file",
     ):
         assert part in str(caught.value)
@@ -124,7 +125,7 @@ def test_offline_the_message_says_where_from_and_where_to(published):
 
 def test_a_file_put_into_the_cache_by_hand(published):
     published.cache.mkdir()
-    published.file.rename(published.cache / "yolox_micro.npz")
+    published.file.rename(published.cache / "yolox_micro.pth")
     assert is_here(published.checkpoint)
     assert imported(published.checkpoint) == published.cache / "imported" / "yolox-micro-coco"
 
@@ -141,7 +142,7 @@ def test_another_file_needs_a_folder_and_is_not_called_the_published_one(publish
         import_weights("yolox-micro-coco", file=published.file)
     assert not is_here(published.checkpoint)
     card = load_card(import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine"))
-    assert "yolox_micro.npz" in card.source
+    assert "yolox_micro.pth" in card.source
     assert "Megvii" not in card.source
     assert (card.licence, card.metrics) == ("", {})
 
@@ -158,7 +159,7 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_written(published, tmp
     with pytest.raises(BadInput) as caught:
         import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine")
     for part in (
-        "yolox_micro.npz",
+        "yolox_micro.pth",
         "head.stems.0.bn.weight is missing",
         "head.stems.9.bn.weight is not part of it",
         "head.cls_preds.1.bias becomes [80]",
@@ -168,7 +169,7 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_written(published, tmp
 
 
 def test_a_file_of_something_else_is_told_apart(published, tmp_path):
-    np.savez(published.file, **{"conv1.weight": np.zeros([8, 3, 3, 3])})
+    published.file.write_bytes(archive({"conv1.weight": np.zeros([8, 3, 3, 3])}))
     with pytest.raises(importing.ForeignFileError, match=r"such as conv1\.weight"):
         import_weights("yolox-micro-coco", file=published.file, out=tmp_path / "mine")
 

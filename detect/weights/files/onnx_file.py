@@ -51,8 +51,7 @@ def read_onnx(content: memoryview) -> dict[str, np.ndarray]:
 
 def read_convolutions(content: memoryview) -> list[Convolution]:
     """Return the convolutions in the order in which they run. ValueError for a damaged file."""
-    graph = _Graph(content)
-    return list(_convolutions(graph))
+    return list(_convolutions(_Graph(content)))
 
 
 def _convolutions(graph: "_Graph") -> Iterator[Convolution]:
@@ -78,8 +77,9 @@ class _Graph:
             self.places |= {self._text(place, 8): place for place in parts(content, graph, 5)}
         # Initialisers with the same numbers are written once, and named again by nodes that copy them.
         for node in self.nodes:
-            if node.operator == "Identity" and self.initialisers_of(node):
-                self.places |= dict.fromkeys(node.outputs, self.places[node.inputs[0]])
+            if node.operator == "Identity":
+                for name in self.initialisers_of(node):
+                    self.places |= dict.fromkeys(node.outputs, self.places[name])
 
     def initialisers_of(self, node: _Node) -> list[str]:
         """Return the names of the inputs of a node that are initialisers."""
