@@ -4,6 +4,7 @@ Nothing in a file is called or imported: see `pickle_reader`. PyTorch does not c
 needs more memory than the file has bytes.
 """
 
+import functools
 import io
 import mmap
 import struct
@@ -93,11 +94,15 @@ def _open_archive(path: Path, content: memoryview) -> _Opened:
     folder = pickles[0].removesuffix("data.pkl")
     order = members.get(f"{folder}byteorder")
 
-    def values(storage: Storage, kind: np.dtype) -> np.ndarray:
-        member = members.get(f"{folder}data/{storage.key}")
+    @functools.cache  # tensors that share a storage would have it checked again and again
+    def numbers(key: str) -> memoryview:
+        member = members.get(f"{folder}data/{key}")
         if member is None:
-            raise ValueError(f"its numbers, data/{storage.key}, are missing")
-        return flat_array(_member(content, member), kind, storage.length)
+            raise ValueError(f"its numbers, data/{key}, are missing")
+        return _member(content, member)
+
+    def values(storage: Storage, kind: np.dtype) -> np.ndarray:
+        return flat_array(numbers(storage.key), kind, storage.length)
 
     objects = read_objects(io.BytesIO(_member(content, members[pickles[0]])), {})
     return _Opened(objects, values, order is not None and bytes(_member(content, order)) == b"big")
