@@ -28,13 +28,12 @@ def models(
 def show_models() -> None:
     """Print a table of all models, of which the default is marked."""
     from detect.models import names, variant
-    from detect.training.settings import TrainingSettings
+    from detect.training.model_choice import DEFAULT_MODEL
 
-    default = TrainingSettings.model_fields["model"].default
     rows = []
     for name in names():
         row = variant(name)
-        shown = f"{name} (default)" if name == default else name
+        shown = f"{name} (default)" if name == DEFAULT_MODEL else name
         numbers = _number(row.parameters, 2), str(row.image_size), _number(row.published_ap, 1)
         rows.append([shown, *numbers, _weights_of(name)])
     show_table(["model", "parameters, million", "image size", "COCO AP", "weights"], rows)

@@ -34,7 +34,7 @@ def train(
         str | None,
         typer.Option(
             help="Name of a model; `detect models` lists them.",
-            show_default="yolox-micro",
+            show_default="that of the weights, or yolox-micro",
             rich_help_panel=WHAT,
             autocompletion=model_names,
         ),

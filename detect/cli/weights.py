@@ -32,7 +32,7 @@ def list_() -> None:
     show_table(["name", "model", "COCO AP", "image size", "licence", "on this machine"], rows)
     say("COCO AP is the published value, in per cent, on the 2017 validation images.")
     say("A name can be used wherever a trained model is expected. It is downloaded the first time:")
-    say("  detect predict NAME IMAGES        detect train --data DATA --model MODEL --weights NAME")
+    say("  detect predict NAME IMAGES        detect train --data DATA --weights NAME")
     say(f"Files are kept in {cache_folder()}.")
 
 

@@ -1,29 +1,61 @@
 """Places of trained models, as users name them: what is expected there, without importing TensorFlow."""
 
+import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from detect import models
 from detect.errors import BadInput, did_you_mean
-from detect.models.card import CARD, RUN_FOLDERS, model_folder
+from detect.models.card import CARD, RUN_FOLDERS, load_card, model_folder
 
+_OF_CHECKPOINTS = "-coco"  # a checkpoint is called like its model, with this at the end
 EXPECTED = (
     f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
     "of a published checkpoint (`detect weights list`)."
 )
 
 
+def model_at(named: str | Path) -> str | None:
+    """Return the name of the model in a run or model folder, or of a published checkpoint; None for anything else.
+
+    Whether a checkpoint is published is not known without TensorFlow.
+    """
+    folder = model_folder(Path(named))
+    if folder is not None:
+        return load_card(folder).model
+    model = str(named).removesuffix(_OF_CHECKPOINTS)
+    return model if model != str(named) and model in models.names() else None
+
+
+def near_checkpoints(name: str) -> list[str]:
+    """Return what a checkpoint may be called that the user has misspelt as `name`; at most one name."""
+    return difflib.get_close_matches(name, [f"{model}{_OF_CHECKPOINTS}" for model in models.names()], n=1)
+
+
+def require_model(named: str | Path, found: str, expected: str | None) -> None:
+    """Raise `BadInput` where weights are of another model than `expected`.
+
+    Args:
+        named: the weights, as the user named them.
+        found: the name of their model.
+        expected: the name of the model that they should be of; None: any.
+    """
+    if expected not in (None, found):
+        raise BadInput(f"{named} is a {found}, not a {expected}. Name the model {found}, or give other weights.")
+
+
 def require_place(named: str | Path, is_file_allowed: bool = False) -> None:
-    """Raise `BadInput` for a path at which no model is; a single word may be the name of a published checkpoint.
+    """Raise `BadInput` where no model is; models and checkpoints that exist, by their names, are told apart later.
 
     Args:
         named: what the user gave as a model.
         is_file_allowed: whether it may be the file of a checkpoint.
     """
     path = Path(named)
-    is_place = os.path.exists(path) or len(path.parts) > 1
-    if is_place and model_folder(path) is None and not (is_file_allowed and os.path.isfile(path)):
-        raise BadInput(nothing_there(path))
+    is_name = str(named) in models.names() and not os.path.exists(path)
+    if not is_name and model_at(named) is None and not (is_file_allowed and os.path.isfile(path)):
+        raise BadInput(nothing_there(path, near_checkpoints(str(named))))
 
 
 def nothing_there(path: Path, names: Iterable[str] = ()) -> str:

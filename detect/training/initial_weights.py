@@ -9,13 +9,13 @@ from detect import models
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
+from detect.training.model_choice import WORDS, unknown_weights
 from detect.weights import backbones
 from detect.weights.download import Progress
 from detect.weights.importing import ForeignFileError, checkpoint_of, checkpoints
 from detect.weights.opening import open_model
 
 SHOWN = 8  # most tensors that a message names
-WORDS = ("auto", "imagenet", "none")
 
 
 class Source(NamedTuple):
@@ -53,10 +53,7 @@ def find_source(
         return None, ""
     path = Path(weights)
     if model_folder(path) is None and weights not in checkpoints() and not path.is_file():
-        raise BadInput(
-            f"--weights: expected {', '.join(WORDS)}, a run or model folder, the name of a published checkpoint, or a "
-            f"file of one or of a backbone; {weights!r} is none of these. {did_you_mean(weights, checkpoints())}"
-        )
+        raise unknown_weights(weights, did_you_mean(weights, checkpoints()))
     if path.is_file() and checkpoint_of(model) is None:
         return None, ""  # of a backbone: nothing else is published
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from detect import models
 from detect.config import build, change, override
 from detect.errors import BadInput
+from detect.training.model_choice import choose_model
 from detect.training.run_name import require_name
 from detect.training.settings import TrainingSettings
 
@@ -38,9 +39,9 @@ def given_options(**values: Any) -> dict[str, Any]:
 
 
 def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
-    """Return the settings without what the model adds; for arguments and errors see `resolve_settings`."""
+    """Return the settings with a model, without what it adds; for arguments and errors see `resolve_settings`."""
     settings = override(build(TrainingSettings, options, "detect train", _option), assignments)
-    models.require_known(settings.model)
+    settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
     _require_one_length(settings)
     if settings.name is not None:
         require_name(settings.name)
@@ -58,14 +59,14 @@ def resolve_settings(options: dict[str, Any], assignments: list[str]) -> Trainin
         assignments: texts `key=value`, as `--set` takes them.
 
     Raises:
-        BadInput: a name or a value does not fit, the model is unknown, or the length is given twice.
+        BadInput: a name or a value does not fit, the model or its weights are unknown, or the length is given twice.
     """
     settings = given_settings(options, assignments)
     row = models.variant(settings.model)
     if settings.recipe == "paper":
         recipe = [(key, value) for key, value in row.recipe.items() if key not in options]
         with_recipe = change(build(TrainingSettings, options, ""), recipe, f"recipe of model {settings.model!r}")
-        settings = override(with_recipe, assignments)
+        settings = override(with_recipe, assignments).model_copy(update={"model": settings.model})
         _require_one_length(settings)
     defaults: dict[str, Any] = {"image_size": settings.image_size or row.image_size}
     if settings.epochs is None and settings.max_time is None:

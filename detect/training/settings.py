@@ -63,8 +63,8 @@ class TrainingSettings(Settings):
 
     data: str
     """Dataset: a YAML or JSON file, or the folder of a dataset."""
-    model: str = "yolox-micro"
-    """Name of the model; `detect models` lists them."""
+    model: str = "auto"
+    """Name of the model; `detect models` lists them. auto: the model that `weights` are of, or yolox-micro."""
     architecture: dict[str, Any] = {}
     """Settings of the model that differ from its defaults."""
     name: str | None = None

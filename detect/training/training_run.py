@@ -60,7 +60,7 @@ class TrainedRun:
 
 def train(
     data: str | Path,
-    model: str = "yolox-micro",
+    model: str = "auto",
     *,
     epochs: float | None = None,
     max_time: str | float | None = None,
@@ -75,7 +75,7 @@ def train(
 
     Args:
         data: a dataset that `open_dataset` reads.
-        model: name of a model, see `detect.models.names`.
+        model: name of a model, see `detect.models.names`; `auto` is that of `weights`, or `yolox-micro`.
         epochs: passes over the training images.
         max_time: time limit for the whole call, evaluation included: seconds, or text such as `30m`; instead of
             `epochs`.

@@ -76,7 +76,7 @@ def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, i
     if backbone is None:
         raise BadInput(
             "Backbone weights are for models with a ResNet, MobileNetV3-Large or VGG16, and this model has another "
-            "backbone. Use --weights none."
+            "backbone. For the file of a whole detector, name its model with --model; otherwise use --weights none."
         )
     path = _find(str(weights), progress)
     assign(backbone, read_tensors(path), str(path))

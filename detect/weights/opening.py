@@ -9,7 +9,7 @@ from detect.errors import BadInput
 from detect.models import saving
 from detect.models.card import ModelCard, load_card, model_folder
 from detect.models.detector import Detector
-from detect.models.places import EXPECTED, nothing_there
+from detect.models.places import EXPECTED, nothing_there, require_model
 from detect.weights.download import Progress
 from detect.weights.importing import checkpoint_of, checkpoints, imported, read
 
@@ -41,12 +41,12 @@ def find_folder(named: str | Path, model: str | None = None, progress: Progress 
     """Return the model folder of `named`, see `open_model`; None where it is neither a folder nor a checkpoint."""
     folder = model_folder(Path(named))
     if folder is not None:
-        _check_model(named, load_card(folder).model, model)
+        require_model(named, load_card(folder).model, model)
         return folder
     checkpoint = checkpoints().get(str(named))
     if checkpoint is None:
         return None
-    _check_model(named, checkpoint.model, model)
+    require_model(named, checkpoint.model, model)
     return imported(checkpoint, progress)
 
 
@@ -55,11 +55,6 @@ def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:
     if checkpoint is None:
         raise BadInput(f"{path} cannot be read: no checkpoint is published for {model}, so its tensors are not known.")
     return read(checkpoint, path)
-
-
-def _check_model(named: str | Path, found: str, expected: str | None) -> None:
-    if expected not in (None, found):
-        raise BadInput(f"{named} is a {found}, not a {expected}. Name the model {found}, or give other weights.")
 
 
 def _nothing_there(named: str) -> str:

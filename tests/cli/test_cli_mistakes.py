@@ -3,6 +3,8 @@
 import pytest
 
 from detect.cli import benchmark, evaluate, export, predict, train
+from detect.config import to_json
+from detect.models.card import ModelCard
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +19,10 @@ def no_tensorflow(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "runs" / "taken").mkdir(parents=True)
+    (tmp_path / "yolox_nano.onnx").touch()
+    card = ModelCard(model="yolox-nano", config={}, classes=("cat",), category_ids=(1,), image_size=64)
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "model.json").write_text(to_json(card))
 
 
 @pytest.mark.parametrize(
@@ -40,9 +46,15 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("train --data x --name ../../evil", "--name: '../../evil' cannot be the name of a run folder"),
         ("train --data x --name taken", "runs/taken exists. Continue it with --resume"),
         ("train --data x --weights none/such.pth", "--weights: none/such.pth does not exist"),
+        ("train --data x --weights yolox_s", "'yolox_s' is none of these. Did you mean 'yolox-s-coco'?"),
+        ("train --data x --weights empty", "'empty' is none of these. `detect weights list`"),
+        ("train --data x --weights yolox_nano.onnx", "give --model. Did you mean 'yolox-nano'?"),
+        ("train --data x --weights trained --model yolox-s", "trained is a yolox-nano, not a yolox-s"),
         ("evaluate runs/nothing --data empty", "There is no runs/nothing"),
         ("evaluate yolox-s-coco --data nothing", "nothing does not exist"),
         ("evaluate --data empty --predictions none.json", "--predictions: none.json is not a file"),
+        ("predict yolox_s_coco empty", "There is no yolox_s_coco"),
+        ("evaluate yolox-s-cocos --data empty", "Did you mean 'yolox-s-coco'?"),
         ("predict empty empty", "empty does not contain a model"),
         ("predict yolox-s-coco nothing.jpg", "There is no file or folder 'nothing.jpg'"),
         ("predict yolox-s-coco --data nothing", "nothing does not exist"),

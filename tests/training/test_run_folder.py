@@ -10,7 +10,7 @@ from detect.training.settings import TrainingSettings
 
 @pytest.fixture
 def settings(tmp_path):
-    return TrainingSettings(data="d", runs=str(tmp_path / "runs"), epochs=3)
+    return TrainingSettings(data="d", model="yolox-micro", runs=str(tmp_path / "runs"), epochs=3)
 
 
 def started(settings):
