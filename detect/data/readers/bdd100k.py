@@ -13,26 +13,23 @@ Earlier labels are a file per image, with `objects` in the only one of its `fram
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.bdd100k_content import BddContent, image_folder
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
+from detect.data.readers.folder_format import FolderFormat, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile, named_split
-from detect.data.readers.images.locating import parts
+from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
-from detect.data.readers.reader import DatasetFolder
+from detect.data.readers.named_content import NamedContent
 from detect.data.readers.split_format import SplitFormat, one_split
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
 _NAME = "BDD100K JSON"
-_LOOKED_AT = 20  # JSON files in a folder of which one has to be of an image
 
 
 def is_bdd100k(path: Path) -> bool:
@@ -65,20 +62,6 @@ def load_bdd100k(file: AnnotationFile) -> NamedContent:
     return content
 
 
-def read_images(folder: Path) -> Dataset:
-    """Read the files of single images in a folder, else those in the folders in it that are named after splits.
-
-    Raises:
-        BadInput: two folders are of one split, no object is annotated, or no split has images.
-    """
-    return assemble_named(folder, _NAME, load_parts(folder, _holds_files, _load_images))
-
-
-def holds_images(folder: Folder) -> bool:
-    """Return whether there are files of single images in a folder, or in those in it that are named after splits."""
-    return bool(parts(folder, _holds_files))
-
-
 class _Files(BddContent):
     """The content of files of single images in a folder; entries are files."""
 
@@ -106,29 +89,22 @@ class _Files(BddContent):
             self.drop_image(entry, "expected the 'name' of an image, and one of 'frames' with 'objects'")
 
 
-def _load_images(folder: Path, split: str) -> NamedContent:
+def _load_images(folder: Path) -> NamedContent:
     content = _Files(folder)
     for entry in range(len(content.names)):
         content.add_file(entry)
     content.note_labels_without_box()
     first = folder / content.names[0]
-    content.find_images_by_stem(AnnotationFile(first, image_folder(first, split)))
+    content.find_images_by_stem(AnnotationFile(first, image_folder(first, split_named(folder.name) or "train")))
     return content
 
 
-def _holds_files(folder: Folder) -> bool:
-    return any(map(_is_image_file, islice(folder.files_with((".json",)), _LOOKED_AT)))
-
-
 def _is_image_file(path: Path) -> bool:
-    """Return whether a JSON file begins with a frame that has `objects`, in `frames`."""
-    try:
-        for name, value in read_members(path):
-            if name is None or isinstance(value, Iterator):
-                first = next(value, None) if name == "frames" and isinstance(value, Iterator) else None
-                return isinstance(first, dict) and "objects" in first
-    except BadInput:
-        pass
+    """Return whether a JSON file begins with a frame that has `objects`, in `frames`; BadInput where it is not JSON."""
+    for name, value in read_members(path):
+        if name is None or isinstance(value, Iterator):
+            first = next(value, None) if name == "frames" and isinstance(value, Iterator) else None
+            return isinstance(first, dict) and "objects" in first
     return False
 
 
@@ -170,7 +146,11 @@ _SPLITS = SplitFormat(
     recognises=is_bdd100k,
     load=one_split(load_bdd100k),
 ).reader()
-_IMAGES = DatasetFolder(
-    "BDD100K files of single images", "*.json, or train|val|test/*.json", holds_images, read_images, described=False
+_IMAGES = FolderFormat(
+    name=_NAME,
+    folder="BDD100K files of single images",
+    files="*.json, or train|val|test/*.json",
+    holds_files=lambda folder: holds_some(folder, ".json", _is_image_file),
+    load=_load_images,
 )
-READER = replace(_SPLITS, folders=(*_SPLITS.folders, _IMAGES))
+READER = replace(_SPLITS, folders=(*_SPLITS.folders, _IMAGES.dataset_folder()))

@@ -18,7 +18,6 @@ The order of the classes is that of the labels in `meta`.
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 
@@ -62,8 +61,7 @@ class _CvatFile:
         self._root = file.images or (inside if inside.is_dir() else file.path.parent)  # of the images
         self._contents: dict[str, NamedContent] = {}
         self._rows: dict[int, int] = {}  # of frames
-        self._images = self._tracks = self._hulls = 0
-        self._left_out: Counter[str] = Counter()
+        self._images = self._tracks = 0  # read so far
         self._size, self._order = NO_SIZE, list[str]()
 
     def read(self) -> dict[str, NamedContent | BadInput]:
@@ -76,7 +74,6 @@ class _CvatFile:
         for element in read_elements(self._file.path):
             if element.tag in take:
                 take[element.tag](element)
-        self._add_notes()
         return {split: attempt(partial(self._with_images, split)) for split in self._contents}
 
     @cached_property
@@ -140,7 +137,7 @@ class _CvatFile:
         self, content: NamedContent, row: int, position: int, shape: ElementTree.Element, label: str | None
     ) -> None:
         if shape.tag not in SHAPES:
-            self._left_out[shape.tag] += 1
+            content.counts[f"elements `{shape.tag}` are not objects and are left out"] += 1
             return
         try:
             (box, is_hull), name = box_of(shape), class_name(label)
@@ -148,22 +145,14 @@ class _CvatFile:
             what = f"expected a {shape.tag} with a label, found label {label!r:.40} and {shape.attrib!r:.120}"
             content.drop_box(row, position, what)
             return
-        self._hulls += is_hull
+        if is_hull:
+            content.counts["shapes are rotated, polygons or of other forms: their upright hulls are taken"] += 1
         content.add_box(row, position, box, name)
-
-    def _add_notes(self) -> None:
-        counts = {
-            "shapes are rotated, polygons or of other forms: their upright hulls are taken": self._hulls,
-            **{f"elements `{tag}` are not objects and are left out": count for tag, count in self._left_out.items()},
-        }
-        notes = [f"{self._file.path.name}: {count} {what}" for what, count in counts.items() if count]
-        for content in self._contents.values():
-            content.order, content.notes = tuple(self._order), [*content.notes, *notes]
-            notes = []
 
     def _with_images(self, split: str) -> NamedContent:
         """Return the content of a split, whose images may lie in a folder that is named after its subset."""
         content = self._contents[split]
+        content.order = tuple(self._order)
         first = content.images.names[0] if len(content.images) else ""
         own = [inside.path for inside in Folder(self._root).folders if split_named(inside.path.name) == split]
         images = next((folder for folder in own if first and (folder / first).is_file()), None)

@@ -15,7 +15,6 @@ image whose path is not stated is the one that has its id as its name.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,6 @@ def load_datumaro(file: AnnotationFile) -> NamedContent:
     for name, value in read_members(file.path):
         for number, item in enumerate(value if name == "items" and isinstance(value, Iterator) else ()):
             content.add_item(number, item)
-    content.finish()
     if len(content.images) and not is_image_name(content.images.names[0]):
         content.find_images_by_stem(file)
     else:
@@ -81,7 +79,7 @@ class _Items(NamedContent):
     def __init__(self, path: Path, labels: list[Any]):
         super().__init__(path, Form.SIZE)
         self._labels = labels
-        self._counts: Counter[str] = Counter()  # by what is said of them in a note
+        self.order = tuple(name.strip() for name in labels if isinstance(name, str) and name.strip())
 
     def add_item(self, number: int, item: Any) -> None:
         """Add the image and the objects of an item, or report why that is not possible."""
@@ -96,15 +94,10 @@ class _Items(NamedContent):
         for position, stated in enumerate(annotations):
             self._add_object(row, position, stated)
 
-    def finish(self) -> None:
-        """Take the order of the classes, and say what was decided."""
-        self.order = tuple(name.strip() for name in self._labels if isinstance(name, str) and name.strip())
-        self.notes += [f"{self.path.name}: {count} {what}" for what, count in self._counts.items()]
-
     def _add_object(self, row: int, position: int, stated: Any) -> None:
         kind = stated.get("type") if isinstance(stated, dict) else None
         if isinstance(kind, str) and kind not in _OBJECTS:
-            self._counts[f"annotations of the type {kind!r:.40} are not objects and are left out"] += 1
+            self.counts[f"annotations of the type {kind!r:.40} are not objects and are left out"] += 1
             return
         try:
             box, is_hull = _box(stated)
@@ -114,7 +107,7 @@ class _Items(NamedContent):
             self.drop_box(row, position, f"expected a 'label_id' and a shape, found {stated!r:.120}")
             return
         if is_hull:
-            self._counts["objects are turned, polygons, masks or of other forms: their upright hulls are taken"] += 1
+            self.counts["objects are turned, polygons, masks or of other forms: their upright hulls are taken"] += 1
         self.add_box(row, position, box, name, bool(is_crowd))
 
 

@@ -13,7 +13,6 @@ boxes of any job, such as those on which a job failed, are left out and counted.
 Images are looked for by the ends of their addresses. A manifest is the split that its name speaks of, else "train".
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,19 +47,18 @@ def is_ground_truth(path: Path) -> bool:
 
 def load_ground_truth(file: AnnotationFile, split: str) -> Mapping[str, NamedContent | BadInput]:
     """Read a manifest, as `SplitFormat.load` does."""
-    contents, counts = SplitLines(file, split, Form.SIZE), Counter[str]()
+    contents = SplitLines(file, split, Form.SIZE)
     content = contents.of(split)
     for number, line in read_json_lines(file.path):
         jobs = list(_jobs(line))
         if len(jobs) > 1:
-            counts["images have boxes of several jobs: the newest counts"] += 1
+            content.counts["images have boxes of several jobs: the newest counts"] += 1
         if jobs:
             _add_image(content, number, line, max(jobs, key=lambda job: job.time))
         elif isinstance(line, dict) and _ADDRESS in line:
-            counts["images have no boxes of any job and are left out"] += 1
+            content.counts["images have no boxes of any job and are left out"] += 1
         else:
             content.drop_image(number, f"expected an object with {_ADDRESS!r}, found {line!r:.120}")
-    contents.note(counts)
     return contents.with_images()
 
 

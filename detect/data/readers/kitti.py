@@ -12,31 +12,14 @@ training split, unless they lie in folders that are named after splits, such as 
 
 from pathlib import Path
 
-from detect.data.dataset import Dataset
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.images.locating import parts
-from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
-from detect.data.readers.reader import DatasetFolder, Reader
+from detect.data.readers.folder_format import FolderFormat
+from detect.data.readers.named_content import NamedContent
 from detect.data.readers.text_annotations import Stated, holds_annotations, load_annotations
 
-FORMAT = "KITTI"
 _FOLDERS = (("label_2", "image_2"), ("labels", "images"))  # of the text files and of the images
 _FIELDS = 15
 _NO_CLASS = "dontcare"
-
-
-def holds_kitti(folder: Folder) -> bool:
-    """Return whether there are files of KITTI in a folder, or in those inside it that are named after splits."""
-    return bool(parts(folder, _holds_files))
-
-
-def read_kitti(folder: Path) -> Dataset:
-    """Read the files in a folder, else those in the folders inside it that are named after splits.
-
-    Raises:
-        BadInput: two folders are of one split, no object is annotated, or no split has images.
-    """
-    return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
 
 
 def parse_line(line: str) -> Stated:
@@ -49,26 +32,22 @@ def parse_line(line: str) -> Stated:
     return Stated("" if name.lower() == _NO_CLASS else name, (x1, y1, x2, y2))
 
 
-def _holds_files(folder: Folder) -> bool:
-    return _names(folder) is not None
-
-
-def _names(folder: Folder) -> tuple[str, str] | None:
+def _folders(folder: Folder) -> tuple[str, str] | None:
     """Return the names of the folders of the text files and of the images; None where there are no such files."""
     names = {inside.path.name for inside in folder.folders}
     pairs = (pair for pair in _FOLDERS if names.issuperset(pair))
     return next((pair for pair in pairs if holds_annotations(folder.inside(pair[0]), parse_line)), None)
 
 
-def _load(folder: Path, _split: str) -> NamedContent:
-    labels, images = _names(Folder(folder)) or _FOLDERS[0]
+def _load(folder: Path) -> NamedContent:
+    labels, images = _folders(Folder(folder)) or _FOLDERS[0]
     return load_annotations(folder / labels, folder / images, parse_line)
 
 
-READER = Reader(
-    folders=(
-        DatasetFolder(
-            "KITTI", "label_2/*.txt and image_2, or labels/*.txt and images", holds_kitti, read_kitti, described=False
-        ),
-    )
-)
+READER = FolderFormat(
+    name="KITTI",
+    folder="KITTI",
+    files="label_2/*.txt and image_2, or labels/*.txt and images",
+    holds_files=lambda folder: _folders(folder) is not None,
+    load=_load,
+).reader()

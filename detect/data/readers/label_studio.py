@@ -15,7 +15,6 @@ Images are found by the last parts of their address, as it stands or without the
 of a file are the split that its name speaks of, else "train".
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,7 +28,7 @@ from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.label_studio_regions import is_object, joined_regions, read_region, size_of
-from detect.data.readers.named_content import NamedContent
+from detect.data.readers.named_content import NamedContent, counted
 from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
@@ -52,9 +51,9 @@ def load_label_studio(file: AnnotationFile) -> NamedContent:
     content = _Tasks(file.path)
     for entry, task in enumerate(read_elements(file.path, "a list of tasks, as Label Studio has it")):
         content.add_task(entry, task)
-    content.finish()
+    content.drop_older()
     if not len(content.images):
-        reasons = " ".join([*content.notes, *content.problems.summary()]) or "It has no tasks."
+        reasons = " ".join([*counted([content]), *content.problems.summary()]) or "It has no tasks."
         raise BadInput(f"{file.path}: no image is annotated in it. {reasons}")
     content.find_images(file)
     return content
@@ -65,7 +64,6 @@ class _Tasks(NamedContent):
 
     def __init__(self, path: Path):
         super().__init__(path, fractions=True)
-        self._counts: Counter[str] = Counter()  # by what is said of them in a note
         self._newest: dict[Any, tuple[str, list[int]]] = {}  # of each task in the short form: time and rows
         self._replaced: list[int] = []  # rows of older ones
 
@@ -90,12 +88,11 @@ class _Tasks(NamedContent):
         for position, (result, item) in enumerate(zip(results, of_images, strict=True)):
             self._add_result(rows[item], position, result)
 
-    def finish(self) -> None:
-        """Leave out older annotations of the same task, and say what was decided."""
+    def drop_older(self) -> None:
+        """Leave out older annotations of the same task."""
         if self._replaced:
-            self._counts["annotations are older ones of the same task and are left out"] += len(self._replaced)
+            self.counts["annotations are older ones of the same task and are left out"] += len(self._replaced)
             self.select_images(np.delete(np.arange(len(self.images)), self._replaced))
-        self.notes += [f"{self.path.name}: {count} {what}" for what, count in self._counts.items()]
 
     def _results(self, task: dict) -> list[dict] | None:
         """Return the results of the annotation of a task that counts; None where there is none."""
@@ -105,11 +102,11 @@ class _Tasks(NamedContent):
         if not valid:
             predicted = "only predictions" if task.get("predictions") else "nothing"
             what = "only cancelled annotations" if given else predicted
-            self._counts[f"tasks have {what} and are left out"] += 1
+            self.counts[f"tasks have {what} and are left out"] += 1
             return None
         if len(valid) > 1:
             what = "tasks have several annotations: the one that is ground truth counts, else the newest"
-            self._counts[what] += 1
+            self.counts[what] += 1
         chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), _time(one)))
         return list(joined_regions(chosen["result"]))
 
@@ -125,7 +122,7 @@ class _Tasks(NamedContent):
         value: Any = result.get("value")
         if not is_object(value):
             kind = str(result.get("type") or "other")
-            self._counts[f"results of the kind {kind!r:.40} are not objects and are left out"] += 1
+            self.counts[f"results of the kind {kind!r:.40} are not objects and are left out"] += 1
             return
         try:
             region = read_region(value, size_of(result))
@@ -133,7 +130,7 @@ class _Tasks(NamedContent):
             self.drop_box(row, position, f"expected a region with a label, found {value!r:.120} ({error})")
             return
         if region.is_hull:
-            self._counts["regions are turned, masks, polygons or ellipses: their upright hulls are taken"] += 1
+            self.counts["regions are turned, masks, polygons or ellipses: their upright hulls are taken"] += 1
         self.add_box(row, position, region.box, region.name)
 
 

@@ -16,7 +16,6 @@ An image is named by `external_id` or `global_key`, where that is the name of an
 images of a file are the split that its name speaks of, else "train".
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,6 @@ def load_labelbox(file: AnnotationFile) -> NamedContent:
     content = _Rows(file.path)
     for number, entry in _entries(file.path):
         content.add_entry(number, entry)
-    content.finish()
     content.find_images(file)
     return content
 
@@ -71,10 +69,6 @@ def _entries(path: Path) -> Iterator[tuple[int, Any]]:
 class _Rows(NamedContent):
     """The content of a file; entries are data rows."""
 
-    def __init__(self, path: Path):
-        super().__init__(path)
-        self._counts: Counter[str] = Counter()  # by what is said of them in a note
-
     def place(self, entry: int) -> str:
         return super().place(entry) if _is_list(self.path) else f"{self.path}:{entry}"
 
@@ -92,15 +86,11 @@ class _Rows(NamedContent):
             return
         objects = self._objects(members.get("projects"))
         if objects is None:
-            self._counts["images have no label and are left out"] += 1
+            self.counts["images have no label and are left out"] += 1
             return
         row = self.add_image(name, number, stated_size(members.get("media_attributes")))
         for position, stated in enumerate(objects):
             self._add_object(row, position, stated)
-
-    def finish(self) -> None:
-        """Say what was decided."""
-        self.notes += [f"{self.path.name}: {count} {what}" for what, count in self._counts.items()]
 
     def _objects(self, projects: Any) -> list[Any] | None:
         """Return the objects of the label that counts; None where there is none."""
@@ -114,14 +104,14 @@ class _Rows(NamedContent):
         if not labels:
             return None
         if len(labels) > 1:
-            self._counts["images have several labels: the newest counts"] += 1
+            self.counts["images have several labels: the newest counts"] += 1
         annotations = max(labels, key=_time).get("annotations")
         objects = annotations.get("objects") if isinstance(annotations, dict) else None
         return objects if isinstance(objects, list) else []
 
     def _add_object(self, row: int, position: int, stated: Any) -> None:
         if isinstance(stated, dict) and "point" in stated:
-            self._counts["points are not objects and are left out"] += 1
+            self.counts["points are not objects and are left out"] += 1
             return
         try:
             (box, is_hull), name = _box(stated), class_name(stated["name"])
@@ -129,7 +119,7 @@ class _Rows(NamedContent):
             self.drop_box(row, position, f"expected a 'name', and a box or a polygon, found {stated!r:.120} ({error})")
             return
         if is_hull:
-            self._counts["objects are polygons or lines: their upright hulls are taken"] += 1
+            self.counts["objects are polygons or lines: their upright hulls are taken"] += 1
         self.add_box(row, position, box, name)
 
 

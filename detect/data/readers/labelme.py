@@ -13,29 +13,24 @@ split, unless they lie in folders that are named after splits.
 import math
 import os
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import flag, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
+from detect.data.readers.folder_format import FolderContent, FolderFormat, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.images.locating import parts
 from detect.data.readers.images.named_images import can_name_file, parts_of
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent, assemble_named, class_name, load_parts
-from detect.data.readers.reader import DatasetFolder, Reader
+from detect.data.readers.named_content import NamedContent, class_name
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
-FORMAT = "LabelMe JSON"
-_LOOKED_AT = 20  # JSON files in a folder of which one has to be LabelMe's
 _OF_OTHERS = ("images", "annotations", "frames", "objects")  # members of other formats, which may be long lists
 _POINTS = ("point", "points")
 
@@ -51,61 +46,28 @@ class _Shape(NamedTuple):
 
 
 def is_labelme(path: Path) -> bool:
-    """Return whether a file is JSON and has the list `shapes` of LabelMe."""
-    try:
-        for name, value in read_members(path):
-            if name == "shapes":
-                return isinstance(value, Iterator)
-            if name is None or name in _OF_OTHERS:
-                break
-    except BadInput:
-        pass
+    """Return whether a JSON file has the list `shapes` of LabelMe; BadInput where it is not JSON."""
+    for name, value in read_members(path):
+        if name == "shapes":
+            return isinstance(value, Iterator)
+        if name is None or name in _OF_OTHERS:
+            break
     return False
 
 
-def holds_labelme(folder: Folder) -> bool:
-    """Return whether there are files of LabelMe in a folder, or in those inside it that are named after splits."""
-    return bool(parts(folder, _holds_files))
-
-
-def read_labelme(folder: Path) -> Dataset:
-    """Read the files in a folder, else those in the folders inside it that are named after splits.
-
-    Raises:
-        BadInput: two folders are of one split, no object is annotated, or no split has images.
-    """
-    return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
-
-
-def _holds_files(folder: Folder) -> bool:
-    return any(map(is_labelme, islice(folder.files_with((".json",)), _LOOKED_AT)))
-
-
-class _Files(NamedContent):
-    """The content of the files in a folder; entries are files."""
+class _Files(FolderContent):
+    """The content of the files in a folder."""
 
     def __init__(self, folder: Path):
-        super().__init__(folder)
-        listed = Folder(folder)
-        self.names = Texts(path.name for path in listed.files_with((".json",)))
+        super().__init__(folder, ".json")
         self.embedded: list[int] = []  # rows of images that are in their JSON files, too
-        self.hulls = self.points = 0  # shapes that are hulls or points
-        self.others = self.renamed = 0  # files of another kind, and those whose image is found by their own name
-        self._images = set(filter(is_image_name, listed.names))
+        self._images = set(filter(is_image_name, Folder(folder).names))
         self._stems = Stems(sorted(self._images))
 
-    def place(self, entry: int) -> str:
-        return os.path.join(self.path, self.names[entry])
-
-    def add_file(self, entry: int) -> None:
-        """Add the image and the objects of a file, or report why it cannot be read."""
-        try:
-            content = read_whole(Path(self.place(entry)))
-        except BadInput as error:
-            self.drop_image(entry, str(error))
-            return
+    def add_file(self, entry: int, path: Path) -> None:
+        content = read_whole(path)
         if not isinstance(content.get("shapes"), list):
-            self.others += 1
+            self.counts["JSON files have no list `shapes` and are passed over"] += 1
         elif not can_name_file(content.get("imagePath")):
             self.drop_image(entry, f"expected the name of an image as 'imagePath', found {content.get('imagePath')!r}")
         else:
@@ -121,11 +83,11 @@ class _Files(NamedContent):
 
     def _image_name(self, entry: int, stated: str) -> str:
         """Return the stated path of an image; where it does not exist, the image beside the file that has its name."""
-        beside = self._stems.find(os.path.splitext(self.names[entry])[0])
+        beside = self._stems.find(os.path.splitext(self.files[entry])[0])
         known = {stated, *parts_of(stated)[-1:]} & self._images
         if known or beside is None or os.path.exists(os.path.join(self.path, stated)):
             return stated
-        self.renamed += 1
+        self.counts["images have the names of their JSON files, and not those in `imagePath`"] += 1
         return beside
 
     def _shapes(self, row: int, shapes: list[Any]) -> Iterator[_Shape]:
@@ -133,7 +95,7 @@ class _Files(NamedContent):
         for position, shape in enumerate(shapes):
             kind = shape.get("shape_type") if isinstance(shape, dict) else None
             if kind in _POINTS:
-                self.points += 1
+                self.counts["single points are not objects and are left out"] += 1
                 continue
             try:
                 box, name = _hull(shape["points"], kind), class_name(shape["label"])
@@ -141,7 +103,8 @@ class _Files(NamedContent):
                 what = f"expected a 'label', and 'points' of two numbers each, found {shape!r:.120}"
                 self.drop_box(row, position, what)
                 continue
-            self.hulls += kind != "rectangle"
+            if kind != "rectangle":
+                self.counts["objects are polygons, circles or other shapes: their upright hulls are taken"] += 1
             group = shape.get("group_id") if kind != "rectangle" else None
             yield _Shape(position, name, box, bool(flag(shape.get("difficult"))), group)
 
@@ -172,14 +135,12 @@ def _joined(shapes: Iterator[_Shape]) -> Iterator[_Shape]:
         yield members[0]._replace(box=box, difficult=all(member.difficult for member in members))
 
 
-def _load(folder: Path, _split: str) -> NamedContent:
+def _load(folder: Path) -> NamedContent:
     """Read the files in a folder; BadInput where none of their images is found."""
     content = _Files(folder)
-    for entry in range(len(content.names)):
-        content.add_file(entry)
-    _note(content)
+    content.add_files()
     try:
-        found = content.find_images(AnnotationFile(folder / content.names[0]))
+        found = content.find_images(AnnotationFile(folder / content.files[0]))
     except BadInput:
         if len(content.embedded) < len(content.images) or not content.embedded:
             raise
@@ -201,16 +162,6 @@ def _resolve(content: NamedContent) -> None:
         content.images.names = Texts(os.path.relpath(path, content.folder) for path in paths)
 
 
-def _note(content: _Files) -> None:
-    notes = {
-        "objects are polygons, circles or other shapes: their upright hulls are taken": content.hulls,
-        "single points are not objects and are left out": content.points,
-        "images have the names of their JSON files, and not those in `imagePath`": content.renamed,
-        "JSON files have no list `shapes` and are passed over": content.others,
-    }
-    content.notes += [f"{content.path}: {count} {what}" for what, count in notes.items() if count]
-
-
 def _drop_embedded(content: _Files, found: np.ndarray) -> None:
     """Report and leave out images that are not found, bool [R], because they are in their JSON files only."""
     lost = np.array([row for row in content.embedded if not found[row]], np.int64)
@@ -229,10 +180,10 @@ def _drop_embedded(content: _Files, found: np.ndarray) -> None:
         content.select_images(np.setdiff1d(np.arange(len(content.images)), lost))
 
 
-READER = Reader(
-    folders=(
-        DatasetFolder(
-            "LabelMe files", "*.json, or train|valid|test/*.json", holds_labelme, read_labelme, described=False
-        ),
-    )
-)
+READER = FolderFormat(
+    name="LabelMe JSON",
+    folder="LabelMe files",
+    files="*.json, or train|valid|test/*.json",
+    holds_files=lambda folder: holds_some(folder, ".json", is_labelme),
+    load=_load,
+).reader()

@@ -57,19 +57,21 @@ class SplitLines:
         split = (split_named(stated) if isinstance(stated, str) else None) or self._split
         return self._contents.setdefault(split, LineContent(self._file.path, self._form, self._fractions))
 
-    def note(self, counts: Mapping[str, int], order: tuple[str, ...] = ()) -> None:
-        """Add a note on each thing that was counted, and the classes by label where the file states them."""
-        notes = [f"{self._file.path.name}: {count} {what}" for what, count in counts.items()]
-        for content in self._contents.values():
-            content.order, content.notes = order, [*content.notes, *notes]
-            notes = []
+    def with_images(self, order: tuple[str, ...] = ()) -> Mapping[str, NamedContent | BadInput]:
+        """Find the images, of which one may be on several lines.
 
-    def with_images(self) -> Mapping[str, NamedContent | BadInput]:
-        """Find the images, of which one may be on several lines: the content of each split, or why it has none."""
-        return {split: attempt(partial(self._found, split, content)) for split, content in self._contents.items()}
+        Args:
+            order: the classes by label, where the file states them.
 
-    def _found(self, split: str, content: LineContent) -> NamedContent:
+        Returns:
+            The content of each split, or why it has none.
+        """
+        return {split: attempt(partial(self._with_images, split, order)) for split in self._contents}
+
+    def _with_images(self, split: str, order: tuple[str, ...]) -> NamedContent:
+        content = self._contents[split]
         content.join_images()
+        content.order = order
         path, first = self._file.path, next(iter(content.images.names), "")
         content.find_images(AnnotationFile(path, self._file.images or folder_of_split(path, split, first)))
         return content

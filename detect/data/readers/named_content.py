@@ -6,8 +6,8 @@ names that occur, sorted.
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.problems import Problems
 from detect.data.readers.assembly.annotations import NO_AREA, NO_SIZE, Annotations, StatedBoxes, StatedImages
-from detect.data.readers.assembly.assembling import assemble, attempt, no_classes
+from detect.data.readers.assembly.assembling import assemble, no_classes
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import positions
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import images_below, locate_images
-from detect.data.readers.images.locating import parts
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -47,6 +46,7 @@ class NamedContent:
         self.classes: dict[str, int] = {}  # by name, in the order in which they are met
         self.order: tuple[str, ...] = ()  # the classes by label, where the file states them
         self.notes: list[str] = []
+        self.counts: Counter[str] = Counter()  # of what is left out or changed, by what a note says of it
         self._places = array("q")  # of images: number of the entry that states it
 
     def place(self, entry: int) -> str:
@@ -179,30 +179,6 @@ def class_name(value: Any) -> str:
     return name
 
 
-def load_parts(
-    folder: Path, has_files: Callable[[Folder], bool], load: Callable[[Path, str], NamedContent]
-) -> dict[str, NamedContent | BadInput]:
-    """Read the files of single images in a folder, else those in the folders inside it that are named after splits.
-
-    Args:
-        folder: the folder; alone, it is the training split.
-        has_files: whether a folder has such files.
-        load: reads the files in a folder, whose split is given.
-
-    Returns:
-        The content of each split, or why it could not be read.
-
-    Raises:
-        BadInput: two folders are of one split.
-    """
-    contents: dict[str, NamedContent | BadInput] = {}
-    for split, part in parts(Folder(folder), has_files):
-        if split in contents:
-            raise BadInput(f"{folder}: several folders name split {split!r}, one is {part}. Join them, or give one.")
-        contents[split or "train"] = attempt(partial(load, part, split or "train"))
-    return contents
-
-
 def assemble_named(
     source: Path,
     format: str,
@@ -235,8 +211,17 @@ def assemble_named(
         for split, content in contents.items()
     }
     mapping = "labels: " + ", ".join(f"{label} {name!r}" for label, name in enumerate(names))
-    notes = [*notes, mapping, *(note for content in read.values() for note in content.notes), *left_out]
+    of_splits = [note for content in read.values() for note in content.notes]
+    notes = [*notes, mapping, *of_splits, *counted(read.values()), *left_out]
     return assemble(source, format, names, tuple(range(1, len(names) + 1)), splits, notes)
+
+
+def counted(contents: Iterable[NamedContent]) -> list[str]:
+    """Return a note on each thing that was counted, one for all splits of a file."""
+    counts: Counter[tuple[Path, str]] = Counter()
+    for content in contents:
+        counts.update({(content.path, what): count for what, count in content.counts.items()})
+    return [f"{path}: {count} {what}" for (path, what), count in counts.items()]
 
 
 def _annotations(content: NamedContent, labels: Mapping[str, int]) -> Annotations:

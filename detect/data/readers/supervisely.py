@@ -18,7 +18,6 @@ import os
 import struct
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -107,7 +106,7 @@ class _Project:
     def __init__(self, folder: Path):
         self._folder, self._files = folder, Texts()
         self._splits: dict[str, _Images] = {}
-        self._counts: Counter[str] = Counter()  # by what is said of them in a note
+        self._unlabelled = 0  # images without an annotation file
         self._has_positions = False  # whether coordinates are positions, and not pixels
 
     def add_dataset(self, dataset: Folder) -> None:
@@ -119,13 +118,14 @@ class _Project:
             name = stated if stated in images else stems.find(stated) or stated
             self._add_file(dataset.path, path, name)
             count += 1
-        if len(images) > count:
-            self._counts["images have no annotation file and are left out"] += len(images) - count
+        self._unlabelled += max(len(images) - count, 0)
 
     def contents(self) -> Mapping[str, NamedContent]:
         """Return the content of each split, with boxes from edge to edge."""
         order = tuple(_class_order(self._folder / _META))
-        notes = [f"{count} {what}" for what, count in self._counts.items()]
+        notes = []
+        if self._unlabelled:
+            notes.append(f"{self._unlabelled} images have no annotation file and are left out")
         if not self._has_positions:
             notes.append("coordinates are pixels, of which the last ones belong to the object: 1 is added to them")
         for content in self._splits.values():
@@ -158,7 +158,7 @@ class _Project:
     def _add_object(self, content: _Images, row: int, position: int, stated: Any, size: tuple[int, int]) -> None:
         kind = stated.get("geometryType") if isinstance(stated, dict) else None
         if kind in _NOT_OBJECTS:
-            self._counts[f"objects of the kind {kind!r} have no box and are left out"] += 1
+            content.counts[f"objects of the kind {kind!r} have no box and are left out"] += 1
             return
         try:
             box, name = _box(stated), class_name(stated["classTitle"])
@@ -169,7 +169,7 @@ class _Project:
             return
         is_mask = bool(stated.get("bitmap"))
         if kind not in ("rectangle", None):
-            self._counts["objects are polygons, bitmaps or of other forms: their upright hulls are taken"] += 1
+            content.counts["objects are polygons, bitmaps or of other forms: their upright hulls are taken"] += 1
         self._has_positions |= not is_mask and _is_position(box, size)
         content.add_box(row, position, box, name)
         content.masks.append(is_mask)

@@ -12,7 +12,6 @@ The images are not in the file: its `url`s end after some days. They are looked 
 is of the split that the name of the file speaks of, else "train".
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from detect.data.readers.named_content import NamedContent, class_name
 from detect.data.readers.split_format import SplitFormat
 from detect.errors import BadInput
 
-_HULLS = "objects are polygons: their upright hulls are taken"
 _MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
@@ -39,7 +37,7 @@ def is_ultralytics(path: Path) -> bool:
 
 def load_ultralytics(file: AnnotationFile, split: str) -> Mapping[str, NamedContent | BadInput]:
     """Read a file, as `SplitFormat.load` does."""
-    contents, counts = SplitLines(file, split, Form.CENTRE, fractions=True), Counter[str]()
+    contents = SplitLines(file, split, Form.CENTRE, fractions=True)
     names: Mapping[str, Any] = {}
     for number, line in read_json_lines(file.path):
         members = line if isinstance(line, dict) else {}
@@ -50,14 +48,12 @@ def load_ultralytics(file: AnnotationFile, split: str) -> Mapping[str, NamedCont
         content = contents.of(members.get("split"))
         row = content.add_named(number, members.get("file"), line, stated_size(members))
         if row is not None:
-            _add_objects(content, row, members.get("annotations"), names, counts)
-    contents.note(counts, tuple(name for name in names.values() if isinstance(name, str) and name.strip()))
-    return contents.with_images()
+            _add_objects(content, row, members.get("annotations"), names)
+    order = tuple(name for name in names.values() if isinstance(name, str) and name.strip())
+    return contents.with_images(order)
 
 
-def _add_objects(
-    content: LineContent, row: int, annotations: Any, names: Mapping[str, Any], counts: Counter[str]
-) -> None:
+def _add_objects(content: LineContent, row: int, annotations: Any, names: Mapping[str, Any]) -> None:
     """Add the objects of an image, or report why that is not possible.
 
     Args:
@@ -65,7 +61,6 @@ def _add_objects(
         row: of the image.
         annotations: lists of numbers, by the kind of object.
         names: of the classes, by their numbers as texts.
-        counts: of hulls, which are counted here.
     """
     lists = annotations if isinstance(annotations, dict) else {}
     stated = [(kind, numbers) for kind, found in lists.items() if isinstance(found, list) for numbers in found]
@@ -77,7 +72,8 @@ def _add_objects(
             what = f"expected 'boxes' of five numbers or 'segments' of points, found {kind!r}: {numbers!r:.120}"
             content.drop_box(row, position, what)
             continue
-        counts.update([_HULLS] if kind == "segments" else [])
+        if kind == "segments":
+            content.counts["objects are polygons: their upright hulls are taken"] += 1
         content.add_box(row, position, box, name)
 
 

@@ -55,7 +55,6 @@ class _Images(NamedContent):
         self._is_table = is_table(path)
         self._attribute = ""  # that is the class; empty where regions have none
         self._options: Mapping[str, Any] = {}
-        self._counts: Counter[str] = Counter()  # by what is said of them in a note
 
     def place(self, entry: int) -> str:
         return f"{self.path}:{entry}" if self._is_table else super().place(entry)
@@ -88,18 +87,17 @@ class _Images(NamedContent):
         row = self.add_image(path_in_address(entry.name.strip()), entry.number)
         for position, (shape, attributes) in enumerate(entry.regions):
             if isinstance(shape, dict) and shape.get("name") == "point":
-                self._counts["points are not objects and are left out"] += 1
+                self.counts["points are not objects and are left out"] += 1
             elif shape or attributes:
                 self._add_region(row, position, shape, attributes)
 
     def finish(self) -> None:
-        """Join the rows of an image, and say what was decided."""
+        """Join the rows of an image, and take the order of the classes from the options."""
         if self._is_table:
             self.join_images()
         if self._options:
             stated = dict.fromkeys(class_of(option, self._options) for option in self._options if option.strip())
             self.order = (*stated, *sorted(set(self.classes) - set(stated)))
-        self.notes += [f"{self.path.name}: {count} {what}" for what, count in self._counts.items()]
 
     def _add_region(self, row: int, position: int, shape: Any, attributes: Any) -> None:
         try:
@@ -110,7 +108,7 @@ class _Images(NamedContent):
             self.drop_box(row, position, f"{what} ({error})")
             return
         if is_hull:
-            self._counts["regions are polygons, circles or of other forms: their upright hulls are taken"] += 1
+            self.counts["regions are polygons, circles or of other forms: their upright hulls are taken"] += 1
         self.add_box(row, position, box, name)
 
 

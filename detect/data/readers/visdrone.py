@@ -13,34 +13,17 @@ named after splits, such as VisDrone's own `VisDrone2019-DET-train`.
 
 from pathlib import Path
 
-from detect.data.dataset import Dataset
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.images.locating import parts
-from detect.data.readers.named_content import NamedContent, assemble_named, load_parts
-from detect.data.readers.reader import DatasetFolder, Reader
+from detect.data.readers.folder_format import FolderFormat
+from detect.data.readers.named_content import NamedContent
 from detect.data.readers.text_annotations import Stated, holds_annotations, load_annotations
 
-FORMAT = "VisDrone"
 _ANNOTATIONS, _IMAGES = "annotations", "images"
 _NAMES = (
     *("", "pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle", "bus", "motor"),
     "others",
 )
 _FIELDS = 8
-
-
-def holds_visdrone(folder: Folder) -> bool:
-    """Return whether there are files of VisDrone in a folder, or in those inside it that are named after splits."""
-    return bool(parts(folder, _holds_files))
-
-
-def read_visdrone(folder: Path) -> Dataset:
-    """Read the files in a folder, else those in the folders inside it that are named after splits.
-
-    Raises:
-        BadInput: two folders are of one split, no object is annotated, or no split has images.
-    """
-    return assemble_named(folder, FORMAT, load_parts(folder, _holds_files, _load))
 
 
 def parse_line(line: str) -> Stated:
@@ -60,10 +43,14 @@ def _holds_files(folder: Folder) -> bool:
     return {_ANNOTATIONS, _IMAGES} <= names and holds_annotations(folder.inside(_ANNOTATIONS), parse_line)
 
 
-def _load(folder: Path, _split: str) -> NamedContent:
+def _load(folder: Path) -> NamedContent:
     return load_annotations(folder / _ANNOTATIONS, folder / _IMAGES, parse_line)
 
 
-READER = Reader(
-    folders=(DatasetFolder("VisDrone", "annotations/*.txt and images", holds_visdrone, read_visdrone, described=False),)
-)
+READER = FolderFormat(
+    name="VisDrone",
+    folder="VisDrone",
+    files="annotations/*.txt and images",
+    holds_files=_holds_files,
+    load=_load,
+).reader()
