@@ -99,6 +99,11 @@ def build(kind: type[S], values: dict[str, Any], where: str, spelled: Callable[[
         raise BadInput(f"{where}: {'; '.join(_explain(kind, error.errors(), spelled))}") from None
 
 
+def as_option(name: str) -> str:
+    """Return how the command line spells the setting `name`."""
+    return f"--{name.replace('_', '-')}"
+
+
 def override(settings: S, assignments: Iterable[str], where: str = "--set") -> S:
     """Return a copy changed by texts `key=value`: dotted keys, values in YAML (`true`, `0.1`, `[1, 2]`, `{a: 1}`).
 

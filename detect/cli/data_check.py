@@ -143,16 +143,17 @@ def plan_for(model: str | None, image_size: int | None) -> Plan:
     """Return what to look for, also for a model. Without `image_size`, it is that of the model."""
     from detect.data.doctor.dataset_check import IMAGE_SIZE
     from detect.data.doctor.examination import CHECKS
+    from detect.training.image_sides import require_sides
 
     if model is None:
         return Plan(CHECKS, image_size or IMAGE_SIZE)
+    if image_size is not None:
+        require_sides(model, (image_size,))
     start_tensorflow()
     from detect.models import variant, without_weights
     from detect.models.matchable_boxes import matchable_check, size_table
-    from detect.training.preparation import check_sides
 
     detector, side = without_weights(model, classes=1), image_size or variant(model).image_size
-    check_sides((side,), detector.size_divisor, detector.smallest_side)
     check = matchable_check(model, detector)
     return Plan((*CHECKS, check), side, lambda dataset: [size_table(model, detector, dataset, side)])
 

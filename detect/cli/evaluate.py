@@ -8,8 +8,9 @@ import typer
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
+from detect.config import as_option
 from detect.errors import BadInput
-from detect.files import require_own
+from detect.files import replaces, require_own
 from detect.inference.limits import check_limits
 
 
@@ -54,12 +55,14 @@ def evaluate(
 
     if (model is None) == (predictions is None):
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
-    check_limits(confidence, iou, batch_size)
+    check_limits(confidence, iou, batch_size, as_option)
     require_present(data)
     if model is not None and find_artefact(weights or model) is None:
         require_place(weights or model, is_file_allowed=weights is not None)
     if json is not None:
         require_own(json, lambda text: '"AP"' in text, "a file of scores")
+        if replaces(json):
+            say(f"{json} will be replaced.")
     if predictions is not None and not predictions.is_file():
         raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
     start_tensorflow()

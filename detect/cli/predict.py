@@ -9,6 +9,7 @@ from detect.cli.interruption import Interrupted
 from detect.cli.library_log import hide_library_log
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
+from detect.config import as_option
 from detect.errors import BadInput
 from detect.formats import names as format_names
 from detect.inference.limits import check_limits
@@ -99,7 +100,7 @@ def predict(
     from detect.inference.sources.finding import require_source
     from detect.models.places import require_place
 
-    check_limits(confidence, iou, batch_size)
+    check_limits(confidence, iou, batch_size, as_option)
     if source is None and data is None:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     named: tuple[str | Path, str | Path | None] = (model, weights)

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 from detect.errors import BadInput
@@ -9,20 +10,24 @@ from detect.errors import BadInput
 LARGEST_BATCH = 100_000  # images: more than any memory holds
 
 
-def check_limits(confidence: Any = None, iou: Any = None, batch_size: Any = None) -> None:
+def check_limits(
+    confidence: Any = None, iou: Any = None, batch_size: Any = None, spelled: Callable[[str], str] = str
+) -> None:
     """Raise `BadInput` for thresholds that are not numbers from 0 to 1, or a batch size that is not 1 or more.
 
     Args:
         confidence: score threshold; None is right for each of them.
         iou: overlap above which two boxes of a class are one object.
         batch_size: images per step.
+        spelled: returns how errors spell the names of these arguments.
     """
     for name, value in (("confidence", confidence), ("iou", iou)):
         if value is not None and not (_is(value, numbers.Real) and 0 <= value <= 1):
             percent = f" For {value} % give {value / 100:g}." if _is_percent(value) else ""
-            raise BadInput(f"Expected a number from 0 to 1 as {name}, got {value!r}.{percent}")
+            raise BadInput(f"{spelled(name)}: expected a number from 0 to 1, got {value!r}.{percent}")
     if batch_size is not None and not (_is(batch_size, numbers.Integral) and 1 <= batch_size <= LARGEST_BATCH):
-        raise BadInput(f"Expected a whole number from 1 to {LARGEST_BATCH} as batch size, got {batch_size!r}.")
+        expected = f"expected a whole number from 1 to {LARGEST_BATCH}"
+        raise BadInput(f"{spelled('batch_size')}: {expected}, got {batch_size!r}.")
 
 
 def _is_percent(value: Any) -> bool:

@@ -44,6 +44,13 @@ def variant(name: str) -> "Variant":
     return _find(name)[1]
 
 
+def side_limits(name: str) -> tuple[int, int]:
+    """Return `size_divisor` and `smallest_side` of a model, see `Detector`. This does not need TensorFlow."""
+    require_known(name)
+    numbers = {**_numbers("detector"), **_numbers(name.partition("-")[0])}
+    return numbers["size_divisor"], numbers["smallest_side"]
+
+
 def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
     """Return a detector with random weights, all of them made.
 
@@ -80,9 +87,22 @@ def _rows() -> dict[str, list[str]]:
 
     They are read from the source, because importing a model imports TensorFlow, which takes seconds.
     """
-    sources = {name: pkgutil.get_data(__name__, f"{name}.py") or b"" for _, name, _ in pkgutil.iter_modules(__path__)}
+    sources = {name: _source(name) for _, name, _ in pkgutil.iter_modules(__path__)}
     tables = {name: _table(source) for name, source in sources.items() if b"\nVARIANTS" in source}
     return {name: [ast.literal_eval(key) for key in table.keys if key] for name, table in tables.items()}
+
+
+@functools.cache
+def _numbers(module: str) -> dict[str, Any]:
+    """Return the constants that the classes in a module assign, by name. They are read from the source."""
+    classes = [node for node in ast.parse(_source(module)).body if isinstance(node, ast.ClassDef)]
+    assigned = [node for kind in classes for node in kind.body if isinstance(node, ast.Assign)]
+    constants = [node for node in assigned if isinstance(node.value, ast.Constant)]
+    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in constants}
+
+
+def _source(module: str) -> bytes:
+    return pkgutil.get_data(__name__, f"{module}.py") or b""
 
 
 def _table(source: bytes) -> ast.Dict:

@@ -67,7 +67,7 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
     """Return the model with random weights; these, and all that it draws in training, follow from the seed.
 
     Raises:
-        BadInput: a setting of the model, the size of the images or a frozen layer does not suit the model.
+        BadInput: a setting of the model or a frozen layer does not suit the model.
     """
     keras.utils.set_random_seed(settings.seed)
     policy = keras.config.dtype_policy()
@@ -78,29 +78,9 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
         keras.config.set_dtype_policy(policy)
     if detector.seed is not None:
         detector.seed.start(settings.seed)
-    check_sides(settings.sides, detector.size_divisor, detector.smallest_side)
     for path in settings.freeze:
         layer_at(detector, path).trainable = False
     return detector
-
-
-def check_sides(sides: tuple[int, ...], divisor: int, smallest: int) -> None:
-    """Check the sides of the images of a run.
-
-    Args:
-        sides: in pixels.
-        divisor: of which the model takes multiples only.
-        smallest: the smallest side that it takes.
-
-    Raises:
-        BadInput: the model does not take one of the sides.
-    """
-    for side in sides:
-        if side < smallest or side % divisor:
-            below = max(side // divisor * divisor, smallest)
-            nearest = f"The smallest is {smallest}." if side < smallest else ""
-            nearest = nearest or f"The nearest are {below} and {below + divisor}."
-            raise BadInput(f"--image-size: expected a multiple of {divisor}, got {side}. {nearest}")
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:

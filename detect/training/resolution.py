@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 from detect import models
-from detect.config import build, change, override
+from detect.config import as_option, build, change, override
 from detect.errors import BadInput
+from detect.training.image_sides import require_sides
 from detect.training.model_choice import choose_model
 from detect.training.run_name import require_name
 from detect.training.settings import TrainingSettings
@@ -40,8 +41,11 @@ def given_options(**values: Any) -> dict[str, Any]:
 
 def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
     """Return the settings with a model, without what it adds; for arguments and errors see `resolve_settings`."""
-    settings = override(build(TrainingSettings, options, "detect train", _option), assignments)
+    settings = override(build(TrainingSettings, options, "detect train", as_option), assignments)
     settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
+    require_sides(settings.model, settings.sizes, "sizes")
+    if settings.image_size is not None:
+        require_sides(settings.model, [settings.image_size])
     _require_one_length(settings)
     if settings.name is not None:
         require_name(settings.name)
@@ -72,10 +76,6 @@ def resolve_settings(options: dict[str, Any], assignments: list[str]) -> Trainin
     if settings.epochs is None and settings.max_time is None:
         defaults["epochs"] = DEFAULT_EPOCHS
     return settings.model_copy(update=defaults)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _require_one_length(settings: TrainingSettings) -> None:

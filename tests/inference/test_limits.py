@@ -16,9 +16,9 @@ def test_thresholds_from_0_to_1(value):
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 45, math.nan, math.inf, "0.5", True, [0.5]])
 def test_other_thresholds(value):
-    with pytest.raises(BadInput, match="Expected a number from 0 to 1 as confidence, got"):
+    with pytest.raises(BadInput, match=r"^confidence: expected a number from 0 to 1, got"):
         check_limits(confidence=value)
-    with pytest.raises(BadInput, match="Expected a number from 0 to 1 as iou, got"):
+    with pytest.raises(BadInput, match=r"^iou: expected a number from 0 to 1, got"):
         check_limits(iou=value)
 
 
@@ -31,7 +31,7 @@ def test_per_cent_are_recognised():
 def test_batch_sizes(value):
     check_limits(batch_size=1)
     check_limits(batch_size=np.int64(8))
-    with pytest.raises(BadInput, match="Expected a whole number from 1 to 100000 as batch size"):
+    with pytest.raises(BadInput, match=r"^batch_size: expected a whole number from 1 to 100000, got"):
         check_limits(batch_size=value)
 
 

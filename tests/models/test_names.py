@@ -17,6 +17,13 @@ def test_the_names_are_those_of_all_tables():
     assert models.names() == [f"{name}-{row}" for name, table in tables.items() for row in table]
 
 
+@pytest.mark.parametrize("name", models.names())
+def test_the_sides_of_images_are_those_of_the_class(name):
+    module = importlib.import_module(f"detect.models.{name.partition('-')[0]}")
+    detector = models._detector_class(module)
+    assert models.side_limits(name) == (detector.size_divisor, detector.smallest_side)
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [

@@ -44,8 +44,6 @@ def test_layers_that_are_frozen_are_not_trained():
     ("settings", "message"),
     [
         ({"freeze": ["bakbone"]}, "no layer 'bakbone'; YOLOX has backbone, neck"),
-        ({"image_size": 65}, "expected a multiple of 32, got 65. The nearest are 64 and 96"),
-        ({"sizes": [64, 32]}, "got 32. The smallest is 64"),
     ],
 )
 def test_what_does_not_suit_the_model_is_refused(settings, message):
