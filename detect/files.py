@@ -238,6 +238,11 @@ def is_free(folder: Path, mark: str) -> bool:
     return not os.path.exists(folder) or (folder / mark).is_file() or (folder.is_dir() and not any(folder.iterdir()))
 
 
+def replaces(path: str | Path) -> bool:
+    """Return whether a file with something in it is at `path`, which a new one would replace."""
+    return os.path.isfile(path) and not _is_direct(Path(path)) and os.path.getsize(path) > 0
+
+
 def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
     """Raise `BadInput` where `path` is a file of another kind, which would be replaced. For use before long work.
 
@@ -249,10 +254,10 @@ def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
     Raises:
         RunFailure: nothing can be written there.
     """
-    if os.path.isfile(path) and not _is_direct(path):
+    if replaces(path):
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING).decode("utf-8", "replace")
-        if beginning and not is_own(beginning):
+        if not is_own(beginning):
             raise BadInput(f"{path} would be replaced, but it is not {kind}. Give another file, or remove this one.")
     Draft(path).close()
 

@@ -21,6 +21,7 @@ from detect.files import (
     explained,
     is_free,
     previous,
+    replaces,
     require_own,
     whole_file,
     whole_path,
@@ -452,6 +453,7 @@ def test_files_of_another_kind_are_recognised_by_their_beginning(tmp_path):
         require_own(tmp_path / name, lambda text: text.startswith("a,"), "a table")
     with pytest.raises(BadInput, match="other would be replaced, but it is not a table"):
         require_own(tmp_path / "other", lambda text: text.startswith("a,"), "a table")
+    assert [replaces(tmp_path / name) for name in ("own", "empty", "missing", "/dev/null", ".")] == [True] + 4 * [False]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "other", "own"]
 
 

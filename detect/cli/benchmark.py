@@ -7,7 +7,7 @@ import typer
 
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
-from detect.files import require_own, write_text
+from detect.files import replaces, require_own, write_text
 from detect.formats import names as format_names
 
 COLUMNS = ("form", "AP", "ms per image", "95 %", "images/s", "memory, MB", "size, MB")
@@ -29,6 +29,8 @@ def benchmark(
 
     if out is not None:
         require_own(out, lambda text: "<svg" in text, "a plot in SVG")
+        if replaces(out):
+            say(f"{out} will be replaced.")
     require_place(model)
     if data is not None:
         require_present(data)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import BadInput
+from detect.files import replaces
 from detect.inference.dataset_ids import open_split
 from detect.inference.predictor import Model
 from detect.inference.result import Result
@@ -102,6 +103,7 @@ def predict_to_folder(
     ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
     live = found[0].kind == "camera"
     tally, interrupted = _Tally(found), False
+    replaced = [path for path in (save_json, save_csv) if path is not None and replaces(path)]
     results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
     with ExitStack() as stack:
         folder = stack.enter_context(OutputFolder(out))
@@ -121,6 +123,7 @@ def predict_to_folder(
             interrupted = True
     if folder.replaced or folder.removed:
         notes.append(f"Of an earlier run in {out}, {folder.replaced} files were replaced and {folder.removed} removed.")
+    notes += [f"{path} of an earlier run was replaced." for path in replaced]
     outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
     return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 
 def test_predictions_are_scored_without_images(command, fixtures, tmp_path):
     folder, out = fixtures / "coco", tmp_path / "scores.json"
+    out.write_text('{"AP": 0}')
     done = command(
         "evaluate",
         "--predictions", folder / "instances_val2014_fakebbox100_results.json",
@@ -19,6 +20,7 @@ def test_predictions_are_scored_without_images(command, fixtures, tmp_path):
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "0.5046" in done.out
+    assert f"{out} will be replaced." in done.out
     scores = json.loads(out.read_text())
     assert list(scores) == [*METRICS, "per_class"]
     assert (

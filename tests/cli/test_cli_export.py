@@ -42,11 +42,13 @@ def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
 def test_benchmark(command, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("detect.export.comparison.SECONDS", 0.1)
     command("export", folder, "--format", "onnx")
+    (tmp_path / "chart.svg").write_text("<svg/>")
     done = command("benchmark", folder, "--formats", "onnx, tensorflow", "--out", tmp_path / "chart.svg")
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines() if line.startswith(("onnx", "tensorflow"))]
     assert [row[:2] for row in rows] == [["tensorflow", "-"], ["onnx", "-"]]
     assert min(float(number) for row in rows for number in row[2:]) > 0
+    assert "chart.svg will be replaced." in done.out
     assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
 
 

@@ -11,7 +11,7 @@ from same_detections import check_same
 
 import detect
 from detect import formats
-from detect.artefacts.export_card import load_export_card
+from detect.artefacts.export_card import EXPORT_CARD, load_export_card
 from detect.data.pixels.resizing import Fit
 from detect.data.shapes import CLASSES, write_shapes
 from detect.errors import BadInput, RunFailure
@@ -125,6 +125,19 @@ def test_with_data_both_are_scored(run, tmp_path):
     done = export(run, data=shapes, image_size=SIDE, out=tmp_path / "scored")
     assert pytest.approx(done.card.check.AP_of_original, abs=1e-4) == done.card.check.AP
     assert detect.evaluate(done.folder, shapes).AP == done.card.check.AP
+
+
+def test_an_export_that_will_be_replaced_is_named_before_the_work(run, tmp_path):
+    class Stop(Exception):
+        """Ends the export with what it says first."""
+
+    def say(text: str) -> None:
+        raise Stop(text)
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / EXPORT_CARD).touch()
+    with pytest.raises(Stop, match=r"^The export in .*mine will be replaced\.$"):
+        export(run, out=tmp_path / "mine", say=say)
 
 
 def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):

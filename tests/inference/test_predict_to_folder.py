@@ -132,6 +132,13 @@ def test_nothing_outdated_stays_beside_new_files(red_finder, folder, tmp_path, i
     assert (out / "labels" / "2.txt").read_text() == ""
 
 
+def test_tables_and_results_that_are_replaced_are_named(red_finder, folder, tmp_path):
+    files = {"save_json": tmp_path / "r.json", "save_csv": tmp_path / "t.csv"}
+    first, second = (predict_to_folder(red_finder, folder / "b", tmp_path, pictures=False, **files) for _ in range(2))
+    assert first.notes == ()
+    assert second.notes == tuple(f"{path} of an earlier run was replaced." for path in files.values())
+
+
 def test_labels_of_other_classes_do_not_share_a_folder(red_finder, folder, tmp_path):
     out = tmp_path / "out"
     predict_to_folder(red_finder, folder / "b", out, save_yolo=True, pictures=False)
