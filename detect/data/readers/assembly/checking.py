@@ -237,8 +237,7 @@ def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Recor
     stated, kept = annotations.images, images.kept
     if not kept.all():
         stated = stated.select(np.flatnonzero(kept))
-    width, height = (table["box"][:, 2:] - table["box"][:, :2]).T
-    has_area = np.isfinite(table["area"]) & (table["area"] > 0)
+    areas = _areas(table)
     return Records(
         folder=annotations.folder,
         paths=stated.names,
@@ -248,5 +247,13 @@ def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Recor
         boxes=table["box"].astype(np.float32),
         labels=table["label"].astype(np.int32),
         ignore=table["ignore"].copy(),
-        areas=np.where(has_area, table["area"], width * height),
+        areas=areas,
     )
+
+
+def _areas(table: np.ndarray) -> np.ndarray:
+    """Return the areas of boxes, float64 [M]: the stated ones, where they can be, else those of the boxes themselves."""
+    box, stated = table["box"], table["area"]
+    areas = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
+    np.copyto(areas, stated, where=np.isfinite(stated) & (stated > 0))
+    return areas

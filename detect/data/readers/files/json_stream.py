@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from detect.data.readers.files.text_files import read_bytes
+from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
 BLOCK = 1024 * 1024  # bytes
@@ -37,7 +38,7 @@ def read_members(path: Path, block: int = BLOCK) -> Iterator[tuple[str | None, A
         BadInput: the file cannot be read, or is not JSON, with line and column; raised when reading gets there.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             yield from _members(_Text(file, path, block), path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
