@@ -35,9 +35,9 @@ def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImage
     if full:  # usually: no folder had to be listed to find it
         return full, find_images(stated, full)
     for names in (some, stated):
-        folder, held = _fullest(folders, names)
-        if held:
-            return folder, find_images(stated, folder)
+        folder, images = _fullest(folders, names)
+        if images.found.any():
+            return folder, images if len(names) == len(stated) else find_images(stated, folder)
     raise BadInput(_no_images(file, stated, folders))
 
 
@@ -64,16 +64,10 @@ def _holds_all(folder: Path, names: Texts) -> bool:
     return all(os.path.isfile(os.path.join(folder, name)) for name in names)
 
 
-def _fullest(folders: list[Path], names: Texts) -> tuple[Path, int]:
-    best, most = folders[0], (-1, 0)
-    for folder in folders:
-        images = find_images(names, folder)
-        rank = int(images.found.sum()), -int((images.cut | images.respelt).sum())
-        if rank > most:
-            best, most = folder, rank
-        if rank == (len(names), 0):
-            break
-    return best, most[0]
+def _fullest(folders: list[Path], names: Texts) -> tuple[Path, FoundImages]:
+    """Return the folder that holds most of the named images, as `locate_images` says, and where in it they are."""
+    held = ((folder, find_images(names, folder)) for folder in folders)
+    return max(held, key=lambda one: (one[1].found.sum(), -(one[1].cut | one[1].respelt).sum()))
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,10 @@ def test_a_small_file_that_is_malformed_is_refused_with_its_place(tmp_path):
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(BadInput, match=r"nowhere\.json: cannot be read: No such file"):
         list(read_members(tmp_path / "nowhere.json"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_refused_without_waiting_for_somebody_to_write_into_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(BadInput, match=r"pipe\.json: cannot be read: it is not a regular file"):
+        list(read_members(tmp_path / "pipe.json"))

@@ -1,3 +1,5 @@
+import os
+import tracemalloc
 import unicodedata
 
 import numpy as np
@@ -141,3 +143,29 @@ def test_what_is_found_is_there_and_what_is_not_found_keeps_its_name(folder, nam
 def test_nothing_named_nothing_found(folder):
     assert len(find_images(Texts(), folder).names) == 0
     assert not find_images(Texts(["a.jpg"]), folder / "missing").found.any()
+
+
+def test_names_as_stated_take_one_listing_of_their_folder(folder, listings):
+    find_images(Texts(["a.jpg", "b.JPG"]), folder)
+    assert sum(listings.values()) == 1
+
+
+def test_all_other_spellings_share_one_listing_of_the_files_and_one_of_the_folders(folder, listings):
+    names = ["B.JPG", "old/1a2b3c4d-a.jpg", "train/C.jpg", "train/Deep/1.jpg", "missing/1.jpg", "missing/2/3.jpg"]
+    assert find_images(Texts(names), folder).found.tolist() == [True, True, True, False, False, False]
+    # The folder itself; that of "1a2b3c4d-a.jpg" and "C.jpg" comes with a slash, for the names in it.
+    assert listings[str(folder)] == 1
+    assert listings[os.path.join(folder, "")] == 2
+    assert listings[str(folder / "Train")] == 2
+
+
+def test_names_as_stated_are_found_in_less_than_fifty_bytes_each(tmp_path):
+    """Two hashes of 8 bytes, two places of 8, and what a growing array holds ready; `np.isin` takes 90."""
+    names = Texts(f"{number}.jpg" for number in range(2_000))
+    for name in names:
+        (tmp_path / name).touch()
+    tracemalloc.start()
+    assert find_images(names, tmp_path).found.all()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50 * len(names)
