@@ -101,5 +101,6 @@ def in_other_unit(corners: np.ndarray, form: Form, fractions: bool) -> np.ndarra
 
 def _fits(corners: np.ndarray, frame: np.ndarray, margin: float) -> np.ndarray:
     """Return which boxes have an area and lie within their image, or outside by a share `margin` of its sides."""
-    outside = np.maximum(-corners[:, :2], corners[:, 2:] - frame) > margin * frame
+    far = margin * frame
+    outside = (-corners[:, :2] > far) | (corners[:, 2:] - frame > far)
     return ~(outside | (corners[:, 2:] <= corners[:, :2])).any(axis=1)

@@ -252,7 +252,7 @@ def _pack(table: np.ndarray, images: _Images, annotations: Annotations) -> Recor
 
 
 def _areas(table: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes, float64 [M]: the stated ones, where they can be, else those of the boxes themselves."""
+    """Return the areas of boxes, float64 [M]: the stated ones where they can be, else those of the boxes themselves."""
     box, stated = table["box"], table["area"]
     areas = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
     np.copyto(areas, stated, where=np.isfinite(stated) & (stated > 0))

@@ -94,7 +94,7 @@ def _as_it_is(name: str) -> str:
 
 
 class _Listings:
-    """What is in a folder, and in folders inside it, whose paths are relative to it: each is listed once."""
+    """The names in a folder and in folders inside it, which are given by their paths in it."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -128,7 +128,7 @@ def _as_stated(stated: Texts, listings: _Listings) -> np.ndarray:
     wanted, parents = _wanted(stated, listings, _as_it_is)
     held = np.fromiter((number for number, _ in _held(parents, listings.read_files, _as_it_is)), np.int64)
     held.sort()
-    # As `np.isin`, which takes some 90 bytes per name.
+    # The same as `np.isin`, which takes some 90 bytes per name.
     return np.searchsorted(held, wanted) < np.searchsorted(held, wanted, "right")
 
 
