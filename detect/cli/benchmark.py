@@ -24,7 +24,7 @@ def benchmark(
     out: Annotated[Path | None, typer.Option(help="Write a plot to this SVG file.", show_default=False)] = None,
 ) -> None:
     """Measure a trained model and its exports on this machine: AP, time, memory and size."""
-    from detect.data.readers.description import require_present
+    from detect.data.readers.description import open_with_split, require_present
     from detect.models.places import require_place
 
     if out is not None:
@@ -34,12 +34,13 @@ def benchmark(
     require_place(model)
     if data is not None:
         require_present(data)
+    dataset = None if data is None else open_with_split(data, split)
     start_tensorflow()
     from detect.export.comparison import benchmark as measure
     from detect.export.comparison import chart
 
     wanted = None if formats is None else [word.strip() for word in formats.split(",")]
-    measured = measure(model, wanted, data=data, split=split, say=say)
+    measured = measure(model, wanted, data=dataset, split=split, say=say)
     rows = [
         [
             form.name,

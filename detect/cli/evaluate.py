@@ -49,7 +49,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Compute the COCO scores of a model or of a file of predictions."""
-    from detect.data.readers.description import require_present
+    from detect.data.readers.description import open_with_split, require_present
     from detect.inference.exports import find_artefact
     from detect.models.places import require_place
 
@@ -65,6 +65,7 @@ def evaluate(
             say(f"{json} will be replaced.")
     if predictions is not None and not predictions.is_file():
         raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
+    dataset = data if model is None else open_with_split(data, split)
     start_tensorflow()
     if predictions is not None:
         from detect.evaluation.evaluation_run import evaluate_predictions
@@ -77,7 +78,7 @@ def evaluate(
             loaded = detect.load(str(model), weights, progress)
         with progress_bar("images") as progress:
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
-            scores = detect.evaluate(loaded, data, split, progress=progress, **options)
+            scores = detect.evaluate(loaded, dataset, split, progress=progress, **options)
     if json is not None:
         scores.save(json)  # first: the reader of the output may close the pipe
     show_scores(scores)

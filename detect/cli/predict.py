@@ -95,7 +95,7 @@ def predict(
     ] = False,
 ) -> None:
     """Detect objects in images and videos."""
-    from detect.data.readers.description import require_present
+    from detect.data.readers.description import open_with_split, require_present
     from detect.inference.exports import find_artefact
     from detect.inference.sources.finding import require_source
     from detect.models.places import require_place
@@ -111,6 +111,8 @@ def predict(
         require_source(word)
     if artefact is None:
         require_place(weights or model, is_file_allowed=weights is not None)
+    dataset = None if data is None else open_with_split(data, split)
+    if artefact is None:
         start_tensorflow()
     else:
         hide_library_log()
@@ -127,7 +129,7 @@ def predict(
                 detector,
                 source,
                 out,
-                data=data,
+                data=dataset,
                 split=split,
                 confidence=confidence,
                 iou=iou,

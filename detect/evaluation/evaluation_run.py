@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 def evaluate(
     model: str | Path | Model,
-    data: str | Path,
+    data: str | Path | Dataset,
     split: str = "val",
     *,
     confidence: float | None = None,
@@ -44,7 +44,7 @@ def evaluate(
 
     Args:
         model: a loaded model, or anything that `detect.load` takes.
-        data: anything that `open_dataset` reads. Its classes are matched with the model's by name.
+        data: anything that `open_dataset` takes. Its classes are matched with the model's by name.
         split: `train`, `val`, `test`, or any other name that the dataset has for a split; of a single annotation file,
             all images are scored.
         confidence: score threshold of detections; by default the model's for scoring, which is low.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.artefacts.export_card import files_size
+from detect.data.dataset import Dataset
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.evaluation.figures import bar_charts
@@ -35,7 +36,7 @@ def benchmark(
     model: str | Path,
     formats: Sequence[str] | None = None,
     *,
-    data: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
     split: str = "val",
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
@@ -44,7 +45,7 @@ def benchmark(
     Args:
         model: a run folder or a model folder, whose exports are measured too.
         formats: "tensorflow" and formats of exports; by default all that exist and can run here.
-        data: anything that `open_dataset` reads; every form is scored on it.
+        data: anything that `open_dataset` takes; every form is scored on it.
         split: part of the dataset to score on.
         say: called with each progress message.
 
@@ -93,7 +94,7 @@ def _forms(folder: Path, formats: Sequence[str] | None) -> dict[str, Path]:
     return {**original, **{path.name: path for path, kind in exports.items() if kind in wanted}}
 
 
-def _measured(name: str, folder: Path, data: str | Path | None, split: str) -> Measured:
+def _measured(name: str, folder: Path, data: str | Path | Dataset | None, split: str) -> Measured:
     """Measure speed and memory in a separate process, then AP."""
     command = [sys.executable, "-m", "detect.export.measuring", str(folder), str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.data.dataset import scored_split
+from detect.data.dataset import Dataset, scored_split
 from detect.data.image_names import ImageNames
 from detect.data.readers.description import open_dataset
 from detect.data.records import Records
@@ -54,11 +54,11 @@ class AnnotatedSplit:
         raise BadInput(f"{source.shown} is {what} of {self.name}. Give images of it, another split, or no --data.")
 
 
-def open_split(data: str | Path, split: str = "val") -> AnnotatedSplit:
+def open_split(data: str | Path | Dataset, split: str = "val") -> AnnotatedSplit:
     """Open a dataset to detect objects in its images, or in some of them.
 
     Args:
-        data: anything that `open_dataset` reads.
+        data: anything that `open_dataset` takes.
         split: `train`, `val`, `test`, or any other name that the dataset has for a split; a single file has only one.
 
     Raises:
@@ -66,4 +66,4 @@ def open_split(data: str | Path, split: str = "val") -> AnnotatedSplit:
     """
     dataset, records = scored_split(open_dataset(data), split)
     categories = dict(zip(dataset.classes, dataset.category_ids, strict=True))
-    return AnnotatedSplit(f"the split {split!r} of {data}", records, categories)
+    return AnnotatedSplit(f"the split {split!r} of {dataset.source}", records, categories)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detect.data.dataset import Dataset
 from detect.errors import BadInput
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
@@ -55,7 +56,7 @@ def predict_to_folder(
     sources: Any,
     out: str | Path,
     *,
-    data: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
     split: str = "val",
     confidence: float | None = None,
     iou: float | None = None,
@@ -74,7 +75,8 @@ def predict_to_folder(
         sources: as for `Model.predict`; None with `data` for all images of the split.
         out: folder for annotated copies (`pictures`), `labels/` (`save_yolo`) and `crops/` (`save_crops`). It is left
             out where it lies in a folder among the sources.
-        data: dataset whose ids of images and categories `save_json` uses; the sources must be images of it.
+        data: dataset, as for `open_dataset`, whose ids of images and categories `save_json` uses; the sources must be
+            images of it.
         split: part of the dataset.
         confidence: as for `Model.detect`.
         iou: as for `Model.detect`.

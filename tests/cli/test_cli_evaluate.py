@@ -58,12 +58,6 @@ def test_an_unknown_model(command, shapes, tmp_path):
     assert "There is no" in done.err
 
 
-def test_an_unknown_split(command, shapes, model):
-    done = command("evaluate", model, "--data", shapes, "--split", "tset")
-    assert done.code == 2
-    assert "tset" in done.err
-
-
 def test_the_annotations_are_not_replaced_by_scores(command, fixtures, tmp_path):
     truth = tmp_path / "truth.json"
     truth.write_bytes((fixtures / "coco" / "instances_val2014_100.json").read_bytes())

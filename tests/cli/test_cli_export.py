@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from detect.artefacts.export_card import EXPORT_CARD
+from detect.export import comparison
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,7 @@ def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
 
 
 def test_benchmark(command, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("detect.export.comparison.SECONDS", 0.1)
+    monkeypatch.setattr(comparison, "SECONDS", 0.1)
     command("export", folder, "--format", "onnx")
     (tmp_path / "chart.svg").write_text("<svg/>")
     done = command("benchmark", folder, "--formats", "onnx, tensorflow", "--out", tmp_path / "chart.svg")

@@ -76,3 +76,9 @@ def test_mistakes_are_found_early(command, words, message):
 def test_a_name_that_was_trained_is_suggested(command, tmp_path):
     (tmp_path / "runs" / "taken" / "model.json").write_text("{}")
     assert "Did you mean 'runs/taken'?" in command("export", "runs/tkaen").err
+
+
+@pytest.mark.parametrize("words", ["evaluate yolox-s-coco", "predict yolox-s-coco", "benchmark trained"])
+def test_a_split_that_a_dataset_does_not_have(command, shapes, words):
+    done = command(*words.split(), "--data", shapes, "--split", "tset")
+    assert (done.code, "has no split 'tset'. Known: train, val." in done.err) == (2, True), done.err

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from detect.data.dataset import Dataset
+from detect.data.dataset import Dataset, scored_split
 from detect.data.readers import readers
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.reader import DatasetFile, DatasetFolder
@@ -23,8 +23,8 @@ _LEVELS_SEARCHED = 3  # folders inside folders
 _MOST_NAMES = 10  # of what is in a folder, in a message
 
 
-def open_dataset(source: str | Path) -> Dataset:
-    """Open the dataset in `source`, a file or a folder.
+def open_dataset(source: str | Path | Dataset) -> Dataset:
+    """Open the dataset in `source`, a file or a folder; one that has been opened is returned as it is.
 
     A folder may be the dataset itself, or wrap it, as archives do: it is looked for three levels deep. A source may
     also be a name that a reader knows, such as `tfds:coco/2017`.
@@ -32,6 +32,8 @@ def open_dataset(source: str | Path) -> Dataset:
     Raises:
         BadInput: `source` does not exist, is not a dataset or holds several, or nothing in it can be used.
     """
+    if isinstance(source, Dataset):
+        return source
     if not str(source).strip():
         raise BadInput("The path of the dataset is empty. Give its file or its folder.")
     reader, colon, name = str(source).partition(":")
@@ -43,6 +45,13 @@ def open_dataset(source: str | Path) -> Dataset:
         return _read_folder(path) if os.path.isdir(path) else _read_file(path)
     except RecursionError:
         raise BadInput(f"{path}: the content is nested too deeply to be an annotation. Check the file.") from None
+
+
+def open_with_split(source: str | Path, split: str) -> Dataset:
+    """Open the dataset in `source`, see `open_dataset`. BadInput too where a model cannot be scored on its `split`."""
+    dataset = open_dataset(source)
+    scored_split(dataset, split)
+    return dataset
 
 
 def require_present(source: str | Path) -> None:
