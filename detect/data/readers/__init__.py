@@ -1,6 +1,15 @@
-"""Readers of dataset formats, one per file, and the checks that everything they read has to pass.
+"""Readers of dataset formats, one file or folder per format, and the checks that everything they read has to pass.
 
-A format is a module of this folder with a `READER` (see `reader`). It is found here; no other file names it.
+A format is a module of this folder with a `READER` (see `reader`). It is found here; no other file names it. The rooms
+are for what formats share:
+
+| room | content |
+| --- | --- |
+| `files` | reading of folders, text, tables and JSON |
+| `images` | finding the images that annotations name |
+| `assembly` | the checks, and the dataset that results |
+| `kinds` | what the formats of one kind share: begin there with another format |
+| `tf_examples` | what the two readers of TFRecord files share |
 """
 
 import functools

@@ -26,12 +26,12 @@ from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.box_tables import Columns, read_table
 from detect.data.readers.files.tables import SUFFIXES, Row, first_row, read_rows
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.named_content import NamedContent
+from detect.data.readers.kinds.box_tables import Columns, read_table
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.data.readers.open_images import CODED
-from detect.data.readers.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 # Names of columns, in lower case and without what separates words; those of a list are tried in its order.

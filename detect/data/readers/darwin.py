@@ -18,10 +18,10 @@ from typing import Any
 from detect.data.readers.assembly.annotations import NO_SIZE, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_ellipse, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
-from detect.data.readers.folder_format import FolderContent, FolderFormat, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent, class_name
+from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
+from detect.data.readers.kinds.named_content import NamedContent, class_name
 
 _LEVELS = 3  # above a folder of files, in which `images` may be
 _OBJECTS = ("bounding_box", "polygon", "ellipse", "line", "mask")  # members that annotations of objects have

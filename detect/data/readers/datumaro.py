@@ -27,8 +27,8 @@ from detect.data.readers.assembly.segmentation import bounds
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _POINTS = ("polygon", "polyline", "ellipse", "cuboid_2d")  # types that have `points`: x and y in turns, or in pairs

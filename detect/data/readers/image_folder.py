@@ -17,9 +17,9 @@ from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_lines import first_json_line, read_json_lines
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.line_contents import LineContent, SplitLines
-from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.kinds.line_contents import LineContent, SplitLines
+from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
 
 _LABELS = ("categories", "category", "labels", "label")

@@ -13,9 +13,9 @@ training split, unless they lie in folders that are named after splits, such as 
 from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.folder_format import FolderFormat
-from detect.data.readers.named_content import NamedContent
-from detect.data.readers.text_annotations import Stated, holds_annotations, load_annotations
+from detect.data.readers.kinds.folder_format import FolderFormat
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.text_annotations import Stated, holds_annotations, load_annotations
 
 _FOLDERS = (("label_2", "image_2"), ("labels", "images"))  # of the text files and of the images
 _FIELDS = 15

@@ -28,8 +28,8 @@ from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.addresses import path_in_address
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _NAMES = ("external_id", "global_key")

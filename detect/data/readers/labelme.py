@@ -23,11 +23,11 @@ from detect.data.readers.assembly.annotations import flag, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.folder_format import FolderContent, FolderFormat, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file, parts_of
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent, class_name
+from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
+from detect.data.readers.kinds.named_content import NamedContent, class_name
 from detect.data.texts import Texts
 from detect.errors import BadInput
 

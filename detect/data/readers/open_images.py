@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.data.readers.box_tables import Columns, read_table
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.tables import SUFFIXES, Row, first_row, read_rows
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.named_content import NamedContent
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.box_tables import Columns, read_table
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 CODED = ("ImageID", "LabelName")  # columns of all tables of OpenImages, such as those of masks

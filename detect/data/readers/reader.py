@@ -1,6 +1,6 @@
 """The description of a dataset format: how its datasets are recognised, and the functions that read them.
 
-A new format is one new file in this folder:
+A new format is one new file in this folder, or one new folder:
 
     READER = Reader(files=(DatasetFile("a CSV of boxes", (".csv",), "a column `class`", is_boxes_csv, read_boxes_csv),))
 

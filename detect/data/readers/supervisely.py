@@ -33,7 +33,7 @@ from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent, assemble_named, class_name
+from detect.data.readers.kinds.named_content import NamedContent, assemble_named, class_name
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.texts import Texts
 from detect.errors import BadInput

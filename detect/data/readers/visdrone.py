@@ -14,9 +14,9 @@ named after splits, such as VisDrone's own `VisDrone2019-DET-train`.
 from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.folder_format import FolderFormat
-from detect.data.readers.named_content import NamedContent
-from detect.data.readers.text_annotations import Stated, holds_annotations, load_annotations
+from detect.data.readers.kinds.folder_format import FolderFormat
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.text_annotations import Stated, holds_annotations, load_annotations
 
 _ANNOTATIONS, _IMAGES = "annotations", "images"
 _NAMES = (

@@ -22,8 +22,8 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _OF_OTHERS = ("images", "annotations", "items", "frames", "shapes")  # members of other formats, which may be long

@@ -24,8 +24,8 @@ from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines
 from detect.data.readers.images.annotation_files import AnnotationFile, files_by_split
 from detect.data.readers.images.locating import split_named
-from detect.data.readers.line_contents import LineContent
-from detect.data.readers.named_content import NamedContent, assemble_named
+from detect.data.readers.kinds.line_contents import LineContent
+from detect.data.readers.kinds.named_content import NamedContent, assemble_named
 from detect.data.readers.reader import DatasetFolder, Reader
 
 FORMAT = "WIDER FACE"

@@ -20,7 +20,7 @@ from detect.data.readers.assembly.categories import Category, CategoryMap, map_c
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, read_yaml, unquoted
 from detect.data.readers.images.locating import locate, locate_all
-from detect.data.readers.label_files import ListedImages, image_names, read_labels, report_labels_without_image
+from detect.data.readers.kinds.label_files import ListedImages, image_names, read_labels, report_labels_without_image
 from detect.data.readers.reader import DatasetFile, Reader
 from detect.errors import BadInput
 

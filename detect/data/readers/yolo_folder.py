@@ -17,7 +17,7 @@ from detect.data.readers.assembly.assembling import assemble, attempt
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_names
 from detect.data.readers.images.locating import split_named
-from detect.data.readers.label_files import image_names, is_label_file, label_paths
+from detect.data.readers.kinds.label_files import image_names, is_label_file, label_paths
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.readers.yolo import map_names, read_sources, stated_names
 from detect.errors import BadInput

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import yaml
 
-from detect.data.readers.label_files import label_paths
+from detect.data.readers.kinds.label_files import label_paths
 from detect.data.records import Record, Records
 from detect.data.writers.decimals import decimals, text
 from detect.data.writers.features import AREAS, CATEGORY_IDS, IGNORED, IMAGE_IDS

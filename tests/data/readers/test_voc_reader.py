@@ -7,7 +7,7 @@ from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.voc import is_voc_folder, read_voc, read_voc_lists
-from detect.data.readers.voc_layout import holds_annotations
+from detect.data.readers.voc.voc_layout import holds_annotations
 from detect.errors import BadInput
 
 

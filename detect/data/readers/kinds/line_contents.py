@@ -12,7 +12,7 @@ from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import folder_of_split
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent
+from detect.data.readers.kinds.named_content import NamedContent
 from detect.errors import BadInput
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.tables import Row, first_row, read_rows
-from detect.data.readers.via_project import Entry, is_third, member, options_of, third_entries, third_options
+from detect.data.readers.via.via_project import Entry, is_third, member, options_of, third_entries, third_options
 from detect.errors import BadInput
 
 _COLUMNS = (

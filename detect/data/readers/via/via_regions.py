@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detect.data.readers.assembly.hulls import Box, hull_of_ellipse, hull_of_points
-from detect.data.readers.named_content import class_name
+from detect.data.readers.kinds.named_content import class_name
 
 _CLASS_WORDS = ("class", "label", "category")  # of which the name of the attribute that is the class has one
 

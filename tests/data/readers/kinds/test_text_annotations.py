@@ -5,8 +5,8 @@ import pytest
 
 from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
+from detect.data.readers.kinds.text_annotations import Stated
 from detect.data.readers.kitti import parse_line as parse_kitti
-from detect.data.readers.text_annotations import Stated
 from detect.data.readers.visdrone import parse_line as parse_visdrone
 
 CAR = "Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59"

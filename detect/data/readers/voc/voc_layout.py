@@ -18,7 +18,7 @@ from detect.data.readers.files.text_files import read_lines, unquoted
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import parts_of
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.voc_content import is_annotation
+from detect.data.readers.voc.voc_content import is_annotation
 from detect.errors import BadInput
 
 SPLITS = ("train", "val", "test")

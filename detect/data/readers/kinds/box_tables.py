@@ -14,8 +14,8 @@ from detect.data.readers.assembly.annotations import NO_SIZE, flag
 from detect.data.readers.assembly.box_forms import Form, corners_of
 from detect.data.readers.files.tables import Row, read_rows
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.line_contents import LineContent
-from detect.data.readers.named_content import NamedContent
+from detect.data.readers.kinds.line_contents import LineContent
+from detect.data.readers.kinds.named_content import NamedContent
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from detect.data.readers.images.annotation_files import (
     split_folder_files,
     split_of_file,
 )
-from detect.data.readers.named_content import NamedContent, assemble_named
+from detect.data.readers.kinds.named_content import NamedContent, assemble_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.errors import BadInput
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.annotations import stated_size
-from detect.data.readers.bdd100k_content import BddContent, image_folder
+from detect.data.readers.bdd100k.bdd100k_content import BddContent, image_folder
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.folder_format import FolderFormat, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile, named_split
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.folder_format import FolderFormat, holds_some
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.data.texts import Texts
 from detect.errors import BadInput
 

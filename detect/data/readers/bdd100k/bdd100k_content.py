@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.annotations import NO_SIZE, flag
-from detect.data.readers.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import NamedContent, class_name
 
 _LEVELS = 4  # from a label file up to the folder that has its images, too
 _IMAGE_FOLDERS = ("images/100k", "images/track", "images/10k", "images")

@@ -24,15 +24,15 @@ from functools import cached_property, partial
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.assembling import attempt
-from detect.data.readers.cvat_content import SHAPES, box_of, is_cvat, read_elements
+from detect.data.readers.cvat.cvat_content import SHAPES, box_of, is_cvat, read_elements
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import images_below
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent, class_name
-from detect.data.readers.split_format import SplitFormat
+from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
 
 _FRAME = re.compile(r"frame_([0-9]{6,9})")

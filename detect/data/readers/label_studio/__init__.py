@@ -27,9 +27,9 @@ from detect.data.readers.assembly.ids import key
 from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.label_studio_regions import is_object, joined_regions, read_region, size_of
-from detect.data.readers.named_content import NamedContent, counted
-from detect.data.readers.split_format import SplitFormat, one_split
+from detect.data.readers.kinds.named_content import NamedContent, counted
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
+from detect.data.readers.label_studio.label_studio_regions import is_object, joined_regions, read_region, size_of
 from detect.errors import BadInput
 
 _IMAGE_KEYS = ("image", "img", "image_url", "url")

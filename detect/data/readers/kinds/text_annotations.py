@@ -9,10 +9,10 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.hulls import Box
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines
-from detect.data.readers.folder_format import FolderContent, holds_some
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.stems import Stems
-from detect.data.readers.named_content import NamedContent
+from detect.data.readers.kinds.folder_format import FolderContent, holds_some
+from detect.data.readers.kinds.named_content import NamedContent
 
 _SUFFIX = ".txt"
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from detect.data.readers.assembly.annotations import NO_SIZE, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_ellipse, hull_of_points
-from detect.data.readers.label_studio_brush import brush_bounds
-from detect.data.readers.named_content import class_name
+from detect.data.readers.kinds.named_content import class_name
+from detect.data.readers.label_studio.label_studio_brush import brush_bounds
 
 _LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "bitmasklabels", "labels")
 _SHAPES = frozenset(("width", "points", "radiusX", "rle", "imageDataURL"))  # of which every region of an object has one

@@ -12,7 +12,7 @@ from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import parts
-from detect.data.readers.named_content import NamedContent, assemble_named
+from detect.data.readers.kinds.named_content import NamedContent, assemble_named
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.texts import Texts
 from detect.errors import BadInput

@@ -26,10 +26,10 @@ from typing import Any
 from detect.data.readers.images.addresses import path_in_address
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.named_content import NamedContent
-from detect.data.readers.split_format import SplitFormat, one_split
-from detect.data.readers.via_files import Entry, entries, is_table, is_via, options_by_attribute
-from detect.data.readers.via_regions import box_of, class_attribute, class_of, stated_attributes
+from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.split_format import SplitFormat, one_split
+from detect.data.readers.via.via_files import Entry, entries, is_table, is_via, options_by_attribute
+from detect.data.readers.via.via_regions import box_of, class_attribute, class_of, stated_attributes
 from detect.errors import BadInput
 
 _ONLY_CLASS = "object"  # where regions have no attributes

@@ -28,8 +28,8 @@ from detect.data.readers.assembly.assembling import assemble
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import parts
 from detect.data.readers.reader import DatasetFolder, Reader, SplitFiles
-from detect.data.readers.voc_content import VocContent, VocObject, line_of, read_content
-from detect.data.readers.voc_layout import (
+from detect.data.readers.voc.voc_content import VocContent, VocObject, line_of, read_content
+from detect.data.readers.voc.voc_layout import (
     SPLITS,
     Entry,
     VocFolder,
