@@ -143,7 +143,7 @@ def plan_for(model: str | None, image_size: int | None) -> Plan:
     """Return what to look for, also for a model. Without `image_size`, it is that of the model."""
     from detect.data.doctor.dataset_check import IMAGE_SIZE
     from detect.data.doctor.examination import CHECKS
-    from detect.training.image_sides import require_sides
+    from detect.models.image_sides import require_sides
 
     if model is None:
         return Plan(CHECKS, image_size or IMAGE_SIZE)

@@ -65,9 +65,13 @@ def export(
 ) -> None:
     """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
     from detect.data.readers.description import require_present
-    from detect.models.places import require_place
+    from detect.models.image_sides import require_sides
+    from detect.models.places import model_at, require_place
 
     require_place(model)
+    known = model_at(model)
+    if known is not None and image_size is not None:
+        require_sides(known, [image_size])
     if data is not None:
         require_present(data)
     formats.find(format)

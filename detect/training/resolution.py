@@ -6,7 +6,7 @@ from typing import Any
 from detect import models
 from detect.config import as_option, build, change, override
 from detect.errors import BadInput
-from detect.training.image_sides import require_sides
+from detect.models.image_sides import require_sides
 from detect.training.model_choice import choose_model
 from detect.training.run_name import require_name
 from detect.training.settings import TrainingSettings

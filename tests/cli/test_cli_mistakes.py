@@ -64,6 +64,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("predict yolox-s-coco --data nothing", "nothing does not exist"),
         ("predict yolox-s-coco empty --conf 0.3", "--confidence"),
         ("export runs/nothing", "There is no runs/nothing"),
+        ("export yolox-s-coco --image-size 100", "--image-size: expected a multiple of 32, got 100."),
         ("export yolox-s-coco --format opnvino", "Did you mean 'openvino'?"),
         ("benchmark empty", "empty does not contain a model"),
     ],

@@ -166,7 +166,7 @@ def test_what_cannot_be_exported(run, tmp_path):
         export(tmp_path)
     with pytest.raises(BadInput, match="nowhere"):
         export(run, data=tmp_path / "nowhere", say=pytest.fail)
-    with pytest.raises(BadInput, match="Image size 100: yolox-micro takes multiples of 32 from 64 on"):
+    with pytest.raises(BadInput, match="--image-size: expected a multiple of 32, got 100"):
         export(run, image_size=100)
     with pytest.raises(BadInput, match=r"There is no float16 for stablehlo: .*; stablehlo has float32"):
         export(run, "stablehlo", precision="float16")
