@@ -51,6 +51,12 @@ def side_limits(name: str) -> tuple[int, int]:
     return numbers["size_divisor"], numbers["smallest_side"]
 
 
+def setting_names(name: str) -> set[str]:
+    """Return the names of the settings in the `Config` of a model. This does not need TensorFlow."""
+    require_known(name)
+    return {*_fields("detector"), *_fields(name.partition("-")[0])}
+
+
 def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
     """Return a detector with random weights, all of them made.
 
@@ -95,10 +101,19 @@ def _rows() -> dict[str, list[str]]:
 @functools.cache
 def _numbers(module: str) -> dict[str, Any]:
     """Return the constants that the classes in a module assign, by name. They are read from the source."""
-    classes = [node for node in ast.parse(_source(module)).body if isinstance(node, ast.ClassDef)]
-    assigned = [node for kind in classes for node in kind.body if isinstance(node, ast.Assign)]
+    assigned = [node for kind in _classes(module) for node in kind.body if isinstance(node, ast.Assign)]
     constants = [node for node in assigned if isinstance(node.value, ast.Constant)]
     return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in constants}
+
+
+def _fields(module: str) -> set[str]:
+    """Return the names that the classes of settings in a module annotate. They are read from the source."""
+    bodies = [kind.body for kind in _classes(module) if kind.name.endswith("Config")]
+    return {ast.unparse(node.target) for body in bodies for node in body if isinstance(node, ast.AnnAssign)}
+
+
+def _classes(module: str) -> list[ast.ClassDef]:
+    return [node for node in ast.parse(_source(module)).body if isinstance(node, ast.ClassDef)]
 
 
 def _source(module: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from detect import models
 from detect.config import as_option, build, change, override
-from detect.errors import BadInput
+from detect.errors import BadInput, did_you_mean
 from detect.models.image_sides import require_sides
 from detect.training.model_choice import choose_model
 from detect.training.run_name import require_name
@@ -43,6 +43,7 @@ def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingS
     """Return the settings with a model, without what it adds; for arguments and errors see `resolve_settings`."""
     settings = override(build(TrainingSettings, options, "detect train", as_option), assignments)
     settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
+    _require_architecture(settings)
     require_sides(settings.model, settings.sizes, "sizes")
     if settings.image_size is not None:
         require_sides(settings.model, [settings.image_size])
@@ -76,6 +77,14 @@ def resolve_settings(options: dict[str, Any], assignments: list[str]) -> Trainin
     if settings.epochs is None and settings.max_time is None:
         defaults["epochs"] = DEFAULT_EPOCHS
     return settings.model_copy(update=defaults)
+
+
+def _require_architecture(settings: TrainingSettings) -> None:
+    known = models.setting_names(settings.model)
+    for name in settings.architecture:
+        if name not in known:
+            advice = did_you_mean(name, known)
+            raise BadInput(f"architecture: {settings.model} has no setting {name!r}. {advice}")
 
 
 def _require_one_length(settings: TrainingSettings) -> None:

@@ -37,6 +37,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("train --data x --set learning_rate=1", "Did you mean 'optimizer.learning_rate'?"),
         ("train --data x --set bs=1", "Did you mean 'batch_size'?"),
         ("train --data x --set mosaic=0", "Did you mean 'pipeline.augmentation.mosaic'?"),
+        ("train --data x --set architecture.widht=1", "yolox-micro has no setting 'widht'. Did you mean 'width'?"),
         ("train --data x --set optimizer.nane=sgd", "Did you mean 'name'? Known: beta_2, "),
         ("train --data x --image-size -320", "--image-size: expected a number greater than 0, got -320"),
         ("train --data x --image-size 65", "expected a multiple of 32, got 65. The nearest are 64 and 96."),

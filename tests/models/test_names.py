@@ -24,6 +24,11 @@ def test_the_sides_of_images_are_those_of_the_class(name):
     assert models.side_limits(name) == (detector.size_divisor, detector.smallest_side)
 
 
+@pytest.mark.parametrize("name", models.names())
+def test_the_names_of_settings_are_those_of_the_class(name):
+    assert models.setting_names(name) == set(type(models.variant(name).config).model_fields)
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
