@@ -8,7 +8,6 @@ import typer
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
-from detect.config import as_option
 from detect.errors import BadInput
 from detect.files import replaces, require_own
 from detect.inference.limits import check_limits
@@ -49,6 +48,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Compute the COCO scores of a model or of a file of predictions."""
+    from detect.config import as_option
     from detect.data.readers.description import open_with_split, require_present
     from detect.inference.exports import find_artefact
     from detect.models.places import require_place

@@ -9,7 +9,6 @@ from detect.cli.interruption import Interrupted
 from detect.cli.library_log import hide_library_log
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
-from detect.config import as_option
 from detect.errors import BadInput
 from detect.formats import names as format_names
 from detect.inference.limits import check_limits
@@ -95,6 +94,7 @@ def predict(
     ] = False,
 ) -> None:
     """Detect objects in images and videos."""
+    from detect.config import as_option
     from detect.data.readers.description import open_with_split, require_present
     from detect.inference.exports import find_artefact
     from detect.inference.sources.finding import require_source

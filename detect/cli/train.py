@@ -10,7 +10,7 @@ from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
-    from detect.training.ending import Course
+    from detect.training.ending import Ending
 
 WHAT, LENGTH, SIZES, RUN = "What to train", "How long (one of these)", "Sizes", "The run"  # groups of options
 
@@ -26,7 +26,7 @@ def train(
     data: Annotated[
         str,
         typer.Option(
-            help="Dataset: YAML, COCO JSON, or a Roboflow, Pascal VOC, Ultralytics or darknet dataset.",
+            help="File or folder of a dataset, in any of the formats that docs/datasets.md lists.",
             rich_help_panel=WHAT,
         ),
     ],
@@ -113,18 +113,18 @@ def train(
         ) from None
     if run.scores:
         show_scores(run.scores)
-    show_end(run.course)
+    show_end(run.ending)
 
 
-def show_end(course: "Course") -> None:
+def show_end(ending: "Ending") -> None:
     """Print what the run did, where its results are, and how to go on."""
     from detect.training.ending import advice, next_commands, summary
 
-    say(summary(course))
-    if problem := advice(course):
+    say(summary(ending))
+    if problem := advice(ending):
         say(problem, style="bold yellow")
-    say(f"Run folder: {course.folder}", style="bold")
-    say(f"Report: {course.folder / 'report.html'}")
+    say(f"Run folder: {ending.folder}", style="bold")
+    say(f"Report: {ending.folder / 'report.html'}")
     say("Next:")
-    for command in next_commands(course):
+    for command in next_commands(ending):
         say(f"  {command}")

@@ -11,7 +11,7 @@ LEAST_AP = 0.01  # of a model that has learnt something
 USUAL_UPDATES = 600  # as many as `detect demo` makes; few datasets need less
 
 
-class Course(NamedTuple):
+class Ending(NamedTuple):
     """A run that has come to its end."""
 
     folder: Path
@@ -34,20 +34,20 @@ class Course(NamedTuple):
         return math.ceil(USUAL_UPDATES * self.epochs / max(self.updates, 1))
 
 
-def summary(course: Course) -> str:
+def summary(ending: Ending) -> str:
     """Return what the run did, in a sentence or two."""
-    done = f"Trained for {clock(course.seconds)}: {course.updates} updates in {course.epochs:.1f} epochs."
-    return done if math.isnan(course.best) else f"{done} Best AP {course.best:.3f}, in epoch {course.best_epoch:.1f}."
+    done = f"Trained for {clock(ending.seconds)}: {ending.updates} updates in {ending.epochs:.1f} epochs."
+    return done if math.isnan(ending.best) else f"{done} Best AP {ending.best:.3f}, in epoch {ending.best_epoch:.1f}."
 
 
-def advice(course: Course) -> str:
+def advice(ending: Ending) -> str:
     """Return what to change where the model has learnt nothing; an empty text where it has."""
-    if course.has_learnt:
+    if ending.has_learnt:
         return ""
-    found = f"The model has learnt next to nothing: its best AP is {course.best:.4f} after {course.updates} updates."
-    if course.updates < USUAL_UPDATES:
+    found = f"The model has learnt next to nothing: its best AP is {ending.best:.4f} after {ending.updates} updates."
+    if ending.updates < USUAL_UPDATES:
         return (
-            f"{found} {USUAL_UPDATES} updates or more are usual. Train for longer, here --epochs {course.usual_epochs} "
+            f"{found} {USUAL_UPDATES} updates or more are usual. Train for longer, here --epochs {ending.usual_epochs} "
             "or more, or with a smaller --batch-size, which makes more updates in an epoch."
         )
     return (
@@ -56,10 +56,10 @@ def advice(course: Course) -> str:
     )
 
 
-def next_commands(course: Course) -> tuple[str, str]:
+def next_commands(ending: Ending) -> tuple[str, str]:
     """Return two commands to go on with."""
-    folder, data = shlex.quote(str(course.folder)), shlex.quote(course.data)
-    if course.has_learnt:
+    folder, data = shlex.quote(str(ending.folder)), shlex.quote(ending.data)
+    if ending.has_learnt:
         return f"detect predict {folder} IMAGES_OR_VIDEOS", f"detect export {folder} --data {data}"
-    further = f"--weights {folder} --epochs {course.usual_epochs}"
-    return f"detect data check {data}", f"detect train --data {data} --model {course.model} {further}"
+    further = f"--weights {folder} --epochs {ending.usual_epochs}"
+    return f"detect data check {data}", f"detect train --data {data} --model {ending.model} {further}"

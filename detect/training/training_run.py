@@ -24,7 +24,7 @@ from detect.training.batch_stream import Stream
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
-from detect.training.ending import Course
+from detect.training.ending import Ending
 from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
 from detect.training.left_out import LeftOut
@@ -50,12 +50,12 @@ class TrainedRun:
     Attributes:
         folder: the run folder.
         scores: of the best model on the validation split; None if a resumed run found no better one.
-        course: what the run did, to its end.
+        ending: what the run did, for messages at its end.
     """
 
     folder: Path
     scores: Scores | None
-    course: Course
+    ending: Ending
 
 
 def train(
@@ -135,13 +135,13 @@ def run(settings: TrainingSettings, resume: bool = False, dataset: Dataset | Non
             display.say(overflow)
     if chief:
         write_report(folder.path, loop.scores)
-    return TrainedRun(folder.path, loop.scores, course_of(loop, folder.path))
+    return TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
 
 
-def course_of(loop: Loop, folder: Path) -> Course:
+def ending_of(loop: Loop, folder: Path) -> Ending:
     """Return what a run did that has come to its end."""
     position = loop.position
-    return Course(
+    return Ending(
         folder=folder,
         data=loop.settings.data,
         model=loop.settings.model,

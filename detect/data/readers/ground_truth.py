@@ -33,7 +33,7 @@ _MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 class _Job(NamedTuple):
     """What one job says of an image."""
 
-    time: str  # when it was done; texts of this form are ordered as times are
+    time: str  # when it was done; texts of this form are ordered as times are; empty where it is not stated
     boxes: list[Any]
     size: tuple[int, int]  # of the image
     names: Mapping[str, Any]  # of the classes, by their numbers as texts
@@ -71,7 +71,7 @@ def _jobs(line: Any) -> Iterator[_Job]:
             metadata = stated if isinstance(stated, dict) else {}
             sizes, names = value.get("image_size"), metadata.get("class-map")
             size = stated_size(sizes[0] if isinstance(sizes, list) and sizes else None)
-            yield _Job(str(metadata.get("creation-date")), boxes, size, names if isinstance(names, dict) else {})
+            yield _Job(str(metadata.get("creation-date") or ""), boxes, size, names if isinstance(names, dict) else {})
 
 
 def _add_image(content: LineContent, number: int, line: dict[str, Any], job: _Job) -> None:

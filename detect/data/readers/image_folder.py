@@ -49,11 +49,11 @@ def load_image_folder(file: AnnotationFile, split: str) -> Mapping[str, NamedCon
 def _add_objects(content: LineContent, row: int, objects: dict[str, Any]) -> None:
     """Add the objects of an image, whose boxes and classes are in lists of the same length, or report what is wrong."""
     boxes = objects.get("bbox")
-    labels = next((objects[name] for name in _LABELS if name in objects), None)
+    labels: Any = next((objects[name] for name in _LABELS if name in objects), None)
     for position, stated in enumerate(boxes if isinstance(boxes, list) else []):
         try:
             x, y, width, height = map(float, stated)
-            name = class_name(labels[position])  # type: ignore[index]
+            name = class_name(labels[position])
         except _MALFORMED:
             content.drop_box(row, position, f"expected four numbers and a category, found {stated!r:.120}")
             continue

@@ -19,7 +19,6 @@ import struct
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
+from detect.data.readers.kinds.folder_format import holds_some
 from detect.data.readers.kinds.named_content import NamedContent, assemble_named, class_name
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.texts import Texts
@@ -41,7 +41,6 @@ from detect.errors import BadInput
 FORMAT = "Supervisely"
 _ANNOTATIONS, _IMAGES, _META = "ann", "img", "meta.json"
 _LEVELS = 4  # of datasets inside datasets
-_LOOKED_AT = 5  # JSON files of a dataset, of which one has to be Supervisely's
 _NOT_OBJECTS = ("point", "graph", "point_3d", "cuboid_3d", "mask_3d")
 _PNG_HEADER = 33  # bytes; its size is in bytes 16 to 24
 _MALFORMED = (TypeError, ValueError, KeyError, OverflowError, AttributeError, zlib.error, struct.error)
@@ -74,7 +73,7 @@ def _datasets(folder: Folder, levels: int) -> Iterator[Folder]:
 
 
 def _holds_annotations(dataset: Folder) -> bool:
-    return any(map(_is_annotation, islice(_annotation_files(dataset), _LOOKED_AT)))
+    return holds_some(dataset.inside(_ANNOTATIONS), ".json", _is_annotation)
 
 
 def _annotation_files(dataset: Folder) -> Iterator[Path]:
@@ -82,10 +81,8 @@ def _annotation_files(dataset: Folder) -> Iterator[Path]:
 
 
 def _is_annotation(path: Path) -> bool:
-    try:
-        return any(name == "objects" and isinstance(value, Iterator) for name, value in read_members(path))
-    except BadInput:
-        return False
+    """Return whether a JSON file has the list `objects`; BadInput where it is not JSON."""
+    return any(name == "objects" and isinstance(value, Iterator) for name, value in read_members(path))
 
 
 class _Images(NamedContent):

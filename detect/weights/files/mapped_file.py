@@ -2,19 +2,25 @@
 
 import math
 import mmap
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from detect.data.regular_files import open_regular
+
 BFLOAT16 = np.dtype("<u2")  # holds the upper half of a float32; NumPy has no type for it
 
 
 def mapped(path: Path) -> memoryview:
-    """Return the content of a file. It is read page by page when it is used, and must not change meanwhile."""
-    with path.open("rb") as file:
-        if not path.stat().st_size:  # cannot be mapped
+    """Return the content of a file; OSError where it cannot be read, or is not a file, such as a pipe.
+
+    It is read page by page when it is used, and must not change meanwhile.
+    """
+    with open_regular(path) as file:
+        if not os.fstat(file.fileno()).st_size:  # cannot be mapped
             return memoryview(b"")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 

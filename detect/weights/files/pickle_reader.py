@@ -120,6 +120,8 @@ class _Machine:
 
     def update(self, values: list[Any]) -> None:
         """Add entries to the dictionary on the top of the stack: keys and values, in turn."""
+        if len(values) % 2:
+            raise IndexError
         pairs = zip(values[::2], values[1::2], strict=True)
         if isinstance(self.stack[-1], dict):
             self.stack[-1].update((key, value) for key, value in pairs if isinstance(key, str))

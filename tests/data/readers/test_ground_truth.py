@@ -45,6 +45,11 @@ def test_the_newest_of_several_jobs_counts(write):
     assert any("1 images have boxes of several jobs: the newest counts" in note for note in dataset.notes)
 
 
+def test_a_job_without_a_date_is_not_the_newest(write):
+    path = write({**job("x", BOX), **job("y", BOX, BOX, date=None)})
+    assert len(split(open_dataset(path), "train").boxes) == 1
+
+
 def test_images_on_which_the_job_failed_are_left_out(write):
     failed = {"x-metadata": {"failure-reason": "no worker", "human-annotated": "yes"}}
     dataset = open_dataset(write(job("x", BOX), failed, job("x")))

@@ -1,5 +1,7 @@
 """Files that are not what is expected, whatever reads them."""
 
+import os
+
 import pytest
 
 from detect.errors import BadInput
@@ -19,6 +21,12 @@ def test_files_that_cannot_be_opened(tmp_path, read):
         read(tmp_path / "none.pth")
     with pytest.raises(BadInput, match=r"cannot be read: Is a directory\."):
         read(tmp_path)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "weights.pth")
+    with pytest.raises(BadInput, match=r"weights\.pth cannot be read: "):
+        read_tensors(tmp_path / "weights.pth")
 
 
 def test_only_onnx_files_have_convolutions(fixtures):

@@ -8,7 +8,6 @@ lists, annotation files beside their images, or a folder for each split.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from detect.data.readers.files.text_files import read_lines, unquoted
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import parts_of
 from detect.data.readers.images.stems import Stems
+from detect.data.readers.kinds.folder_format import holds_some
 from detect.data.readers.voc.voc_content import is_annotation
 from detect.errors import BadInput
 
@@ -26,7 +26,6 @@ _ANNOTATIONS = ("annotations", "annotation", "xmls", "xml")
 _IMAGES = ("jpegimages", "images", "image", "imgs", "img")
 _NOT_IMAGES = (".xml", ".txt", ".json", ".csv")
 _LISTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "trainval": "trainval"}
-_LOOKED_AT = 20  # XML files of which one has to be an annotation
 _LONGEST_ENDING = 8  # names at the end of a path in a list
 _PARENTS = 4  # folders above a list in which its annotations are looked for
 
@@ -85,8 +84,7 @@ class Entry(NamedTuple):
 
 def holds_annotations(folder: Folder) -> bool:
     """Return whether there are annotation files in `folder` itself."""
-    names = (name for name in folder.names if _suffix(name) == ".xml")
-    return any(is_annotation(folder.path / name) for name in islice(names, _LOOKED_AT))
+    return holds_some(folder, ".xml", is_annotation)
 
 
 def annotation_folder(folder: Folder) -> Path | None:
