@@ -39,7 +39,7 @@ CHECKS = (
     Check(
         "lookalikes-across-splits",
         Severity.WARNING,
-        "images in two splits that look nearly the same: resized, compressed, mirrored and turned copies, frames",
+        "images in two splits that look nearly the same: resized, compressed, mirrored or turned copies, video frames",
         "Scores on one split will look better than they are: keep images of one scene in one split, as "
         "detect data split does.",
         lambda subject: _lookalikes(subject, across=True),

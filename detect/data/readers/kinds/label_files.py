@@ -105,10 +105,10 @@ class LabelFiles:
     """The label files of images."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, Stems] = {}  # of label files: those in which one was not found as it should be named
-        self._images: dict[
-            str, Stems
-        ] = {}  # of images: those for one of which a file with an upload's prefix was found
+        # Of label files: the folders in which one was not found under the name that it should have.
+        self._folders: dict[str, Stems] = {}
+        # Of images: the folders in which one may have a label file with the prefix of an upload.
+        self._images: dict[str, Stems] = {}
 
     def read(self, image: str) -> tuple[str, str]:
         """Return the path and the text of the label file of an image; both are empty where there is none.

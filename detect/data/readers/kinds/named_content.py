@@ -53,14 +53,17 @@ class NamedContent:
         """Return where an entry is, for messages: an image with its boxes."""
         return f"{self.path}: image entry {entry}"
 
+    def place_of_box(self, entry: int, position: int) -> str:
+        """Return where a box of an entry is, for messages."""
+        return f"{self.place(entry)}, annotation {position}"
+
     def locate_image(self, row: int) -> str:
         """Return where an image is named."""
         return self.place(self._places[row])
 
     def locate_box(self, number: int) -> str:
         """Return where a box is stated."""
-        entry, position = divmod(number, _MOST_BOXES)
-        return f"{self.place(entry)}, annotation {position}"
+        return self.place_of_box(*divmod(number, _MOST_BOXES))
 
     def add_image(self, name: str, entry: int, size: tuple[int, int] = NO_SIZE) -> int:
         """Add the image of an entry, and return its row."""

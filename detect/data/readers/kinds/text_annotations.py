@@ -70,8 +70,8 @@ class _TextFiles(FolderContent):
         if unlabelled > 0:
             self.counts[f"images in {images} have no text file and are left out"] = unlabelled
 
-    def locate_box(self, number: int) -> str:
-        return super().locate_box(number).replace(", annotation ", ":")
+    def place_of_box(self, entry: int, position: int) -> str:
+        return f"{self.place(entry)}:{position}"
 
     def add_file(self, entry: int, path: Path) -> None:
         lines = read_lines(path)

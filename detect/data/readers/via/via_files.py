@@ -10,7 +10,7 @@ from typing import Any
 
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.tables import Row, first_row, read_rows
-from detect.data.readers.via.via_project import Entry, is_third, member, options_of, third_entries, third_options
+from detect.data.readers.via.via_project import Entry, is_via_3, member, options_of, via_3_entries, via_3_options
 from detect.errors import BadInput
 
 _COLUMNS = (
@@ -30,9 +30,9 @@ def is_via(path: Path) -> bool:
     """Return whether a JSON file begins as VIA's do, or a table has its columns; BadInput where it cannot be parsed."""
     if is_table(path):
         row = first_row(path)
-        return _is_header(row) or _is_third_table(row)
+        return _is_header(row) or _is_via_3_table(row)
     name, value = _first_member(path)
-    if name.startswith(_PROJECT) or is_third(name, value):
+    if name.startswith(_PROJECT) or is_via_3(name, value):
         return True
     return isinstance(value, dict) and {"filename", "regions"} <= value.keys()
 
@@ -41,16 +41,16 @@ def entries(path: Path) -> Iterator[Entry]:
     """Return the entries of a file; BadInput where it cannot be read, or is of a kind that cannot be used."""
     if is_table(path):
         return _rows(path)
-    if is_third(*_first_member(path)):
-        return third_entries(read_whole(path))
+    if is_via_3(*_first_member(path)):
+        return via_3_entries(read_whole(path))
     return (Entry(number, *_parts(stated)) for number, stated in enumerate(_stated_images(path)))
 
 
 def options_by_attribute(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the texts of the options by their ids, for each attribute that a project states with options."""
     name, value = ("", None) if is_table(path) else _first_member(path)
-    if is_third(name, value):
-        return third_options(read_whole(path))
+    if is_via_3(name, value):
+        return via_3_options(read_whole(path))
     if not name.startswith(_PROJECT):
         return {}
     stated = next((value for name, value in read_members(path) if name == "_via_attributes"), None)
@@ -70,7 +70,7 @@ def _is_header(row: Row) -> bool:
     return bool(row) and (row[0].lstrip("#"), *row[1:]) == _COLUMNS
 
 
-def _is_third_table(row: Row) -> bool:
+def _is_via_3_table(row: Row) -> bool:
     return bool(row) and row[0].startswith("# Exported using VGG Image Annotator")
 
 

@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     regions: list[tuple[Any, Any]]  # the shape and the attributes of each, as VIA 2 has them
 
 
-def is_third(name: str, value: Any) -> bool:
+def is_via_3(name: str, value: Any) -> bool:
     """Return whether the first member of a JSON file is that of a project of VIA 3."""
     return name == "project" and isinstance(value, dict) and "vid_list" in value
 
@@ -50,12 +50,12 @@ def options_of(attribute: Any) -> Mapping[str, Any]:
     return options if isinstance(options, dict) and member(attribute, "type") not in _IMAGE_ATTRIBUTES else {}
 
 
-def third_options(project: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+def via_3_options(project: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Return the texts of the options by their ids, for each attribute of a project of VIA 3 by its name."""
     return {_name(attribute): options_of(attribute) for attribute in _members(project, "attribute").values()}
 
 
-def third_entries(project: Mapping[str, Any]) -> Iterator[Entry]:
+def via_3_entries(project: Mapping[str, Any]) -> Iterator[Entry]:
     """Yield the images of a project of VIA 3."""
     names = {number: _name(attribute) for number, attribute in _members(project, "attribute").items()}
     regions: dict[str, list[tuple[Any, Any]]] = {}
