@@ -43,8 +43,9 @@ def test_crowds_are_ignored_and_what_has_no_box_is_counted(write):
     assert split(dataset, "val").ignore.tolist() == [True, False]
     assert dataset.classes == ("car",)
     assert not dataset.problems["val"].counts
-    note = next(note for note in dataset.notes if "box2d" in note)
-    assert note.endswith("left out: 2 'drivable area', 1 'lane/road curb'")
+    notes = " ".join(dataset.notes)
+    assert "2 labels 'drivable area' have no `box2d`: they are not objects and are left out" in notes
+    assert "1 labels 'lane/road curb' have no `box2d`" in notes
 
 
 def test_scalabel_states_sizes_and_the_order_of_the_classes(write):
@@ -110,4 +111,13 @@ def test_files_of_single_images(tmp_path, write_image):
     problems = dataset.problems["val"]
     assert [problem.where.rpartition("/")[2] for problem in problems] == ["b.json", "c.json"]
     assert (problems.images_total, problems.lost_images) == (3, 2)
-    assert any("1 'lane/crosswalk'" in note for note in dataset.notes)
+    assert any("1 labels 'lane/crosswalk' have no" in note for note in dataset.notes)
+
+
+def test_the_folder_of_one_split_is_read_with_the_images_of_that_split(tmp_path, write_image):
+    folder = tmp_path / "labels" / "100k" / "val"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps({"name": "a", "frames": [{"objects": [label(1, 1, 9, 9)]}]}))
+    write_image(tmp_path / "images" / "100k" / "val" / "a.jpg")
+    (tmp_path / "images" / "100k" / "train").mkdir()
+    assert split(open_dataset(folder), "train").image_path(0) == tmp_path / "images" / "100k" / "val" / "a.jpg"

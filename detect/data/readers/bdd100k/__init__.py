@@ -10,23 +10,20 @@ folder named after their `videoName`. In the folders of BDD100K, images are in `
 Earlier labels are a file per image, with `objects` in the only one of its `frames`, in a folder for each split.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.annotations import stated_size
-from detect.data.readers.bdd100k.bdd100k_content import BddContent, image_folder
+from detect.data.readers.bdd100k.bdd100k_content import add_labels, image_folder
 from detect.data.readers.files.json_stream import read_members, read_whole
-from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile, named_split
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.folder_format import FolderFormat, holds_some
+from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
 from detect.data.readers.kinds.named_content import NamedContent
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
-from detect.data.texts import Texts
 from detect.errors import BadInput
 
 _NAME = "BDD100K JSON"
@@ -44,7 +41,7 @@ def is_bdd100k(path: Path) -> bool:
 
 def load_bdd100k(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not BDD100K's, or none of its images is found."""
-    content, found, stated = BddContent(file.path), False, []
+    content, found, stated = NamedContent(file.path), False, []
     for name, value in read_members(file.path):
         if name in (None, "frames") and isinstance(value, Iterator):
             found = True
@@ -56,45 +53,32 @@ def load_bdd100k(file: AnnotationFile) -> NamedContent:
         raise BadInput(f"{file.path}: expected a list of images with 'labels', as BDD100K has it.")
     if stated:  # classes that it does not name come last
         content.order = (*stated, *sorted(set(content.classes) - set(stated)))
-    content.note_labels_without_box()
     images = file.images or image_folder(file.path, named_split(file.path) or "train")
     content.find_images(AnnotationFile(file.path, images))
     return content
 
 
-class _Files(BddContent):
-    """The content of files of single images in a folder; entries are files."""
+class _Files(FolderContent):
+    """The content of files of single images in a folder."""
 
-    def __init__(self, folder: Path):
-        super().__init__(folder)
-        self.names = Texts(path.name for path in Folder(folder).files_with((".json",)))
-
-    def place(self, entry: int) -> str:
-        return os.path.join(self.path, self.names[entry])
-
-    def add_file(self, entry: int) -> None:
-        """Add the image of a file and its objects, or report why it cannot be read."""
+    def add_file(self, entry: int, path: Path) -> None:
+        content = read_whole(path)
         try:
-            content = read_whole(Path(self.place(entry)))
             (frame,) = content["frames"]
             name, labels = content["name"], frame.get("objects") or []
-        except BadInput as error:
-            self.drop_image(entry, str(error))
-            return
         except (AttributeError, KeyError, TypeError, ValueError):
             name, labels = None, []
         if can_name_file(name) and isinstance(labels, list):
-            self.add_labels(name, entry, labels)
+            add_labels(self, name, entry, labels)
         else:
             self.drop_image(entry, "expected the 'name' of an image, and one of 'frames' with 'objects'")
 
 
 def _load_images(folder: Path) -> NamedContent:
-    content = _Files(folder)
-    for entry in range(len(content.names)):
-        content.add_file(entry)
-    content.note_labels_without_box()
-    first = folder / content.names[0]
+    """Read the files in a folder; BadInput where none of their images is found."""
+    content = _Files(folder, ".json")
+    content.add_files()
+    first = folder / content.files[0]
     content.find_images_by_stem(AnnotationFile(first, image_folder(first, split_named(folder.name) or "train")))
     return content
 
@@ -113,12 +97,12 @@ def _is_frame(entry: Any) -> bool:
     return named and not {"labels", "videoName", "timestamp"}.isdisjoint(entry)
 
 
-def _add_frame(content: BddContent, position: int, frame: Any) -> None:
+def _add_frame(content: NamedContent, position: int, frame: Any) -> None:
     labels = frame.get("labels") if isinstance(frame, dict) else None
     if not _is_frame(frame) or not can_name_file(frame["name"]) or not isinstance(labels, list | None):
         content.drop_image(position, f"expected the 'name' of an image and 'labels', found {frame!r:.120}")
         return
-    content.add_labels(_path(frame), position, labels or [], stated_size(frame.get("size")))
+    add_labels(content, _path(frame), position, labels or [], stated_size(frame.get("size")))
 
 
 def _path(frame: dict) -> str:

@@ -1,6 +1,5 @@
 """The content of BDD100K's label files: images with labels, of which those with a `box2d` are objects."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +10,37 @@ _LEVELS = 4  # from a label file up to the folder that has its images, too
 _IMAGE_FOLDERS = ("images/100k", "images/track", "images/10k", "images")
 
 
-class BddContent(NamedContent):
-    """The images and boxes of one split."""
+def add_labels(
+    content: NamedContent, name: str, entry: int, labels: list[Any], size: tuple[int, int] = NO_SIZE
+) -> None:
+    """Add the image of an entry and its boxes; labels that cannot be read are reported.
 
-    def __init__(self, path: Path):
-        super().__init__(path)
-        self._left_out: Counter[str] = Counter()  # labels without a box, by category
+    Args:
+        content: to which they are added.
+        name: of the image.
+        entry: its number in the file.
+        labels: of the image.
+        size: the stated width and height of the image.
+    """
+    row = content.add_image(name, entry, size)
+    for position, label in enumerate(labels):
+        if isinstance(label, dict) and label.get("box2d") is None:
+            category = f"{label.get('category')!s:.40}"
+            content.counts[f"labels {category!r} have no `box2d`: they are not objects and are left out"] += 1
+        else:
+            _add_label(content, row, position, label)
 
-    def add_labels(self, name: str, entry: int, labels: list[Any], size: tuple[int, int] = NO_SIZE) -> None:
-        """Add the image of an entry and its boxes.
 
-        Args:
-            name: of the image.
-            entry: its number in the file.
-            labels: of the image; those that cannot be read are reported.
-            size: the stated width and height of the image.
-        """
-        row = self.add_image(name, entry, size)
-        for position, label in enumerate(labels):
-            if isinstance(label, dict) and label.get("box2d") is None:
-                self._left_out[f"{label.get('category')!s:.40}"] += 1
-            else:
-                self._add_label(row, position, label)
-
-    def note_labels_without_box(self) -> None:
-        """Add a note on the labels that are not objects."""
-        if self._left_out:
-            kinds = ", ".join(f"{count} {kind!r}" for kind, count in self._left_out.most_common())
-            self.notes.append(f"{self.path.name}: labels without `box2d` are not objects and are left out: {kinds}")
-
-    def _add_label(self, row: int, position: int, label: Any) -> None:
-        try:
-            x1, y1, x2, y2 = (float(label["box2d"][side]) for side in ("x1", "y1", "x2", "y2"))
-            name, attributes = class_name(label["category"]), label.get("attributes")
-        except (TypeError, ValueError, KeyError, OverflowError):
-            what = f"expected a 'category', and a 'box2d' with x1, y1, x2, y2, found {label!r:.120}"
-            self.drop_box(row, position, what)
-            return
-        crowd = isinstance(attributes, dict) and flag(attributes.get("crowd"))
-        self.add_box(row, position, (x1, y1, x2 + 1, y2 + 1), name, bool(crowd))
+def _add_label(content: NamedContent, row: int, position: int, label: Any) -> None:
+    try:
+        x1, y1, x2, y2 = (float(label["box2d"][side]) for side in ("x1", "y1", "x2", "y2"))
+        name, attributes = class_name(label["category"]), label.get("attributes")
+    except (TypeError, ValueError, KeyError, OverflowError):
+        what = f"expected a 'category', and a 'box2d' with x1, y1, x2, y2, found {label!r:.120}"
+        content.drop_box(row, position, what)
+        return
+    crowd = isinstance(attributes, dict) and flag(attributes.get("crowd"))
+    content.add_box(row, position, (x1, y1, x2 + 1, y2 + 1), name, bool(crowd))
 
 
 def image_folder(path: Path, split: str) -> Path | None:
