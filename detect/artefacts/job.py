@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from detect.artefacts.export_card import INPUTS, ExportCard
 from detect.artefacts.format import Canvas, Format, Precision
-from detect.artefacts.steps import candidates_step, combined_decode, frozen
+from detect.artefacts.steps import candidates_step, combined_decode
 from detect.config import to_json
 from detect.models import create
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
-from detect.models.predict_step import predict_step
+from detect.models.predict_step import predict_step, with_constant_weights
 from detect.ops.compiling import Runtime
 
 
@@ -89,7 +89,7 @@ class Job:
 
     def frozen_step(self, canvas: Canvas, combined: bool = False) -> "tf.types.experimental.ConcreteFunction":
         """Return `step` as a graph with its weights as constants, which is what converters take."""
-        return frozen(self.step(canvas, combined=combined))
+        return with_constant_weights(self.step(canvas, combined=combined), self.detector)
 
     def calibration_inputs(self, canvas: Canvas) -> list[dict[str, np.ndarray]]:
         """Return inputs of `step` by name, one dictionary per call, that together show all images cut to the canvas."""

@@ -1,4 +1,4 @@
-"""The steps of a detector that exports hold, besides its predict step, and how their weights become constants."""
+"""The steps of a detector that exports hold, besides its predict step."""
 
 from typing import Any
 
@@ -8,13 +8,7 @@ from detect.models.detector import Detector
 from detect.models.predict_step import Decode
 from detect.ops.boxes import clip
 from detect.ops.nms import combined_suppression
-from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
 from detect.structures import Candidates, Detections
-
-
-def frozen(step: tf.types.experimental.PolymorphicFunction) -> "tf.types.experimental.ConcreteFunction":
-    """Return the step as a graph with its weights as constants, which is what converters take."""
-    return convert_variables_to_constants_v2(step.get_concrete_function())
 
 
 def combined_decode(detector: Detector) -> Decode:

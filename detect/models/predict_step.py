@@ -1,7 +1,9 @@
 """The compiled step from images to detections that prediction and exports run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from detect.models.detector import Detector
@@ -47,3 +49,29 @@ def predict_step(
         return decode(detector(images, training=False, extents=extents), confidence, iou)
 
     return tf.function(step, input_signature=signature, autograph=False, jit_compile=xla)
+
+
+def with_weights(
+    step: tf.types.experimental.PolymorphicFunction, detector: Detector, weights: Sequence[tf.Variable | np.ndarray]
+) -> tf.types.experimental.PolymorphicFunction:
+    """Return a step of a detector with other weights in place of the detector's own.
+
+    Args:
+        step: the step, not compiled by XLA.
+        detector: the detector that the step calls.
+        weights: in the order of `detector.weights`. Variables are read at each call; arrays become constants.
+    """
+
+    def with_other_weights(*inputs: tf.Tensor) -> Detections:
+        values = [tf.cast(weight, own.dtype) for weight, own in zip(weights, detector.weights, strict=True)]
+        with keras.StatelessScope(zip(detector.weights, values, strict=True)):
+            return step.python_function(*inputs)
+
+    return tf.function(with_other_weights, step.input_signature, autograph=False)
+
+
+def with_constant_weights(
+    step: tf.types.experimental.PolymorphicFunction, detector: Detector
+) -> "tf.types.experimental.ConcreteFunction":
+    """Return a step of a detector with the weights as constants of its graph."""
+    return with_weights(step, detector, detector.get_weights()).get_concrete_function()

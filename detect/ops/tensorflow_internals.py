@@ -11,11 +11,6 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 # Replaceable by importing name-based checkpoints alone, or by a class compiled from TensorFlow's .proto file.
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-# Turns the variables of a concrete function into constants, for converters and for oneDNN. The public
-# `tf.compat.v1.graph_util.convert_variables_to_constants` needs a session. Replaceable by saving a SavedModel, where a
-# converter reads one.
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
 # Tells whether XLA compiles the graph that is being traced. Not needed where all callers pass this as an argument.
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
@@ -23,5 +18,4 @@ __all__ = [
     "GraphOrParentsInXlaContext",
     "SavedModel",
     "TrackableObjectGraph",
-    "convert_variables_to_constants_v2",
 ]

@@ -4,7 +4,6 @@ import ast
 import importlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -38,17 +37,6 @@ def test_no_other_file_uses_internals():
         if name.startswith(("tensorflow.core", "tensorflow.python"))
     }
     assert found == {"ops/tensorflow_internals.py"}
-
-
-def test_variables_become_constants():
-    from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
-
-    variable = tf.Variable([1.0, 2.0])
-    step = tf.function(lambda x: x + variable, input_signature=[tf.TensorSpec([2])])
-    frozen = convert_variables_to_constants_v2(step.get_concrete_function())
-    variable.assign([5.0, 5.0])
-    assert not frozen.variables
-    np.testing.assert_array_equal(frozen(tf.constant([1.0, 1.0]))[0], [2.0, 3.0])
 
 
 @pytest.mark.parametrize("xla", [True, False])

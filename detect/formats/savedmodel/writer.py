@@ -23,6 +23,7 @@ from detect.files import write_bytes, write_text
 from detect.formats.savedmodel import signature_name
 from detect.formats.savedmodel.encoded_images import read_images
 from detect.models.card import least_scores
+from detect.models.predict_step import with_weights
 from detect.ops.tensorflow_internals import SavedModel
 
 TEXTS = "assets.extra"  # the folder of a SavedModel for files that are not TensorFlow's
@@ -62,12 +63,10 @@ def _in_precision(job: Job, weight: keras.Variable) -> tf.Tensor:
 
 def _images_step(job: Job, weights: list[tf.Variable], canvas: Canvas) -> tf.types.experimental.PolymorphicFunction:
     """Return the predict step for a canvas with the stored weights in place of the detector's."""
-    step = job.step(canvas)
+    step = with_weights(job.step(canvas), job.detector, weights)
 
-    def images_step(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-        stored = [tf.cast(weight, own.dtype) for weight, own in zip(weights, job.detector.weights, strict=True)]
-        with keras.StatelessScope(zip(job.detector.weights, stored, strict=True)):
-            return step.python_function(*values)._asdict()
+    def images_step(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return step.python_function(*inputs)._asdict()
 
     return tf.function(images_step, step.input_signature, autograph=False)
 

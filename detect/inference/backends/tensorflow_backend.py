@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.models.detector import Detector
-from detect.models.predict_step import predict_step
-from detect.ops.tensorflow_internals import convert_variables_to_constants_v2
+from detect.models.predict_step import predict_step, with_constant_weights
 from detect.structures import Detections
 
 # Images per step. On 2 cores, YOLOX-micro at 320 px takes 22.1, 17.1, 13.5 and 12.3 ms per image with 1, 2, 4 and 8
@@ -70,7 +69,9 @@ class TensorFlowBackEnd:
             if step is None:
                 step = self._new_step(height, width, images.dtype)
             elif isinstance(step, tf.types.experimental.PolymorphicFunction) and self._has_room_for_constants():
-                step = _with_constant_weights(step)  # at its second call: a single image is faster without
+                # At its second call: a single image is faster without. oneDNN reorders constants once and not at every
+                # call: RetinaNet-R50 at 512 px takes four fifths of the time on a CPU.
+                step = with_constant_weights(step, self.detector)
             self._steps[height, width] = step  # the last one is the one used last
             return step
 
@@ -86,16 +87,6 @@ class TensorFlowBackEnd:
             return False
         self._constant_bytes += size
         return True
-
-
-def _with_constant_weights(step: tf.types.experimental.PolymorphicFunction) -> Step:
-    """Return the step with its weights as constants, which oneDNN reorders once and not at every call.
-
-    RetinaNet-R50 at 512 px then takes four fifths of the time on a CPU.
-    """
-    constant = convert_variables_to_constants_v2(step.get_concrete_function())
-
-    return lambda *arguments: Detections(*constant(*arguments))
 
 
 def _pad_to_power_of_two(values: tf.Tensor) -> tf.Tensor:
