@@ -15,18 +15,23 @@ from detect.layers.group_normalization import GroupNormalization
 
 
 class HeadTower(Composite):
-    """Four 3 x 3 convolutions with ReLU: [B, h, w, C] -> [B, h, w, filters].
+    """3 x 3 convolutions with ReLU: [B, h, w, C] -> [B, h, w, filters].
 
     Args:
         filters: channels of each convolution.
+        layers: number of convolutions.
         normalized: whether there is a group normalisation with 32 groups before each ReLU.
         bias: whether the convolutions have a bias.
     """
 
-    def __init__(self, filters: int, *, normalized: bool = False, bias: bool = True, name: str | None = None):
+    def __init__(
+        self, filters: int, layers: int = 4, *, normalized: bool = False, bias: bool = True, name: str | None = None
+    ):
         super().__init__(name=name)
-        self.convolutions = [head_convolution(f"convolution{index}", filters, use_bias=bias) for index in range(4)]
-        self.normalizations = [GroupNormalization(name=f"normalization{index}") for index in range(4 * normalized)]
+        self.convolutions = [head_convolution(f"convolution{index}", filters, use_bias=bias) for index in range(layers)]
+        self.normalizations = [
+            GroupNormalization(name=f"normalization{index}") for index in range(layers if normalized else 0)
+        ]
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         for index, convolution in enumerate(self.convolutions):

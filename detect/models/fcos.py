@@ -56,6 +56,8 @@ class Config(DetectorConfig):
     """Batch normalisation of the backbone: `frozen` keeps the statistics, scales and offsets of its initial weights."""
     filters: int = 256
     """Channels of the pyramid and the head."""
+    layers: int = 4
+    """Convolutions of a branch of the head before its last."""
     offset: float = 0.5
     """Position of a point within its cell: 0.5 for the centre, 0 for the top-left corner."""
     spread: bool = False
@@ -95,11 +97,11 @@ class Head(Composite):
     negative; and logits of the centre-ness [B, h * w]. One tower computes the classes, another one the rest.
     """
 
-    def __init__(self, classes: int, prior: float, filters: int = 256, name: str | None = None):
+    def __init__(self, classes: int, prior: float, filters: int = 256, layers: int = 4, name: str | None = None):
         super().__init__(name=name)
         self.classes = classes
-        self.class_tower = HeadTower(filters, normalized=True, name="class_tower")
-        self.box_tower = HeadTower(filters, normalized=True, name="box_tower")
+        self.class_tower = HeadTower(filters, layers, normalized=True, name="class_tower")
+        self.box_tower = HeadTower(filters, layers, normalized=True, name="box_tower")
         self.class_logits = head_convolution("class_logits", classes, bias_initializer=prior_bias(prior))
         self.distances = head_convolution("distances", 4, bias_initializer="ones", dtype="float32")
         self.centreness = head_convolution("centreness", 1, dtype="float32")
@@ -127,7 +129,7 @@ class FCOS(Detector):
         self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")
         self.neck = FeaturePyramid(config.filters, name="neck")
-        self.head = Head(classes, config.prior, config.filters, name="head")
+        self.head = Head(classes, config.prior, config.filters, config.layers, name="head")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Return raw predictions for the points of all levels.

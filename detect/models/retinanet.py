@@ -15,6 +15,7 @@ Differences from torchvision: losses are divided by the number of positive ancho
 image; images are squares of 640 pixels by default, while the published AP is for a short side of 800.
 """
 
+import functools
 from typing import Any, Literal
 
 import numpy as np
@@ -57,6 +58,8 @@ class Config(DetectorConfig):
     """Added to the variances by the normalisations of the backbone."""
     filters: int = 256
     """Channels of the pyramid and the head."""
+    layers: int = 4
+    """Convolutions of a branch of the head before its last."""
     coarse: Literal["p5", "c5"] = "p5"
     """Features from which P6 is computed."""
     head_norm: Literal["none", "group"] = "none"
@@ -114,16 +117,23 @@ class Head(Composite):
         classes: K.
         prior: initial score of every class.
         filters: channels of the towers.
+        layers: convolutions of a tower.
         normalized: whether the towers have group normalisation.
     """
 
     def __init__(
-        self, classes: int, prior: float, filters: int = 256, normalized: bool = False, name: str | None = None
+        self,
+        classes: int,
+        prior: float,
+        filters: int = 256,
+        layers: int = 4,
+        normalized: bool = False,
+        name: str | None = None,
     ):
         super().__init__(name=name)
         self.classes = classes
-        self.class_tower = HeadTower(filters, normalized=normalized, bias=not normalized, name="class_tower")
-        self.box_tower = HeadTower(filters, normalized=normalized, bias=not normalized, name="box_tower")
+        tower = functools.partial(HeadTower, filters, layers, normalized=normalized, bias=not normalized)
+        self.class_tower, self.box_tower = tower(name="class_tower"), tower(name="box_tower")
         self.class_logits = head_convolution("class_logits", ANCHORS * classes, bias_initializer=prior_bias(prior))
         self.box_deltas = head_convolution("box_deltas", ANCHORS * 4, dtype="float32")
 
@@ -150,7 +160,8 @@ class RetinaNet(Detector):
         self.suppression = Suppression(max_detections=config.max_detections)
         self.backbone = ResNet(config.depth, config.norm == "frozen", config.epsilon, name="backbone")
         self.neck = FeaturePyramid(config.filters, coarse=config.coarse, name="neck")
-        self.head = Head(classes, config.prior, config.filters, config.head_norm == "group", name="head")
+        size = config.filters, config.layers
+        self.head = Head(classes, config.prior, *size, config.head_norm == "group", name="head")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Return raw predictions for the anchors of all levels.

@@ -10,8 +10,8 @@ CLASSES = len(NAMES)
 FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
 # Settings that make a first model smaller.
 LIGHTER: dict[str, dict] = {
-    "fcos-r18": {"filters": 64},
-    "retinanet-r18": {"filters": 64},
+    "fcos-r18": {"filters": 64, "layers": 1},
+    "retinanet-r18": {"filters": 64, "layers": 1},
     "ssd-vgg16": {"width": 0.125},
     "fasterrcnn-r18": {
         "filters": 64,
