@@ -19,13 +19,13 @@ def start_tensorflow() -> None:
     Raises:
         BadInput: TensorFlow is not installed, as on machines that only run exports.
     """
-    if "tensorflow" in sys.modules:
-        return
     if importlib.util.find_spec("tensorflow") is None:
         raise BadInput(
             "This needs tensorflow, which is not installed. Run: pip install tensorflow keras. "
             "`detect predict` goes without it where it is given an export."
         )
+    if "tensorflow" in sys.modules:
+        return
     hide_library_log()
     gc.disable()
     import tensorflow as tf
