@@ -13,8 +13,8 @@ from detect.models.saving import save
 from detect.structures import Targets
 
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
-# features of some models hardly depend on the image.
-LOUDER = {"yolox-micro": (1, 30_000), "ssdlite-mobilenetv3": (6.5, 30)}
+# features of some models hardly depend on the image; those of RetinaNet are large.
+LOUDER = {"yolox-micro": (1, 30_000), "ssdlite-mobilenetv3": (6.5, 30), "retinanet-r18": (1, 5)}
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:
