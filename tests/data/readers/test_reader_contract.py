@@ -191,7 +191,7 @@ def test_nothing_raises_but_bad_input(form, tmp_path_factory):
     path = (SETS | EXPORTS)[form].write(folder)
     files = {file: file.read_bytes() for file in annotation_files(folder)}
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(st.data())
     def check(data):
         file = data.draw(st.sampled_from([file for file, content in files.items() if content]))

@@ -107,7 +107,7 @@ def test_files_that_state_something_else(form, tmp_path):
     if not files:
         pytest.skip("its files are neither JSON nor XML")
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(st.data())
     def check(data):
         file = data.draw(st.sampled_from(list(files)))
@@ -125,7 +125,7 @@ def test_files_that_state_something_else(form, tmp_path):
 def test_any_bytes(suffix, tmp_path):
     path = tmp_path / f"train{suffix}"
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(st.binary(max_size=300))
     def check(content):
         path.write_bytes(content)
@@ -139,7 +139,7 @@ def test_any_bytes(suffix, tmp_path):
 def test_any_json(suffix, tmp_path):
     path = tmp_path / f"train{suffix}"
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(VALUES)
     def check(value):
         path.write_text(json.dumps(value), encoding="utf-8")
