@@ -219,7 +219,7 @@ def test_a_format_is_in_the_help(copy):
 @pytest.mark.slow
 def test_the_packages_of_a_format_are_checked(copy):
     copy.add("formats/echo.py", ECHO.replace('("tensorflow",)', '("no_such_package",)'))
-    said = copy.detect("export", "model", "--format", "echo")
+    said = copy.detect("export", "yolox-s-coco", "--format", "echo")
     assert "Export to echo needs no_such_package. Run: pip install no_such_package" in said
 
 
