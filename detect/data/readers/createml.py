@@ -17,7 +17,7 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
 
 _NAMES = ("image", "imagefilename", "filename")
@@ -58,7 +58,7 @@ def _add_entry(content: NamedContent, position: int, name: str, boxes: list[Any]
         try:
             x, y, width, height = (float(box["coordinates"][key]) for key in ("x", "y", "width", "height"))
             label = class_name(box["label"])
-        except (TypeError, ValueError, KeyError, OverflowError):
+        except MALFORMED:
             content.drop_box(row, number, f"expected 'label', and 'coordinates' of four numbers, found {box!r:.120}")
             continue
         content.add_box(row, number, (x - width / 2, y - height / 2, x + width / 2, y + height / 2), label)

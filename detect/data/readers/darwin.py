@@ -21,11 +21,10 @@ from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 
 _LEVELS = 3  # above a folder of files, in which `images` may be
 _OBJECTS = ("bounding_box", "polygon", "ellipse", "line", "mask")  # members that annotations of objects have
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def _is_darwin(path: Path) -> bool:
@@ -58,7 +57,7 @@ class _Files(FolderContent):
             return
         try:
             (box, is_hull), name = _box(stated), class_name(stated["name"])
-        except _MALFORMED:
+        except MALFORMED:
             self.drop_box(
                 row, position, f"expected a 'name', and a box, a polygon or an ellipse, found {stated!r:.120}"
             )

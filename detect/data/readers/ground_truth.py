@@ -22,18 +22,17 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_lines import first_json_line, read_json_lines
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.kinds.line_contents import LineContent, SplitLines
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name, stated_time
 from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
 
 _ADDRESS, _METADATA = "source-ref", "-metadata"
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 class _Job(NamedTuple):
-    """What one job says of an image."""
+    """The boxes that one job drew on an image."""
 
-    time: str  # when it was done; texts of this form are ordered as times are; empty where it is not stated
+    time: str  # when it was done, as `stated_time` returns it
     boxes: list[Any]
     size: tuple[int, int]  # of the image
     names: Mapping[str, Any]  # of the classes, by their numbers as texts
@@ -63,7 +62,7 @@ def load_ground_truth(file: AnnotationFile, split: str) -> Mapping[str, NamedCon
 
 
 def _jobs(line: Any) -> Iterator[_Job]:
-    """Yield what each job that draws boxes says of an image."""
+    """Yield the boxes of each job that drew some on an image."""
     for name, value in line.items() if isinstance(line, dict) else ():
         boxes = value.get("annotations") if isinstance(value, dict) else None
         if isinstance(boxes, list):
@@ -71,7 +70,8 @@ def _jobs(line: Any) -> Iterator[_Job]:
             metadata = stated if isinstance(stated, dict) else {}
             sizes, names = value.get("image_size"), metadata.get("class-map")
             size = stated_size(sizes[0] if isinstance(sizes, list) and sizes else None)
-            yield _Job(str(metadata.get("creation-date") or ""), boxes, size, names if isinstance(names, dict) else {})
+            time = stated_time(metadata, ("creation-date",))
+            yield _Job(time, boxes, size, names if isinstance(names, dict) else {})
 
 
 def _add_image(content: LineContent, number: int, line: dict[str, Any], job: _Job) -> None:
@@ -83,7 +83,7 @@ def _add_image(content: LineContent, number: int, line: dict[str, Any], job: _Jo
             left, top, width, height = (float(box[side]) for side in ("left", "top", "width", "height"))
             label = str(box["class_id"])
             name = class_name(job.names[label] if job.names else label)
-        except _MALFORMED:
+        except MALFORMED:
             what = f"expected left, top, width, height and a 'class_id' of 'class-map', found {box!r:.120}"
             content.drop_box(row, position, what)
             continue

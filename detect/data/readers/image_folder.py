@@ -18,12 +18,11 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_lines import first_json_line, read_json_lines
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.kinds.line_contents import LineContent, SplitLines
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
 
 _LABELS = ("categories", "category", "labels", "label")
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError, IndexError)
 
 
 def is_image_folder(path: Path) -> bool:
@@ -54,7 +53,7 @@ def _add_objects(content: LineContent, row: int, objects: dict[str, Any]) -> Non
         try:
             x, y, width, height = map(float, stated)
             name = class_name(labels[position])
-        except _MALFORMED:
+        except MALFORMED:
             content.drop_box(row, position, f"expected four numbers and a category, found {stated!r:.120}")
             continue
         content.add_box(row, position, (x, y, x + width, y + height), name)

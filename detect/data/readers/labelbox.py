@@ -28,12 +28,11 @@ from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.addresses import path_in_address
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name, stated_time
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _NAMES = ("external_id", "global_key")
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def is_labelbox(path: Path) -> bool:
@@ -105,7 +104,7 @@ class _Rows(NamedContent):
             return None
         if len(labels) > 1:
             self.counts["images have several labels: the newest counts"] += 1
-        annotations = max(labels, key=_time).get("annotations")
+        annotations = max(labels, key=lambda label: stated_time(label.get("label_details"))).get("annotations")
         objects = annotations.get("objects") if isinstance(annotations, dict) else None
         return objects if isinstance(objects, list) else []
 
@@ -115,7 +114,7 @@ class _Rows(NamedContent):
             return
         try:
             (box, is_hull), name = _box(stated), class_name(stated["name"])
-        except _MALFORMED as error:
+        except MALFORMED as error:
             self.drop_box(row, position, f"expected a 'name', and a box or a polygon, found {stated!r:.120} ({error})")
             return
         if is_hull:
@@ -131,12 +130,6 @@ def _name(data_row: Any) -> str | None:
     named = (name for name in given if isinstance(name, str) and is_image_name(path_in_address(name)))
     name = path_in_address(str(next(named, data_row.get("row_data") or "")))
     return name if can_name_file(name) else None
-
-
-def _time(label: dict[str, Any]) -> str:
-    """Return when a label was changed: texts of this form are ordered as times are."""
-    details = label.get("label_details")
-    return str(details.get("updated_at") or details.get("created_at") or "") if isinstance(details, dict) else ""
 
 
 def _box(stated: dict[str, Any]) -> tuple[Box, bool]:

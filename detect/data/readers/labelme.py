@@ -27,7 +27,7 @@ from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file, parts_of
 from detect.data.readers.images.stems import Stems
 from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -99,7 +99,7 @@ class _Files(FolderContent):
                 continue
             try:
                 box, name = _hull(shape["points"], kind), class_name(shape["label"])
-            except (TypeError, ValueError, KeyError, OverflowError):
+            except MALFORMED:
                 what = f"expected a 'label', and 'points' of two numbers each, found {shape!r:.120}"
                 self.drop_box(row, position, what)
                 continue

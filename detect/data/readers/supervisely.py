@@ -33,7 +33,7 @@ from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
 from detect.data.readers.kinds.folder_format import holds_some
-from detect.data.readers.kinds.named_content import NamedContent, assemble_named, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, assemble_named, class_name
 from detect.data.readers.reader import DatasetFolder, Reader
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -43,7 +43,7 @@ _ANNOTATIONS, _IMAGES, _META = "ann", "img", "meta.json"
 _LEVELS = 4  # of datasets inside datasets
 _NOT_OBJECTS = ("point", "graph", "point_3d", "cuboid_3d", "mask_3d")
 _PNG_HEADER = 33  # bytes; its size is in bytes 16 to 24
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError, AttributeError, zlib.error, struct.error)
+_MALFORMED = (*MALFORMED, zlib.error, struct.error)
 
 
 def is_project(folder: Folder) -> bool:

@@ -22,11 +22,9 @@ from detect.data.readers.assembly.hulls import Box, hull_of_points
 from detect.data.readers.files.json_lines import first_json_line, read_json_lines
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.kinds.line_contents import LineContent, SplitLines
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
-
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def is_ultralytics(path: Path) -> bool:
@@ -68,7 +66,7 @@ def _add_objects(content: LineContent, row: int, annotations: Any, names: Mappin
         try:
             box, label = _box(kind, numbers[1:]), str(numbers[0])
             name = class_name(names.get(label, label))
-        except _MALFORMED:
+        except MALFORMED:
             what = f"expected 'boxes' of five numbers or 'segments' of points, found {kind!r}: {numbers!r:.120}"
             content.drop_box(row, position, what)
             continue

@@ -24,7 +24,7 @@ from detect.data.readers.files.json_lines import first_json_line, read_json_line
 from detect.data.readers.files.tables import Row, first_row, read_rows
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.kinds.line_contents import LineContent, SplitLines
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat
 from detect.errors import BadInput
 
@@ -32,7 +32,6 @@ _USES = ("train", "training", "validation", "val", "test", "unassigned", "unspec
 _CORNERS = 8  # numbers: x and y of four corners
 _ADDRESS, _BOXES, _LABELS = "imageGcsUri", "boundingBoxAnnotations", "dataItemResourceLabels"
 _USE = "aiplatform.googleapis.com/ml_use"
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def is_vertex(path: Path) -> bool:
@@ -82,7 +81,7 @@ def _add_box(content: LineContent, row: int, position: int, box: Any) -> None:
     try:
         x1, y1, x2, y2 = (float(box[side]) for side in ("xMin", "yMin", "xMax", "yMax"))
         name = class_name(box["displayName"])
-    except _MALFORMED:
+    except MALFORMED:
         content.drop_box(row, position, f"expected 'displayName', xMin, yMin, xMax and yMax, found {box!r:.120}")
         return
     content.add_box(row, position, (x1, y1, x2, y2), name)
@@ -105,7 +104,7 @@ def _add_row(content: LineContent, line: int, row: Row, start: int) -> None:
         return
     try:
         content.add_box(image, 0, _hull(corners[:_CORNERS]), class_name(label))
-    except _MALFORMED:
+    except MALFORMED:
         what = f"expected a label and the x and y of two corners or of four, found {','.join(row)!r:.120}"
         content.drop_box(image, 0, what)
 

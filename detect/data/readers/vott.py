@@ -22,12 +22,11 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _OF_OTHERS = ("images", "annotations", "items", "frames", "shapes")  # members of other formats, which may be long
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def is_vott(path: Path) -> bool:
@@ -79,7 +78,7 @@ def _add_region(content: NamedContent, row: int, position: int, region: Any) -> 
         names = [class_name(tag) for tag in region["tags"]]
         if not names:
             raise ValueError("expected a tag")
-    except _MALFORMED:
+    except MALFORMED:
         content.drop_box(row, position, f"expected 'tags', and a 'boundingBox' of four numbers, found {region!r:.120}")
         return
     for name in names:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.annotations import NO_SIZE, flag
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 
 _LEVELS = 4  # from a label file up to the folder that has its images, too
 _IMAGE_FOLDERS = ("images/100k", "images/track", "images/10k", "images")
@@ -35,7 +35,7 @@ def _add_label(content: NamedContent, row: int, position: int, label: Any) -> No
     try:
         x1, y1, x2, y2 = (float(label["box2d"][side]) for side in ("x1", "y1", "x2", "y2"))
         name, attributes = class_name(label["category"]), label.get("attributes")
-    except (TypeError, ValueError, KeyError, OverflowError):
+    except MALFORMED:
         what = f"expected a 'category', and a 'box2d' with x1, y1, x2, y2, found {label!r:.120}"
         content.drop_box(row, position, what)
         return

@@ -26,6 +26,8 @@ from detect.data.readers.images.image_folders import images_below, locate_images
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
+# What reading an annotation raises that is not as its format has it: a member that is missing or of another type.
+MALFORMED = (TypeError, ValueError, LookupError, OverflowError, AttributeError)
 _MOST_BOXES = 1 << 24  # of an image
 
 
@@ -182,6 +184,15 @@ def class_name(value: Any) -> str:
     return name
 
 
+def stated_time(entry: Any, names: Sequence[str] = ("updated_at", "created_at")) -> str:
+    """Return the time that the first of some members of an object states; empty where none does.
+
+    Times are texts such as "2026-01-31T10:00:00", which are ordered as the times are: the newest is the maximum.
+    """
+    stated = (entry.get(name) for name in names) if isinstance(entry, dict) else ()
+    return str(next(filter(None, stated), ""))
+
+
 def assemble_named(
     source: Path,
     format: str,
@@ -264,23 +275,32 @@ def _folder_around(path: Path) -> Path:
 
 def _hashed_stems(paths: Iterable[str]) -> np.ndarray:
     """Return a hash of each file name without its folders and its suffix, int64 [n]."""
-    return np.array([hash(os.path.splitext(os.path.basename(path))[0]) for path in paths], np.int64)
+    return np.fromiter((hash(os.path.splitext(os.path.basename(path))[0]) for path in paths), np.int64)
 
 
 def _left_out_images(contents: Iterable[NamedContent]) -> list[str]:
     """Return a note for each folder in which images lie that none of the splits names."""
-    hashes: dict[str, array] = {}  # of the names of images, by folder
+    named: dict[str, array] = {}  # hashes of the names of images, by folder
     for content in contents:
+        folders: dict[str, array] = {}  # the same, by folder as the names state it
         for name in content.images.names:
-            folder, base = os.path.split(os.path.join(content.folder, name))
-            hashes.setdefault(os.path.normpath(folder), array("q")).append(hash(base))
-    notes = []
-    for folder, named in hashes.items():
-        images = [hash(name) for name in Folder(folder).names if is_image_name(name)]
-        count = int(np.count_nonzero(~np.isin(np.array(images, np.int64), named)))
-        if count:
-            notes.append(f"{count} images in {folder} are not named in the annotations and are left out")
-    return notes
+            stated, base = os.path.split(name)
+            if stated not in folders:
+                folder = os.path.normpath(os.path.join(content.folder, stated))
+                folders[stated] = named.setdefault(folder, array("q"))
+            folders[stated].append(hash(base))
+    counts = {folder: _count_others(folder, np.array(hashes)) for folder, hashes in named.items()}
+    return [
+        f"{count} images in {folder} are not named in the annotations and are left out"
+        for folder, count in counts.items()
+        if count
+    ]
+
+
+def _count_others(folder: str, named: np.ndarray) -> int:
+    """Return how many images lie in a folder whose names do not have one of some hashes, int64 [n]."""
+    images = np.fromiter((hash(name) for name in Folder(folder).names if is_image_name(name)), np.int64)
+    return int(np.count_nonzero(~np.isin(images, named)))
 
 
 def _nothing(source: Path, contents: Mapping[str, NamedContent | BadInput]) -> str:

@@ -27,7 +27,7 @@ from detect.data.readers.assembly.ids import key
 from detect.data.readers.files.json_stream import first_element, read_elements
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent, counted
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, counted, stated_time
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.data.readers.label_studio.label_studio_regions import is_object, joined_regions, read_region, size_of
 from detect.errors import BadInput
@@ -35,7 +35,6 @@ from detect.errors import BadInput
 _IMAGE_KEYS = ("image", "img", "image_url", "url")
 _LISTS = ("annotations", "completions")  # the second until 2021
 _SHORT = frozenset(("annotator", "annotation_id", "lead_time"))  # members that tasks of the short form have
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError, AttributeError)
 
 
 def is_label_studio(path: Path) -> bool:
@@ -107,7 +106,7 @@ class _Tasks(NamedContent):
         if len(valid) > 1:
             what = "tasks have several annotations: the one that is ground truth counts, else the newest"
             self.counts[what] += 1
-        chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), _time(one)))
+        chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), stated_time(one)))
         return list(joined_regions(chosen["result"]))
 
     def _compare(self, task: dict, rows: list[int]) -> None:
@@ -115,7 +114,8 @@ class _Tasks(NamedContent):
         number = key(task.get("id"))
         if number is not None:
             known = self._newest.get(number, ("", []))
-            self._newest[number], older = (known, rows) if known[0] > _time(task) else ((_time(task), rows), known[1])
+            this = (stated_time(task), rows)
+            self._newest[number], (_, older) = (known, this) if known[0] > this[0] else (this, known)
             self._replaced += older
 
     def _add_result(self, row: int, position: int, result: dict) -> None:
@@ -126,7 +126,7 @@ class _Tasks(NamedContent):
             return
         try:
             region = read_region(value, size_of(result))
-        except _MALFORMED as error:
+        except MALFORMED as error:
             self.drop_box(row, position, f"expected a region with a label, found {value!r:.120} ({error})")
             return
         if region.is_hull:
@@ -138,11 +138,6 @@ def _short_results(task: dict) -> list[dict]:
     """Return the regions in all lists of a task in the short form, as results."""
     values = [value for member in task.values() if isinstance(member, list) for value in member]
     return [{**value, "value": value} for value in values if isinstance(value, dict)]
-
-
-def _time(annotation: dict) -> str:
-    """Return when an annotation was changed: texts of this form are ordered as times are."""
-    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
 def _item(result: dict, count: int) -> int:
