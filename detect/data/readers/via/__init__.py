@@ -26,21 +26,21 @@ from typing import Any
 from detect.data.readers.images.addresses import path_in_address
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
-from detect.data.readers.via.via_files import Entry, entries, is_table, is_via, options_by_attribute
+from detect.data.readers.via.via_files import Entry, Options, is_table, is_via, open_via
 from detect.data.readers.via.via_regions import box_of, class_attribute, class_of, stated_attributes
 from detect.errors import BadInput
 
 _ONLY_CLASS = "object"  # where regions have no attributes
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError)
 
 
 def load_via(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not VIA's, its classes are not clear, or none of its images is found."""
     content = _Images(file.path)
-    content.choose_class(entries(file.path), options_by_attribute(file.path))
-    for entry in entries(file.path):
+    entries, options = open_via(file.path)
+    content.choose_class(entries(), options)
+    for entry in entries():
         content.add_entry(entry)
     content.finish()
     content.find_images(file)
@@ -59,12 +59,12 @@ class _Images(NamedContent):
     def place(self, entry: int) -> str:
         return f"{self.path}:{entry}" if self._is_table else super().place(entry)
 
-    def choose_class(self, read: Iterable[Entry], options: Mapping[str, Mapping[str, Any]]) -> None:
+    def choose_class(self, read: Iterable[Entry], options: Options) -> None:
         """Find the attribute that is the class; BadInput where that is not clear.
 
         Args:
             read: the entries of the file.
-            options: by attribute, the texts of the options by their ids.
+            options: of its attributes.
         """
         used = Counter(name for entry in read for region in entry.regions for name in stated_attributes(region[1]))
         if not used:
@@ -103,7 +103,7 @@ class _Images(NamedContent):
         try:
             box, is_hull = box_of(shape)
             name = class_of(attributes[self._attribute], self._options) if self._attribute else _ONLY_CLASS
-        except _MALFORMED as error:
+        except MALFORMED as error:
             what = f"expected a shape and the attribute {self._attribute!r}, found {shape!r:.120}, {attributes!r:.120}"
             self.drop_box(row, position, f"{what} ({error})")
             return

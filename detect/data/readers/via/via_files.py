@@ -4,13 +4,22 @@ A project is one JSON object, which a browser has to hold as well: it is read wh
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from detect.data.readers.files.json_stream import read_members, read_whole
 from detect.data.readers.files.tables import Row, first_row, read_rows
-from detect.data.readers.via.via_project import Entry, is_via_3, member, options_of, via_3_entries, via_3_options
+from detect.data.readers.via.via_project import (
+    Entry,
+    Options,
+    is_via_3,
+    member,
+    options_of,
+    via_3_entries,
+    via_3_options,
+)
 from detect.errors import BadInput
 
 _COLUMNS = (
@@ -37,27 +46,22 @@ def is_via(path: Path) -> bool:
     return isinstance(value, dict) and {"filename", "regions"} <= value.keys()
 
 
-def entries(path: Path) -> Iterator[Entry]:
-    """Return the entries of a file; BadInput where it cannot be read, or is of a kind that cannot be used."""
+def open_via(path: Path) -> tuple[Callable[[], Iterator[Entry]], Options]:
+    """Return a function that yields the entries of a file, each time anew, and the options of its attributes.
+
+    Raises:
+        BadInput: the file cannot be read, or is of a kind that cannot be used; of exports, when reading gets there.
+    """
     if is_table(path):
-        return _rows(path)
-    if is_via_3(*_first_member(path)):
-        return via_3_entries(read_whole(path))
-    return (Entry(number, *_parts(stated)) for number, stated in enumerate(_stated_images(path)))
-
-
-def options_by_attribute(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the texts of the options by their ids, for each attribute that a project states with options."""
-    name, value = ("", None) if is_table(path) else _first_member(path)
+        return partial(_rows, path), {}
+    name, value = _first_member(path)
     if is_via_3(name, value):
-        return via_3_options(read_whole(path))
-    if not name.startswith(_PROJECT):
-        return {}
-    stated = next((value for name, value in read_members(path) if name == "_via_attributes"), None)
-    attributes = member(stated, "region")
-    return (
-        {name: options_of(attribute) for name, attribute in attributes.items()} if isinstance(attributes, dict) else {}
-    )
+        project = read_whole(path)
+        return partial(via_3_entries, project), via_3_options(project)
+    if name.startswith(_PROJECT):
+        project = read_whole(path)
+        return lambda: _entries(project.items()), _options(project)
+    return lambda: _entries(read_members(path)), {}
 
 
 def _first_member(path: Path) -> tuple[str, Any]:
@@ -74,8 +78,17 @@ def _is_via_3_table(row: Row) -> bool:
     return bool(row) and row[0].startswith("# Exported using VGG Image Annotator")
 
 
-def _stated_images(path: Path) -> Iterator[Any]:
-    for name, value in read_members(path):
+def _options(project: Mapping[str, Any]) -> Options:
+    attributes = member(project.get("_via_attributes"), "region")
+    return {name: options_of(stated) for name, stated in attributes.items()} if isinstance(attributes, dict) else {}
+
+
+def _entries(members: Iterable[tuple[str | None, Any]]) -> Iterator[Entry]:
+    return (Entry(number, *_parts(stated)) for number, stated in enumerate(_stated_images(members)))
+
+
+def _stated_images(members: Iterable[tuple[str | None, Any]]) -> Iterator[Any]:
+    for name, value in members:
         if name == "_via_img_metadata" and isinstance(value, dict):
             yield from value.values()
         elif not (name or _PROJECT).startswith(_PROJECT):

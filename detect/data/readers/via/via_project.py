@@ -25,6 +25,8 @@ _SHAPES: Mapping[Any, tuple[str, tuple[str, ...]]] = {
     8: ("polygon", ()),  # a rectangle by the four points of an object that are farthest out
 }
 
+Options = Mapping[str, Mapping[str, Any]]  # by attribute, the texts of its options by their ids
+
 
 class Entry(NamedTuple):
     """An image of a file of VIA, or a row of a table."""
@@ -50,8 +52,8 @@ def options_of(attribute: Any) -> Mapping[str, Any]:
     return options if isinstance(options, dict) and member(attribute, "type") not in _IMAGE_ATTRIBUTES else {}
 
 
-def via_3_options(project: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the texts of the options by their ids, for each attribute of a project of VIA 3 by its name."""
+def via_3_options(project: Mapping[str, Any]) -> Options:
+    """Return the options of the attributes of a project of VIA 3."""
     return {_name(attribute): options_of(attribute) for attribute in _members(project, "attribute").values()}
 
 
