@@ -58,7 +58,7 @@ def _files(folder: Folder) -> list[Path]:
 
 def _load(path: Path, split: str) -> NamedContent:
     """Read a file; BadInput where none of its images is found."""
-    content = _Faces(path, Form.SIZE)
+    content = _Faces(path)
     for number, line in enumerate(read_lines(path), 1):
         content.add_line(number, line)
     content.end_image()
@@ -76,8 +76,10 @@ def _image_folder(path: Path, split: str) -> Path | None:
 class _Faces(LineContent):
     """The content of a file while it is read."""
 
-    _row, _line = -1, 0  # of the last image, and where it is named
-    _expected = 0  # faces of this image that are still to come
+    def __init__(self, path: Path):
+        super().__init__(path, Form.SIZE)
+        self._row, self._line = -1, 0  # of the last image, and where it is named
+        self._expected = 0  # faces of this image that are still to come
 
     def locate_box(self, number: int) -> str:
         return self.place(number)
