@@ -27,13 +27,12 @@ from detect.data.readers.assembly.segmentation import bounds
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
-from detect.data.readers.kinds.named_content import NamedContent, class_name
+from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
 from detect.data.readers.kinds.split_format import SplitFormat, one_split
 from detect.errors import BadInput
 
 _POINTS = ("polygon", "polyline", "ellipse", "cuboid_2d")  # types that have `points`: x and y in turns, or in pairs
 _OBJECTS = (*_POINTS, "bbox", "rotated_bbox", "mask")
-_MALFORMED = (TypeError, ValueError, KeyError, OverflowError, IndexError, AttributeError)
 
 
 def is_datumaro(path: Path) -> bool:
@@ -103,7 +102,7 @@ class _Items(NamedContent):
             box, is_hull = _box(stated)
             name = class_name(self._labels[_index(stated["label_id"])])
             is_crowd = flag((stated.get("attributes") or {}).get("is_crowd"))
-        except _MALFORMED:
+        except MALFORMED:
             self.drop_box(row, position, f"expected a 'label_id' and a shape, found {stated!r:.120}")
             return
         if is_hull:
@@ -112,7 +111,7 @@ class _Items(NamedContent):
 
 
 def _index(label: Any) -> int:
-    if not isinstance(label, int) or label < 0:
+    if type(label) is not int or label < 0:  # `True` is an integer, too
         raise ValueError("expected the number of a label")
     return label
 

@@ -66,7 +66,7 @@ def test_the_path_of_an_image_may_be_missing(write, media):
     assert record.image_path.name == "a.png"
 
 
-@pytest.mark.parametrize("label", [-1, 2, None, "1"])
+@pytest.mark.parametrize("label", [-1, 2, None, "1", True])
 def test_labels_that_are_not_stated_are_reported(write, label):
     path = write(stated("bbox", bbox=[1, 1, 9, 9]), {"type": "bbox", "label_id": label, "bbox": [1, 1, 9, 9]})
     (problem,) = open_dataset(path).problems["train"]
