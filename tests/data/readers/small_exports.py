@@ -1,4 +1,4 @@
-"""What annotation services and labelling programs write, and how some public datasets are, for `small_sets`."""
+"""Exports of annotation services and labelling programs, and some public datasets, for `small_sets`."""
 
 import json
 from collections.abc import Iterable

@@ -101,7 +101,7 @@ def packed(values: list[int], bits: int = 8, sizes: tuple[int, ...] = (3, 4, 8, 
 
 
 def test_the_packer_is_that_of_the_documentation():
-    """Which packs 1024 values into 30 bytes, and into 20 with other sizes."""
+    """It packs 1024 values into 30 bytes, and into 20 with other sizes."""
     values = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 4, 4, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1]
     values = [0] * 512 + values + [0] * (512 - len(values))
     assert len(packed(values)) == 30

@@ -1,4 +1,4 @@
-"""What is said of data that is not read."""
+"""Messages about data that is not read."""
 
 import pytest
 

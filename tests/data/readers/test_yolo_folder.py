@@ -148,7 +148,7 @@ UPLOADED, OTHER = "1a2b3c4d-a", "5e6f7a8b-a"
     ],
 )
 def test_images_and_labels_of_which_one_has_the_prefix_of_an_upload(write, images, labels, boxes, reported):
-    """As Label Studio exports them, and as the user has the images."""
+    """Label Studio adds it to the names that it exports; the files of the user may be without it."""
     files = {f"images/{name}.jpg": None for name in images} | {f"labels/{name}.txt": LINE for name in labels}
     dataset = open_dataset(write({**files, "classes.txt": "car\nbus\n"}))
     assert names_and_boxes(dataset) == boxes

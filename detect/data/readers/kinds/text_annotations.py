@@ -18,7 +18,7 @@ _SUFFIX = ".txt"
 
 
 class Stated(NamedTuple):
-    """What a line states."""
+    """The content of a line."""
 
     name: str  # of the class; empty for a region of none
     box: Box
