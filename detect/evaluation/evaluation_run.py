@@ -12,7 +12,7 @@ from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.problems import Problems
 from detect.data.readers import description
-from detect.data.readers.coco_files import is_coco
+from detect.data.readers.coco.coco_files import is_coco
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput

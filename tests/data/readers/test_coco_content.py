@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.data.readers.coco.coco_content import CocoContent, load_coco, locate_box, take_boxes
 from detect.errors import BadInput
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from detect.data.dataset import check_losses, split
 from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow
-from detect.data.readers.coco_content import load_coco
-from detect.data.readers.coco_files import loose_files, split_files
+from detect.data.readers.coco.coco_content import load_coco
+from detect.data.readers.coco.coco_files import loose_files, split_files
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.errors import BadInput

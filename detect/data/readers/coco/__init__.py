@@ -21,8 +21,8 @@ from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.assembling import assemble, attempt
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.categories import Category, CategoryMap, map_categories, parse_categories
-from detect.data.readers.coco_content import CocoContent, load_coco, locate_box, take_boxes
-from detect.data.readers.coco_files import (
+from detect.data.readers.coco.coco_content import CocoContent, load_coco, locate_box, take_boxes
+from detect.data.readers.coco.coco_files import (
     ROBOFLOW_FILE,
     is_coco,
     layout_files,

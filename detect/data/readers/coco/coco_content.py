@@ -16,7 +16,7 @@ from detect.data.problems import Problems
 from detect.data.readers.assembly.annotations import NO_AREA, StatedBoxes, StatedImages, flag, stated_size
 from detect.data.readers.assembly.ids import NO_NUMBER, Key, Keys, key, positions
 from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
-from detect.data.readers.coco_files import RESULTS, is_detection
+from detect.data.readers.coco.coco_files import RESULTS, is_detection
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.named_images import can_name_file
 from detect.errors import BadInput
