@@ -4,7 +4,20 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from small_truth import CLASSES, HEIGHT, TRUTH, WIDTH, Box, boxes_of, encoded_image, replace, write_images, write_text
+from small_truth import (
+    CLASSES,
+    HEIGHT,
+    TRUTH,
+    WIDTH,
+    Box,
+    boxes_of,
+    encoded_image,
+    replace,
+    replacing,
+    write_images,
+    write_splits,
+    write_text,
+)
 
 # VGG Image Annotator
 
@@ -32,10 +45,9 @@ def write_via_file(folder: Path) -> Path:
 
 def write_via_files(folder: Path) -> Path:
     """Write a file per split in the folder of its images, as many projects have it."""
-    for split in ("train", "val"):
-        write_images(folder / split, split)
-        write_text(folder / split / "via_region_data.json", json.dumps(via_images(split)))
-    return folder
+    return write_splits(
+        folder, "{}", "{}/via_region_data.json", lambda path, split: write_text(path, json.dumps(via_images(split)))
+    )
 
 
 def write_via_first(folder: Path) -> Path:
@@ -113,19 +125,11 @@ def write_via_third(folder: Path) -> Path:
     return folder
 
 
-def spoil_via(path: Path) -> str:
-    replace(path, '"x": 10, "y": 5', '"x": "left", "y": 5')
-    return ": image entry 2, annotation 0"
+spoil_via = replacing('"x": 10, "y": 5', '"x": "left", "y": 5', ": image entry 2, annotation 0")
 
+spoil_via_csv = replacing('""x"":10,""y"":5', '""x"":""left"",""y"":5', ":5")
 
-def spoil_via_csv(path: Path) -> str:
-    replace(path, '""x"":10,""y"":5', '""x"":""left"",""y"":5')
-    return ":5"
-
-
-def spoil_via_third(path: Path) -> str:
-    replace(path, "[2, 10, 5, 20, 10]", '[2, "left", 5, 20, 10]')
-    return ": image entry 2, annotation 0"
+spoil_via_third = replacing("[2, 10, 5, 20, 10]", '[2, "left", 5, 20, 10]', ": image entry 2, annotation 0")
 
 
 # Files of a line per image
@@ -268,10 +272,9 @@ def write_metadata_file(folder: Path) -> Path:
 
 
 def write_metadata_files(folder: Path) -> Path:
-    for split, name in (("train", "train"), ("val", "validation")):
-        write_images(folder / name, split)
-        write_lines(folder / name / "metadata.jsonl", metadata_lines(split))
-    return folder
+    return write_splits(
+        folder, "{}", "{}/metadata.jsonl", lambda path, split: write_lines(path, metadata_lines(split)), "validation"
+    )
 
 
 def vott_json(path: Path, split: str) -> Path:
@@ -309,20 +312,12 @@ def write_vott_json(folder: Path) -> Path:
 
 
 def write_vott_jsons(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / split, split)
-        vott_json(folder / split / "cars-export.json", split)
-    return folder
+    return write_splits(folder, "{}", "{}/cars-export.json", vott_json)
 
 
-def spoil_metadata(path: Path) -> str:
-    replace(path, "[10, 5, 20, 10]", '["left", 5, 20, 10]')
-    return ":3, annotation 0"
+spoil_metadata = replacing("[10, 5, 20, 10]", '["left", 5, 20, 10]', ":3, annotation 0")
 
-
-def spoil_vott(path: Path) -> str:
-    replace(path, '"left": 10', '"left": "x"')
-    return ": image entry 2, annotation 0"
+spoil_vott = replacing('"left": 10', '"left": "x"', ": image entry 2, annotation 0")
 
 
 def write_labelbox_file(folder: Path) -> Path:
@@ -331,10 +326,7 @@ def write_labelbox_file(folder: Path) -> Path:
 
 
 def write_labelbox_files(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images", split)
-        write_lines(folder / f"{split}.ndjson", labelbox_rows(split))
-    return folder
+    return write_splits(folder, "images", "{}.ndjson", lambda path, split: write_lines(path, labelbox_rows(split)))
 
 
 def write_labelbox_list(folder: Path) -> Path:
@@ -374,10 +366,9 @@ def write_manifest(folder: Path) -> Path:
 
 
 def write_manifests(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / split, split)
-        write_lines(folder / split / "output.manifest", manifest_lines(split))
-    return folder
+    return write_splits(
+        folder, "{}", "{}/output.manifest", lambda path, split: write_lines(path, manifest_lines(split))
+    )
 
 
 def write_darwin(folder: Path) -> Path:
@@ -433,15 +424,11 @@ def write_datumaro_file(folder: Path) -> Path:
 
 
 def write_datumaro(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images" / split, split)
-        datumaro_json(folder / "annotations" / f"{split}.json", split)
+    write_splits(folder, "images/{}", "annotations/{}.json", datumaro_json)
     return folder / "annotations"
 
 
-def spoil_ultralytics(path: Path) -> str:
-    replace(path, "[1, 0.5, 0.5, 0.5, 0.5]", '[1, "left", 0.5, 0.5, 0.5]')
-    return ":4, annotation 0"
+spoil_ultralytics = replacing("[1, 0.5, 0.5, 0.5, 0.5]", '[1, "left", 0.5, 0.5, 0.5]', ":4, annotation 0")
 
 
 def spoil_labelbox(path: Path) -> str:
@@ -451,29 +438,19 @@ def spoil_labelbox(path: Path) -> str:
     return ":3, annotation 0" if path.suffix == ".ndjson" else ": image entry 2, annotation 0"
 
 
-def spoil_manifest(path: Path) -> str:
-    replace(path, '"top": 5, "left": 10, "width": 20', '"top": 5, "left": "x", "width": 20')
-    return ":3, annotation 0"
+spoil_manifest = replacing(
+    '"top": 5, "left": 10, "width": 20', '"top": 5, "left": "x", "width": 20', ":3, annotation 0"
+)
 
+spoil_darwin = replacing('"x": 10', '"x": "left"', ", annotation 0")
 
-def spoil_darwin(path: Path) -> str:
-    replace(path, '"x": 10', '"x": "left"')
-    return ", annotation 0"
+spoil_datumaro = replacing("[10, 5, 20, 10]", '["left", 5, 20, 10]', ": image entry 2, annotation 0")
 
+spoil_vertex = replacing(
+    '"xMin": 0.25, "yMin": 0.25, "xMax": 0.75', '"xMin": 0.25, "yMin": 0.25, "xMax": "wide"', ":3, annotation 0"
+)
 
-def spoil_datumaro(path: Path) -> str:
-    replace(path, "[10, 5, 20, 10]", '["left", 5, 20, 10]')
-    return ": image entry 2, annotation 0"
-
-
-def spoil_vertex(path: Path) -> str:
-    replace(path, '"xMin": 0.25, "yMin": 0.25, "xMax": 0.75', '"xMin": 0.25, "yMin": 0.25, "xMax": "wide"')
-    return ":3, annotation 0"
-
-
-def spoil_automl(path: Path) -> str:
-    replace(path, "c.png,car,0.25", "c.png,car,wide")
-    return ":4"
+spoil_automl = replacing("c.png,car,0.25", "c.png,car,wide", ":4")
 
 
 # Text files of public datasets
@@ -534,16 +511,8 @@ def write_wider_face(folder: Path) -> Path:
     return folder
 
 
-def spoil_kitti(path: Path) -> str:
-    replace(path, "10.00 5.00", "left 5.00")
-    return ":1"
+spoil_kitti = replacing("10.00 5.00", "left 5.00", ":1")
 
+spoil_visdrone = replacing("10,5,20", "left,5,20", ":1")
 
-def spoil_visdrone(path: Path) -> str:
-    replace(path, "10,5,20", "left,5,20")
-    return ":1"
-
-
-def spoil_wider_face(path: Path) -> str:
-    replace(path, "10 5 20 10 0", "left 5 20 10 0")
-    return ":11"
+spoil_wider_face = replacing("10 5 20 10 0", "left 5 20 10 0", ":11")

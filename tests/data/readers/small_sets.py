@@ -65,8 +65,10 @@ from small_truth import (
     boxes_of,
     encoded_image,
     replace,
+    replacing,
     spoiling,
     write_images,
+    write_splits,
     write_text,
 )
 
@@ -106,10 +108,7 @@ def write_coco_file(folder: Path) -> Path:
 
 
 def write_roboflow(folder: Path) -> Path:
-    for split, name in (("train", "train"), ("val", "valid")):
-        write_images(folder / name, split)
-        coco_json(folder / name / "_annotations.coco.json", split)
-    return folder
+    return write_splits(folder, "{}", "{}/_annotations.coco.json", coco_json, "valid")
 
 
 def write_roboflow_split(folder: Path) -> Path:
@@ -119,17 +118,11 @@ def write_roboflow_split(folder: Path) -> Path:
 
 
 def write_coco_layout(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / f"{split}2017", split)
-        coco_json(folder / "annotations" / f"instances_{split}2017.json", split)
-    return folder
+    return write_splits(folder, "{}2017", "annotations/instances_{}2017.json", coco_json)
 
 
 def write_coco_files(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / split, split)
-        coco_json(folder / f"{split}.json", split)
-    return folder
+    return write_splits(folder, "{}", "{}.json", coco_json)
 
 
 def write_cvat_coco(folder: Path) -> Path:
@@ -158,10 +151,7 @@ def write_fiftyone_coco(folder: Path) -> Path:
 
 
 def write_fiftyone_splits(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / split / "data", split)
-        coco_json(folder / split / "labels.json", split)
-    return folder
+    return write_splits(folder, "{}/data", "{}/labels.json", coco_json)
 
 
 def change_coco(path: Path, image: dict, annotation: dict) -> dict:
@@ -174,9 +164,7 @@ def change_coco(path: Path, image: dict, annotation: dict) -> dict:
 
 
 def write_description(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images" / split, split)
-        coco_json(folder / f"{split}.json", split)
+    write_splits(folder, "images/{}", "{}.json", coco_json)
     splits = {split: {"annotations": f"{split}.json", "images": f"images/{split}"} for split in ("train", "val")}
     content = {"format": "coco", "classes": list(CLASSES), "splits": splits}
     return write_text(folder / "set.yaml", yaml.safe_dump(content))
@@ -198,9 +186,7 @@ def write_labels(folder: Path, split: str) -> None:
 
 
 def write_yolo(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images" / split, split)
-        write_labels(folder / "labels" / split, split)
+    write_splits(folder, "images/{}", "labels/{}", write_labels)
     content = {"names": list(CLASSES), "train": "images/train", "val": "images/val"}
     return write_text(folder / "data.yaml", yaml.safe_dump(content))
 
@@ -221,9 +207,7 @@ def write_names(path: Path) -> Path:
 
 
 def write_yolo_folder(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images" / split, split)
-        write_labels(folder / "labels" / split, split)
+    write_splits(folder, "images/{}", "labels/{}", write_labels)
     write_names(folder / "labels" / "classes.txt")
     return folder
 
@@ -247,18 +231,14 @@ def write_label_studio_yolo(folder: Path) -> Path:
 
 def write_roboflow_yolo(folder: Path) -> Path:
     """Write a folder per split, which the YAML names as if it lay in a folder of its own."""
-    for split, name in (("train", "train"), ("val", "valid")):
-        write_images(folder / name / "images", split)
-        write_labels(folder / name / "labels", split)
+    write_splits(folder, "{}/images", "{}/labels", write_labels, "valid")
     content = {"train": "../train/images", "val": "../valid/images", "nc": 2, "names": list(CLASSES)}
     return write_text(folder / "data.yaml", yaml.safe_dump(content))
 
 
 def write_hub_yolo(folder: Path) -> Path:
     """Write a YAML of the name of its folder, whose `path` and `test` are empty, as Ultralytics HUB takes it."""
-    for split in ("train", "val"):
-        write_images(folder / "cars" / "images" / split, split)
-        write_labels(folder / "cars" / "labels" / split, split)
+    write_splits(folder, "cars/images/{}", "cars/labels/{}", write_labels)
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
     text = f"path:  # dataset root dir\ntrain: images/train  # 8 images\nval: images/val\ntest:\n\nnames:\n{names}"
     return write_text(folder / "cars" / "cars.yaml", text)
@@ -331,10 +311,7 @@ def write_labelimg_voc(folder: Path) -> Path:
 
 
 def write_roboflow_voc(folder: Path) -> Path:
-    for split, name in (("train", "train"), ("val", "valid")):
-        write_images(folder / name, split)
-        write_annotations(folder / name, split)
-    return folder
+    return write_splits(folder, "{}", "{}", write_annotations, "valid")
 
 
 def write_label_studio_voc(folder: Path) -> Path:
@@ -397,14 +374,9 @@ def write_rolabelimg(folder: Path) -> Path:
     return folder
 
 
-def spoil_rotated(path: Path) -> str:
-    replace(path, "<h>20</h>", "<h>high</h>")
-    return ":3"
+spoil_rotated = replacing("<h>20</h>", "<h>high</h>", ":3")
 
-
-def spoil_voc(path: Path) -> str:
-    replace(path, "<xmax>30</xmax>", "<xmax>wide</xmax>")
-    return ":3"
+spoil_voc = replacing("<xmax>30</xmax>", "<xmax>wide</xmax>", ":3")
 
 
 # CVAT
@@ -448,9 +420,7 @@ def write_cvat_project(folder: Path) -> Path:
     return folder
 
 
-def spoil_cvat(path: Path) -> str:
-    replace(path, 'xbr="30.00"', 'xbr="wide"')
-    return "image entry 2"
+spoil_cvat = replacing('xbr="30.00"', 'xbr="wide"', "image entry 2")
 
 
 # Label Studio
@@ -498,10 +468,9 @@ def write_studio_file(folder: Path) -> Path:
 
 
 def write_studio_files(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images", split)
-        write_text(folder / f"{split}.json", json.dumps(studio_tasks(split)))
-    return folder
+    return write_splits(
+        folder, "images", "{}.json", lambda path, split: write_text(path, json.dumps(studio_tasks(split)))
+    )
 
 
 def write_studio_short(folder: Path) -> Path:
@@ -554,9 +523,7 @@ def write_supervisely(folder: Path) -> Path:
     return folder
 
 
-def spoil_supervisely(path: Path) -> str:
-    replace(path, "[29, 14]", '["wide", 14]')
-    return ", annotation 0"
+spoil_supervisely = replacing("[29, 14]", '["wide", 14]', ", annotation 0")
 
 
 # TFRecord
@@ -691,8 +658,6 @@ def spoil_records(path: Path) -> str:
 
 # Tables
 
-CSV_HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax"
-
 
 def write_table(path: Path, split: str, row: Callable[[str, Box | None], str], header: str = "") -> Path:
     """Write a row per box of a split, and one for each image without boxes."""
@@ -704,6 +669,10 @@ def tensorflow_row(name: str, box: Box | None) -> str:
     if box is None:
         return f"{name},{WIDTH},{HEIGHT},,,,,"
     return f"{name},{WIDTH},{HEIGHT},{CLASSES[box.label]},{box.x1},{box.y1},{box.x2},{box.y2}"
+
+
+def tensorflow_table(path: Path, split: str) -> Path:
+    return write_table(path, split, tensorflow_row, "filename,width,height,class,xmin,ymin,xmax,ymax")
 
 
 def retinanet_row(name: str, box: Box | None) -> str:
@@ -724,21 +693,16 @@ def vott_row(name: str, box: Box | None) -> str:
 
 def write_csv_file(folder: Path) -> Path:
     write_images(folder / "images", "train")
-    return write_table(folder / "train_labels.csv", "train", tensorflow_row, CSV_HEADER)
+    return tensorflow_table(folder / "train_labels.csv", "train")
 
 
 def write_csv_files(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images", split)
-        write_table(folder / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
-    return folder
+    return write_splits(folder, "images", "{}_labels.csv", tensorflow_table)
 
 
 def write_tensorflow_csv(folder: Path) -> Path:
     """Write the tables that TensorFlow's tutorials make of VOC files: `train_labels.csv` and `test_labels.csv`."""
-    for split in ("train", "val"):
-        write_images(folder / "images" / split, split)
-        write_table(folder / "data" / f"{split}_labels.csv", split, tensorflow_row, CSV_HEADER)
+    write_splits(folder, "images/{}", "data/{}_labels.csv", tensorflow_table)
     return folder / "data"
 
 
@@ -752,10 +716,7 @@ def write_retinanet(folder: Path) -> Path:
 
 
 def write_roboflow_csv(folder: Path) -> Path:
-    for split, name in (("train", "train"), ("val", "valid")):
-        write_images(folder / name, split)
-        write_table(folder / name / "_annotations.csv", split, tensorflow_row, CSV_HEADER)
-    return folder
+    return write_splits(folder, "{}", "{}/_annotations.csv", tensorflow_table, "valid")
 
 
 def write_makesense_csv(folder: Path) -> Path:
@@ -779,9 +740,7 @@ def spoil_table(path: Path) -> str:
     return f":{text.splitlines().index(line) + 1}"
 
 
-def spoil_open_images(path: Path) -> str:
-    replace(path, "c,xclick,/m/0k4j,1,0.25", "c,xclick,/m/0k4j,1,wide")
-    return ":6"
+spoil_open_images = replacing("c,xclick,/m/0k4j,1,0.25", "c,xclick,/m/0k4j,1,wide", ":6")
 
 
 OPEN_IMAGES_HEADER = (
@@ -864,17 +823,11 @@ def write_createml_file(folder: Path) -> Path:
 
 
 def write_createml(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / split, split)
-        createml_json(folder / split / "annotations.json", split)
-    return folder
+    return write_splits(folder, "{}", "{}/annotations.json", createml_json)
 
 
 def write_roboflow_createml(folder: Path) -> Path:
-    for split, name in (("train", "train"), ("val", "valid")):
-        write_images(folder / name, split)
-        createml_json(folder / name / "_annotations.createml.json", split)
-    return folder
+    return write_splits(folder, "{}", "{}/_annotations.createml.json", createml_json, "valid")
 
 
 def write_labelimg_createml(folder: Path) -> Path:
@@ -891,9 +844,7 @@ def write_rectlabel_createml(folder: Path) -> Path:
     return folder
 
 
-def spoil_createml(path: Path) -> str:
-    replace(path, '"x": 20.0', '"x": "middle"')
-    return ": image entry 2, annotation 0"
+spoil_createml = replacing('"x": 20.0', '"x": "middle"', ": image entry 2, annotation 0")
 
 
 def bdd100k_json(path: Path, split: str, video: str = "") -> Path:
@@ -923,9 +874,7 @@ def write_bdd100k_file(folder: Path) -> Path:
 
 
 def write_bdd100k(folder: Path) -> Path:
-    for split in ("train", "val"):
-        write_images(folder / "images" / "100k" / split, split)
-        bdd100k_json(folder / "labels" / "det_20" / f"det_{split}.json", split)
+    write_splits(folder, "images/100k/{}", "labels/det_20/det_{}.json", bdd100k_json)
     return folder / "labels" / "det_20"
 
 
@@ -952,9 +901,7 @@ def write_bdd100k_images(folder: Path) -> Path:
     return folder / "labels" / "100k"
 
 
-def spoil_bdd100k_image(path: Path) -> str:
-    replace(path, '"x1": 10', '"x1": "left"')
-    return ", annotation 0"
+spoil_bdd100k_image = replacing('"x1": 10', '"x1": "left"', ", annotation 0")
 
 
 def write_scalabel(folder: Path) -> Path:
@@ -964,9 +911,7 @@ def write_scalabel(folder: Path) -> Path:
     return folder
 
 
-def spoil_bdd100k(path: Path) -> str:
-    replace(path, '"x1": 10', '"x1": "left"')
-    return ": image entry 2, annotation 0"
+spoil_bdd100k = replacing('"x1": 10', '"x1": "left"', ": image entry 2, annotation 0")
 
 
 def labelme_json(path: Path, name: str, boxes: tuple[Box, ...], corners: int = 2) -> Path:
@@ -1009,9 +954,7 @@ def write_x_anylabeling(folder: Path) -> Path:
     return folder / "labels"
 
 
-def spoil_labelme(path: Path) -> str:
-    replace(path, "[30, 15]", '["right", 15]')
-    return ", annotation 0"
+spoil_labelme = replacing("[30, 15]", '["right", 15]', ", annotation 0")
 
 
 ROBOFLOW_TRAIN = spoiling("train/_annotations.coco.json", spoil_coco, ": ")

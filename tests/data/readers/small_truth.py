@@ -60,6 +60,22 @@ def write_images(folder: Path, split: str) -> None:
         (folder / name).write_bytes(encoded_image(name))
 
 
+def write_splits(folder: Path, images: str, file: str, write: Callable[[Path, str], object], val: str = "val") -> Path:
+    """Write the images and a file of each split, and return the folder.
+
+    Args:
+        folder: that of the dataset.
+        images: where images are in it; `{}` is the name of the split.
+        file: where the files are in it, likewise.
+        write: writes the file of a split.
+        val: the name of the split "val".
+    """
+    for split, name in (("train", "train"), ("val", val)):
+        write_images(folder / images.format(name), split)
+        write(folder / file.format(name), split)
+    return folder
+
+
 def encoded_image(name: str) -> bytes:
     """Return the content of an image file; every one has a colour of its own."""
     return cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), ord(name[0]), np.uint8))[1].tobytes()
@@ -75,6 +91,16 @@ def replace(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def replacing(old: str, new: str, place: str) -> Callable[[Path], str]:
+    """Return a function that replaces a text of a file, and returns the place of that in the file."""
+
+    def spoil(path: Path) -> str:
+        replace(path, old, new)
+        return place
+
+    return spoil
 
 
 def boxes_of(split: str) -> list[tuple[str, Box | None]]:
