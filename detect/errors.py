@@ -3,6 +3,10 @@
 A message says what was expected, what was found, where (file, line, image id) and what to do.
 """
 
+from collections.abc import Iterable
+
+FEW = 10  # names that are all listed, although one of them is close
+
 
 class DetectError(Exception):
     """A failure with an explanation: its lines are all that a user needs to read.
@@ -29,13 +33,13 @@ class BadInput(DetectError):
     exit_code = 2
 
 
-def did_you_mean(name: str, known) -> str:
-    """Return a sentence with the closest of the known names and all of them; an empty text if there are none."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a sentence with the closest of the known names; all of them where none is close, or where they are few."""
     import difflib
 
     known = sorted(known)
-    if not known:
-        return ""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {close[0]!r}? " if close and close[0] != name else ""
-    return f"{hint}Known: {', '.join(known)}."
+    hint = f"Did you mean {close[0]!r}?" if close and close[0] != name else ""
+    if not known or (hint and len(known) > FEW):
+        return hint
+    return f"{hint} Known: {', '.join(known)}.".lstrip()

@@ -2,7 +2,7 @@
 
 import pickle
 
-from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
+from detect.errors import FEW, BadInput, DetectError, RunFailure, did_you_mean
 
 
 def test_bad_input_exits_with_2_and_a_failed_run_with_1():
@@ -21,6 +21,13 @@ def test_a_message_may_have_several_lines_and_survives_the_way_between_processes
 def test_the_closest_name_comes_first_then_all_names_in_order():
     hint = did_you_mean("yolox-smal", ["yolox-tiny", "yolox-small", "retinanet-r50"])
     assert hint == "Did you mean 'yolox-small'? Known: retinanet-r50, yolox-small, yolox-tiny."
+
+
+def test_a_close_name_is_enough_where_there_are_many():
+    known = [f"model-{number}" for number in range(FEW)]
+    assert did_you_mean("modle-7", known).startswith("Did you mean 'model-7'? Known: model-0, model-1, ")
+    assert did_you_mean("modle-7", [*known, "other"]) == "Did you mean 'model-7'?"
+    assert did_you_mean("zebra", [*known, "other"]).startswith("Known: model-0, ")
 
 
 def test_a_name_is_not_suggested_for_itself():

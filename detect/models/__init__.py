@@ -1,7 +1,5 @@
 """The detectors, one per file. A name is a module and a row of its table: `yolox-s` is row `s` of `yolox.py`."""
 
-import ast
-import functools
 import importlib
 import inspect
 import pkgutil
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from detect.config import build
 from detect.errors import BadInput, did_you_mean
+from detect.models import declarations
 
 if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without TensorFlow
     from detect.models.detector import Detector, Variant
@@ -23,7 +22,7 @@ _SIZES_OF_YOLOX = MappingProxyType({"n": "nano", "t": "tiny"})
 
 def names() -> list[str]:
     """Return the names of all models, module by module, in the order of their tables. This does not need TensorFlow."""
-    return [f"{name}-{row}" for name, rows in _rows().items() for row in rows]
+    return [f"{module}-{row}" for _, module, _ in pkgutil.iter_modules(__path__) for row in declarations.rows(module)]
 
 
 def require_known(name: str) -> None:
@@ -33,10 +32,10 @@ def require_known(name: str) -> None:
     yolo = _OTHER_YOLO.fullmatch(name)
     if yolo:
         meant = f"yolox-{_SIZES_OF_YOLOX.get(yolo[1].lower(), yolo[1].lower())}"
-        raise BadInput(
-            f"Unknown model {name!r}. The YOLO here is YOLOX: did you mean {meant!r}? {did_you_mean('', names())}"
-        )
-    raise BadInput(f"Unknown model {name!r}. {did_you_mean(name, names())}")
+        advice = f"The YOLO here is YOLOX: did you mean {meant!r}?"
+    else:
+        advice = did_you_mean(name, names())
+    raise BadInput(f"Unknown model {name!r}. {advice} `detect models` lists all models.")
 
 
 def variant(name: str) -> "Variant":
@@ -47,14 +46,14 @@ def variant(name: str) -> "Variant":
 def side_limits(name: str) -> tuple[int, int]:
     """Return `size_divisor` and `smallest_side` of a model, see `Detector`. This does not need TensorFlow."""
     require_known(name)
-    numbers = {**_numbers("detector"), **_numbers(name.partition("-")[0])}
+    numbers = {**declarations.constants("detector"), **declarations.constants(_module_name(name))}
     return numbers["size_divisor"], numbers["smallest_side"]
 
 
 def setting_names(name: str) -> set[str]:
     """Return the names of the settings in the `Config` of a model. This does not need TensorFlow."""
     require_known(name)
-    return {*_fields("detector"), *_fields(name.partition("-")[0])}
+    return declarations.setting_names("detector") | declarations.setting_names(_module_name(name))
 
 
 def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
@@ -87,45 +86,8 @@ def without_weights(name: str, classes: int, *, runtime: "Runtime" = "local", **
     return _detector_class(module)(config, classes, runtime=runtime)
 
 
-@functools.cache
-def _rows() -> dict[str, list[str]]:
-    """Return the names of the rows of each table VARIANTS in this folder, by module.
-
-    They are read from the source, because importing a model imports TensorFlow, which takes seconds.
-    """
-    sources = {name: _source(name) for _, name, _ in pkgutil.iter_modules(__path__)}
-    tables = {name: _table(source) for name, source in sources.items() if b"\nVARIANTS" in source}
-    return {name: [ast.literal_eval(key) for key in table.keys if key] for name, table in tables.items()}
-
-
-@functools.cache
-def _numbers(module: str) -> dict[str, Any]:
-    """Return the constants that the classes in a module assign, by name. They are read from the source."""
-    assigned = [node for kind in _classes(module) for node in kind.body if isinstance(node, ast.Assign)]
-    constants = [node for node in assigned if isinstance(node.value, ast.Constant)]
-    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in constants}
-
-
-def _fields(module: str) -> set[str]:
-    """Return the names that the classes of settings in a module annotate. They are read from the source."""
-    bodies = [kind.body for kind in _classes(module) if kind.name.endswith("Config")]
-    return {ast.unparse(node.target) for body in bodies for node in body if isinstance(node, ast.AnnAssign)}
-
-
-def _classes(module: str) -> list[ast.ClassDef]:
-    return [node for node in ast.parse(_source(module)).body if isinstance(node, ast.ClassDef)]
-
-
-def _source(module: str) -> bytes:
-    return pkgutil.get_data(__name__, f"{module}.py") or b""
-
-
-def _table(source: bytes) -> ast.Dict:
-    """Return the dictionary that a module assigns to VARIANTS."""
-    assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign | ast.AnnAssign)]
-    (table,) = (node.value for node in assigned if "VARIANTS" in ast.unparse(node).partition("=")[0])
-    assert isinstance(table, ast.Dict)
-    return table
+def _module_name(name: str) -> str:
+    return name.partition("-")[0]
 
 
 def _find(name: str) -> tuple[ModuleType, "Variant"]:

@@ -41,5 +41,5 @@ def test_the_names_of_settings_are_those_of_the_class(name):
     ],
 )
 def test_the_name_that_was_meant_is_suggested(name, meant):
-    with pytest.raises(BadInput, match=f"^Unknown model '{name}'.*id you mean '{meant}'\\? Known: "):
+    with pytest.raises(BadInput, match=f"^Unknown model '{name}'.*id you mean '{meant}'\\? `detect models` lists"):
         models.require_known(name)
