@@ -5,7 +5,7 @@ import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -23,6 +23,13 @@ def mapped(path: Path) -> memoryview:
         if not os.fstat(file.fileno()).st_size:  # cannot be mapped
             return memoryview(b"")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def as_file(content: memoryview) -> BinaryIO:
+    """Return what `mapped` returned as a file that is read from its beginning."""
+    file = cast(mmap.mmap, content.obj)
+    file.seek(0)
+    return cast(BinaryIO, file)
 
 
 def are_sizes(numbers: Sequence[Any]) -> bool:

@@ -6,17 +6,15 @@ needs more memory than the file has bytes.
 
 import functools
 import io
-import mmap
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from detect.weights.files.mapped_file import flat_array
+from detect.weights.files.mapped_file import as_file, flat_array
 from detect.weights.files.pickle_reader import Foreign, Name, read_pickle
 from detect.weights.files.torch_pickle import Storage, Tensor, Values, array, read_objects, size_of
 
@@ -40,19 +38,18 @@ def is_torch(content: memoryview) -> bool:
     return bytes(content[:4]) == ARCHIVE or bytes(content[:1]) == PICKLE
 
 
-def read_torch(path: Path, content: memoryview, entry: str | None) -> dict[str, np.ndarray]:
+def read_torch(content: memoryview, entry: str | None) -> dict[str, np.ndarray]:
     """Read the tensors of a state dictionary, by name; those of bfloat16 become float32.
 
     Args:
-        path: of the file.
-        content: of the file.
+        content: of the file, see `mapped`.
         entry: key of the state dictionary in the dictionary that the file contains. Where there is no such entry, and
             without a key, the file is the state dictionary.
 
     Raises:
         ValueError: the file is damaged or something else, or what is there is not a state dictionary.
     """
-    opened = _open_archive(path, content) if bytes(content[:4]) == ARCHIVE else _open_older(path, content)
+    opened = _open_archive(content) if bytes(content[:4]) == ARCHIVE else _open_older(content)
     state = opened.objects
     if isinstance(state, dict) and entry in state:
         state = state[entry]
@@ -85,9 +82,8 @@ def _kind(value: Any) -> str:
     return "a tensor" if isinstance(value, Tensor) else f"a value of the type {type(value).__name__}"
 
 
-def _open_archive(path: Path, content: memoryview) -> _Opened:
-    with zipfile.ZipFile(path) as archive:
-        members = {member.filename: member for member in archive.infolist()}
+def _open_archive(content: memoryview) -> _Opened:
+    members = _members(content)
     pickles = [name for name in members if name.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise ValueError(f"expected one data.pkl in its archive, got {len(pickles)}")
@@ -108,6 +104,15 @@ def _open_archive(path: Path, content: memoryview) -> _Opened:
     return _Opened(objects, values, order is not None and bytes(_member(content, order)) == b"big")
 
 
+def _members(content: memoryview) -> dict[str, zipfile.ZipInfo]:
+    """Return the members of an archive, by name; ValueError where its list of them is damaged."""
+    try:
+        with zipfile.ZipFile(as_file(content)) as archive:
+            return {member.filename: member for member in archive.infolist()}
+    except (ValueError, zipfile.BadZipFile, NotImplementedError) as error:  # ValueError: of places outside the file
+        raise ValueError(f"the list of what its archive contains is damaged ({error})") from None
+
+
 def _member(content: memoryview, member: zipfile.ZipInfo) -> memoryview:
     """Return the bytes of a member of an archive; ValueError where they are compressed or damaged."""
     if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:
@@ -123,18 +128,16 @@ def _member(content: memoryview, member: zipfile.ZipInfo) -> memoryview:
     return found
 
 
-def _open_older(path: Path, content: memoryview) -> _Opened:
+def _open_older(content: memoryview) -> _Opened:
     """Read pickles of the magic number, a version, the machine, the objects and their keys; storages follow."""
     named: dict[str, Storage] = {}
-    # In memory, a text that claims to be huge cannot be longer than the file.
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
-        pickles = cast(BinaryIO, mapping)
-        if read_pickle(pickles, _foreign, _foreign_id) != MAGIC:
-            raise ValueError("its first pickle is not that of PyTorch")
-        _, machine = (read_pickle(pickles, _foreign, _foreign_id) for _ in range(2))
-        objects = read_objects(pickles, named)
-        keys = read_pickle(pickles, _foreign, _foreign_id)
-        start = pickles.tell()
+    pickles = as_file(content)  # in memory, so that a text that claims to be huge cannot be longer than the file
+    if read_pickle(pickles, _foreign, _foreign_id) != MAGIC:
+        raise ValueError("its first pickle is not that of PyTorch")
+    _, machine = (read_pickle(pickles, _foreign, _foreign_id) for _ in range(2))
+    objects = read_objects(pickles, named)
+    keys = read_pickle(pickles, _foreign, _foreign_id)
+    start = pickles.tell()
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in named for key in keys):
         raise ValueError("the list of its storages is damaged")
     big_endian = isinstance(machine, dict) and machine.get("little_endian") is False
