@@ -24,7 +24,7 @@ def benchmark(
     out: Annotated[Path | None, typer.Option(help="Write a plot to this SVG file.", show_default=False)] = None,
 ) -> None:
     """Measure a trained model and its exports on this machine: AP, time, memory and size."""
-    from detect.data.readers.description import open_with_split, require_present
+    from detect.data.readers.description import open_with_split
     from detect.models.places import require_place
 
     if out is not None:
@@ -32,8 +32,6 @@ def benchmark(
         if replaces(out):
             say(f"{out} will be replaced.")
     require_place(model)
-    if data is not None:
-        require_present(data)
     dataset = None if data is None else open_with_split(data, split)
     start_tensorflow()
     from detect.export.comparison import benchmark as measure

@@ -64,7 +64,7 @@ def export(
     ] = None,
 ) -> None:
     """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
-    from detect.data.readers.description import require_present
+    from detect.data.readers.description import open_with_split
     from detect.models.image_sides import require_sides
     from detect.models.places import model_at, require_place
 
@@ -72,10 +72,9 @@ def export(
     known = model_at(model)
     if known is not None and image_size is not None:
         require_sides(known, [image_size])
-    if data is not None:
-        require_present(data)
     formats.find(format)
     confidences = dict(map(_pair, class_confidence or ()))
+    dataset = None if data is None else open_with_split(data, split)
     start_tensorflow()
     from detect.export.export_run import export as run_export
 
@@ -89,7 +88,7 @@ def export(
             dynamic=dynamic,
             raw=raw,
             class_confidence=confidences,
-            data=data,
+            data=dataset,
             split=split,
             out=out,
             max_ap_loss=max_ap_loss,

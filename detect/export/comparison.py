@@ -9,6 +9,7 @@ from pathlib import Path
 
 from detect.artefacts.export_card import files_size
 from detect.data.dataset import Dataset
+from detect.data.readers.description import open_dataset
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.evaluation.figures import bar_charts
@@ -59,10 +60,11 @@ def benchmark(
     folder = model_folder(Path(model))
     if folder is None or not (folder / WEIGHTS).is_file():  # an export has a card, too
         raise BadInput(f"{model} is not a run folder or model folder: give a folder that `detect train` wrote.")
+    dataset = None if data is None else open_dataset(data)
     measured = []
     for name, form in _forms(folder, formats).items():
         say(f"Measuring {name}.")
-        measured.append(_measured(name, form, data, split))
+        measured.append(_measured(name, form, dataset, split))
     return measured
 
 
@@ -94,7 +96,7 @@ def _forms(folder: Path, formats: Sequence[str] | None) -> dict[str, Path]:
     return {**original, **{path.name: path for path, kind in exports.items() if kind in wanted}}
 
 
-def _measured(name: str, folder: Path, data: str | Path | Dataset | None, split: str) -> Measured:
+def _measured(name: str, folder: Path, dataset: Dataset | None, split: str) -> Measured:
     """Measure speed and memory in a separate process, then AP."""
     command = [sys.executable, "-m", "detect.export.measuring", str(folder), str(SECONDS)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -106,7 +108,7 @@ def _measured(name: str, folder: Path, data: str | Path | Dataset | None, split:
     size = sum((folder / file).stat().st_size for file in (CARD, WEIGHTS)) if own else files_size(folder)
     return Measured(
         name=name,
-        AP=None if data is None else evaluate(folder, data, split).AP,
+        AP=None if dataset is None else evaluate(folder, dataset, split).AP,
         size=size / 1e6,
         **json.loads(done.stdout.splitlines()[-1]),
     )

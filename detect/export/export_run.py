@@ -23,7 +23,7 @@ from detect.artefacts.export_card import (
 from detect.artefacts.format import Precision, missing
 from detect.artefacts.job import Job
 from detect.config import to_json
-from detect.data.dataset import scored_split
+from detect.data.dataset import Dataset, scored_split
 from detect.data.readers.description import open_dataset
 from detect.data.records import Records
 from detect.errors import BadInput, RunFailure, did_you_mean
@@ -64,7 +64,7 @@ def export(
     dynamic: bool = False,
     raw: bool = False,
     class_confidence: Mapping[str, float] | None = None,
-    data: str | Path | None = None,
+    data: str | Path | Dataset | None = None,
     split: str = "val",
     out: str | Path | None = None,
     max_ap_loss: float | None = None,
@@ -86,7 +86,7 @@ def export(
         dynamic: also take videos that are upright, 4:3 or 3:2 without padding them; by default squares and 16:9.
         raw: end before suppression, for clients with their own: images in, all boxes and scores out.
         class_confidence: minimum scores by class where the user of the model gives none; 0.25 for other classes.
-        data: anything that `open_dataset` reads; original and export are scored on it. Without it they are compared on
+        data: anything that `open_dataset` takes; original and export are scored on it. Without it they are compared on
             generated images, and their AP is not known.
         split: part of the dataset to score on.
         out: folder of the export; by default `exports/` in the folder of the run or model, where `auto` finds it; for a
@@ -112,9 +112,10 @@ def export(
     if folder is None:
         raise BadInput(f"{model} is not a run folder, model folder or published checkpoint (`detect weights list`).")
     # Faults of the data are reported before the work begins.
-    dataset, records = (None, None) if data is None else scored_split(open_dataset(data), split)
-    if bits == "int8" and records is not None and records.ignore.all():  # of no boxes, all are
-        raise BadInput(f"{data}: int8 is delivered by its AP, but the split {split!r} has no box to find.")
+    whole = None if data is None else open_dataset(data)
+    dataset, records = (None, None) if whole is None else scored_split(whole, split)
+    if bits == "int8" and dataset and records is not None and records.ignore.all():  # of no boxes, all are
+        raise BadInput(f"{dataset.source}: int8 is delivered by its AP, but the split {split!r} has no box to find.")
     detector, card = open_model(folder)
     card = exported_card(card, image_size, class_confidence or {})
     export_card = ExportCard(
@@ -144,7 +145,7 @@ def export(
         _write_cards(job)
         say("Comparing with the original.")
         exact = detector if bits == "float32" else None
-        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, data, split, say)
+        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, whole, split, say)
         check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
@@ -159,7 +160,7 @@ def export(
     return Exported(target, job.export, files_size(target))
 
 
-def _checked_precision(format: str, precision: str, data: str | Path | None) -> Precision:
+def _checked_precision(format: str, precision: str, data: str | Path | Dataset | None) -> Precision:
     held = formats.find(format).precisions
     if precision not in get_args(Precision):
         raise BadInput(f"Unknown precision {precision!r}. {did_you_mean(precision, get_args(Precision))}")
@@ -219,7 +220,7 @@ def _compare(
     exported: Model,
     detector: Detector | None,
     records: Records | None,
-    data: str | Path | None,
+    dataset: Dataset | None,
     split: str,
     say: Callable[[str], None],
 ) -> Check:
@@ -230,20 +231,22 @@ def _compare(
         exported: the export.
         detector: see `compare`.
         records: the part of the dataset to score on; None if there is no dataset.
-        data: the dataset as the user named it.
+        dataset: the dataset.
         split: name of its part.
         say: is told which images are left out.
     """
     square, *others = exported.backend.canvases
-    if records is None:
+    if dataset is None or records is None:
         images, shown = generated_images(exported, square), "generated images"
     else:
-        images, shown = images_of(exported, records, COMPARED, say), f"images of {data}, {split}, and generated images"
+        images = images_of(exported, records, COMPARED, say)
+        shown = f"images of {dataset.source}, {split}, and generated images"
     images += [image for canvas in others for image in generated_images(exported, canvas)]
     check = compare(original, exported, images, shown, detector)
-    if data is None or records is None or records.ignore.all():
+    if dataset is None or records is None or records.ignore.all():
         return check
-    scores = {name: evaluate(model, data, split).AP for name, model in (("AP", exported), ("AP_of_original", original))}
+    models = {"AP": exported, "AP_of_original": original}
+    scores = {name: evaluate(model, dataset, split).AP for name, model in models.items()}
     return check.model_copy(update=scores)
 
 

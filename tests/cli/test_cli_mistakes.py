@@ -67,6 +67,8 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("export runs/nothing", "There is no runs/nothing"),
         ("export yolox-s-coco --image-size 100", "--image-size: expected a multiple of 32, got 100."),
         ("export yolox-s-coco --format opnvino", "Did you mean 'openvino'?"),
+        ("export trained --data nothing", "nothing does not exist"),
+        ("benchmark trained --data nothing", "nothing does not exist"),
         ("benchmark empty", "empty does not contain a model"),
     ],
 )  # fmt: skip
@@ -80,7 +82,7 @@ def test_a_name_that_was_trained_is_suggested(command, tmp_path):
     assert "Did you mean 'runs/taken'?" in command("export", "runs/tkaen").err
 
 
-@pytest.mark.parametrize("words", ["evaluate yolox-s-coco", "predict yolox-s-coco", "benchmark trained"])
+@pytest.mark.parametrize("words", ["evaluate trained", "predict trained", "export trained", "benchmark trained"])
 def test_a_split_that_a_dataset_does_not_have(command, shapes, words):
     done = command(*words.split(), "--data", shapes, "--split", "tset")
     assert (done.code, "has no split 'tset'. Known: train, val." in done.err) == (2, True), done.err
