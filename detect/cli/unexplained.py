@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 LONGEST_MESSAGE = 500  # characters of an unexpected error that are shown without --debug
@@ -30,6 +29,8 @@ def missing_library(error: Exception) -> Sequence[str]:
     """Return what to do where OpenCV is installed but cannot be loaded, line by line; nothing for any other error."""
     if not isinstance(error, ImportError) or not Path(error.path or "").name.startswith("cv2."):
         return ()
+    from importlib import metadata  # slow to import
+
     headless = f"opencv-python-headless=={metadata.version('opencv-python-headless')}"
     return (
         f"OpenCV cannot be loaded: {error}.",

@@ -38,7 +38,7 @@ class Display(Protocol):
 
 
 class State(NamedTuple):
-    """What `Display.show` is told, on two lines of a terminal: the bar with the course, and the numbers."""
+    """The state of a run on two lines of a terminal: the bar with the course, and the numbers. See `Display.show`."""
 
     progress: float
     course: Sequence[str]
