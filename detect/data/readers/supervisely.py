@@ -103,7 +103,7 @@ class _Project:
     def __init__(self, folder: Path):
         self._folder, self._files = folder, Texts()
         self._splits: dict[str, _Images] = {}
-        self._unlabelled = 0  # images without an annotation file
+        self._unlabelled = 0  # images of datasets without annotation files
         self._has_positions = False  # whether coordinates are positions, and not pixels
 
     def add_dataset(self, dataset: Folder) -> None:
@@ -115,14 +115,14 @@ class _Project:
             name = stated if stated in images else stems.find(stated) or stated
             self._add_file(dataset.path, path, name)
             count += 1
-        self._unlabelled += max(len(images) - count, 0)
+        self._unlabelled += 0 if count else len(images)
 
     def contents(self) -> Mapping[str, NamedContent]:
         """Return the content of each split, with boxes from edge to edge."""
         order = tuple(_class_order(self._folder / _META))
         notes = []
         if self._unlabelled:
-            notes.append(f"{self._unlabelled} images have no annotation file and are left out")
+            notes.append(f"{self._unlabelled} images of datasets without annotation files are left out")
         if not self._has_positions:
             notes.append("coordinates are pixels, of which the last ones belong to the object: 1 is added to them")
         for content in self._splits.values():

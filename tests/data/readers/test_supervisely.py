@@ -78,10 +78,18 @@ def test_datasets_inside_datasets(tmp_path):
     for name, inside in (("train", "one"), ("train/datasets/inner", "two")):
         write_images(tmp_path / name / "img", "train")
         write_text(tmp_path / name / "ann" / "a.png.json", supervisely_json([Box(1, 1, 1, len(inside) + 2, 9)]))
-    dataset = open_dataset(tmp_path)
-    assert len(split(dataset, "train")) == 2
-    left_out = 2 * (len(TRUTH["train"]) - 1)
-    assert f"{left_out} images have no annotation file and are left out" in dataset.notes
+    assert len(split(open_dataset(tmp_path), "train")) == 2
+
+
+def test_images_without_annotation_files_are_counted_once(tmp_path):
+    """Those beside images that have one, and those of a dataset in which none has."""
+    folder, count = project(tmp_path, shape("rectangle", [[1, 1], [5, 5]])), len(TRUTH["train"])
+    write_images(tmp_path / "new" / "img", "train")
+    (tmp_path / "new" / "ann").mkdir()
+    assert [note for note in open_dataset(folder).notes if "left out" in note] == [
+        f"{count} images of datasets without annotation files are left out",
+        f"{count - 1} images in {tmp_path / 'ds' / 'img'} are not named in the annotations and are left out",
+    ]
 
 
 def test_names_without_suffix(tmp_path):

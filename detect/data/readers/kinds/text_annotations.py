@@ -64,11 +64,7 @@ class _TextFiles(FolderContent):
     def __init__(self, folder: Path, images: Path, parse: Parse):
         super().__init__(folder, _SUFFIX)
         self._parse = parse
-        names = list(filter(is_image_name, Folder(images).names))
-        self._stems = Stems(names)
-        unlabelled = len(names) - len(self.files)
-        if unlabelled > 0:
-            self.counts[f"images in {images} have no text file and are left out"] = unlabelled
+        self._stems = Stems(filter(is_image_name, Folder(images).names))
 
     def place_of_box(self, entry: int, position: int) -> str:
         return f"{self.place(entry)}:{position}"

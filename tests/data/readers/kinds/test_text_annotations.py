@@ -53,8 +53,9 @@ def test_regions_of_no_class_and_images_without_text_are_counted(write):
     dataset = open_dataset(write("image_2/a.jpg", "label_2/c.txt"))
     assert dataset.source == folder
     np.testing.assert_array_equal(split(dataset, "train").boxes, [[1, 2, 30, 40]])
-    notes = " ".join(dataset.notes)
-    assert "1 regions to be ignored are of no class" in notes
+    regions, images = (note for note in dataset.notes if "left out" in note)
+    assert "1 regions to be ignored are of no class" in regions
+    assert images == f"1 images in {folder / 'image_2'} are not named in the annotations and are left out"  # b.jpg
     assert dataset.problems["train"].counts == {"missing image": 1}  # c.jpg
 
 
