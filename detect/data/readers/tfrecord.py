@@ -47,11 +47,12 @@ def read_tfrecord_file(path: Path) -> Dataset:
 
 def read_tfrecord_folder(folder: Path) -> Dataset:
     """Read the TFRecord files of a folder, or of folders in it that are named after splits."""
-    files = detection_files(Folder(folder))
+    listed = Folder(folder)
+    files = detection_files(listed)
     if files:
         splits, notes = _by_name(files)
         return read_tfrecords(folder, splits, notes=notes)
-    return read_tfrecords(folder, split_folders(Folder(folder)))
+    return read_tfrecords(folder, split_folders(listed))
 
 
 def read_splits(source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:

@@ -60,8 +60,9 @@ def read_coco_folder(folder: Path) -> Dataset:
 
 def read_loose(folder: Path) -> Dataset:
     """Read the COCO files in a folder, else those in the folders inside it that are named after splits."""
-    files = loose_files(Folder(folder))
-    return read_coco_files(folder, files) if files else read_coco(folder, split_files(Folder(folder)))
+    listed = Folder(folder)
+    files = loose_files(listed)
+    return read_coco_files(folder, files) if files else read_coco(folder, split_files(listed))
 
 
 def read_roboflow(folder: Path) -> Dataset:

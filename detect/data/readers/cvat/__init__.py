@@ -25,7 +25,6 @@ from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import NO_SIZE
 from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.cvat.cvat_content import SHAPES, box_of, is_cvat, read_elements
-from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import images_below
 from detect.data.readers.images.locating import split_named
@@ -153,10 +152,7 @@ class _CvatFile:
         """Return the content of a split, whose images may lie in a folder that is named after its subset."""
         content = self._contents[split]
         content.order = tuple(self._order)
-        first = content.images.names[0] if len(content.images) else ""
-        own = [inside.path for inside in Folder(self._root).folders if split_named(inside.path.name) == split]
-        images = next((folder for folder in own if first and (folder / first).is_file()), None)
-        content.find_images(AnnotationFile(self._file.path, self._file.images or images))
+        content.find_images_of_split(self._file, split)
         return content
 
 

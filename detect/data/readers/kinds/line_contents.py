@@ -9,7 +9,6 @@ from detect.data.readers.assembly.assembling import attempt
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.images.addresses import path_in_address
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.images.image_folders import folder_of_split
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.named_content import NamedContent
@@ -72,6 +71,5 @@ class SplitLines:
         content = self._contents[split]
         content.join_images()
         content.order = order
-        path, first = self._file.path, next(iter(content.images.names), "")
-        content.find_images(AnnotationFile(path, self._file.images or folder_of_split(path, split, first)))
+        content.find_images_of_split(self._file, split)
         return content

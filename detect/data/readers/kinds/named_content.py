@@ -22,7 +22,7 @@ from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import positions
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
-from detect.data.readers.images.image_folders import images_below, locate_images
+from detect.data.readers.images.image_folders import folder_of_split, images_below, locate_images
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -148,6 +148,11 @@ class NamedContent:
             paths[place] if place >= 0 else name for name, place in zip(stated, places.tolist(), strict=True)
         )
         return places >= 0
+
+    def find_images_of_split(self, file: AnnotationFile, split: str) -> np.ndarray:
+        """Find images as `find_images` does, in the folder that is named after a split if the first of them is there."""
+        first = next(iter(self.images.names), "")
+        return self.find_images(AnnotationFile(file.path, file.images or folder_of_split(file.path, split, first)))
 
     def find_images(self, file: AnnotationFile) -> np.ndarray:
         """Find the folder of the images and their names in it.

@@ -60,10 +60,11 @@ class SplitFormat:
 
     def read_folder(self, folder: Path) -> Dataset:
         """Read the files in a folder, else those in the folders inside it that are named after splits."""
-        paths = self._loose(Folder(folder))
+        listed = Folder(folder)
+        paths = self._loose(listed)
         if len(paths) == 1:
             return replace(self.read_file(paths[0]), source=folder)
-        files, notes = files_by_split(folder, paths) if paths else (self._in_split_folders(Folder(folder)), [])
+        files, notes = files_by_split(folder, paths) if paths else (self._in_split_folders(listed), [])
         return self.read(folder, files, notes=notes)
 
     def read_splits(self, source: Path, splits: Mapping[str, SplitFiles], classes: Sequence[str]) -> Dataset:

@@ -69,7 +69,8 @@ def read_voc(folder: Path) -> Dataset:
     """
     splits: dict[str, list[Iterable[Entry]]] = {}
     notes: list[str] = []
-    for split, part in parts(Folder(folder), annotation_folder) or parts(Folder(folder), holds_annotations):
+    listed = Folder(folder)
+    for split, part in parts(listed, annotation_folder) or parts(listed, holds_annotations):
         found = {split: _all_in(voc_folder(part), notes)} if split else _splits_of(part, notes)
         for name, entries in found.items():
             splits.setdefault(name, []).append(entries)
