@@ -150,7 +150,7 @@ class NamedContent:
         return places >= 0
 
     def find_images_of_split(self, file: AnnotationFile, split: str) -> np.ndarray:
-        """Find images as `find_images` does, in the folder that is named after a split if the first of them is there."""
+        """Find images as `find_images` does, in the folder that is named after a split if the first image is in it."""
         first = next(iter(self.images.names), "")
         return self.find_images(AnnotationFile(file.path, file.images or folder_of_split(file.path, split, first)))
 
