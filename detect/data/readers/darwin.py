@@ -17,7 +17,7 @@ from typing import Any
 
 from detect.data.readers.assembly.annotations import NO_SIZE, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_ellipse, hull_of_points
-from detect.data.readers.files.json_stream import read_members, read_whole
+from detect.data.readers.files.json_stream import first_members, read_whole
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.folder_format import FolderContent, FolderFormat, holds_some
@@ -29,7 +29,7 @@ _OBJECTS = ("bounding_box", "polygon", "ellipse", "line", "mask")  # members tha
 
 def _is_darwin(path: Path) -> bool:
     """Return whether a JSON file has an `item` with a name before its annotations; BadInput where it is not JSON."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name == "item":
             return isinstance(value, dict) and "name" in value
         if name is None or isinstance(value, Iterator):

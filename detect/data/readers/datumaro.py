@@ -24,7 +24,7 @@ from detect.data.readers.assembly.annotations import NO_SIZE, flag, stated_size
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.hulls import Box, hull_of_rotated
 from detect.data.readers.assembly.segmentation import bounds
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import first_members, read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
@@ -58,7 +58,7 @@ def load_datumaro(file: AnnotationFile) -> NamedContent:
 
 def _labels(path: Path) -> list[Any] | None:
     """Return the labels that a file states before its items; None where it does not."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name == "categories":
             labels = value.get("label") if isinstance(value, dict) else None
             stated = labels.get("labels") if isinstance(labels, dict) else None

@@ -21,7 +21,7 @@ import numpy as np
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import flag, stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
-from detect.data.readers.files.json_stream import read_members, read_whole
+from detect.data.readers.files.json_stream import first_members, read_whole
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file, parts_of
@@ -47,7 +47,7 @@ class _Shape(NamedTuple):
 
 def is_labelme(path: Path) -> bool:
     """Return whether a JSON file has the list `shapes` of LabelMe; BadInput where it is not JSON."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name == "shapes":
             return isinstance(value, Iterator)
         if name is None or name in _OF_OTHERS:

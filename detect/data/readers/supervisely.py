@@ -28,7 +28,7 @@ from detect.data.dataset import Dataset
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.hulls import Box, hull_of_points
-from detect.data.readers.files.json_stream import read_members, read_whole
+from detect.data.readers.files.json_stream import first_members, read_members, read_whole
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.stems import Stems
@@ -82,7 +82,7 @@ def _annotation_files(dataset: Folder) -> Iterator[Path]:
 
 def _is_annotation(path: Path) -> bool:
     """Return whether a JSON file has the list `objects`; BadInput where it is not JSON."""
-    return any(name == "objects" and isinstance(value, Iterator) for name, value in read_members(path))
+    return any(name == "objects" and isinstance(value, Iterator) for name, value in first_members(path))
 
 
 class _Images(NamedContent):

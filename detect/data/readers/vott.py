@@ -19,7 +19,7 @@ from typing import Any
 
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import first_members, read_members
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
@@ -31,7 +31,7 @@ _OF_OTHERS = ("images", "annotations", "items", "frames", "shapes")  # members o
 
 def is_vott(path: Path) -> bool:
     """Return whether a JSON file has `assets` with regions; BadInput where it cannot be parsed."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name == "assets":
             first = next(iter(value.values()), None) if isinstance(value, dict) else None
             return isinstance(first, dict) and {"asset", "regions"} <= first.keys()

@@ -89,6 +89,13 @@ def test_only_one_form_recognises_a_dataset(small, tmp_path):
     assert small in EXPORTS.values() or SETS[found[0]] == small
 
 
+def test_a_format_is_recognised_by_the_beginning_of_a_file(tmp_path):
+    """Of a file with a member for each image, no reader but its own reads to the end, where this one is malformed."""
+    path = tmp_path / "train.json"
+    path.write_text("{" + "".join(f'"{number}": {{}}, ' for number in range(1000)) + "}")
+    assert not [form.name for form in FILES if ".json" in form.suffixes and form.recognises(path)]
+
+
 def test_all_readers_share_the_listing_of_a_folder(small, tmp_path, listings):
     """However many formats there are."""
     small.write(tmp_path)

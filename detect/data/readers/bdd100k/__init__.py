@@ -17,7 +17,7 @@ from typing import Any
 
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.bdd100k.bdd100k_content import add_labels, image_folder
-from detect.data.readers.files.json_stream import read_members, read_whole
+from detect.data.readers.files.json_stream import first_members, read_members, read_whole
 from detect.data.readers.images.annotation_files import AnnotationFile, named_split
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import can_name_file
@@ -31,7 +31,7 @@ _NAME = "BDD100K JSON"
 
 def is_bdd100k(path: Path) -> bool:
     """Return whether a JSON file begins with an image and its labels, in a list or in `frames`."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name in (None, "frames"):
             return isinstance(value, Iterator) and _is_frame(next(value, None))
         if isinstance(value, Iterator) and name != "groups":
@@ -85,7 +85,7 @@ def _load_images(folder: Path) -> NamedContent:
 
 def _is_image_file(path: Path) -> bool:
     """Return whether a JSON file begins with a frame that has `objects`, in `frames`; BadInput where it is not JSON."""
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name is None or isinstance(value, Iterator):
             first = next(value, None) if name == "frames" and isinstance(value, Iterator) else None
             return isinstance(first, dict) and "objects" in first

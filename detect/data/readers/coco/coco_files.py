@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from detect.data.readers.files.json_stream import read_members
+from detect.data.readers.files.json_stream import first_members
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import (
     MOST_FILES,
@@ -26,7 +26,7 @@ def is_coco(path: Path) -> bool:
     Raises:
         BadInput: the file cannot be parsed, or is a results file.
     """
-    for name, value in read_members(path):
+    for name, value in first_members(path):
         if name is None and isinstance(value, Iterator) and is_detection(next(value, None)):
             raise BadInput(f"{path}: expected annotations, found {RESULTS}.")
         if name in ("images", "annotations"):

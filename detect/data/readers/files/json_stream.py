@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from detect.errors import BadInput
 
 BLOCK = 1024 * 1024  # bytes
 _MANY = 16 * 1024  # characters of objects that are decoded at once
+_FIRST_MEMBERS = 50  # more than any format has before the ones that tell it
 _LONGEST_WORD = 16  # characters that tell every word of JSON, except strings, from one that the end of a block has cut
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BETWEEN_OBJECTS = re.compile(r"(?<=\})[ \t\n\r]*,[ \t\n\r]*(?=\{)")
@@ -44,6 +46,14 @@ def read_members(path: Path, block: int = BLOCK) -> Iterator[tuple[str | None, A
         raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError as error:  # the path is not one: it has a null character
         raise BadInput(f"{str(path)!r}: cannot be read: {error}.") from None
+
+
+def first_members(path: Path) -> Iterator[tuple[str | None, Any]]:
+    """Yield the first members of the object in a JSON file, by which its format is recognised, as `read_members` does.
+
+    Other formats have a member for each image: for each format that is tried, all of the file would be read.
+    """
+    return islice(read_members(path), _FIRST_MEMBERS)
 
 
 def first_element(path: Path) -> Any:
