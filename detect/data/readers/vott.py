@@ -13,13 +13,12 @@ classes is that of the tags.
 Images are looked for by their names. All images of a file are the split that its name speaks of, else "train".
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from detect.data.readers.assembly.annotations import stated_size
 from detect.data.readers.assembly.box_forms import Form
-from detect.data.readers.files.json_stream import first_members, read_members
+from detect.data.readers.files.json_stream import first_members, read_whole
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.named_images import can_name_file
 from detect.data.readers.kinds.named_content import MALFORMED, NamedContent, class_name
@@ -42,19 +41,14 @@ def is_vott(path: Path) -> bool:
 
 def load_vott(file: AnnotationFile) -> NamedContent:
     """Read a file; BadInput where it is not VoTT's, or none of its images is found."""
-    content = NamedContent(file.path, Form.SIZE)
-    assets: Any = None
-    tags: list[Any] | None = None
-    for name, value in read_members(file.path):
-        if name == "assets":
-            assets = value
-        elif name == "tags":
-            tags = list(value) if isinstance(value, Iterator) else None
+    content, members = NamedContent(file.path, Form.SIZE), read_whole(file.path)
+    assets, tags = members.get("assets"), members.get("tags")
     if not isinstance(assets, dict):
         raise BadInput(f"{file.path}: expected 'assets', as VoTT exports them.")
     for number, stated in enumerate(assets.values()):
         _add_asset(content, number, stated)
-    _order_classes(content, tags)
+    named = [tag.get("name") for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
+    content.order_classes(name for name in named if isinstance(name, str))
     content.find_images(file)
     return content
 
@@ -83,13 +77,6 @@ def _add_region(content: NamedContent, row: int, position: int, region: Any) -> 
         return
     for name in names:
         content.add_box(row, position, (left, top, left + width, top + height), name)
-
-
-def _order_classes(content: NamedContent, tags: list[Any] | None) -> None:
-    """Take the order of the classes from the tags; those that are not stated come last."""
-    stated = [tag["name"].strip() for tag in tags or [] if isinstance(tag, dict) and isinstance(tag.get("name"), str)]
-    order = dict.fromkeys(filter(None, stated))
-    content.order = (*order, *sorted(set(content.classes) - order.keys())) if order else ()
 
 
 READER = SplitFormat(

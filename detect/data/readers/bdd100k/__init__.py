@@ -51,8 +51,7 @@ def load_bdd100k(file: AnnotationFile) -> NamedContent:
             stated = [*_leaves(value.get("categories"))] if isinstance(value, dict) else []
     if not found:
         raise BadInput(f"{file.path}: expected a list of images with 'labels', as BDD100K has it.")
-    if stated:  # classes that it does not name come last
-        content.order = (*stated, *sorted(set(content.classes) - set(stated)))
+    content.order_classes(stated)
     images = file.images or image_folder(file.path, named_split(file.path) or "train")
     content.find_images(AnnotationFile(file.path, images))
     return content

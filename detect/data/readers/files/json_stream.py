@@ -85,7 +85,7 @@ def read_elements(path: Path, expected: str) -> Iterator[Any]:
 
 
 def read_whole(path: Path) -> dict[str, Any]:
-    """Return the members of the object in a small JSON file; empty where it holds something else.
+    """Return the members of the object in a JSON file, all at once; empty where it holds something else.
 
     Raises:
         BadInput: the file cannot be read, or is not JSON.

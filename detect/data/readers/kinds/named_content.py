@@ -128,6 +128,12 @@ class NamedContent:
         table = self.boxes.table
         table["label"] = labels[table["label"]]
 
+    def order_classes(self, stated: Iterable[str]) -> None:
+        """Order the classes as they are stated, if any are: those that are not come last, sorted."""
+        order = dict.fromkeys(filter(None, map(str.strip, stated)))
+        if order:
+            self.order = (*order, *sorted(self.classes.keys() - order.keys()))
+
     def find_images_by_stem(self, file: AnnotationFile) -> np.ndarray:
         """Find images that are named without suffixes, in folders at any depth.
 

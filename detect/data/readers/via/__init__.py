@@ -95,9 +95,7 @@ class _Images(NamedContent):
         """Join the rows of an image, and take the order of the classes from the options."""
         if self._is_table:
             self.join_images()
-        if self._options:
-            stated = dict.fromkeys(class_of(option, self._options) for option in self._options if option.strip())
-            self.order = (*stated, *sorted(set(self.classes) - set(stated)))
+        self.order_classes(class_of(option, self._options) for option in self._options if option.strip())
 
     def _add_region(self, row: int, position: int, shape: Any, attributes: Any) -> None:
         try:
