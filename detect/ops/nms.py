@@ -279,7 +279,7 @@ def _keep_of_one_image(boxes, alive, groups, iou, keep):
     boxes, alive, groups = boxes[0], alive[0], groups[0]
     room = tf.reduce_max(boxes) - tf.reduce_min(boxes) + 1
     rows, _, count = tf.raw_ops.NonMaxSuppressionV5(
-        boxes=boxes + (room * tf.cast(groups, tf.float32))[:, None],
+        boxes=_with_areas(boxes + (room * tf.cast(groups, tf.float32))[:, None]),
         scores=tf.cast(tf.where(alive, tf.range(dimension(boxes, 0), 0, -1), 0), tf.float32),  # as by the kernel
         max_output_size=keep,
         iou_threshold=iou,
@@ -288,6 +288,18 @@ def _keep_of_one_image(boxes, alive, groups, iou, keep):
         pad_to_max_output_size=True,
     )
     return tf.where(tf.range(keep) < count, rows, -1)[None]
+
+
+def _with_areas(boxes):
+    """Return boxes [C, 4], each of those without an area replaced by a square that overlaps no other.
+
+    A box without an area, such as one that was clipped at an edge, does not overlap itself either. LiteRT 2.3 takes
+    it as often as there are places: it keeps what it has taken in its queue until that is suppressed by itself.
+    """
+    places = tf.range(1, dimension(boxes, 0) + 1, dtype=tf.float32)
+    squares = (tf.reduce_min(boxes) - 2 * places)[:, None] + tf.constant([0.0, 0.0, 1.0, 1.0])
+    is_empty = tf.reduce_any(boxes[:, 2:] <= boxes[:, :2], axis=1, keepdims=True)
+    return tf.where(is_empty, squares, boxes)
 
 
 @fused

@@ -27,8 +27,6 @@ LEARNING = {
     "ssdlite-mobilenetv3": (30, 0.004),
     "ssd-vgg16": (10, 0.002),
 }
-# Trained models have the heads of the papers; those of `LIGHTER` are for tests that only trace them.
-WHOLE_HEADS: dict[str, dict] = {"fcos-r18": {"layers": 4}, "retinanet-r18": {"layers": 4}}
 ALIKE = {"mosaic": 0, "scale": [1, 1], "translate": 0, "hue": 0, "saturation": 0, "value": 0}
 
 
@@ -47,8 +45,7 @@ def _train(name: str, folder: Path) -> tuple[Path, Path]:
     side = max(create_light(name).smallest_side, SIDE)
     data, (epochs, rate) = write_shapes(folder / "pictures", **IMAGES, image_size=side), LEARNING[name]
     settings = {f"pipeline.augmentation.{key}": value for key, value in ALIKE.items()}
-    lighter = {**LIGHTER.get(name, {}), **WHOLE_HEADS.get(name, {})}
-    settings |= {f"architecture.{key}": _as_list(value) for key, value in lighter.items()}
+    settings |= {f"architecture.{key}": _as_list(value) for key, value in LIGHTER.get(name, {}).items()}
     settings |= {"runs": folder / "runs", "validations": 1, "optimizer.learning_rate": rate, "average.decay": 0.98}
     words = [f"{key}={value}" for key, value in settings.items()]
     options = {"epochs": epochs, "image_size": side, "batch_size": 16, "weights": "none", "name": "trained"}
