@@ -23,7 +23,7 @@ class Named(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What a function makes of arguments."""
+    """An object that a function makes of arguments."""
 
     function: Named
     arguments: tuple = ()

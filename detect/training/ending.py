@@ -1,4 +1,4 @@
-"""What a user is told at the end of a run: what was done, whether the model has learnt, and how to go on."""
+"""Messages at the end of a run: what was done, whether the model has learnt, and how to go on."""
 
 import math
 import shlex
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from detect.training.display import clock
 
 LEAST_AP = 0.01  # of a model that has learnt something
-USUAL_UPDATES = 600  # as many as `detect demo` makes; few datasets need less
+USUAL_UPDATES = 600  # as many as `detect demo` makes
 
 
 class Ending(NamedTuple):

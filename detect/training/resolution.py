@@ -40,7 +40,7 @@ def given_options(**values: Any) -> dict[str, Any]:
 
 
 def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
-    """Return the settings with a model, without what it adds; for arguments and errors see `resolve_settings`."""
+    """Return the settings as given, with the name of the model for `auto`. See `resolve_settings`."""
     settings = override(build(TrainingSettings, options, "detect train", as_option), assignments)
     settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
     _require_architecture(settings)

@@ -1,4 +1,4 @@
-"""What a run shows on terminals of several widths, and in a file."""
+"""The display of a run on terminals of several widths, and in a file."""
 
 import io
 
@@ -37,8 +37,10 @@ def test_the_bar_is_whole_at_any_width_and_fields_that_do_not_fit_are_left_out(w
 
 
 def test_no_color_is_obeyed(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[3" in "".join(drawn(80, color_system="truecolor"))
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[3" not in "".join(drawn(80))
+    assert "\x1b[3" not in "".join(drawn(80, color_system="truecolor"))
 
 
 def terminal(**options) -> Console:

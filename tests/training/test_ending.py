@@ -1,4 +1,4 @@
-"""What is said at the end of a run, for models that have learnt and for others."""
+"""Messages at the end of a run, for models that have learnt and for others."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which model is trained, by the options `--model` and `--weights`."""
+"""The model that is trained, by the options `--model` and `--weights`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What PyTorch pickles of tensors: the description of each, and of the storage that holds its numbers.
+"""Tensors in pickles of PyTorch: the description of each, and of the storage that holds its numbers.
 
 Source: `torch/_utils.py`, `torch/serialization.py` and `torch/storage.py` of https://github.com/pytorch/pytorch.
 """
