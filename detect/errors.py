@@ -40,6 +40,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]!r}?" if close and close[0] != name else ""
-    if not known or (hint and len(known) > FEW):
+    if not known or (hint and not 1 < len(known) <= FEW):
         return hint
     return f"{hint} Known: {', '.join(known)}.".lstrip()

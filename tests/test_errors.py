@@ -30,6 +30,10 @@ def test_a_close_name_is_enough_where_there_are_many():
     assert did_you_mean("zebra", [*known, "other"]).startswith("Known: model-0, ")
 
 
+def test_the_only_name_is_not_said_twice():
+    assert did_you_mean("runs/tkaen", ["runs/taken"]) == "Did you mean 'runs/taken'?"
+
+
 def test_a_name_is_not_suggested_for_itself():
     """An id may be a text where the known ones are numbers, which as texts are the same."""
     assert did_you_mean("1", ["1", "2"]) == "Known: 1, 2."
