@@ -15,7 +15,7 @@ from typing import Any
 
 from detect.machine import core_limit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # albumentations asks the package index for its newest version when imported, and waits when there is no network.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

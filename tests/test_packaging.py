@@ -1,5 +1,6 @@
 """Wheel and sdist contain the package and nothing else, and the wheel can be used where nothing else is installed."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -8,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from index_readme import for_index
 
 import detect
 
@@ -20,7 +22,7 @@ PACKAGE = {
     if path.is_file() and "__pycache__" not in path.parts
 }
 # What describes a distribution. `.gitignore` is added by the builder, so that the sdist can be built from again.
-OF_SDIST = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+OF_SDIST = {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "tools/index_readme.py"}
 OF_WHEEL = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 
 
@@ -72,6 +74,37 @@ def test_the_sdist_contains_the_package_and_what_builds_it(built):
     with tarfile.open(the_only(built, "*.tar.gz")) as sdist:
         names = {Path(name).relative_to(f"detect_tf-{detect.__version__}").as_posix() for name in sdist.getnames()}
     assert names == PACKAGE | OF_SDIST
+
+
+README = """# detect
+
+![cells](docs/cells.jpg)
+
+*Cells, found by
+the model.*
+
+See [the guide](docs/guide.md), [another project](https://example.com/a.md) and [below](#below).
+"""
+
+
+def test_links_into_the_repository_are_left_out_where_it_has_no_address():
+    rest = "[another project](https://example.com/a.md) and [below](#below)."
+    assert for_index(README, None) == f"# detect\n\n\nSee the guide, {rest}\n"
+
+
+def test_links_into_the_repository_are_absolute_where_it_has_an_address():
+    text = for_index(README, "https://example.com/detect")
+    assert "![cells](https://example.com/detect/raw/main/docs/cells.jpg)\n\n*Cells, found by\nthe model.*" in text
+    assert "[the guide](https://example.com/detect/blob/main/docs/guide.md)" in text
+    assert "[another project](https://example.com/a.md) and [below](#below)" in text
+
+
+def test_an_index_can_follow_all_links_of_the_description(built):
+    metadata = files_of_wheel(built)[f"detect_tf-{detect.__version__}.dist-info/METADATA"].decode()
+    assert "\nAuthor: The detect developers\n" in metadata
+    assert "\nDescription-Content-Type: text/markdown\n" in metadata
+    assert "# detect" in metadata
+    assert not re.findall(r"\]\((?!https?:|#)[^)]*\)", metadata)
 
 
 def test_a_wheel_built_from_the_sdist_is_the_same(built, tmp_path):
