@@ -82,6 +82,7 @@ READERS = [
     for path in sorted((PACKAGE / "formats").glob("*/reader.py"))
     if "tensorflow" not in formats.find(path.parent.name).runs_with
 ]
+SCORING = [PACKAGE / "evaluation" / "results_file.py"]
 # What finds the mistakes in a command.
 BEFORE_TENSORFLOW = [
     PACKAGE / name for name in ("training/early_checks.py", "training/run_folder.py", "models/places.py")
@@ -292,7 +293,7 @@ def test_state_is_found_out(source, lines):
     assert sorted(node.lineno for node in state_of(ast.parse(source))) == lines
 
 
-@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION, *READERS, *BEFORE_TENSORFLOW], ids=name_of)
+@pytest.mark.parametrize("path", [*DATA, *AROUND_PREDICTION, *READERS, *SCORING, *BEFORE_TENSORFLOW], ids=name_of)
 def test_tensorflow_is_not_needed_to_import(path):
     assert not chain_to(("tensorflow", "keras"), path)
 

@@ -127,7 +127,7 @@ def measure_coco_reference(arguments) -> list[Figure]:
     from pycocotools.cocoeval import COCOeval
 
     from detect.evaluation.coco_scores import METRICS
-    from detect.evaluation.evaluation_run import evaluate_predictions
+    from detect.evaluation.results_file import evaluate_predictions
 
     folder = arguments.data / "coco_reference"
     truth, results = (

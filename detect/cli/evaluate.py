@@ -65,13 +65,13 @@ def evaluate(
             say(f"{json} will be replaced.")
     if predictions is not None and not predictions.is_file():
         raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
-    dataset = data if model is None else open_with_split(data, split)
-    start_tensorflow()
     if predictions is not None:
-        from detect.evaluation.evaluation_run import evaluate_predictions
+        from detect.evaluation.results_file import evaluate_predictions
 
         scores = evaluate_predictions(predictions, data, split, reference)
     else:
+        dataset = open_with_split(data, split)
+        start_tensorflow()
         import detect
 
         with download_bar(str(weights or model)) as progress:

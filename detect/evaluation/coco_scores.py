@@ -22,8 +22,8 @@ import pycocotools.coco
 import pycocotools.cocoeval
 
 from detect.evaluation.confusion import Confusion, confusion
-from detect.evaluation.detections import Found, check_ids
-from detect.evaluation.truth import Truth, positions_of
+from detect.evaluation.detections import Found, places_in
+from detect.evaluation.truth import Truth
 from detect.files import write_text
 
 # The twelve numbers in the order of `COCOeval.stats`.
@@ -85,8 +85,8 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
     Raises:
         BadInput: a detection belongs to an image or a category that the truth does not have.
     """
-    check_ids(truth, found, where)
-    evaluation = _with_pycocotools(truth, found) if reference else _with_hotcoco(truth, found)
+    rows = _result_rows(found, *places_in(truth, found, where))
+    evaluation = _with_pycocotools(truth, rows) if reference else _with_hotcoco(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
         evaluation.evaluate()
         evaluation.accumulate()
@@ -101,7 +101,7 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
     )
 
 
-def _with_hotcoco(truth: Truth, found: Found) -> hotcoco.COCOeval:
+def _with_hotcoco(truth: Truth, rows: np.ndarray) -> hotcoco.COCOeval:
     """Prepare hotcoco. Ids are positions in the truth + 1: hotcoco needs integers, to pycocotools 0 means "none"."""
     true = hotcoco.COCO.from_arrays(
         _entries(len(truth.image_ids)),
@@ -112,10 +112,10 @@ def _with_hotcoco(truth: Truth, found: Found) -> hotcoco.COCOeval:
         area=truth.areas,
         iscrowd=truth.crowd,
     )
-    return hotcoco.COCOeval(true, true.load_res(_result_rows(truth, found)), "bbox")
+    return hotcoco.COCOeval(true, true.load_res(rows), "bbox")
 
 
-def _with_pycocotools(truth: Truth, found: Found) -> pycocotools.cocoeval.COCOeval:
+def _with_pycocotools(truth: Truth, rows: np.ndarray) -> pycocotools.cocoeval.COCOeval:
     """Prepare pycocotools with the same ids, without `loadRes`, which fails where there are no detections."""
     columns = zip(truth.images.tolist(), truth.categories.tolist(), truth.boxes.tolist(), truth.areas.tolist(),
                   truth.crowd.tolist(), strict=True)  # fmt: skip
@@ -133,7 +133,7 @@ def _with_pycocotools(truth: Truth, found: Found) -> pycocotools.cocoeval.COCOev
     results = [
         {"id": row + 1, "image_id": int(image), "category_id": int(kind), "bbox": [x, y, width, height],
          "score": confidence, "area": width * height, "iscrowd": 0}
-        for row, (image, x, y, width, height, confidence, kind) in enumerate(_result_rows(truth, found).tolist())
+        for row, (image, x, y, width, height, confidence, kind) in enumerate(rows.tolist())
     ]  # fmt: skip
     return pycocotools.cocoeval.COCOeval(_index(truth, true), _index(truth, results), "bbox")
 
@@ -151,11 +151,15 @@ def _entries(count: int) -> list[dict[str, Any]]:
     return [{"id": number, "name": str(number)} for number in range(1, count + 1)]
 
 
-def _result_rows(truth: Truth, found: Found) -> np.ndarray:
-    """Return detections as both libraries take them, float64 [n, 7]: image, x, y, width, height, score, category."""
-    images = positions_of(found.image_ids, truth.image_ids) + 1
-    categories = positions_of(found.category_ids, truth.category_ids) + 1
-    return np.column_stack([images, found.boxes, found.scores, categories])
+def _result_rows(found: Found, images: np.ndarray, categories: np.ndarray) -> np.ndarray:
+    """Return detections as both libraries take them, float64 [n, 7]: image, x, y, width, height, score, category.
+
+    Args:
+        found: n detections.
+        images: positions of their images in the truth, [n].
+        categories: positions of their categories, [n].
+    """
+    return np.column_stack([images + 1, found.boxes, found.scores, categories + 1])
 
 
 def _per_class(truth: Truth, precision: np.ndarray, recall: np.ndarray) -> dict[str, dict[str, float]]:

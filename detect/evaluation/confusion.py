@@ -94,10 +94,12 @@ def _overlapping(
         found_images: image of each detection, [n], ascending.
         least: lowest IoU of a pair.
     """
+    sides, found_sides = _sides(objects), _sides(found)
+    areas, found_areas = _areas(objects), _areas(found)
     parts = []
     for rows, columns in _pairs_of_image(object_images, found_images):
-        shared, first, second = _areas(objects[rows], found[columns])
-        iou = shared / np.maximum(first + second - shared, 1e-9)
+        rows, columns, shared = _touching(sides, found_sides, rows, columns)
+        iou = shared / np.maximum(areas[rows] + found_areas[columns] - shared, 1e-9)
         near = iou >= least
         parts.append((rows[near], columns[near], iou[near]))
     return tuple(map(np.concatenate, zip(*parts, strict=True)))  # type: ignore[return-value]
@@ -105,10 +107,11 @@ def _overlapping(
 
 def _on_crowds(crowds: np.ndarray, crowd_images: np.ndarray, found: np.ndarray, found_images: np.ndarray) -> np.ndarray:
     """Return the positions of detections of which more than half lies on one crowd."""
+    sides, found_sides, areas = _sides(crowds), _sides(found), _areas(found)
     parts = []
     for rows, columns in _pairs_of_image(crowd_images, found_images):
-        shared, _, area = _areas(crowds[rows], found[columns])
-        parts.append(columns[shared > 0.5 * area])
+        _, columns, shared = _touching(sides, found_sides, rows, columns)
+        parts.append(columns[shared > 0.5 * areas[columns]])
     return np.concatenate(parts)
 
 
@@ -126,8 +129,31 @@ def _pairs_of_image(images: np.ndarray, others: np.ndarray):
         yield start + rows, first[rows] + within
 
 
-def _areas(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the areas [p] of the intersections, of `first` and of `second`; boxes [p, 4]: x, y, width, height."""
-    near = np.maximum(first[:, :2], second[:, :2])
-    far = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
-    return np.maximum(far - near, 0).prod(axis=1), first[:, 2:].prod(axis=1), second[:, 2:].prod(axis=1)
+def _touching(
+    first: np.ndarray, second: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of boxes that share an area, and these areas.
+
+    Args:
+        first: `_sides` of m boxes.
+        second: those of n boxes.
+        rows: position in `first` of each pair, [p].
+        columns: position in `second` of each pair, [p].
+    """
+    shared = np.ones(len(rows))
+    for near, far in (0, 2), (1, 3):  # of the pairs that are left after the first direction
+        begin = np.maximum(first[near][rows], second[near][columns])
+        end = np.minimum(first[far][rows], second[far][columns])
+        some = np.flatnonzero(end > begin)
+        rows, columns, shared = rows[some], columns[some], shared[some] * (end - begin)[some]
+    return rows, columns, shared
+
+
+def _sides(boxes: np.ndarray) -> np.ndarray:
+    """Return left, top, right and bottom of boxes [n, 4] (x, y, width, height), each in one piece of memory: [4, n]."""
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1).T.copy()
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    """Return the areas [n] of boxes [n, 4]: x, y, width, height."""
+    return boxes[:, 2] * boxes[:, 3]

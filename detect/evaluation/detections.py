@@ -11,7 +11,8 @@ import numpy as np
 
 from detect.data.readers.assembly.ids import key as id_key
 from detect.errors import BadInput, did_you_mean
-from detect.evaluation.truth import Truth, id_column, positions_of, read_json, shorten
+from detect.evaluation.json_files import collection_paused, read_json, shorten
+from detect.evaluation.truth import Truth, id_column, positions_of
 
 _KEYS = ("image_id", "category_id", "bbox", "score")
 
@@ -46,6 +47,7 @@ def joined(parts: Iterable[Found]) -> Found:
     return Found(image_ids, category_ids, boxes, scores)
 
 
+@collection_paused()
 def read_detections(path: str | Path) -> Found:
     """Read a COCO results file.
 
@@ -90,16 +92,24 @@ def from_entries(entries: Sequence[dict[str, Any]], where: str = "detections") -
     return found
 
 
-def check_ids(truth: Truth, found: Found, where: str) -> None:
-    """Raise `BadInput` for the first detection of an image or of a category that the truth does not have."""
+def places_in(truth: Truth, found: Found, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions, int64 [n], of the image and of the category of each detection in those of the truth.
+
+    Raises:
+        BadInput: a detection is of an image or of a category that the truth does not have; the first one is named.
+    """
+    places = []
     for key, known, ids in (
         ("image_id", truth.image_ids, found.image_ids),
         ("category_id", truth.category_ids, found.category_ids),
     ):
-        missing = positions_of(ids, known) < 0
-        if missing.any():
-            row = int(np.argmax(missing))
+        positions = positions_of(ids, known)
+        if (positions < 0).any():
+            row = int(np.argmax(positions < 0))
             raise BadInput(f"{where}: entry {row} {unknown(ids[row].item(), known.tolist(), key)}")
+        places.append(positions)
+    images, categories = places
+    return images, categories
 
 
 def _names(entries: Sequence[dict[str, Any]], key: str) -> list[str | None] | None:

@@ -12,14 +12,13 @@ from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.problems import Problems
 from detect.data.readers import description
-from detect.data.readers.coco.coco_files import is_coco
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
-from detect.evaluation.detections import Found, joined, read_detections
-from detect.evaluation.naming import find_by_names
-from detect.evaluation.truth import Truth, file_names, truth_from_file, truth_from_records
+from detect.evaluation.detections import Found, joined
+from detect.evaluation.results_file import notes_of
+from detect.evaluation.truth import truth_from_records
 from detect.inference.limits import check_limits
 from detect.inference.loading import load
 from detect.inference.predictor import Model
@@ -75,38 +74,9 @@ def evaluate(
     learnt = _learnt(model, whole, records)
     lost = Problems()
     add_unreadable(lost, records, unreadable.indices().tolist())
-    return dataclasses.replace(scores, notes=(*_notes(dataset, split), *learnt, *lost.summary(), *notes, *scores.notes))
-
-
-def evaluate_predictions(
-    predictions: str | Path, data: str | Path, split: str = "val", reference: bool = False
-) -> Scores:
-    """Compute the COCO scores of a results file of any program.
-
-    Images are found by `file_name` and categories by `category_name` where an entry has them, otherwise by their ids.
-
-    Args:
-        predictions: the COCO results file.
-        data: anything that `open_dataset` reads, or a COCO annotation file whose images need not exist.
-        split: name of the split; a single annotation file has only one.
-        reference: compute the scores with pycocotools: the same numbers, slower.
-
-    Raises:
-        BadInput: a file cannot be read, or an entry cannot be scored; the message names it.
-    """
-    found = read_detections(predictions)
-    truth = _truth(data, split)
-    found, notes = find_by_names(found, truth, str(predictions))
-    scores = score(truth, found, str(predictions), reference)
-    return dataclasses.replace(scores, notes=(*scores.notes, *notes))
-
-
-def _truth(data: str | Path, split: str) -> Truth:
-    if Path(data).suffix.lower() == ".json" and is_coco(Path(data)):
-        return truth_from_file(data)
-    dataset, records = scored_split(description.open_dataset(data), split)
-    truth = truth_from_records(records, dataset.classes, dataset.category_ids)
-    return dataclasses.replace(truth, files=file_names(records), notes=_notes(dataset, split))
+    return dataclasses.replace(
+        scores, notes=(*notes_of(dataset, split), *learnt, *lost.summary(), *notes, *scores.notes)
+    )
 
 
 def score_batches(
@@ -226,11 +196,6 @@ def _found(image_id: int | str, corners: np.ndarray, scores: np.ndarray, categor
     corners = corners.astype(np.float64)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)  # x, y, width, height
     return Found(np.full(len(boxes), image_id), categories, boxes, scores.astype(np.float64))
-
-
-def _notes(dataset: Dataset, split: str) -> tuple[str, ...]:
-    problems = dataset.problems.get(split)
-    return (*dataset.notes, *(problems.summary() if problems else ()))
 
 
 def _list(names: Sequence[str]) -> str:

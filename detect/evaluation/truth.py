@@ -1,6 +1,5 @@
 """Ground truth to score detections against: from records, or from a COCO file whose images need not exist."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from detect.data.readers.assembly.segmentation import stands_for_box, stated_are
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
+from detect.evaluation.json_files import collection_paused, read_json, shorten
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def file_names(records: Records) -> Texts:
     return Texts(str(records.image_path(row)) for row in rows.tolist())
 
 
+@collection_paused()
 def truth_from_file(path: str | Path) -> Truth:
     """Read the truth of a COCO annotation file. Its images are not read.
 
@@ -203,21 +204,3 @@ def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
         names[number] = str(_field(entry, "name", where))
     counts = Counter(names.values())
     return {key: name if counts[name] == 1 else f"{name} (id {key})" for key, name in names.items()}
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file; BadInput where that is not possible."""
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"Cannot read {path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not JSON: its byte {error.start} is not text.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not JSON: {error}.") from None
-
-
-def shorten(value: Any) -> str:
-    """Return a value as it is shown in errors."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

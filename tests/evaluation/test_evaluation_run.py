@@ -14,7 +14,8 @@ from detect.data.records import Record
 from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput
 from detect.evaluation.detections import joined
-from detect.evaluation.evaluation_run import evaluate_predictions, find, match_classes, score_batches
+from detect.evaluation.evaluation_run import find, match_classes, score_batches
+from detect.evaluation.results_file import evaluate_predictions
 from detect.structures import Detections
 
 SIDE = 64  # of the batches

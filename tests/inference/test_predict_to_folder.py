@@ -210,7 +210,8 @@ def test_the_ids_of_a_dataset(red_finder, annotated, tmp_path, sources):
 
 
 def test_what_is_written_without_a_dataset_is_scored_too(red_finder, annotated, tmp_path):
-    from detect.evaluation.evaluation_run import evaluate, evaluate_predictions
+    from detect.evaluation.evaluation_run import evaluate
+    from detect.evaluation.results_file import evaluate_predictions
 
     images = [annotated.parent / "1.jpg", annotated.parent / "b"]
     entries, _ = entries_of(red_finder, images, tmp_path / "r.json", confidence=0.01)
@@ -222,7 +223,8 @@ def test_what_is_written_without_a_dataset_is_scored_too(red_finder, annotated, 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_of_one_file_all_is_predicted_and_scored_whatever_its_name(red_finder, annotated, tmp_path, split):
-    from detect.evaluation.evaluation_run import evaluate, evaluate_predictions
+    from detect.evaluation.evaluation_run import evaluate
+    from detect.evaluation.results_file import evaluate_predictions
 
     file = annotated.rename(annotated.with_name("boxes.json"))
     entries_of(red_finder, None, tmp_path / "r.json", data=file, split=split, confidence=0.01)

@@ -141,7 +141,7 @@ def export(folder: str, side: str, out: str) -> Task:
 
 
 def score(truth: str, results: str) -> Task:
-    from detect.evaluation.evaluation_run import evaluate_predictions
+    from detect.evaluation.results_file import evaluate_predictions
 
     def run() -> dict[str, Any]:
         scores = evaluate_predictions(results, truth)
