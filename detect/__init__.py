@@ -29,6 +29,7 @@ if _limit := core_limit():
 _PUBLIC = {
     "train": "detect.training.training_run",
     "evaluate": "detect.evaluation.evaluation_run",
+    "CocoScores": "detect.evaluation.fit_scores",
     "load": "detect.inference.loading",
     "export": "detect.export.export_run",
     "benchmark": "detect.export.comparison",

@@ -10,7 +10,6 @@ from detect.artefacts.export_card import INPUTS, ExportCard
 from detect.artefacts.format import Canvas, Format, Precision
 from detect.artefacts.steps import candidates_step, combined_decode
 from detect.config import to_json
-from detect.models import create
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.predict_step import predict_step, with_constant_weights
@@ -63,7 +62,7 @@ class Job:
 
     def built_for(self, runtime: Runtime) -> "Job":
         """Return the job with the detector built for what will run the export, with the same weights."""
-        detector = create(self.card.model, len(self.card.classes), runtime=runtime, **self.card.config)
+        detector = self.detector.like(runtime=runtime)
         detector.set_weights(self.detector.get_weights())
         return replace(self, detector=detector)
 

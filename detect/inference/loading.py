@@ -1,54 +1,89 @@
 """Loading a trained model for prediction: `detect.load`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detect.errors import BadInput
 from detect.inference.exports import find_artefact, open_artefact
 from detect.inference.predictor import Model
-from detect.models.card import load_card
+from detect.models.card import ModelCard, load_card
 from detect.weights.download import Progress
+
+if TYPE_CHECKING:  # exports are loaded without TensorFlow
+    from detect.models.detector import Detector
 
 
 def load(
-    path: str | Path,
+    model: "str | Path | Detector",
     weights: str | Path | None = None,
     progress: Progress | None = None,
     backend: str | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    image_size: int | None = None,
 ) -> Model:
     """Load a trained model for prediction.
 
     Args:
-        path: a run folder, whose best model is taken; a model folder; the folder of an exported model; the name of a
-            published checkpoint, such as `yolox-s-coco`, which is downloaded at the first call; or, with `weights`, the
-            name of a model.
+        model: a run folder, whose best model is taken; a model folder; the folder of an exported model; the name of a
+            published checkpoint, such as `yolox-s-coco`, which is downloaded at the first call; with `weights`, the
+            name of a model; or a detector in memory, which may be trained further: the model always has its weights.
         weights: weights of the named model: any of these except an exported model, or a file of the checkpoint that is
             published for it.
         progress: called while downloading, with the number of bytes received and in total.
         backend: "auto" takes the model's fastest export, "openvino" the one for OpenVINO, and so on, see
-            `find_artefact`; by default what is at `path` is taken itself.
+            `find_artefact`; by default what `model` names is taken itself.
+        classes: names of the classes of a detector in memory, by label.
+        image_size: size that images are resized to for a detector in memory, pixels; by default that of its model.
 
     Raises:
-        BadInput: there is nothing of that name, it is damaged, the weights are of another model, or there is no such
-            export.
+        BadInput: there is nothing of that name, it is damaged, the weights are of another model, there is no such
+            export, or a detector has another number of classes.
         RunFailure: a checkpoint cannot be downloaded or read.
     """
-    artefact = find_artefact(path if weights is None else weights, backend)
+    if not isinstance(model, (str, Path)):
+        return _of_detector(model, classes, image_size)
+    if classes is not None or image_size is not None:
+        raise BadInput(f"{model} knows its classes and its image size: leave out classes and image_size.")
+    artefact = find_artefact(model if weights is None else weights, backend)
     if artefact is None:
-        return _load_in_tensorflow(path, weights, progress)
+        return _load_in_tensorflow(model, weights, progress)
     card = load_card(artefact)
-    if weights is not None and card.model != str(path):
-        raise BadInput(f"{artefact} contains a {card.model}, not a {path}: give {card.model} as the model.")
+    if weights is not None and card.model != str(model):
+        raise BadInput(f"{artefact} contains a {card.model}, not a {model}: give {card.model} as the model.")
     return Model(open_artefact(artefact), card)
 
 
-def _load_in_tensorflow(path: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:
+def _of_detector(detector: "Detector", classes: Sequence[str] | None, image_size: int | None) -> Model:
+    from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
+    from detect.models import name_of, variant
+    from detect.models.detector import Detector
+
+    if not isinstance(detector, Detector):
+        raise BadInput(f"Expected a path, a name or a detector of this package, got {type(detector).__name__}.")
+    if classes is None or len(classes) != detector.classes:
+        given = "none" if classes is None else len(classes)
+        raise BadInput(f"Expected the names of the {detector.classes} classes of the detector as classes, got {given}.")
+    name = name_of(detector)
+    card = ModelCard(
+        model=name,
+        config=detector.config.model_dump(),
+        classes=tuple(classes),
+        category_ids=tuple(range(1, len(classes) + 1)),
+        image_size=image_size or variant(name).image_size,
+    )
+    return Model(TensorFlowBackEnd(detector, learning=True), card)
+
+
+def _load_in_tensorflow(model: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:
     from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.models import variant
     from detect.weights.opening import open_model
 
     if weights is None:
-        detector, card = open_model(path, progress=progress)
+        detector, card = open_model(model, progress=progress)
     else:
-        variant(str(path))  # an unknown name has an error of its own
-        detector, card = open_model(weights, model=str(path), progress=progress)
+        variant(str(model))  # an unknown name has an error of its own
+        detector, card = open_model(weights, model=str(model), progress=progress)
     return Model(TensorFlowBackEnd(detector), card)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from detect.inference.result import Result
 from detect.inference.result_stream import stream_results
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Frame
+from detect.inference.sources.in_memory import Channels
 from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
 
@@ -41,6 +43,41 @@ class Model:
     def image_size(self) -> int:
         """Size that images are resized to, in the way of `card.fit`, pixels."""
         return self.card.image_size
+
+    def __call__(
+        self, image: Any, confidence: float | None = None, iou: float | None = None, channels: Channels = "rgb"
+    ) -> Result:
+        """Detect objects in one image.
+
+        Args:
+            image: a file, a URL, an array, a PIL image or the bytes of an image file, as for `predict`.
+            confidence: as for `detect`.
+            iou: as for `detect`.
+            channels: as for `predict`.
+
+        Raises:
+            BadInput: it is not an image, or it is several; or a threshold cannot be used.
+        """
+        sources = find_sources(image, channels=channels)
+        if len(sources) > 1 or sources[0].kind != "image":
+            found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
+            raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
+        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), confidence, iou)
+        return _without_image(result)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder, which `load`, `evaluate`, `export` and all commands take.
+
+        Raises:
+            BadInput: the model is an export.
+            RunFailure: the folder cannot be written.
+        """
+        from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
+        from detect.models import saving
+
+        if not isinstance(self.backend, TensorFlowBackEnd):
+            raise BadInput(f"{self!r} is an export: copy its folder, or save the model that it was made from.")
+        saving.save(self.backend.detector, self.card, folder)
 
     def placement(self, height: int, width: int, trimmed: bool = False) -> Placement:
         """Return where an image of this size lies on the images that the model takes, see `Fit.placement`."""
@@ -85,6 +122,7 @@ class Model:
         iou: float | None = None,
         batch_size: int | None = None,
         stream: bool | None = None,
+        channels: Channels = "rgb",
     ) -> list[Result] | Generator[Result, None, None]:
         """Detect objects in images and videos.
 
@@ -96,6 +134,8 @@ class Model:
             batch_size: images per step; by default what suits the back end, and 1 for a camera.
             stream: True for an iterator that reads while it is consumed, so that memory use does not grow; False for a
                 list; by default an iterator if a video or a camera is among the sources.
+            channels: the order of the channels of arrays: those of OpenCV are "bgr". Files, PIL images and encoded
+                bytes know their own.
 
         Returns:
             A result for each image or frame. What cannot be read is left out with a Python warning.
@@ -104,7 +144,7 @@ class Model:
             BadInput: there is nothing of that name, none of the sources can be read, or a threshold or the batch size
                 cannot be used.
         """
-        sources = find_sources(source)
+        sources = find_sources(source, channels=channels)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")

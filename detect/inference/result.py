@@ -1,21 +1,39 @@
 """The detections in one image, in pixels of that image."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
+import cv2
 import numpy as np
 
-from detect.errors import BadInput
+from detect.errors import BadInput, did_you_mean
 from detect.inference.drawing import draw
-from detect.inference.image_files import write_image
+from detect.inference.image_files import encode, write_image
 from detect.inference.sources.frames import Frame
+
+NOTEBOOK_SIDE = 1024  # longest side of what a notebook shows, and keeps in its file, pixels
+
+
+class DetectedObject(NamedTuple):
+    """One of the objects of a `Result`."""
+
+    name: str
+    score: float
+    box: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the upright source image
+    label: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.score:.0%} at {', '.join(f'{side:.0f}' for side in self.box)}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """The n objects that were detected in an image or a video frame, best score first.
+
+    It is a sequence of them: `for found in result`, `result[0]`; a slice, a mask or positions give a `Result` of some,
+    as in `result[:3]` and `result[result.scores > 0.5]`. A notebook shows it as the image with its boxes.
 
     Attributes:
         boxes: float32 [n, 4], x1, y1, x2, y2 in pixels of the upright source image.
@@ -74,6 +92,50 @@ class Result:
         more = f", and {len(self) - 5} more" if len(self) > 5 else ""
         where = self.image_path if self.timestamp is None else f"{self.image_path}, frame {self.index}"
         return f"<Result {where}, {self.width} x {self.height}: {found or 'nothing found'}{more}>"
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *(f"  {found}" for found in self)])
+
+    def __iter__(self) -> Iterator[DetectedObject]:
+        columns = self.names, self.scores.tolist(), self.boxes.tolist(), self.labels.tolist()
+        for name, score, box, label in zip(*columns, strict=True):
+            yield DetectedObject(name, score, tuple(box), label)
+
+    @overload
+    def __getitem__(self, which: int) -> DetectedObject: ...
+
+    @overload
+    def __getitem__(self, which: slice | np.ndarray | Sequence[int]) -> "Result": ...
+
+    def __getitem__(self, which):
+        if isinstance(which, (int, np.integer)):
+            return list(self)[which]
+        which = which if isinstance(which, slice) else np.asarray(which, None if len(which) else int)
+        return replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which])
+
+    def filter(self, names: str | Iterable[str] | None = None, confidence: float = 0.0) -> "Result":
+        """Return the objects of some classes, or with scores above a confidence, or both.
+
+        Args:
+            names: of the classes, or of one; None: of all.
+            confidence: 0 to 1.
+
+        Raises:
+            BadInput: the model has no class of that name.
+        """
+        names = self.classes if names is None else [names] if isinstance(names, str) else list(names)
+        for name in names:
+            if name not in self.classes:
+                raise BadInput(f"The model has no class {name!r}. {did_you_mean(name, self.classes)}")
+        return self[np.isin(self.labels, [self.classes.index(name) for name in names]) & (self.scores > confidence)]
+
+    def _repr_jpeg_(self) -> bytes | None:
+        """Return what IPython shows: the image with its boxes."""
+        shown = self.plot()
+        shrink = NOTEBOOK_SIDE / max(shown.shape[:2])
+        if shrink < 1:
+            shown = cv2.resize(shown, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        return encode(shown, ".jpg")
 
     def plot(self) -> np.ndarray:
         """Return a copy of the image with boxes, names and scores drawn on it, uint8 RGB [H, W, 3]."""

@@ -43,6 +43,16 @@ def variant(name: str) -> "Variant":
     return _find(name)[1]
 
 
+def name_of(detector: "Detector") -> str:
+    """Return the name of the model that a detector is: of the rows of its class, the one with most of its settings."""
+    module, settings = importlib.import_module(type(detector).__module__), detector.config.model_dump()
+    same = {
+        row: sum(value == settings[name] for name, value in variant.config.model_dump().items())
+        for row, variant in module.VARIANTS.items()
+    }
+    return f"{module.__name__.rpartition('.')[2]}-{max(same, key=same.__getitem__)}"
+
+
 def side_limits(name: str) -> tuple[int, int]:
     """Return `size_divisor` and `smallest_side` of a model, see `Detector`. This does not need TensorFlow."""
     require_known(name)
@@ -68,12 +78,9 @@ def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_ov
     Raises:
         BadInput: there is no such model or setting, or no class.
     """
-    import tensorflow as tf
+    from detect.models.detector import with_random_weights
 
-    detector = without_weights(name, classes, runtime=runtime, **config_overrides)
-    side = detector.smallest_side
-    detector(tf.zeros([1, side, side, 3], tf.uint8))
-    return detector
+    return with_random_weights(without_weights(name, classes, runtime=runtime, **config_overrides))
 
 
 def without_weights(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":

@@ -6,6 +6,7 @@ not edit any other file.
 """
 
 import abc
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from detect.config import Settings
+from detect.config import Settings, build
+from detect.errors import BadInput
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.suppression import Suppression
 from detect.ops.compiling import Runtime
@@ -75,6 +77,11 @@ class Detector(keras.Model, abc.ABC):
     suppression: Suppression | None = None
     candidate_inputs: tuple[str, ...] = ("images",)
     seed: SamplingSeed | None = None
+
+    def __init_subclass__(cls, **options: Any):
+        """Register the class with Keras, whose files name it by its own name and that of its file: `yolox>YOLOX`."""
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable(package=cls.__module__.rpartition(".")[2])(cls)
 
     def __init__(self, config: DetectorConfig, classes: int, *, runtime: Runtime = "local", name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
@@ -147,9 +154,47 @@ class Detector(keras.Model, abc.ABC):
         """
         return np.ones(len(boxes), bool)
 
+    @classmethod
+    def settings_class(cls) -> type[DetectorConfig]:
+        """Return the class of `config`, which the class of the detector declares."""
+        return typing.get_type_hints(cls)["config"]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` makes the detector of, without its weights; for Keras' `save`."""
+        return {"name": self.name, "classes": self.classes, "settings": self.config.model_dump(mode="json")}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Detector":
+        """Return a detector with all its weights, which are random: Keras' `load_model` then replaces them."""
+        settings = build(cls.settings_class(), config["settings"], f"the configuration of {cls.__name__}")
+        return with_random_weights(cls(settings, config["classes"], name=config["name"]))
+
+    def like(self, classes: int | None = None, runtime: Runtime | None = None) -> "Detector":
+        """Return a detector of this class and with these settings, but with weights of its own, which are random.
+
+        Args:
+            classes: by default as many.
+            runtime: by default the same.
+        """
+        other = type(self)(self.config, classes or self.classes, runtime=runtime or self.runtime)
+        return with_random_weights(other)
+
     def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
-        """See Keras' `compile`. The loss is the model's own. XLA is off by default: it slows this training on a CPU."""
+        """See Keras' `compile`. XLA is off by default: it slows this training on a CPU.
+
+        Raises:
+            BadInput: losses or metrics are given.
+        """
+        if any(options.get(name) is not None for name in ("loss", "loss_weights")):
+            raise BadInput("The loss belongs to the detector, which computes it in `loss`: compile it without one.")
+        if any(options.get(name) is not None for name in ("metrics", "weighted_metrics")):
+            raise BadInput("Metrics of Keras do not know boxes: give `fit` the callback `detect.CocoScores` instead.")
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the detector was when it was saved, with the optimizer's variables, for Keras' `load_model`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Update the weights once, for Keras' `fit` on one device."""
@@ -165,6 +210,13 @@ class Detector(keras.Model, abc.ABC):
         """Return the detections of one batch, for Keras' `predict`."""
         images = data.images if isinstance(data, Batch) else data
         return self.decode(self(images, training=False))
+
+
+def with_random_weights(detector: Detector) -> Detector:
+    """Return the detector after its first call, in which layers make their weights."""
+    side = detector.smallest_side
+    detector(tf.zeros([1, side, side, 3], tf.uint8))
+    return detector
 
 
 def geometry(images: tf.Tensor, extents: tf.Tensor | None) -> dict[str, Any]:

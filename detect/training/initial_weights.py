@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detect import models
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
@@ -106,7 +105,7 @@ def _open(model: str, weights: str, progress: Progress | None) -> Source:
 
 def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     """Load all weights of `source` but those of single classes where the classes are not the same."""
-    names = _class_weights(detector, source.card.model) if classes != source.card.classes else set()
+    names = _class_weights(detector) if classes != source.card.classes else set()
     kept = {_name(weight): weight for weight in detector.weights if _name(weight) not in names}
     problems = [f"{name} is missing" for name in kept if name not in source.tensors]
     problems += [f"{name} is not part of this model" for name in source.tensors if name not in {*kept, *names}]
@@ -147,13 +146,13 @@ def _name(weight: Any) -> str:
     return weight.path.partition("/")[2]
 
 
-def _class_weights(detector: Detector, model: str) -> set[str]:
+def _class_weights(detector: Detector) -> set[str]:
     """Names of the weights that belong to single classes: those whose shape depends on the number of classes.
 
     A second detector, with one class more, tells which they are: the shapes of the source cannot, since it may have
     other classes in the same number, or another architecture.
     """
-    larger = models.create(model, detector.classes + 1, **detector.config.model_dump())
+    larger = detector.like(classes=detector.classes + 1)
     shapes = {_name(weight): weight.shape for weight in larger.weights}
     return {_name(weight) for weight in detector.weights if weight.shape != shapes[_name(weight)]}
 

@@ -24,7 +24,7 @@ from detect.errors import BadInput
 from detect.inference.sources.downloads import content_type, download_image, shown
 from detect.inference.sources.folders import VIDEO_SUFFIXES, files_in, files_matching, fixed_folder, kind_of_name
 from detect.inference.sources.frames import Frame, Kind, Source
-from detect.inference.sources.in_memory import is_encoded, rgb_array
+from detect.inference.sources.in_memory import Channels, is_encoded, rgb_array
 from detect.inference.sources.video_reader import read_camera, read_video
 
 _MAY_HOLD_SEVERAL = frozenset((".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"))
@@ -34,7 +34,10 @@ _LIVE_SCHEMES = frozenset(("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp"
 
 
 def find_sources(
-    given: Any, leave_out: str | Path | None = None, note: Callable[[str], None] = warnings.warn
+    given: Any,
+    leave_out: str | Path | None = None,
+    note: Callable[[str], None] = warnings.warn,
+    channels: Channels = "rgb",
 ) -> list[Source]:
     """Return the sources that `given` stands for, in order.
 
@@ -43,6 +46,7 @@ def find_sources(
             camera ("0"), a uint8 RGB array [H, W, 3], a PIL image, the bytes of an image file, or several of these.
         leave_out: a folder to leave out, because outputs of earlier runs are in it.
         note: called with a sentence about files of other types that are left out.
+        channels: the order of the channels of arrays.
 
     Raises:
         BadInput: there is nothing of that name or nothing in it, it is of another type, or a camera is not the only
@@ -52,7 +56,7 @@ def find_sources(
     if not items:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     without = Path(leave_out).resolve() if leave_out is not None else None
-    found = [source for item in items for source in _expand(item, without, note)]
+    found = [source for item in items for source in _expand(item, without, note, channels)]
     if len(found) > 1 and any(source.kind == "camera" for source in found):
         raise BadInput("A camera or network stream has no end, so no other source can follow: give it alone.")
     return _with_unique_names(_with_file_names(found))
@@ -124,9 +128,9 @@ def _is_several(given: Any) -> bool:
     return isinstance(given, Iterable) and not (isinstance(given, (str, os.PathLike)) or is_encoded(given))
 
 
-def _expand(item: Any, leave_out: Path | None, note: Callable[[str], None]) -> list[Source]:
+def _expand(item: Any, leave_out: Path | None, note: Callable[[str], None], channels: Channels) -> list[Source]:
     if not isinstance(item, (str, os.PathLike)):
-        return [Source("", "image", "image", "image in memory", pixels=rgb_array(item))]
+        return [Source("", "image", "image", "image in memory", pixels=rgb_array(item, channels))]
     text = os.fspath(item)
     if not text or "\0" in text:
         raise BadInput(f"{text!r} is not a source. Expected a path or a URL; is a variable of your shell empty?")

@@ -1,6 +1,6 @@
 """Images that are already in memory."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 from detect.data.pixels.images import decode_image
 from detect.errors import BadInput
 
+Channels = Literal["rgb", "bgr"]
 _IN_MEMORY = "the image in memory"  # its name in errors
 
 
@@ -16,12 +17,18 @@ def is_encoded(image: Any) -> bool:
     return isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read")
 
 
-def rgb_array(image: Any) -> np.ndarray:
+def rgb_array(image: Any, channels: Channels = "rgb") -> np.ndarray:
     """Convert an array, a PIL image or the content of an image file to upright uint8 RGB [H, W, 3].
+
+    Args:
+        image: the image.
+        channels: the order of the channels of an array; others know their own.
 
     Raises:
         BadInput: it is of another type or shape, or the range of its values is not known.
     """
+    if channels not in get_args(Channels):
+        raise BadInput(f"channels: expected 'rgb' or 'bgr', got {channels!r}.")
     if isinstance(image, Image.Image):
         return _from_pillow(image)
     if is_encoded(image):
@@ -34,7 +41,9 @@ def rgb_array(image: Any) -> np.ndarray:
         raise BadInput(
             f"Expected an RGB array [height, width, 3] or a grey one [height, width], got {list(image.shape)}."
         )
-    return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else np.ascontiguousarray(image)
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(image if channels == "rgb" else image[:, :, ::-1])
 
 
 def _decoded(image: Any) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""Detectors in memory, such as those that Keras' `fit` has trained, as models that predict and are saved."""
+
+import keras
+import numpy as np
+import pytest
+
+import detect
+from detect import models
+from detect.errors import BadInput
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.fixture(scope="module")
+def detector():
+    keras.utils.set_random_seed(0)
+    return models.create("yolox-micro", 2, width=0.0625, depth=0.0)
+
+
+def test_a_detector_predicts_and_is_saved_as_any_other_model(detector, tmp_path):
+    model = detect.load(detector, classes=CLASSES, image_size=64)
+    assert repr(model) == "<Model yolox-micro, 2 classes, 64 px>"
+    model.save(tmp_path / "model")
+    saved = detect.load(tmp_path / "model")
+    assert saved.card == model.card
+    for ours, theirs in zip(detector.weights, saved.backend.detector.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    here = model(image, confidence=1e-5)
+    assert len(here) == 100
+    turned = model(image[:, :, ::-1], confidence=1e-5, channels="bgr")
+    np.testing.assert_array_equal(turned.boxes, here.boxes)
+    np.testing.assert_array_equal(turned.image, image)
+
+    biases = [weight for weight in detector.weights if weight.path.endswith("objectness/bias")]
+    for bias in biases:  # training goes on
+        bias.assign(bias - 7)
+    assert len(model(image, confidence=1e-5)) < 100
+    for source, problem in [([image, image], "2 sources"), ("0", "a camera")]:
+        with pytest.raises(BadInput, match=f"Expected one image, got {problem}"):
+            model(source)
+    with pytest.raises(BadInput, match="expected 'rgb' or 'bgr', got 'grb'"):
+        model(image, channels="grb")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({}, "got none"), ({"classes": ["cat"]}, "names of the 2 classes of the detector as classes, got 1")],
+)
+def test_the_classes_of_a_detector_must_be_named(detector, options, message):
+    with pytest.raises(BadInput, match=message):
+        detect.load(detector, **options)
+
+
+def test_only_detectors_need_classes(tmp_path):
+    with pytest.raises(BadInput, match="leave out classes"):
+        detect.load(tmp_path, classes=CLASSES)
+    with pytest.raises(BadInput, match="a detector of this package, got dict"):
+        detect.load({}, classes=CLASSES)
