@@ -28,6 +28,7 @@ if _limit := core_limit():
 
 _PUBLIC = {
     "train": "detect.training.training_run",
+    "TrainingCallback": "detect.training.callbacks",
     "evaluate": "detect.evaluation.evaluation_run",
     "CocoScores": "detect.evaluation.fit_scores",
     "load": "detect.inference.loading",

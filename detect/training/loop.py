@@ -6,7 +6,7 @@ The compiled part (forward to update) is in `step.py`; this file is what happens
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from detect.errors import RunFailure
 from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
 from detect.training.batch_stream import Stream
+from detect.training.callbacks import Callbacks, Progress
 from detect.training.checkpoints import Position
 from detect.training.display import Display, clock
 from detect.training.distribution import chief_values, is_chief
@@ -39,6 +40,7 @@ class Loop:
         validate: scores and saves the model, given the best AP so far.
         save: writes a checkpoint.
         check_images: raises BadInput where too many training images have turned out to be unreadable.
+        callbacks: hear of steps and validations.
         scores: of the best model; None before the first validation.
     """
 
@@ -53,12 +55,18 @@ class Loop:
     check_images: Callable[[], None]
     journal: Journal
     display: Display
+    callbacks: Callbacks = field(default_factory=Callbacks)
     scores: Scores | None = None
 
     @property
     def epoch(self) -> float:
         """Passes over the training images so far."""
         return self.position.step / self.stream.steps_per_epoch
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run is, for callbacks."""
+        return Progress(self.position.step, self.epoch, self.position.progress)
 
 
 class Finished(NamedTuple):
@@ -149,6 +157,7 @@ def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
         loop.scores = validation.scores if validation.best else loop.scores
         loop.journal.write("val", position.step, loop.epoch, validation.metrics)
         loop.display.say(describe_validation(loop.epoch, validation))
+        loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
     best, ap = of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
     position.stale = 0 if best else position.stale + 1
@@ -173,7 +182,7 @@ def image_side(batch: Batch) -> int:
 
 
 def report(loop: Loop, meter: Meter, finished: Finished) -> None:
-    """Check the losses of a step and show them; every few seconds, write their means to the journal.
+    """Check the losses of the last step and show them; every few seconds, write their means to the journal.
 
     Raises:
         RunFailure: the loss is not finite.
@@ -181,6 +190,7 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
     losses = {name: float(loss) for name, loss in finished.losses.items()}
     if not np.isfinite(sum(losses.values())):
         raise RunFailure(*describe_failure(loop, finished.step, losses))
+    loop.callbacks.call("on_step", loop.progress, losses, finished.learning_rate)
     meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
     loop.display.show(loop.position.progress, describe_course(loop, means["images_per_second"]), describe_means(means))

@@ -1,6 +1,8 @@
 """Training settings from the options of a command or a call. What needs no model is checked without TensorFlow."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from detect import models
@@ -33,15 +35,22 @@ def seconds(text: str) -> float:
 
 
 def given_options(**values: Any) -> dict[str, Any]:
-    """Return the options that are not None, with the time limit in seconds. BadInput where that is not a time."""
-    options = {name: value for name, value in values.items() if value is not None}
+    """Return the options that are not None, with the time limit in seconds and with paths as text.
+
+    Raises:
+        BadInput: the time limit is not a time.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     limit = options.get("max_time")
     return {**options, "max_time": seconds(limit)} if isinstance(limit, str) else options
 
 
-def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
+def given_settings(
+    options: dict[str, Any], assignments: list[str], spelled: Callable[[str], str] = as_option
+) -> TrainingSettings:
     """Return the settings as given, with the name of the model for `auto`. See `resolve_settings`."""
-    settings = override(build(TrainingSettings, options, "detect train", as_option), assignments)
+    settings = override(build(TrainingSettings, options, "detect train", spelled), assignments)
     settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
     _require_architecture(settings)
     require_sides(settings.model, settings.sizes, "sizes")
@@ -53,30 +62,34 @@ def given_settings(options: dict[str, Any], assignments: list[str]) -> TrainingS
     return settings
 
 
-def resolve_settings(options: dict[str, Any], assignments: list[str]) -> TrainingSettings:
+def resolve_settings(
+    options: dict[str, Any], assignments: list[str], spelled: Callable[[str], str] = as_option
+) -> TrainingSettings:
     """Return settings with a length and an image size, made from all that the user gave.
 
     Later ones win: the defaults, the recipe of the model's authors if `recipe` is `paper`, the options, the
     assignments.
 
     Args:
-        options: values of top-level settings, by name.
+        options: values of top-level settings, by name; those of a group may be some of its settings, by name.
         assignments: texts `key=value`, as `--set` takes them.
+        spelled: returns how errors spell the name of an option.
 
     Raises:
         BadInput: a name or a value does not fit, the model or its weights are unknown, or the length is given twice.
     """
-    settings = given_settings(options, assignments)
+    settings = given_settings(options, assignments, spelled)
     row = models.variant(settings.model)
     if settings.recipe == "paper":
-        recipe = [(key, value) for key, value in row.recipe.items() if key not in options]
-        with_recipe = change(build(TrainingSettings, options, ""), recipe, f"recipe of model {settings.model!r}")
-        settings = override(with_recipe, assignments).model_copy(update={"model": settings.model})
+        defaults = build(TrainingSettings, options, "")
+        with_recipe = change(defaults, row.recipe.items(), f"recipe of model {settings.model!r}")
+        given = override(change(with_recipe, options.items(), ""), assignments)
+        settings = given.model_copy(update={"model": settings.model})
         _require_one_length(settings)
-    defaults: dict[str, Any] = {"image_size": settings.image_size or row.image_size}
+    open_ones: dict[str, Any] = {"image_size": settings.image_size or row.image_size}
     if settings.epochs is None and settings.max_time is None:
-        defaults["epochs"] = DEFAULT_EPOCHS
-    return settings.model_copy(update=defaults)
+        open_ones["epochs"] = DEFAULT_EPOCHS
+    return settings.model_copy(update=open_ones)
 
 
 def _require_architecture(settings: TrainingSettings) -> None:

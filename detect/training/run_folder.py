@@ -96,7 +96,7 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
 
 def _decisive(settings: TrainingSettings) -> dict[str, Any]:
     """Return the settings that change what is trained, by their dotted names."""
-    values = _flat(settings.model_dump(exclude={"name", "runs"}))
+    values = _flat(settings.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved
     return {key: value for key, value in values.items() if key not in _FREE}
 
 

@@ -4,9 +4,10 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,6 +22,7 @@ from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.training.average import WeightAverage
 from detect.training.batch_stream import Stream
+from detect.training.callbacks import Callbacks, TrainingCallback
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
@@ -66,10 +68,11 @@ def train(
     max_time: str | float | None = None,
     image_size: int | None = None,
     batch_size: int | None = None,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     name: str | None = None,
     resume: bool = False,
-    set: Iterable[str] = (),
+    callbacks: Sequence[TrainingCallback] = (),
+    **settings: Any,
 ) -> TrainedRun:
     """Train a detector, as `detect train` does.
 
@@ -85,7 +88,9 @@ def train(
             a checkpoint or a backbone.
         name: name of the run folder.
         resume: whether to continue the run of that name after an interruption.
-        set: further settings as `key=value`, see `detect.training.settings`.
+        callbacks: hear of the start, the steps, the validations and the end of the run, see `TrainingCallback`.
+        settings: further settings, see `detect.training.settings`, as in `seed=3`; of a group those that change, as in
+            `optimizer={"learning_rate": 0.01}`.
 
     Returns:
         The run folder and the scores of its best model.
@@ -95,7 +100,7 @@ def train(
         RunFailure: the training failed.
     """
     options = given_options(
-        data=str(data),
+        data=data,
         model=model,
         epochs=epochs,
         max_time=max_time,
@@ -103,14 +108,24 @@ def train(
         batch_size=batch_size,
         weights=weights,
         name=name,
+        **settings,
     )
-    return run(resolve_settings(options, list(set)), resume)
+    return run(resolve_settings(options, [], spelled=str), resume, callbacks=callbacks)
 
 
-def run(settings: TrainingSettings, resume: bool = False, dataset: Dataset | None = None) -> TrainedRun:
-    """Train in a new run folder or, with `resume`, in that of the run that was interrupted.
+def run(
+    settings: TrainingSettings,
+    resume: bool = False,
+    dataset: Dataset | None = None,
+    callbacks: Sequence[TrainingCallback] = (),
+) -> TrainedRun:
+    """Train in a new run folder or in that of the run that was interrupted.
 
-    `dataset` is the one in the settings, where it has been opened already.
+    Args:
+        settings: of the run.
+        resume: whether to continue the run.
+        dataset: the one in the settings, where it has been opened already.
+        callbacks: see `train`.
     """
     started = time.monotonic()
     strategy = create_strategy(settings.strategy)
@@ -125,17 +140,21 @@ def run(settings: TrainingSettings, resume: bool = False, dataset: Dataset | Non
             if not begun:
                 display.say(start_from(detector, dataset.classes, settings.weights, source))
             folder = begun or prepare_folder(settings, dataset, earlier, chief)
-            loop = assemble(settings, dataset, detector, folder, strategy, display, started)
+            heard = Callbacks(callbacks if chief else ())
+            loop = assemble(settings, dataset, detector, folder, strategy, display, started, heard)
             with contextlib.closing(loop.journal):
                 if is_finished(loop):
                     display.say(describe_end(settings, folder))
                 else:
+                    heard.call("on_start", folder.path, settings)
                     run_loop(loop)
         if overflow := loop.stream.overflow():
             display.say(overflow)
     if chief:
         write_report(folder.path, loop.scores)
-    return TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
+    trained = TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
+    heard.call("on_end", trained)
+    return trained
 
 
 def ending_of(loop: Loop, folder: Path) -> Ending:
@@ -177,6 +196,7 @@ def assemble(
     strategy: tf.distribute.Strategy,
     display: Display,
     started: float,
+    callbacks: Callbacks,
 ) -> Loop:
     """Return the loop with all that it works with, at its start or where it was interrupted.
 
@@ -188,6 +208,7 @@ def assemble(
         strategy: the devices of the run.
         display: where the run shows its progress.
         started: reading of the monotonic clock when the run began, seconds.
+        callbacks: hear of steps and validations.
     """
     records = split(dataset, "train")
     stream = Stream(settings, records, strategy)
@@ -213,6 +234,7 @@ def assemble(
         check_images=lambda: train_images.note(stream.cache.unreadable),
         journal=Journal(folder.path, position.step),
         display=display,
+        callbacks=callbacks,
     )
 
 

@@ -12,6 +12,7 @@ from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
+from detect.training.callbacks import Callbacks, TrainingCallback
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
 from detect.training.loop import Loop, clock, describe_validation, is_finished, is_validation_due, train, validate
@@ -102,6 +103,42 @@ def test_every_step_is_made_and_validations_are_spread_evenly():
     assert len(loop.step.rates) == 8
     assert [step for kind, step, _ in loop.journal.rows if kind == "val"] == [2, 4, 6, 8]
     assert loop.saved == [2, 2, 4, 6, 8]  # before the first validation too
+
+
+class Heard(TrainingCallback):
+    """Remembers the steps and the validations that it hears of; fails at a step."""
+
+    def __init__(self, fails_at=None):
+        self.fails_at, self.steps, self.validations = fails_at, [], []
+
+    def on_step(self, progress, losses, learning_rate):
+        self.steps.append((progress.step, progress.epoch, progress.share, losses["box"], learning_rate))
+        if progress.step == self.fails_at:
+            raise KeyError("lost")
+
+    def on_validation(self, progress, scores, best):
+        self.validations.append((progress.step, scores.AP, best))
+
+
+def test_callbacks_hear_of_every_step_and_validation():
+    loop, heard = a_loop(losses=[3.0, 5.0], aps=[0.25, 0.5, 0.125], optimizer={"name": "sgd"}), Heard()
+    loop.callbacks = Callbacks([heard])
+    train(loop)
+    assert [(step, share) for step, _, share, _, _ in heard.steps] == [(step, step / 8) for step in range(1, 9)]
+    assert [(epoch, loss) for _, epoch, _, loss, _ in heard.steps[:3]] == [(0.5, 3.0), (1.0, 5.0), (1.5, 1.0)]
+    assert [rate for *_, rate in heard.steps] == loop.step.rates
+    assert heard.validations == [(2, 0.25, True), (4, 0.5, True), (6, 0.125, False), (8, 0.0, False)]
+
+
+def test_an_error_of_a_callback_is_named_as_such():
+    loop = a_loop()
+    loop.callbacks = Callbacks([Heard(), Heard(fails_at=3)])
+    with pytest.raises(
+        RunFailure, match=r"Heard.on_step, a callback that was given.*, failed: KeyError: 'lost'"
+    ) as told:
+        train(loop)
+    assert isinstance(told.value.__cause__, KeyError)
+    assert loop.callbacks.callbacks[0].steps[-1][0] == 3
 
 
 def test_the_position_follows_the_validations():

@@ -45,6 +45,14 @@ def test_the_papers_recipe_gives_way_to_what_is_given():
     assert settings.optimizer.weight_decay == 0.1
 
 
+def test_a_group_of_settings_may_be_given_in_part():
+    given = {**GIVEN, "epochs": 3.0, "optimizer": {"learning_rate": 0.125}}
+    settings = resolve_settings({**given, "recipe": "paper"}, [])
+    assert (settings.optimizer.learning_rate, settings.optimizer.name, settings.epochs) == (0.125, "sgd", 3)
+    settings = resolve_settings(given, ["optimizer.weight_decay=0.5"])
+    assert (settings.optimizer.learning_rate, settings.optimizer.weight_decay) == (0.125, 0.5)
+
+
 def test_an_architecture_that_is_set_is_merged_into_that_of_the_recipe():
     given = {"data": "d", "model": "retinanet-r50"}
     settings = resolve_settings(given, ["recipe=paper", "architecture={filters: 64}"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detect.config import override
+from detect.config import change, override
 from detect.errors import BadInput
 from detect.training.run_folder import continued, new_folder, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
@@ -67,6 +67,12 @@ def test_what_does_not_change_the_model_may_change(settings):
     assert resumed_folder(given).path == folder.path
     assert continued(folder, given) == given
     assert continued(folder, override(given, ["pipeline.max_boxes=9", "epochs=7"])) == given
+
+
+def test_a_tuple_in_python_is_the_list_in_the_file(settings):
+    sides = change(settings, [("architecture", {"sides": (3, 4)})], "Python")
+    folder = started(sides)
+    assert resumed_folder(sides).path == folder.path
 
 
 def test_the_architecture_of_weights_is_not_a_change(settings):

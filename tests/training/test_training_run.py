@@ -13,16 +13,9 @@ from detect.models import saving
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["architecture.width=0.125", "architecture.depth=0"]
-# A width of 0.125 is not enough for the four pictures.
-LEARNT = ["architecture.width=0.25", "architecture.depth=0", "optimizer.weight_decay=0"]
-STILL = [
-    "pipeline.augmentation.mosaic=0",
-    "pipeline.augmentation.scale=[1, 1]",
-    "pipeline.augmentation.translate=0",
-    "pipeline.augmentation.flip_horizontal=0",
-    *(f"pipeline.augmentation.{channel}=0" for channel in ("hue", "saturation", "value")),
-]
+SMALL = {"width": 0.125, "depth": 0}
+LEARNT = {"width": 0.25, "depth": 0}  # a width of 0.125 is not enough for the four pictures
+STILL = {"scale": [1, 1], **dict.fromkeys(("mosaic", "translate", "flip_horizontal", "hue", "saturation", "value"), 0)}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +35,19 @@ def data(tmp_path_factory):
 def overfitted(data, tmp_path_factory):
     """Train a model until it has learnt the four images by heart."""
     runs = tmp_path_factory.mktemp("runs")
-    settings = [*LEARNT, *STILL, f"runs={runs}", "validations=2", "optimizer.learning_rate=0.006"]
-    return detect.train(data, "yolox-micro", epochs=300, image_size=96, batch_size=4, name="learnt", set=settings)
+    return detect.train(
+        data,
+        "yolox-micro",
+        epochs=300,
+        image_size=96,
+        batch_size=4,
+        name="learnt",
+        runs=runs,
+        validations=2,
+        architecture=LEARNT,
+        optimizer={"learning_rate": 0.006, "weight_decay": 0},
+        pipeline={"augmentation": STILL},
+    )
 
 
 def test_a_tiny_model_learns_four_pictures(overfitted):
@@ -87,8 +91,8 @@ def test_fine_tuning_keeps_everything_but_the_class_layer(overfitted, tmp_path, 
     description = yaml.safe_load(path.read_text())
     description["classes"] = description["classes"][:1]
     path.write_text(yaml.safe_dump(description))
-    settings = [*LEARNT, f"runs={tmp_path}", "freeze=[backbone]", "validations=1"]
-    run = detect.train(path, weights=str(overfitted.folder), epochs=1, image_size=96, batch_size=4, set=settings)
+    settings = {"architecture": LEARNT, "runs": tmp_path, "freeze": ["backbone"], "validations": 1}
+    run = detect.train(path, weights=overfitted.folder, epochs=1, image_size=96, batch_size=4, **settings)
     said = capsys.readouterr().out
     assert "tensors from" in said
     assert "class_logits" in said.partition("random:")[2]
@@ -98,9 +102,10 @@ def test_fine_tuning_keeps_everything_but_the_class_layer(overfitted, tmp_path, 
 
 
 def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
-    settings = [*SMALL, f"runs={tmp_path}", "optimizer.learning_rate=1e30", "optimizer.clip_norm=null"]
+    settings = {"architecture": SMALL, "runs": tmp_path, "schedule": {"warmup": 0}}
+    far = {"learning_rate": 1e30, "clip_norm": None}
     with pytest.raises(RunFailure, match=r"not finite at step \d+") as failure:
-        detect.train(data, epochs=5, image_size=96, batch_size=4, set=[*settings, "schedule.warmup=0"])
+        detect.train(data, epochs=5, image_size=96, batch_size=4, optimizer=far, **settings)
     assert "Last good checkpoint" in str(failure.value)
     assert str(data.parent / "images" / "train") in str(failure.value)
 
@@ -114,19 +119,20 @@ def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
     for image in (data.parent / "images" / "train").iterdir():
         (tmp_path / image.name).write_bytes(image.read_bytes())
     with pytest.raises(BadInput, match=r"9 of 13 images"):
-        detect.train(lossy, epochs=1, set=[f"runs={tmp_path / 'runs'}"])
+        detect.train(lossy, epochs=1, runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"set": ["freeze=[bakbone]"]}, "backbone, neck"),
+        ({"freeze": ["bakbone"]}, "backbone, neck"),
+        ({"batch_size": 0}, r"batch_size: expected a number greater than 0, got 0"),
+        ({"learning_rate": 0.1}, "unknown setting 'learning_rate'. Did you mean 'optimizer.learning_rate'"),
         ({"weights": "no/such/folder"}, "no/such/folder"),
         ({"weights": "imagenet"}, "no ImageNet weights are published"),
     ],
 )
 def test_bad_settings_end_before_training(data, tmp_path, options, message):
-    settings = [*SMALL, f"runs={tmp_path}", *options.pop("set", [])]
     with pytest.raises(BadInput, match=message):
-        detect.train(data, epochs=1, image_size=96, set=settings, **options)
+        detect.train(data, epochs=1, image_size=96, architecture=SMALL, runs=tmp_path, **options)

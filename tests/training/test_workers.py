@@ -22,7 +22,7 @@ step = run.TrainingStep
 made = []
 run.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
 detect.train({data!r}, "yolox-micro", name="run", epochs=2, image_size=64, batch_size=2,
-             set=["runs={runs}", "architecture.width=0.125", "architecture.depth=0", "validations=2"])
+             runs={runs!r}, architecture=dict(width=0.125, depth=0), validations=2)
 np.save({weights!r}, made[0].average.average.numpy())
 """
 
@@ -33,7 +33,7 @@ def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
     weights = [tmp_path / f"weights_{index}.npy" for index in range(2)]
     workers = []
     for index in range(2):
-        script = WORKER.format(data=str(data), runs=tmp_path / "runs", weights=str(weights[index]))
+        script = WORKER.format(data=str(data), runs=str(tmp_path / "runs"), weights=str(weights[index]))
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         workers.append(start(script, {**os.environ, "TF_CONFIG": config}))
     try:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 from pathlib import Path
-from typing import Any
 
 from measuring.first_models import LIGHTER, create_light
 
@@ -44,12 +43,22 @@ def _train(name: str, folder: Path) -> tuple[Path, Path]:
     """Return a run folder of the model, and its dataset."""
     side = max(create_light(name).smallest_side, SIDE)
     data, (epochs, rate) = write_shapes(folder / "pictures", **IMAGES, image_size=side), LEARNING[name]
-    settings = {f"pipeline.augmentation.{key}": value for key, value in ALIKE.items()}
-    settings |= {f"architecture.{key}": _as_list(value) for key, value in LIGHTER.get(name, {}).items()}
-    settings |= {"runs": folder / "runs", "validations": 1, "optimizer.learning_rate": rate, "average.decay": 0.98}
-    words = [f"{key}={value}" for key, value in settings.items()]
-    options = {"epochs": epochs, "image_size": side, "batch_size": 16, "weights": "none", "name": "trained"}
-    return detect.train(data, name, **options, set=words).folder, data
+    run = detect.train(
+        data,
+        name,
+        epochs=epochs,
+        image_size=side,
+        batch_size=16,
+        weights="none",
+        name="trained",
+        runs=folder / "runs",
+        validations=1,
+        architecture=LIGHTER.get(name, {}),
+        optimizer={"learning_rate": rate},
+        average={"decay": 0.98},
+        pipeline={"augmentation": ALIKE},
+    )
+    return run.folder, data
 
 
 def _check(model: Path, data: Path, format: str, precision: str) -> Check:
@@ -58,8 +67,3 @@ def _check(model: Path, data: Path, format: str, precision: str) -> Check:
     check = export(model, format, precision=precision, data=data, max_ap_loss=100).card.check
     assert check is not None
     return check
-
-
-def _as_list(value: Any) -> Any:
-    """Return a tuple as a list, which YAML can read."""
-    return list(value) if isinstance(value, tuple) else value
