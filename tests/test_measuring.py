@@ -1,10 +1,15 @@
 """How comparisons are made: processes that take turns, and the numbers of a row."""
 
+import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
+import measure_speed
 import pytest
-from measuring import speed_page
-from measuring.comparisons import Comparison
+from measuring import environments, speed_page
+from measuring.comparisons import COMPARISONS, Comparison, Side
+from measuring.model_sizes import Size
 from measuring.summary import summarize
 from measuring.workers import Worker, take_turns
 
@@ -69,6 +74,45 @@ def test_rates_and_limits():
     assert (row.ours, row.peer, row.ratio) == (16, 8, 2)
     assert row.reached is False
     assert row_of([2, 2], [4, 4], [8, 8], unit="s").reached is None
+
+
+def test_a_project_that_cannot_be_installed_is_named_in_the_row(tmp_path, monkeypatch):
+    def refuse(command, **_):
+        return subprocess.CompletedProcess(
+            command, "pip" in command, stderr="ERROR: none\nERROR: No matching version\n"
+        )
+
+    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path / "peers")
+    monkeypatch.setattr(environments.subprocess, "run", refuse)
+    assert not environments.is_installed("rfdetr")
+    reason = measure_speed.reason_against(Side("RF-DETR-N", "rfdetr_api.py", "predict", "rfdetr"))
+    assert reason == "cannot be installed: ERROR: No matching version"
+    assert measure_speed.reason_against(Side("detect", "our_api.py", "predict")) == ""
+    answers = [[{"seconds": 0.1, "memory": 5e6}]]
+    comparison = Comparison("a row", "what it is", lambda _: [], target=1.0, target_of="RF-DETR-N")
+    row = summarize(comparison, ["detect"], answers, missing={"RF-DETR-N": reason})
+    assert (row.peer_name, row.ratio, row.reached) == (None, None, None)
+    assert speed_page.cells(row)[3] == f"RF-DETR-N {reason}"
+
+
+def test_sizes_are_those_of_images_of_the_row():
+    size = Size("a model", 2.6, 3.25, 640)
+    assert size.at(640) == "a model: 2.6 M parameters, 3.25 G multiply-adds"
+    assert size.at(320) == "a model: 2.6 M parameters, 0.81 G multiply-adds"
+    assert size._replace(multiply_adds=None).at(320) == "a model: 2.6 M parameters"
+
+
+def test_all_other_models_of_a_row_have_a_published_size(monkeypatch):
+    monkeypatch.setattr(measure_speed, "counted", lambda model: Size(model, 1, 1, 320))
+    inputs = SimpleNamespace(
+        bccd="", yolo="", photo="", video="", model="", folder=Path(), exported=lambda side: f"export_{side}"
+    )
+    rows = [row for row in COMPARISONS if row.model]
+    assert {row.name for row in rows} >= {"training step, small", "latency, 320 px", "video, exported"}
+    for row in rows:
+        projects = [side.project for side in row.sides(inputs)]
+        assert [*measure_speed.sizes(row, projects)] == projects
+        assert {"YOLO11n", "YOLO26n"} < set(projects)
 
 
 def test_a_page_keeps_the_rows_that_are_not_measured_again(tmp_path, monkeypatch):

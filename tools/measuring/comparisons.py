@@ -20,6 +20,7 @@ from measuring.workers import Answer, Worker
 
 OURS = "detect"
 TORCHVISION, ULTRALYTICS, KERASHUB, OPENCV = "torchvision", "Ultralytics", "KerasHub", "OpenCV"
+YOLOS = {"YOLO11n": "yolo11n", "YOLO26n": "yolo26n"}  # models of Ultralytics, by the name of their side
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,16 @@ class Side:
 
     def start(self, stack: contextlib.ExitStack, cores: int | None) -> Callable[[], Answer]:
         """Return a function that runs the task once. A worker's process ends with the stack."""
-        python = Path(sys.executable) if self.environment is None else python_of(self.environment)
+        python = self.python()
         if self.command:
             program, *words = map(str, self.command)
             return lambda: timed([str(python.parent / program), *words])
         worker = stack.enter_context(Worker(python, self.script, cores))
         return lambda: worker.do(self.task)
+
+    def python(self) -> Path:
+        """Return the interpreter that runs it; `NotInstalledError` where its environment cannot be installed."""
+        return Path(sys.executable) if self.environment is None else python_of(self.environment)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Comparison:
     target_of: str | None = None  # or to this project
     limit: float | None = None  # largest value that this project may have, in the unit
     cores: int | None = None  # all by default
+    model: str = ""  # ours, where others have other ones, so that their sizes are stated
+    side: int = 0  # of the images that these sizes are for, pixels
     rounds: int = 5
     seconds: float = 10  # least time spent on it
 
@@ -82,6 +89,22 @@ def ultralytics(task: str) -> Side:
     return Side(ULTRALYTICS, "ultralytics_api.py", task, "torch")
 
 
+def yolos(what: str, task: str, export: bool = False) -> list[Side]:
+    """Return a side for each model of Ultralytics, which its own OpenVINO export runs, or PyTorch."""
+    ending = ":openvino" if export else ""
+    return [
+        Side(name, "ultralytics_api.py", f"{what} {model}{ending} {task}", "torch") for name, model in YOLOS.items()
+    ]
+
+
+def transformers(task: str) -> list[Side]:
+    """Return the sides of the models with transformers, each as its own package runs it."""
+    return [
+        Side("D-FINE-N", "dfine_api.py", task, "transformers"),
+        Side("RF-DETR-N", "rfdetr_api.py", task, "rfdetr"),
+    ]
+
+
 def torch_op(task: str) -> Side:
     return Side(TORCHVISION, "torchvision_ops.py", task, "torch")
 
@@ -101,51 +124,68 @@ def twin(name: str, side: int, what: str) -> list[Side]:
     ]
 
 
+def yolo_commands(*words: str | Path) -> list[Side]:
+    """Return a side for each model of Ultralytics that its command runs."""
+    return [
+        Side(name, environment="torch", command=["yolo", *words, f"model={model}.yaml"])
+        for name, model in YOLOS.items()
+    ]
+
+
 def training_commands(inputs: Inputs, epochs: int, side: int = 320) -> list[Side]:
     """Return commands that train from random weights, validation included."""
-    detect_words: list[str | Path] = [
-        "detect",
-        "train",
-        "--data",
-        inputs.bccd,
-        "--model",
-        "yolox-micro",
-        "--weights",
-        "none",
-    ]
+    data: list[str | Path] = ["--data", inputs.bccd, "--model", "yolox-micro", "--weights", "none"]
     sizes = ["--image-size", str(side), "--batch-size", "16", "--epochs", str(epochs)]
-    yolo_words = ["yolo", "detect", "train", f"data={inputs.yolo}", "model=yolo11n.yaml", "pretrained=False"]
-    options = [f"epochs={epochs}", f"imgsz={side}", "batch=16", "device=cpu", "amp=False", "plots=False"]
+    theirs = [f"data={inputs.yolo}", "pretrained=False", f"epochs={epochs}", f"imgsz={side}", "batch=16", "workers=2"]
     return [
-        Side(OURS, command=[*detect_words, *sizes]),
-        Side(ULTRALYTICS, environment="torch", command=[*yolo_words, *options, "workers=2"]),
+        Side(OURS, command=["detect", "train", *data, *sizes]),
+        *yolo_commands("detect", "train", *theirs, "device=cpu", "amp=False", "plots=False"),
     ]
+
+
+def training_step(side: int, batch: int) -> list[Side]:
+    return [ours(f"train yolox-micro {side} {batch}"), *yolos("train", f"{side} {batch}")]
 
 
 def scoring(inputs: Inputs) -> list[Side]:
+    """pycocotools and hotcoco are in our environment: this project uses them."""
     truth, results = inputs.coco
-    libraries = ("pycocotools", "faster-coco-eval", "hotcoco")
-    peers = [Side(name, "scoring_peers.py", f"{name} {truth} {results}", "torch") for name in libraries]
+    libraries = {"pycocotools": None, "faster-coco-eval": "torch", "hotcoco": None}
+    peers = [Side(name, "scoring_peers.py", f"{name} {truth} {results}", place) for name, place in libraries.items()]
     return [ours(f"score {truth} {results}"), *peers]
 
 
-def predictions(inputs: Inputs, side: int, count: int, exported: bool = False) -> list[Side]:
-    task, model = f"{side} {inputs.photo} {count}", inputs.exported(side) if exported else "yolox-micro"
-    return [ours(f"predict {model} {task}"), ultralytics(f"predict {task}")]
+def predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
+    """Return all in the framework that they are trained with."""
+    task = f"{side} {inputs.photo} {count}"
+    return [ours(f"predict yolox-micro {task}"), *yolos("predict", task), *transformers(f"predict {task}")]
 
 
-def video(inputs: Inputs, exported: bool = False) -> list[Side]:
-    task, model = f"640 {inputs.video} {inputs.folder / 'video'}", inputs.exported(640) if exported else "yolox-micro"
-    return [ours(f"video {model} {task}"), ultralytics(f"video {task}")]
+def exported_predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
+    """Return the exports to OpenVINO of those that have one."""
+    task = f"{side} {inputs.photo} {count}"
+    return [ours(f"predict {inputs.exported(side)} {task}"), *yolos("predict", task, export=True)]
 
 
-def first_prediction(inputs: Inputs, exported: bool = False) -> list[Side]:
-    model = inputs.exported(640) if exported else inputs.model
-    theirs = ["yolo", "predict", "model=yolo11n.yaml", f"source={inputs.photo}"]
+def video(inputs: Inputs) -> list[Side]:
+    task = f"640 {inputs.video} {inputs.folder / 'video'}"
+    return [ours(f"video yolox-micro {task}"), *yolos("video", task)]
+
+
+def exported_video(inputs: Inputs) -> list[Side]:
+    task = f"640 {inputs.video} {inputs.folder / 'video'}"
+    return [ours(f"video {inputs.exported(640)} {task}"), *yolos("video", task, export=True)]
+
+
+def first_prediction(inputs: Inputs) -> list[Side]:
     return [
-        Side(OURS, command=["detect", "predict", model, inputs.photo]),
-        Side(ULTRALYTICS, environment="torch", command=theirs),
+        Side(OURS, command=["detect", "predict", inputs.model, inputs.photo]),
+        *yolo_commands("predict", f"source={inputs.photo}"),
     ]
+
+
+def first_exported_prediction(inputs: Inputs) -> list[Side]:
+    return [Side(OURS, command=["detect", "predict", inputs.exported(640), inputs.photo])]
 
 
 def opening(inputs: Inputs, count: int) -> list[Side]:
@@ -202,35 +242,38 @@ OPS = [
 ]  # fmt: skip
 
 TRAINING = [
-    Comparison("training step, small", "yolox-micro and yolo11n, 320 px, batch 16",
-               lambda _: [ours("train yolox-micro 320 16"), ultralytics("train 320 16")],
-               unit="images/s", count=16, target=1.2),
+    Comparison("training step, small", "320 px, batch 16", lambda _: training_step(320, 16),
+               unit="images/s", count=16, target=1.2, model="yolox-micro", side=320),
     Comparison("training step, RetinaNet-R50", "512 px, batch 4", lambda _: retinanet("train"),
                unit="images/s", count=4, target=1.2, rounds=3),
     Comparison("whole training", "BCCD, 205 images, 320 px, 6 epochs, from the command to the scored model",
                lambda inputs: training_commands(inputs, 6), unit="images/s", count=6 * 205, target=1.5,
-               rounds=1, seconds=0),
+               rounds=1, seconds=0, model="yolox-micro", side=320),
 ]  # fmt: skip
 
-EXPORTED = "detect exported to OpenVINO, the other in PyTorch"
+EXPORTED = "all exported to OpenVINO"
 PREDICTION = [
     *(
-        Comparison(f"latency, {side} px{words}", f"one image through the API, yolox-micro and yolo11n{text}",
-                   functools.partial(predictions, side=side, count=1, exported=exported), target=target)
-        for words, text, exported, target in (("", "", False, 1.0), (", exported", f"; {EXPORTED}", True, 2.0))
+        Comparison(f"latency, {side} px{words}", f"one image through the API{text}",
+                   functools.partial(sides, side=side, count=1), target=target, model="yolox-micro", side=side)
+        for words, text, sides, target in (
+            ("", "", predictions, 1.0), (", exported", f"; {EXPORTED}", exported_predictions, 1.0)
+        )
         for side in (320, 640)
     ),
-    Comparison("batch, 320 px", "32 images through the API, yolox-micro and yolo11n",
-               lambda inputs: predictions(inputs, 320, 32), unit="images/s", count=32, target=1.0),
+    Comparison("batch, 320 px", "32 images through the API",
+               functools.partial(predictions, side=320, count=32), unit="images/s", count=32, target=1.0,
+               model="yolox-micro", side=320),
     Comparison("batch, 320 px, exported", f"32 images through the API; {EXPORTED}",
-               lambda inputs: predictions(inputs, 320, 32, exported=True), unit="images/s", count=32, target=1.0),
+               functools.partial(exported_predictions, side=320, count=32), unit="images/s", count=32, target=1.0,
+               model="yolox-micro", side=320),
     Comparison("latency, RetinaNet-R50", "one image of 512 px to boxes", lambda _: retinanet("one"), target=1.0),
     Comparison("latency, SSDLite", "one image of 320 px to boxes", lambda _: twin("ssdlite-mobilenetv3", 320, "one"),
                target=1.0),
-    Comparison("video", "768 x 432, H.264, annotated at 640 px, yolox-micro and yolo11n", video,
-               unit="frames/s", count=FRAMES, target=1.0, rounds=3),
-    Comparison("video, exported", f"the same; {EXPORTED}", functools.partial(video, exported=True),
-               unit="frames/s", count=FRAMES, target=1.5, rounds=3),
+    Comparison("video", "768 x 432, H.264, annotated at 640 px", video,
+               unit="frames/s", count=FRAMES, target=1.0, rounds=3, model="yolox-micro", side=640),
+    Comparison("video, exported", f"the same; {EXPORTED}", exported_video,
+               unit="frames/s", count=FRAMES, target=1.0, rounds=3, model="yolox-micro", side=640),
 ]  # fmt: skip
 
 EVALUATION = [
@@ -244,9 +287,9 @@ STARTING = [
                           Side(ULTRALYTICS, environment="torch", command=["yolo", "help"])],
                unit="s", target=1.0, limit=0.3),
     Comparison("first prediction", "a command that detects objects in one image, as a whole process", first_prediction,
+               unit="s", limit=8.0, rounds=3, model="yolox-micro", side=640),
+    Comparison("first prediction, exported", "the same with our export to OpenVINO", first_exported_prediction,
                unit="s", limit=8.0, rounds=3),
-    Comparison("first prediction, exported", f"the same; {EXPORTED}",
-               functools.partial(first_prediction, exported=True), unit="s", target=1.0, limit=8.0, rounds=3),
 ]  # fmt: skip
 
 SIZES = {"1 k": 1_000, "10 k": 10_000, "100 k": 100_000, "1 M": 1_000_000}  # images with one box each

@@ -15,24 +15,49 @@ TORCH = ("torch==2.14.1", "torchvision==0.29.1")
 PEERS: dict[str, tuple[Sequence[str], ...]] = {
     "torch": (
         TORCH,
-        ("ultralytics==8.4.*", "pycocotools", "faster-coco-eval", "hotcoco"),
+        ("ultralytics==8.4.*", "openvino>=2026.1", "faster-coco-eval"),
         ("setuptools", "wheel"),
         ("--no-deps", "--no-build-isolation", "yolox==0.3.0"),  # its setup.py imports PyTorch
     ),
     "kerashub": (("tensorflow==2.21.*", "keras-hub==0.32.*"),),
+    "rfdetr": (TORCH, ("rfdetr==1.11.*",)),
+    "transformers": (TORCH, ("transformers==5.*", "pillow")),
 }
 
 
+class NotInstalledError(RuntimeError):
+    """A project cannot be installed here."""
+
+
 def python_of(name: str) -> Path:
-    """Return the interpreter of an environment, which is created if it is missing or has other versions."""
+    """Return the interpreter of an environment, which is created if it is missing or has other versions.
+
+    Raises:
+        NotInstalledError: pip fails; the message is the last line that it says.
+    """
     folder = ENVIRONMENTS / name
-    python, stamp = folder / "bin" / "python", folder / "installed"
-    wanted = repr(PEERS[name])
-    if not stamp.exists() or stamp.read_text() != wanted:
+    python = folder / "bin" / "python"
+    if not is_installed(name):
         print(f"Installing {name} into {folder}", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         for packages in PEERS[name]:
-            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-            subprocess.run(command, check=True)
-        stamp.write_text(wanted)
+            _install(python, packages)
+        _stamp(name).write_text(repr(PEERS[name]))
     return python
+
+
+def is_installed(name: str) -> bool:
+    """Return whether an environment exists and has the versions of `PEERS`."""
+    return _stamp(name).exists() and _stamp(name).read_text() == repr(PEERS[name])
+
+
+def _stamp(name: str) -> Path:
+    return ENVIRONMENTS / name / "installed"
+
+
+def _install(python: Path, packages: Sequence[str]) -> None:
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        raise NotInstalledError(f"cannot be installed: {last}")

@@ -4,49 +4,82 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from measuring.environments import PEERS, python_of
+from measuring.environments import is_installed, python_of
 from measuring.summary import Row, row_from_json
 
 FILE = "results.json"
-VERSIONS = {"torch": ("torch", "torchvision", "ultralytics", "yolox", "faster-coco-eval", "hotcoco", "pycocotools"),
-            "kerashub": ("keras-hub",)}  # fmt: skip
-OWN_VERSIONS = ("tensorflow", "keras", "opencv-python", "albumentations", "hotcoco")
+VERSIONS = {
+    "torch": ("torch", "torchvision", "ultralytics", "yolox", "faster-coco-eval"),
+    "kerashub": ("keras-hub",),
+    "rfdetr": ("rfdetr",),
+    "transformers": ("transformers",),
+}
+OWN_VERSIONS = ("tensorflow", "keras", "opencv-python", "albumentations", "hotcoco", "pycocotools")
 
 
 def read(folder: Path) -> dict[str, Row]:
     """Return the rows that were measured before, by name."""
-    path = folder / FILE
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
-    return {row["name"]: row_from_json(row) for row in rows}
+    return {row["name"]: row_from_json(row) for row in _content(folder)["rows"]}
 
 
 def write(folder: Path, rows: Sequence[Row]) -> None:
+    """Write all files after a measurement on this machine."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine(), "versions": versions(), "rows": [row.to_json() for row in rows]}
+    before = _content(folder)["versions"]
+    content = {"machine": machine(), "versions": {**before, **versions()}, "rows": [row.to_json() for row in rows]}
     (folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(page(rows), encoding="utf-8")
+    write_page(folder)
+
+
+def write_page(folder: Path) -> None:
+    """Write the page and the plot from the figures that were measured before."""
+    content, rows = _content(folder), list(read(folder).values())
+    (folder / "README.md").write_text(page(rows, content["machine"], content["versions"]), encoding="utf-8")
     plot(folder / "speed.svg", rows)
 
 
-def page(rows: Sequence[Row]) -> str:
-    where = machine()
-    header = ("figure", "what is measured", "detect", "others (ratio)", "ratio", "target", "reached", "peak memory, MB")
+def _content(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    empty: dict[str, Any] = {"rows": [], "versions": {}}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else empty
+
+
+def page(rows: Sequence[Row], where: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """Return the page.
+
+    Args:
+        rows: in the order of the page.
+        where: the machine, as `machine` describes it.
+        versions: of all projects, by name.
+    """
+    header = (
+        *("figure", "what is measured", "detect", "others (ratio)", "ratio", "target", "reached", "peak memory, MB"),
+        "measured",
+    )
     lines = [header, ["---"] * len(header), *(cells(row) for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    used = ", ".join(f"{name} {number}" for name, number in versions().items())
+    used = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"""<!-- Written by tools/measure_speed.py: measure again instead of editing. -->
 
 # Speed compared with other projects
 
-Each figure is the median of several rounds in which the projects took turns on the same machine, each in its own
-process and environment. Work that takes milliseconds is repeated for 0.2 s per turn. Numbers in parentheses are the
-10th and 90th percentiles. A ratio is the median of the ratios of all rounds, and above 1 where `detect` is better; the
-last ratio is the one to the best other project, or to the one that the target names. Peak memory is that of the process
-and of the worker processes that it has started; memory that they share is counted for each.
+Each figure is the median of several rounds in which the projects took turns on the same machine, within the same hour,
+each in its own process and environment. Work that takes milliseconds is repeated for 0.2 s per turn. Numbers in
+parentheses are the 10th and 90th percentiles. A ratio is the median of the ratios of all rounds, and above 1 where
+`detect` is better; the last ratio is the one to the best other project, or to the one that the target names. Peak
+memory is that of the process and of the worker processes that it has started; memory that they share is counted for
+each.
+
+Like is compared with like: TensorFlow with PyTorch, as each project trains and predicts, and OpenVINO with OpenVINO.
+Where the models differ, the row states their sizes. Ours are counted. Those of others are published by their authors:
+[YOLO11](https://docs.ultralytics.com/models/yolo11/), [YOLO26](https://docs.ultralytics.com/models/yolo26/),
+[D-FINE](https://github.com/Peterande/D-FINE), [RF-DETR](https://rfdetr.roboflow.com/develop/learn/benchmarks/). A
+multiply-add is half of what they count as floating-point operations, for an image of the row's size.
 
 Measured on {where["cores"]} cores of {where["processor"]} ({where["system"]}, Python {where["python"]}).
 To measure on your machine, run `make bench`.
@@ -65,13 +98,15 @@ Versions: {used}.
 def cells(row: Row) -> list[str]:
     ours, *_ = row.sides.values()
     others = [f"{name} {row.sides[name].median:.4g} ({ratio:.2f})" for name, ratio in row.ratios.items()]
+    others += [f"{name} {reason}" for name, reason in row.missing.items()]
+    text = "<br>".join([row.text, *row.models.values()])
     target = [f"{row.target:g} x {row.target_of or 'the best'}"] if row.target is not None else []
     target += [f"{row.limit:g} {row.unit} at most"] if row.limit is not None else []
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     reached = {None: "", True: "yes", False: "**no**"}[row.reached]
     spread = f"{row.ours:.4g} {row.unit} ({ours.low:.4g} to {ours.high:.4g})"
     memory = "<br>".join(f"{name} {side.memory:.0f}" for name, side in row.sides.items())
-    return [row.name, row.text, spread, "<br>".join(others), ratio, "<br>".join(target), reached, memory]
+    return [row.name, text, spread, "<br>".join(others), ratio, "<br>".join(target), reached, memory, row.measured]
 
 
 def plot(path: Path, rows: Sequence[Row]) -> None:
@@ -116,11 +151,12 @@ def machine() -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of all projects that are compared."""
+    """Return the versions of all projects that are compared and installed."""
     found = {name: version(name) for name in OWN_VERSIONS}
     script = "import sys, importlib.metadata as m; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep='\\n')"
-    for environment in PEERS:
-        command = [str(python_of(environment)), "-c", script, *VERSIONS[environment]]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found |= {name: number for name, _, number in (line.partition(" ") for line in said.splitlines())}
+    for environment, names in VERSIONS.items():
+        if is_installed(environment):
+            command = [str(python_of(environment)), "-c", script, *names]
+            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            found |= {name: number for name, _, number in (line.partition(" ") for line in said.splitlines())}
     return found

@@ -1,9 +1,10 @@
 """Compute the numbers of a row from the answers of all sides of a comparison."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Row:
     measured: str  # date
     sides: dict[str, Spread] = field(default_factory=dict)  # by project, ours first
     ratios: dict[str, float] = field(default_factory=dict)  # to each other project
+    models: dict[str, str] = field(default_factory=dict)  # their sizes by project, where they have different models
+    missing: dict[str, str] = field(default_factory=dict)  # why a project has no figure
 
     @property
     def reached(self) -> bool | None:
@@ -68,8 +71,22 @@ def row_from_json(content: dict[str, Any]) -> Row:
     return Row(**{key: value for key, value in content.items() if key not in ("reached", "sides")}, sides=sides)
 
 
-def summarize(comparison: Comparison, projects: Sequence[str], answers: list[list[Answer]]) -> Row:
-    """Return the row of a comparison from its answers by side and round, ours first."""
+def summarize(
+    comparison: Comparison,
+    projects: Sequence[str],
+    answers: list[list[Answer]],
+    models: Mapping[str, str] = MappingProxyType({}),
+    missing: Mapping[str, str] = MappingProxyType({}),
+) -> Row:
+    """Return the row of a comparison.
+
+    Args:
+        comparison: what was measured.
+        projects: names of the sides, ours first.
+        answers: by side and round.
+        models: sizes of their models, by project.
+        missing: why projects were not measured.
+    """
     raw = [[answer[comparison.figure] for answer in side] for side in answers]
     sides = {
         project: _spread(comparison, values, side) for project, values, side in zip(projects, raw, answers, strict=True)
@@ -78,7 +95,8 @@ def summarize(comparison: Comparison, projects: Sequence[str], answers: list[lis
         project: statistics.median(theirs / ours for ours, theirs in zip(raw[0], values, strict=True))
         for project, values in zip(projects[1:], raw[1:], strict=True)
     }
-    best = comparison.target_of or min(ratios, key=lambda project: ratios[project], default=None)
+    wanted = comparison.target_of if comparison.target_of in ratios else None
+    best = wanted or min(ratios, key=lambda project: ratios[project], default=None)
     return Row(
         name=comparison.name,
         text=comparison.text,
@@ -94,6 +112,8 @@ def summarize(comparison: Comparison, projects: Sequence[str], answers: list[lis
         measured=date.today().isoformat(),
         sides=sides,
         ratios=ratios,
+        models=dict(models),
+        missing=dict(missing),
     )
 
 

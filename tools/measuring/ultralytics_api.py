@@ -1,10 +1,12 @@
 """Tasks of `workers.py`: Ultralytics as its users call it. Names and arguments are those of `our_api.py` and
-`our_ops.py`. The model is the one nearest in size to ours, with random weights.
+`our_ops.py`. Models have random weights; `yolo11n:openvino` is one that is exported first.
 """
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -15,8 +17,6 @@ import numpy as np
 import torch
 from measuring.serving import SETTLING, Task, serve
 from ultralytics import YOLO, settings
-
-MODEL = "yolo11n.yaml"
 
 
 def prepare(task: str) -> Task:
@@ -55,32 +55,46 @@ def pipeline(data: str, side: str, batch: str, images: str, mosaic: str, workers
     return run
 
 
-def predict(side: str, file: str, count: str) -> Task:
+def predict(model: str, side: str, file: str, count: str) -> Task:
     import cv2
 
-    model, image = YOLO(MODEL), cv2.imread(file)
+    detector, image = opened(model, int(side), int(count)), cv2.imread(file)
     images = image if count == "1" else [image] * int(count)
 
     def run() -> dict[str, Any]:
-        return {"boxes": sum(len(result) for result in model.predict(images, imgsz=int(side), verbose=False))}
+        return {"boxes": sum(len(result) for result in detector.predict(images, imgsz=int(side), verbose=False))}
 
     return run
 
 
-def video(side: str, file: str, out: str) -> Task:
-    model = YOLO(MODEL)
+def opened(model: str, side: int, batch: int = 1) -> YOLO:
+    """Return a model in PyTorch, or its export for batches of images of this side."""
+    name, _, format = model.partition(":")
+    if not format:
+        return YOLO(f"{name}.yaml")
+    before = Path.cwd()
+    os.chdir(tempfile.mkdtemp())  # the export is written there
+    try:
+        path = YOLO(f"{name}.yaml").export(format=format, imgsz=side, batch=batch, dynamic=batch > 1)
+        return YOLO(Path(path).resolve(), task="detect")
+    finally:
+        os.chdir(before)
+
+
+def video(model: str, side: str, file: str, out: str) -> Task:
+    detector = opened(model, int(side))
     options = {"imgsz": int(side), "stream": True, "save": True, "project": out, "name": "video", "exist_ok": True}
-    return lambda: {"frames": sum(1 for _ in model.predict(file, verbose=False, **options))}
+    return lambda: {"frames": sum(1 for _ in detector.predict(file, verbose=False, **options))}
 
 
-def train(side: str, batch: str) -> Task:
+def train(name: str, side: str, batch: str) -> Task:
     """Return a step as its trainer makes it: forward, loss, gradients, clipping, update, average."""
     from measuring.batches import made_up_batch
     from ultralytics.cfg import get_cfg
     from ultralytics.nn.tasks import DetectionModel
     from ultralytics.utils.torch_utils import ModelEMA
 
-    model = DetectionModel(MODEL, nc=80, verbose=False).train()
+    model = DetectionModel(f"{name}.yaml", nc=80, verbose=False).train()
     model.args = get_cfg()
     average, optimizer = ModelEMA(model), torch.optim.SGD(model.parameters(), 1e-5, 0.9, nesterov=True)
     images, boxes, labels = made_up_batch(int(side), int(batch))
