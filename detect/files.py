@@ -115,9 +115,9 @@ class GrowingText:
 
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, DetectError):
-            self._draft.close()
             with contextlib.suppress(OSError):  # the rest of the buffer may not fit either
                 self._file.close()
+            self._draft.close()  # last: Windows removes no open file
             return
         with self._draft.writing(), self._file:
             self._file.write(self.ending)
@@ -278,7 +278,7 @@ def explained(path: str | Path, size: int = 0) -> Iterator[None]:
     except OSError as error:
         raise unwritable(path, error) from None
     except Exception as error:
-        if _has_room(Path(path), size):
+        if shutil.disk_usage(_followed(Path(path)).parent).free >= size:
             raise
         raise unwritable(path, OSError(errno.ENOSPC, "")) from error
 
@@ -289,10 +289,6 @@ def unwritable(path: str | Path, error: Exception) -> RunFailure:
     reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
     shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
     return RunFailure(f"{shown} cannot be written: {reason}. {_ADVICE.get(number, _USUAL_ADVICE)}")
-
-
-def _has_room(path: Path, size: int) -> bool:
-    return shutil.disk_usage(_followed(path).parent).free >= size
 
 
 def _is_direct(path: Path) -> bool:
@@ -392,6 +388,8 @@ def _exchange(new: Path, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    if sys.platform == "win32":  # possible neither for folders there, nor for files that are open for reading
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

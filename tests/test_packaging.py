@@ -122,6 +122,14 @@ def test_the_installed_package_can_be_imported_without_other_packages(installed)
     assert Path(file).with_name("py.typed").is_file()
 
 
+def test_the_list_of_what_prediction_needs_is_found_where_the_guide_says(installed):
+    guide = (ROOT / "docs" / "guides" / "installing.md").read_text(encoding="utf-8")
+    ((code, name),) = re.findall(r"""-r "\$\(python -c '(.*)'\)/(.*)"$""", guide, re.MULTILINE)
+    listed = Path(run(installed / "bin" / "python", "-I", "-c", code).strip(), name)
+    assert installed in listed.parents
+    assert "numpy>=" in listed.read_text(encoding="utf-8")
+
+
 def test_the_installed_command_is_that_of_the_package(installed):
     """It needs other packages to run, so only what it would call is looked at."""
     code = "from importlib.metadata import entry_points as found; print(found(group='console_scripts')['detect'].value)"

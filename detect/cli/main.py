@@ -15,6 +15,7 @@ from detect.cli.benchmark import benchmark
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
+from detect.cli.example import example
 from detect.cli.export import export
 from detect.cli.interruption import EXIT_CODE, Commands, Interrupted
 from detect.cli.library_log import TENSORFLOW_LEVEL
@@ -43,6 +44,7 @@ app.add_typer(data_commands, name="data")
 app.command(epilog="Example: detect models yolox-s")(models)
 app.add_typer(weights_commands, name="weights")
 app.command(epilog="Example: detect demo --out demo")(demo)
+app.command(epilog="Example: detect example > my_training.py")(example)
 
 
 def _print_version(wanted: bool) -> None:

@@ -29,7 +29,7 @@ class Measured:
     milliseconds: float  # per image, median; images are arrays of the model's own size
     milliseconds_95: float  # 95th percentile
     images_per_second: float  # in batches of 8
-    memory: float  # peak of its process, MB
+    memory: float  # peak of its process, MB; NaN where the system does not say
     size: float  # of its files, MB
 
 

@@ -4,7 +4,7 @@
 """
 
 import json
-import resource
+import math
 import statistics
 import sys
 import time
@@ -48,13 +48,21 @@ def times_of(work: Callable[[], object], seconds: float) -> list[float]:
     return times
 
 
-def peak_memory() -> int:
-    """Return the largest resident memory of this process so far, bytes."""
+def peak_memory() -> float:
+    """Return the largest resident memory of this process so far, bytes; NaN where the system does not say."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:  # not Linux; on Linux, `ru_maxrss` may be that of the parent process
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return _peak_memory_elsewhere()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def _peak_memory_elsewhere() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import json
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
 
 from detect.cli import demo
 from detect.evaluation.coco_scores import METRICS
+from detect.training import plain_train
 
 pytestmark = pytest.mark.slow
 
@@ -115,3 +117,10 @@ def test_the_demo_stops_where_a_command_fails(no_drawing, tmp_path):
 
     assert demo_with(end)(["demo", "--out", str(tmp_path)], standalone_mode=False) == 2
     assert ran == ["data"]
+
+
+def test_the_example_is_a_program_of_its_own(command):
+    done = command("example")
+    assert done.code == 0
+    compile(done.out, "my_training.py", "exec")
+    assert done.out == Path(plain_train.__file__).read_text(encoding="utf-8")

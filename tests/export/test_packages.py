@@ -1,4 +1,4 @@
-"""Prediction with an export takes a part of the packages: tools/requirements-predict.txt, and the format's runtime."""
+"""Prediction with an export takes a part of the packages: detect/requirements-predict.txt, and the format's runtime."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from detect.export.export_run import export
 
 pytestmark = pytest.mark.slow
 
-LIST = Path(__file__).parents[2] / "tools" / "requirements-predict.txt"
+LIST = Path(__file__).parents[2] / "detect" / "requirements-predict.txt"
 # Packages whose names are not those of their modules.
 MODULES = {"opencv-python": "cv2", "opencv-python-headless": "cv2", "pillow": "PIL", "PyYAML": "yaml"}
 

@@ -1,6 +1,7 @@
 """Training in one straight line, to read, and to copy as the start of your own experiment.
 
-    python tools/plain_train.py DATA [--model yolox-micro] [--epochs 20] [--image-size 320] [--out plain]
+    detect example > my_training.py
+    python my_training.py DATA [--model yolox-micro] [--epochs 20] [--image-size 320] [--out plain]
 
 It uses one device, a Keras optimizer, and a constant learning rate after a warm-up. What `detect train` adds (several
 devices, averaged weights, a schedule to the end, resuming, the run folder) is in detect/training/.
