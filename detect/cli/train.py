@@ -33,7 +33,7 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Name of a model; `detect models` lists them.",
+            help="Name of a model; `detect models` lists them. One of your own is path/to/file.py:Class.",
             show_default="that of the weights, or yolox-micro",
             rich_help_panel=WHAT,
             autocompletion=model_names,

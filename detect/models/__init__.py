@@ -1,4 +1,7 @@
-"""The detectors, one per file. A name is a module and a row of its table: `yolox-s` is row `s` of `yolox.py`."""
+"""The detectors, one per file. A name is a module and a row of its table: `yolox-s` is row `s` of `yolox.py`.
+
+The name of a class in a file of the user's is `path/to/mine.py:Mine`, see `own_files`.
+"""
 
 import importlib
 import inspect
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from detect.config import build
 from detect.errors import BadInput, did_you_mean
-from detect.models import declarations
+from detect.models import declarations, own_files
 
 if TYPE_CHECKING:  # `detect.models.card` is read by programs that go without TensorFlow
     from detect.models.detector import Detector, Variant
@@ -27,15 +30,18 @@ def names() -> list[str]:
 
 def require_known(name: str) -> None:
     """Raise `BadInput` with the nearest known name where no model is called `name`. This does not need TensorFlow."""
-    if name in names():
-        return
+    if own_files.is_own(name):
+        own_files.require_class(name)
+    elif name not in names():
+        raise BadInput(f"Unknown model {name!r}. {_advice(name)} `detect models` lists all models.")
+
+
+def _advice(name: str) -> str:
     yolo = _OTHER_YOLO.fullmatch(name)
     if yolo:
         meant = f"yolox-{_SIZES_OF_YOLOX.get(yolo[1].lower(), yolo[1].lower())}"
-        advice = f"The YOLO here is YOLOX: did you mean {meant!r}?"
-    else:
-        advice = did_you_mean(name, names())
-    raise BadInput(f"Unknown model {name!r}. {advice} `detect models` lists all models.")
+        return f"The YOLO here is YOLOX: did you mean {meant!r}?"
+    return did_you_mean(name, names())
 
 
 def variant(name: str) -> "Variant":
@@ -44,8 +50,15 @@ def variant(name: str) -> "Variant":
 
 
 def name_of(detector: "Detector") -> str:
-    """Return the name of the model that a detector is: of the rows of its class, the one with most of its settings."""
-    module, settings = importlib.import_module(type(detector).__module__), detector.config.model_dump()
+    """Return the name of the model that a detector is: of the rows of its class, the one with most of its settings.
+
+    Raises:
+        BadInput: its class is neither one of this package nor in a file.
+    """
+    kind, settings = type(detector), detector.config.model_dump()
+    if not kind.__module__.startswith(f"{__name__}."):
+        return own_files.name_of(kind)
+    module = importlib.import_module(kind.__module__)
     same = {
         row: sum(value == settings[name] for name, value in variant.config.model_dump().items())
         for row, variant in module.VARIANTS.items()
@@ -54,15 +67,26 @@ def name_of(detector: "Detector") -> str:
 
 
 def side_limits(name: str) -> tuple[int, int]:
-    """Return `size_divisor` and `smallest_side` of a model, see `Detector`. This does not need TensorFlow."""
+    """Return `size_divisor` and `smallest_side` of a model, see `Detector`.
+
+    This does not need TensorFlow, but for a model of the user's own.
+    """
     require_known(name)
+    if own_files.is_own(name):
+        kind, _ = _find(name)
+        return kind.size_divisor, kind.smallest_side
     numbers = {**declarations.constants("detector"), **declarations.constants(_module_name(name))}
     return numbers["size_divisor"], numbers["smallest_side"]
 
 
 def setting_names(name: str) -> set[str]:
-    """Return the names of the settings in the `Config` of a model. This does not need TensorFlow."""
+    """Return the names of the settings in the `Config` of a model.
+
+    This does not need TensorFlow, but for a model of the user's own.
+    """
     require_known(name)
+    if own_files.is_own(name):
+        return set(type(variant(name).config).model_fields)
     return declarations.setting_names("detector") | declarations.setting_names(_module_name(name))
 
 
@@ -70,7 +94,7 @@ def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_ov
     """Return a detector with random weights, all of them made.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, or of a class in a file, `path/to/mine.py:Mine`.
         classes: K.
         runtime: what will run it.
         config_overrides: settings of the model's `Config` that replace those of the row.
@@ -85,23 +109,26 @@ def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_ov
 
 def without_weights(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":
     """Return a detector that makes its weights when it is first called. For arguments and errors see `create`."""
-    module, row = _find(name)
+    kind, row = _find(name)
     if classes < 1:
         raise BadInput(f"Model {name!r}: expected at least one class, got {classes}.")
     values = {**row.config.model_dump(), **config_overrides}
     config = build(type(row.config), values, f"settings of model {name!r}")
-    return _detector_class(module)(config, classes, runtime=runtime)
+    return kind(config, classes, runtime=runtime)
 
 
 def _module_name(name: str) -> str:
     return name.partition("-")[0]
 
 
-def _find(name: str) -> tuple[ModuleType, "Variant"]:
+def _find(name: str) -> tuple[type["Detector"], "Variant"]:
     require_known(name)
+    if own_files.is_own(name):
+        kind = own_files.load_class(name)
+        return kind, kind.variant
     stem, _, row = name.partition("-")
     module = importlib.import_module(f"{__name__}.{stem}")
-    return module, module.VARIANTS[row]
+    return _detector_class(module), module.VARIANTS[row]
 
 
 def _detector_class(module: ModuleType) -> type["Detector"]:

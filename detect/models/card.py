@@ -29,7 +29,7 @@ class ModelCard(Card):
     """The description of a saved model."""
 
     model: str
-    """Name of the model, one of `detect.models.names()`."""
+    """Name of the model, one of `detect.models.names()`, or of a file beside this one and a class in it."""
     config: dict[str, Any]
     """Settings of the model, see its `Config`."""
     classes: tuple[str, ...]

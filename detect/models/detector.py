@@ -6,9 +6,11 @@ not edit any other file.
 """
 
 import abc
+import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -70,6 +72,8 @@ class Detector(keras.Model, abc.ABC):
         candidate_inputs: what an export that ends with the candidates takes: `images`, and `extents` too where the
             network uses them for more than clipping boxes.
         seed: of the random choices that `call` makes in training; None where it makes none.
+        variant: settings and image size of a class in a file of the user's, see `detect.models.own_files`; those of
+            this package are in tables.
     """
 
     size_divisor = 32
@@ -77,11 +81,13 @@ class Detector(keras.Model, abc.ABC):
     suppression: Suppression | None = None
     candidate_inputs: tuple[str, ...] = ("images",)
     seed: SamplingSeed | None = None
+    variant: Variant | None = None
 
     def __init_subclass__(cls, **options: Any):
         """Register the class with Keras, whose files name it by its own name and that of its file: `yolox>YOLOX`."""
         super().__init_subclass__(**options)
-        keras.saving.register_keras_serializable(package=cls.__module__.rpartition(".")[2])(cls)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None) or cls.__module__
+        keras.saving.register_keras_serializable(package=Path(file).stem)(cls)
 
     def __init__(self, config: DetectorConfig, classes: int, *, runtime: Runtime = "local", name: str | None = None):
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16

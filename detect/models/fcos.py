@@ -18,6 +18,7 @@ images are squares of 640 pixels by default, while the published AP is for a sho
 
 from typing import Any, Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +26,7 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
+from detect.layers.keras_backbone import require_strides
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
@@ -41,10 +43,7 @@ from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
-# For each level, the range of distances to the farthest side of a box, in strides, that it predicts (paper, section
-# 3.2).
-REACHES = ((0.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, 8.0), (4.0, np.inf))
-ATSS_SIZES = tuple((8.0 * stride,) for stride in STRIDES)  # squares that stand for points (ATSS, section 3.2)
+ATSS_SIZE = 8.0  # side of the squares that stand for points (ATSS, section 3.2), in strides
 
 
 class Config(DetectorConfig):
@@ -117,19 +116,30 @@ class Head(Composite):
 class FCOS(Detector):
     """The detector. Each cell of five levels is a point, which predicts its class, its box and its centre-ness.
 
+    Subclasses may have another backbone, another neck and other levels.
+
     Attributes:
         backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
         neck, head: the other parts of the network.
+        strides: of the levels that the neck returns, pixels.
     """
 
     config: Config
+    strides: tuple[int, ...] = STRIDES
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
         self.suppression = Suppression(max_detections=config.max_detections)
-        self.backbone = ResNet(config.depth, frozen=config.norm == "frozen", name="backbone")
-        self.neck = FeaturePyramid(config.filters, name="neck")
+        self.backbone, self.neck = self.create_backbone(), self.create_neck()
         self.head = Head(classes, config.prior, config.filters, config.layers, name="head")
+
+    def create_backbone(self) -> keras.layers.Layer:
+        """Return the layer from images to features, of which the last three have the strides 8, 16 and 32."""
+        return ResNet(self.config.depth, frozen=self.config.norm == "frozen", name="backbone")
+
+    def create_neck(self) -> keras.layers.Layer:
+        """Return the layer from these three features to levels of `strides`, which have the same number of channels."""
+        return FeaturePyramid(self.config.filters, name="neck")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Return raw predictions for the points of all levels.
@@ -138,8 +148,8 @@ class FCOS(Detector):
             logits: [B, A, K]. distances: [B, A, 4], left, top, right, bottom, in strides. centreness: [B, A], logits.
             size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
-        _, stride8, stride16, stride32 = self.backbone(images, training=training)
-        levels = self.neck([stride8, stride16, stride32], training=training)
+        levels = self.neck(self.backbone(images, training=training)[-3:], training=training)
+        require_strides(levels, self.strides, images, "neck")
         predictions = zip(*(self.head(level) for level in levels), strict=True)
         logits, distances, centre = (tf.concat(part, axis=1) for part in predictions)
         return {
@@ -182,26 +192,27 @@ class FCOS(Detector):
             *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             **self.config.limits(confidence),
-            levels=cells(height, width, STRIDES),
+            levels=cells(height, width, self.strides),
             runtime=self.runtime,
         )
 
     def matchable(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Return which boxes are given a point."""
         if self.config.assignment == "atss":
-            return matched_alone(self._squares(*size), cells(*size, STRIDES), boxes)
-        strides = np.asarray(STRIDES, np.float32)
-        ranges = np.asarray(REACHES, np.float32) * strides[:, None]
-        return have_points(boxes, self._points(*size)[0], grids(*size, STRIDES), ranges, strides * self.config.radius)
+            return matched_alone(self._squares(*size), cells(*size, self.strides), boxes)
+        strides = np.asarray(self.strides, np.float32)
+        ranges, radii = reaches(len(strides)) * strides[:, None], strides * self.config.radius
+        return have_points(boxes, self._points(*size)[0], grids(*size, self.strides), ranges, radii)
 
     def _points(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the positions [A, 2] and strides [A] of all points, pixels."""
-        return points(height, width, STRIDES, self.config.offset, spread=self.config.spread)
+        return points(height, width, self.strides, self.config.offset, spread=self.config.spread)
 
     def _squares(self, height: int, width: int) -> np.ndarray:
         """Return the squares [A, 4] that stand for the points in ATSS, pixels."""
         place = {"offset": self.config.offset, "spread": self.config.spread}
-        return anchor_boxes(height, width, STRIDES, ATSS_SIZES, (1.0,), rounded=False, **place)
+        sizes = tuple((ATSS_SIZE * stride,) for stride in self.strides)
+        return anchor_boxes(height, width, self.strides, sizes, (1.0,), rounded=False, **place)
 
     def _boxes(self, outputs: dict[str, Any]) -> tf.Tensor:
         """Return the predicted boxes [B, A, 4], pixels."""
@@ -209,10 +220,20 @@ class FCOS(Detector):
 
     def _assign(self, size: tuple[int, int], targets: Targets) -> tf.Tensor:
         """Return the number of the true box that each point learns: int32 [B, A], see `PointMatches`."""
-        lengths = cells(*size, STRIDES)
+        lengths = cells(*size, self.strides)
         if self.config.assignment == "atss":
             return assign_atss(self._squares(*size), lengths, *targets, runtime=self.runtime).indices
         positions, strides = self._points(*size)
-        ranges = np.repeat(np.asarray(REACHES, np.float32), lengths, axis=0) * strides[:, None]
+        ranges = np.repeat(reaches(len(lengths)), lengths, axis=0) * strides[:, None]
         radius, runtime = self.config.radius, self.runtime
         return assign_points(positions, strides, ranges, *targets, radius=radius, runtime=runtime).indices
+
+
+def reaches(levels: int) -> np.ndarray:
+    """Return the range of distances to the farthest side of a box that each level predicts, float32 [levels, 2].
+
+    In strides: 4 to 8, but from 0 at the finest level and without an end at the coarsest (paper, section 3.2).
+    """
+    ranges = np.tile(np.float32([4, 8]), (levels, 1))
+    ranges[0, 0], ranges[-1, 1] = 0, np.inf
+    return ranges

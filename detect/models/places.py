@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detect import models
 from detect.errors import BadInput, did_you_mean
+from detect.models import own_files
 from detect.models.card import CARD, RUN_FOLDERS, load_card, model_folder
 
 _OF_CHECKPOINTS = "-coco"  # a checkpoint is called like its model, with this at the end
@@ -23,7 +24,7 @@ def model_at(named: str | Path) -> str | None:
     """
     folder = model_folder(Path(named))
     if folder is not None:
-        return load_card(folder).model
+        return own_files.in_folder(load_card(folder).model, folder)
     model = str(named).removesuffix(_OF_CHECKPOINTS)
     return model if model != str(named) and model in models.names() else None
 
@@ -41,7 +42,7 @@ def require_model(named: str | Path, found: str, expected: str | None) -> None:
         found: the name of their model.
         expected: the name of the model that they should be of; None: any.
     """
-    if expected not in (None, found):
+    if expected is not None and own_files.short_name(expected) != own_files.short_name(found):
         raise BadInput(f"{named} is a {found}, not a {expected}. Name the model {found}, or give other weights.")
 
 

@@ -18,6 +18,7 @@ image; images are squares of 640 pixels by default, while the published AP is fo
 import functools
 from typing import Any, Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +26,7 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
+from detect.layers.keras_backbone import require_strides
 from detect.layers.resnet import ResNet
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
@@ -40,9 +42,6 @@ from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)
-# Four strides times 2 to the power of 0, 1/3 and 2/3, rounded down to whole pixels as in torchvision: (32, 40, 50) at
-# P3.
-SIZES = tuple(tuple(int(4 * stride * 2 ** (third / 3)) for third in range(3)) for stride in STRIDES)
 RATIOS = (0.5, 1.0, 2.0)  # height / width
 ANCHORS = len(RATIOS) * 3  # in a cell
 
@@ -148,20 +147,31 @@ class Head(Composite):
 class RetinaNet(Detector):
     """The detector. Each cell of five levels has nine anchors, and each anchor predicts its class and its box.
 
+    Subclasses may have another backbone, another neck and other levels.
+
     Attributes:
         backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
         neck, head: the other parts of the network.
+        strides: of the levels that the neck returns, pixels.
     """
 
     config: Config
+    strides: tuple[int, ...] = STRIDES
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
         self.suppression = Suppression(max_detections=config.max_detections)
-        self.backbone = ResNet(config.depth, config.norm == "frozen", config.epsilon, name="backbone")
-        self.neck = FeaturePyramid(config.filters, coarse=config.coarse, name="neck")
+        self.backbone, self.neck = self.create_backbone(), self.create_neck()
         size = config.filters, config.layers
         self.head = Head(classes, config.prior, *size, config.head_norm == "group", name="head")
+
+    def create_backbone(self) -> keras.layers.Layer:
+        """Return the layer from images to features, of which the last three have the strides 8, 16 and 32."""
+        return ResNet(self.config.depth, self.config.norm == "frozen", self.config.epsilon, name="backbone")
+
+    def create_neck(self) -> keras.layers.Layer:
+        """Return the layer from these three features to levels of `strides`, which have the same number of channels."""
+        return FeaturePyramid(self.config.filters, coarse=self.config.coarse, name="neck")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Return raw predictions for the anchors of all levels.
@@ -170,8 +180,8 @@ class RetinaNet(Detector):
             logits: [B, A, K]. deltas: [B, A, 4], as `decode_deltas` reads them.
             size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
-        _, stride8, stride16, stride32 = self.backbone(images, training=training)
-        levels = self.neck([stride8, stride16, stride32], training=training)
+        levels = self.neck(self.backbone(images, training=training)[-3:], training=training)
+        require_strides(levels, self.strides, images, "neck")
         logits, deltas = zip(*(self.head(level) for level in levels), strict=True)
         return {
             "logits": tf.concat(logits, axis=1),
@@ -204,7 +214,7 @@ class RetinaNet(Detector):
             *self.candidates(outputs),
             iou=self.config.iou if iou is None else iou,
             **self.config.limits(confidence),
-            levels=_levels(*outputs["size"]),
+            levels=self._levels(*outputs["size"]),
             runtime=self.runtime,
         )
 
@@ -214,16 +224,21 @@ class RetinaNet(Detector):
         With ATSS, return which boxes it gives an anchor.
         """
         if self.config.assignment == "atss":
-            return matched_alone(self._anchors(*size), _levels(*size), boxes, candidates=9 * ANCHORS)
-        levels = by_cell(self._anchors(*size), grids(*size, STRIDES), [ANCHORS] * len(STRIDES))
+            return matched_alone(self._anchors(*size), self._levels(*size), boxes, candidates=9 * ANCHORS)
+        levels = by_cell(self._anchors(*size), grids(*size, self.strides), [ANCHORS] * len(self.strides))
         return best_overlaps(boxes, levels) >= self.config.foreground
 
     def _anchors(self, height: int, width: int) -> np.ndarray:
-        return anchor_boxes(height, width, STRIDES, SIZES, RATIOS, spread=self.config.spread)
+        sizes = anchor_sizes(self.strides)
+        return anchor_boxes(height, width, self.strides, sizes, RATIOS, spread=self.config.spread)
+
+    def _levels(self, height: int, width: int) -> tuple[int, ...]:
+        """Return the number of anchors of each level."""
+        return tuple(ANCHORS * number for number in cells(height, width, self.strides))
 
     def _match(self, size: tuple[int, int], targets: Targets) -> Matches:
         if self.config.assignment == "atss":
-            levels, nearest = _levels(*size), 9 * ANCHORS
+            levels, nearest = self._levels(*size), 9 * ANCHORS
             return assign_atss(self._anchors(*size), levels, *targets, candidates=nearest, runtime=self.runtime)
         return match_by_iou(
             self._anchors(*size),
@@ -242,6 +257,10 @@ class RetinaNet(Detector):
         return tf.reduce_sum(l1(outputs["deltas"], encode_deltas(anchors, true_boxes)), axis=-1)
 
 
-def _levels(height: int, width: int) -> tuple[int, ...]:
-    """Return the number of anchors of each level."""
-    return tuple(ANCHORS * number for number in cells(height, width, STRIDES))
+def anchor_sizes(strides: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the three sizes of the anchors of each level, pixels.
+
+    They are four strides times 2 to the power of 0, 1/3 and 2/3, rounded down to whole pixels as in torchvision: 32, 40
+    and 50 at P3.
+    """
+    return tuple(tuple(int(4 * stride * 2 ** (third / 3)) for third in range(3)) for stride in strides)

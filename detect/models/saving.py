@@ -8,7 +8,7 @@ from pathlib import Path
 from detect.config import to_json
 from detect.errors import BadInput
 from detect.files import deliver_folder, draft_folder, previous, write_bytes, write_text
-from detect.models import create
+from detect.models import create, own_files
 from detect.models.card import CARD, WEIGHTS, ModelCard, load_card
 from detect.models.detector import Detector
 
@@ -23,6 +23,8 @@ class _WeightsInMemory(io.BytesIO):
 def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
     """Write the model to `folder`, completely or not at all. An existing model is replaced.
 
+    Of a class in a file of the user's, a copy of the file is written too.
+
     Raises:
         RunFailure: the folder cannot be written.
     """
@@ -30,7 +32,9 @@ def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
     weights = _WeightsInMemory()
     detector.save_weights(weights)
     with draft_folder(folder) as new:
-        write_text(new / CARD, to_json(card))
+        write_text(new / CARD, to_json(card.model_copy(update={"model": own_files.short_name(card.model)})))
+        if own_files.is_own(card.model):
+            own_files.write_copy(type(detector), new)
         write_bytes(new / WEIGHTS, weights.getvalue())
         deliver_folder(new, folder)
 
@@ -39,7 +43,8 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
     """Return the detector that `save` wrote, and its card.
 
     Raises:
-        BadInput: there is no model in the folder, it is damaged, or a later version wrote it.
+        BadInput: there is no model in the folder, it is damaged, or a later version wrote it; or its class is in a file
+            that is not trusted, see `own_files`.
     """
     folder = Path(folder)
     if not folder.exists() and previous(folder).exists():
@@ -49,8 +54,11 @@ def load(folder: str | Path) -> tuple[Detector, ModelCard]:
             holds = "the folder of a run, or of a model with its weights"
             raise BadInput(f"{folder} is not a saved model: it has no {name}. Give {holds}.")
     card = load_card(folder)
+    name = own_files.in_folder(card.model, folder)
+    if own_files.is_own(name):
+        own_files.require_trusted(name)
     try:
-        detector = create(card.model, len(card.classes), **card.config)
+        detector = create(name, len(card.classes), **card.config)
     except BadInput as error:
         raise BadInput(f"{folder / CARD}: {error}") from None
     try:

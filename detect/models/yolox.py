@@ -16,6 +16,7 @@ import tensorflow as tf
 from detect.layers.composite import Composite
 from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bias, spatial_block
 from detect.layers.csp_darknet import CspDarknet
+from detect.layers.keras_backbone import require_strides
 from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
 from detect.models.suppression import Suppression
@@ -151,21 +152,35 @@ def prediction(name: str, filters: int, bias: keras.initializers.Initializer) ->
 class YOLOX(Detector):
     """The detector. A cell predicts a box, whether it has an object (objectness), and its class.
 
-    The L1 loss is added in the closing phase of a training run, as the authors do.
+    The L1 loss is added in the closing phase of a training run, as the authors do. Subclasses may have another
+    backbone, another neck and other levels.
+
+    Attributes:
+        backbone, neck, head: the parts of the network; the head has a part for each level.
+        strides: of the levels that the neck returns, pixels.
     """
 
     config: Config
+    strides: tuple[int, ...] = STRIDES
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
         self.suppression = Suppression(max_detections=config.max_detections, clips_first=False)
-        depth = round(3 * config.depth)
-        low, middle, high = (int(level * config.width) for level in (256, 512, 1024))
-        self.backbone = CspDarknet(int(64 * config.width), depth, config.separable, self.runtime, name="backbone")
-        self.neck = PathAggregationPyramid((low, middle, high), depth, config.separable, name="neck")
+        self.backbone, self.neck = self.create_backbone(), self.create_neck()
+        filters = self._filters()[0]
         self.head = [
-            HeadLevel(low, classes, config.prior, config.separable, name=f"head{stride}") for stride in STRIDES
+            HeadLevel(filters, classes, config.prior, config.separable, name=f"head{stride}") for stride in self.strides
         ]
+
+    def create_backbone(self) -> keras.layers.Layer:
+        """Return the layer from images to features at strides 8, 16 and 32."""
+        config = self.config
+        depth = round(3 * config.depth)
+        return CspDarknet(int(64 * config.width), depth, config.separable, self.runtime, name="backbone")
+
+    def create_neck(self) -> keras.layers.Layer:
+        """Return the layer from these features to levels of `strides`."""
+        return PathAggregationPyramid(self._filters(), round(3 * self.config.depth), self.config.separable, name="neck")
 
     def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
         """Return raw predictions, float32, for every cell of all levels.
@@ -175,6 +190,7 @@ class YOLOX(Detector):
             size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
         """
         levels = self.neck(self.backbone(images, training=training), training=training)
+        require_strides(levels, self.strides, images, "neck")
         predictions = [head(level, training=training) for head, level in zip(self.head, levels, strict=True)]
         offsets, objectness, class_logits = (tf.concat(part, axis=1) for part in zip(*predictions, strict=True))
         return {
@@ -186,7 +202,7 @@ class YOLOX(Detector):
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return box, objectness, class and L1 loss (paper, section 2.1), each over the number of foreground cells."""
-        corners, strides = points(*outputs["size"], STRIDES, offset=0.0)
+        corners, strides = points(*outputs["size"], self.strides, offset=0.0)
         boxes = decode_yolox(outputs["offsets"], corners, strides)
         assigned = self._assign(outputs, boxes, targets)
         true_boxes = gather_rows(targets.boxes, assigned.indices)
@@ -209,7 +225,7 @@ class YOLOX(Detector):
 
     def candidates(self, outputs: dict[str, Any]) -> Candidates:
         """Return the boxes of all cells; scores are objectness times class probability."""
-        boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], STRIDES, offset=0.0))
+        boxes = decode_yolox(outputs["offsets"], *points(*outputs["size"], self.strides, offset=0.0))
         return Candidates(boxes, tf.sigmoid(outputs["objectness"])[..., None] * tf.sigmoid(outputs["class_logits"]))
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
@@ -223,5 +239,10 @@ class YOLOX(Detector):
         return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _assign(self, outputs, boxes, targets):
-        logits, cells = (outputs["class_logits"], outputs["objectness"]), points(*outputs["size"], STRIDES)
+        logits, cells = (outputs["class_logits"], outputs["objectness"]), points(*outputs["size"], self.strides)
         return sim_ota(boxes, *logits, *cells, *targets, runtime=self.runtime)
+
+    def _filters(self) -> tuple[int, int, int]:
+        """Return the channels at strides 8, 16 and 32."""
+        low, middle, high = (int(level * self.config.width) for level in (256, 512, 1024))
+        return low, middle, high

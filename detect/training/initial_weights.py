@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
+from detect.layers.keras_backbone import KerasBackbone
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
 from detect.training.model_choice import WORDS, unknown_weights
@@ -100,13 +101,13 @@ def _published(model: str, architecture: dict[str, Any], progress: Progress | No
 
 def _open(model: str, weights: str, progress: Progress | None) -> Source:
     detector, card = open_model(weights, model, progress)
-    return Source(weights, card, {_name(weight): weight.numpy() for weight in detector.weights})
+    return Source(weights, card, {name: weight.numpy() for name, weight in _by_name(detector).items()})
 
 
 def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     """Load all weights of `source` but those of single classes where the classes are not the same."""
     names = _class_weights(detector) if classes != source.card.classes else set()
-    kept = {_name(weight): weight for weight in detector.weights if _name(weight) not in names}
+    kept = {name: weight for name, weight in _by_name(detector).items() if name not in names}
     problems = [f"{name} is missing" for name in kept if name not in source.tensors]
     problems += [f"{name} is not part of this model" for name in source.tensors if name not in {*kept, *names}]
     for name, weight in kept.items():
@@ -124,7 +125,25 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
 
 
+def _pretrained(backbone: KerasBackbone, required: bool) -> str:
+    """Load the weights that the user's file has for its backbone, if any, and return a line about them."""
+    if backbone.pretrained is None:
+        if required:
+            raise BadInput("--weights imagenet: the backbone has no `pretrained`. Use --weights none.")
+        return "Weights: random."
+    try:
+        backbone.load_pretrained()
+    except DetectError as error:
+        if required:
+            raise
+        return f"Weights: random. Trained ones for the backbone would be better, but: {error}"
+    return "Weights: pretrained backbone, the rest random."
+
+
 def _from_imagenet(detector: Detector, required: bool) -> str:
+    backbone = getattr(detector, "backbone", None)
+    if isinstance(backbone, KerasBackbone):
+        return _pretrained(backbone, required)
     published = backbones.backbone_weights(detector)
     if published is None:
         if required:
@@ -141,9 +160,19 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
     return f"Weights: backbone {published} trained on ImageNet, the rest random."
 
 
-def _name(weight: Any) -> str:
-    """Return the path of a weight without the name of its detector, which depends on what was created before."""
-    return weight.path.partition("/")[2]
+def _by_name(detector: Detector) -> dict[str, Any]:
+    """Return the weights of a detector by names that are the same for every detector of its class.
+
+    They are paths without the name of the detector, which depends on what was created before. So do all names within a
+    network of Keras that was made on its own: there it is the position among all weights.
+    """
+    prefix = f"{detector.name}/"
+    named = {}
+    for position, weight in enumerate(detector.weights):
+        path = weight.path
+        inner = path.startswith(prefix)
+        named[path.removeprefix(prefix) if inner else f"{position}/{path.rpartition('/')[2]}"] = weight
+    return named
 
 
 def _class_weights(detector: Detector) -> set[str]:
@@ -153,8 +182,8 @@ def _class_weights(detector: Detector) -> set[str]:
     other classes in the same number, or another architecture.
     """
     larger = detector.like(classes=detector.classes + 1)
-    shapes = {_name(weight): weight.shape for weight in larger.weights}
-    return {_name(weight) for weight in detector.weights if weight.shape != shapes[_name(weight)]}
+    shapes = {name: weight.shape for name, weight in _by_name(larger).items()}
+    return {name for name, weight in _by_name(detector).items() if weight.shape != shapes[name]}
 
 
 def _listed(parts: list[str]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from detect import models
 from detect.errors import BadInput, did_you_mean
+from detect.models import own_files
 from detect.models.places import model_at, near_checkpoints, require_model
 
 DEFAULT_MODEL = "yolox-micro"
@@ -33,7 +34,9 @@ def choose_model(model: str, weights: str) -> str:
         hint = "".join(f"Did you mean {name!r}? " for name in near_checkpoints(weights))
         raise unknown_weights(weights, f"{hint}`detect weights list` lists the checkpoints.")
     require_model(weights, found, None if model == "auto" else model)
-    return found
+    if model == "auto" and own_files.is_own(found):
+        own_files.require_trusted(found)
+    return found if model == "auto" else model
 
 
 def unknown_weights(weights: str, advice: str) -> BadInput:

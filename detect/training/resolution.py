@@ -8,6 +8,7 @@ from typing import Any
 from detect import models
 from detect.config import as_option, build, change, override
 from detect.errors import BadInput, did_you_mean
+from detect.models import own_files
 from detect.models.image_sides import require_sides
 from detect.training.model_choice import choose_model
 from detect.training.run_name import require_name
@@ -52,10 +53,8 @@ def given_settings(
     """Return the settings as given, with the name of the model for `auto`. See `resolve_settings`."""
     settings = override(build(TrainingSettings, options, "detect train", spelled), assignments)
     settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
-    _require_architecture(settings)
-    require_sides(settings.model, settings.sizes, "sizes")
-    if settings.image_size is not None:
-        require_sides(settings.model, [settings.image_size])
+    if not own_files.is_own(settings.model):  # whose file imports TensorFlow
+        _require_suitable(settings)
     _require_one_length(settings)
     if settings.name is not None:
         require_name(settings.name)
@@ -80,6 +79,7 @@ def resolve_settings(
     """
     settings = given_settings(options, assignments, spelled)
     row = models.variant(settings.model)
+    _require_suitable(settings)
     if settings.recipe == "paper":
         defaults = build(TrainingSettings, options, "")
         with_recipe = change(defaults, row.recipe.items(), f"recipe of model {settings.model!r}")
@@ -92,7 +92,11 @@ def resolve_settings(
     return settings.model_copy(update=open_ones)
 
 
-def _require_architecture(settings: TrainingSettings) -> None:
+def _require_suitable(settings: TrainingSettings) -> None:
+    """Raise `BadInput` where the model has no such settings, or does not take images of these sizes."""
+    require_sides(settings.model, settings.sizes, "sizes")
+    if settings.image_size is not None:
+        require_sides(settings.model, [settings.image_size])
     known = models.setting_names(settings.model)
     for name in settings.architecture:
         if name not in known:

@@ -11,6 +11,7 @@ from typing import Any
 from detect.config import change, from_json, to_json
 from detect.errors import BadInput
 from detect.files import write_text
+from detect.models import own_files
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
@@ -45,7 +46,7 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
     """
     root = Path(settings.runs)
     if settings.name is None:
-        return _create(next(path for path in _free_names(root, settings.model) if not path.exists()))
+        return _create(next(path for path in _free_names(root, own_files.label(settings.model)) if not path.exists()))
     require_free(settings)
     return _create(root / settings.name)
 
@@ -74,6 +75,8 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     before, now = _decisive(saved), _decisive(settings.model_copy(update={"architecture": architecture}))
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
+    if file := own_files.changed_since(settings.model, folder.path):
+        changed.append(file)
     if changed:
         raise BadInput(
             f"--resume continues {path} with the settings that it was started with, but {'; '.join(changed)}. "
@@ -89,9 +92,11 @@ def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings
 
 
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
-    """Write the settings and the class names of a run that starts."""
+    """Write the settings and the class names of a run that starts, and the file of a model of the user's own."""
     write_text(folder.config, to_json(settings))
     write_text(folder.classes, "".join(f"{name}\n" for name in classes))
+    if own_files.is_own(settings.model):
+        own_files.write_copy(own_files.load_class(settings.model), folder.path)
 
 
 def _decisive(settings: TrainingSettings) -> dict[str, Any]:
@@ -124,6 +129,6 @@ def _free_names(root: Path, model: str):
 
 
 def _latest(root: Path, model: str) -> Path | None:
-    runs = [RunFolder(path.parent) for path in root.glob(f"{model}*/config.json")]
+    runs = [RunFolder(path.parent) for path in root.glob(f"{own_files.label(model)}*/config.json")]
     runs = [run for run in runs if run.settings().model == model]
     return max((run.path for run in runs), key=lambda path: (path / "config.json").stat().st_mtime, default=None)

@@ -64,7 +64,8 @@ class TrainingSettings(Settings):
     data: str
     """Dataset: a YAML or JSON file, or the folder of a dataset."""
     model: str = "auto"
-    """Name of the model; `detect models` lists them. auto: the model that `weights` are of, or yolox-micro."""
+    """Name of the model; `detect models` lists them, and one of your own is `path/to/file.py:Class`. auto: the model
+    that `weights` are of, or yolox-micro."""
     architecture: dict[str, Any] = {}
     """Settings of the model that differ from its defaults."""
     name: str | None = None

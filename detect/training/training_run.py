@@ -18,6 +18,7 @@ from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
 from detect.layers.folded_normalization import restore_statistics
+from detect.models import own_files
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.training.average import WeightAverage
@@ -78,7 +79,8 @@ def train(
 
     Args:
         data: a dataset that `open_dataset` reads.
-        model: name of a model, see `detect.models.names`; `auto` is that of `weights`, or `yolox-micro`.
+        model: name of a model, see `detect.models.names`, or of a class in a file, `mine.py:Mine`; `auto` is that of
+            `weights`, or `yolox-micro`.
         epochs: passes over the training images.
         max_time: time limit for the whole call, evaluation included: seconds, or text such as `30m`; instead of
             `epochs`.
@@ -182,7 +184,7 @@ def prepare_folder(settings: TrainingSettings, dataset: Dataset, earlier: RunFol
         chief: whether this process writes files.
     """
     if not chief:
-        return earlier or RunFolder(Path(settings.runs) / (settings.name or settings.model))
+        return earlier or RunFolder(Path(settings.runs) / (settings.name or own_files.label(settings.model)))
     folder = earlier or new_folder(settings)
     write_start(folder, settings, dataset.classes)
     return folder

@@ -20,10 +20,8 @@ def test_a_file_of_keras_holds_the_whole_detector(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "x.keras")
 
     assert (type(loaded), loaded.config, loaded.classes) == (type(detector), detector.config, 3)
-    images = tf.constant(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)), tf.uint8)
-    outputs = detector(images)
-    for name, output in loaded(images).items():
-        np.testing.assert_array_equal(output, outputs[name])
+    for new, old in zip(loaded.weights, detector.weights, strict=True):
+        np.testing.assert_array_equal(new, old)
     assert loaded.optimizer.learning_rate == 0.5
     np.testing.assert_array_equal(loaded.optimizer.variables[-1], detector.optimizer.variables[-1])
     with pytest.raises(BadInput, match="The loss belongs to the detector"):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from written_targets import sizes, truth
 
 from detect import models
-from detect.models.fcos import ATSS_SIZES, FCOS, STRIDES, Config, Head
+from detect.models.fcos import FCOS, STRIDES, Config, Head
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
 
@@ -159,7 +159,9 @@ def test_atss_sees_squares_of_eight_strides():
     """The assignment has a test of its own; here all classes score 1/2."""
     targets = truth([([4, 6, 40, 30], 2, False), ([20, 25, 60, 62], 0, False)])
     losses = with_settings(assignment="atss").loss(raw(), targets)
-    squares = anchor_boxes(SIDE, SIDE, STRIDES, ATSS_SIZES, (1.0,), offset=0.5, rounded=False)
+    squares = anchor_boxes(
+        SIDE, SIDE, STRIDES, tuple((8.0 * stride,) for stride in STRIDES), (1.0,), offset=0.5, rounded=False
+    )
     np.testing.assert_array_equal(squares[0], [4 - 32, 4 - 32, 4 + 32, 4 + 32])
     positives = np.sum(assign_atss(squares, CELLS, *targets).indices.numpy() >= 0)
     assert positives > 1

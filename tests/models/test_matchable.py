@@ -12,8 +12,9 @@ from detect.ops.boxes import iou
 from detect.ops.default_boxes import default_boxes
 
 SIZE = (320, 352)
+RETINANET_SIZES = retinanet.anchor_sizes(retinanet.STRIDES)
 ANCHORS = {
-    "retinanet-r18": anchor_boxes(*SIZE, retinanet.STRIDES, retinanet.SIZES, retinanet.RATIOS),
+    "retinanet-r18": anchor_boxes(*SIZE, retinanet.STRIDES, RETINANET_SIZES, retinanet.RATIOS),
     "fasterrcnn-r18": anchor_boxes(*SIZE, fasterrcnn.RESNET_STRIDES, fasterrcnn.RESNET_SIZES, fasterrcnn.RATIOS),
     "fasterrcnn-mobilenetv3": anchor_boxes(
         *SIZE, fasterrcnn.MOBILENET_STRIDES, fasterrcnn.MOBILENET_SIZES, fasterrcnn.RATIOS
@@ -65,7 +66,7 @@ def test_simota_finds_a_candidate_for_every_box():
 
 def test_a_foreground_that_is_set_counts():
     box = np.float32([[0, 0, 40, 40]])  # shares 40 x 20 of the anchor [-20, -20, 20, 20], and all of none
-    overlap = iou(box, anchor_boxes(64, 64, retinanet.STRIDES, retinanet.SIZES, retinanet.RATIOS)).numpy().max()
+    overlap = iou(box, anchor_boxes(64, 64, retinanet.STRIDES, RETINANET_SIZES, retinanet.RATIOS)).numpy().max()
     for foreground in (overlap - 0.01, overlap + 0.01):
         detector = models.without_weights("retinanet-r18", 2, foreground=float(foreground))
         assert detector.matchable(box, (64, 64)) == [foreground < overlap]

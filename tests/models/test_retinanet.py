@@ -6,12 +6,13 @@ import tensorflow as tf
 from written_targets import sizes, truth
 
 from detect import models
-from detect.models.retinanet import RATIOS, SIZES, STRIDES, Config, Head, RetinaNet
+from detect.models.retinanet import RATIOS, STRIDES, Config, Head, RetinaNet, anchor_sizes
 from detect.ops.anchors import anchor_boxes
 from detect.ops.atss import assign_atss
 
 SIDE = 64  # pixels: 9 anchors in each of 64, 16, 4, 1 and 1 cells
 ANCHORS = 9 * (64 + 16 + 4 + 1 + 1)
+SIZES = anchor_sizes(STRIDES)
 LN2 = np.log(2)
 
 
