@@ -48,6 +48,7 @@ class KerasBackbone(Composite):
         Raises:
             RunFailure: they cannot be had, or are those of another network.
         """
+        assert self.pretrained is not None
         try:
             self.network.set_weights(self.pretrained().get_weights())
         except Exception as error:  # a user's code may raise anything

@@ -125,6 +125,7 @@ def _find(name: str) -> tuple[type["Detector"], "Variant"]:
     require_known(name)
     if own_files.is_own(name):
         kind = own_files.load_class(name)
+        assert kind.variant is not None
         return kind, kind.variant
     stem, _, row = name.partition("-")
     module = importlib.import_module(f"{__name__}.{stem}")

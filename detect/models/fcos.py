@@ -234,6 +234,6 @@ def reaches(levels: int) -> np.ndarray:
 
     In strides: 4 to 8, but from 0 at the finest level and without an end at the coarsest (paper, section 3.2).
     """
-    ranges = np.tile(np.float32([4, 8]), (levels, 1))
+    ranges = np.tile(np.array([4, 8], np.float32), (levels, 1))
     ranges[0, 0], ranges[-1, 1] = 0, np.inf
     return ranges

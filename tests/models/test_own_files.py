@@ -22,7 +22,7 @@ from detect.training.run_folder import new_folder, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "own_model.md"
-FILE = '''
+FILE = """
 import keras
 
 from detect.layers.keras_backbone import KerasBackbone
@@ -49,7 +49,7 @@ class Mine(FCOS):
 
     def create_neck(self):
         return PathAggregationPyramid((32, 32, 32), 0, name="neck")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
