@@ -62,10 +62,15 @@ def export(
         float | None,
         typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; int8: 1"),
     ] = None,
+    licence_policy: Annotated[
+        str,
+        typer.Option(metavar="any|permissive", help="Refuse a model made of what is not under a permissive licence."),
+    ] = "any",
 ) -> None:
     """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
     from detect.data.readers.description import open_with_split
     from detect.models.image_sides import require_sides
+    from detect.models.licences import require_policy
     from detect.models.places import model_at, require_place
 
     require_place(model)
@@ -73,6 +78,7 @@ def export(
     if known is not None and image_size is not None:
         require_sides(known, [image_size])
     formats.find(format)
+    require_policy(licence_policy)
     confidences = dict(map(_pair, class_confidence or ()))
     dataset = None if data is None else open_with_split(data, split)
     start_tensorflow()
@@ -92,6 +98,7 @@ def export(
             split=split,
             out=out,
             max_ap_loss=max_ap_loss,
+            licence_policy=licence_policy,
             say=say,
             progress=progress,
         )
@@ -121,4 +128,5 @@ def show_export(done: "Exported") -> None:
         f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
     )
     say(f"  {1e3 * check.seconds:.1f} ms per image, original {1e3 * check.seconds_of_original:.1f} ms")
+    say(f"  Licences: {done.licences}")
     say(f"  Run it: detect predict {done.folder} IMAGES_OR_VIDEOS")

@@ -75,6 +75,15 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.", rich_help_panel=RUN)] = False,
+    licence_policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="any|permissive",
+            help="Refuse a dataset or initial weights whose licence is unknown or not permissive.",
+            show_default="any",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     set: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,6 +109,7 @@ def train(
         batch_size=batch_size,
         weights=weights,
         name=name,
+        licence_policy=licence_policy,
     )
     dataset = open_requested(options, set or [], resume)
     start_tensorflow()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from detect import formats
 from detect.artefacts.format import Canvas
 from detect.errors import BadInput, did_you_mean
-from detect.models.card import ModelCard
+from detect.models.card import ModelCard, licences_of
 from detect.models.detector import Detector
 from detect.models.image_sides import require_sides
 from detect.models.suppression import Suppression
@@ -25,6 +25,7 @@ def exported_card(card: ModelCard, image_size: int | None, confidences: Mapping[
     Raises:
         BadInput: the model does not take this size; a class is not one of the model's; a score is not in 0..1.
     """
+    card = card.model_copy(update={"licences": licences_of(card)})
     return _with_confidences(_on_squares(_at_size(card, image_size)), confidences)
 
 

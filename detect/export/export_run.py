@@ -35,8 +35,9 @@ from detect.files import deliver_folder, draft_folder, explained, is_free, write
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
-from detect.models.card import CARD, WEIGHTS, load_card, model_folder
+from detect.models.card import CARD, WEIGHTS, licences_of, load_card, model_folder
 from detect.models.detector import Detector
+from detect.models.licences import Licences, require_permitted, require_policy
 from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
@@ -52,6 +53,7 @@ class Exported:
     folder: Path
     card: ExportCard
     size: int  # of all files, bytes
+    licences: Licences  # of what the model is made of
 
 
 def export(
@@ -68,6 +70,7 @@ def export(
     split: str = "val",
     out: str | Path | None = None,
     max_ap_loss: float | None = None,
+    licence_policy: str = "any",
     say: Callable[[str], None] = lambda text: None,
     progress: Progress | None = None,
 ) -> Exported:
@@ -92,6 +95,8 @@ def export(
         out: folder of the export; by default `exports/` in the folder of the run or model, where `auto` finds it; for a
             checkpoint `NAME-FORMAT` in the current folder.
         max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 1 with int8.
+        licence_policy: `permissive` refuses a model of which a part has no permissive licence, see
+            `detect.models.licences`; `any` does not.
         say: called with each progress message.
         progress: called while a checkpoint is downloaded, with the bytes received and the total.
 
@@ -100,7 +105,7 @@ def export(
 
     Raises:
         BadInput: there is no such model, format or precision; the model does not take this size; int8 has no dataset;
-            or a package is missing.
+            a package is missing; or a licence is not permitted.
         RunFailure: the export is worse than its original. It is kept with `.rejected` in its name.
     """
     bits = _checked_precision(format, precision, data)
@@ -111,6 +116,7 @@ def export(
     folder = find_folder(model, progress=progress)
     if folder is None:
         raise BadInput(f"{model} is not a run folder, model folder or published checkpoint (`detect weights list`).")
+    require_permitted(licences_of(load_card(folder)), require_policy(licence_policy))
     # Faults of the data are reported before the work begins.
     whole = None if data is None else open_dataset(data)
     dataset, records = (None, None) if whole is None else scored_split(whole, split)
@@ -157,7 +163,7 @@ def export(
         way_on = "" if data is not None else " With a dataset (--data), it is judged by its AP instead."
         kept = f"It is kept as {target}, with the figures in it.{way_on}"
         raise RunFailure(f"The export is not delivered: {check.fault}. {kept}")
-    return Exported(target, job.export, files_size(target))
+    return Exported(target, job.export, files_size(target), job.card.licences)
 
 
 def _checked_precision(format: str, precision: str, data: str | Path | Dataset | None) -> Precision:

@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.config import Settings, from_json
 from detect.data.pixels.resizing import Fit
 from detect.errors import BadInput
+from detect.models.licences import NONE, Licences
 
 CARD = "model.json"
 WEIGHTS = "model.weights.h5"
@@ -43,7 +44,9 @@ class ModelCard(Card):
     source: str = ""
     """Where the weights come from."""
     licence: str = ""
-    """Licence of the weights."""
+    """Licence of the weights, as their publisher states it."""
+    licences: Licences = Licences()
+    """Licences of everything that the model is made of."""
     data: str = ""
     """Dataset that the model was trained on, as it was named at that time."""
     data_digest: str = ""
@@ -81,6 +84,13 @@ def read_card(kind: type[C], path: Path) -> C:
             "Update detect, or export the model again."
         )
     return card
+
+
+def licences_of(card: ModelCard) -> Licences:
+    """Return the licences of what a model is made of. The card of a published checkpoint states that of the weights."""
+    if not card.licence:
+        return card.licences
+    return Licences(weights=card.licence, backbone=NONE, teacher=NONE, data=NONE)
 
 
 def model_folder(path: Path) -> Path | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
+from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
 from detect.training.resolution import given_settings
 from detect.training.run_folder import require_free
 
@@ -21,6 +22,8 @@ def open_requested(options: dict[str, Any], assignments: list[str], resume: bool
         BadInput: an option, a setting, a name, a path or the dataset cannot be used.
     """
     settings = given_settings(options, assignments)
+    data = settings.data_licence or UNKNOWN
+    require_permitted(Licences(weights=NONE, backbone=NONE, teacher=NONE, data=data), settings.licence_policy)
     # Of several workers, one creates the folder, maybe before the others come here.
     if not resume and "TF_CONFIG" not in os.environ:
         require_free(settings)

@@ -9,6 +9,7 @@ from detect.errors import BadInput, DetectError, RunFailure, did_you_mean
 from detect.layers.keras_backbone import KerasBackbone
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
+from detect.models.licences import NONE, UNKNOWN
 from detect.training.model_choice import WORDS, unknown_weights
 from detect.weights import backbones
 from detect.weights.download import Progress
@@ -24,6 +25,13 @@ class Source(NamedTuple):
     name: str  # as the user knows it
     card: ModelCard
     tensors: dict[str, np.ndarray]  # by name of the weight within the detector
+
+
+class Start(NamedTuple):
+    """The initial weights of a run."""
+
+    said: str  # a line about them for the user
+    backbone: str = NONE  # licence of the backbone
 
 
 def find_source(
@@ -62,8 +70,8 @@ def find_source(
         return None, ""  # of a backbone, if of anything
 
 
-def start_from(detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None) -> str:
-    """Load initial weights into `detector` and return a line about them for the user.
+def start_from(detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None) -> Start:
+    """Load initial weights into `detector`, and return what they are.
 
     Args:
         detector: with random weights.
@@ -77,13 +85,13 @@ def start_from(detector: Detector, classes: tuple[str, ...], weights: str, sourc
         RunFailure: the download failed.
     """
     if source is not None:
-        return _go_on(detector, classes, source)
+        return Start(_go_on(detector, classes, source))
     if weights == "none":
-        return "Weights: random."
+        return Start("Weights: random.")
     if weights in WORDS:
         return _from_imagenet(detector, required=weights == "imagenet")
     backbones.load_backbone(detector, weights)
-    return f"Weights: backbone from {weights}, the rest random."
+    return Start(f"Weights: backbone from {weights}, the rest random.", UNKNOWN)
 
 
 def _published(model: str, architecture: dict[str, Any], progress: Progress | None = None) -> tuple[Source | None, str]:
@@ -125,22 +133,22 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
 
 
-def _pretrained(backbone: KerasBackbone, required: bool) -> str:
-    """Load the weights that the user's file has for its backbone, if any, and return a line about them."""
+def _pretrained(backbone: KerasBackbone, required: bool) -> Start:
+    """Load the weights that the user's file has for its backbone, if any, and return what they are."""
     if backbone.pretrained is None:
         if required:
             raise BadInput("--weights imagenet: the backbone has no `pretrained`. Use --weights none.")
-        return "Weights: random."
+        return Start("Weights: random.")
     try:
         backbone.load_pretrained()
     except DetectError as error:
         if required:
             raise
-        return f"Weights: random. Trained ones for the backbone would be better, but: {error}"
-    return "Weights: pretrained backbone, the rest random."
+        return Start(f"Weights: random. Trained ones for the backbone would be better, but: {error}")
+    return Start("Weights: pretrained backbone, the rest random.", UNKNOWN)
 
 
-def _from_imagenet(detector: Detector, required: bool) -> str:
+def _from_imagenet(detector: Detector, required: bool) -> Start:
     backbone = getattr(detector, "backbone", None)
     if isinstance(backbone, KerasBackbone):
         return _pretrained(backbone, required)
@@ -150,14 +158,14 @@ def _from_imagenet(detector: Detector, required: bool) -> str:
             raise BadInput(
                 "--weights imagenet: no ImageNet weights are published for this model's backbone. Use --weights none."
             )
-        return "Weights: random (none are published for this backbone)."
+        return Start("Weights: random (none are published for this backbone).")
     try:
         backbones.load_backbone(detector, published)
     except DetectError as error:
         if required:
             raise
-        return f"Weights: random. ImageNet weights for the backbone would train better, but: {error}"
-    return f"Weights: backbone {published} trained on ImageNet, the rest random."
+        return Start(f"Weights: random. ImageNet weights for the backbone would train better, but: {error}")
+    return Start(f"Weights: backbone {published} trained on ImageNet, the rest random.", backbones.LICENCE)
 
 
 def _by_name(detector: Detector) -> dict[str, Any]:

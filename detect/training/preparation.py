@@ -7,9 +7,11 @@ import keras
 from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.errors import BadInput
+from detect.models.card import licences_of
 from detect.models.detector import Detector
+from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
 from detect.training.display import Display
-from detect.training.initial_weights import Source, find_source
+from detect.training.initial_weights import Source, find_source, start_from
 from detect.training.settings import TrainingSettings
 
 
@@ -81,6 +83,34 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
     for path in settings.freeze:
         layer_at(detector, path).trainable = False
     return detector
+
+
+def start_detector(
+    settings: TrainingSettings, detector: Detector, dataset: Dataset, source: Source | None, display: Display
+) -> Licences:
+    """Give a detector its initial weights, and return the licences of what the run trains.
+
+    Args:
+        settings: of the run.
+        detector: with random weights.
+        dataset: that it is trained on.
+        source: the trained detector to start from, if any.
+        display: where to show what the weights are.
+
+    Raises:
+        BadInput: the weights do not fit, or `licence_policy` does not permit a licence.
+        RunFailure: the download failed.
+    """
+    start = start_from(detector, dataset.classes, settings.weights, source)
+    licences = Licences(
+        weights=licences_of(source.card).descent() if source else NONE,
+        backbone=start.backbone,
+        teacher=NONE,
+        data=settings.data_licence or UNKNOWN,
+    )
+    require_permitted(licences, settings.licence_policy)
+    display.say(start.said)
+    return licences
 
 
 def layer_at(detector: Detector, path: str) -> keras.layers.Layer:

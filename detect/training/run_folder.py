@@ -1,6 +1,6 @@
 """The folder of a run and its files.
 
-config.json   classes.txt   metrics.jsonl   tensorboard/   checkpoints/last.npz
+config.json   classes.txt   licences.json   metrics.jsonl   tensorboard/   checkpoints/last.npz
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
@@ -12,6 +12,7 @@ from detect.config import change, from_json, to_json
 from detect.errors import BadInput
 from detect.files import write_text
 from detect.models import own_files
+from detect.models.licences import Licences
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
@@ -25,6 +26,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.json"
         self.classes = path / "classes.txt"
+        self.licences_file = path / "licences.json"
         self.metrics = path / "metrics.jsonl"
         self.checkpoint = path / "checkpoints" / "last.npz"
         self.best = path / "best"
@@ -36,6 +38,12 @@ class RunFolder:
     def settings(self) -> TrainingSettings:
         """Return the settings that the run was started with."""
         return from_json(TrainingSettings, self.config.read_text(encoding="utf-8"), str(self.config))
+
+    def licences(self) -> Licences:
+        """Return the licences of what the run trains; unknown in a run of an earlier version."""
+        if not self.licences_file.exists():
+            return Licences()
+        return from_json(Licences, self.licences_file.read_text(encoding="utf-8"), str(self.licences_file))
 
 
 def new_folder(settings: TrainingSettings) -> RunFolder:
@@ -91,10 +99,18 @@ def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings
     return change(folder.settings(), [(key, given[key]) for key in _FREE], "--resume")
 
 
-def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...]) -> None:
-    """Write the settings and the class names of a run that starts, and the file of a model of the user's own."""
+def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...], licences: Licences) -> None:
+    """Write what is known of a run that starts, and the file of a model of the user's own.
+
+    Args:
+        folder: of the run.
+        settings: that it is started with.
+        classes: names of the classes.
+        licences: of what it trains.
+    """
     write_text(folder.config, to_json(settings))
     write_text(folder.classes, "".join(f"{name}\n" for name in classes))
+    write_text(folder.licences_file, to_json(licences))
     if own_files.is_own(settings.model):
         own_files.write_copy(own_files.load_class(settings.model), folder.path)
 

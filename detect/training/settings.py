@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.config import Settings
 from detect.data.batches.pipeline_settings import PipelineSettings
 from detect.data.tolerance import MAX_LOST
+from detect.models.licences import Policy
 
 
 class OptimizerSettings(Settings):
@@ -92,6 +93,10 @@ class TrainingSettings(Settings):
 
     weights: str = "auto"
     """Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint or its file."""
+    data_licence: str = ""
+    """Licence of the dataset, such as CC-BY-4.0; own: it is yours; empty: unknown. For the card of the model."""
+    licence_policy: Policy = "any"
+    """Licences that dataset and initial weights may have: any, or permissive ones only."""
     freeze: tuple[str, ...] = ()
     """Layers that are not trained, by their paths in the model, such as `backbone.stem`."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -21,6 +21,7 @@ from detect.layers.folded_normalization import restore_statistics
 from detect.models import own_files
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
+from detect.models.licences import Licences
 from detect.training.average import WeightAverage
 from detect.training.batch_stream import Stream
 from detect.training.callbacks import Callbacks, TrainingCallback
@@ -28,13 +29,12 @@ from detect.training.checkpoints import Position, load_checkpoint, save_checkpoi
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.ending import Ending
-from detect.training.initial_weights import start_from
 from detect.training.journal import Journal
 from detect.training.left_out import LeftOut
 from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
-from detect.training.preparation import create_detector, find_weights, prepare_data
+from detect.training.preparation import create_detector, find_weights, prepare_data, start_detector
 from detect.training.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
 from detect.training.run_folder import RunFolder, continued, new_folder, resumed_folder, write_start
 from detect.training.schedule import Budget, StepBudget, TimeBudget
@@ -139,9 +139,8 @@ def run(
         settings, source = (continued(begun, settings), None) if begun else find_weights(settings, display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
-            if not begun:
-                display.say(start_from(detector, dataset.classes, settings.weights, source))
-            folder = begun or prepare_folder(settings, dataset, earlier, chief)
+            licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)
+            folder = begun or prepare_folder(settings, dataset, licences, earlier, chief)
             heard = Callbacks(callbacks if chief else ())
             loop = assemble(settings, dataset, detector, folder, strategy, display, started, heard)
             with contextlib.closing(loop.journal):
@@ -174,19 +173,22 @@ def ending_of(loop: Loop, folder: Path) -> Ending:
     )
 
 
-def prepare_folder(settings: TrainingSettings, dataset: Dataset, earlier: RunFolder | None, chief: bool) -> RunFolder:
-    """Return the folder of a run that starts, with its settings and classes in it.
+def prepare_folder(
+    settings: TrainingSettings, dataset: Dataset, licences: Licences, earlier: RunFolder | None, chief: bool
+) -> RunFolder:
+    """Return the folder of a run that starts, with its settings, classes and licences in it.
 
     Args:
         settings: of the run.
         dataset: that it trains on.
+        licences: of what it trains.
         earlier: the folder of a run that was interrupted before its first checkpoint, if it is to be used again.
         chief: whether this process writes files.
     """
     if not chief:
         return earlier or RunFolder(Path(settings.runs) / (settings.name or own_files.label(settings.model)))
     folder = earlier or new_folder(settings)
-    write_start(folder, settings, dataset.classes)
+    write_start(folder, settings, dataset.classes, licences)
     return folder
 
 
@@ -221,7 +223,9 @@ def assemble(
     position = resume_position(folder, variables, display)
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
-    model = Model(TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector))
+    model = Model(
+        TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
+    )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder, val_images.note)
     return Loop(
@@ -280,14 +284,22 @@ def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: 
     return StepBudget(max(1, round((settings.epochs or DEFAULT_EPOCHS) * steps_per_epoch)))
 
 
-def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector) -> ModelCard:
-    """Return the card of the models that the run saves."""
+def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector, licences: Licences) -> ModelCard:
+    """Return the card of the models that the run saves.
+
+    Args:
+        settings: of the run.
+        dataset: that it trains on.
+        detector: that it trains.
+        licences: of what it trains.
+    """
     return ModelCard(
         model=settings.model,
         config=detector.config.model_dump(),
         classes=dataset.classes,
         category_ids=dataset.category_ids,
         image_size=settings.side,
+        licences=licences,
         data=str(dataset.source),
         data_digest=dataset.digest(),
     )

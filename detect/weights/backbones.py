@@ -37,6 +37,8 @@ PUBLISHED = {
     "vgg16": "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
 }
 
+LICENCE = "BSD-3-Clause; trained on ImageNet"
+
 Backbone = ResNet | MobileNetV3Large | VGG16
 
 

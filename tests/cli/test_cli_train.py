@@ -10,6 +10,7 @@ import typer
 
 from detect.cli import demo
 from detect.evaluation.coco_scores import METRICS
+from detect.models.card import load_card
 from detect.training import plain_train
 
 pytestmark = pytest.mark.slow
@@ -20,6 +21,7 @@ def test_a_short_run_leaves_everything(command, shapes, tmp_path):
         "train", "--data", shapes, "--model", "yolox-micro", "--epochs", 1, "--image-size", 64, "--batch-size", 4,
         "--name", "short", "--set", f"runs={tmp_path}", "--set", "validations=1",
         "--set", "architecture={width: 0.0625, depth: 0}",
+        "--set", "data_licence=own", "--licence-policy", "permissive",
     )  # fmt: skip
     assert done.code == 0, done.err
     folder = tmp_path / "short"
@@ -27,6 +29,7 @@ def test_a_short_run_leaves_everything(command, shapes, tmp_path):
     assert "Trained for" in done.out
     assert "The model has learnt next to nothing" in done.out
     assert set(METRICS) <= json.loads((folder / "evaluation.json").read_text()).keys()
+    assert str(load_card(folder / "best").licences) == "code Apache-2.0, data own"
     assert {"best", "last", "config.json", "metrics.jsonl", "report.html"} <= {path.name for path in folder.iterdir()}
 
 

@@ -14,6 +14,7 @@ import detect
 from detect import models
 from detect.errors import BadInput
 from detect.models import own_files
+from detect.models.licences import Licences
 from detect.models.places import model_at, require_model
 from detect.models.retinanet import RetinaNet
 from detect.training.initial_weights import find_source, start_from
@@ -98,11 +99,11 @@ def test_a_saved_model_holds_the_file_and_detects_the_same(detector, folder, tmp
 def test_fine_tuning_to_other_classes_keeps_the_other_weights(detector, folder, name):
     larger = models.create(name, 3)
     source, _ = find_source(name, str(folder), {})
-    said = start_from(larger, ("cat", "dog", "cow"), str(folder), source)
+    said = start_from(larger, ("cat", "dog", "cow"), str(folder), source).said
     assert f"Weights: {len(larger.weights) - 2} of {len(larger.weights)} tensors" in said
     for new, old in zip(larger.backbone.weights, detector.backbone.weights, strict=True):
         np.testing.assert_array_equal(new, old)
-    assert start_from(larger, ("cat", "dog", "cow"), "auto", None) == "Weights: random."
+    assert start_from(larger, ("cat", "dog", "cow"), "auto", None).said == "Weights: random."
 
 
 def test_the_weights_of_an_own_model_say_of_which_model_they_are(folder, name):
@@ -129,7 +130,7 @@ def test_a_run_is_called_like_the_class_and_goes_on_with_the_same_file_only(name
     settings = TrainingSettings(data="d", model=f"{file}:Mine", runs=str(tmp_path / "runs"))
     folder = new_folder(settings)
     assert folder.path.name == "Mine"
-    write_start(folder, settings, ("cat",))
+    write_start(folder, settings, ("cat",), Licences())
     assert resumed_folder(settings).path == folder.path
     file.write_text(f"{FILE}\n# changed")
     with pytest.raises(BadInput, match=r"but .*mine\.py is not what it was \(.*runs/Mine/mine\.py\)"):

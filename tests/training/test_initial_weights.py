@@ -38,7 +38,7 @@ def values(detector) -> dict[str, np.ndarray]:
 
 
 def test_the_same_classes_keep_everything(detector, source):
-    said = start_from(detector, COCO, "runs/earlier", source)
+    said = start_from(detector, COCO, "runs/earlier", source).said
     for name, value in values(detector).items():
         np.testing.assert_array_equal(value, source.tensors[name], err_msg=name)
     assert said == f"Weights: {len(source.tensors)} of {len(source.tensors)} tensors from runs/earlier."
@@ -47,7 +47,7 @@ def test_the_same_classes_keep_everything(detector, source):
 @pytest.mark.parametrize("classes", [("cat", "dog", "cow"), ("bicycle", "person", "car")])
 def test_other_classes_keep_all_but_the_class_layers(detector, source, classes):
     before = values(detector)
-    said = start_from(detector, classes, "runs/earlier", source)
+    said = start_from(detector, classes, "runs/earlier", source).said
     fresh = {f"head{stride}/class_logits/{part}" for stride in (8, 16, 32) for part in ("kernel", "bias")}
     for name, value in values(detector).items():
         np.testing.assert_array_equal(value, before[name] if name in fresh else source.tensors[name], err_msg=name)
@@ -57,7 +57,7 @@ def test_other_classes_keep_all_but_the_class_layers(detector, source, classes):
 
 def test_another_number_of_classes_is_no_obstacle(source):
     detector = models.create("yolox-micro", 7, **SMALL)
-    said = start_from(detector, tuple("abcdefg"), "runs/earlier", source)
+    said = start_from(detector, tuple("abcdefg"), "runs/earlier", source).said
     assert "head16/class_logits/kernel" in said
 
 
@@ -136,8 +136,8 @@ def test_other_files_are_left_to_the_backbone(published, tmp_path):
 
 
 def test_without_a_detector_to_go_on_from(detector):
-    assert start_from(detector, COCO, "none", None) == "Weights: random."
-    assert start_from(detector, COCO, "auto", None).startswith("Weights: random")
+    assert start_from(detector, COCO, "none", None) == ("Weights: random.", "none")
+    assert start_from(detector, COCO, "auto", None).said.startswith("Weights: random")
     with pytest.raises(BadInput, match="no ImageNet weights are published"):
         start_from(detector, COCO, "imagenet", None)
 
@@ -148,7 +148,7 @@ def test_an_imagenet_backbone_that_cannot_be_had(monkeypatch):
 
     monkeypatch.setattr("detect.weights.backbones.load_backbone", unreachable)
     backbone = ResNet(18)
-    said = start_from(backbone, COCO, "auto", None)
+    said = start_from(backbone, COCO, "auto", None).said
     assert "ImageNet weights for the backbone would train better, but: no network" in said
     with pytest.raises(RunFailure, match="no network"):
         start_from(backbone, COCO, "imagenet", None)

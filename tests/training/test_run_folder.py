@@ -4,8 +4,11 @@ import pytest
 
 from detect.config import change, override
 from detect.errors import BadInput
+from detect.models.licences import Licences
 from detect.training.run_folder import continued, new_folder, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
+
+LICENCES = Licences(weights="none", data="CC-BY-4.0")
 
 
 @pytest.fixture
@@ -15,12 +18,17 @@ def settings(tmp_path):
 
 def started(settings):
     folder = new_folder(settings)
-    write_start(folder, settings, ("cat", "chaise longue"))
+    write_start(folder, settings, ("cat", "chaise longue"), LICENCES)
     return folder
 
 
 def test_names_are_chosen_one_after_the_other(settings):
     assert [new_folder(settings).path.name for _ in range(3)] == ["yolox-micro", "yolox-micro-2", "yolox-micro-3"]
+
+
+def test_licences_are_kept_for_a_run_that_is_resumed(settings):
+    assert started(settings).licences() == LICENCES
+    assert new_folder(settings).licences() == Licences()  # as in a run of an earlier version
 
 
 def test_a_taken_name_is_refused(settings):
@@ -77,7 +85,7 @@ def test_a_tuple_in_python_is_the_list_in_the_file(settings):
 
 def test_the_architecture_of_weights_is_not_a_change(settings):
     folder = new_folder(settings)
-    write_start(folder, override(settings, ["architecture={width: 0.5, depth: 1}"]), ("cat",))
+    write_start(folder, override(settings, ["architecture={width: 0.5, depth: 1}"]), ("cat",), LICENCES)
     assert resumed_folder(override(settings, ["architecture.width=0.5"])).path == folder.path
     with pytest.raises(BadInput, match=r"architecture.width was 0.5, is 0.25"):
         resumed_folder(override(settings, ["architecture.width=0.25"]))
