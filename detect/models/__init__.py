@@ -79,15 +79,15 @@ def side_limits(name: str) -> tuple[int, int]:
     return numbers["size_divisor"], numbers["smallest_side"]
 
 
-def setting_names(name: str) -> set[str]:
-    """Return the names of the settings in the `Config` of a model.
+def setting_types(name: str) -> dict[str, Any]:
+    """Return the types of the settings in the `Config` of a model, by name.
 
     This does not need TensorFlow, but for a model of the user's own.
     """
     require_known(name)
     if own_files.is_own(name):
-        return set(type(variant(name).config).model_fields)
-    return declarations.setting_names("detector") | declarations.setting_names(_module_name(name))
+        return {field: info.annotation for field, info in type(variant(name).config).model_fields.items()}
+    return {**declarations.setting_types("detector"), **declarations.setting_types(_module_name(name))}
 
 
 def create(name: str, classes: int, *, runtime: "Runtime" = "local", **config_overrides: Any) -> "Detector":

@@ -3,7 +3,7 @@
 import ast
 import functools
 import pkgutil
-from typing import Any
+from typing import Any, Literal
 
 
 @functools.cache
@@ -22,10 +22,11 @@ def constants(module: str) -> dict[str, Any]:
     return {name: value.value for name, value in assigned if isinstance(value, ast.Constant)}
 
 
-def setting_names(module: str) -> set[str]:
-    """Return the names of the settings that the classes of settings in a module add to those of their bases."""
+def setting_types(module: str) -> dict[str, Any]:
+    """Return the types of the settings that the classes of settings in a module add to those of their bases."""
     bodies = [kind.body for kind in _classes(module) if kind.name.endswith("Config")]
-    return {ast.unparse(node.target) for body in bodies for node in body if isinstance(node, ast.AnnAssign)}
+    fields = [node for body in bodies for node in body if isinstance(node, ast.AnnAssign)]
+    return {ast.unparse(node.target): eval(ast.unparse(node.annotation), {"Literal": Literal}) for node in fields}
 
 
 def _assigned(body: list[ast.stmt]) -> dict[str, ast.expr | None]:

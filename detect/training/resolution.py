@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from detect import models
-from detect.config import as_option, build, change, override
+from detect.config import Settings, as_option, build, change, override
 from detect.errors import BadInput, did_you_mean
 from detect.models import own_files
 from detect.models.image_sides import require_sides
@@ -93,15 +95,21 @@ def resolve_settings(
 
 
 def _require_suitable(settings: TrainingSettings) -> None:
-    """Raise `BadInput` where the model has no such settings, or does not take images of these sizes."""
+    """Raise `BadInput` where the model does not have such settings, or does not take images of these sizes."""
     require_sides(settings.model, settings.sizes, "sizes")
     if settings.image_size is not None:
         require_sides(settings.model, [settings.image_size])
-    known = models.setting_names(settings.model)
-    for name in settings.architecture:
+    _require_architecture(settings.model, settings.architecture)
+
+
+def _require_architecture(model: str, architecture: dict[str, Any]) -> None:
+    """Raise `BadInput` where the model has no such settings, or they are of other types."""
+    known = models.setting_types(model)
+    for name in architecture:
         if name not in known:
-            advice = did_you_mean(name, known)
-            raise BadInput(f"architecture: {settings.model} has no setting {name!r}. {advice}")
+            raise BadInput(f"architecture: {model} has no setting {name!r}. {did_you_mean(name, known)}")
+    fields: dict[str, Any] = {name: (known[name], ...) for name in architecture}
+    build(pydantic.create_model("Architecture", __base__=Settings, **fields), architecture, f"architecture of {model}")
 
 
 def _require_one_length(settings: TrainingSettings) -> None:

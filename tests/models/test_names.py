@@ -26,7 +26,8 @@ def test_the_sides_of_images_are_those_of_the_class(name):
 
 @pytest.mark.parametrize("name", models.names())
 def test_the_names_of_settings_are_those_of_the_class(name):
-    assert models.setting_names(name) == set(type(models.variant(name).config).model_fields)
+    fields = type(models.variant(name).config).model_fields
+    assert models.setting_types(name) == {name: field.annotation for name, field in fields.items()}
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_the_file_in_the_guide_is_a_complete_model(tmp_path):
     name = f"{tmp_path / 'mine.py'}:Mine"
     assert models.variant(name).image_size == 320
     assert models.side_limits(name) == (32, 64)
-    assert "filters" in models.setting_names(name)
+    assert "filters" in models.setting_types(name)
     features = sys.modules[own_files.load_class(name).__module__].features()
     shapes = features.compute_output_shape((1, 320, 320, 3))
     assert [shape[1:3] for shape in shapes] == [(40, 40), (20, 20), (10, 10)]
