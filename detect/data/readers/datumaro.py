@@ -6,9 +6,10 @@
      ]}]}
 
 Source: "Datumaro format" of openvinotoolkit.github.io/datumaro and of docs.cvat.ai. A box is x, y, width and height in
-pixels. Rotated boxes, polygons, lines, ellipses, cuboids and masks are replaced by their upright hulls; labels of whole
-images, points and captions are not objects, and are counted in a note. Objects with the attribute `is_crowd` become
-ignore regions. The order of the classes is that of the labels.
+pixels; where it has the attribute `rotation`, it is turned by these degrees. Turned boxes, polygons, lines, ellipses,
+cuboids and masks are replaced by their upright hulls; labels of whole images, points and captions are not objects, and
+are counted in a note. Objects with the attribute `is_crowd` become ignore regions. The type `rotated_bbox`, for which
+Datumaro's own reader and writer of this format have no form, is lost. The order of the classes is that of the labels.
 
 Files lie in `annotations` and are the split that their name speaks of, else "train"; images are in `images/SUBSET`. An
 image whose path is not stated is the one that has its id as its name.
@@ -133,9 +134,6 @@ def _box(stated: dict[str, Any]) -> tuple[Box, bool]:
         return bounds(stated["rle"]), True
     if kind in _POINTS:
         return bounds([stated["points"]]), True
-    if kind == "rotated_bbox":
-        x, y, width, height, degrees = map(float, stated["rotated_bbox"])
-        return hull_of_rotated(x, y, width, height, math.radians(degrees)), True
     x, y, width, height = map(float, stated["bbox"])
     angle = math.radians(float((stated.get("attributes") or {}).get("rotation") or 0))
     if angle:

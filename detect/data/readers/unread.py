@@ -9,6 +9,7 @@ from detect.data.readers.files.listing import Folder
 
 _LOOKED_AT = 20  # folders in a folder
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".rar", ".7z")
+_ARRAY_RECORD = ".array_record"  # in names; the number of a shard may follow
 _MASK_FOLDERS = ("masks", "mask", "segmentationclass", "segmentationobject", "gtfine", "labelids", "semantic")
 _TABLE = "write the images as files, and a `metadata.jsonl` with their `objects`, as its ImageFolder has them."
 _CONVERT = "Import them into an annotation tool such as CVAT, and export them as COCO."
@@ -35,6 +36,8 @@ def way_on_from_file(path: Path) -> str:
     name = path.name.lower()
     if name.endswith(_ARCHIVES):
         return "It is an archive: unpack it, and give the folder."
+    if _ARRAY_RECORD in name:
+        return "It is an ArrayRecord: prepare the dataset again with file_format='tfrecord', and give its folder."
     if name.endswith((".parquet", ".arrow")):
         return f"It is a table of Hugging Face: with its library, {_TABLE}"
     return ""
@@ -48,6 +51,10 @@ def _folders(folder: Folder) -> Iterator[Folder]:
 
 def _has_tracks(folder: Folder) -> bool:
     return any("gt.txt" in part.inside("gt").names for part in _folders(folder))
+
+
+def _has_detections(folder: Folder) -> bool:
+    return any("det.txt" in part.inside("det").names for part in _folders(folder))
 
 
 def _has_words(folder: Folder) -> bool:
@@ -69,7 +76,16 @@ def _has_archives(folder: Folder) -> bool:
 
 
 _KINDS = (
-    _Unread("sequences for tracking (MOT Challenge)", _has_tracks, _CONVERT),
+    _Unread(
+        "sequences for tracking (MOT Challenge) without frames",
+        _has_tracks,
+        "Put the frames of each video into the folder `img1` beside `gt`.",
+    ),
+    _Unread(
+        "sequences for tracking (MOT Challenge) without annotations",
+        _has_detections,
+        "Files `det.txt` are the output of a detector; the annotations are in `gt/gt.txt`.",
+    ),
     _Unread("texts in images (ICDAR)", _has_words, _CONVERT),
     _Unread(
         "segmentation masks without boxes",

@@ -396,6 +396,120 @@ def write_darwin(folder: Path) -> Path:
     return folder / "annotations"
 
 
+def write_darwin_first(folder: Path) -> Path:
+    """Write version 1.0, which V7 exported before 2023, with boxes of polygons."""
+
+    def stated(box: Box) -> dict:
+        corners = [(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2)]
+        polygon = {"path": [{"x": x, "y": y} for x, y in corners]}
+        sides = {"h": box.y2 - box.y1, "w": box.x2 - box.x1, "x": box.x1, "y": box.y1}
+        return {"bounding_box": sides, "name": CLASSES[box.label], "polygon": polygon}
+
+    write_images(folder, "train")
+    for name, boxes in TRUTH["train"].items():
+        image = {"width": WIDTH, "height": HEIGHT, "original_filename": name, "filename": f"x-{name}", "path": "/"}
+        annotations = [stated(box) for box in boxes if not box.ignore]
+        content = {"dataset": "cars", "image": image, "annotations": annotations}
+        write_text((folder / name).with_suffix(".json"), json.dumps(content))
+    return folder
+
+
+spoil_darwin_first = replacing('"w": 20, "x": 10', '"w": 20, "x": "left"', ", annotation 0")
+
+
+def hasty_images(split: str, status: str = "DONE") -> list[dict]:
+    """Return the images of a split as Hasty exports them, without regions to ignore."""
+
+    def label(box: Box) -> dict:
+        corners = {"bbox": [box.x1, box.y1, box.x2, box.y2], "polygon": None, "mask": None}
+        return {"class_name": CLASSES[box.label], **corners, "z_index": 1, "attributes": {}}
+
+    about = {"dataset_name": f"{split} set", "width": WIDTH, "height": HEIGHT, "image_status": status, "tags": []}
+    return [
+        {"image_name": name, **about, "labels": [label(box) for box in boxes if not box.ignore]}
+        for name, boxes in TRUTH[split].items()
+    ]
+
+
+def hasty_json(path: Path, images: list[dict]) -> Path:
+    classes = [{"class_name": name, "color": "#1f78b44d", "class_type": "object"} for name in CLASSES]
+    about = {"project_name": "cars", "export_format_version": "1.1", "attributes": []}
+    return write_text(path, json.dumps({**about, "label_classes": classes, "images": images}))
+
+
+def write_hasty_file(folder: Path) -> Path:
+    """Write one file with both splits, and the images in the folders of their datasets."""
+    for split in ("train", "val"):
+        write_images(folder / f"{split} set", split)
+    return hasty_json(folder / "cars.json", [*hasty_images("train"), *hasty_images("val")])
+
+
+def write_hasty_folder(folder: Path) -> Path:
+    write_hasty_file(folder)
+    return folder
+
+
+spoil_hasty = replacing("[10, 5, 30, 15]", '["left", 5, 30, 15]', ": image entry 2, annotation 0")
+
+
+def write_cityscapes(folder: Path) -> Path:
+    """Write polygons of instances, of a group and of the sky, in folders of cities."""
+
+    def region(label: str, *points: tuple[int, int]) -> dict:
+        return {"label": label, "polygon": [[*point] for point in points]}
+
+    def stated(box: Box) -> dict:
+        label = CLASSES[box.label] + ("group" if box.ignore else "")
+        return region(label, (box.x1, box.y1), (box.x2, box.y1), (box.x1, box.y2))
+
+    sky = region("sky", (0, 0), (WIDTH, 0), (0, 9))
+    for split in ("train", "val"):
+        write_images(folder / "leftImg8bit" / split / "aachen", split)
+        for name, boxes in TRUTH[split].items():
+            content = {"imgHeight": HEIGHT, "imgWidth": WIDTH, "objects": [*map(stated, boxes), sky]}
+            path = folder / "gtFine" / split / "aachen" / f"{Path(name).stem}_gtFine_polygons.json"
+            write_text(path, json.dumps(content))
+    return folder / "gtFine"
+
+
+def write_city_persons(folder: Path) -> Path:
+    """Write boxes of whole bodies, in an archive of their own."""
+
+    def stated(box: Box) -> dict:
+        sides = [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1]
+        return {"instanceId": 24000, "bbox": sides, "bboxVis": sides, "label": CLASSES[box.label]}
+
+    write_images(folder / "leftImg8bit_trainvaltest" / "leftImg8bit" / "train" / "aachen", "train")
+    annotations = folder / "gtBbox_cityPersons_trainval" / "gtBboxCityPersons"
+    for name, boxes in TRUTH["train"].items():
+        objects = [stated(box) for box in boxes if not box.ignore]
+        path = annotations / "train" / "aachen" / f"{Path(name).stem}_gtBboxCityPersons.json"
+        write_text(path, json.dumps({"imgHeight": HEIGHT, "imgWidth": WIDTH, "objects": objects}))
+    return annotations
+
+
+def mot_lines(split: str, first_pixel: int) -> list[str]:
+    """Return the boxes of a sequence whose classes are called `CLASSES`, with numbers from 1 on."""
+    return [
+        f"{frame},{track},{box.x1 + first_pixel},{box.y1 + first_pixel},{box.x2 - box.x1},{box.y2 - box.y1},"
+        f"{int(not box.ignore)},{box.label + 1},1.0"
+        for frame, boxes in enumerate(TRUTH[split].values(), 1)
+        for track, box in enumerate(boxes, 1)
+    ]
+
+
+def write_mot(folder: Path) -> Path:
+    """Write a sequence per split, with names of classes, as CVAT does."""
+    for split in ("train", "val"):
+        write_images(folder / split / "drive" / "img1", split)
+        write_text(folder / split / "drive" / "gt" / "gt.txt", "\n".join(mot_lines(split, 0)))
+        write_text(folder / split / "drive" / "gt" / "labels.txt", "\n".join(CLASSES))
+    return folder
+
+
+spoil_mot = replacing("3,1,10,5", "3,1,left,5", ":4")
+
+
 def datumaro_json(path: Path, split: str, states_paths: bool = True) -> Path:
     """Write the file of a subset; CVAT states the paths of images only where it exports these, too."""
 

@@ -14,11 +14,14 @@ import yaml
 from small_exports import (
     spoil_automl,
     spoil_darwin,
+    spoil_darwin_first,
     spoil_datumaro,
+    spoil_hasty,
     spoil_kitti,
     spoil_labelbox,
     spoil_manifest,
     spoil_metadata,
+    spoil_mot,
     spoil_ultralytics,
     spoil_vertex,
     spoil_via,
@@ -28,9 +31,14 @@ from small_exports import (
     spoil_vott,
     spoil_wider_face,
     write_automl,
+    write_city_persons,
+    write_cityscapes,
     write_darwin,
+    write_darwin_first,
     write_datumaro,
     write_datumaro_file,
+    write_hasty_file,
+    write_hasty_folder,
     write_kitti,
     write_labelbox_file,
     write_labelbox_files,
@@ -39,6 +47,7 @@ from small_exports import (
     write_manifests,
     write_metadata_file,
     write_metadata_files,
+    write_mot,
     write_tao,
     write_ultralytics_file,
     write_ultralytics_folder,
@@ -1098,6 +1107,13 @@ SETS |= {
         write_via_file, spoiling("via_export_json.json", spoil_via), splits=("train",), states_ignored=False
     ),
     "VIA files": SmallSet(write_via_files, spoiling("train/via_region_data.json", spoil_via), states_ignored=False),
+    "a Hasty JSON": SmallSet(write_hasty_file, spoiling("cars.json", spoil_hasty), states_ignored=False),
+    "Hasty files": SmallSet(write_hasty_folder, spoiling("cars.json", spoil_hasty), states_ignored=False),
+    "Cityscapes": SmallSet(
+        write_cityscapes,
+        spoiling("gtFine/train/aachen/c_gtFine_polygons.json", replacing("[30, 5]", '["right", 5]', ", annotation 0")),
+    ),
+    "MOT Challenge": SmallSet(write_mot, spoiling("train/drive/gt/gt.txt", spoil_mot), lists_images=False),
     "LabelMe files": SmallSet(write_labelme, spoiling("train/c.json", spoil_labelme)),
 }
 
@@ -1197,6 +1213,18 @@ EXPORTS = {
     ),
     "NVIDIA TAO, KITTI": SmallSet(
         write_tao, spoiling("labels/c.txt", spoil_kitti), ONLY_TRAINING, states_ignored=False
+    ),
+    "V7 Darwin, 1.0": SmallSet(
+        write_darwin_first, spoiling("c.json", spoil_darwin_first), ONLY_TRAINING, states_ignored=False
+    ),
+    "CityPersons": SmallSet(
+        write_city_persons,
+        spoiling(
+            "gtBbox_cityPersons_trainval/gtBboxCityPersons/train/aachen/c_gtBboxCityPersons.json",
+            replacing('"bbox": [10', '"bbox": ["left"', ", annotation 0"),
+        ),
+        ONLY_TRAINING,
+        states_ignored=False,
     ),
     "VIA 1, JSON": SmallSet(
         write_via_first, spoiling("via_region_data.json", spoil_via), ONLY_TRAINING, states_ignored=False

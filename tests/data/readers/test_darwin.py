@@ -33,6 +33,9 @@ def points(*numbers) -> list[dict]:
     [
         ({"bounding_box": {"x": 10, "y": 20.5, "w": 20, "h": 5}}, [10, 20.5, 30, 25.5], False),
         ({"polygon": {"paths": [points((10, 20), (30, 25)), points((15, 40), (12, 22))]}}, [10, 20, 30, 40], True),
+        ({"polygon": {"path": points((10, 20), (30, 25), (15, 40))}}, [10, 20, 30, 40], True),
+        ({"polygon": {"path": points((10, 20)), "additional_paths": [points((30, 40))]}}, [10, 20, 30, 40], True),
+        ({"complex_polygon": {"path": [points((10, 20)), points((30, 40))]}}, [10, 20, 30, 40], True),
         ({"line": {"path": points((10, 40), (30, 20))}}, [10, 20, 30, 40], True),
         ({"ellipse": {"center": {"x": 20, "y": 20}, "radius": {"x": 10, "y": 5}, "angle": 0}}, [10, 15, 30, 25], True),
     ],
@@ -67,3 +70,12 @@ def test_the_folders_into_which_a_dataset_is_pulled(write, tmp_path):
 def test_an_image_in_a_folder_of_the_platform(write):
     (record,) = split(open_dataset(write(BOX, image="images/cams/north/a.jpg", path="/cams/north")), "train")
     assert record.image_path.parts[-3:] == ("cams", "north", "a.jpg")
+
+
+def test_the_first_version_names_the_image_in_another_member(tmp_path, write_image):
+    write_image(tmp_path / "images" / "a.jpg")
+    image = {"filename": "x.jpg", "original_filename": "a.jpg", "path": "/", "width": 64, "height": 48}
+    (tmp_path / "x.json").write_text(json.dumps({"dataset": "cars", "image": image, "annotations": [BOX]}))
+    (record,) = split(open_dataset(tmp_path), "train")
+    assert record.image_path.name == "a.jpg"
+    np.testing.assert_allclose(record.boxes, [[4, 4, 12, 12]])

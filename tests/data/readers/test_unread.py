@@ -9,8 +9,8 @@ from detect.errors import BadInput
 @pytest.mark.parametrize(
     ("files", "what"),
     [
-        (["train/MOT17-02/gt/gt.txt", "train/MOT17-02/img1/000001.jpg"], "sequences for tracking .* such as CVAT"),
-        (["MOT17-02/gt/gt.txt"], "sequences for tracking"),
+        (["train/MOT17-02/gt/gt.txt"], "sequences for tracking .* without frames"),
+        (["MOT17-02/det/det.txt", "MOT17-02/img1/000001.jpg"], "sequences for tracking .* without annotations"),
         (["images/img_1.jpg", "gt/gt_img_1.txt"], "texts in images .*ICDAR"),
         (["images/a.jpg", "masks/a.png"], "segmentation masks without boxes.* export objects"),
         (["data/train-00000-of-00001.parquet"], "tables of Hugging Face.* `metadata.jsonl`"),
@@ -31,6 +31,7 @@ def test_folders(tmp_path, files, what):
     [
         ("coco.zip", "It is an archive: unpack it"),
         ("coco.tar.gz", "It is an archive: unpack it"),
+        ("cars-train.array_record-00000-of-00001", "It is an ArrayRecord: .* file_format='tfrecord'"),
         ("train.parquet", "It is a table of Hugging Face"),
     ],
 )

@@ -17,7 +17,8 @@ from detect.errors import BadInput
 
 ROBOFLOW_FILE = "_annotations.coco.json"
 RESULTS = "a list of detections: it is a results file. `detect evaluate --predictions` scores it"
-_OF_OTHERS = ("frames", "shapes", "item", "items")  # members of other formats, before or in place of their annotations
+# Members of other formats, before or in place of their annotations.
+_OF_OTHERS = ("frames", "shapes", "item", "items", "image", "label_classes")
 
 
 def is_coco(path: Path) -> bool:
