@@ -84,6 +84,12 @@ _KINDS = {
         "boxes whose numbers are, in all likelihood, corners in place of sizes or the other way round",
         "Convert them: the format says which form its boxes have.",
     ),
+    "box drawn before turning": (
+        Severity.WARNING,
+        "boxes of images that an EXIF orientation turns, which fit these, in all likelihood, only as they are stored",
+        "State the sizes of the images that the tool showed, as COCO and VOC can, and the boxes are turned; or store "
+        "the images upright, and draw the boxes again.",
+    ),
     "duplicate box": (
         Severity.NOTE,
         "boxes that are there twice, to the last digit",

@@ -75,19 +75,31 @@ def likely_form(corners: np.ndarray, frame: np.ndarray, form: Form) -> Likely | 
         frame: width and height of the image of each box, in the same unit, [n, 2].
         form: the stated one.
     """
-    compared = slice(None, None, len(corners) // _MOST_COMPARED + 1)
-    corners, frame = corners[compared], frame[compared]
-    finite = np.isfinite(corners).all(axis=1)
-    corners, frame = corners[finite], frame[finite]
-    far = FAR / 2 if form is Form.CENTRE else FAR  # a corner that is taken for a centre moves a box by half its size
-    misfits = np.count_nonzero(~_fits(corners, frame, far))
-    if misfits < max(FEWEST, MISFITTING * len(corners)):
+    corners, frame = _compared(corners, frame)
+    misfits = _misfits(corners, frame, form)
+    if not misfits:
         return None
     numbers = stated_numbers(corners, form)
     others = [other for other in Form if other is not form and {other, form} != {Form.SIZE, Form.CENTRE}]
     fitting = {other: float(_fits(corners_of(numbers, other), frame, NEAR).mean()) for other in others}
     best = max(fitting, key=lambda other: fitting[other])
     return Likely(best, misfits / len(corners), fitting[best]) if fitting[best] >= FITTING else None
+
+
+def likely_unturned(corners: np.ndarray, frame: np.ndarray, form: Form) -> Likely | None:
+    """Return the evidence that boxes were drawn before their images were turned by a quarter, None where there is none.
+
+    They fit images as these are stored, and in all other respects look as if their numbers were in another form.
+
+    Args:
+        corners: x1, y1, x2, y2 of the boxes, pixels, float [n, 4].
+        frame: width and height of the upright image of each box, [n, 2].
+        form: in which the boxes are stated.
+    """
+    corners, frame = _compared(corners, frame)
+    misfits = _misfits(corners, frame, form)
+    fitting = float(_fits(corners, frame[:, ::-1], NEAR).mean()) if misfits else 0.0
+    return Likely(form, misfits / len(corners), fitting) if fitting >= FITTING else None
 
 
 def in_other_unit(corners: np.ndarray, form: Form, fractions: bool) -> np.ndarray:
@@ -97,6 +109,21 @@ def in_other_unit(corners: np.ndarray, form: Form, fractions: bool) -> np.ndarra
         return np.logical_and.reduce([column > 1 for column in numbers])
     whole = np.logical_and.reduce([column == np.floor(column) for column in numbers])
     return np.logical_and.reduce([np.abs(column) <= 1 + _ROUNDING for column in numbers]) & ~whole
+
+
+def _compared(corners: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes at equal distances, with their frames, without those that are not finite."""
+    compared = slice(None, None, len(corners) // _MOST_COMPARED + 1)
+    corners, frame = corners[compared], frame[compared]
+    finite = np.isfinite(corners).all(axis=1)
+    return corners[finite], frame[finite]
+
+
+def _misfits(corners: np.ndarray, frame: np.ndarray, form: Form) -> int:
+    """Return how many boxes leave their images by far; 0 where these are too few to tell something."""
+    far = FAR / 2 if form is Form.CENTRE else FAR  # a corner that is taken for a centre moves a box by half its size
+    misfits = int(np.count_nonzero(~_fits(corners, frame, far)))
+    return misfits if misfits >= max(FEWEST, MISFITTING * len(corners)) else 0
 
 
 def _fits(corners: np.ndarray, frame: np.ndarray, margin: float) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.problems import Box, Problems
 from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
-from detect.data.readers.assembly.box_forms import in_other_unit, likely_form
+from detect.data.readers.assembly.box_forms import in_other_unit, likely_form, likely_unturned
 from detect.data.readers.assembly.same_images import find_same, repeats
 from detect.data.records import Records
 from detect.data.regular_files import is_absent
@@ -43,8 +43,9 @@ def check(annotations: Annotations) -> Records:
     table = annotations.boxes.table
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
-    table = _without_misread(table, images, annotations)
     sideways = _sideways(images, annotations)
+    table = _without_unturned(table, images, sideways, annotations)
+    table = _without_misread(table, images, annotations)
     drawn_on = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)
     if annotations.fractions:
         for side in range(4):
@@ -108,6 +109,21 @@ def _without_misread(table: np.ndarray, images: _Images, annotations: Annotation
     instead = f"{likely.fitting:.0%} are within them as {likely.form.value}"
     every = np.ones(len(table), bool)
     return _drop(table, every, "box in another form", annotations, f"dropped: {why}, and {instead}. Convert them")
+
+
+def _without_unturned(table: np.ndarray, images: _Images, sideways: np.ndarray, annotations: Annotations) -> np.ndarray:
+    """Drop boxes that, in all likelihood, were drawn before their images were turned; those `sideways` are turned."""
+    turned = ((images.orientations >= 5) & ~sideways)[table["row"]]
+    own = table[turned]
+    likely = None
+    if len(own) and not annotations.fractions:  # fractions fit any frame
+        likely = likely_unturned(own["box"], images.sizes[own["row"]], annotations.form)
+    if likely is None:
+        return table
+    why = f"{likely.misfitting:.0%} of the boxes of turned images leave these by far"
+    instead = f"{likely.fitting:.0%} are within them as they are stored"
+    way_on = "State the sizes that the tool showed, or store the images upright"
+    return _drop(table, turned, "box drawn before turning", annotations, f"dropped: {why}, and {instead}. {way_on}")
 
 
 def _without_impossible(table: np.ndarray, drawn_on: np.ndarray, annotations: Annotations) -> np.ndarray:

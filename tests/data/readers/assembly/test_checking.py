@@ -244,6 +244,25 @@ def test_boxes_drawn_before_the_exif_rotation_are_turned(tmp_path):
     assert (records[0].width, records[0].height) == (HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize(("right_edge", "is_found"), [(60, True), (52, False), (70, False)])
+def test_boxes_drawn_before_the_exif_rotation_without_a_stated_size_are_named_so(tmp_path, right_edge, is_found):
+    """Not as y1, x1, y2, x2, of which they have the range: here far outside the upright image, just so, and both."""
+    found = annotations()
+    found.add_image(turned(tmp_path / "a.jpg", 6), 1)
+    for top in range(8):
+        found.add_box(0, (10 if top % 2 else 40, top, 20 if top % 2 else right_edge, 30), 0)
+    upright = turned(tmp_path / "b.jpg", 1)
+    found.add_image(upright, 2)
+    found.add_box(1, FRAME, 0)
+    records = check(found)
+    assert ("box drawn before turning" in found.problems.counts) is is_found
+    assert "box in another form" not in found.problems.counts
+    np.testing.assert_array_equal(records[1].boxes, [FRAME])
+    if is_found:
+        assert found.problems.lost_boxes == len(found.boxes) - 1
+        assert "50% of the boxes of turned images leave these by far" in next(iter(found.problems)).action
+
+
 def test_a_stated_size_that_differs_is_reported(found):
     found.images.sizes[0] = (128, 96)
     found.add_box(0, (10, 10, 20, 20), 0)
