@@ -13,9 +13,12 @@ import stat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from detect.errors import BadInput
+
 # A pipe would wait for somebody to write into it, and Windows would change line ends.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
+ABSENT = "does not exist"
+_NOTHING_THERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 _PLACE = re.compile(r"[/\\]([0-9]{1,15})\+([0-9]{1,15})(?=[/\\].)", re.DOTALL)  # start and length, before a name
 
 
@@ -48,7 +51,7 @@ def status_of(path: str | Path) -> os.stat_result:
 
 def is_absent(error: OSError) -> bool:
     """Return whether an error says that nothing is at a path, and not that what is there cannot be read."""
-    return error.errno in _ABSENT
+    return error.errno in _NOTHING_THERE
 
 
 def why_not_found(path: str | Path) -> str:
@@ -58,7 +61,19 @@ def why_not_found(path: str | Path) -> str:
     except OSError as error:
         if not is_absent(error):
             return f"cannot be read: {error.strerror}"
-    return "does not exist"
+    return ABSENT
+
+
+def require_open(folder: str | Path) -> None:
+    """Raise `BadInput` where a folder is there and may not be listed or not be entered: it may hold anything."""
+    effective = os.access in os.supports_effective_ids
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK, effective_ids=effective):
+        raise BadInput(f"{folder}: the folder cannot be read: {os.strerror(errno.EACCES)}.")
+
+
+def not_permitted(error: PermissionError) -> BadInput:
+    """Return the error for what is there and may not be read."""
+    return BadInput(f"{error.filename}: cannot be read: {error.strerror}.")
 
 
 def path_of_part(file: str, start: int, length: int, name: str) -> str:

@@ -8,6 +8,7 @@ from detect import formats
 from detect.artefacts.artefact_backend import ArtefactBackEnd
 from detect.artefacts.export_card import EXPORT_CARD, ExportCard, check_files, exports_folder, load_export_card
 from detect.artefacts.format import Format, missing
+from detect.data.regular_files import is_absent
 from detect.errors import BadInput
 from detect.inference.backends.backend import BackEnd
 from detect.models.card import CARD, WEIGHTS, model_folder
@@ -74,14 +75,40 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     """Return the exports of the present weights of the model at `path` that passed their check, by folder.
 
     Those in a format that this version of detect does not know are left out.
+
+    Raises:
+        BadInput: the folder of exports, or one in it, cannot be read.
     """
     folder = model_folder(path)
-    places = sorted(exports_folder(folder).glob(f"*/{EXPORT_CARD}")) if folder else []
-    cards = {place.parent: load_export_card(place.parent) for place in places}
+    cards = {place: load_export_card(place) for place in (_exports_in(exports_folder(folder)) if folder else [])}
     passed = {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}
     digest = sha256(folder / WEIGHTS) if folder and passed else ""
     known = formats.names()
     return {artefact: card for artefact, card in passed.items() if card.weights == digest and card.format in known}
+
+
+def _exports_in(folder: Path) -> list[Path]:
+    """Return the folders of exports in a folder, by name; none where it does not exist."""
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if _is_there(folder / name / EXPORT_CARD)]
+    except OSError as error:
+        if is_absent(error):
+            return []
+        raise BadInput(
+            f"{error.filename} cannot be read: {error.strerror}. It may hold exports of the model: make it readable, "
+            "or predict with --backend tensorflow."
+        ) from None
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether something is at a path; OSError where nobody may know."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        if is_absent(error):
+            return False
+        raise
+    return True
 
 
 def _export_of(path: Path) -> Path:

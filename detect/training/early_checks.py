@@ -7,7 +7,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
 from detect.training.resolution import given_settings
-from detect.training.run_folder import require_free
+from detect.training.run_folder import require_free, require_place
 
 
 def open_requested(options: dict[str, Any], assignments: list[str], resume: bool) -> Dataset:
@@ -20,6 +20,7 @@ def open_requested(options: dict[str, Any], assignments: list[str], resume: bool
 
     Raises:
         BadInput: an option, a setting, a name, a path or the dataset cannot be used.
+        RunFailure: the folder of the run cannot be written.
     """
     settings = given_settings(options, assignments)
     data = settings.data_licence or UNKNOWN
@@ -27,4 +28,5 @@ def open_requested(options: dict[str, Any], assignments: list[str], resume: bool
     # Of several workers, one creates the folder, maybe before the others come here.
     if not resume and "TF_CONFIG" not in os.environ:
         require_free(settings)
+    require_place(settings)
     return open_dataset(settings.data)

@@ -10,7 +10,7 @@ from typing import Any
 
 from detect.config import change, from_json, to_json
 from detect.errors import BadInput
-from detect.files import write_text
+from detect.files import Draft, write_text
 from detect.models import own_files
 from detect.models.licences import Licences
 from detect.training.settings import TrainingSettings
@@ -64,6 +64,13 @@ def require_free(settings: TrainingSettings) -> None:
     path = settings.name and Path(settings.runs) / settings.name
     if path and os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
         raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
+
+
+def require_place(settings: TrainingSettings) -> None:
+    """Raise `RunFailure` where the folder of the run, or the one that it would be created in, cannot be written."""
+    folder = Path(settings.runs) / (settings.name or "")
+    place = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
+    Draft(place / "config.json").close()
 
 
 def resumed_folder(settings: TrainingSettings) -> RunFolder | None:

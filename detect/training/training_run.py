@@ -36,7 +36,7 @@ from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.preparation import create_detector, find_weights, prepare_data, start_detector
 from detect.training.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
-from detect.training.run_folder import RunFolder, continued, new_folder, resumed_folder, write_start
+from detect.training.run_folder import RunFolder, continued, new_folder, require_place, resumed_folder, write_start
 from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
@@ -130,6 +130,7 @@ def run(
         callbacks: see `train`.
     """
     started = time.monotonic()
+    require_place(settings)
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
     with contextlib.closing(create_display(chief)) as display:

@@ -127,6 +127,17 @@ def test_rejected_and_unfinished_exports_do_not_count(run, put):
         find_artefact(run, "openvino")
 
 
+@pytest.mark.parametrize("place", ["exports", "exports/openvino"])
+def test_exports_that_may_not_be_read_are_not_called_missing(run, put, permissions_bind, place):
+    put("openvino")
+    (run / place).chmod(0)
+    for backend in ("auto", "openvino"):
+        with pytest.raises(BadInput, match=rf"{place}.* cannot be read: Permission denied"):
+            find_artefact(run, backend)
+    assert find_artefact(run, "tensorflow") is None
+    (run / place).chmod(0o700)
+
+
 def test_exports_of_other_weights_do_not_count(run, put):
     put(weights="0" * 64)
     assert find_artefact(run, "auto") is None

@@ -3,9 +3,9 @@
 import pytest
 
 from detect.config import change, override
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
 from detect.models.licences import Licences
-from detect.training.run_folder import continued, new_folder, resumed_folder, write_start
+from detect.training.run_folder import continued, new_folder, require_place, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
 
 LICENCES = Licences(weights="none", data="CC-BY-4.0")
@@ -42,6 +42,18 @@ def test_a_taken_name_is_refused(settings):
 def test_a_folder_that_cannot_be_created_is_refused(settings, change):
     with pytest.raises(BadInput, match=r"The run folder .* cannot be created: .*\. Choose another --name, or another"):
         new_folder(settings.model_copy(update=change))
+
+
+@pytest.mark.parametrize(("name", "locked"), [(None, "runs"), ("mine", "runs"), ("mine", "runs/mine"), ("a/b", ".")])
+def test_a_place_that_may_not_be_written_is_refused_before_the_work(settings, tmp_path, permissions_bind, name, locked):
+    settings = settings.model_copy(update={"name": name})
+    require_place(settings)
+    assert not any(tmp_path.iterdir())
+    (tmp_path / locked).mkdir(parents=True, exist_ok=True)
+    (tmp_path / locked).chmod(0o500)
+    with pytest.raises(RunFailure, match=r"config\.json cannot be written: Permission denied\. .*choose a place"):
+        require_place(settings)
+    (tmp_path / locked).chmod(0o700)
 
 
 def test_settings_come_back_as_they_were(settings):
