@@ -9,18 +9,21 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from detect.data.dataset import Dataset, scored_split
 from detect.data.readers import readers
 from detect.data.readers.files.listing import Folder
+from detect.data.readers.images.annotation_files import require_readable
 from detect.data.readers.reader import DatasetFile, DatasetFolder
 from detect.data.readers.unread import way_on_from_file, why_not_read
-from detect.data.regular_files import why_not_found
+from detect.data.regular_files import not_permitted, why_not_found
 from detect.errors import BadInput
 
 _LEVELS_SEARCHED = 3  # folders inside folders
 _MOST_NAMES = 10  # of what is in a folder, in a message
+_MOST_WALKED = 1000  # folders that are asked why something is not found
 
 
 def open_dataset(source: str | Path | Dataset) -> Dataset:
@@ -42,9 +45,16 @@ def open_dataset(source: str | Path | Dataset) -> Dataset:
         return named(name)
     path = Path(os.path.expanduser(source))
     try:
-        return _read_folder(path) if os.path.isdir(path) else _read_file(path)
+        dataset = _read_folder(path) if os.path.isdir(path) else _read_file(path)
     except RecursionError:
         raise BadInput(f"{path}: the content is nested too deeply to be an annotation. Check the file.") from None
+    except PermissionError as error:
+        raise not_permitted(error) from None
+    except BadInput as error:
+        raise BadInput(*dict.fromkeys([*error.args, *_closed_folders(path)])) from None
+    closed = _closed_folders(path) if dataset.refused else []
+    refused = {name: " ".join(dict.fromkeys([why, *closed])) for name, why in dataset.refused.items()}
+    return replace(dataset, refused=refused)
 
 
 def open_with_split(source: str | Path, split: str) -> Dataset:
@@ -65,6 +75,16 @@ def require_present(source: str | Path) -> None:
 def accepted() -> str:
     """Return what can be opened, in words."""
     return f"a file or a folder in one of these formats, which docs/datasets.md describes: {', '.join(readers())}"
+
+
+def _closed_folders(path: Path) -> list[str]:
+    """Return a sentence on each folder in that of a dataset which cannot be read: what is missing may be there."""
+    closed: list[str] = []
+    if os.path.exists(path):
+        folder = Folder(path if os.path.isdir(path) else path.parent)
+        for _ in islice(folder.walk(note=closed.append), _MOST_WALKED):
+            pass
+    return closed[:_MOST_NAMES]
 
 
 def _files() -> list[DatasetFile]:
@@ -157,7 +177,7 @@ def _found_in(folder: Folder, described: bool) -> dict[str, Callable[[], Dataset
         raise BadInput(f"{folder.path}: the folder cannot be read: {folder.error}.")
     files = _described_by(folder) if described else {}
     forms = [form for form in _folders() if form.described == described and form.recognises(folder)]
-    if forms and not described and (broken := _broken(folder)):
+    if forms and not described and (broken := _broken(folder, tuple({form.of_images for form in forms} - {""}))):
         raise BadInput(f"{broken} Correct it, or remove it if it does not describe what is in {folder.path}.")
     patterns = Counter(form.files for form in forms)
     names = {form: form.files if patterns[form.files] == 1 else f"{form.files} ({form.name})" for form in forms}
@@ -177,10 +197,26 @@ def _candidates(folder: Folder) -> dict[Path, list[DatasetFile]]:
     return {folder.path / name: found for name, found in by_suffix if found}
 
 
-def _broken(folder: Folder) -> str:
-    """Return why a file in `folder` that may describe a dataset cannot be parsed; empty where all can be."""
-    reasons = (_why_broken(path, kinds) for path, kinds in _candidates(folder).items())
-    return next(filter(None, reasons), "")
+def _broken(folder: Folder, of_images: tuple[str, ...] = ()) -> str:
+    """Return why a file in `folder` that may describe a dataset cannot be read; empty where all can be.
+
+    Args:
+        folder: the folder.
+        of_images: the suffixes of files that are of single images, which need not be readable.
+    """
+    candidates = _candidates(folder).items()
+    reasons = (_why_broken(path, kinds) for path, kinds in candidates if not path.name.lower().endswith(of_images))
+    suffixes = {suffix for kind in _files() for suffix in kind.suffixes}.difference(of_images)
+    unreadable = (_why_unreadable(folder, suffix) for suffix in sorted(suffixes))
+    return next(filter(None, chain(reasons, unreadable)), "")
+
+
+def _why_unreadable(folder: Folder, suffix: str) -> str:
+    try:
+        require_readable(folder, (suffix,))
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def _why_broken(path: Path, kinds: list[DatasetFile]) -> str:

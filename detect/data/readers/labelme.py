@@ -186,4 +186,5 @@ READER = FolderFormat(
     files="*.json, or train|valid|test/*.json",
     holds_files=lambda folder: holds_some(folder, ".json", is_labelme),
     load=_load,
+    suffix=".json",
 ).reader()

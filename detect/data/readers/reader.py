@@ -41,6 +41,9 @@ class DatasetFolder:
     # Whether a file or the names of its folders describe it. Images with annotations beside them are taken for a
     # dataset only where nothing around them is described: they may be a part of it.
     described: bool = True
+    # The suffix of annotation files of single images in the folder itself, of which it reports those that cannot be
+    # read; empty where it has none.
+    of_images: str = ""
 
 
 class SplitFiles(NamedTuple):

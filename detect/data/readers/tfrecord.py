@@ -15,7 +15,7 @@ from pathlib import Path
 
 from detect.data.dataset import Dataset
 from detect.data.readers.files.listing import Folder
-from detect.data.readers.images.annotation_files import SPLIT_FOLDERS, split_of_file
+from detect.data.readers.images.annotation_files import SPLIT_FOLDERS, require_readable, split_of_file
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import DatasetFile, DatasetFolder, Reader, SplitFiles
 from detect.data.readers.tf_examples.example_content import FeatureNames
@@ -90,6 +90,8 @@ def split_folders(folder: Folder) -> dict[str, list[Path]]:
     for name in SPLIT_FOLDERS:
         if files := detection_files(folder.inside(name)):
             splits.setdefault(str(split_named(name)), []).extend(files)
+    for name in SPLIT_FOLDERS if splits else ():
+        require_readable(folder.inside(name), SUFFIXES)
     return splits
 
 

@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from detect.data.dataset import Dataset
 from detect.data.readers.assembly.annotations import Annotations
@@ -22,6 +22,7 @@ from detect.data.readers.files.text_files import read_lines, read_yaml, unquoted
 from detect.data.readers.images.locating import locate, locate_all
 from detect.data.readers.kinds.label_files import ListedImages, image_names, read_labels, report_labels_without_image
 from detect.data.readers.reader import DatasetFile, Reader
+from detect.data.regular_files import ABSENT, why_not_found
 from detect.errors import BadInput
 
 FORMAT = "YOLO data.yaml"
@@ -98,13 +99,9 @@ def _add_list(path: Path, images: ListedImages, notes: list[str]) -> None:
 
 def _add_folder(folder: Path, images: ListedImages) -> None:
     """Add the images in a folder and below it."""
-    for parent, names in Folder(folder).walk(note=_refuse):
+    for parent, names in Folder(folder).walk():
         for name in image_names(names):
             images.add(os.path.join(parent, name), str(folder))
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise BadInput(reason)
 
 
 def stated_names(path: Path) -> list[str]:
@@ -172,11 +169,17 @@ def _sources(stated: Any, root: Path, path: Path, notes: list[str]) -> list[Path
     for item in stated if isinstance(stated, list) else [stated]:
         found = isinstance(item, str) and (_located(item, root) or _located(item, path.parent))
         if not found:
-            raise BadInput(f"{path}: {reprlib.repr(item)} was not found, neither in {root} nor above it.")
+            raise BadInput(f"{path}: {reprlib.repr(item)} {_why_missing(item, root)}")
         if not _is_stated(found, item, root):
             notes.append(f"{item!r} is found at {found}")
         sources.append(found)
     return sources
+
+
+def _why_missing(stated: Any, root: Path) -> str:
+    """Return the rest of a sentence on a source that is not found; one in a folder that may not be entered is there."""
+    why = why_not_found(root / stated) if isinstance(stated, str) else ABSENT
+    return f"was not found, neither in {root} nor above it." if why == ABSENT else f"in {root} {why}."
 
 
 READER = Reader(

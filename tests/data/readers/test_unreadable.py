@@ -1,6 +1,7 @@
 """Files and folders of a dataset that its reader may not read: none is taken for one that is not there."""
 
 import pytest
+from small_sets import SETS, TRUTH
 
 from detect.data.curation.converting import convert
 from detect.data.readers.description import open_dataset, require_present
@@ -46,6 +47,7 @@ def locked(permissions_bind):
         ("voc", "Annotations"),
         ("voc", "JPEGImages"),
         ("yolo", "data.yaml"),
+        ("yolo", "images"),
         ("yolo", "labels"),
         ("csv", "train.csv"),
         ("tfrecord", "train-00000-of-00001.tfrecord"),
@@ -72,6 +74,51 @@ def test_a_single_file_that_may_not_be_read_is_lost_alone(dataset, locked, to, n
     problems = open_dataset(folder).problems["train"]
     assert (problems.counts, problems.lost_images) == ({kind: 1}, 1)
     assert DENIED in next(iter(problems)).what
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("V7 Darwin files", "annotations/c.json"),
+        ("LabelMe files", "train/c.json"),
+        ("BDD100K files of single images", "labels/100k/train/c.json"),
+        ("Pascal VOC beside its images", "c.xml"),
+        ("Cityscapes", "gtFine/train/aachen/c_gtFine_polygons.json"),
+    ],
+)
+def test_a_file_of_one_image_is_lost_alone(tmp_path, permissions_bind, form, name):
+    """Although there are so few files that each could be of a split."""
+    path, file = SETS[form].write(tmp_path), tmp_path / name
+    whole = file.read_bytes()
+    for change in (lambda: file.chmod(0), lambda: file.write_text("{")):
+        change()
+        problems = open_dataset(path).problems["train"]
+        assert (problems.lost_images, problems.images_total) == (1, len(TRUTH["train"]))
+        assert str(file) in next(iter(problems)).where
+        file.chmod(0o644)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("form", sorted(SETS))
+def test_nothing_that_may_not_be_read_is_called_missing(tmp_path, permissions_bind, form):
+    """Each folder in turn: it is named with the reason, or what is in it is lost for this reason."""
+    path = SETS[form].write(tmp_path)
+    for folder in sorted(inside for inside in tmp_path.rglob("*") if inside.is_dir()):
+        folder.chmod(0)
+        try:
+            assert DENIED in said(path), folder
+        finally:
+            folder.chmod(0o755)
+
+
+def said(path) -> str:
+    """Return all that is said of a dataset when it is opened."""
+    try:
+        dataset = open_dataset(path)
+    except BadInput as error:
+        return str(error)
+    problems = (str(problem) for found in dataset.problems.values() for problem in found)
+    return " ".join([*dataset.notes, *dataset.refused.values(), *problems])
 
 
 def test_a_folder_inside_that_of_images_is_not_left_out_without_a_word(dataset, locked):

@@ -11,6 +11,7 @@ from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.checking import check
 from detect.data.readers.assembly.ids import Key
 from detect.data.records import Records
+from detect.data.regular_files import not_permitted
 from detect.errors import BadInput
 
 T = TypeVar("T")  # what is read of a split
@@ -22,6 +23,8 @@ def attempt(read: Callable[[], T]) -> T | BadInput:
         return read()
     except BadInput as error:
         return error
+    except PermissionError as error:  # of what may be a file of the split
+        return not_permitted(error)
 
 
 def assemble(

@@ -135,5 +135,6 @@ _IMAGES = FolderFormat(
     files="*.json, or train|val|test/*.json",
     holds_files=lambda folder: holds_some(folder, ".json", _is_image_file),
     load=_load_images,
+    suffix=".json",
 )
 READER = replace(_SPLITS, folders=(*_SPLITS.folders, _IMAGES.dataset_folder()))

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+from detect.errors import BadInput
 
 _SYSTEM_NAMES = frozenset(
     ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found")
@@ -81,25 +83,29 @@ class Folder:
         return (self.path / name for name in self.files if name.lower().endswith(suffixes))
 
     def walk(
-        self, leave_out: str | Path | None = None, note: Callable[[str], None] = lambda sentence: None
+        self, leave_out: str | Path | None = None, note: Callable[[str], None] | None = None
     ) -> Iterator[tuple[str, list[str]]]:
         """Yield the path and the `names` of this folder and of each folder below it but `leave_out`.
 
         Links are followed after the folders beside them, and never to a folder that was visited before: one that leads
-        back would have no end. Folders that cannot be read are left out; `note` is called with a sentence about each.
+        back would have no end. Where `note` is given, folders that cannot be read are left out, and it is called with a
+        sentence about each.
+
+        Raises:
+            BadInput: a folder cannot be read, and there is no `note`.
         """
         visited = set()
         if leave_out is not None:
             with suppress(OSError):
                 visited.add(_identity(leave_out))
-        yield from self._walk(visited, note)
+        yield from self._walk(visited, note or _refuse)
 
     def _walk(self, visited: set[tuple[int, int]], note: Callable[[str], None]) -> Iterator[tuple[str, list[str]]]:
         try:
             identity = _identity(self.path)
         except (OSError, ValueError):
             return
-        if self.error:
+        if self.error and os.path.isdir(self.path):
             note(f"{self.path}: the folder cannot be read: {self.error}.")
         if identity in visited or self.error:
             return
@@ -108,6 +114,12 @@ class Folder:
         for name in sorted(self._listing.folders, key=lambda name: os.path.islink(self.path / name)):
             # One that was not listed before is forgotten again: it may hold a million names.
             yield from self._inside.get(name, Folder(self.path / name))._walk(visited, note)
+
+
+def unordered_names(path: str | Path) -> Iterator[str]:
+    """Yield `names` of a folder as the system has them, one at a time: there may be a million."""
+    with suppress(OSError), os.scandir(path) as found:
+        yield from (entry.name for entry in found if not is_hidden(entry.name) and not _or_no(entry.is_dir))
 
 
 def _list(path: Path) -> _Listing:
@@ -123,6 +135,10 @@ def _list(path: Path) -> _Listing:
             if not _or_no(entry.is_file):
                 not_files.add(entry.name)
     return _Listing(sorted(folders), sorted(names), frozenset(not_files))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise BadInput(sentence)
 
 
 def _identity(folder: str | Path) -> tuple[int, int]:

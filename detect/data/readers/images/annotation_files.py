@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.reader import SplitFiles
-from detect.data.regular_files import open_regular, why_not_found
+from detect.data.regular_files import not_permitted, open_regular, require_open, why_not_found
 from detect.errors import BadInput
 
 SPLIT_FOLDERS = ("train", "valid", "val", "validation", "test")
@@ -62,21 +62,37 @@ def files_in(folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Pa
     There are none where more than `MOST_FILES` have such a suffix. Files that cannot be parsed are left out.
 
     Raises:
-        BadInput: one may not be read, so that nobody knows what it is.
+        BadInput: one may not be read, and others are recognised: it may be another split.
     """
-    files = list(islice(folder.files_with(suffixes), MOST_FILES + 1))
-    return [path for path in files if _is(recognises, path)] if len(files) <= MOST_FILES else []
+    found = [path for path in _few_files(folder, suffixes) if _is(recognises, path)]
+    if found:
+        require_readable(folder, suffixes)
+    return found
+
+
+def require_readable(folder: Folder, suffixes: tuple[str, ...]) -> None:
+    """Raise `BadInput` where a folder, or a file in it that may be annotations, may not be read: it may be anything."""
+    require_open(folder.path)
+    for path in _few_files(folder, suffixes):
+        _require_permission(path)
 
 
 def split_folder_files(
     folder: Folder, suffixes: tuple[str, ...], recognises: Callable[[Path], bool], inside: str = ""
 ) -> dict[str, AnnotationFile]:
-    """Return the only such file of each folder inside `folder` that is named after a split, or of one `inside` that."""
+    """Return the only such file of each folder inside `folder` that is named after a split, or of one `inside` that.
+
+    Raises:
+        BadInput: two are of one split, or one may not be read, and others are recognised.
+    """
+    parts = {name: _places(folder.inside(name), inside) for name in SPLIT_FOLDERS}
     found = {
-        name: files_in(folder.inside(name), suffixes, recognises)
-        or (files_in(folder.inside(name).inside(inside), suffixes, recognises) if inside else [])
-        for name in SPLIT_FOLDERS
+        name: next(filter(None, (files_in(part, suffixes, recognises) for part in places)), [])
+        for name, places in parts.items()
     }
+    if any(found.values()):
+        for part in chain(*parts.values()):
+            require_readable(part, suffixes)
     return by_split(folder.path, ((name, AnnotationFile(files[0])) for name, files in found.items() if len(files) == 1))
 
 
@@ -98,6 +114,11 @@ def files_by_split(folder: Path, paths: list[Path]) -> tuple[dict[str, Annotatio
     return files, [f"not read, because no split is in their names: {names}"] if others else []
 
 
+def _places(folder: Folder, inside: str) -> list[Folder]:
+    """Return a folder, and the one `inside` it if that has a name."""
+    return [folder, folder.inside(inside)] if inside else [folder]
+
+
 def by_split(folder: Path, files: Iterable[tuple[str, AnnotationFile]]) -> dict[str, AnnotationFile]:
     """Return files by the splits that some names speak of; BadInput where two are of one split."""
     found: dict[str, AnnotationFile] = {}
@@ -114,18 +135,23 @@ def _telling_name(path: Path) -> str:
     return path.parent.name if path.name.startswith(_ROBOFLOW) else path.stem
 
 
-def _is(recognises: Callable[[Path], bool], path: Path) -> bool:
-    try:
-        return recognises(path)
-    except BadInput:
-        _require_permission(path)
-        return False
+def _few_files(folder: Folder, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files with some suffixes; none where there are too many to be of a split each."""
+    files = list(islice(folder.files_with(suffixes), MOST_FILES + 1))
+    return files if len(files) <= MOST_FILES else []
 
 
 def _require_permission(path: Path) -> None:
     try:
         open_regular(path).close()
     except PermissionError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}.") from None
-    except OSError:
+        raise not_permitted(error) from None
+    except OSError:  # it is gone, or not a file
         return
+
+
+def _is(recognises: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return recognises(path)
+    except BadInput:
+        return False

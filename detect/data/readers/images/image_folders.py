@@ -13,6 +13,7 @@ from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import FoundImages, find_images
+from detect.data.regular_files import require_open
 from detect.data.texts import Texts
 from detect.errors import BadInput
 
@@ -87,6 +88,9 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
+    for folder in folders:
+        require_open(folder)
+        require_open((folder / names[0]).parent)
     looked = ", ".join(str(folder) for folder in folders[:_FOLDERS_NAMED])
     looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
     text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.named_images import MOST_PARTS, find_images, parts_of
+from detect.data.regular_files import require_open
 from detect.data.texts import Texts
 
 _PARENTS = 3  # levels above a folder in which files are looked for
@@ -34,6 +35,9 @@ def parts(folder: Folder, has_annotations: Callable[[Folder], object]) -> list[t
     if has_annotations(folder):
         return [("", folder.path)]
     named = [(split_named(inside.path.name), inside) for inside in folder.folders]
+    for split, inside in named:
+        if split:
+            require_open(inside.path)
     return [(split, inside.path) for split, inside in named if split and has_annotations(inside)]
 
 

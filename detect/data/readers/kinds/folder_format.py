@@ -29,6 +29,7 @@ class FolderFormat:
     files: str  # by which it is recognised, as a pattern
     holds_files: Callable[[Folder], bool]  # whether such files lie in a folder itself
     load: Callable[[Path], NamedContent]  # reads them and finds their images; BadInput where none is found
+    suffix: str = ""  # of the files, in lower case, where they lie in the folder itself
 
     def reader(self) -> Reader:
         """Return the reader of folders with such files."""
@@ -36,7 +37,9 @@ class FolderFormat:
 
     def dataset_folder(self) -> DatasetFolder:
         """Return the description of such folders, for formats that also have others."""
-        return DatasetFolder(self.folder, self.files, self.is_dataset, self.read, described=False)
+        return DatasetFolder(
+            self.folder, self.files, self.is_dataset, self.read, described=False, of_images=self.suffix
+        )
 
     def is_dataset(self, folder: Folder) -> bool:
         """Return whether there are such files in a folder, or in those inside it that are named after splits."""

@@ -20,7 +20,7 @@ from detect.data.readers.assembly.annotations import NO_AREA, NO_SIZE, Annotatio
 from detect.data.readers.assembly.assembling import assemble, no_classes
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import positions
-from detect.data.readers.files.listing import Folder
+from detect.data.readers.files.listing import unordered_names
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.data.readers.images.image_folders import folder_of_split, images_below, locate_images
 from detect.data.texts import Texts
@@ -310,7 +310,7 @@ def _left_out_images(contents: Iterable[NamedContent]) -> list[str]:
 
 def _count_others(folder: str, named: np.ndarray) -> int:
     """Return how many images lie in a folder whose names do not have one of some hashes, int64 [n]."""
-    images = np.fromiter((hash(name) for name in Folder(folder).names if is_image_name(name)), np.int64)
+    images = np.fromiter((hash(name) for name in unordered_names(folder) if is_image_name(name)), np.int64)
     return int(np.count_nonzero(~np.isin(images, named)))
 
 

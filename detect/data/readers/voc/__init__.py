@@ -297,7 +297,9 @@ READER = Reader(
             read_voc,
             described=False,
         ),
-        DatasetFolder("Pascal VOC beside its images", "*.xml", holds_annotations, read_voc, described=False),
+        DatasetFolder(
+            "Pascal VOC beside its images", "*.xml", holds_annotations, read_voc, described=False, of_images=".xml"
+        ),
     ),
     read_splits=read_splits,
 )

@@ -19,6 +19,7 @@ from detect.data.readers.images.named_images import parts_of
 from detect.data.readers.images.stems import Stems
 from detect.data.readers.kinds.folder_format import holds_some
 from detect.data.readers.voc.voc_content import is_annotation
+from detect.data.regular_files import require_open
 from detect.errors import BadInput
 
 SPLITS = ("train", "val", "test")
@@ -170,6 +171,7 @@ def split_lists(folder: Path) -> tuple[dict[str, list[Path]], list[str]]:
         BadInput: there are lists, but their names do not say of which split.
     """
     main = next((path for path in (folder / "ImageSets" / "Main", folder / "ImageSets") if path.is_dir()), folder)
+    require_open(main)
     paths = [main / name for name in Folder(main).names if _suffix(name) == ".txt"]
     plain = _by_word(paths, lambda stem: stem.removesuffix("_list"))
     if plain:

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from detect.data.readers.description import open_dataset
-from detect.data.readers.files.listing import Folder, is_hidden
+from detect.data.readers.files.listing import Folder, is_hidden, unordered_names
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,11 @@ def test_what_is_only_walked_is_not_kept(tree, listings):
 def test_folders_are_walked_without_what_is_hidden(tree):
     assert relative(tree) == [(".", ["a.jpg", "b.jpg"]), ("sub", ["c.jpg"])]
     assert relative(tree / "missing") == []
+
+
+def test_names_can_be_had_one_at_a_time(tree):
+    assert sorted(unordered_names(tree)) == Folder(tree).names == ["a.jpg", "b.jpg"]
+    assert not list(unordered_names(tree / "missing"))
 
 
 def test_links_are_followed_but_not_back(tree, tmp_path_factory):
