@@ -21,7 +21,7 @@ from detect.terminal import shortened
 
 _LONGEST_VALUE = 80  # characters of a value that are shown in errors
 # What pydantic adds to the place of a value: that it is a key, or the type that it has tried of several.
-_TRIED = re.compile(r"\[key\]|str|int|float|bool|constrained-str|[\w-]+\[.*\]")
+_TRIED = re.compile(r"\[key\]|str|int|float|bool|constrained-\w+|[\w-]+\[.*\]")
 # What is expected, by the type of pydantic's error; for others, its message says it.
 _EXPECTED = MappingProxyType(
     {

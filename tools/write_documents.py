@@ -171,8 +171,13 @@ def is_group(annotation: Any) -> bool:
 
 
 def type_text(annotation: Any) -> str:
-    if typing.get_origin(annotation) is typing.Literal:
-        return ", ".join(str(choice) for choice in typing.get_args(annotation))
+    parts, origin = typing.get_args(annotation), typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return ", ".join(str(choice) for choice in parts)
+    if origin is typing.Annotated:
+        return type_text(parts[0])
+    if any(typing.get_origin(part) is typing.Literal for part in parts):
+        return " or ".join(map(type_text, parts))
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return annotation.__name__
     return str(annotation).replace("typing.", "")

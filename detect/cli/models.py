@@ -37,6 +37,7 @@ def show_models() -> None:
         numbers = _number(row.parameters, 2), str(row.image_size), _number(row.published_ap, 1)
         rows.append([shown, *numbers, _weights_of(name)])
     show_table(["model", "parameters, million", "image size", "COCO AP", "weights"], rows)
+    say("The default is what a CPU trains in a short time; docs/guides/training.md says which model is taken when.")
     say("Parameters and COCO AP, in per cent on the 2017 validation images, are those that the authors publish.")
     say("Weights that are not here are downloaded when they are first used; `detect weights list` shows their names.")
     say("`detect models NAME` counts the parameters of a model and shows its settings.")

@@ -34,7 +34,7 @@ def train(
         str | None,
         typer.Option(
             help="Name of a model; `detect models` lists them. One of your own is path/to/file.py:Class.",
-            show_default="that of the weights, or yolox-micro",
+            show_default="that of the weights, or one that suits machine and time",
             rich_help_panel=WHAT,
             autocompletion=model_names,
         ),
@@ -49,7 +49,9 @@ def train(
     ] = None,
     epochs: Annotated[
         float | None,
-        typer.Option(help="Passes over the training images.", show_default="100", rich_help_panel=LENGTH),
+        typer.Option(
+            help="Passes over the training images.", show_default="100; more for few images", rich_help_panel=LENGTH
+        ),
     ] = None,
     max_time: Annotated[
         str | None,
@@ -64,7 +66,13 @@ def train(
         typer.Option(help="Side of the square images, pixels.", show_default="the model's own", rich_help_panel=SIZES),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images per step and device.", show_default="16", rich_help_panel=SIZES)
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Images per step and device, or auto: as many as suit machine and dataset.",
+            show_default="16",
+            rich_help_panel=SIZES,
+        ),
     ] = None,
     name: Annotated[
         str | None,

@@ -112,6 +112,7 @@ def training_batches(
     sizes: tuple[int, ...],
     batch_size: int,
     seed: int,
+    batches_per_step: int = 1,
     first_batch: int = 0,
     closing: bool = False,
     shard: tuple[int, int] = (0, 1),
@@ -125,9 +126,10 @@ def training_batches(
     Args:
         records: the training images and their boxes.
         settings: how samples are made.
-        sizes: sides of the square images; where there are several, one is drawn for every ten batches.
+        sizes: sides of the square images; where there are several, one is drawn for every ten steps.
         batch_size: images per batch of this shard.
         seed: decides all that is random.
+        batches_per_step: batches of this shard that belong to one step.
         first_batch: number of the first batch.
         closing: whether they are for the closing phase of a run, with flips and changes of colour only.
         shard: (number of this process, number of processes); together they see every record once per epoch.
@@ -142,7 +144,7 @@ def training_batches(
     augmentation = closing_augmentation(settings.augmentation) if closing else settings.augmentation
     cache = cache or training_cache(records, settings, sizes, transform)
     samples = SampleStream(cache, augmentation, seed, _user_transform(settings.augmentation, transform))
-    source = TrainingSource(samples, sizes, batch_size, shard)
+    source = TrainingSource(samples, sizes, batch_size, shard, batches_per_step)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
     workers = settings.worker_count()
     pool: WorkerPool

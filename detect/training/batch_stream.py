@@ -19,13 +19,24 @@ class Stream:
         self.records = records
         self.strategy = strategy
         self.cache = training_cache(records, settings.pipeline, settings.sides)
+        self.parts = 1  # that each batch is divided into
         self.shards: list[Batches] = []  # those of this process
         self.shard_count = 1  # of all processes
 
     @property
+    def batch_size(self) -> int:
+        """Images per replica and forward pass."""
+        return self.settings.images_per_batch // self.parts
+
+    @property
+    def accumulate(self) -> int:
+        """Forward passes per update."""
+        return self.settings.accumulate * self.parts
+
+    @property
     def images_per_step(self) -> int:
         """Images of one update, all replicas together."""
-        return self.settings.batch_size * self.settings.accumulate * self.strategy.num_replicas_in_sync
+        return self.settings.images_per_batch * self.settings.accumulate * self.strategy.num_replicas_in_sync
 
     @property
     def steps_per_epoch(self) -> float:
@@ -76,7 +87,8 @@ class Stream:
             self.records,
             pipeline.model_copy(update={"workers": workers or pipeline.workers}),
             sizes=self.settings.sides,
-            batch_size=self.settings.batch_size,
+            batch_size=self.batch_size,
+            batches_per_step=self._batches_per_step(count),
             seed=self.settings.seed,
             first_batch=step * self._batches_per_step(count),
             closing=closing,
@@ -87,4 +99,4 @@ class Stream:
         return batches
 
     def _batches_per_step(self, shards: int) -> int:
-        return self.settings.accumulate * self.strategy.num_replicas_in_sync // shards
+        return self.accumulate * self.strategy.num_replicas_in_sync // shards

@@ -130,7 +130,8 @@ def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
     for name, weight in kept.items():
         weight.assign(source.tensors[name])
     rest = f"; random: {_listed(sorted(names))}, because the classes differ" if names else ""
-    return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{rest}."
+    licence = f" (licence: {source.card.licence})" if source.card.licence else ""
+    return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{licence}{rest}."
 
 
 def _pretrained(backbone: KerasBackbone, required: bool) -> Start:

@@ -23,6 +23,7 @@ from detect.training.distribution import chief_values, is_chief
 from detect.training.journal import Journal
 from detect.training.meter import Meter
 from detect.training.optimizers import peak_learning_rate
+from detect.training.out_of_memory import is_out_of_memory, more_parts
 from detect.training.schedule import Budget, average_decay, is_closing, learning_rate
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
@@ -93,13 +94,18 @@ def train(loop: Loop) -> None:
             batches = loop.stream.start(position.step, closing)
 
         waiting = time.monotonic()
-        parts = tuple(next(batches) for _ in range(settings.accumulate))
+        parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
         waited = time.monotonic() - waiting
         loop.check_images()
 
         rate = learning_rate(peak, position.progress, settings.schedule)
         decay = average_decay(position.step, settings.average)
-        losses = loop.step(parts, image_side(parts[0]), rate, decay, closing)
+        try:
+            losses = loop.step(parts, image_side(parts[0]), rate, decay, closing)
+        except (MemoryError, tf.errors.OpError) as error:
+            divide_batches(loop, error)
+            closing = None  # the same step again, with a stream of smaller batches
+            continue
 
         if finished is not None:  # the step before this one: its losses are computed by now, so nothing waits for them
             report(loop, meter, finished)
@@ -120,6 +126,19 @@ def train(loop: Loop) -> None:
             report(loop, meter, finished)
             finished = None
             save(loop)
+
+
+def divide_batches(loop: Loop, error: Exception) -> None:
+    """Divide all batches from now on into more parts, after an error of a step; other errors are raised again."""
+    if not is_out_of_memory(error):
+        raise error
+    size, position = loop.settings.images_per_batch, loop.position
+    position.parts = more_parts(size, position.parts, loop.strategy.num_replicas_in_sync)
+    loop.stream.parts = position.parts
+    loop.display.say(
+        f"Out of memory: from step {position.step} on, each batch of {size} images is trained on in {position.parts} "
+        "parts, whose gradients are averaged."
+    )
 
 
 def is_finished(loop: Loop) -> bool:

@@ -1,18 +1,26 @@
 """Preparation of a run: a dataset to train on, and a model with its initial weights."""
 
+import time
 from typing import Any
 
 import keras
 
 from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
 from detect.models.card import licences_of
 from detect.models.detector import Detector
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
+from detect.ops.compiling import on_accelerator
 from detect.training.display import Display
 from detect.training.initial_weights import Source, find_source, start_from
+from detect.training.model_choice import AUTO, WITHOUT_WEIGHTS, default_model
+from detect.training.resolution import settle
 from detect.training.settings import TrainingSettings
+from detect.weights.download import Progress
+
+COST = f"{WITHOUT_WEIGHTS} starts from random weights instead, and needs many times the time for the same score."
+PATIENCE = 300.0  # seconds for the download of weights that the user did not name
 
 
 def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
@@ -46,23 +54,42 @@ def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
     return dataset
 
 
-def find_weights(settings: TrainingSettings, display: Display) -> tuple[TrainingSettings, Source | None]:
-    """Return the settings with the architecture of the trained detector to start from, and that detector, if any.
+def find_weights(settings: TrainingSettings, images: int, display: Display) -> tuple[TrainingSettings, Source | None]:
+    """Return the settings of a run that begins, and the trained detector to start from, if any.
+
+    The settings have a model, see `model_choice`, and the architecture of that detector.
+
+    Args:
+        settings: as given.
+        images: number of training images.
+        display: where to say what the run starts from.
 
     Raises:
         BadInput: the setting `weights` names no weights, or those of another model.
         RunFailure: a checkpoint that `weights` names cannot be downloaded.
     """
+    is_open, on_gpu = settings.model == AUTO, on_accelerator()
+    model = default_model(settings.max_time, on_gpu) if is_open else settings.model
+    source, said = find_source(model, settings.weights, settings.architecture, downloading(settings, display))
+    if source is None:
+        if said:
+            display.say(f"{said} {COST}" if is_open else said)
+        return settle(settings, WITHOUT_WEIGHTS if is_open else model, images, on_gpu), None
+    settings = settings.model_copy(update={"architecture": {**source.card.config, **settings.architecture}})
+    return settle(settings, model, images, on_gpu), source
+
+
+def downloading(settings: TrainingSettings, display: Display) -> Progress:
+    """Return what shows the progress of a download of weights, and ends it where nobody asked to wait for it."""
+    limit = min(PATIENCE, 0.1 * settings.max_time) if settings.max_time else PATIENCE
+    started = time.monotonic()
 
     def show(done: int, total: int) -> None:
+        if settings.weights == AUTO and time.monotonic() - started > limit:
+            raise RunFailure(f"the download is slow, and ended after {limit:.0f} seconds. A later run goes on with it.")
         display.show(0.0, [f"downloading weights, {done / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB"])
 
-    source, said = find_source(settings.model, settings.weights, settings.architecture, show)
-    if said:
-        display.say(said)
-    if source is None:
-        return settings, None
-    return settings.model_copy(update={"architecture": {**source.card.config, **settings.architecture}}), source
+    return show
 
 
 def create_detector(settings: TrainingSettings, classes: int) -> Detector:

@@ -1,6 +1,7 @@
 """Training settings from the options of a command or a call. What needs no model is checked without TensorFlow."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from detect.config import Settings, as_option, build, change, override
 from detect.errors import BadInput, did_you_mean
 from detect.models import own_files
 from detect.models.image_sides import require_sides
-from detect.training.model_choice import choose_model
+from detect.training.model_choice import AUTO, DEFAULT_MODEL, choose_model
 from detect.training.run_name import require_name
 from detect.training.settings import TrainingSettings
 
 DEFAULT_EPOCHS = 100.0
+BATCH_SIZE = 16  # of `auto` on a CPU
+MOST_IMAGES = 64  # of a batch of `auto` on a GPU
+LEAST_UPDATES = 16  # of an epoch, for batches of `auto` on a GPU that have more than BATCH_SIZE images
+LEAST_SAMPLES = 9600  # of a run whose length the user does not give: few images are seen more often
 
 
 def seconds(text: str) -> float:
@@ -52,9 +57,13 @@ def given_options(**values: Any) -> dict[str, Any]:
 def given_settings(
     options: dict[str, Any], assignments: list[str], spelled: Callable[[str], str] = as_option
 ) -> TrainingSettings:
-    """Return the settings as given, with the name of the model for `auto`. See `resolve_settings`."""
+    """Return the settings as given, with the name of the model where that is decided. See `resolve_settings`."""
     settings = override(build(TrainingSettings, options, "detect train", spelled), assignments)
-    settings = settings.model_copy(update={"model": choose_model(settings.model, settings.weights)})
+    settings = settings.model_copy(
+        update={"model": choose_model(settings.model, settings.weights, settings.architecture)}
+    )
+    if settings.model == AUTO:
+        _require_open_model(settings)
     if not own_files.is_own(settings.model):  # whose file imports TensorFlow
         _require_suitable(settings)
     _require_one_length(settings)
@@ -66,10 +75,10 @@ def given_settings(
 def resolve_settings(
     options: dict[str, Any], assignments: list[str], spelled: Callable[[str], str] = as_option
 ) -> TrainingSettings:
-    """Return settings with a length and an image size, made from all that the user gave.
+    """Return settings made from all that the user gave.
 
     Later ones win: the defaults, the recipe of the model's authors if `recipe` is `paper`, the options, the
-    assignments.
+    assignments. `settle` decides what they leave open.
 
     Args:
         options: values of top-level settings, by name; those of a group may be some of its settings, by name.
@@ -80,26 +89,63 @@ def resolve_settings(
         BadInput: a name or a value does not fit, the model or its weights are unknown, or the length is given twice.
     """
     settings = given_settings(options, assignments, spelled)
-    row = models.variant(settings.model)
     _require_suitable(settings)
     if settings.recipe == "paper":
-        defaults = build(TrainingSettings, options, "")
-        with_recipe = change(defaults, row.recipe.items(), f"recipe of model {settings.model!r}")
+        recipe = models.variant(settings.model).recipe
+        with_recipe = change(
+            build(TrainingSettings, options, ""), recipe.items(), f"recipe of model {settings.model!r}"
+        )
         given = override(change(with_recipe, options.items(), ""), assignments)
         settings = given.model_copy(update={"model": settings.model})
         _require_one_length(settings)
-    open_ones: dict[str, Any] = {"image_size": settings.image_size or row.image_size}
+    return settings
+
+
+def settle(settings: TrainingSettings, model: str, images: int, on_gpu: bool) -> TrainingSettings:
+    """Return the settings of a run that begins: with a model, an image size, a batch size and a length.
+
+    Args:
+        settings: as given.
+        model: the name of the model.
+        images: number of training images.
+        on_gpu: whether the model is trained on a GPU.
+    """
+    update: dict[str, Any] = {"model": model, "image_size": settings.image_size or models.variant(model).image_size}
     if settings.epochs is None and settings.max_time is None:
-        open_ones["epochs"] = DEFAULT_EPOCHS
-    return settings.model_copy(update=open_ones)
+        update["epochs"] = default_epochs(images)
+    if settings.batch_size == AUTO:
+        update["batch_size"] = default_batch_size(images) if on_gpu else BATCH_SIZE
+    return settings.model_copy(update=update)
+
+
+def default_batch_size(images: int) -> int:
+    """Return the batch size of `auto` on a GPU for a number of training images: a power of two."""
+    size = BATCH_SIZE
+    while size < MOST_IMAGES and images >= 2 * size * LEAST_UPDATES:
+        size *= 2
+    return size
+
+
+def default_epochs(images: int) -> float:
+    """Return the passes over the training images of a run whose length the user does not give."""
+    return max(DEFAULT_EPOCHS, math.ceil(LEAST_SAMPLES / images))
+
+
+def _require_open_model(settings: TrainingSettings) -> None:
+    """Raise `BadInput` where the name of the model is needed, and none is given."""
+    if settings.recipe == "paper":
+        raise BadInput("recipe=paper is the recipe of a model: name it with --model.")
+    if "TF_CONFIG" in os.environ:
+        raise BadInput("Several machines must train the same model: name it with --model.")
 
 
 def _require_suitable(settings: TrainingSettings) -> None:
     """Raise `BadInput` where the model does not have such settings, or does not take images of these sizes."""
-    require_sides(settings.model, settings.sizes, "sizes")
+    model = DEFAULT_MODEL if settings.model == AUTO else settings.model  # of any `auto`, in these respects
+    require_sides(model, settings.sizes, "sizes")
     if settings.image_size is not None:
-        require_sides(settings.model, [settings.image_size])
-    _require_architecture(settings.model, settings.architecture)
+        require_sides(model, [settings.image_size])
+    _require_architecture(model, settings.architecture)
 
 
 def _require_architecture(model: str, architecture: dict[str, Any]) -> None:

@@ -13,10 +13,17 @@ from detect.errors import BadInput
 from detect.files import Draft, write_text
 from detect.models import own_files
 from detect.models.licences import Licences
+from detect.training.model_choice import AUTO, CANDIDATES, WITHOUT_WEIGHTS
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
 _FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
+_OPEN = {
+    "model": AUTO,
+    "image_size": None,
+    "batch_size": AUTO,
+    "epochs": None,
+}  # values of settings that are decided when a run begins
 
 
 class RunFolder:
@@ -76,18 +83,20 @@ def require_place(settings: TrainingSettings) -> None:
 def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     """Return the folder of the run to continue, or None if there is none yet.
 
-    Without a name, it is the latest run of the model.
+    Without a name, it is the latest run of the model, or of one of those that may be the default. What `settings` leave
+    open is as in the run.
 
     Raises:
         BadInput: the run was started with other settings, and these change what is trained.
     """
-    path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), settings.model)
+    path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), _possible(settings))
     folder = RunFolder(path) if path else None
     if folder is None or not folder.config.exists():
         return None
     saved = folder.settings()
-    architecture = {**saved.architecture, **settings.architecture}  # weights may have added to it
-    before, now = _decisive(saved), _decisive(settings.model_copy(update={"architecture": architecture}))
+    decided: dict[str, Any] = {name: getattr(saved, name) for name in _OPEN if getattr(settings, name) == _OPEN[name]}
+    decided["architecture"] = {**saved.architecture, **settings.architecture}  # weights may have added to it
+    before, now = _decisive(saved), _decisive(settings.model_copy(update=decided))
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
     if file := own_files.changed_since(settings.model, folder.path):
@@ -151,7 +160,12 @@ def _free_names(root: Path, model: str):
         number += 1
 
 
-def _latest(root: Path, model: str) -> Path | None:
-    runs = [RunFolder(path.parent) for path in root.glob(f"{own_files.label(model)}*/config.json")]
-    runs = [run for run in runs if run.settings().model == model]
+def _possible(settings: TrainingSettings) -> list[str]:
+    """Return the names of the models that a run with these settings may have."""
+    return [*(each.model for each in CANDIDATES), WITHOUT_WEIGHTS] if settings.model == AUTO else [settings.model]
+
+
+def _latest(root: Path, models: list[str]) -> Path | None:
+    configs = [path for model in models for path in root.glob(f"{own_files.label(model)}*/config.json")]
+    runs = [run for path in configs if (run := RunFolder(path.parent)).settings().model in models]
     return max((run.path for run in runs), key=lambda path: (path / "config.json").stat().st_mtime, default=None)

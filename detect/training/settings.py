@@ -4,7 +4,7 @@ The defaults suit hundreds to a few thousand images, with or without pretrained 
 by the settings with which the authors of the model reached its published AP.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -66,7 +66,7 @@ class TrainingSettings(Settings):
     """Dataset: a YAML or JSON file, or the folder of a dataset."""
     model: str = "auto"
     """Name of the model; `detect models` lists them, and one of your own is `path/to/file.py:Class`. auto: the model
-    that `weights` are of, or yolox-micro."""
+    that `weights` are of, or one that suits the machine and the time."""
     architecture: dict[str, Any] = {}
     """Settings of the model that differ from its defaults."""
     name: str | None = None
@@ -79,13 +79,15 @@ class TrainingSettings(Settings):
     image_size: int | None = Field(None, gt=0)
     """Side of the square images, pixels; null: the model's own."""
     sizes: tuple[int, ...] = ()
-    """Multi-scale training: sides to draw from, one for every ten batches; empty: `image_size` only."""
-    batch_size: int = Field(16, gt=0)
-    """Images per device and forward pass."""
+    """Multi-scale training: sides to draw from, one for every ten steps; empty: `image_size` only."""
+    batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = 16
+    """Images per device and forward pass; auto: 16 on a CPU, and on a GPU as many as suit the dataset, up to 64. Where
+    they do not fit into memory, batches are divided into parts that do."""
     accumulate: int = Field(1, gt=0)
     """Forward passes per update; their gradients are averaged."""
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Passes over the training images; null: 100, or as many as `max_time` allows."""
+    """Passes over the training images; null: 100, or more where there are few; with `max_time`, as many as it
+    allows."""
     max_time: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Time limit of the whole run with its evaluation, seconds; replaces `epochs`."""
     seed: int = Field(0, ge=0, lt=2**32)
@@ -130,8 +132,15 @@ class TrainingSettings(Settings):
     def side(self) -> int:
         """Side of the images in validation, pixels."""
         if self.image_size is None:
-            raise ValueError("settings without image_size: resolve them first, see training.resolution")
+            raise ValueError("settings without image_size: settle them first, see training.resolution")
         return self.image_size
+
+    @property
+    def images_per_batch(self) -> int:
+        """Images per device and forward pass, as far as memory allows."""
+        if self.batch_size == "auto":
+            raise ValueError("settings without batch_size: settle them first, see training.resolution")
+        return self.batch_size
 
     @property
     def sides(self) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def train(
     epochs: float | None = None,
     max_time: str | float | None = None,
     image_size: int | None = None,
-    batch_size: int | None = None,
+    batch_size: int | str | None = None,
     weights: str | Path | None = None,
     name: str | None = None,
     resume: bool = False,
@@ -80,12 +80,12 @@ def train(
     Args:
         data: a dataset that `open_dataset` reads.
         model: name of a model, see `detect.models.names`, or of a class in a file, `mine.py:Mine`; `auto` is that of
-            `weights`, or `yolox-micro`.
+            `weights`, or one that suits the machine and the time.
         epochs: passes over the training images.
         max_time: time limit for the whole call, evaluation included: seconds, or text such as `30m`; instead of
             `epochs`.
         image_size: side of the square images, pixels.
-        batch_size: images per step and device.
+        batch_size: images per step and device, or `auto`.
         weights: `auto`, `imagenet`, `none`, a run or model folder, the name of a published checkpoint, or the file of
             a checkpoint or a backbone.
         name: name of the run folder.
@@ -137,7 +137,10 @@ def run(
         dataset = prepare_data(dataset or open_dataset(settings.data), settings.max_lost, display)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
-        settings, source = (continued(begun, settings), None) if begun else find_weights(settings, display)
+        if begun:
+            settings, source = continued(begun, settings), None
+        else:
+            settings, source = find_weights(settings, len(split(dataset, "train")), display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
             licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)
@@ -222,13 +225,16 @@ def assemble(
     optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = resume_position(folder, variables, display)
+    stream.parts = position.parts
     if is_chief(strategy) and not position.step:
         save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
     model = Model(
         TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
     )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
-    validator = Validator(detector, model, average, split(dataset, "val"), settings.batch_size, folder, val_images.note)
+    validator = Validator(
+        detector, model, average, split(dataset, "val"), settings.images_per_batch, folder, val_images.note
+    )
     return Loop(
         settings=settings,
         strategy=strategy,
@@ -247,11 +253,11 @@ def assemble(
 
 def restore_folded(detector: Detector, stream: Stream, display: Display) -> None:
     """Give normalisations that are folded in the file of the initial weights the statistics of the first samples."""
-    count = math.ceil(MEASURED_IMAGES / stream.settings.batch_size)
+    count = math.ceil(MEASURED_IMAGES / stream.settings.images_per_batch)
     batches = itertools.islice(stream.samples(), count)
     restored = restore_statistics(detector, (batch.images for batch in batches))
     if restored:
-        images = count * stream.settings.batch_size
+        images = count * stream.settings.images_per_batch
         display.say(f"Weights: {restored} normalisations had no statistics; they were measured on {images} samples.")
 
 

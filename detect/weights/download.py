@@ -159,7 +159,7 @@ def reason_of(error: Exception) -> str:
 
 def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
     try:
-        while chunk := answer.read(CHUNK):
+        while chunk := answer.read1(CHUNK):  # what is there: `read` would wait for a whole chunk
             yield chunk
     except (OSError, http.client.HTTPException) as error:
         raise BrokenTransferError(reason_of(error)) from None

@@ -70,7 +70,8 @@ def test_models_are_listed(command):
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines()]
     assert ["yolox-s", "8.97", "640", "40.5"] in [row[:4] for row in rows]
-    assert ["yolox-micro", "(default)", "-", "416", "-", "-"] in rows
+    assert ["yolox-nano", "(default)", "0.91", "416", "25.8"] in [row[:5] for row in rows]
+    assert ["yolox-micro", "-", "416", "-", "-"] in rows
     assert {row[4] for row in rows if row[:1] == ["yolox-s"]} <= {"here", "published"}
     assert max(map(len, done.out.partition("\n\n")[0].splitlines())) <= 80
 

@@ -143,6 +143,13 @@ def test_sizes_change_between_groups_of_ten_batches(records):
     assert all(len(set(sides[start : start + 10])) == 1 for start in range(0, 60, 10))
 
 
+def test_all_batches_of_a_step_have_one_size(records):
+    whole = take(train(records, sizes=(32, 64), batch_size=2), 30)
+    parts = take(train(records, sizes=(32, 64), batch_size=1, batches_per_step=2), 60)
+    for batch, first, second in zip(whole, parts[::2], parts[1::2], strict=True):
+        np.testing.assert_array_equal(batch.images, np.concatenate([first.images, second.images]))
+
+
 def test_the_closing_phase_shows_plain_images(records):
     still = Augmentation(flip_horizontal=0, hue=0, saturation=0, value=0, rotate_degrees=9)
     (batch,) = take(train(records, PipelineSettings(augmentation=still), closing=True), 1)

@@ -13,10 +13,12 @@ from detect.training.checkpoints import Position, load_checkpoint, save_checkpoi
 
 def test_round_trip_keeps_every_bit(tmp_path):
     values = [np.float32([0.1, np.pi]), np.int64(7)]
-    save_checkpoint(tmp_path / "last.npz", Position(step=5, best=0.25), [tf.Variable(value) for value in values])
+    save_checkpoint(
+        tmp_path / "last.npz", Position(step=5, best=0.25, parts=2), [tf.Variable(value) for value in values]
+    )
     variables = [tf.Variable(np.zeros_like(value)) for value in values]
     position = load_checkpoint(tmp_path / "last.npz", variables)
-    assert position == Position(step=5, best=0.25)
+    assert position == Position(step=5, best=0.25, parts=2)
     for variable, value in zip(variables, values, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 

@@ -29,11 +29,16 @@ class Stream:
 
     def __init__(self):
         self.starts = []
+        self.parts = 1
+
+    @property
+    def accumulate(self):
+        return self.parts
 
     def start(self, step, closing):
         self.starts.append((step, closing))
         while True:
-            yield Batch(np.zeros((2, 32, 32, 3), np.uint8), None, None)
+            yield Batch(np.zeros((2 // self.parts, 32, 32, 3), np.uint8), None, None)
 
     def image_paths(self, step):
         return [f"picture_{step}.jpg"]
@@ -222,6 +227,35 @@ def test_images_are_checked_at_every_step():
     loop.check_images = lambda: checks.append(loop.position.step)
     train(loop)
     assert checks == [0, 1, 2, 3]
+
+
+def test_a_step_without_enough_memory_is_made_again_in_parts():
+    loop, numbers, said = a_loop(steps=4), [], []
+    loop.display.say = said.append
+
+    def step(batches, *_, **__):
+        numbers.append((loop.position.step, [len(batch.images) for batch in batches]))
+        if loop.position.step == 2 and len(batches[0].images) > 1:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return {"box": 1.0}
+
+    loop.step = step
+    train(loop)
+    assert numbers == [(0, [2]), (1, [2]), (2, [2]), (2, [1, 1]), (3, [1, 1])]
+    assert loop.stream.starts == [(0, False), (2, False)]
+    assert loop.position.parts == 2
+    assert [text for text in said if "Out of memory: from step 2 on, each batch of 2 images" in text]
+
+
+def test_other_errors_of_a_step_end_the_run():
+    def step(*_, **__):
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+    loop = a_loop()
+    loop.step = step
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        train(loop)
+    assert loop.position.parts == 1
 
 
 def test_a_resumed_loop_starts_where_it_was():

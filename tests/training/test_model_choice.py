@@ -5,7 +5,7 @@ import pytest
 from detect.config import to_json
 from detect.errors import BadInput
 from detect.models.card import ModelCard
-from detect.training.model_choice import DEFAULT_MODEL, choose_model
+from detect.training.model_choice import choose_model, default_model
 from detect.training.resolution import resolve_settings
 
 
@@ -24,16 +24,42 @@ def file(tmp_path) -> str:
     return str(tmp_path / "yolox_nano.onnx")
 
 
-@pytest.mark.parametrize("weights", ["auto", "imagenet", "none"])
-def test_weights_that_are_of_no_model_leave_the_choice(weights):
-    assert choose_model("auto", weights) == DEFAULT_MODEL
-    assert choose_model("yolox-s", weights) == "yolox-s"
+@pytest.mark.parametrize(
+    ("max_time", "model"),
+    [
+        (None, "yolox-nano"),
+        (1.0, "yolox-nano"),
+        (2225.0, "yolox-nano"),  # 16,000 samples at 7.19 a second take 2225.3 s
+        (2226.0, "yolox-tiny"),
+        (8080.0, "yolox-tiny"),  # at 1.98 a second 8080.8 s
+        (8081.0, "yolox-s"),
+        (1e6, "yolox-s"),
+    ],
+)
+def test_the_default_on_a_cpu_is_the_best_model_that_sees_enough_samples(max_time, model):
+    assert default_model(max_time, on_gpu=False) == model
+
+
+@pytest.mark.parametrize("max_time", [None, 1.0, 1e6])
+def test_the_default_on_a_gpu(max_time):
+    assert default_model(max_time, on_gpu=True) == "yolox-s"
+
+
+def test_a_model_that_is_named_is_taken():
+    for weights in ("auto", "imagenet", "none"):
+        assert choose_model("yolox-s", weights, {}) == "yolox-s"
+
+
+def test_the_choice_is_left_to_machine_and_time_only_where_published_weights_can_be_used():
+    assert choose_model("auto", "auto", {}) == "auto"
+    assert choose_model("auto", "auto", {"width": 0.5}) == "yolox-micro"
+    assert choose_model("auto", "none", {}) == choose_model("auto", "imagenet", {}) == "yolox-micro"
 
 
 def test_weights_say_of_which_model_they_are(run):
-    assert choose_model("auto", "retinanet-r50v2-coco") == "retinanet-r50v2"
+    assert choose_model("auto", "retinanet-r50v2-coco", {}) == "retinanet-r50v2"
     for weights in (run, f"{run}/best"):
-        assert choose_model("auto", weights) == choose_model("yolox-s", weights) == "yolox-s"
+        assert choose_model("auto", weights, {}) == choose_model("yolox-s", weights, {}) == "yolox-s"
 
 
 @pytest.mark.parametrize(("options", "assignments"), [({"model": "yolox-nano"}, []), ({}, ["model=yolox-nano"])])
@@ -43,14 +69,14 @@ def test_weights_of_another_model_are_refused(run, options, assignments):
 
 
 def test_a_file_needs_the_name_of_its_model(file):
-    assert choose_model("yolox-nano", file) == "yolox-nano"
+    assert choose_model("yolox-nano", file, {}) == "yolox-nano"
     with pytest.raises(BadInput, match=r"does not say of which model it is: give --model. Did you mean 'yolox-nano'\?"):
-        choose_model("auto", file)
+        choose_model("auto", file, {})
 
 
-def test_the_recipe_and_the_image_size_are_those_of_the_model_that_was_found():
+def test_the_recipe_is_that_of_the_model_that_was_found():
     settings = resolve_settings({"data": "d", "weights": "yolox-nano-coco"}, ["recipe=paper"])
-    assert (settings.model, settings.image_size, settings.optimizer.name) == ("yolox-nano", 416, "sgd")
+    assert (settings.model, settings.optimizer.name) == ("yolox-nano", "sgd")
 
 
 @pytest.mark.parametrize(
@@ -65,4 +91,4 @@ def test_the_recipe_and_the_image_size_are_those_of_the_model_that_was_found():
 def test_what_names_no_weights_is_refused(weights, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match=message):
-        choose_model("auto", weights)
+        choose_model("auto", weights, {})

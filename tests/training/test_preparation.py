@@ -8,8 +8,11 @@ import pytest
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
-from detect.errors import BadInput
-from detect.training.preparation import create_detector, prepare_data
+from detect.errors import BadInput, RunFailure
+from detect.models.card import ModelCard
+from detect.training import preparation
+from detect.training.initial_weights import Source
+from detect.training.preparation import create_detector, downloading, find_weights, prepare_data
 from detect.training.settings import TrainingSettings
 
 LIGHT = {"yolox-micro": {"width": 0.0625, "depth": 0.0}, "fasterrcnn-r18": {"filters": 16, "hidden": [16]}}
@@ -60,6 +63,9 @@ class Said:
     def say(self, text: str) -> None:
         self.lines.append(text)
 
+    def show(self, progress: float, course: list[str], numbers: list[str] = ()) -> None:
+        pass
+
 
 @pytest.fixture
 def shapes(tmp_path):
@@ -97,3 +103,47 @@ def test_a_validation_split_without_a_box_is_a_warning(shapes, change):
     said = Said()
     prepare_data(shapes("val", change), 0.1, said)
     assert "the newest model counts as the best one" in said.lines[-1]
+
+
+def found_weights(monkeypatch, source: Source | None, said: str = "", **settings):
+    """Return settings and source for 448 images, and what was said, where the search for weights has that result."""
+    display = Said()
+    monkeypatch.setattr(preparation, "find_source", lambda *_: (source, said))
+    return (*find_weights(TrainingSettings(data="d", **settings), 448, display), display.lines)
+
+
+def test_the_model_that_suits_the_machine_starts_from_published_weights(monkeypatch):
+    card = ModelCard(model="yolox-nano", config={"depth": 0.33}, classes=("a",), category_ids=(1,), image_size=416)
+    source = Source("yolox-nano-coco", card, {})
+    settings, found, said = found_weights(monkeypatch, source)
+    assert (settings.model, settings.image_size, settings.epochs) == ("yolox-nano", 416, 100)
+    assert (settings.architecture, found, said) == ({"depth": 0.33}, source, [])
+
+
+def test_without_published_weights_another_model_is_trained_and_the_user_told(monkeypatch):
+    said = "Starting from yolox-s-coco would train better, but: no network."
+    settings, found, lines = found_weights(monkeypatch, None, said, max_time=1e6)
+    assert (settings.model, settings.image_size, settings.epochs, found) == ("yolox-micro", 416, None, None)
+    assert lines == [f"{said} {preparation.COST}"]
+
+
+def test_a_model_that_is_named_stays_without_its_published_weights(monkeypatch):
+    settings, _, lines = found_weights(monkeypatch, None, "No network.", model="yolox-s")
+    assert (settings.model, settings.image_size, lines) == ("yolox-s", 640, ["No network."])
+    assert found_weights(monkeypatch, None, model="yolox-s")[2] == []
+
+
+@pytest.mark.parametrize(("max_time", "limit"), [(None, 300), (120.0, 12), (1e6, 300)])
+def test_a_slow_download_is_waited_for_only_where_it_was_asked_for(monkeypatch, max_time, limit):
+    clock = [1000.0]
+    monkeypatch.setattr(preparation.time, "monotonic", lambda: clock[0])
+    settings = TrainingSettings(data="d", max_time=max_time)
+    unasked, asked = (
+        downloading(settings.model_copy(update={"weights": weights}), Said()) for weights in ("auto", "yolox-s-coco")
+    )
+    clock[0] += limit
+    unasked(1, 2)
+    clock[0] += 1
+    with pytest.raises(RunFailure, match=f"slow, and ended after {limit} seconds. A later run goes on with it"):
+        unasked(1, 2)
+    asked(1, 2)

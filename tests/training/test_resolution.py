@@ -5,7 +5,7 @@ import pytest
 from detect import models
 from detect.errors import BadInput
 from detect.models.detector import DetectorConfig, Variant
-from detect.training.resolution import DEFAULT_EPOCHS, resolve_settings, seconds
+from detect.training.resolution import DEFAULT_EPOCHS, default_epochs, resolve_settings, seconds, settle
 
 GIVEN = {"data": "d", "model": "yolox-nano"}
 
@@ -27,9 +27,64 @@ def test_a_time_without_a_unit_may_be_any():
 
 
 def test_nothing_is_left_open():
-    settings = resolve_settings(GIVEN, [])
-    assert settings.image_size == 416  # yolox-nano's own
-    assert settings.epochs == DEFAULT_EPOCHS
+    settings = settle(resolve_settings({"data": "d"}, []), "yolox-nano", images=448, on_gpu=False)
+    assert (settings.model, settings.image_size, settings.epochs) == ("yolox-nano", 416, DEFAULT_EPOCHS)
+
+
+def test_what_is_given_stays():
+    given = {"data": "d", "model": "yolox-s", "image_size": 320}
+    for length in ({"epochs": 3.0}, {"max_time": 60.0}):
+        settings = settle(resolve_settings({**given, **length}, []), "yolox-s", images=10, on_gpu=False)
+        assert (settings.image_size, settings.epochs, settings.max_time) == (
+            320,
+            length.get("epochs"),
+            length.get("max_time"),
+        )
+
+
+@pytest.mark.parametrize(("images", "epochs"), [(1, 9600), (60, 160), (95, 102), (96, 100), (97, 100), (10**6, 100)])
+def test_few_images_are_seen_more_often(images, epochs):
+    assert default_epochs(images) == epochs
+
+
+@pytest.mark.parametrize(
+    ("images", "on_gpu", "size"),
+    [
+        (10**6, False, 16),
+        (1, True, 16),
+        (511, True, 16),
+        (512, True, 32),
+        (1023, True, 32),
+        (1024, True, 64),
+        (10**6, True, 64),
+    ],
+)
+def test_the_batch_size_that_suits_machine_and_dataset(images, on_gpu, size):
+    settings = resolve_settings({**GIVEN, "batch_size": "auto"}, [])
+    assert settle(settings, "yolox-nano", images, on_gpu).images_per_batch == size
+    with pytest.raises(ValueError, match="settle them first"):
+        _ = settings.images_per_batch
+
+
+def test_a_batch_size_is_read_as_a_number():
+    assert resolve_settings({**GIVEN, "batch_size": "32"}, []).batch_size == 32
+
+
+@pytest.mark.parametrize("weights", ["auto", "none"])
+def test_a_recipe_needs_the_name_of_its_model(weights):
+    given = {"data": "d", "weights": weights}
+    if weights == "none":
+        assert resolve_settings(given, ["recipe=paper"]).model == "yolox-micro"
+    else:
+        with pytest.raises(BadInput, match="recipe=paper is the recipe of a model: name it with --model"):
+            resolve_settings(given, ["recipe=paper"])
+
+
+def test_several_machines_need_the_name_of_the_model(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    assert resolve_settings(GIVEN, []).model == "yolox-nano"
+    with pytest.raises(BadInput, match="Several machines must train the same model: name it with --model"):
+        resolve_settings({"data": "d"}, [])
 
 
 def test_assignments_come_last():
@@ -81,7 +136,7 @@ def test_the_values_of_a_recipe_are_taken_as_they_are(recipe):
     ("name", "value", "message"),
     [
         ("optimizer.nane", "sgd", "unknown setting 'optimizer.nane'. Did you mean 'name'"),
-        ("batch_size", 0, "batch_size: expected a number greater than 0, got 0"),
+        ("batch_size", 0, "batch_size: expected a number greater than 0 or 'auto', got 0"),
     ],
 )
 def test_a_fault_of_a_recipe_is_told_as_such(recipe, name, value, message):

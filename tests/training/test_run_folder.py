@@ -68,6 +68,21 @@ def test_resuming_takes_the_latest_run_of_the_model(settings):
     assert resumed_folder(settings).path == second.path
 
 
+def test_what_was_decided_when_the_run_began_is_not_a_change(settings):
+    """The model, the image size and the length, where they are left open."""
+    folder = started(settings.model_copy(update={"image_size": 416}))
+    given = settings.model_copy(update={"model": "auto", "epochs": None})
+    assert resumed_folder(given).path == folder.path
+    assert continued(folder, given).model == "yolox-micro"
+    with pytest.raises(BadInput, match=r"image_size was 416, is 320"):
+        resumed_folder(given.model_copy(update={"image_size": 320}))
+
+
+def test_runs_of_models_that_are_never_the_default_are_not_resumed_without_their_name(settings):
+    started(settings.model_copy(update={"model": "yolox-x"}))
+    assert resumed_folder(settings.model_copy(update={"model": "auto"})) is None
+
+
 def test_there_may_be_nothing_to_resume(settings):
     assert resumed_folder(settings) is None
 

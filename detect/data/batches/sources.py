@@ -9,7 +9,7 @@ import numpy as np
 from detect.data.pixels.resizing import Placing, place
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages, read_checked
-from detect.data.samples.sample_stream import PADDING, SampleStream, side_of_batch
+from detect.data.samples.sample_stream import PADDING, SampleStream, side_of_step
 from detect.errors import BadInput
 from detect.structures import Example
 
@@ -19,13 +19,14 @@ class TrainingSource:
     """The samples of one of several shards, which are square."""
 
     samples: SampleStream
-    sides: tuple[int, ...]  # one of them is drawn for every ten batches
+    sides: tuple[int, ...]  # one of them is drawn for every ten steps
     batch_size: int
     shard: tuple[int, int]  # its number and the number of shards
+    batches_per_step: int = 1
     dtype = np.uint8
 
     def canvas(self, batch: int) -> tuple[int, int]:
-        return (side_of_batch(self.sides, self.samples.seed, batch),) * 2
+        return (side_of_step(self.sides, self.samples.seed, batch // self.batches_per_step),) * 2
 
     def example(self, batch: int, slot: int, canvas: np.ndarray) -> tuple[Example, int]:
         position = self._position(batch, slot)

@@ -21,7 +21,7 @@ from detect.structures import Example
 # First number of every seed, so that no two uses share a sequence.
 ORDER, SAMPLE, SIDE, PADDING = 1, 2, 3, 4
 
-BATCHES_OF_ONE_SIDE = 10  # YOLOX changes the size of its input every 10 iterations
+STEPS_OF_ONE_SIDE = 10  # YOLOX changes the size of its input every 10 iterations
 
 
 class Composition(NamedTuple):
@@ -102,11 +102,11 @@ class SampleStream:
         return self.transform(example, rng, where=self.cache.image_path(index))
 
 
-def side_of_batch(sides: tuple[int, ...], seed: int, batch: int) -> int:
-    """Return the side of the images of a batch: one of `sides`, drawn anew for every ten batches."""
+def side_of_step(sides: tuple[int, ...], seed: int, step: int) -> int:
+    """Return the side of the images of a step: one of `sides`, drawn anew for every ten steps."""
     if len(sides) == 1:
         return sides[0]
-    return sides[np.random.default_rng([SIDE, seed, batch // BATCHES_OF_ONE_SIDE]).integers(len(sides))]
+    return sides[np.random.default_rng([SIDE, seed, step // STEPS_OF_ONE_SIDE]).integers(len(sides))]
 
 
 @functools.lru_cache(maxsize=4)

@@ -7,7 +7,7 @@ from detect.data.pixels.warping import blank
 from detect.data.records import Record, Records
 from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.image_cache import ImageCache
-from detect.data.samples.sample_stream import SampleStream, side_of_batch
+from detect.data.samples.sample_stream import SampleStream, side_of_step
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_mosaics_and_mix_ups_come_as_often_as_asked(records):
     assert (len(single.images), single.partner) == (1, None)
 
 
-def test_the_side_changes_every_ten_batches():
-    sides = [side_of_batch((320, 352, 384), 0, batch) for batch in range(300)]
+def test_the_side_changes_every_ten_steps():
+    sides = [side_of_step((320, 352, 384), 0, step) for step in range(300)]
     groups = [set(sides[start : start + 10]) for start in range(0, 300, 10)]
     assert all(len(group) == 1 for group in groups)
     assert set.union(*groups) == {320, 352, 384}
-    assert side_of_batch((320,), 0, 5) == 320
+    assert side_of_step((320,), 0, 5) == 320
