@@ -1,6 +1,5 @@
 """`detect train`, `detect models` and `detect demo`."""
 
-import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -9,40 +8,11 @@ import pytest
 import typer
 
 from detect.cli import demo
-from detect.evaluation.coco_scores import METRICS
-from detect.models.card import load_card
 from detect.training import plain_train
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_short_run_leaves_everything(command, shapes, tmp_path):
-    done = command(
-        "train", "--data", shapes, "--model", "yolox-micro", "--epochs", 1, "--image-size", 64, "--batch-size", 4,
-        "--name", "short", "--set", f"runs={tmp_path}", "--set", "validations=1",
-        "--set", "architecture={width: 0.0625, depth: 0}",
-        "--set", "data_licence=own", "--licence-policy", "permissive",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    folder = tmp_path / "short"
-    assert f"Run folder: {folder}\nReport: {folder}/report.html\nNext:\n  detect " in done.out
-    assert "Trained for" in done.out
-    assert "The model has learnt next to nothing" in done.out
-    assert set(METRICS) <= json.loads((folder / "evaluation.json").read_text()).keys()
-    assert str(load_card(folder / "best").licences) == "code Apache-2.0, data own"
-    assert {"best", "last", "config.json", "metrics.jsonl", "report.html"} <= {path.name for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (("--model", "yolox-macro"), "yolox-micro"),
-        (("--epochs", 3, "--max-time", "30m"), "max-time"),
-        (("--max-time", "soon"), "soon"),
-        (("--set", "optimiser.name=sgd"), "optimizer"),
-        (("--weights", "none/such.pth"), "none/such.pth"),
-    ],
-)
 def test_bad_input_is_named(command, shapes, tmp_path, words, named):
     done = command("train", "--data", shapes, "--set", f"runs={tmp_path}", *words)
     assert done.code == 2
