@@ -74,6 +74,16 @@ def test_accumulated_batches_equal_their_mean():
     assert weight(detector) == pytest.approx(1 - 0.01 * 2 * (5 + 2) / 2)
 
 
+def test_parts_of_a_batch_train_like_the_whole_batch():
+    weights = []
+    for batches in ([batch(1, 3, 2, 0)], [batch(1, 3), batch(2, 0)], [batch(1), batch(3), batch(2), batch(0)]):
+        detector, step = create()
+        for _ in range(3):
+            losses = step(tuple(batches), SIDE, learning_rate=0.01, decay=0.5, closing=False)
+        weights.append((weight(detector), float(losses["square"]), float(step.average.average[0])))
+    np.testing.assert_allclose(weights, [weights[0]] * 3, rtol=1e-6)
+
+
 def test_the_closing_phase_reaches_the_loss_without_another_trace():
     detector, step = create()
     first = step((batch(1, 3),), SIDE, learning_rate=0.0, decay=0.5, closing=False)
