@@ -108,6 +108,8 @@ def export(
             a package is missing; or a licence is not permitted.
         RunFailure: the export is worse than its original. It is kept with `.rejected` in its name.
     """
+    if not isinstance(model, (str, Path)):
+        raise BadInput("An export is made of a folder: write one with model.save(FOLDER), and give this folder.")
     bits = _checked_precision(format, precision, data)
     if max_ap_loss is not None and not 0 <= max_ap_loss <= 100:
         raise BadInput(f"Expected points of AP from 0 to 100 as max-ap-loss, got {max_ap_loss}.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from detect.errors import BadInput
 from detect.inference.exports import find_artefact, open_artefact
@@ -22,6 +22,7 @@ def load(
     *,
     classes: Sequence[str] | None = None,
     image_size: int | None = None,
+    **settings: Any,
 ) -> Model:
     """Load a trained model for prediction.
 
@@ -36,23 +37,32 @@ def load(
             `find_artefact`; by default what `model` names is taken itself.
         classes: names of the classes of a detector in memory, by label.
         image_size: size that images are resized to for a detector in memory, pixels; by default that of its model.
+        settings: of the model, in place of those that it was trained with, such as `max_detections=300`; exports and
+            detectors in memory have their own.
 
     Raises:
         BadInput: there is nothing of that name, it is damaged, the weights are of another model, there is no such
-            export, or a detector has another number of classes.
+            export or setting, or a detector has another number of classes.
         RunFailure: a checkpoint cannot be downloaded or read.
     """
     if not isinstance(model, (str, Path)):
+        _require_none(settings, "Give them to the detector")
         return _of_detector(model, classes, image_size)
     if classes is not None or image_size is not None:
         raise BadInput(f"{model} knows its classes and its image size: leave out classes and image_size.")
     artefact = find_artefact(model if weights is None else weights, backend)
     if artefact is None:
-        return _load_in_tensorflow(model, weights, progress)
+        return _load_in_tensorflow(model, weights, progress, settings)
+    _require_none(settings, "Export a model that has them")
     card = load_card(artefact)
     if weights is not None and card.model != str(model):
         raise BadInput(f"{artefact} contains a {card.model}, not a {model}: give {card.model} as the model.")
     return Model(open_artefact(artefact), card)
+
+
+def _require_none(settings: dict[str, Any], way_on: str) -> None:
+    if settings:
+        raise BadInput(f"{', '.join(settings)}: only the settings of a saved model can be changed. {way_on}.")
 
 
 def _of_detector(detector: "Detector", classes: Sequence[str] | None, image_size: int | None) -> Model:
@@ -76,7 +86,9 @@ def _of_detector(detector: "Detector", classes: Sequence[str] | None, image_size
     return Model(TensorFlowBackEnd(detector, learning=True), card)
 
 
-def _load_in_tensorflow(model: str | Path, weights: str | Path | None, progress: Progress | None) -> Model:
+def _load_in_tensorflow(
+    model: str | Path, weights: str | Path | None, progress: Progress | None, settings: dict[str, Any]
+) -> Model:
     from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
     from detect.models import variant
     from detect.weights.opening import open_model
@@ -86,4 +98,7 @@ def _load_in_tensorflow(model: str | Path, weights: str | Path | None, progress:
     else:
         variant(str(model))  # an unknown name has an error of its own
         detector, card = open_model(weights, model=str(model), progress=progress)
+    if settings:
+        detector = detector.with_settings(**settings)
+        card = card.model_copy(update={"config": detector.config.model_dump()})
     return Model(TensorFlowBackEnd(detector), card)

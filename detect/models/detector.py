@@ -185,6 +185,25 @@ class Detector(keras.Model, abc.ABC):
         other = type(self)(self.config, classes or self.classes, runtime=runtime or self.runtime)
         return with_random_weights(other)
 
+    def with_settings(self, **settings: Any) -> "Detector":
+        """Return a detector with these weights and some other settings.
+
+        Raises:
+            BadInput: there is no such setting, a value does not fit, or the weights do not fit to it.
+        """
+        values, where = {**self.config.model_dump(), **settings}, f"settings of {type(self).__name__}"
+        other = with_random_weights(
+            type(self)(build(type(self.config), values, where), self.classes, runtime=self.runtime)
+        )
+        try:
+            other.set_weights(self.get_weights())
+        except ValueError:
+            names = ", ".join(settings)
+            raise BadInput(
+                f"{where}: the weights do not fit to other values of {names}. Train a model with them."
+            ) from None
+        return other
+
     def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
         """See Keras' `compile`. XLA is off by default: it slows this training on a CPU.
 

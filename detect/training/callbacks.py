@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detect.errors import RunFailure
+from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco_scores import Scores
 from detect.training.settings import TrainingSettings
 
@@ -66,10 +66,16 @@ class TrainingCallback:
 
 
 class Callbacks:
-    """The callbacks of a run, called one after the other."""
+    """The callbacks of a run, called one after the other. BadInput where one is of another kind."""
 
     def __init__(self, callbacks: Sequence[TrainingCallback] = ()):
         self.callbacks = tuple(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, TrainingCallback):
+                raise BadInput(
+                    f"callbacks: expected objects of subclasses of detect.TrainingCallback, got {callback!r}. Those of "
+                    "Keras are for `fit`."
+                )
 
     def call(self, method: str, *arguments: Any) -> None:
         """Call a method of each callback.

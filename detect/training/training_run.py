@@ -133,6 +133,7 @@ def run(
     require_place(settings)
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
+    heard = Callbacks(callbacks if chief else ())
     with contextlib.closing(create_display(chief)) as display:
         dataset = prepare_data(dataset or open_dataset(settings.data), settings.max_lost, display)
         earlier = resumed_folder(settings) if resume else None
@@ -145,7 +146,6 @@ def run(
             detector = create_detector(settings, len(dataset.classes))
             licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)
             folder = begun or prepare_folder(settings, dataset, licences, earlier, chief)
-            heard = Callbacks(callbacks if chief else ())
             loop = assemble(settings, dataset, detector, folder, strategy, display, started, heard)
             with contextlib.closing(loop.journal):
                 if is_finished(loop):

@@ -20,9 +20,12 @@ def detector():
 def test_a_detector_predicts_and_is_saved_as_any_other_model(detector, tmp_path):
     model = detect.load(detector, classes=CLASSES, image_size=64)
     assert repr(model) == "<Model yolox-micro, 2 classes, 64 px>"
+    with pytest.raises(BadInput, match=r"write one with model.save\(FOLDER\)"):
+        detect.export(model)
     model.save(tmp_path / "model")
-    saved = detect.load(tmp_path / "model")
-    assert saved.card == model.card
+    saved = detect.load(tmp_path / "model", max_detections=7)
+    assert saved.card.config == {**model.card.config, "max_detections": 7}
+    assert saved.card == model.card.model_copy(update={"config": saved.card.config})
     for ours, theirs in zip(detector.weights, saved.backend.detector.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -37,6 +40,8 @@ def test_a_detector_predicts_and_is_saved_as_any_other_model(detector, tmp_path)
     for bias in biases:  # training goes on
         bias.assign(bias - 7)
     assert len(model(image, confidence=1e-5)) < 100
+    with pytest.raises(BadInput, match="weights do not fit to other values of width"):
+        detector.with_settings(width=0.125)
     for source, problem in [([image, image], "2 sources"), ("0", "a camera")]:
         with pytest.raises(BadInput, match=f"Expected one image, got {problem}"):
             model(source)
@@ -58,3 +63,5 @@ def test_only_detectors_need_classes(tmp_path):
         detect.load(tmp_path, classes=CLASSES)
     with pytest.raises(BadInput, match="a detector of this package, got dict"):
         detect.load({}, classes=CLASSES)
+    with pytest.raises(BadInput, match="max_detections: only the settings of a saved model"):
+        detect.load({}, max_detections=300)

@@ -4,6 +4,7 @@ import itertools
 import math
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -133,6 +134,11 @@ def test_callbacks_hear_of_every_step_and_validation():
     assert [(epoch, loss) for _, epoch, _, loss, _ in heard.steps[:3]] == [(0.5, 3.0), (1.0, 5.0), (1.5, 1.0)]
     assert [rate for *_, rate in heard.steps] == loop.step.rates
     assert heard.validations == [(2, 0.25, True), (4, 0.5, True), (6, 0.125, False), (8, 0.0, False)]
+
+
+def test_callbacks_of_keras_are_refused():
+    with pytest.raises(BadInput, match=r"subclasses of detect.TrainingCallback, got <.*EarlyStopping"):
+        Callbacks([Heard(), keras.callbacks.EarlyStopping()])
 
 
 def test_an_error_of_a_callback_is_named_as_such():
