@@ -27,20 +27,30 @@ def models(
 
 def show_models() -> None:
     """Print a table of all models, of which the default is marked."""
-    from detect.models import names, variant
+    from detect.models import names
     from detect.training.model_choice import DEFAULT_MODEL
 
-    rows = []
-    for name in names():
-        row = variant(name)
-        shown = f"{name} (default)" if name == DEFAULT_MODEL else name
-        numbers = _number(row.parameters, 2), str(row.image_size), _number(row.published_ap, 1)
-        rows.append([shown, *numbers, _weights_of(name)])
-    show_table(["model", "parameters, million", "image size", "COCO AP", "weights"], rows)
+    header = ["model", "parameters, million", "image size", "COCO AP", "ms per image here", "weights"]
+    show_table(header, [[_marked(name, DEFAULT_MODEL), *_facts(name), _weights_of(name)] for name in names()])
     say("The default is what a CPU trains in a short time; docs/guides/training.md says which model is taken when.")
-    say("Parameters and COCO AP, in per cent on the 2017 validation images, are those that the authors publish.")
+    say("COCO AP, in per cent on the 2017 validation images, is what the authors publish.")
+    say("`detect benchmark RUN` measures the time per image of a model on this machine.")
     say("Weights that are not here are downloaded when they are first used; `detect weights list` shows their names.")
-    say("`detect models NAME` counts the parameters of a model and shows its settings.")
+    say("`detect models NAME` shows the settings of a model.")
+
+
+def _marked(name: str, default: str) -> str:
+    return f"{name} (default)" if name == default else name
+
+
+def _facts(name: str) -> tuple[str, str, str, str]:
+    """Return parameters, image size, AP and time per image of a model."""
+    from detect.models import variant
+    from detect.models.speeds import measured
+
+    row, speed = variant(name), measured().get(name)
+    time = f"{speed.milliseconds:.0f} at {speed.side} px" if speed else "-"
+    return _number(row.parameters or row.counted, 2), str(row.image_size), _number(row.published_ap, 1), time
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detect import models
 from detect.artefacts.export_card import files_size
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
@@ -14,7 +15,8 @@ from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.evaluation.figures import bar_charts
 from detect.inference.exports import BACK_ENDS, fresh_exports, is_installed
-from detect.models.card import CARD, WEIGHTS, model_folder
+from detect.models import speeds
+from detect.models.card import CARD, WEIGHTS, load_card, model_folder
 
 FORMATS = BACK_ENDS[1:]  # all except "auto"
 SECONDS = 3.0  # of calls with one image, and again with batches
@@ -65,7 +67,16 @@ def benchmark(
     for name, form in _forms(folder, formats).items():
         say(f"Measuring {name}.")
         measured.append(_measured(name, form, dataset, split))
+        if name == "tensorflow":
+            _remember(folder, measured[-1])
     return measured
+
+
+def _remember(folder: Path, form: Measured) -> None:
+    """Keep the speed of a model for `detect models`, unless its architecture is another than that of its name."""
+    card = load_card(folder)
+    if card.model in models.names() and card.config == models.variant(card.model).config.model_dump(mode="json"):
+        speeds.remember(card.model, speeds.Speed(form.milliseconds, card.image_size))
 
 
 def chart(measured: Sequence[Measured]) -> str:

@@ -55,6 +55,7 @@ class Variant:
     published_ap: float | None = None  # COCO val AP of the authors, per cent
     recipe: Mapping[str, Any] = field(default_factory=dict)  # training settings of the authors, dotted names
     parameters: float | None = None  # published number of trainable parameters for the classes of COCO, millions
+    counted: float | None = None  # our count of them where nobody has published it
     multiply_adds: float | None = None  # published cost of an image at the authors' size, billions
 
 

@@ -123,7 +123,7 @@ _MOBILE = Config(backbone="mobilenetv3", proposal_candidates=150, proposals=150,
 
 # Published numbers are for 91 classes, with 1024 * 55 more weights in the last layers than ours for 80 classes.
 VARIANTS = {
-    "r18": Variant(Config(backbone="resnet18"), 640, None, _RECIPE),
+    "r18": Variant(Config(backbone="resnet18"), 640, None, _RECIPE, counted=28.68),
     "r50": Variant(Config(), 640, 37.0, _RECIPE, 41.70, 134.38),
     "r50v2": Variant(_V2, 640, 46.7, _LONG_RECIPE, 43.66, 280.37),
     "mobilenetv3": Variant(_MOBILE, 320, 22.8, {**_RECIPE, "freeze": _MOBILE_FROZEN}, 19.33, 0.719),

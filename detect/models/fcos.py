@@ -82,10 +82,10 @@ class Config(DetectorConfig):
 # Ours are for 80 classes: 11 x (9 x 256 + 1) or 0.025 million parameters less, and so many multiply-adds per cell, 0.34
 # billion.
 VARIANTS = {
-    "r18": Variant(Config(depth=18), 640, None, RECIPE),
-    "r34": Variant(Config(depth=34), 640, None, RECIPE),
+    "r18": Variant(Config(depth=18), 640, None, RECIPE, counted=19.28),
+    "r34": Variant(Config(depth=34), 640, None, RECIPE, counted=29.39),
     "r50": Variant(Config(depth=50), 640, 39.2, RECIPE, 32.244, 127.87),
-    "r101": Variant(Config(depth=101), 640, None, RECIPE),
+    "r101": Variant(Config(depth=101), 640, None, RECIPE, counted=51.29),
 }
 
 

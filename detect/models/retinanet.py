@@ -97,13 +97,13 @@ _RECIPE_V2 = {
 # Ours are for 80 classes: 9 anchors x 11 classes x (9 x 256 + 1) or 0.228 million parameters less, and so many
 # multiply-adds per cell, 3.04 billion.
 VARIANTS = {
-    "r18": Variant(Config(depth=18), 640, None, RECIPE),
-    "r34": Variant(Config(depth=34), 640, None, RECIPE),
+    "r18": Variant(Config(depth=18), 640, None, RECIPE, counted=20.82),
+    "r34": Variant(Config(depth=34), 640, None, RECIPE, counted=30.93),
     "r50": Variant(Config(depth=50), 640, 36.4, RECIPE, 33.787, 148.50),
     "r50v2": Variant(
         Config(depth=50, coarse="c5", head_norm="group", box_loss="giou"), 640, 41.5, _RECIPE_V2, 37.971, 149.19
     ),
-    "r101": Variant(Config(depth=101), 640, None, RECIPE),
+    "r101": Variant(Config(depth=101), 640, None, RECIPE, counted=52.83),
 }
 
 
