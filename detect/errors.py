@@ -15,6 +15,7 @@ class DetectError(Exception):
     """
 
     exit_code = 1
+    _keras_call_info_injected = True  # to errors without it, Keras adds the arguments of the layer that raised them
 
     def __init__(self, *lines: str):
         super().__init__(*lines)

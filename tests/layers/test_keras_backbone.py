@@ -38,7 +38,7 @@ def test_training_starts_from_the_weights_that_the_file_has_for_the_backbone():
     ("strides", "found"), [((4, 8, 16), "16 x 16, 8 x 8, 4 x 4"), ((8, 16), "8 x 8, 4 x 4"), ((32,), "2 x 2")]
 )
 def test_features_of_other_strides_are_refused(strides, found):
-    message = rf"The backbone returns features of {found} for images of 64 x 64; expected .* 8, 16, 32: 8 x 8, 4 x 4, 2"
+    message = rf"^The backbone returns features of {found} for images of 64 x 64; expected .*: 8 x 8, .* other layers.$"
     with pytest.raises(BadInput, match=message):
         KerasBackbone(network(strides))(tf.zeros((1, 64, 64, 3), tf.uint8))
 
