@@ -76,8 +76,12 @@ def from_json(kind: type[S], text: str, where: str) -> S:
     """
     try:
         values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON: {error}. Restore the file or remove it.") from None
+    except ValueError:  # Python refuses to convert it
+        raise BadInput(
+            f"{where} has a number of more digits than any setting. Restore the file or remove it."
+        ) from None
     return build(kind, values, where)
 
 
@@ -139,7 +143,7 @@ def _parse(assignment: str, where: str) -> tuple[str, Any]:
         raise BadInput(f"{where}: expected key=value, got {assignment!r}.")
     try:
         return key, yaml.safe_load(text)
-    except yaml.YAMLError:
+    except Exception:  # for some texts, PyYAML raises whatever Python does
         shown = shortened(text, _LONGEST_VALUE)
         raise BadInput(f"{where}: the value of {key!r} is not readable as YAML: {shown!r}.") from None
 

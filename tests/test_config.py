@@ -40,6 +40,8 @@ def test_values_missing_from_json_take_their_defaults():
 def test_json_that_cannot_be_read_names_the_file():
     with pytest.raises(BadInput, match=r"runs/a/config\.json is not JSON"):
         from_json(Outer, '{"name": ', "runs/a/config.json")
+    with pytest.raises(BadInput, match=r"runs/a/config\.json has a number of more digits than any setting"):
+        from_json(Outer, f'{{"limit": {"1" * 4400}}}', "runs/a/config.json")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"text"'])
@@ -135,6 +137,9 @@ def test_no_overrides_change_nothing():
         ("iner.rate=1", "unknown setting 'iner'. Did you mean 'inner'?"),
         ("name.first=1", "'name' is a single value, not a group"),
         ("limit=[1", "the value of 'limit' is not readable as YAML"),
+        ('limit=!!int ""', "the value of 'limit' is not readable as YAML"),
+        (f"limit={'1' * 4400}", "the value of 'limit' is not readable as YAML: '111"),
+        ("limit=2024-13-45", "the value of 'limit' is not readable as YAML"),
         ("limit=many", "limit: expected a valid integer, unable to parse string as an integer, got 'many'"),
         ("inner.kind=quick", "inner.kind: expected 'slow' or 'fast', got 'quick'"),
         ("inner={rat: 1}", "unknown setting 'inner.rat'. Did you mean 'rate'? Known: kind, rate"),
