@@ -61,6 +61,8 @@ def why_not_found(path: str | Path) -> str:
     except OSError as error:
         if not is_absent(error):
             return f"cannot be read: {error.strerror}"
+    except ValueError:  # a null character: nothing can have such a name
+        return ABSENT
     return ABSENT
 
 

@@ -8,7 +8,16 @@ import pytest
 
 from detect.data.pixels.headers import read_header
 from detect.data.pixels.images import read_image
-from detect.data.regular_files import file_of_part, name_of_part, open_regular, path_of_part, status_of
+from detect.data.regular_files import (
+    ABSENT,
+    file_of_part,
+    name_of_part,
+    open_regular,
+    path_of_part,
+    require_open,
+    status_of,
+    why_not_found,
+)
 from detect.errors import BadInput
 
 
@@ -74,3 +83,19 @@ def test_images_are_read_from_parts(tmp_path):
     np.testing.assert_array_equal(read_image(path), pixels)
     with pytest.raises(BadInput, match=r"a\.png"):
         read_image(path_of_part(str(tmp_path / "all.bin"), 3, len(encoded) // 2, "a.png"))
+
+
+@pytest.mark.parametrize("name", ["missing", "a.jpg/b.jpg", "x" * 300, "a\0b"])
+def test_where_nothing_can_be_there_is_nothing(tmp_path, name):
+    (tmp_path / "a.jpg").touch()
+    assert why_not_found(tmp_path / name) == ABSENT
+
+
+def test_a_folder_that_may_not_be_listed_or_entered_is_refused(tmp_path, permissions_bind):
+    require_open(tmp_path)
+    require_open(tmp_path / "missing")
+    for mode in (0o300, 0o600, 0):
+        tmp_path.chmod(mode)
+        with pytest.raises(BadInput, match="the folder cannot be read: Permission denied"):
+            require_open(tmp_path)
+    tmp_path.chmod(0o700)
