@@ -30,7 +30,7 @@ def show_models() -> None:
     from detect.models import names
     from detect.training.model_choice import DEFAULT_MODEL
 
-    header = ["model", "parameters, million", "image size", "COCO AP", "ms per image here", "weights"]
+    header = ["model", "million\nparameters", "image\nsize", "COCO\nAP", "ms per image\nhere (size)", "weights"]
     show_table(header, [[_marked(name, DEFAULT_MODEL), *_facts(name), _weights_of(name)] for name in names()])
     say("The default is what a CPU trains in a short time; docs/guides/training.md says which model is taken when.")
     say("COCO AP, in per cent on the 2017 validation images, is what the authors publish.")
@@ -49,7 +49,7 @@ def _facts(name: str) -> tuple[str, str, str, str]:
     from detect.models.speeds import measured
 
     row, speed = variant(name), measured().get(name)
-    time = f"{speed.milliseconds:.0f} at {speed.side} px" if speed else "-"
+    time = f"{speed.milliseconds:.0f} ({speed.side})" if speed else "-"
     return _number(row.parameters or row.counted, 2), str(row.image_size), _number(row.published_ap, 1), time
 
 
