@@ -116,6 +116,8 @@ class NamedContent:
         paths = (os.path.normpath(name.replace("\\", "/")) for name in self.images.names)
         hashes = np.fromiter(map(hash, paths), np.int64, len(self.images))
         _, first, positions = np.unique(hashes, return_index=True, return_inverse=True)
+        if len(first) == len(hashes):  # usually: nothing has to be copied
+            return
         order = np.argsort(first)
         table = self.boxes.table
         table["row"] = first[positions][table["row"]]
