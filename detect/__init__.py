@@ -37,7 +37,7 @@ _PUBLIC = {
     "open_dataset": "detect.data.readers.description",
     "convert": "detect.data.curation.converting",
     "divide": "detect.data.curation.dividing",
-    "merge": "detect.data.curation.merging",
+    "merge": "detect.data.merging",
     "sample": "detect.data.curation.subset",
 }
 __all__ = ["__version__", *_PUBLIC]

@@ -29,6 +29,7 @@ class Example:
     boxes: np.ndarray  # float32 [n, 4]
     labels: np.ndarray  # int32 [n]
     ignore: np.ndarray  # bool [n], crowd or difficult: neither positive nor negative in any head
+    looked_for: np.ndarray | None = None  # bool [K], classes that can be negative here; None: all
 
 
 class Targets(NamedTuple):
@@ -37,6 +38,19 @@ class Targets(NamedTuple):
     boxes: "tf.Tensor"  # float32 [B, N, 4]
     labels: "tf.Tensor"  # int32 [B, N], -1 pads
     ignore: "tf.Tensor"  # bool [B, N], regions that no head may treat as background
+    # bool [B, K], the classes that were looked for in each image: no head may take another one for absent. None where
+    # that is every class in every image of the dataset.
+    looked_for: "tf.Tensor | None" = None
+
+    @property
+    def truth(self) -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
+        """The true boxes: `boxes`, `labels` and `ignore`."""
+        return self.boxes, self.labels, self.ignore
+
+    @property
+    def looked_for_by_anchor(self) -> "tf.Tensor | None":
+        """`looked_for` as [B, 1, K], the same for all anchors."""
+        return None if self.looked_for is None else self.looked_for[:, None]
 
 
 class Batch(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from detect.data.looked_for import LookedFor, distinct
 from detect.data.records import Record, Records
 from detect.data.texts import Texts
 
@@ -22,4 +23,14 @@ def records_of(images: Iterable[Record]) -> Records:
         labels=np.concatenate([[], *(record.labels for record in images)]).astype(np.int32),
         ignore=np.concatenate([[], *(record.ignore for record in images)]).astype(bool),
         areas=np.concatenate([[], *(record.areas for record in images)]).astype(np.float64),
+        looked_for=looked_for_of(images),
+    )
+
+
+def looked_for_of(images: Iterable[Record]) -> LookedFor | None:
+    """Return the classes that were looked for in some records; None where none of them says so."""
+    stated = [record.looked_for for record in images]
+    classes = next((len(each) for each in stated if each is not None), 0)
+    return (
+        distinct(np.array([np.ones(classes, bool) if each is None else each for each in stated])) if classes else None
     )

@@ -39,12 +39,14 @@ ROOMS = (
 SUBROOMS = {
     "data": (
         (
-            *("tolerance", "texts", "image_names", "regular_files", "crc32c", "protobuf", "tf_example", "records"),
+            *("tolerance", "texts", "image_names", "regular_files", "crc32c", "protobuf", "tf_example"),
+            *("looked_for", "records"),
             "problems",
         ),
         ("pixels",),
         ("entry_cache", "near_duplicates", "survey"),
         ("dataset",),
+        ("joining", "merging"),
         ("readers",),
         ("writers",),
         ("sequences", "curation"),

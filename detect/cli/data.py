@@ -68,5 +68,5 @@ def augmented_pictures(records: "Records", count: int, image_size: int) -> list[
 
     batches = training_batches(records, PipelineSettings(workers=1), sizes=(image_size,), batch_size=count, seed=0)
     images, targets, _ = next(iter(batches))
-    rows = zip(images.numpy(), *(part.numpy() for part in targets), strict=True)
+    rows = zip(images.numpy(), *(part.numpy() for part in targets.truth), strict=True)
     return [Picture(image, boxes, labels, None, ignore) for image, boxes, labels, ignore in rows]

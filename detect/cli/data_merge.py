@@ -17,21 +17,25 @@ def merge(
         list[str] | None,
         typer.Option(metavar="OLD=NEW", help="Rename a class; OLD= leaves it out with its boxes. Repeatable."),
     ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The classes of all datasets were looked for in each of them.")
+    ] = False,
     to: To = "coco",
     copies: Copies = False,
     max_lost: MaxLost = MAX_LOST,
 ) -> None:
     """Merge datasets and write the result: classes of one name are one, and images are merged split by split.
 
-    With a single dataset, it renames classes or leaves them out.
+    In the images of a dataset, only its own classes were looked for, unless --complete says otherwise: the others are
+    neither objects nor background there. With a single dataset, it renames classes or leaves them out.
     """
     from detect.data.curation.converting import require_usable
-    from detect.data.curation.merging import merge as merged
+    from detect.data.merging import merge as merged
 
     datasets = [read_dataset(source, to, folder) for source in data]
     for dataset in datasets:
         require_usable(dataset, max_lost)
-    whole = merged(datasets, renames(map or ()))
+    whole = merged(datasets, renames(map or ()), complete)
     show_notes(whole.notes)
     write_dataset(whole, to, folder, copies, max_lost)
 

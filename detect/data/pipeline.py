@@ -26,6 +26,7 @@ from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation, closing_augmentation
 from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.image_cache import ImageCache, default_budget
+from detect.data.samples.sample_order import sample_order
 from detect.data.samples.sample_stream import SampleStream
 from detect.data.samples.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
@@ -132,7 +133,7 @@ def training_batches(
         batches_per_step: batches of this shard that belong to one step.
         first_batch: number of the first batch.
         closing: whether they are for the closing phase of a run, with flips and changes of colour only.
-        shard: (number of this process, number of processes); together they see every record once per epoch.
+        shard: (number of this process, number of processes); together they see all samples of an epoch.
         transform: an albumentations transform, in place of the file that the settings may name.
         cache: what `training_cache` returned for the same arguments, to decode images once for several calls.
 
@@ -143,7 +144,8 @@ def training_batches(
         raise BadInput("The training split has no images.")
     augmentation = closing_augmentation(settings.augmentation) if closing else settings.augmentation
     cache = cache or training_cache(records, settings, sizes, transform)
-    samples = SampleStream(cache, augmentation, seed, _user_transform(settings.augmentation, transform))
+    order = sample_order(records, seed, settings.repeat_factor)
+    samples = SampleStream(cache, augmentation, order, _user_transform(settings.augmentation, transform))
     source = TrainingSource(samples, sizes, batch_size, shard, batches_per_step)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))
     workers = settings.worker_count()
@@ -212,14 +214,17 @@ def _batches(
         tf.TensorSpec([count, max_boxes], tf.int32),
         tf.TensorSpec([count, max_boxes], tf.bool),
         tf.TensorSpec([count], tf.int64),
+        *([tf.TensorSpec([count, source.stated_classes], tf.bool)] if source.stated_classes else []),
     ]
 
     def mapped(number: tf.Tensor) -> Batch:
-        parts = tf.numpy_function(lambda number: maker.batch(int(number))[:5], [number], [spec.dtype for spec in specs])
+        parts = tf.numpy_function(
+            lambda number: maker.batch(int(number))[: len(specs)], [number], [spec.dtype for spec in specs]
+        )
         for part, spec in zip(parts, specs, strict=True):
             part.set_shape(spec.shape)
-        images, boxes, labels, ignore, indices = parts
-        return Batch(images, Targets(boxes, labels, ignore), indices)
+        images, boxes, labels, ignore, indices, *looked_for = parts
+        return Batch(images, Targets(boxes, labels, ignore, *looked_for), indices)
 
     cv2.setNumThreads(0)  # samples are made in parallel, so threads within one would compete with each other
     at_a_time = 1 + math.ceil(workers / count)  # workers that find no free slot in a batch go on with the next

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.data.looked_for import LookedFor, concatenated_sets
 from detect.data.regular_files import name_of_part
 from detect.data.texts import Texts
 
@@ -28,6 +29,7 @@ class Record:
     labels: np.ndarray  # int32 [n]
     ignore: np.ndarray  # bool [n], crowd or difficult
     areas: np.ndarray  # float64 [n], square pixels: the annotated (mask) area where the file gives one, else the box's
+    looked_for: np.ndarray | None = None  # bool [K], the classes that were looked for; None: all
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Records(Sequence):
     areas: np.ndarray  # float64 [M]
     # [R], for copies of the images, with slashes; None for the paths below the folder that all images have in common.
     names: Texts | None = None
+    looked_for: LookedFor | None = None  # in each image; None where that is every class in every image
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -65,7 +68,17 @@ class Records(Sequence):
             labels=self.labels[rows],
             ignore=self.ignore[rows],
             areas=self.areas[rows],
+            looked_for=self.looked_for_in(index),
         )
+
+    @property
+    def stated_classes(self) -> int:
+        """K where the records say which classes were looked for, 0 where all were in all images."""
+        return self.looked_for.sets.shape[1] if self.looked_for else 0
+
+    def looked_for_in(self, index: int) -> np.ndarray | None:
+        """Return which classes were looked for in one image, bool [K]; None where all were in all images."""
+        return self.looked_for.of(index) if self.looked_for else None
 
     def truth(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return boxes, labels and `ignore` of one image: faster than its `Record`."""
@@ -80,8 +93,10 @@ class Records(Sequence):
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the images' names within their folder, their sizes and their boxes; not of pixels."""
-        columns = self.sizes, self.box_ends, self.boxes, self.labels, self.ignore
+        columns = [self.sizes, self.box_ends, self.boxes, self.labels, self.ignore]
         hashed = hashlib.sha256(self.paths.digest())
+        if self.looked_for:
+            columns += [self.looked_for.sets, self.looked_for.rows]
         for column in columns:
             hashed.update(column.tobytes())
         return hashed.digest()
@@ -107,6 +122,7 @@ class Records(Sequence):
             ignore=self.ignore[boxes],
             areas=self.areas[boxes],
             names=self.names and self.names.select(rows),
+            looked_for=self.looked_for and self.looked_for.select(rows),
         )
 
     def select_boxes(self, kept: np.ndarray) -> "Records":
@@ -144,6 +160,7 @@ def concatenated(parts: Sequence[Records]) -> Records:
         ignore=np.concatenate([part.ignore for part in parts]),
         areas=np.concatenate([part.areas for part in parts]),
         names=Texts(name for part in parts for name in part.copy_names()),
+        looked_for=concatenated_sets([part.looked_for for part in parts], list(map(len, parts))),
     )
 
 

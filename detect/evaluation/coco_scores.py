@@ -23,6 +23,7 @@ import pycocotools.cocoeval
 
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
+from detect.evaluation.searches import what_was_looked_for
 from detect.evaluation.truth import Truth
 from detect.files import write_text
 
@@ -76,6 +77,8 @@ class Scores:
 def score(truth: Truth, found: Found, where: str = "detections", reference: bool = False) -> Scores:
     """Compute the COCO scores of detections. Without any detection they are zero.
 
+    A class is scored over the images in which it was looked for: elsewhere its detections are neither right nor wrong.
+
     Args:
         truth: the annotated boxes.
         found: the detections.
@@ -85,7 +88,10 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
     Raises:
         BadInput: a detection belongs to an image or a category that the truth does not have.
     """
-    rows = _result_rows(found, *places_in(truth, found, where))
+    places = places_in(truth, found, where)
+    if truth.looked_for:
+        truth, found, places = what_was_looked_for(truth, truth.looked_for, found, places)
+    rows = _result_rows(found, *places)
     evaluation = _with_pycocotools(truth, rows) if reference else _with_hotcoco(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
         evaluation.evaluate()

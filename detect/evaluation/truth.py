@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.looked_for import LookedFor
 from detect.data.readers.assembly.annotations import flag
-from detect.data.readers.assembly.ids import key, key_column
+from detect.data.readers.assembly.ids import Keys, key, key_column
 from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
+from detect.data.readers.coco.coco_searches import StatedSearches
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -33,6 +35,7 @@ class Truth:
     crowd: np.ndarray  # bool [M]: a detection here is neither right nor wrong
     files: Sequence[str] = ()  # [I], names of the image files; none where they are not known
     notes: tuple[str, ...] = ()  # sentences on what was left out
+    looked_for: LookedFor | None = None  # categories, by position, in each image; None where that is all in all images
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -47,8 +50,9 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
     corners = records.boxes.astype(np.float64)
     owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
     ids = key_column(category_ids)
-    image_ids = np.unique(records.image_ids)
+    image_ids, rows = np.unique(records.image_ids, return_index=True)
     order = np.argsort(ids)
+    looked_for = records.looked_for and records.looked_for.select(rows)
     return Truth(
         image_ids=image_ids,
         category_ids=ids[order],
@@ -58,6 +62,7 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
         boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
         areas=records.areas,
         crowd=records.ignore,
+        looked_for=looked_for and replace(looked_for, sets=looked_for.sets[:, order]),
     )
 
 
@@ -79,7 +84,18 @@ def truth_from_file(path: str | Path) -> Truth:
     ids = [_field(image, "id", f"{path}: images[{row}]") for row, image in enumerate(images)]
     truth = truth_from_entries(ids, _unique_names(content["categories"], path), content["annotations"], str(path))
     _, rows = np.unique(id_column(ids), return_index=True)
-    return replace(truth, files=tuple(str(images[row].get("file_name", "")) for row in rows.tolist()))
+    files = tuple(str(images[row].get("file_name", "")) for row in rows.tolist())
+    return replace(truth, files=files, looked_for=_stated_searches([images[row] for row in rows.tolist()], truth))
+
+
+def _stated_searches(images: Sequence[Mapping[str, Any]], truth: Truth) -> LookedFor | None:
+    """Return the categories that were looked for in `images` of a file, which are in the order of their ids."""
+    searches, keys = StatedSearches(), Keys()
+    numbers = np.array([keys.number(image["id"]) for image in images], np.int64)
+    for image, number in zip(images, numbers.tolist(), strict=True):
+        searches.add(image, number, keys)
+    categories = {category: place for place, category in enumerate(truth.category_ids.tolist())}
+    return searches.looked_for(numbers, keys, categories, len(categories), (truth.images, truth.categories))
 
 
 def truth_from_entries(

@@ -234,10 +234,12 @@ class EfficientDet(Detector):
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return focal loss of classes and Huber loss of box deltas, over the number of positive anchors plus one."""
         anchors = self._anchors(*outputs["size"])
-        matches = match_default_boxes(anchors, *targets, foreground=self.config.foreground, runtime=self.runtime)
+        matches = match_default_boxes(anchors, *targets.truth, foreground=self.config.foreground, runtime=self.runtime)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
-        classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
+        classes = sigmoid_focal(
+            outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
+        )
 
         true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
         boxes = tf.reduce_mean(huber(outputs["deltas"], true_deltas, self.config.delta), axis=-1)

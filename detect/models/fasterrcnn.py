@@ -36,7 +36,7 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
 from detect.ops.coverage import best_overlaps, by_cell
-from detect.ops.losses import binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
+from detect.ops.losses import absence_loss, binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
@@ -250,7 +250,7 @@ class FasterRCNN(Detector):
     def _sample(self, regions: Regions, targets: Targets, seed: tf.Tensor) -> Regions:
         return sample_regions(
             regions,
-            *targets,
+            *targets.truth,
             size=self.config.region_samples,
             positive_share=0.25,
             foreground=self.config.region_foreground,
@@ -278,10 +278,10 @@ class FasterRCNN(Detector):
     def _anchor_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         anchors, size = self._anchors(outputs["size"]), self.config.anchor_samples
         thresholds = {"foreground": self.config.anchor_foreground, "background": self.config.anchor_background}
-        matches = match_by_iou(anchors, *targets, **thresholds, low_quality=True, runtime=self.runtime)
+        matches = match_by_iou(anchors, *targets.truth, **thresholds, low_quality=True, runtime=self.runtime)
         candidates = matches.indices >= 0, matches.indices == NEGATIVE  # [B, A]
         positive, negative = sample_balanced(*candidates, size, 0.5, outputs["seed"])
-        objectness = binary_cross_entropy(outputs["objectness"], tf.cast(positive, tf.float32))
+        objectness = _objectness_loss(outputs["objectness"], positive, targets)
         true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
         boxes = tf.reduce_sum(smooth_l1(outputs["anchor_deltas"], true_deltas), axis=-1)
         count = size * _images(outputs["objectness"])
@@ -293,10 +293,10 @@ class FasterRCNN(Detector):
     def _region_losses(self, outputs: dict[str, Any], targets: Targets) -> dict[str, tf.Tensor]:
         regions, threshold = outputs["regions"], self.config.region_foreground
         thresholds = {"foreground": threshold, "background": threshold}
-        matches = match_by_iou(regions.boxes, *targets, **thresholds, low_quality=False, runtime=self.runtime)
+        matches = match_by_iou(regions.boxes, *targets.truth, **thresholds, low_quality=False, runtime=self.runtime)
         positive = regions.valid & (matches.indices >= 0)  # [B, R]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), self.classes)
-        classes = softmax_cross_entropy(outputs["logits"], labels)
+        classes = softmax_cross_entropy(outputs["logits"], labels, targets.looked_for_by_anchor)
 
         true_deltas = encode_deltas(regions.boxes, gather_rows(targets.boxes, matches.indices), DELTA_WEIGHTS)
         deltas = tf.gather(outputs["deltas"], tf.minimum(labels, self.classes - 1), axis=2, batch_dims=2)
@@ -314,6 +314,25 @@ def _backbone(config: Config) -> ResNet | MobileNetV3Large:
     if config.backbone == "mobilenetv3":
         return MobileNetV3Large(**options)
     return ResNet(int(config.backbone.removeprefix("resnet")), **options)
+
+
+def _objectness_loss(logits: tf.Tensor, positive: tf.Tensor, targets: Targets) -> tf.Tensor:
+    """Return what the objectness of each anchor costs, [B, A].
+
+    Where not all classes were looked for, an anchor without a true box may be on an object of another one. The first
+    stage knows no classes, so the share of these classes stands for the probability of that: as in learning from
+    positive and unlabelled examples, where the share of the labelled ones is known (Elkan and Noto 2008, section 2).
+
+    Args:
+        logits: [B, A].
+        positive: bool [B, A].
+        targets: the true boxes.
+    """
+    losses = binary_cross_entropy(logits, tf.cast(positive, tf.float32))
+    if targets.looked_for is None:
+        return losses
+    unsought = 1 - tf.reduce_mean(tf.cast(targets.looked_for, tf.float32), axis=1, keepdims=True)  # [B, 1]
+    return tf.where(positive, losses, absence_loss(logits, tf.math.log(unsought)))
 
 
 def _images(values: tf.Tensor) -> tf.Tensor:

@@ -167,7 +167,9 @@ class FCOS(Detector):
         true_boxes = gather_rows(targets.boxes, indices)
         centre = centreness(encode_distances(true_boxes, *self._points(*outputs["size"])))
 
-        classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
+        classes = sigmoid_focal(
+            outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
+        )
         boxes = giou_loss(self._boxes(outputs), true_boxes)
         centres = binary_cross_entropy(outputs["centreness"], centre)
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
@@ -222,11 +224,11 @@ class FCOS(Detector):
         """Return the number of the true box that each point learns: int32 [B, A], see `PointMatches`."""
         lengths = cells(*size, self.strides)
         if self.config.assignment == "atss":
-            return assign_atss(self._squares(*size), lengths, *targets, runtime=self.runtime).indices
+            return assign_atss(self._squares(*size), lengths, *targets.truth, runtime=self.runtime).indices
         positions, strides = self._points(*size)
         ranges = np.repeat(reaches(len(lengths)), lengths, axis=0) * strides[:, None]
         radius, runtime = self.config.radius, self.runtime
-        return assign_points(positions, strides, ranges, *targets, radius=radius, runtime=runtime).indices
+        return assign_points(positions, strides, ranges, *targets.truth, radius=radius, runtime=runtime).indices
 
 
 def reaches(levels: int) -> np.ndarray:

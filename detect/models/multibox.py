@@ -71,10 +71,10 @@ def multibox_losses(
     Returns:
         `class` and `box`, scalars.
     """
-    matches = match_default_boxes(anchors, *targets, foreground=foreground, runtime=runtime)
+    matches = match_default_boxes(anchors, *targets.truth, foreground=foreground, runtime=runtime)
     positive = matches.indices >= 0  # [B, A]
     labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
-    classes = softmax_cross_entropy(outputs["logits"], labels)
+    classes = softmax_cross_entropy(outputs["logits"], labels, targets.looked_for_by_anchor)
     chosen = positive | hardest_negatives(classes, positive, matches.indices == NEGATIVE, negatives)
 
     true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices), WEIGHTS)

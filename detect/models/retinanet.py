@@ -194,7 +194,9 @@ class RetinaNet(Detector):
         matches = self._match(outputs["size"], targets)
         positive = matches.indices >= 0  # [B, A]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
-        classes = sigmoid_focal(outputs["logits"], labels, self.config.alpha, self.config.gamma)
+        classes = sigmoid_focal(
+            outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
+        )
         boxes = self._box_loss(outputs, gather_rows(targets.boxes, matches.indices))
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)
@@ -239,10 +241,10 @@ class RetinaNet(Detector):
     def _match(self, size: tuple[int, int], targets: Targets) -> Matches:
         if self.config.assignment == "atss":
             levels, nearest = self._levels(*size), 9 * ANCHORS
-            return assign_atss(self._anchors(*size), levels, *targets, candidates=nearest, runtime=self.runtime)
+            return assign_atss(self._anchors(*size), levels, *targets.truth, candidates=nearest, runtime=self.runtime)
         return match_by_iou(
             self._anchors(*size),
-            *targets,
+            *targets.truth,
             foreground=self.config.foreground,
             background=self.config.background,
             low_quality=True,

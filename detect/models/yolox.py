@@ -8,6 +8,7 @@ Differences: ignored regions, which theirs does not have, are not background; lo
 foreground cells of all replicas together; a box may be detected in several classes, in theirs only in the best.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -24,7 +25,7 @@ from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_yolox, encode_yolox
-from detect.ops.losses import binary_cross_entropy, l1, squared_iou_loss, sum_where
+from detect.ops.losses import absence_loss, binary_cross_entropy, l1, squared_iou_loss, sum_where
 from detect.ops.matching import gather_rows
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
@@ -209,11 +210,10 @@ class YOLOX(Detector):
         foreground = tf.cast(assigned.foreground, tf.float32)
 
         box = squared_iou_loss(boxes, true_boxes)
-        objectness = binary_cross_entropy(outputs["objectness"], foreground)
+        objectness = self._objectness_loss(outputs, assigned.foreground, targets)
         offsets = tf.reduce_sum(l1(outputs["offsets"], encode_yolox(true_boxes, corners, strides)), axis=-1)
         labels = gather_rows(targets.labels, assigned.indices)
-        certainty = tf.one_hot(labels, self.classes) * assigned.ious[..., None]
-        classes = tf.reduce_sum(binary_cross_entropy(outputs["class_logits"], certainty), axis=-1)
+        classes = self._class_loss(outputs["class_logits"], labels, assigned.ious, targets)
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(foreground)), 1)
         return {
@@ -238,9 +238,32 @@ class YOLOX(Detector):
         )
         return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
+    def _class_loss(self, logits: tf.Tensor, labels: tf.Tensor, ious: tf.Tensor, targets: Targets) -> tf.Tensor:
+        """Return the class loss of each cell, [B, A], as if all were foreground; their targets are the IoUs [B, A]."""
+        own = tf.one_hot(labels, self.classes)
+        losses = binary_cross_entropy(logits, own * ious[..., None])
+        if targets.looked_for is not None:
+            losses = tf.where((own > 0) | targets.looked_for_by_anchor, losses, 0.0)
+        return tf.reduce_sum(losses, axis=-1)
+
+    def _objectness_loss(self, outputs: dict[str, Any], foreground: tf.Tensor, targets: Targets) -> tf.Tensor:
+        """Return the objectness loss of each cell, [B, A].
+
+        Where not all classes were looked for, a cell that is not foreground may have an object of another class. That
+        it is of none that was looked for has, by the model's own scores, the probability of no to each of these.
+        """
+        losses = binary_cross_entropy(outputs["objectness"], tf.cast(foreground, tf.float32))
+        if targets.looked_for is None:
+            return losses
+        no = -tf.math.softplus(outputs["class_logits"])  # log(1 - p)
+        log_unsought = tf.reduce_sum(tf.where(targets.looked_for_by_anchor, no, 0.0), axis=-1)
+        complete = tf.reduce_all(targets.looked_for, axis=1, keepdims=True)
+        absent = absence_loss(outputs["objectness"], tf.where(complete, -math.inf, log_unsought))
+        return tf.where(foreground, losses, absent)
+
     def _assign(self, outputs, boxes, targets):
         logits, cells = (outputs["class_logits"], outputs["objectness"]), points(*outputs["size"], self.strides)
-        return sim_ota(boxes, *logits, *cells, *targets, runtime=self.runtime)
+        return sim_ota(boxes, *logits, *cells, *targets.truth, looked_for=targets.looked_for, runtime=self.runtime)
 
     def _filters(self) -> tuple[int, int, int]:
         """Return the channels at strides 8, 16 and 32."""

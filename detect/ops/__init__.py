@@ -9,7 +9,7 @@
     coding             encode_deltas, encode_distances, encode_yolox, and decode_deltas, decode_distances, decode_yolox
     default_boxes      default_boxes (SSD)
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
-                       squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
+                       absence_loss, squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
     matching           match_by_iou, match_default_boxes (SSD), match_bipartite (greedy, one to one); gather_rows
     nms                non_maximum_suppression, suppress; combined_suppression (for converters, not for XLA)
     proposals          propose_regions, sample_regions

@@ -35,6 +35,7 @@ def sim_ota(
     labels: tf.Tensor,
     ignore: tf.Tensor,
     *,
+    looked_for: tf.Tensor | None = None,
     radius: float = 1.5,
     candidates: int = 10,
     iou_weight: float = 3.0,
@@ -57,6 +58,7 @@ def sim_ota(
         true_boxes: float32 [B, N, 4], pixels.
         labels: int32 [B, N], -1 in padded rows, which are never assigned.
         ignore: bool [B, N], regions that are not assigned; points inside are `ignored` unless they are foreground.
+        looked_for: bool [B, K], the classes that were looked for, in whose place no is an answer; None: all.
         radius: largest distance of a candidate from the centre of a true box, in x and in y, in strides.
         candidates: number of a box's largest IoUs whose sum is k.
         iou_weight: weight of `-log(IoU)` in the cost.
@@ -68,7 +70,7 @@ def sim_ota(
     boxes, class_logits, objectness_logits = map(tf.stop_gradient, (boxes, class_logits, objectness_logits))
     truth, reach = (true_boxes, labels, ignore), strides * radius
     candidate, ignored = _mark_points(points, reach, *truth, runtime)
-    no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits)
+    no_to_all, yes_to_one = _class_costs(class_logits, objectness_logits, looked_for)
     cost_of_point = tf.where(candidate, no_to_all, FORBIDDEN)[:, None]
     predicted = tf.where(candidate[..., None], boxes, 0.0)[:, None]  # empty boxes do not overlap anything
 
@@ -107,10 +109,15 @@ def _mark_points(points, reach, boxes, labels, ignore, runtime):
     return visit_boxes(visit, (nothing, nothing), boxes, labels, ignore, runtime=runtime)
 
 
-def _class_costs(class_logits, objectness_logits):
-    """Return the cost of answering no to every class, [B, A], and what a yes to one class adds to it, [B, K, A]."""
+def _class_costs(class_logits, objectness_logits, looked_for):
+    """Return the cost of answering no to every class, [B, A], and what a yes to one class adds to it, [B, K, A].
+
+    A no to a class that was not looked for costs nothing.
+    """
     score = tf.sqrt(tf.sigmoid(class_logits) * tf.sigmoid(objectness_logits)[..., None])
     no, yes = (-tf.maximum(tf.math.log(probability), LOG_FLOOR) for probability in (1 - score, score))
+    if looked_for is not None:
+        no = tf.where(looked_for[:, None], no, 0.0)
     return tf.reduce_sum(no, axis=-1), tf.linalg.matrix_transpose(yes - no)
 
 

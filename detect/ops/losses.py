@@ -1,9 +1,14 @@
 """Losses of predictions, element by element or row by row; callers mask, sum and normalise them.
 
+In an image that is not labelled completely, a class that was not looked for is neither positive nor negative: whether
+it is there is not known. `looked_for`, bool, says which classes were looked for; without it, all were. A box of another
+class that is annotated all the same is positive for it.
+
 Values and gradients are finite for every finite input, so a caller can compute the losses of all rows first and then
 add up those that count (`sum_where`).
 """
 
+import numpy as np
 import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, ciou, diou, giou, paired_iou
@@ -11,7 +16,13 @@ from detect.ops.compiling import compiled, dimension, fused
 
 
 @fused
-def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tf.Tensor:
+def sigmoid_focal(
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    looked_for: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Return the focal loss, summed over the classes (Lin et al. 2017, eq. 5).
 
     Each class is a yes-or-no question with probability p_t of the right answer and costs
@@ -22,6 +33,7 @@ def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gam
         labels: integers [...], -1 for background.
         alpha: weight of the questions whose answer is yes; the others have 1 - alpha.
         gamma: exponent of the discount of answers that are predicted well; 0 for none.
+        looked_for: bool [..., K], broadcast. The questions about other classes do not count, unless the answer is yes.
 
     Returns:
         [...], of the type of the logits.
@@ -35,6 +47,7 @@ def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gam
         share = tf.where(wrong > 0, tf.ones_like(small), small) / (1 + small)  # its sigmoid, 1 - p_t
         surprise = tf.nn.relu(wrong) + tf.math.log1p(small)  # its softplus, -log(p_t)
         weighted = tf.where(yes, tf.cast(alpha, logits.dtype), tf.cast(1 - alpha, logits.dtype)) * share**gamma
+        weighted = _where_known(weighted, yes, looked_for)
         slope = weighted * (gamma * (1 - share) * surprise + share)  # the gradient for `wrong`
         slope = tf.where(yes, -slope, slope)  # computed here already, so that XLA computes both in one pass
         return tf.reduce_sum(weighted * surprise, axis=-1), lambda upstream: slope * upstream[..., None]
@@ -43,7 +56,13 @@ def sigmoid_focal(logits: tf.Tensor, labels: tf.Tensor, alpha: float = 0.25, gam
 
 
 @fused
-def quality_focal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, beta: float = 2.0) -> tf.Tensor:
+def quality_focal(
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    quality: tf.Tensor,
+    beta: float = 2.0,
+    looked_for: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Return the quality focal loss, summed over the classes (Li et al. 2020, arXiv 2006.04388, eq. 2).
 
     Each class costs `|score - target| ** beta * binary_cross_entropy(logit, target)`, where the target is the quality
@@ -54,18 +73,19 @@ def quality_focal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, beta
         labels: integers [...], -1 for background.
         quality: [...] in 0..1, usually the IoU of the predicted box. No gradient flows to it.
         beta: exponent of the discount of scores that are near their targets; 0 for none.
+        looked_for: bool [..., K], broadcast. Other classes do not count, but for that of the label.
 
     Returns:
         [...], of the type of the logits.
     """
-    targets = _quality_of_class(labels, quality, logits)
+    yes, targets = _quality_of_class(labels, quality, logits)
 
     @tf.custom_gradient
     def focal(logits):
         score = tf.sigmoid(logits)
         error = score - targets
-        weight = tf.abs(error) ** beta
-        entropy = binary_cross_entropy(logits, targets)
+        weight = _where_known(tf.abs(error) ** beta, yes, looked_for)
+        entropy = _where_known(binary_cross_entropy(logits, targets), yes, looked_for)
 
         def gradient(upstream):
             # The derivative of |error| is its sign; error * |error| ** (beta - 2) would be infinite at 0 for small
@@ -80,7 +100,12 @@ def quality_focal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, beta
 
 @fused
 def varifocal(
-    logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor, alpha: float = 0.75, gamma: float = 2.0
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    quality: tf.Tensor,
+    alpha: float = 0.75,
+    gamma: float = 2.0,
+    looked_for: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Return the varifocal loss, summed over the classes (Zhang et al. 2021, arXiv 2008.13367, eq. 2).
 
@@ -94,17 +119,18 @@ def varifocal(
             No gradient flows to it.
         alpha: weight of the classes that should have the score 0.
         gamma: exponent of the discount of those scores that are low already; 0 for none.
+        looked_for: bool [..., K], broadcast. Other classes do not count, but for that of the label.
 
     Returns:
         [...], of the type of the logits.
     """
-    targets = _quality_of_class(labels, quality, logits)
+    own, targets = _quality_of_class(labels, quality, logits)
     yes = targets > 0
 
     @tf.custom_gradient
     def focal(logits):
         score = tf.sigmoid(logits)
-        discount = alpha * score**gamma
+        discount = _where_known(alpha * score**gamma, own, looked_for)
         entropy = binary_cross_entropy(logits, targets)
 
         def gradient(upstream):
@@ -117,13 +143,44 @@ def varifocal(
 
 
 @compiled
-def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, looked_for: tf.Tensor | None = None) -> tf.Tensor:
     """Return `-log(softmax(logits)[label])` [...] of logits [..., K + 1], whose last column is the background.
 
-    `labels` [...] are integers, 0..K-1 or -1 for background.
+    What is background in an image that is not labelled completely may also be an object of a class that was not looked
+    for. It costs minus the logarithm of the probability that it is one or the other, the sum of their softmax (Cermelli
+    et al. 2020, Modeling the Background for Incremental Learning, arXiv 2002.00718, section 3.2, for segmentation). So
+    its gradient takes nothing from these classes in favour of the background.
+
+    Args:
+        logits: [..., K + 1].
+        labels: integers [...], 0..K-1, or -1 for background.
+        looked_for: bool [..., K], broadcast.
     """
-    columns = tf.where(labels < 0, tf.cast(dimension(logits, -1) - 1, labels.dtype), labels)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=columns, logits=logits)
+    background = tf.cast(dimension(logits, -1) - 1, labels.dtype)
+    columns = tf.where(labels < 0, background, labels)
+    if looked_for is None:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=columns, logits=logits)
+    own = columns[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)  # [..., K + 1]
+    others = tf.concat([~looked_for, tf.zeros_like(looked_for[..., :1])], axis=-1)
+    possible = own | (others & (columns == background)[..., None])
+    return tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(tf.where(possible, logits, -np.inf), axis=-1)
+
+
+@compiled
+def absence_loss(objectness: tf.Tensor, log_unsought: tf.Tensor) -> tf.Tensor:
+    """Return what it costs that no object was found where not all classes were looked for, [...].
+
+    With the objectness o, and the probability u that an object is of a class that was not looked for, this is
+    `-log(1 - o * (1 - u))`: there is no object, or it is of such a class. As a function of the logit z of o it is
+    `softplus(z) - softplus(z + log(u))`. For u = 0 it is the cross-entropy of "no object". The gradient for z is
+    `o * (1 - u) * (1 - o) / (1 - o * (1 - u))`: it vanishes where the model is sure of an object that may be of such a
+    class.
+
+    Args:
+        objectness: logits [...].
+        log_unsought: log(u) [...], 0 or less; minus infinity where all classes were looked for.
+    """
+    return tf.math.softplus(objectness) - tf.math.softplus(objectness + log_unsought)
 
 
 @compiled
@@ -192,6 +249,11 @@ def sum_where(mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
 
 
 def _quality_of_class(labels, quality, logits):
-    """Return targets [..., K]: `quality` [...] for the class of the label, 0 for the others."""
-    yes = labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)
-    return tf.where(yes, tf.cast(tf.stop_gradient(quality), logits.dtype)[..., None], tf.zeros([], logits.dtype))
+    """Return which class is that of the label, and targets: `quality` [...] for it, 0 for the others; [..., K] each."""
+    own = labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)
+    return own, tf.where(own, tf.cast(tf.stop_gradient(quality), logits.dtype)[..., None], tf.zeros([], logits.dtype))
+
+
+def _where_known(values, own, looked_for):
+    """Return `values` [..., K] for the class of the label, `own`, and for those that were looked for; 0 for others."""
+    return values if looked_for is None else tf.where(own | looked_for, values, tf.zeros([], values.dtype))

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from detect.data.pipeline import Batches, training_batches, training_cache
 from detect.data.records import Records
+from detect.data.samples.sample_order import sample_order
 from detect.structures import Batch
 from detect.training.settings import TrainingSettings
 
@@ -18,6 +19,7 @@ class Stream:
         self.settings = settings
         self.records = records
         self.strategy = strategy
+        self.samples_per_epoch = sample_order(records, settings.seed, settings.pipeline.repeat_factor).length
         self.cache = training_cache(records, settings.pipeline, settings.sides)
         self.parts = 1  # that each batch is divided into
         self.shards: list[Batches] = []  # those of this process
@@ -40,8 +42,8 @@ class Stream:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Updates in which every image is seen once; usually not a whole number."""
-        return len(self.records) / self.images_per_step
+        """Updates of an epoch, in which every image is seen once or, with `repeat_factor`, more often."""
+        return self.samples_per_epoch / self.images_per_step
 
     def overflow(self) -> str:
         """Return a sentence about the boxes that did not fit into the batches so far; empty where all did."""

@@ -26,7 +26,7 @@ def save_batch(path: Path, batch: Batch, records: Records, classes: tuple[str, .
         classes: names, by label.
     """
     images, indices = batch.images.numpy(), batch.indices.numpy()
-    boxes, labels, ignore = (tensor.numpy() for tensor in batch.targets)
+    boxes, labels, ignore = (tensor.numpy() for tensor in batch.targets.truth)
     pictures = [
         Picture(images[row], boxes[row], labels[row], ignore=ignore[row], title=records.image_path(int(index)).name)
         for row, index in enumerate(indices[:PICTURES])

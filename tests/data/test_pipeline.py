@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -45,7 +46,9 @@ def write_records(folder, wider: tuple[int, ...] = (0, 0, 0, 0, 0)) -> Records:
 
 
 def take(batches, count: int) -> list:
-    return [tf.nest.map_structure(np.asarray, batch) for batch, _ in zip(batches, range(count), strict=False)]
+    """Return the first batches as arrays; what they do not state is empty."""
+    arrays = partial(tf.nest.map_structure, lambda part: np.zeros(0) if part is None else np.asarray(part))
+    return [arrays(batch) for batch, _ in zip(batches, range(count), strict=False)]
 
 
 def assert_same(first: list, second: list) -> None:

@@ -302,3 +302,36 @@ def test_the_numbers_are_those_of_pycocotools_to_the_last_bit(seed):
     for name, precision in theirs.curves.precisions.items():
         np.testing.assert_array_equal(ours.curves.precisions[name], precision)
         np.testing.assert_array_equal(ours.curves.confidences[name], theirs.curves.confidences[name])
+
+
+def test_a_class_is_scored_over_the_images_in_which_it_was_looked_for():
+    """Cats were looked for in images 1 and 2, dogs in 2 and 3; the ids are in another order than the labels.
+
+    A dog that is found in image 1 may be one. In image 3 there is a cat that is annotated all the same, and one that
+    may be there. Counted is one cat of two, and for dogs a detection that is wrong before one that is right.
+    """
+    cat, dog = 0, 1
+    rows = [([A], [cat]), ([A, B], [cat, dog]), ([A], [cat])]
+    sought = [[True, False], [True, True], [False, True]]
+    images = []
+    for number, ((boxes, labels), row) in enumerate(zip(rows, sought, strict=True), 1):
+        corners = np.array([[x, y, x + width, y + height] for x, y, width, height in boxes], np.float32)
+        count, areas = len(boxes), np.array([width * height for _, _, width, height in boxes], np.float64)
+        state = np.array(labels), np.zeros(count, bool), areas, np.array(row)
+        images.append(Record(Path(f"{number}.jpg"), number, 300, 300, corners, *state))
+    truth = truth_from_records(records_of(images), ("cat", "dog"), (9, 4))
+    entries = [
+        found(1, 9, A, 0.9),
+        found(1, 4, FAR, 0.9),
+        found(2, 4, FAR, 0.8),
+        found(2, 4, B, 0.7),
+        found(3, 9, FAR, 0.9),
+    ]
+    scores = score_entries(truth, entries)
+    assert scores.per_class["cat"]["AP50"] == pytest.approx(51 / 101)
+    assert scores.per_class["dog"]["AP50"] == pytest.approx(1 / 2)
+    assert (scores.per_class["cat"]["images"], scores.per_class["cat"]["boxes"]) == (2, 2)
+    assert scores.confusion.names == ("dog", "cat")  # by id
+    np.testing.assert_array_equal(scores.confusion.counts, [[1, 0, 0], [0, 1, 1], [1, 0, 0]])
+    assert scores.notes == ("Scored only where they were looked for, of 3 images: dog in 2, cat in 2.",)
+    assert score_entries(truth, entries, "x").to_json() == score(truth, from_entries(entries), reference=True).to_json()

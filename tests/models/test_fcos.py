@@ -163,7 +163,7 @@ def test_atss_sees_squares_of_eight_strides():
         SIDE, SIDE, STRIDES, tuple((8.0 * stride,) for stride in STRIDES), (1.0,), offset=0.5, rounded=False
     )
     np.testing.assert_array_equal(squares[0], [4 - 32, 4 - 32, 4 + 32, 4 + 32])
-    positives = np.sum(assign_atss(squares, CELLS, *targets).indices.numpy() >= 0)
+    positives = np.sum(assign_atss(squares, CELLS, *targets.truth).indices.numpy() >= 0)
     assert positives > 1
     focal = 0.25 * LN2 * (0.25 * positives + 0.75 * (2 * positives + 3 * (POINTS - positives))) / positives
     assert float(losses["class"]) == pytest.approx(focal, rel=1e-5)

@@ -166,7 +166,7 @@ def test_atss_considers_nine_cells_of_each_level():
     losses = with_settings(assignment="atss").loss(raw(), targets)
     anchors = anchor_boxes(SIDE, SIDE, STRIDES, SIZES, RATIOS)
     levels = tuple(9 * number for number in (64, 16, 4, 1, 1))
-    (indices,) = assign_atss(anchors, levels, *targets, candidates=81).indices.numpy()
+    (indices,) = assign_atss(anchors, levels, *targets.truth, candidates=81).indices.numpy()
     positives = np.flatnonzero(indices >= 0)
     assert len(positives) > 2
     negatives = ANCHORS - len(positives)

@@ -155,7 +155,9 @@ def test_the_loss_is_the_plain_loop(yolox):
     outputs, truth = random_outputs(), targets([[4, 4, 28, 30], [34, 30, 62, 62]], [2, 0])
     corners, strides = points(SIDE, SIDE, STRIDES, offset=0.0)
     boxes = decode_yolox(outputs["offsets"], corners, strides)
-    assigned = sim_ota(boxes, outputs["class_logits"], outputs["objectness"], *points(SIDE, SIDE, STRIDES), *truth)
+    assigned = sim_ota(
+        boxes, outputs["class_logits"], outputs["objectness"], *points(SIDE, SIDE, STRIDES), *truth.truth
+    )
     expected = {"box": 0.0, "objectness": 0.0, "class": 0.0, "l1": 0.0}
     for cell in range(CELLS):
         positive = bool(assigned.foreground[0, cell])

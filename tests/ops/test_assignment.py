@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from uncompiled import uncompiled
 
 from detect.ops.anchors import points
 from detect.ops.assignment import Assignment, sim_ota
@@ -162,3 +163,26 @@ def test_no_rows():
     assert not result.foreground.numpy().any()
     assert not result.ignored.numpy().any()
     np.testing.assert_array_equal(result.indices, np.full((2, COUNT), -1))
+
+
+def test_a_no_to_a_class_that_was_not_looked_for_costs_nothing():
+    """The model sees class 1 where the box of class 0 is best, and not beside it; the overlaps are the same.
+
+    Point 0 of the best ones costs more as long as class 1 was looked for.
+    """
+    box = np.float32([16, 16, 32, 32])
+    predicted = np.tile(np.float32([0, 0, 1, 1]), (COUNT, 1))
+    near = np.flatnonzero((np.abs(CENTRES[:36] - 24) < 8).all(axis=1))
+    predicted[near] = [16, 16, 32, 24]  # IoU 1/2 each: one point is taken
+    first, *_ = near
+    classes = np.full((COUNT, 3), -4.0, np.float32)
+    classes[first, :2] = [0.1, 6.0]
+    classes[near[1:], 0] = 0.0
+    case = predicted, classes, np.zeros(COUNT, np.float32), box[None], np.int32([0]), np.array([False])
+    model, truth = [values[None] for values in case[:3]], [values[None] for values in case[3:]]
+    with uncompiled():
+        every = sim_ota(*model, CENTRES, POINT_STRIDES, *truth)
+        sought = np.array([[True, False, True]])
+        partly = sim_ota(*model, CENTRES, POINT_STRIDES, *truth, looked_for=sought)
+    assert not every.foreground[0, first]
+    assert partly.foreground[0, first]

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from uncompiled import uncompiled
 
 from detect.ops.losses import (
+    absence_loss,
     binary_cross_entropy,
     ciou_loss,
     diou_loss,
@@ -295,3 +297,74 @@ def test_in_a_graph_equal_to_eager(xla):
 def test_no_boxes(xla):
     losses = tf.function(all_losses, jit_compile=xla)(tf.zeros([2, 0, 4]), tf.zeros([2, 0], tf.int32))
     assert [loss.shape for loss in losses] == [(2, 0, 4)] * 4 + [(2, 0)] * 8
+
+
+def test_classes_that_were_not_looked_for_do_not_count_by_hand():
+    """Each class of a logit of 0 costs the same; of three, class 1 was not looked for."""
+    logits, sought, log2 = [[0.0, 0.0, 0.0]] * 3, [[True, False, True]], math.log(2)
+    labels = [-1, 0, 1]  # background; a class that was looked for; one that is annotated all the same
+    quality = [1.0, 1.0, 1.0]
+    with uncompiled():
+        focal = sigmoid_focal(logits, labels, looked_for=sought)
+        of_quality = quality_focal(logits, labels, quality, looked_for=sought)
+        varied = varifocal(logits, labels, quality, looked_for=sought)
+    yes, no = 0.25 / 4 * log2, 0.75 / 4 * log2
+    np.testing.assert_allclose(focal, [2 * no, yes + no, 2 * no + yes], rtol=1e-6)
+    np.testing.assert_allclose(of_quality, [log2 / 2, log2 / 2, 3 * log2 / 4], rtol=1e-6)
+    np.testing.assert_allclose(varied, [2 * no, log2 + no, 2 * no + log2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [sigmoid_focal, quality_focal, varifocal])
+def test_focal_losses_of_classes_that_were_looked_for_are_those_of_these_columns_alone(loss):
+    rng = np.random.default_rng(3)
+    logits, labels = tf.constant(random_logits(rng, 2, 50, 4)), rng.integers(-1, 2, (2, 50))
+    quality = () if loss is sigmoid_focal else (rng.uniform(0, 1, (2, 50)).astype(np.float32),)
+    with uncompiled(), tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        partly = loss(logits, labels, *quality, looked_for=[[[True, True, False, False]]])
+        alone = loss(logits[..., :2], labels, *quality)
+        complete = loss(logits, labels, *quality, looked_for=np.ones([2, 1, 4], bool))
+        unstated = loss(logits, labels, *quality)
+    np.testing.assert_allclose(partly, alone, rtol=1e-6)
+    np.testing.assert_array_equal(complete, unstated)
+    np.testing.assert_allclose(tape.gradient(partly, logits), tape.gradient(alone, logits), rtol=1e-6, atol=1e-8)
+    assert not np.any(tape.gradient(partly, logits)[..., 2:])
+
+
+def test_softmax_with_classes_that_were_not_looked_for_by_hand():
+    """Of four equal logits, class 1 was not looked for: what is background is one of two."""
+    logits, sought = [[0.0, 0.0, 0.0, 0.0]] * 3, [[True, False, True]]
+    losses = softmax_cross_entropy(logits, [-1, 0, 1], sought)
+    np.testing.assert_allclose(losses, [math.log(2), math.log(4), math.log(4)], rtol=1e-6)
+    np.testing.assert_allclose(softmax_cross_entropy([[1.0, 2.0, 3.0, 0.0]], [-1], [[False] * 3]), [0], atol=1e-6)
+
+
+def test_background_takes_nothing_from_classes_that_were_not_looked_for():
+    """Probabilities are 0.1 to 0.4, and class 1 is unknown: a gradient is p less its share of what may be, 0.6."""
+    logits = tf.math.log(tf.constant([[1.0, 2.0, 3.0, 4.0]]))
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = softmax_cross_entropy(logits, [-1], [[True, False, True]])
+    np.testing.assert_allclose(loss, [-math.log(0.6)], rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(loss, logits), [[0.1, 0.2 - 2 / 6, 0.3, 0.4 - 4 / 6]], atol=1e-6)
+    rng = np.random.default_rng(4)
+    logits, labels = random_logits(rng, 50, 4), rng.integers(-1, 3, 50)
+    complete = softmax_cross_entropy(logits, labels, np.ones([1, 3], bool))
+    np.testing.assert_allclose(complete, softmax_cross_entropy(logits, labels), rtol=1e-4, atol=1e-5)
+
+
+def test_absence_by_hand():
+    """Objectness 3/4: where an object is of an unknown class with probability 1/3, absence has probability 1/2."""
+    logits = tf.constant([math.log(3)] * 3)
+    unsought = np.float32([math.log(1 / 3), -math.inf, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        losses = absence_loss(logits, unsought)
+    np.testing.assert_allclose(losses, [math.log(2), math.log(4), 0], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(tape.gradient(losses, logits), [0.75 * 2 / 3 * 0.25 / 0.5, 0.75, 0], rtol=1e-6)
+
+
+def test_absence_is_finite():
+    logits = np.float32([-100, -1, 0, 1, 100])
+    for unsought in (-math.inf, -100.0, -1.0, 0.0):
+        assert np.isfinite(absence_loss(logits, np.float32([unsought] * 5))).all()

@@ -66,12 +66,15 @@ def sample_maker(data: str, mosaic: float, kept: float) -> Callable[[range], int
     import detect
     from detect.data.pipeline import PipelineSettings, training_cache
     from detect.data.samples.augmentation import Augmentation
+    from detect.data.samples.sample_order import SampleOrder
     from detect.data.samples.sample_stream import SampleStream
 
     cv2.setNumThreads(0)
     settings = PipelineSettings(augmentation=Augmentation(mosaic=mosaic), cache_gigabytes=kept)
     records = detect.open_dataset(data).splits["train"]
-    source = SampleStream(training_cache(records, settings, (OUTPUT,)), settings.augmentation, seed=0)
+    source = SampleStream(
+        training_cache(records, settings, (OUTPUT,)), settings.augmentation, SampleOrder(len(records), seed=0)
+    )
 
     def make(positions: range) -> int:
         canvas = np.empty((OUTPUT, OUTPUT, 3), np.uint8)

@@ -24,6 +24,7 @@ class BatchArrays(NamedTuple):
     labels: np.ndarray  # int32 [B, N]
     ignore: np.ndarray  # bool [B, N]
     indices: np.ndarray  # int64 [B]
+    looked_for: np.ndarray  # bool [B, K] of a dataset that is not labelled completely, else [B, 0]
     left_out: np.ndarray  # int64 [B], boxes that did not fit
 
 
@@ -37,6 +38,10 @@ class SampleSource(Protocol):
     @property
     def dtype(self) -> type[np.generic]:
         """The dtype of the images."""
+
+    @property
+    def stated_classes(self) -> int:
+        """K where the records say which classes were looked for, 0 where all were in all images."""
 
     def canvas(self, batch: int) -> tuple[int, int]:
         """Return height and width of the images of a batch."""
@@ -95,11 +100,13 @@ def fill_slots(source: SampleSource, batch: int, arrays: BatchArrays, slots: Ite
         arrays: where the samples are written to.
         slots: which slots to fill; several threads may share one iterator.
     """
-    images, boxes, labels, ignore, indices, left_out = arrays
+    images, boxes, labels, ignore, indices, looked_for, left_out = arrays
     for slot in slots:
         example, indices[slot] = source.example(batch, slot, images[slot])
         truth, left_out[slot] = pad(example, boxes.shape[1], source.padding_seed(batch, slot))
         boxes[slot], labels[slot], ignore[slot] = truth
+        if example.looked_for is not None:
+            looked_for[slot] = example.looked_for
 
 
 class BatchMaker:
@@ -169,9 +176,16 @@ def aligned_buffer(size: int) -> np.ndarray:
 def _layout(source: SampleSource, max_boxes: int, canvas: tuple[int, int]) -> list[tuple[tuple[int, ...], np.dtype]]:
     """Return shapes and dtypes of the arrays, in their order."""
     count = source.batch_size
-    shapes = ((count, *canvas, 3), (count, max_boxes, 4), (count, max_boxes), (count, max_boxes), (count,), (count,))
-    types: tuple[type[np.generic], ...] = (source.dtype, np.float32, np.int32, np.bool_, np.int64, np.int64)
-    return [(shape, np.dtype(kind)) for shape, kind in zip(shapes, types, strict=True)]
+    layout: list[tuple[tuple[int, ...], type[np.generic]]] = [
+        ((count, *canvas, 3), source.dtype),
+        ((count, max_boxes, 4), np.float32),
+        ((count, max_boxes), np.int32),
+        ((count, max_boxes), np.bool_),
+        ((count,), np.int64),
+        ((count, source.stated_classes), np.bool_),
+        ((count,), np.int64),
+    ]
+    return [(shape, np.dtype(kind)) for shape, kind in layout]
 
 
 def _rounded_up(size: int) -> int:

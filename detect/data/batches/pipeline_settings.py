@@ -12,10 +12,13 @@ MOST_WORKERS = 16  # where the user does not say how many
 class PipelineSettings(Settings):
     """Settings of how training samples are made, and of the resources that this takes.
 
-    Only `augmentation` and `max_boxes` change the samples.
+    Only `augmentation`, `repeat_factor` and `max_boxes` change the samples.
     """
 
     augmentation: Augmentation = Augmentation()
+    repeat_factor: float = pydantic.Field(0.0, ge=0, le=1)
+    """Images of rare classes are shown more often: of a class that is in a smaller share of the images than this,
+    sqrt(repeat_factor / share) times per epoch; 0: each image once. LVIS has 0.001."""
     max_boxes: int | None = pydantic.Field(None, ge=1)
     """Most boxes per image (N); null: enough for nearly every sample of the data, at most 500."""
     workers: int | None = pydantic.Field(None, ge=1)

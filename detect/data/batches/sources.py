@@ -25,6 +25,10 @@ class TrainingSource:
     batches_per_step: int = 1
     dtype = np.uint8
 
+    @property
+    def stated_classes(self) -> int:
+        return self.samples.cache.records.stated_classes
+
     def canvas(self, batch: int) -> tuple[int, int]:
         return (side_of_step(self.sides, self.samples.seed, batch // self.batches_per_step),) * 2
 
@@ -62,6 +66,10 @@ class EvaluationSource:
         return self.placing(1, 1).dtype
 
     @property
+    def stated_classes(self) -> int:
+        return self.records.stated_classes
+
+    @property
     def batches(self) -> int:
         """The number of batches."""
         return len(self._order) // self.batch_size
@@ -90,9 +98,11 @@ class EvaluationSource:
         image = self._image(index)
         if image is None:
             canvas[:] = placement.padding
-            return Example(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)), -1
+            nothing = np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
+            return Example(canvas, *nothing, record.looked_for), -1
         place(image, placement, out=canvas)
-        return Example(canvas, record.boxes * placement.scales, record.labels, record.ignore), index
+        truth = record.boxes * placement.scales, record.labels, record.ignore
+        return Example(canvas, *truth, record.looked_for), index
 
     def _image(self, index: int) -> np.ndarray | None:
         """Return the image of a record; None where the index is -1 or the image cannot be read, which is noted."""

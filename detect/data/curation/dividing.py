@@ -8,9 +8,9 @@ import numpy as np
 
 from detect.data.curation.class_counts import count_classes
 from detect.data.curation.grouping import by_names, look_alikes, united, videos
-from detect.data.curation.joining import join
 from detect.data.curation.stratifying import stratify
 from detect.data.dataset import Dataset
+from detect.data.joining import join
 from detect.data.records import Records
 from detect.data.survey import survey
 from detect.errors import BadInput

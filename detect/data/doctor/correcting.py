@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from detect.data.curation.converting import Written, convert
-from detect.data.curation.merging import merge
 from detect.data.dataset import Dataset
 from detect.data.doctor.all_images import AllImages
 from detect.data.doctor.columns import image_of_box, images_of
 from detect.data.doctor.dataset_check import Subject
 from detect.data.doctor.found_examples import place
+from detect.data.joining import repeats
+from detect.data.merging import merge
 from detect.data.problems import Problems
-from detect.data.readers.assembly.same_images import repeats
 from detect.data.records import Records
 from detect.files import write_text
 

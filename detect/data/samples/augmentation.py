@@ -122,7 +122,7 @@ def zoomed_view(
     point = rng.random(2) * (width, height)
     about_point = translation(*(point + shift)) @ linear @ translation(*-point)
     boxes = paint_example(example, about_point @ fitted, canvas, colours)
-    return Example(canvas, *visible(boxes, example.labels, example.ignore, side, side))
+    return Example(canvas, *visible(boxes, example.labels, example.ignore, side, side), example.looked_for)
 
 
 def random_fit(

@@ -84,7 +84,7 @@ class ImageCache:
             self._images.keep(index, image)
         else:
             acquired.append(index)
-        return Example(image, boxes * np.float32(0.5**times), labels, ignore)
+        return Example(image, boxes * np.float32(0.5**times), labels, ignore, self.records.looked_for_in(index))
 
     def _halvings(self, height: int, width: int) -> int:
         if self._largest_scale is None:

@@ -1,4 +1,7 @@
-"""Make samples of several images: mosaic and mix-up, as in YOLOX (yolox/data/datasets/mosaicdetection.py)."""
+"""Make samples of several images: mosaic and mix-up, as in YOLOX (yolox/data/datasets/mosaicdetection.py).
+
+In a sample, only those classes were looked for that were looked for in all of its images.
+"""
 
 import cv2
 import numpy as np
@@ -44,7 +47,7 @@ def mosaic(
         top = meeting_y - (height if position in (0, 1) else 0)  # images 0 and 1 above it
         boxes.append(paint_example(example, view @ translation(left, top) @ fitted, canvas, colours))
     labels, ignore = (np.concatenate([getattr(each, name) for each in examples]) for name in ("labels", "ignore"))
-    return Example(canvas, *visible(np.concatenate(boxes), labels, ignore, side, side))
+    return Example(canvas, *visible(np.concatenate(boxes), labels, ignore, side, side), _looked_for(examples))
 
 
 def mix_up(
@@ -69,4 +72,11 @@ def mix_up(
         boxes=np.concatenate([example.boxes, view.boxes]),
         labels=np.concatenate([example.labels, view.labels]),
         ignore=np.concatenate([example.ignore, view.ignore]),
+        looked_for=_looked_for([example, view]),
     )
+
+
+def _looked_for(examples: list[Example]) -> np.ndarray | None:
+    """Return the classes that were looked for in all examples of a sample, bool [K]; None where all were."""
+    sets = [example.looked_for for example in examples if example.looked_for is not None]
+    return np.logical_and.reduce(sets) if sets else None

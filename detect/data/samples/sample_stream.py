@@ -1,25 +1,27 @@
 """Training samples as a function of their position in an endless stream.
 
-A position determines epoch and record, by a permutation of the records that depends on seed and epoch; and (seed,
-epoch, record) determines everything else that is random. So any worker can make any sample at any time, with the same
+A position determines epoch and record, by an order of the records that depends on seed and epoch; and (seed, epoch,
+record) determines everything else that is random. So any worker can make any sample at any time, with the same
 result.
 """
 
-import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from detect.data.looked_for import LookedFor
 from detect.data.pixels.warping import GREY
 from detect.data.samples.augmentation import Augmentation, random_colours, random_view
 from detect.data.samples.image_cache import WINDOW, ImageCache
 from detect.data.samples.mixing import MOSAIC_IMAGES, mix_up, mosaic
+from detect.data.samples.sample_order import SampleOrder
 from detect.data.samples.user_transform import UserTransform
 from detect.structures import Example
 
-# First number of every seed, so that no two uses share a sequence.
-ORDER, SAMPLE, SIDE, PADDING = 1, 2, 3, 4
+# First number of every seed, so that no two uses share a sequence; the order of an epoch has 1.
+SAMPLE, SIDE, PADDING = 2, 3, 4
 
 STEPS_OF_ONE_SIDE = 10  # YOLOX changes the size of its input every 10 iterations
 
@@ -39,10 +41,13 @@ class Composition(NamedTuple):
 class SampleStream:
     """Makes the samples of a training run."""
 
-    def __init__(self, cache: ImageCache, settings: Augmentation, seed: int, transform: UserTransform | None = None):
+    def __init__(
+        self, cache: ImageCache, settings: Augmentation, order: SampleOrder, transform: UserTransform | None = None
+    ):
         self.cache = cache
         self.settings = settings
-        self.seed = seed
+        self.order = order
+        self.seed = order.seed
         self.transform = transform
 
     def sample(self, position: int, canvas: np.ndarray) -> Example:
@@ -68,18 +73,21 @@ class SampleStream:
         return tuple(self.cache.image_path(index) for index in self.composition(position).all)
 
     def record_index(self, position: int) -> int:
-        """Return the record that the sample at a position is counted for: each record once per epoch."""
-        count = len(self.cache.records)
-        epoch, place = divmod(position, count)
-        return int(_permutation(self.seed, epoch, count)[place])
+        """Return the record that the sample at a position is counted for."""
+        return self.order.record(position)
 
     def shown_record(self, position: int) -> int:
         """Return the record that the sample at a position shows: `record_index`, or a stand-in, once it was made."""
         return self.cache.unreadable.stand_in(self.record_index(position))
 
     def seed_of(self, use: int, position: int) -> tuple[int, ...]:
-        """Return the seed of one use of randomness for the sample at a position: (use, seed, epoch, record)."""
-        return use, self.seed, position // len(self.cache.records), self.record_index(position)
+        """Return the seed of one use of randomness for the sample at a position: (use, seed, epoch, record).
+
+        Where an epoch may have several samples of a record, its place in the epoch tells them from each other.
+        """
+        epoch, place = divmod(position, self.order.length)
+        seed = use, self.seed, epoch, self.record_index(position)
+        return seed if self.order.ends is None else (*seed, place)
 
     def _generator(self, position: int) -> np.random.Generator:
         return np.random.default_rng(self.seed_of(SAMPLE, position))
@@ -89,12 +97,27 @@ class SampleStream:
 
         The other images of a mosaic or a mix-up are those of the last `WINDOW` positions: they are likely to be in the
         cache, even if it does not hold all images. Near the start of the stream, they are those of positions to come.
+        Of a dataset that is not labelled completely, only those are taken in which all classes of the first image were
+        looked for, so that none of its classes is lost to the sample; where there are none, it is shown alone.
         """
         in_mosaic, in_mixup = rng.random(2) < (self.settings.mosaic, self.settings.mixup)
-        back = rng.integers(1, min(WINDOW, len(self.cache.records)) + 1, size=MOSAIC_IMAGES)
-        *others, partner = (self.record_index(abs(position - step)) for step in back.tolist())
+        window = min(WINDOW, len(self.cache.records))
+        back = rng.integers(1, window + 1, size=MOSAIC_IMAGES)
         index = self.record_index(position)
+        near: Sequence[int] = range(1, window + 1)
+        if looked_for := self.cache.records.looked_for:
+            near = self._labelled_alike(index, position, looked_for)
+        if not near:
+            return Composition((index,), None)
+        *others, partner = (self.record_index(abs(position - near[(step - 1) % len(near)])) for step in back.tolist())
         return Composition((index, *others) if in_mosaic else (index,), partner if in_mixup else None)
+
+    def _labelled_alike(self, index: int, position: int, looked_for: LookedFor) -> list[int]:
+        """Return how far back other records are in which all classes were looked for that were in record `index`."""
+        steps = range(1, min(WINDOW, len(self.cache.records)) + 1)
+        others = np.array([self.record_index(abs(position - step)) for step in steps])
+        alike = looked_for.sets[looked_for.rows[others]][:, looked_for.of(index)].all(axis=1)
+        return [step for step, other, is_alike in zip(steps, others, alike, strict=True) if is_alike and other != index]
 
     def _transformed(self, index: int, example: Example, rng: np.random.Generator) -> Example:
         if self.transform is None:
@@ -107,8 +130,3 @@ def side_of_step(sides: tuple[int, ...], seed: int, step: int) -> int:
     if len(sides) == 1:
         return sides[0]
     return sides[np.random.default_rng([SIDE, seed, step // STEPS_OF_ONE_SIDE]).integers(len(sides))]
-
-
-@functools.lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng([ORDER, seed, epoch]).permutation(count)

@@ -66,7 +66,8 @@ class UserTransform:
         _check(result["image"], where)
         rows = np.asarray(result["rows"]).astype(int)
         boxes = np.asarray(result["bboxes"], np.float32).reshape(-1, 4)
-        return Example(np.ascontiguousarray(result["image"]), boxes, example.labels[rows], example.ignore[rows])
+        image, labels, ignore = np.ascontiguousarray(result["image"]), example.labels[rows], example.ignore[rows]
+        return Example(image, boxes, labels, ignore, example.looked_for)
 
     def _copy(self):
         if not hasattr(self._copies, "compose"):

@@ -1,6 +1,7 @@
 """COCO JSON: one file per split, which states ids, crowd regions and areas too. It is written as a stream.
 
-Source: the data format page of cocodataset.org.
+Source: the data format page of cocodataset.org. Images in which not all classes were looked for have the lists of LVIS,
+see `detect.data.readers.coco.coco_searches`.
 """
 
 import json
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.readers.coco.coco_searches import ABSENT, NOT_EXHAUSTIVE
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals
 from detect.data.writers.features import LABELS
@@ -37,15 +39,24 @@ def coco_document(
     """
     categories = [{"id": number, "name": name} for number, name in zip(category_ids, classes, strict=True)]
     yield b'{"categories": ' + json.dumps(categories).encode() + b', "images": ['
-    images = ([_image(record, name)] for record, name in zip(records, names, strict=True))
+    images = ([_image(record, name, category_ids)] for record, name in zip(records, names, strict=True))
     yield from _joined(images)
     yield b'], "annotations": ['
     yield from _joined(_numbered(_annotations(record, category_ids) for record in records))
     yield b"]}\n"
 
 
-def _image(record: Record, name: str) -> dict[str, Any]:
-    return {"id": record.image_id, "file_name": name, "width": record.width, "height": record.height}
+def _image(record: Record, name: str, category_ids: Sequence[int | str]) -> dict[str, Any]:
+    entry = {"id": record.image_id, "file_name": name, "width": record.width, "height": record.height}
+    if record.looked_for is None or record.looked_for.all():
+        return entry
+    present = np.zeros(len(category_ids), bool)
+    present[record.labels] = True
+    return {
+        **entry,
+        ABSENT: [category_ids[label] for label in np.flatnonzero(record.looked_for & ~present).tolist()],
+        NOT_EXHAUSTIVE: [category_ids[label] for label in np.flatnonzero(present & ~record.looked_for).tolist()],
+    }
 
 
 def _annotations(record: Record, category_ids: Sequence[int | str]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import io
 
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals, text
-from detect.data.writers.features import AREAS, CATEGORY_IDS, FRACTIONS, IGNORED, IMAGE_IDS
+from detect.data.writers.features import AREAS, CATEGORY_IDS, FRACTIONS, IGNORED, IMAGE_IDS, PARTLY_LABELLED
 from detect.data.writers.placing import place_images
 from detect.data.writers.writer import Job, Writer
 
@@ -40,6 +40,6 @@ WRITER = Writer(
     name="csv",
     title="CSV",
     files="`SPLIT.csv`, `classes.csv`, images in `images/SPLIT`",
-    lacks=(IMAGE_IDS, CATEGORY_IDS, IGNORED, AREAS, FRACTIONS),
+    lacks=(IMAGE_IDS, CATEGORY_IDS, IGNORED, AREAS, FRACTIONS, PARTLY_LABELLED),
     write=write_csv,
 )

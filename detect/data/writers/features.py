@@ -110,6 +110,12 @@ def _narrow(records: Records) -> np.ndarray:
     return (records.boxes[:, 2:] - records.boxes[:, :2] <= _ONE_PIXEL).any(axis=1)
 
 
+def _partly_labelled(dataset: Dataset) -> int:
+    """Return the number of images in which not all classes were looked for."""
+    sought = (records.looked_for for records in dataset.splits.values())
+    return sum(int(np.count_nonzero(~found.is_complete())) for found in sought if found)
+
+
 IMAGE_IDS = Feature("ids of images other than their places", "images are numbered from 1 when read", _own_image_ids)
 CATEGORY_IDS = Feature("ids of categories", "classes are numbered when they are read", _own_category_ids)
 NUMBERED_CLASSES = Feature(
@@ -147,4 +153,9 @@ EXACT_FRACTIONS = of_boxes(
     "rounded, by less than a thousandth of a pixel",
     _not_exact,
     left_out=False,
+)
+PARTLY_LABELLED = Feature(
+    "images in which not all classes were looked for",
+    "these classes will be taken for background there; COCO JSON states which they are",
+    _partly_labelled,
 )

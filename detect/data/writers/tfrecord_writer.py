@@ -17,7 +17,7 @@ from detect.data.pixels.images import decode_image
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals
 from detect.data.writers.example_encoding import Value, example, record
-from detect.data.writers.features import EXACT_FRACTIONS, LABELS, NUMBERED_CLASSES, numbers_of_classes
+from detect.data.writers.features import EXACT_FRACTIONS, LABELS, NUMBERED_CLASSES, PARTLY_LABELLED, numbers_of_classes
 from detect.data.writers.placing import read_image_file
 from detect.data.writers.writer import Job, Writer
 
@@ -83,6 +83,6 @@ WRITER = Writer(
     name="tfrecord",
     title="TFRecord",
     files="`SPLIT-*.tfrecord` with the images in them, a thousand each, and `label_map.pbtxt`",
-    lacks=(NUMBERED_CLASSES, LABELS, EXACT_FRACTIONS),
+    lacks=(NUMBERED_CLASSES, LABELS, EXACT_FRACTIONS, PARTLY_LABELLED),
     write=write_tfrecord,
 )

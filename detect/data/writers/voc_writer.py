@@ -12,7 +12,7 @@ import numpy as np
 
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals, text
-from detect.data.writers.features import AREAS, CATEGORY_IDS, CLASS_LIST, FRACTIONS, IMAGE_IDS, NARROW
+from detect.data.writers.features import AREAS, CATEGORY_IDS, CLASS_LIST, FRACTIONS, IMAGE_IDS, NARROW, PARTLY_LABELLED
 from detect.data.writers.placing import place_images
 from detect.data.writers.writer import Job, Writer
 from detect.errors import BadInput
@@ -67,7 +67,7 @@ WRITER = Writer(
     name="voc",
     title="Pascal VOC",
     files="`ImageSets/Main/SPLIT.txt`, `Annotations/*.xml`, all images in `JPEGImages`",
-    lacks=(IMAGE_IDS, CATEGORY_IDS, CLASS_LIST, NARROW, FRACTIONS, AREAS),
+    lacks=(IMAGE_IDS, CATEGORY_IDS, CLASS_LIST, NARROW, FRACTIONS, AREAS, PARTLY_LABELLED),
     write=write_voc,
     one_folder=True,
     by_stem=True,

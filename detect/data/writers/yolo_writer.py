@@ -8,7 +8,7 @@ import yaml
 from detect.data.readers.kinds.label_files import label_paths
 from detect.data.records import Record, Records
 from detect.data.writers.decimals import decimals, text
-from detect.data.writers.features import AREAS, CATEGORY_IDS, IGNORED, IMAGE_IDS
+from detect.data.writers.features import AREAS, CATEGORY_IDS, IGNORED, IMAGE_IDS, PARTLY_LABELLED
 from detect.data.writers.placing import place_images
 from detect.data.writers.writer import Job, Writer
 
@@ -45,7 +45,7 @@ WRITER = Writer(
     name="yolo",
     title="YOLO labels",
     files="`data.yaml`, images in `images/SPLIT`, a text file for each in `labels/SPLIT`",
-    lacks=(IMAGE_IDS, CATEGORY_IDS, IGNORED, AREAS),
+    lacks=(IMAGE_IDS, CATEGORY_IDS, IGNORED, AREAS, PARTLY_LABELLED),
     write=write_yolo,
     by_stem=True,
 )

@@ -6,7 +6,7 @@ They are in a file of their own because worker processes have to import them.
 import os
 import signal
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Numbered:
 
     batch_size: int = 2
     dtype: type = np.uint8
+    stated_classes: int = 0
 
     def canvas(self, batch):
         return (2, 3)
@@ -49,6 +50,18 @@ class WithoutBoxes(Numbered):
     def example(self, batch, slot, canvas):
         example, index = super().example(batch, slot, canvas)
         return Example(example.image, self.boxes, np.zeros(0, np.int32), np.zeros(0, bool)), index
+
+
+@dataclass(frozen=True)
+class PartlyLabelled(Numbered):
+    """In sample n, of three classes, number n modulo 3 was looked for."""
+
+    stated_classes: int = 3
+
+    def example(self, batch, slot, canvas):
+        example, index = super().example(batch, slot, canvas)
+        looked_for = np.arange(3) == (batch * self.batch_size + slot) % 3
+        return replace(example, looked_for=looked_for), index
 
 
 class Together(Numbered):

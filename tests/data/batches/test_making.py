@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numbered_sources import Failing, Numbered, Together, process_pool
+from numbered_sources import Failing, Numbered, PartlyLabelled, Together, process_pool
 
 from detect.data.batches.making import ALIGNMENT, BatchMaker, ThreadPool, aligned_buffer
 from detect.data.batches.padding import Overflow
@@ -29,7 +29,7 @@ def maker(request):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_slots_hold_samples_in_order(maker, dtype):
-    images, boxes, labels, ignore, indices, _ = maker(Numbered(dtype=dtype)).batch(1)  # of samples 2 and 3
+    images, boxes, labels, ignore, indices, looked_for, _ = maker(Numbered(dtype=dtype)).batch(1)  # samples 2 and 3
     assert (images.shape, images.dtype) == ((2, 2, 3, 3), dtype)
     assert all(array.ctypes.data % ALIGNMENT == 0 for array in (images, boxes, labels, ignore, indices))
     assert images[:, 0, 0, 0].tolist() == [2, 3]
@@ -37,6 +37,12 @@ def test_slots_hold_samples_in_order(maker, dtype):
     assert labels.tolist() == [[2, 2, -1, -1, -1], [3, 3, 3, -1, -1]]
     assert ignore.tolist() == [[True, True, False, False, False], [True, True, True, False, False]]
     assert (indices.tolist(), indices.dtype) == ([20, 30], np.int64)
+    assert looked_for.shape == (2, 0)
+
+
+def test_slots_hold_the_classes_that_were_looked_for(maker):
+    looked_for = maker(PartlyLabelled()).batch(1).looked_for  # of samples 2 and 3
+    np.testing.assert_array_equal(looked_for, [[False, False, True], [True, False, False]])
 
 
 def test_boxes_without_room_are_counted(maker):

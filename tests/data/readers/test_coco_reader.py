@@ -10,7 +10,7 @@ from detect.data.readers.coco.coco_files import loose_files, split_files
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile
 from detect.errors import BadInput
-from detect.evaluation.truth import truth_from_records
+from detect.evaluation.truth import truth_from_file, truth_from_records
 
 
 def document(images=("a.jpg",), boxes=((1, 1, 2, 3, 10, 20),), names=("car", "bus")) -> dict:
@@ -349,3 +349,31 @@ def test_a_partial_download_loads_what_is_there(fixtures):
 def test_truth_without_images_is_for_scoring_only(fixtures):
     with pytest.raises(BadInput, match="Scoring a results file needs no images"):
         read_coco_file(fixtures / "coco" / "instances_val2014_100.json")
+
+
+def test_classes_that_were_looked_for_as_lvis_states_them(write):
+    """Of car, bus and van, image 1 has a bus, and no car; 2 has some of its vans; 3 says nothing; 4 has nothing."""
+    content = document(
+        "abcd", [(1, 2, 2, 3, 10, 20), (2, 3, 2, 3, 10, 20), (3, 1, 2, 3, 10, 20)], ("car", "bus", "van")
+    )
+    content["images"][0] |= {"neg_category_ids": [1], "not_exhaustive_category_ids": []}
+    content["images"][1] |= {"neg_category_ids": [2, 99], "not_exhaustive_category_ids": [3]}
+    content["images"][3] |= {"neg_category_ids": []}
+    for number, image in enumerate(content["images"]):
+        image["file_name"] = f"{number}.jpg"
+    path = write("train.json", content, [f"{number}.jpg" for number in range(4)])
+    dataset = read_coco_file(path)
+    expected = [[True, True, False], [False, True, False], [True, True, True], [False, False, False]]
+    found = split(dataset, "train").looked_for
+    np.testing.assert_array_equal(found.sets[found.rows], expected)
+    assert any("not all classes were looked for" in note for note in dataset.notes)
+    truth = truth_from_file(path)
+    np.testing.assert_array_equal(truth.looked_for.sets[truth.looked_for.rows], expected)
+
+
+def test_an_image_that_is_left_out_does_not_shift_what_was_looked_for(write):
+    content = document(["a.jpg", "gone.jpg", "b.jpg"], [])
+    for image, absent in zip(content["images"], ([1], [1, 2], [2]), strict=True):
+        image["neg_category_ids"] = absent
+    found = split(read_coco_file(write("train.json", content, ["a.jpg", "b.jpg"])), "train").looked_for
+    np.testing.assert_array_equal(found.sets[found.rows], [[True, False], [False, True]])

@@ -73,6 +73,70 @@ def test_folders_of_voc_files(tmp_path, write, write_image):
     np.testing.assert_array_equal(dataset.splits["val"].boxes, [[0, 0, 9, 9]])
 
 
+@pytest.fixture
+def write_sources(tmp_path, write_image):
+    """Write `persons.json` and `cars.json`, one with two images, one with one, and return a function as `write`."""
+
+    def write_coco(name: str, images: int, categories: list[str]) -> None:
+        for row in range(images):
+            write_image(tmp_path / name / f"{row}.jpg")
+        entries = [{"id": row, "file_name": f"{row}.jpg", "width": 64, "height": 48} for row in range(images)]
+        boxes = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 2, 30, 4]}]
+        named = [{"id": number, "name": category} for number, category in enumerate(categories, 1)]
+        content = {"images": entries, "annotations": boxes, "categories": named}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+
+    write_coco("persons", 2, ["person"])
+    write_coco("cars", 1, ["car", "bus"])
+
+    def write(*sources: dict, **changes):
+        description = {"format": "coco", "splits": {"train": [*sources]}, **changes}
+        (tmp_path / "set.yaml").write_text(yaml.safe_dump(description))
+        return tmp_path / "set.yaml"
+
+    return write
+
+
+PERSONS, CARS = {"annotations": "persons.json", "images": "persons"}, {"data": "cars.json"}
+
+
+def test_a_split_of_several_sources(write_sources):
+    dataset = read_native(write_sources({**PERSONS, "classes": ["person"]}, {**CARS, "classes": ["car"]}))
+    train = dataset.splits["train"]
+    assert dataset.classes == ("person", "car", "bus")
+    assert train.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(train.looked_for.sets[train.looked_for.rows], np.eye(3, dtype=bool)[[0, 0, 1]])
+    assert any("persons.json, these classes were looked for: person" in note for note in dataset.notes)
+
+
+def test_sources_without_classes_are_labelled_completely(write_sources):
+    dataset = read_native(write_sources(PERSONS, CARS, classes=["bus", "car", "person"]))
+    assert dataset.classes == ("bus", "car", "person")
+    assert dataset.splits["train"].labels.tolist() == [2, 1]
+    assert dataset.splits["train"].looked_for is None
+
+
+def test_sources_of_which_a_class_is_left_out(write_sources):
+    dataset = read_native(write_sources(PERSONS, CARS, classes=["person"]))
+    assert dataset.splits["train"].labels.tolist() == [0]
+    assert "class 'car' is left out with its 1 boxes" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    ("sources", "reason"),
+    [
+        ([{**PERSONS, "classes": ["persn"]}], "no source names the class 'persn'. Did you mean 'person'"),
+        ([{**PERSONS, "data": "cars.json"}, CARS], "a source has 'annotations' or 'data', not both"),
+        ([CARS, {"images": "cars"}], "'splits.train.annotations' is missing"),
+        (["cars.json"], "splits.train.sources.0: expected names and values, got 'cars.json'"),
+        ([{"data": "nowhere"}, CARS], "nowhere does not exist"),
+    ],
+)
+def test_sources_that_do_not_fit_are_named(write_sources, sources, reason):
+    with pytest.raises(BadInput, match=reason):
+        read_native(write_sources(*sources))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -80,7 +144,7 @@ def test_folders_of_voc_files(tmp_path, write, write_image):
         ({"roots": "x"}, "unknown setting 'roots'. Did you mean 'root'"),
         (
             {"splits": {"val": {"anotations": "truth.json"}}},
-            r"'splits.val.annotations' is missing; unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
+            r"unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
         ),
         ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
         ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,3 +81,17 @@ def test_mix_up_averages_two_images_and_keeps_both_truths(seed):
     np.testing.assert_array_equal(sample.labels, [0, 1][: len(sample.labels)])
     check(sample, 0, threshold=63)
     check(sample, 1, threshold=63)
+
+
+def test_in_a_mixed_sample_those_classes_were_looked_for_that_were_in_all_of_its_images():
+    def labelled(*looked_for: bool) -> Example:
+        return replace(rectangle(0, 64, 64), looked_for=np.array(looked_for))
+
+    rng = np.random.default_rng(0)
+    parts = [labelled(True, True, False), labelled(True, True, True), labelled(True, False, True)]
+    made = mosaic([*parts, parts[1]], Augmentation(), rng, blank(64, 64), ColourShift())
+    np.testing.assert_array_equal(made.looked_for, [True, False, False])
+    mixed = mix_up(parts[0], parts[1], Augmentation(), rng, ColourShift())
+    np.testing.assert_array_equal(mixed.looked_for, [True, True, False])
+    complete = mix_up(rectangle(0, 64, 64), rectangle(1, 64, 64), Augmentation(), rng, ColourShift())
+    assert complete.looked_for is None

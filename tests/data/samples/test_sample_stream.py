@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from records_of import records_of
 
+from detect.data.looked_for import distinct
 from detect.data.pixels.warping import blank
 from detect.data.records import Record, Records
 from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.image_cache import ImageCache
+from detect.data.samples.sample_order import SampleOrder
 from detect.data.samples.sample_stream import SampleStream, side_of_step
 
 
@@ -24,7 +28,7 @@ def records(tmp_path_factory) -> Records:
 
 
 def samples(records: Records, seed: int = 0, **changes) -> SampleStream:
-    return SampleStream(ImageCache(records, 32, 2.0, 0), Augmentation(**changes), seed)
+    return SampleStream(ImageCache(records, 32, 2.0, 0), Augmentation(**changes), SampleOrder(len(records), seed))
 
 
 def test_every_epoch_has_every_record_once_in_a_new_order(records):
@@ -79,3 +83,21 @@ def test_the_side_changes_every_ten_steps():
     assert all(len(group) == 1 for group in groups)
     assert set.union(*groups) == {320, 352, 384}
     assert side_of_step((320,), 0, 5) == 320
+
+
+def test_images_are_mixed_with_those_in_which_their_classes_were_looked_for(records):
+    """Class 0 was looked for in images 0 to 2, class 1 in images 2 to 5, and both in image 6."""
+    sought = np.array([[image < 3, 2 <= image < 6] for image in range(6)] + [[True, True]])
+    made = samples(replace(records, looked_for=distinct(sought)), mosaic=1, mixup=1)
+    for position in range(40):
+        composition = made.composition(position)
+        first = composition.images[0]
+        assert first == made.record_index(position)
+        assert all((sought[other] >= sought[first]).all() for other in composition.all)
+        np.testing.assert_array_equal(made.sample(position, blank(32, 32)).looked_for, sought[first])
+
+
+def test_an_image_without_its_like_is_shown_alone(records):
+    sought = np.eye(7, dtype=bool)
+    made = samples(replace(records, looked_for=distinct(sought)), mosaic=1, mixup=1)
+    assert all(made.composition(position).all == (made.record_index(position),) for position in range(20))

@@ -9,6 +9,7 @@ from rich_dataset import HEIGHT, WIDTH, rich_dataset, truth
 
 from detect.data.curation.converting import convert
 from detect.data.dataset import Dataset
+from detect.data.looked_for import distinct
 from detect.data.readers.description import open_dataset
 from detect.data.records import Record
 from detect.data.writers import writers
@@ -101,3 +102,19 @@ def test_any_coordinates_are_read_as_they_were(tmp_path, name):
     one_image = replace(original, splits={"train": records})
     convert(one_image, name, tmp_path / "written")
     compare(one_image, open_dataset(tmp_path / "written"), set(writers()[name].lacks))
+
+
+def test_what_was_looked_for_is_written_as_coco(tmp_path):
+    """One image has a box of a class that was not looked for in it; other formats have no place for any of it."""
+    dataset = rich_dataset(tmp_path / "own")
+    found = np.array([[True, False, True, True], [True, True, True, True], [False, True, False, False]])
+    train = replace(dataset.splits["train"], looked_for=distinct(found))
+    dataset = replace(dataset, splits={"train": train})
+    assert convert(dataset, "coco", tmp_path / "coco").losses == tuple(writers()["coco"].losses(dataset))
+    written = open_dataset(tmp_path / "coco")
+    by_name = {record.image_path.name: record.looked_for for record in written.splits["train"]}
+    columns = [written.classes.index(name) for name in dataset.classes]
+    for record, row in zip(train, found, strict=True):
+        np.testing.assert_array_equal(by_name[record.image_path.name][columns], row)
+    for name in set(FORMATS) - {"coco"}:
+        assert any(loss.startswith("2 images in which not all") for loss in writers()[name].losses(dataset))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from detect.data.looked_for import LookedFor
 from detect.data.problems import Problems
 from detect.data.readers.assembly.box_forms import Form
 from detect.data.readers.assembly.ids import Keys, key
@@ -144,6 +145,7 @@ class Annotations:
     images: StatedImages = field(default_factory=StatedImages)
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
     problems: Problems = field(default_factory=Problems)  # those met while reading
+    looked_for: LookedFor | None = None  # in each image; None where that is every class in every image
 
     def add_image(self, path: str, image_id: int, size: tuple[int, int] = NO_SIZE) -> int:
         """Add an image and return its row."""

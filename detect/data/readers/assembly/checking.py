@@ -5,15 +5,16 @@ annotations, because a dataset may have ten million boxes.
 """
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from detect.data.joining import repeats
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.problems import Box, Problems
 from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
 from detect.data.readers.assembly.box_forms import in_other_unit, likely_form, likely_unturned
-from detect.data.readers.assembly.same_images import find_same, repeats
+from detect.data.readers.assembly.same_images import find_same
 from detect.data.records import Records
 from detect.data.regular_files import is_absent
 from detect.errors import BadInput
@@ -56,7 +57,8 @@ def check(annotations: Annotations) -> Records:
     specks = (table["box"][:, 2:] - table["box"][:, :2] < 1).all(axis=1)
     _report(table, specks, "box under a pixel", "kept", annotations)
     table = _without_repeats(table, annotations)
-    return _pack(table, images, annotations)
+    looked_for = annotations.looked_for and annotations.looked_for.joined(first).select(images.kept)
+    return replace(_pack(table, images, annotations), looked_for=looked_for and looked_for.unless_complete())
 
 
 def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:

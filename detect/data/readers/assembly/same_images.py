@@ -5,10 +5,10 @@ each other, such as frames of several videos: which of them is left, and whose b
 """
 
 import os
-from collections.abc import Sequence
 
 import numpy as np
 
+from detect.data.joining import repeats
 from detect.data.readers.assembly.annotations import Annotations
 
 _LEFT_OUT = "left out: several images had this name, and one is left. Give each its own file, or name the image once"
@@ -35,17 +35,6 @@ def find_same(annotations: Annotations) -> tuple[np.ndarray, np.ndarray]:
     report("one image with different boxes", different, describe, _LEFT_OUT)
     annotations.problems.lost_images += len(different)
     return first, contradicting
-
-
-def repeats(keys: Sequence[np.ndarray]) -> np.ndarray:
-    """Return which of n rows are equal to an earlier one in all `keys`, arrays [n]: bool [n]."""
-    order = np.lexsort(keys)  # stable: of equal rows the first stays first
-    same = np.ones(max(len(order) - 1, 0), bool)
-    for key in keys:
-        same &= key[order][1:] == key[order][:-1]
-    found = np.zeros(len(order), bool)
-    found[order[1:][same]] = True
-    return found
 
 
 def _first_rows(annotations: Annotations) -> np.ndarray:

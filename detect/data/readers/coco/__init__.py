@@ -6,7 +6,8 @@ is one, is kept for scoring by size. Where no box is stated, it is the bounds of
 A JSON is the split that its name speaks of (`instances_val2017.json`), else "train". Images are looked for beside it,
 in folders such as `images` and `data`, and in those named after the JSON or its split; by their names as they are, then
 without regard to letter case, Unicode form, percent-encoding and leading folders. An image that is named several times
-with different boxes is lost: files of several images had one name.
+with different boxes is lost: files of several images had one name. Where images have LVIS's `neg_category_ids` and
+`not_exhaustive_category_ids`, other classes than those with boxes or in the first list were not looked for there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from detect.data.readers.coco.coco_files import (
     roboflow_files,
     split_files,
 )
+from detect.data.readers.coco.coco_searches import ABSENT
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile, described_files, files_by_split, split_of_file
 from detect.data.readers.images.image_folders import locate_images
@@ -117,6 +119,12 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
         notes.append(
             f"{path.name}: {content.bounds} annotations state no box: the bounds of their segmentations are taken"
         )
+    labels = categories.labels[str(path)]
+    boxes = take_boxes(content, labels)
+    owners = boxes.table["row"], boxes.table["label"]
+    looked_for = content.searches.looked_for(images.ids, content.keys, labels, len(categories.classes), owners)
+    if looked_for:
+        notes.append(f"{path.name}: not all classes were looked for in all images, as {ABSENT!r} says")
     return Annotations(
         source=str(path),
         locate_image=partial(_locate_image, content),
@@ -125,8 +133,9 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
         folder=str(folder),
         keys=content.keys,
         images=images,
-        boxes=take_boxes(content, categories.labels[str(path)]),
+        boxes=boxes,
         problems=content.problems,
+        looked_for=looked_for,
     )
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from detect.data.joining import repeats
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.checking import check
-from detect.data.readers.assembly.same_images import repeats
 
 BOX, OTHER = (0.0, 0.0, 10.0, 10.0), (5.0, 5.0, 20.0, 20.0)
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from detect.data.readers.assembly.same_images import repeats
 from detect.data.records import Records, concatenated
 
 
 def join(parts: Sequence[Records]) -> tuple[Records, list[str]]:
     """Return the images of all parts, and notes on what had to be decided.
 
-    A file that several parts name is one image with the boxes of all, without those that are stated again. Ids are kept
-    where they differ from each other, else images are numbered from 1.
+    A file that several parts name is one image with the boxes of all, without those that are stated again; what was
+    looked for in one of them was looked for in it. Ids are kept where they differ from each other, else images are
+    numbered from 1.
     """
     every = concatenated(parts)
     records = _without_repeated_files(every)
@@ -25,6 +25,17 @@ def join(parts: Sequence[Records]) -> tuple[Records, list[str]]:
         records = replace(records, image_ids=np.arange(1, len(records) + 1))
         notes.append("several images have the same id: all are numbered anew, from 1")
     return records, notes
+
+
+def repeats(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """Return which of n rows are equal to an earlier one in all `keys`, arrays [n]: bool [n]."""
+    order = np.lexsort(keys)  # stable: of equal rows the first stays first
+    same = np.ones(max(len(order) - 1, 0), bool)
+    for key in keys:
+        same &= key[order][1:] == key[order][:-1]
+    found = np.zeros(len(order), bool)
+    found[order[1:][same]] = True
+    return found
 
 
 def _without_repeated_files(records: Records) -> Records:
@@ -44,4 +55,5 @@ def _without_repeated_files(records: Records) -> Records:
         labels=records.labels[order],
         ignore=records.ignore[order],
         areas=records.areas[order],
+        looked_for=records.looked_for and records.looked_for.joined(rows),
     ).select(np.flatnonzero(kept))

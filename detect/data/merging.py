@@ -4,34 +4,64 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from detect.data.curation.joining import join
 from detect.data.dataset import Dataset
+from detect.data.joining import join
+from detect.data.looked_for import LookedFor, everywhere
 from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.errors import BadInput, did_you_mean
 
+_NAMED = 10  # classes in a note
 
-def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None) -> Dataset:
+
+def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None, complete: bool = False) -> Dataset:
     """Return one dataset with the images of all, as `detect data merge` does.
 
     Classes of one name are one. They are in the order of the first dataset that has them, and keep its ids as long as
-    these differ. A file that several datasets name is one image with the boxes of all.
+    these differ. A file that several datasets name is one image with the boxes of all. In the images of a dataset, only
+    its own classes were looked for, see `detect.data.looked_for`.
 
     Args:
         datasets: what to merge.
         renamed: new names by old names; what has an empty new name is left out with its boxes.
+        complete: whether the classes of all datasets were looked for in each of them.
 
     Raises:
         BadInput: no dataset has a class that is to be renamed, or no class is left.
     """
     renamed = dict(renamed or {})
-    known = dict.fromkeys(name for dataset in datasets for name in dataset.classes)
+    known = tuple(dict.fromkeys(name for dataset in datasets for name in dataset.classes))
     for old in renamed:
         if old not in known:
             raise BadInput(f"No dataset has a class {old!r} to be renamed. {did_you_mean(old, known)}")
+    merged = merge_sources([Source(dataset, known if complete else dataset.classes) for dataset in datasets], renamed)
+    return replace(merged, notes=(*merged.notes, *_alike(merged.classes)))
+
+
+class Source(NamedTuple):
+    """A dataset that is merged with others."""
+
+    dataset: Dataset
+    looked_for: Sequence[str]  # names of the classes that were looked for in its images
+
+
+def merge_sources(sources: Sequence[Source], renamed: Mapping[str, str], order: Sequence[str] = ()) -> Dataset:
+    """Return one dataset with the images of all sources.
+
+    Args:
+        sources: what to merge.
+        renamed: new names by old names, see `merge`.
+        order: classes that come first.
+
+    Raises:
+        BadInput: no class is left.
+    """
+    datasets = [source.dataset for source in sources]
+    known = dict.fromkeys([*order, *(name for dataset in datasets for name in dataset.classes)])
     new = {name: renamed.get(name, name) for name in known}
     classes = tuple(dict.fromkeys(filter(None, new.values())))
     if not classes:
@@ -40,8 +70,11 @@ def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None)
     category_ids, notes = _category_ids(datasets, new, classes)
     splits = {}
     for split in dict.fromkeys(split for dataset in datasets for split in dataset.splits):
-        parts = [_relabelled(dataset, split, labels) for dataset in datasets if split in dataset.splits]
-        splits[split], noted = join(parts)
+        parts = [
+            _relabelled(source, split, labels, len(classes)) for source in sources if split in source.dataset.splits
+        ]
+        joined, noted = join(parts)
+        splits[split] = replace(joined, looked_for=joined.looked_for and joined.looked_for.unless_complete())
         notes += [f"split {split!r}: {note}" for note in noted]
     return Dataset(
         source=Path(", ".join(str(dataset.source) for dataset in datasets)),
@@ -50,15 +83,42 @@ def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None)
         category_ids=category_ids,
         splits=splits,
         problems=_problems(datasets),
-        notes=(*_left_out(datasets, labels), *notes, *_alike(classes)),
+        notes=(*_left_out(datasets, labels), *notes, *_partly_labelled(sources, labels, classes)),
         refused={name: why for dataset in datasets for name, why in dataset.refused.items()},
     )
 
 
-def _relabelled(dataset: Dataset, split: str, labels: Mapping[str, int]) -> Records:
-    records = dataset.splits[split]
-    new = np.array([labels[name] for name in dataset.classes], np.int32)[records.labels]
-    return replace(records, labels=new).select_boxes(new >= 0)
+def _relabelled(source: Source, split: str, labels: Mapping[str, int], count: int) -> Records:
+    """Return the records of a split with new labels, of which there are `count`."""
+    records = source.dataset.splits[split]
+    columns = np.array([labels[name] for name in source.dataset.classes], np.int32)
+    new = columns[records.labels]
+    looked_for = _looked_for(source, records, labels, count)
+    return replace(records, labels=new, looked_for=looked_for).select_boxes(new >= 0)
+
+
+def _looked_for(source: Source, records: Records, labels: Mapping[str, int], count: int) -> LookedFor:
+    """Return which of `count` new classes were looked for in each image: those that one of their old ones was."""
+    own = records.looked_for or everywhere(len(source.dataset.classes), len(records))
+    columns = {name: column for column, name in enumerate(source.dataset.classes)}
+    sets = np.zeros((len(own.sets), count + 1), bool)  # the last column is for what is left out
+    for name in source.looked_for:
+        sets[:, labels[name]] |= own.sets[:, columns[name]] if name in columns else True
+    return LookedFor(sets[:, :-1], own.rows)
+
+
+def _partly_labelled(sources: Sequence[Source], labels: Mapping[str, int], classes: Sequence[str]) -> list[str]:
+    """Return a note on each source in which not all classes were looked for."""
+    notes = []
+    for dataset, names in sources:
+        found = sorted({labels[name] for name in names} - {-1})
+        if len(found) < len(classes):
+            images = sum(map(len, dataset.splits.values()))
+            named = ", ".join(classes[label] for label in found[:_NAMED]) + ", ..." * (len(found) > _NAMED)
+            notes.append(
+                f"in the {images} images of {dataset.source}, these classes were looked for: {named or 'none'}"
+            )
+    return notes
 
 
 def _category_ids(
