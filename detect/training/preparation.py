@@ -19,7 +19,10 @@ from detect.training.resolution import settle
 from detect.training.settings import TrainingSettings
 from detect.weights.download import Progress
 
-COST = f"{WITHOUT_WEIGHTS} starts from random weights instead, and needs many times the time for the same score."
+# The scores are those of docs/benchmarks/finetuning.md.
+COST = (
+    f"{WITHOUT_WEIGHTS} starts from random weights instead: on blood cells, AP 0.48 in place of 0.59 after two minutes."
+)
 PATIENCE = 300.0  # seconds for the download of weights that the user did not name
 
 
