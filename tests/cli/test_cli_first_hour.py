@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 README = Path(__file__).parents[2] / "README.md"
 # What is typed here in place of the half hour: a tiny model, once over the images.
 SHORT = (
-    "--model yolox-micro --weights none --epochs 1 --image-size 64 --batch-size 4 --name first --set validations=1 "
+    "--model yolox-micro --weights none --epochs 1 --image-size 64 --batch-size 4 --set validations=1 "
     "--set 'architecture={width: 0.0625, depth: 0}' --set data_licence=own --licence-policy permissive"
 )
 
@@ -67,7 +67,7 @@ def test_the_commands_of_the_readme_lead_to_boxes_on_a_video(command, photos, tm
     assert str(load_card(folder / "best").licences) == "code Apache-2.0, data own"
 
     photo = min(path for path in photos.iterdir() if path.suffix != ".xml").as_posix()
-    found = command(*typed("predict", {r"runs/\S+": "runs/first", "photo.jpg": photo}), "--confidence", "0")
+    found = command(*typed("predict", {"photo.jpg": photo}), "--confidence", "0")
     assert found.code == 0, found.err
     assert "Processed 1 image and 1 video (5 frames)" in found.out
     assert (tmp_path / "predictions" / "clip.mp4").stat().st_size > 0
