@@ -26,10 +26,19 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "own_model.md"
 FILE = """
 import keras
 
+from detect.layers.composite import Composite
 from detect.layers.keras_backbone import KerasBackbone
-from detect.layers.path_aggregation import PathAggregationPyramid
 from detect.models.detector import Variant
 from detect.models.fcos import FCOS, Config
+
+
+class Neck(Composite):
+    def __init__(self):
+        super().__init__(name="neck")
+        self.laterals = [keras.layers.Dense(32, name=f"lateral{stride}") for stride in (8, 16, 32)]
+
+    def call(self, features, training=False):
+        return [lateral(level) for lateral, level in zip(self.laterals, features)]
 
 
 def features():
@@ -49,7 +58,7 @@ class Mine(FCOS):
         return KerasBackbone(features())
 
     def create_neck(self):
-        return PathAggregationPyramid((32, 32, 32), 0, name="neck")
+        return Neck()
 """
 
 
@@ -107,19 +116,19 @@ def test_fine_tuning_to_other_classes_keeps_the_other_weights(detector, folder, 
 
 
 def test_the_weights_of_an_own_model_say_of_which_model_they_are(folder, name):
-    assert model_at(folder) == choose_model("auto", str(folder)) == f"{folder / 'mine.py'}:Mine"
-    assert choose_model(name, str(folder)) == name
+    assert model_at(folder) == choose_model("auto", str(folder), {}) == f"{folder / 'mine.py'}:Mine"
+    assert choose_model(name, str(folder), {}) == name
     with pytest.raises(BadInput, match=r"is a mine\.py:Mine, not a yolox-s"):
         require_model(folder, "mine.py:Mine", "yolox-s")
 
 
 def test_the_code_in_a_folder_is_run_only_after_it_has_been_named(folder, tmp_path, another_machine):
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
-    for use in (detect.load, lambda path: choose_model("auto", str(path))):
+    for use in (detect.load, lambda path: choose_model("auto", str(path), {})):
         with pytest.raises(BadInput, match=rf"trust it, name it once: detect models {copy}/mine\.py:Mine"):
             use(copy)
     own_files.load_class(f"{copy / 'mine.py'}:Mine")
-    assert choose_model("auto", str(copy)) == f"{copy / 'mine.py'}:Mine"
+    assert choose_model("auto", str(copy), {}) == f"{copy / 'mine.py'}:Mine"
     (copy / "mine.py").write_text(f"{FILE}\n# changed")
     with pytest.raises(BadInput, match="Look at it"):
         detect.load(copy)
