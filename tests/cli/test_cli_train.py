@@ -14,6 +14,16 @@ from detect.training import plain_train
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--model", "yolox-macro"), "yolox-micro"),
+        (("--epochs", 3, "--max-time", "30m"), "max-time"),
+        (("--max-time", "soon"), "soon"),
+        (("--set", "optimiser.name=sgd"), "optimizer"),
+        (("--weights", "none/such.pth"), "none/such.pth"),
+    ],
+)
 def test_bad_input_is_named(command, shapes, tmp_path, words, named):
     done = command("train", "--data", shapes, "--set", f"runs={tmp_path}", *words)
     assert done.code == 2
