@@ -190,7 +190,9 @@ def write_page(lines: Lines) -> None:
         groups.setdefault(trial_of(line).group, []).append(line)
     plain = {trial: found for trial, found in groups.items() if not trial.settings}
     short = {trial: found for trial, found in groups.items() if trial.minutes == 2}
-    parts = [TITLE, BUDGETS, budgets_table({trial: found for trial, found in plain.items() if trial.share == 1})]
+    datasets = "\n".join(f"- {text}" for name, text in IMAGES.items() if name in {trial.data for trial in groups})
+    whole = {trial: found for trial, found in plain.items() if trial.share == 1}
+    parts = [TITLE, datasets, BUDGETS, budgets_table(whole)]
     if any(trial.share < 1 for trial in short):
         parts += [SHARES, shares_table({trial: short[trial] for trial in plain if trial in short})]
     if any(trial.settings for trial in short):
@@ -252,9 +254,7 @@ two cores that do nothing else, without {AROUND:g} seconds for the start and the
 
 The first trial from random weights was longer. `finetuning.jsonl` has a line for each trial, with its processor time.
 
-The datasets:
-
-{chr(10).join(f"- {text}" for text in IMAGES.values())}"""
+The datasets:"""
 
 BUDGETS = """## Start and time
 
