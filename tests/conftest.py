@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from torch_writing import archive
 
-import detect  # noqa: F401  (sets the environment before TensorFlow is imported)
-from detect.cli.starting import GARBAGE_THRESHOLD
+from detect.cli.starting import GARBAGE_THRESHOLD, unused_packages_hidden
+
+with unused_packages_hidden():
+    import tensorflow as tf
 
 if TYPE_CHECKING:  # so that one broken import does not stop every test
     from detect.weights.checkpoint import Checkpoint

@@ -64,17 +64,19 @@ def replay(
 
 
 class _Left:
-    """The candidates of an image, and what is left of their scores: the least and the most, as overlaps are rounded."""
+    """What is left of the candidates of an image, class by class."""
 
     def __init__(self, candidates: Candidates, rules: Suppression, edges, confidence: float, iou: float):
         boxes, scores = (np.asarray(part) for part in candidates)
-        rows, self._labels = np.nonzero(scores > confidence - SCORE)
-        self._least = scores[rows, self._labels]
-        self._most = self._least.copy()
-        boxes = boxes[rows, self._labels] if boxes.ndim == 3 else boxes[rows]
-        self._shown = np.clip(boxes, 0, np.tile(np.float32(edges), 2))
-        self._boxes = self._shown if rules.clips_first else boxes
-        self._sigma, self._iou = rules.soft_sigma, iou
+        shown = np.clip(boxes, 0, np.tile(np.float32(edges), 2))
+        boxes = shown if rules.clips_first else boxes
+        floor = max(confidence - SCORE, 0)
+        self._classes = []
+        for label, of_class in enumerate(scores.T):
+            rows = np.flatnonzero(of_class > floor)
+            place = (rows, label) if boxes.ndim == 3 else rows
+            left = _LeftOfClass(shown[place], boxes[place], of_class[rows], floor, rules.soft_sigma, iou)
+            self._classes.append(left)
 
     def take(self, box: np.ndarray, score: float, label: int) -> tuple[float, float] | None:
         """Take the candidate that a detection is, and suppress others by it.
@@ -82,24 +84,47 @@ class _Left:
         Returns:
             The differences of box and score; None where there is no such candidate.
         """
-        same = np.flatnonzero(self._is_same(box, label))
+        return self._classes[label].take(box, score) if label < len(self._classes) else None
+
+    def of(self, box: np.ndarray, label: int) -> float:
+        """Return the least that may be left of the score of a detection."""
+        return self._classes[label].of(box)
+
+
+class _LeftOfClass:
+    """Candidates of a class, and what is left of their scores: the least and the most, as overlaps are rounded."""
+
+    def __init__(self, shown, boxes, scores, floor: float, sigma: float | None, iou: float):
+        self._shown, self._boxes, self._least, self._most = shown, boxes, scores, scores.copy()
+        self._floor, self._sigma, self._iou = floor, sigma, iou
+
+    def take(self, box: np.ndarray, score: float) -> tuple[float, float] | None:
+        """See `_Left.take`."""
+        same = np.flatnonzero(self._is_same(box))
         least = self._most if self._sigma is None else self._least  # greedy suppression drops or leaves the whole score
         distances = np.maximum(np.maximum(least - score, score - self._most), 0)[same]
         if distances.min(initial=np.inf) > SCORE:
             return None
         place = same[distances.argmin()]
         difference = float(np.abs(self._shown[place] - box).max()), float(distances.min())
+        self._suppress(place, score)
+        return difference
+
+    def _suppress(self, place: int, score: float) -> None:
+        """Take a candidate away, lower the scores of others that it overlaps, and forget those that cannot be found."""
         # Better candidates come first: where the detection was preferred to one, that one is left.
-        rivals = (self._labels == label) & (self._least <= score + SCORE)
+        rivals = self._least <= score + SCORE
         overlaps = overlaps_of(self._boxes[place], self._boxes)
         for left, rounding in ((self._least, OVERLAP), (self._most, -OVERLAP)):
             left[rivals] *= factors(np.maximum(overlaps[rivals] + rounding, 0), self._sigma, self._iou)
             left[place] = 0
-        return difference
+        kept = self._most > self._floor
+        self._shown, self._boxes = self._shown[kept], self._boxes[kept]
+        self._least, self._most = self._least[kept], self._most[kept]
 
-    def of(self, box: np.ndarray, label: int) -> float:
-        """Return the least that may be left of the score of a detection."""
-        return float(self._least[self._is_same(box, label)].max(initial=0))
+    def of(self, box: np.ndarray) -> float:
+        """See `_Left.of`."""
+        return float(self._least[self._is_same(box)].max(initial=0))
 
-    def _is_same(self, box: np.ndarray, label: int) -> np.ndarray:
-        return (self._labels == label) & (np.abs(self._shown - box).max(axis=1, initial=0) <= PIXELS)
+    def _is_same(self, box: np.ndarray) -> np.ndarray:
+        return np.abs(self._shown - box).max(axis=1, initial=0) <= PIXELS

@@ -19,8 +19,9 @@ def require_sides(model: str, sides: Iterable[int], where: str = "--image-size")
     """
     divisor, smallest = models.side_limits(model)
     for side in sides:
-        if side < smallest or side % divisor:
-            below = max(side // divisor * divisor, smallest)
-            nearest = f"The smallest is {smallest}." if side < smallest else ""
-            nearest = nearest or f"The nearest are {below} and {below + divisor}."
+        if side < smallest:
+            raise BadInput(f"{where}: expected at least {smallest}, got {side}.")
+        if side % divisor:
+            below = side // divisor * divisor
+            nearest = f"The nearest are {below} and {below + divisor}."
             raise BadInput(f"{where}: expected a multiple of {divisor}, got {side}. {nearest}")

@@ -10,7 +10,7 @@ from detect.inference.loading import load
 def run(tmp_path_factory):
     """A run folder with a small model in it."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    saved_small(folder / "best", image_size=96)
+    saved_small(folder / "best", image_size=304)
     return folder
 
 

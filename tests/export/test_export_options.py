@@ -23,7 +23,7 @@ from detect.weights.importing import import_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
-SIDE = 64  # pixels; squares and images of 16:9 have the same canvas at this size
+SIDE = 300  # pixels; squares and images of 16:9 have the same canvas at this size
 
 
 def with_precision(precision):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import create_loud, pictures, truth
+from light_models import create_loud, eagerly, pictures, truth
 from measuring.first_models import CLASSES, FIRST, create_light
 
 from detect import models
@@ -55,6 +55,17 @@ def total(losses: dict[str, tf.Tensor]) -> float:
     return float(tf.add_n(list(losses.values())))
 
 
+def total_loss(detector: Detector, outputs, targets: Targets) -> float:
+    with eagerly():
+        return total(detector.loss(outputs, targets))
+
+
+def gradients_of(detector: Detector, targets: Targets):
+    """Return losses and gradients, see `losses_and_gradients`."""
+    with eagerly():
+        return losses_and_gradients(detector, pictures(detector), targets)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_rows_are_plausible(name):
     row = models.variant(name)
@@ -85,7 +96,7 @@ def test_every_model_answers_and_has_its_published_size(name):
     outputs = detector(images)
     parameters = sum(math.prod(weight.shape) for weight in detector.trainable_weights) / 1e6
     assert parameters == pytest.approx(row.parameters or row.counted, rel=0.01)
-    assert np.isfinite(total(detector.loss(outputs, truth(detector, 1))))
+    assert np.isfinite(total_loss(detector, outputs, truth(detector, 1)))
     check_detections(detector.decode(outputs), detector, images)
 
 
@@ -173,13 +184,14 @@ def test_eager_and_compiled_losses_agree(detector):
     def compiled(images, targets):
         return detector.loss(detector(images, targets=targets), targets)
 
-    eager = detector.loss(detector(images, targets=targets), targets)
+    with eagerly():
+        eager = detector.loss(detector(images, targets=targets), targets)
     for name, loss in compiled(images, targets).items():
         np.testing.assert_allclose(loss, eager[name], rtol=1e-3, err_msg=name)
 
 
 def test_gradients_reach_every_trainable_weight(detector):
-    losses, gradients = losses_and_gradients(detector, pictures(detector), truth(detector))
+    losses, gradients = gradients_of(detector, truth(detector))
     assert np.isfinite(total(losses))
     for weight, gradient in zip(detector.trainable_variables, gradients, strict=True):
         assert gradient is not None, weight.path
@@ -188,7 +200,7 @@ def test_gradients_reach_every_trainable_weight(detector):
 
 def test_a_batch_without_any_box_has_a_finite_loss_and_gradient(detector):
     nothing = Targets(tf.zeros([2, 3, 4]), tf.fill([2, 3], -1), tf.zeros([2, 3], bool))
-    losses, gradients = losses_and_gradients(detector, pictures(detector), nothing)
+    losses, gradients = gradients_of(detector, nothing)
     assert np.isfinite(total(losses))
     assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
@@ -196,8 +208,8 @@ def test_a_batch_without_any_box_has_a_finite_loss_and_gradient(detector):
 def test_padding_changes_nothing(detector):
     outputs = detector(pictures(detector))
     np.testing.assert_allclose(
-        total(detector.loss(outputs, truth(detector, rows=3))),
-        total(detector.loss(outputs, truth(detector, rows=7))),
+        total_loss(detector, outputs, truth(detector, rows=3)),
+        total_loss(detector, outputs, truth(detector, rows=7)),
         rtol=1e-6,
     )
 
@@ -205,7 +217,7 @@ def test_padding_changes_nothing(detector):
 def test_an_ignored_region_is_no_background(detector):
     """A region far larger than the image leaves nothing to learn, whatever the head predicts."""
     everywhere = Targets(tf.constant([[[-1e4, -1e4, 1e4, 1e4]]] * 2), tf.constant([[1]] * 2), tf.constant([[True]] * 2))
-    assert total(detector.loss(detector(pictures(detector)), everywhere)) == 0
+    assert total_loss(detector, detector(pictures(detector)), everywhere) == 0
 
 
 def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
@@ -217,7 +229,7 @@ def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
         tf.concat([targets.labels, [[1], [1]]], axis=1),
         tf.concat([targets.ignore, [[True], [True]]], axis=1),
     )
-    assert 0 < total(detector.loss(outputs, covered)) < total(detector.loss(outputs, targets))
+    assert 0 < total_loss(detector, outputs, covered) < total_loss(detector, outputs, targets)
 
 
 def test_fine_tuning_to_another_number_of_classes_keeps_all_weights_of_the_same_shape(detector, first):
@@ -277,7 +289,7 @@ def test_bfloat16(detector):
             assert value.dtype == tf.float32
             spread = float(tf.math.reduce_std(reference[key]))  # without the common offset, such as the prior
             assert float(tf.reduce_mean(tf.abs(value - reference[key]))) < 0.05 * max(spread, 1), key
-    losses, gradients = losses_and_gradients(mixed, pictures(detector), truth(detector))
+    losses, gradients = gradients_of(mixed, truth(detector))
     assert {loss.dtype for loss in losses.values()} == {tf.float32}
     assert {gradient.dtype for gradient in gradients} == {tf.float32}
     assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
