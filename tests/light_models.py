@@ -69,12 +69,18 @@ def saved_small(folder, **changes):
 
     Its images have at least 300 pixels. Its boxes stay near the default boxes: few are cut off at an edge.
     """
-    keras.utils.set_random_seed(0)
-    detector = models.create("ssd-vgg16", CLASSES, width=0.0625)
+    detector = create_light("ssd-vgg16")
     for weight in detector.weights:
         if weight.path.endswith("box_deltas/kernel"):
             weight.assign(0.1 * weight)
     return _saved(spread_scores(detector, 1, 0.1), "ssd-vgg16", folder, changes)
+
+
+def saved_small_yolox(folder):
+    """Save a model that consists of convolutions and finds nothing at the default confidence; return its folder."""
+    keras.utils.set_random_seed(0)
+    detector = models.create("yolox-micro", CLASSES, width=0.3125, depth=0.0)
+    return _saved(spread_scores(detector, *LOUDER["yolox-micro"]), "yolox-micro", folder, {})
 
 
 def _saved(detector: Detector, name: str, folder, changes: dict):

@@ -234,4 +234,4 @@ def test_a_format_exports_and_predicts(copy, tmp_path):
         "[result] = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
         "print(detect.__file__, model.backend.name, check.unmatched, len(result))\n"
     )
-    assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "100"]
+    assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "200"]

@@ -18,7 +18,7 @@ from detect.inference.loading import load
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 CLIENTS = Path(__file__).parents[2] / "docs" / "clients"
-SIDE = 96
+SIDE = 300
 # What a client in C++ is compiled with: a variable that names the folder of the headers, which no Python package has;
 # a Python package that has the library; the library in it; and its name for programs.
 LIBRARIES = {

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import saved, saved_small
+from light_models import saved, saved_small_yolox
 
 from detect.data.shapes import CLASSES
 from detect.errors import BadInput
@@ -91,7 +91,7 @@ def test_a_picture_of_the_right_size_gives_the_same_exactly(exported, pictures):
 
 def test_where_nothing_is_found(tmp_path, pictures):
     """The small model is sure of nothing, and the default confidence is that of `predict`."""
-    done = export(saved_small(tmp_path / "model"), "savedmodel")
+    done = export(saved_small_yolox(tmp_path / "model"), "savedmodel")
     found = run_model(done, [pictures / "small.jpg"])
     assert not found["boxes"].any()
     assert not found["scores"].any()
