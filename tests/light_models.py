@@ -1,8 +1,5 @@
 """Light models as tests save them, and inputs for them."""
 
-import contextlib
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -32,16 +29,6 @@ def truth(detector: Detector, batch: int = 2, rows: int = 3) -> Targets:
     boxes[0, :2] = np.array([[4, 6, 40, 50], [30, 20, 44, 34]]) * detector.smallest_side / 64
     labels[0, :2] = [2, 0]
     return Targets(tf.constant(boxes), tf.constant(labels), tf.zeros([batch, rows], bool))
-
-
-@contextlib.contextmanager
-def eagerly() -> Iterator[None]:
-    """Run operations one by one: a loss that is computed once would be compiled for nothing."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 def create_loud(name: str, last: float | None = None) -> Detector:

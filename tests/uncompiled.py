@@ -1,12 +1,13 @@
-"""Operations that are run once or twice need not be compiled."""
+"""Run operations that are not worth compiling: those that a test runs once or twice."""
 
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Iterator
 
 import tensorflow as tf
 
 
-@contextmanager
-def uncompiled():
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
     """Run each operation by itself while the context lasts."""
     tf.config.run_functions_eagerly(True)
     try:

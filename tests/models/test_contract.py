@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import create_loud, eagerly, pictures, truth
+from light_models import create_loud, pictures, truth
 from measuring.first_models import CLASSES, FIRST, create_light
+from uncompiled import uncompiled
 
 from detect import models
 from detect.artefacts.client_suppression import best_detections
@@ -56,13 +57,13 @@ def total(losses: dict[str, tf.Tensor]) -> float:
 
 
 def total_loss(detector: Detector, outputs, targets: Targets) -> float:
-    with eagerly():
+    with uncompiled():
         return total(detector.loss(outputs, targets))
 
 
 def gradients_of(detector: Detector, targets: Targets):
     """Return losses and gradients, see `losses_and_gradients`."""
-    with eagerly():
+    with uncompiled():
         return losses_and_gradients(detector, pictures(detector), targets)
 
 
@@ -184,7 +185,7 @@ def test_eager_and_compiled_losses_agree(detector):
     def compiled(images, targets):
         return detector.loss(detector(images, targets=targets), targets)
 
-    with eagerly():
+    with uncompiled():
         eager = detector.loss(detector(images, targets=targets), targets)
     for name, loss in compiled(images, targets).items():
         np.testing.assert_allclose(loss, eager[name], rtol=1e-3, err_msg=name)
