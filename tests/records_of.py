@@ -31,6 +31,6 @@ def looked_for_of(images: Iterable[Record]) -> LookedFor | None:
     """Return the classes that were looked for in some records; None where none of them says so."""
     stated = [record.looked_for for record in images]
     classes = next((len(each) for each in stated if each is not None), 0)
-    return (
-        distinct(np.array([np.ones(classes, bool) if each is None else each for each in stated])) if classes else None
-    )
+    if not classes:
+        return None
+    return distinct(np.array([np.ones(classes, bool) if each is None else each for each in stated]))

@@ -57,11 +57,12 @@ class LookedFor:
         return replace(self, sets=np.concatenate([self.sets, united]), rows=rows)
 
     def unless_complete(self) -> "LookedFor | None":
-        """Return this, without sets that no image has; None where every class was looked for in every image."""
+        """Return this with each set that an image has once; None where every class was looked for in every image."""
         used, rows = np.unique(self.rows, return_inverse=True)
         if self.sets[used].all():
             return None
-        return LookedFor(self.sets[used], rows.astype(np.int32))
+        once = distinct(self.sets[used])
+        return once.select(rows)
 
 
 def everywhere(classes: int, images: int) -> LookedFor:

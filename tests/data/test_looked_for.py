@@ -36,6 +36,14 @@ def test_complete_images_need_no_statement():
     assert rows_of(distinct(np.array([PERSONS, ALL])).unless_complete()) == [PERSONS, ALL]
 
 
+def test_images_of_several_parts_that_are_labelled_alike_share_a_row():
+    parts = [distinct(np.array([PERSONS, PERSONS])), distinct(np.array([PERSONS, CARS]))]
+    joined = concatenated_sets(parts, [2, 2]).joined(np.array([0, 1, 2, 3])).unless_complete()
+    assert (rows_of(joined), len(joined.sets)) == ([PERSONS, PERSONS, PERSONS, CARS], 2)
+    pairs = concatenated_sets([everywhere(2, 2), *parts], [2, 2, 2]).joined(np.array([0, 1, 0, 1, 4, 5]))
+    assert len(pairs.select(np.array([0, 1, 4])).unless_complete().sets) == 2
+
+
 def test_what_was_looked_for_in_one_of_the_same_images_was_looked_for_in_all():
     """Images 0, 2 and 4 are one."""
     neither = [False, False]

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detect.data.looked_for import LookedFor
 from detect.data.pixels.warping import GREY
 from detect.data.samples.augmentation import Augmentation, random_colours, random_view
 from detect.data.samples.image_cache import WINDOW, ImageCache
@@ -101,20 +100,20 @@ class SampleStream:
         looked for, so that none of its classes is lost to the sample; where there are none, it is shown alone.
         """
         in_mosaic, in_mixup = rng.random(2) < (self.settings.mosaic, self.settings.mixup)
-        window = min(WINDOW, len(self.cache.records))
-        back = rng.integers(1, window + 1, size=MOSAIC_IMAGES)
         index = self.record_index(position)
-        near: Sequence[int] = range(1, window + 1)
-        if looked_for := self.cache.records.looked_for:
-            near = self._labelled_alike(index, position, looked_for)
-        if not near:
+        steps = self._steps_back(index, position)
+        if not steps:
             return Composition((index,), None)
-        *others, partner = (self.record_index(abs(position - near[(step - 1) % len(near)])) for step in back.tolist())
+        drawn = rng.integers(len(steps), size=MOSAIC_IMAGES).tolist()
+        *others, partner = (self.record_index(abs(position - steps[number])) for number in drawn)
         return Composition((index, *others) if in_mosaic else (index,), partner if in_mixup else None)
 
-    def _labelled_alike(self, index: int, position: int, looked_for: LookedFor) -> list[int]:
-        """Return how far back other records are in which all classes were looked for that were in record `index`."""
+    def _steps_back(self, index: int, position: int) -> Sequence[int]:
+        """Return how far back from `position` the images are that may be combined with record `index`."""
         steps = range(1, min(WINDOW, len(self.cache.records)) + 1)
+        looked_for = self.cache.records.looked_for
+        if looked_for is None:
+            return steps
         others = np.array([self.record_index(abs(position - step)) for step in steps])
         alike = looked_for.sets[looked_for.rows[others]][:, looked_for.of(index)].all(axis=1)
         return [step for step, other, is_alike in zip(steps, others, alike, strict=True) if is_alike and other != index]
