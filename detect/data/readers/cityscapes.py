@@ -78,7 +78,7 @@ class _Files(FolderContent):
             if found is None:
                 self.counts["regions are of no class with instances and are left out"] += 1
                 return
-            box = _hull(stated["polygon"]) if is_polygon else _box(stated["bbox"])
+            box = hull_of_points(stated["polygon"]) if is_polygon else _box(stated["bbox"])
         except MALFORMED:
             self.drop_box(row, position, f"expected a 'label', and a 'polygon' or a 'bbox', found {stated!r:.120}")
             return
@@ -99,10 +99,6 @@ def _object(label: str, is_polygon: bool) -> tuple[str, bool] | None:
 def _label(stated: Any) -> Any:
     label = stated.get("label") if isinstance(stated, dict) else None
     return label if isinstance(label, str) else None
-
-
-def _hull(polygon: Any) -> Box:
-    return hull_of_points((float(x), float(y)) for x, y in polygon)
 
 
 def _box(stated: Any) -> Box:

@@ -102,7 +102,7 @@ class _Images(NamedContent):
             if name in self._background:
                 self.counts["labels of the background are not objects and are left out"] += 1
                 return
-            box = _hull(stated["polygon"]) if is_hull else _box(stated["bbox"])
+            box = hull_of_points(stated["polygon"]) if is_hull else _box(stated["bbox"])
         except MALFORMED:
             self.drop_box(row, position, f"expected a 'class_name', and a 'bbox' or a 'polygon', found {stated!r:.120}")
             return
@@ -114,10 +114,6 @@ class _Images(NamedContent):
 def _box(stated: Any) -> Box:
     x1, y1, x2, y2 = map(float, stated)
     return x1, y1, x2, y2
-
-
-def _hull(polygon: Any) -> Box:
-    return hull_of_points((float(x), float(y)) for x, y in polygon)
 
 
 READER = SplitFormat(

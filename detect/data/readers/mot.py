@@ -113,11 +113,14 @@ def _labels(sequence: Path) -> _Labels:
 
 
 def _numbered(folder: Folder) -> dict[int, str]:
-    """Return the names of the frames by their numbers."""
+    """Return the names of the frames by their numbers; BadInput where two have the same."""
     names = list(filter(is_image_name, folder.names))
     stems = [os.path.splitext(name)[0] for name in names]
     numbers = map(int, stems) if all(map(str.isdecimal, stems)) else range(1, len(names) + 1)
-    return dict(zip(numbers, names, strict=True))
+    frames = dict(zip(numbers, names, strict=True))
+    if len(frames) < len(names):
+        raise BadInput(f"{folder.path}: several frames have the same number. Keep one file of each.")
+    return frames
 
 
 def _sequences(folder: Folder, most: int | None = None) -> list[Path]:

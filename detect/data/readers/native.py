@@ -71,6 +71,12 @@ class SplitDescription(SourceDescription):
     def _as_sources(cls, stated: Any) -> Any:
         return {"sources": stated} if isinstance(stated, list) else stated
 
+    def parts(self, where: str) -> tuple[SourceDescription, ...]:
+        """Return the sources; BadInput, which begins with `where`, if there is one beside those in the list."""
+        if self.sources and len(self.model_fields_set) > 1:
+            raise BadInput(f"{where}: state one source, or several in a list, not both.")
+        return self.sources or (self,)
+
 
 class Description(Settings):
     """The content of a description file."""
@@ -96,7 +102,7 @@ def read_native(path: Path) -> Dataset:
     root = path.parent / os.path.expanduser(description.root)
     if not os.path.isdir(root):
         raise BadInput(f"{path}: the folder {root} {why_not_found(root)}. Put the data there, or set 'root'.")
-    sources = {str(name): split.sources or (split,) for name, split in description.splits.items()}
+    sources = {str(name): split.parts(f"{path}: split {name}") for name, split in description.splits.items()}
     if any(len(parts) > 1 or parts[0].data or parts[0].classes for parts in sources.values()):
         return _merged(path, description, root, sources)
     files = {name: _files(path, name, part, root) for name, (part,) in sources.items()}
@@ -129,8 +135,8 @@ def _read_source(path: Path, format: str, root: Path, split: str, part: SourceDe
         files = _files(path, split, part, root)
         dataset = _reader(path, format)(path, {split: files}, ())
         return replace(dataset, source=files.annotations[0])
-    if part.annotations is not None:
-        raise BadInput(f"{path}: split {split}: a source has 'annotations' or 'data', not both.")
+    if part.annotations is not None or part.images:
+        raise BadInput(f"{path}: split {split}: a source has 'data', or 'annotations' and 'images', not both.")
     dataset = open_dataset(root / os.path.expanduser(part.data))
     records = split_of(dataset, split)
     return replace(dataset, splits={split: records}, problems={split: dataset.problems[split]}, refused={})

@@ -185,7 +185,7 @@ def _box(stated: dict[str, Any]) -> Box:
         return x, y, x + width - 1, y + height - 1
     parts = stated.get("parts") or [stated["points"]]
     points = [point for part in parts for point in (part["exterior"] if isinstance(part, dict) else part)]
-    return hull_of_points((float(x), float(y)) for x, y in points)
+    return hull_of_points(points)
 
 
 def _is_position(box: Box, size: tuple[int, int]) -> bool:

@@ -77,7 +77,7 @@ def _add_objects(content: LineContent, row: int, annotations: Any, names: Mappin
 
 def _box(kind: str, numbers: list[Any]) -> Box:
     if kind == "segments":
-        return hull_of_points((float(x), float(y)) for x, y in zip(numbers[0::2], numbers[1::2], strict=True))
+        return hull_of_points(zip(numbers[0::2], numbers[1::2], strict=True))
     if kind != "boxes":
         raise ValueError("expected boxes or segments")
     x, y, width, height = map(float, numbers)

@@ -112,7 +112,7 @@ def _add_row(content: LineContent, line: int, row: Row, start: int) -> None:
 def _hull(numbers: list[str]) -> Box:
     """Return the hull of the corners whose x and y are stated; ValueError where these are fewer than two."""
     pairs = zip(numbers[0::2], numbers[1::2], strict=True)
-    return hull_of_points((float(x), float(y)) for x, y in pairs if x or y)
+    return hull_of_points((x, y) for x, y in pairs if x or y)
 
 
 READER = SplitFormat(

@@ -5,6 +5,7 @@ import pytest
 
 from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
+from detect.errors import BadInput
 
 
 @pytest.fixture
@@ -65,3 +66,8 @@ def test_all_sequences_of_a_split_are_read(write):
 def test_frames_whose_names_are_not_numbers_are_numbered_in_their_order(write):
     records = split(open_dataset(write("2,1,1,1,8,8,1,1,1", names=("a.jpg", "b.jpg"))), "train")
     assert [len(record.boxes) for record in records] == [0, 1]
+
+
+def test_two_frames_of_one_number_are_refused(write):
+    with pytest.raises(BadInput, match="img1: several frames have the same number"):
+        open_dataset(write("1,1,1,1,8,8,1,1,1", names=("000001.jpg", "1.jpg")))

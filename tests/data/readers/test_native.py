@@ -126,7 +126,8 @@ def test_sources_of_which_a_class_is_left_out(write_sources):
     ("sources", "reason"),
     [
         ([{**PERSONS, "classes": ["persn"]}], "no source names the class 'persn'. Did you mean 'person'"),
-        ([{**PERSONS, "data": "cars.json"}, CARS], "a source has 'annotations' or 'data', not both"),
+        ([{**PERSONS, "data": "cars.json"}, CARS], "a source has 'data', or 'annotations' and 'images', not both"),
+        ([{**CARS, "images": "persons"}], "a source has 'data', or 'annotations' and 'images', not both"),
         ([CARS, {"images": "cars"}], "'splits.train.annotations' is missing"),
         (["cars.json"], "splits.train.sources.0: expected names and values, got 'cars.json'"),
         ([{"data": "nowhere"}, CARS], "nowhere does not exist"),
@@ -145,6 +146,10 @@ def test_sources_that_do_not_fit_are_named(write_sources, sources, reason):
         (
             {"splits": {"val": {"anotations": "truth.json"}}},
             r"unknown setting 'splits.val.anotations'. Did you mean 'annotations'",
+        ),
+        (
+            {"splits": {"val": {"annotations": "truth.json", "sources": [{"data": "cars.json"}]}}},
+            "split val: state one source, or several in a list",
         ),
         ({"root": "nowhere"}, "the folder .*nowhere does not exist"),
         ({"splits": {"validation": {"annotations": "truth.json"}}}, "'train', 'val' or 'test'"),

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 
-def hull_of_points(points: Iterable[tuple[float, float]]) -> Box:
-    """Return the hull of points, x and y each; ValueError where there are fewer than two."""
-    corners = list(points)
+def hull_of_points(points: Iterable[Iterable[Any]]) -> Box:
+    """Return the hull of points, x and y each as numbers or texts; ValueError where there are fewer than two."""
+    corners = [(float(x), float(y)) for x, y in points]
     if len(corners) < 2:
         raise ValueError("expected two points or more")
     columns, rows = zip(*corners, strict=True)

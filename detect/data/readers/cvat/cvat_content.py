@@ -76,7 +76,7 @@ def box_of(shape: ElementTree.Element) -> tuple[Box, bool]:
         columns, rows = (_numbers(shape, *(name for name in names if name[0] == letter)) for letter in "xy")
         return hull_of_points(zip(columns, rows, strict=True)), True
     points = (point.split(",") for point in shape.attrib["points"].split(";"))
-    return hull_of_points((float(x), float(y)) for x, y in points), True
+    return hull_of_points(points), True
 
 
 def _numbers(shape: ElementTree.Element, *names: str) -> list[float]:
