@@ -49,6 +49,12 @@ def _refused(dataset: Dataset, name: str) -> str:
     return f"The split {name!r} of {dataset.source} cannot be used. {dataset.refused[name]}"
 
 
+def notes_of(dataset: Dataset, split: str) -> tuple[str, ...]:
+    """Return sentences on what was noticed about a split when it was read."""
+    problems = dataset.problems.get(split)
+    return (*dataset.notes, *(problems.summary() if problems else ()))
+
+
 def check_losses(dataset: Dataset, split: str, max_lost: float = MAX_LOST) -> None:
     """Raise BadInput where more than `max_lost` (0-1) of the images or of the boxes of a split are lost."""
     problems = dataset.problems.get(split)

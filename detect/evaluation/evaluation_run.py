@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from detect.data.dataset import Dataset, scored_split, with_validation
+from detect.data.dataset import Dataset, notes_of, scored_split, with_validation
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.problems import Problems
@@ -17,7 +17,6 @@ from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined
-from detect.evaluation.results_file import notes_of
 from detect.evaluation.truth import truth_from_records
 from detect.inference.limits import check_limits
 from detect.inference.loading import load

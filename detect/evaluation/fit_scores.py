@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from detect.data.dataset import Dataset
+from detect.data.dataset import Dataset, scored_split
 from detect.data.readers.description import open_dataset
 from detect.evaluation.evaluation_run import evaluate
 from detect.inference.loading import load
@@ -27,12 +27,14 @@ class CocoScores(keras.callbacks.Callback):
         image_size: size that images are resized to, pixels; by default that of the detector's model.
 
     Raises:
-        BadInput: the data cannot be used; when `fit` begins, also where the detector has another number of classes.
+        BadInput: the data cannot be used, or does not have the split; when `fit` begins, also where the detector has
+            another number of classes.
     """
 
     def __init__(self, data: str | Path | Dataset, split: str = "val", image_size: int | None = None):
         super().__init__()
         self.dataset = open_dataset(data)
+        scored_split(self.dataset, split)  # not after an epoch of training
         self.split = split
         self.image_size = image_size
 

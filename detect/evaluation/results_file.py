@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from detect.data.dataset import Dataset, scored_split
+from detect.data.dataset import notes_of, scored_split
 from detect.data.readers import description
 from detect.data.readers.coco.coco_files import is_coco
 from detect.evaluation.coco_scores import Scores, score
@@ -41,9 +41,3 @@ def _truth(data: str | Path, split: str) -> Truth:
     dataset, records = scored_split(description.open_dataset(data), split)
     truth = truth_from_records(records, dataset.classes, dataset.category_ids)
     return dataclasses.replace(truth, files=file_names(records), notes=notes_of(dataset, split))
-
-
-def notes_of(dataset: Dataset, split: str) -> tuple[str, ...]:
-    """Return sentences on what was noticed about a split when it was read."""
-    problems = dataset.problems.get(split)
-    return (*dataset.notes, *(problems.summary() if problems else ()))

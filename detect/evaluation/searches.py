@@ -38,4 +38,4 @@ def _note(truth: Truth, looked_for: LookedFor) -> str:
     counts, total = looked_for.images_by_class(), len(truth.image_ids)
     partly = [f"{truth.names[place]} in {counts[place]}" for place in np.flatnonzero(counts < total)]
     named = ", ".join(partly[:_NAMED]) + (f" and {len(partly) - _NAMED} more classes" if len(partly) > _NAMED else "")
-    return f"Scored only where they were looked for, of {total} images: {named}."
+    return f"Not all classes were looked for in all {total} images; these are scored where they were: {named}."

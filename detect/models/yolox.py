@@ -239,7 +239,17 @@ class YOLOX(Detector):
         return found._replace(boxes=clip(found.boxes, outputs["extents"]))
 
     def _class_loss(self, logits: tf.Tensor, labels: tf.Tensor, ious: tf.Tensor, targets: Targets) -> tf.Tensor:
-        """Return the class loss of each cell, [B, A], as if all were foreground; their targets are the IoUs [B, A]."""
+        """Return the class loss of each cell, as if all were foreground.
+
+        Args:
+            logits: [B, A, K].
+            labels: of the true box of each cell, [B, A].
+            ious: those of the predicted boxes with these, [B, A]: what the scores of their classes should be.
+            targets: the true boxes.
+
+        Returns:
+            [B, A].
+        """
         own = tf.one_hot(labels, self.classes)
         losses = binary_cross_entropy(logits, own * ious[..., None])
         if targets.looked_for is not None:
@@ -249,8 +259,8 @@ class YOLOX(Detector):
     def _objectness_loss(self, outputs: dict[str, Any], foreground: tf.Tensor, targets: Targets) -> tf.Tensor:
         """Return the objectness loss of each cell, [B, A].
 
-        Where not all classes were looked for, a cell that is not foreground may have an object of another class. That
-        it is of none that was looked for has, by the model's own scores, the probability of no to each of these.
+        Where not all classes were looked for, a cell that is not foreground may have an object of another class. By the
+        model's own scores, the probability of that is the product of 1 - p over the classes that were looked for.
         """
         losses = binary_cross_entropy(outputs["objectness"], tf.cast(foreground, tf.float32))
         if targets.looked_for is None:

@@ -58,7 +58,7 @@ def sim_ota(
         true_boxes: float32 [B, N, 4], pixels.
         labels: int32 [B, N], -1 in padded rows, which are never assigned.
         ignore: bool [B, N], regions that are not assigned; points inside are `ignored` unless they are foreground.
-        looked_for: bool [B, K], the classes that were looked for, in whose place no is an answer; None: all.
+        looked_for: bool [B, K], the classes that were looked for; None: all. A no to another class costs nothing.
         radius: largest distance of a candidate from the centre of a true box, in x and in y, in strides.
         candidates: number of a box's largest IoUs whose sum is k.
         iou_weight: weight of `-log(IoU)` in the cost.

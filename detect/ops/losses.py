@@ -73,7 +73,7 @@ def quality_focal(
         labels: integers [...], -1 for background.
         quality: [...] in 0..1, usually the IoU of the predicted box. No gradient flows to it.
         beta: exponent of the discount of scores that are near their targets; 0 for none.
-        looked_for: bool [..., K], broadcast. Other classes do not count, but for that of the label.
+        looked_for: bool [..., K], broadcast. Other classes do not count, except that of the label.
 
     Returns:
         [...], of the type of the logits.
@@ -119,7 +119,7 @@ def varifocal(
             No gradient flows to it.
         alpha: weight of the classes that should have the score 0.
         gamma: exponent of the discount of those scores that are low already; 0 for none.
-        looked_for: bool [..., K], broadcast. Other classes do not count, but for that of the label.
+        looked_for: bool [..., K], broadcast. Other classes do not count, except that of the label.
 
     Returns:
         [...], of the type of the logits.

@@ -333,5 +333,6 @@ def test_a_class_is_scored_over_the_images_in_which_it_was_looked_for():
     assert (scores.per_class["cat"]["images"], scores.per_class["cat"]["boxes"]) == (2, 2)
     assert scores.confusion.names == ("dog", "cat")  # by id
     np.testing.assert_array_equal(scores.confusion.counts, [[1, 0, 0], [0, 1, 1], [1, 0, 0]])
-    assert scores.notes == ("Scored only where they were looked for, of 3 images: dog in 2, cat in 2.",)
+    partly = "Not all classes were looked for in all 3 images; these are scored where they were"
+    assert scores.notes == (f"{partly}: dog in 2, cat in 2.",)
     assert score_entries(truth, entries, "x").to_json() == score(truth, from_entries(entries), reference=True).to_json()

@@ -32,6 +32,8 @@ def test_the_scores_of_each_epoch_are_in_the_logs(tmp_path, monkeypatch):
     [(model, dataset, split)] = scored
     assert (model.backend.detector, dataset, split, model.image_size) == (detector, data, "val", 64)
 
+    with pytest.raises(BadInput, match="no split 'tset'"):
+        detect.CocoScores(data, split="tset")
     callback.set_model(models.without_weights("yolox-micro", len(data.classes) + 1))
     with pytest.raises(BadInput, match=f"names of the {len(data.classes) + 1} classes"):
         callback.on_train_begin()
