@@ -71,11 +71,12 @@ def export(
     from detect.data.readers.description import open_with_split
     from detect.models.image_sides import require_sides
     from detect.models.licences import require_policy
+    from detect.models.own_files import is_own
     from detect.models.places import model_at, require_place
 
     require_place(model)
-    known = model_at(model)
-    if known is not None and image_size is not None:
+    known = None if image_size is None else model_at(model)
+    if known is not None and image_size is not None and not is_own(known):  # whose file imports TensorFlow
         require_sides(known, [image_size])
     formats.find(format)
     require_policy(licence_policy)

@@ -7,17 +7,20 @@ from detect.artefacts.format import Canvas
 from detect.errors import BadInput, did_you_mean
 from detect.models.card import ModelCard, licences_of
 from detect.models.detector import Detector
-from detect.models.image_sides import require_sides
+from detect.models.image_sides import require_side
 from detect.models.suppression import Suppression
 
 SHAPES: tuple[tuple[int, int], ...] = ((1, 1), (9, 16))  # height to width of the images that an export has a canvas for
 MORE_SHAPES = ((16, 9), (3, 4), (4, 3), (2, 3), (3, 2))  # with `dynamic`
 
 
-def exported_card(card: ModelCard, image_size: int | None, confidences: Mapping[str, float]) -> ModelCard:
+def exported_card(
+    detector: Detector, card: ModelCard, image_size: int | None, confidences: Mapping[str, float]
+) -> ModelCard:
     """Return the card of the exported model.
 
     Args:
+        detector: the original.
         card: the card of the original.
         image_size: the size that images are brought to, pixels; None is that of the original.
         confidences: minimum scores by class, in addition to those of the original.
@@ -26,7 +29,7 @@ def exported_card(card: ModelCard, image_size: int | None, confidences: Mapping[
         BadInput: the model does not take this size; a class is not one of the model's; a score is not in 0..1.
     """
     card = card.model_copy(update={"licences": licences_of(card)})
-    return _with_confidences(_on_squares(_at_size(card, image_size)), confidences)
+    return _with_confidences(_on_squares(_at_size(detector, card, image_size)), confidences)
 
 
 def canvases(detector: Detector, card: ModelCard, dynamic: bool) -> tuple[Canvas, ...]:
@@ -66,9 +69,9 @@ def left_out(detector: Detector, card: ModelCard) -> Suppression:
     return detector.suppression
 
 
-def _at_size(card: ModelCard, image_size: int | None) -> ModelCard:
+def _at_size(detector: Detector, card: ModelCard, image_size: int | None) -> ModelCard:
     side = card.image_size if image_size is None else image_size
-    require_sides(card.model, [side])
+    require_side(side, detector.size_divisor, detector.smallest_side)
     return card.model_copy(update={"image_size": side})
 
 

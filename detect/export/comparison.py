@@ -1,5 +1,6 @@
 """Measure a trained model and all its exports on this machine: `detect.benchmark`."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def _remember(folder: Path, form: Measured) -> None:
     """Keep the speed of a model for `detect models`, unless its architecture is another than that of its name."""
     card = load_card(folder)
     if card.model in models.names() and card.config == models.variant(card.model).config.model_dump(mode="json"):
-        speeds.remember(card.model, speeds.Speed(form.milliseconds, card.image_size))
+        with contextlib.suppress(RunFailure):  # a cache that cannot be written is no fault of the measurement
+            speeds.remember(card.model, speeds.Speed(form.milliseconds, card.image_size))
 
 
 def chart(measured: Sequence[Measured]) -> str:

@@ -125,7 +125,7 @@ def export(
     if bits == "int8" and dataset and records is not None and records.ignore.all():  # of no boxes, all are
         raise BadInput(f"{dataset.source}: int8 is delivered by its AP, but the split {split!r} has no box to find.")
     detector, card = open_model(folder)
-    card = exported_card(card, image_size, class_confidence or {})
+    card = exported_card(detector, card, image_size, class_confidence or {})
     export_card = ExportCard(
         format=format,
         precision=bits,

@@ -8,6 +8,7 @@ from detect.errors import BadInput
 from detect.inference.exports import find_artefact, open_artefact
 from detect.inference.predictor import Model
 from detect.models.card import ModelCard, load_card
+from detect.models.places import require_model
 from detect.weights.download import Progress
 
 if TYPE_CHECKING:  # exports are loaded without TensorFlow
@@ -42,10 +43,12 @@ def load(
 
     Raises:
         BadInput: there is nothing of that name, it is damaged, the weights are of another model, there is no such
-            export or setting, or a detector has another number of classes.
+            export or setting, or a detector has another number of classes or is given with `weights` or `backend`.
         RunFailure: a checkpoint cannot be downloaded or read.
     """
     if not isinstance(model, (str, Path)):
+        if weights is not None or backend is not None:
+            raise BadInput("A detector in memory has weights, and runs in TensorFlow: leave out weights and backend.")
         _require_none(settings, "Give them to the detector")
         return _of_detector(model, classes, image_size)
     if classes is not None or image_size is not None:
@@ -55,8 +58,7 @@ def load(
         return _load_in_tensorflow(model, weights, progress, settings)
     _require_none(settings, "Export a model that has them")
     card = load_card(artefact)
-    if weights is not None and card.model != str(model):
-        raise BadInput(f"{artefact} contains a {card.model}, not a {model}: give {card.model} as the model.")
+    require_model(artefact, card.model, None if weights is None else str(model))
     return Model(open_artefact(artefact), card)
 
 
@@ -67,7 +69,7 @@ def _require_none(settings: dict[str, Any], way_on: str) -> None:
 
 def _of_detector(detector: "Detector", classes: Sequence[str] | None, image_size: int | None) -> Model:
     from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
-    from detect.models import name_of, variant
+    from detect.models import name_of
     from detect.models.detector import Detector
 
     if not isinstance(detector, Detector):
@@ -81,9 +83,19 @@ def _of_detector(detector: "Detector", classes: Sequence[str] | None, image_size
         config=detector.config.model_dump(),
         classes=tuple(classes),
         category_ids=tuple(range(1, len(classes) + 1)),
-        image_size=image_size or variant(name).image_size,
+        image_size=image_size or _image_size_of(detector, name),
     )
     return Model(TensorFlowBackEnd(detector, learning=True), card)
+
+
+def _image_size_of(detector: "Detector", name: str) -> int:
+    """Return the image size of the model that a detector is, pixels. The file of a class is not run for it."""
+    from detect.models import names, variant
+
+    row = variant(name) if name in names() else detector.variant
+    if row is None:
+        raise BadInput(f"{name} has no `variant`, which says its image size. Give image_size.")
+    return row.image_size
 
 
 def _load_in_tensorflow(

@@ -52,8 +52,7 @@ def variant(name: str) -> "Variant":
 def name_of(detector: "Detector") -> str:
     """Return the name of the model that a detector is: of the rows of its class, the one with most of its settings.
 
-    Raises:
-        BadInput: its class is neither one of this package nor in a file.
+    Of a class that is not one of this package, it is that of `own_files.name_of`.
     """
     kind, settings = type(detector), detector.config.model_dump()
     if not kind.__module__.startswith(f"{__name__}."):

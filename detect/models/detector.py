@@ -205,13 +205,13 @@ class Detector(keras.Model, abc.ABC):
             ) from None
         return other
 
-    def compile(self, optimizer="rmsprop", jit_compile=False, **options) -> None:
+    def compile(self, optimizer="rmsprop", loss=None, *, jit_compile=False, **options) -> None:
         """See Keras' `compile`. XLA is off by default: it slows this training on a CPU.
 
         Raises:
             BadInput: losses or metrics are given.
         """
-        if any(options.get(name) is not None for name in ("loss", "loss_weights")):
+        if loss is not None or options.get("loss_weights") is not None:
             raise BadInput("The loss belongs to the detector, which computes it in `loss`: compile it without one.")
         if any(options.get(name) is not None for name in ("metrics", "weighted_metrics")):
             raise BadInput("Metrics of Keras do not know boxes: give `fit` the callback `detect.CocoScores` instead.")

@@ -17,11 +17,23 @@ def require_sides(model: str, sides: Iterable[int], where: str = "--image-size")
     Raises:
         BadInput: the model does not take one of them.
     """
-    divisor, smallest = models.side_limits(model)
+    limits = models.side_limits(model)
     for side in sides:
-        if side < smallest:
-            raise BadInput(f"{where}: expected at least {smallest}, got {side}.")
-        if side % divisor:
-            below = side // divisor * divisor
-            nearest = f"The nearest are {below} and {below + divisor}."
-            raise BadInput(f"{where}: expected a multiple of {divisor}, got {side}. {nearest}")
+        require_side(side, *limits, where)
+
+
+def require_side(side: int, divisor: int, smallest: int, where: str = "--image-size") -> None:
+    """Check that a model takes square images of a side; for errors see `require_sides`.
+
+    Args:
+        side: in pixels.
+        divisor: `size_divisor` of the model.
+        smallest: `smallest_side` of the model.
+        where: who gave the side, for errors.
+    """
+    if side < smallest:
+        raise BadInput(f"{where}: expected at least {smallest}, got {side}.")
+    if side % divisor:
+        below = side // divisor * divisor
+        nearest = f"The nearest are {below} and {below + divisor}."
+        raise BadInput(f"{where}: expected a multiple of {divisor}, got {side}. {nearest}")

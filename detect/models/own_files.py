@@ -8,7 +8,6 @@ This module does not need TensorFlow.
 import ast
 import contextlib
 import hashlib
-import inspect
 import re
 import sys
 import traceback
@@ -101,11 +100,15 @@ def require_trusted(name: str) -> None:
 
 
 def name_of(kind: "type[Detector]") -> str:
-    """Return the name of a class. BadInput where it is not in a file, as in a notebook."""
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if file is None or not file.endswith(".py"):
+    """Return the name of a class; without a file where it is not defined in one, as in a notebook."""
+    file = _file_of(kind)
+    return f"{file}:{kind.__name__}" if file else kind.__name__
+
+
+def require_file(kind: "type[Detector]") -> None:
+    """Raise `BadInput` where a class is not defined in a file, which its saved models need."""
+    if _file_of(kind) is None:
         raise BadInput(f"{kind.__name__} is not defined in a file, which its saved models need. Move it to one.")
-    return f"{file}:{kind.__name__}"
 
 
 def changed_since(name: str, folder: Path) -> str:
@@ -114,13 +117,13 @@ def changed_since(name: str, folder: Path) -> str:
         return ""
     file, _ = parts(name)
     copy = folder / file.name
-    return f"{file} is not what it was ({copy})" if copy.exists() and _read(copy) != _read(file) else ""
+    return f"{file} differs from its copy {copy}" if copy.exists() and _read(copy) != _read(file) else ""
 
 
 def write_copy(kind: "type[Detector]", folder: Path) -> None:
     """Write the file of a class to the folder of a model, as it was when it was run, and trust it."""
     file, _ = parts(name_of(kind))
-    content = getattr(inspect.getmodule(kind), _SOURCE, None) or _read(file)
+    content = getattr(sys.modules[kind.__module__], _SOURCE, None) or _read(file)
     write_bytes(folder / file.name, content)
     _trust(content)
 
@@ -137,14 +140,19 @@ def _run(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         exec(compile(content, str(file), "exec"), module.__dict__)
-    except Exception as error:  # a user's code may raise anything
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
         where = f"{file}:{lines[-1]}" if lines else str(file)
         raise BadInput(
-            f"{where}: {type(error).__name__}: {error}. A model is one file, with what is installed."
+            f"{where}: {type(error).__name__}: {error}. A model is one file, which imports installed packages only."
         ) from error
     return module
+
+
+def _file_of(kind: "type[Detector]") -> str | None:
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file if file and file.endswith(".py") else None
 
 
 def _read(file: Path) -> bytes:

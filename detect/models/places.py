@@ -21,7 +21,19 @@ def model_at(named: str | Path) -> str | None:
     """Return the name of the model in a run or model folder, or of a published checkpoint; None for anything else.
 
     Whether a checkpoint is published is not known without TensorFlow.
+
+    Raises:
+        BadInput: its class is in a file of the folder that is not trusted, see `own_files`: whoever has the name may
+            run the file.
     """
+    model = _named_at(named)
+    if model is not None and own_files.is_own(model):
+        own_files.require_trusted(model)
+    return model
+
+
+def _named_at(named: str | Path) -> str | None:
+    """See `model_at`; the name may be that of a file that is not trusted or not there, as in exports."""
     folder = model_folder(Path(named))
     if folder is not None:
         return own_files.in_folder(load_card(folder).model, folder)
@@ -55,7 +67,7 @@ def require_place(named: str | Path, is_file_allowed: bool = False) -> None:
     """
     path = Path(named)
     is_name = str(named) in models.names() and not os.path.exists(path)
-    if not is_name and model_at(named) is None and not (is_file_allowed and os.path.isfile(path)):
+    if not is_name and _named_at(named) is None and not (is_file_allowed and os.path.isfile(path)):
         raise BadInput(nothing_there(path, near_checkpoints(str(named))))
 
 

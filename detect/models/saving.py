@@ -26,8 +26,10 @@ def save(detector: Detector, card: ModelCard, folder: str | Path) -> None:
     Of a class in a file of the user's, a copy of the file is written too.
 
     Raises:
+        BadInput: the class of the model is not defined in a file.
         RunFailure: the folder cannot be written.
     """
+    own_files.require_file(type(detector))
     # Written to memory first: HDF5 ends the process where a disk fills up under it.
     weights = _WeightsInMemory()
     detector.save_weights(weights)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from detect import models
 from detect.errors import BadInput, did_you_mean
-from detect.models import own_files
 from detect.models.places import model_at, near_checkpoints, require_model
 
 AUTO = "auto"
@@ -71,8 +70,6 @@ def choose_model(model: str, weights: str, architecture: dict[str, Any]) -> str:
         hint = "".join(f"Did you mean {name!r}? " for name in near_checkpoints(weights))
         raise unknown_weights(weights, f"{hint}`detect weights list` lists the checkpoints.")
     require_model(weights, found, None if model == AUTO else model)
-    if model == AUTO and own_files.is_own(found):
-        own_files.require_trusted(found)
     return found if model == AUTO else model
 
 

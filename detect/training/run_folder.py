@@ -87,7 +87,8 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     open is as in the run.
 
     Raises:
-        BadInput: the run was started with other settings, and these change what is trained.
+        BadInput: the run was started with other settings, and these change what is trained; or its model is in a file
+            that is not trusted, see `own_files`.
     """
     path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), _possible(settings))
     folder = RunFolder(path) if path else None
@@ -99,13 +100,15 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     before, now = _decisive(saved), _decisive(settings.model_copy(update=decided))
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
-    if file := own_files.changed_since(settings.model, folder.path):
+    if file := own_files.changed_since(saved.model, folder.path):
         changed.append(file)
     if changed:
         raise BadInput(
             f"--resume continues {path} with the settings that it was started with, but {'; '.join(changed)}. "
             "Give the same command again, or start anew under another --name."
         )
+    if own_files.is_own(saved.model):
+        own_files.require_trusted(saved.model)
     return folder
 
 

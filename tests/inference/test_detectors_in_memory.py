@@ -65,3 +65,6 @@ def test_only_detectors_need_classes(tmp_path):
         detect.load({}, classes=CLASSES)
     with pytest.raises(BadInput, match="max_detections: only the settings of a saved model"):
         detect.load({}, max_detections=300)
+    for option in ("weights", "backend"):
+        with pytest.raises(BadInput, match="leave out weights and backend"):
+            detect.load({}, **{option: "auto"}, classes=CLASSES)

@@ -25,7 +25,7 @@ def test_a_file_of_keras_holds_the_whole_detector(tmp_path):
     assert loaded.optimizer.learning_rate == 0.5
     np.testing.assert_array_equal(loaded.optimizer.variables[-1], detector.optimizer.variables[-1])
     with pytest.raises(BadInput, match="The loss belongs to the detector"):
-        loaded.compile(loss="mse")
+        loaded.compile("sgd", "mse")
     with pytest.raises(BadInput, match=r"detect\.CocoScores"):
         loaded.compile(metrics=["accuracy"])
 

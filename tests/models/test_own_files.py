@@ -13,10 +13,11 @@ import tensorflow as tf
 import detect
 from detect import models
 from detect.errors import BadInput
+from detect.export.cards import exported_card
 from detect.models import own_files
+from detect.models.card import load_card
 from detect.models.licences import Licences
-from detect.models.places import model_at, require_model
-from detect.models.retinanet import RetinaNet
+from detect.models.places import model_at, require_model, require_place
 from detect.training.initial_weights import find_source, start_from
 from detect.training.model_choice import choose_model
 from detect.training.run_folder import new_folder, resumed_folder, write_start
@@ -84,11 +85,15 @@ def folder(detector, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def another_machine(monkeypatch, tmp_path, name):
-    """Nothing is trusted here, and the file has not been run."""
-    monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
-    for module in [module for module in sys.modules if re.fullmatch(r"mine_[0-9a-f]{16}", module)]:
-        monkeypatch.delitem(sys.modules, module)
+def leave(monkeypatch, tmp_path, name):
+    """Return a function that goes to another machine: nothing is trusted there, and the file has not been run."""
+
+    def go() -> None:
+        monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
+        for module in [module for module in sys.modules if re.fullmatch(r"mine_[0-9a-f]{16}", module)]:
+            monkeypatch.delitem(sys.modules, module)
+
+    return go
 
 
 def test_a_saved_model_holds_the_file_and_detects_the_same(detector, folder, tmp_path):
@@ -122,9 +127,11 @@ def test_the_weights_of_an_own_model_say_of_which_model_they_are(folder, name):
         require_model(folder, "mine.py:Mine", "yolox-s")
 
 
-def test_the_code_in_a_folder_is_run_only_after_it_has_been_named(folder, tmp_path, another_machine):
+def test_the_code_in_a_folder_is_run_only_after_it_has_been_named(folder, tmp_path, leave):
+    leave()
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
-    for use in (detect.load, lambda path: choose_model("auto", str(path), {})):
+    require_place(copy)
+    for use in (detect.load, model_at, lambda path: choose_model("auto", str(path), {})):
         with pytest.raises(BadInput, match=rf"trust it, name it once: detect models {copy}/mine\.py:Mine"):
             use(copy)
     own_files.load_class(f"{copy / 'mine.py'}:Mine")
@@ -134,16 +141,26 @@ def test_the_code_in_a_folder_is_run_only_after_it_has_been_named(folder, tmp_pa
         detect.load(copy)
 
 
-def test_a_run_is_called_like_the_class_and_goes_on_with_the_same_file_only(name, tmp_path):
+def test_a_run_is_called_like_the_class_and_goes_on_with_the_same_file_only(name, tmp_path, leave):
     file, _ = own_files.parts(shutil.copy(own_files.parts(name)[0], tmp_path) + ":Mine")
     settings = TrainingSettings(data="d", model=f"{file}:Mine", runs=str(tmp_path / "runs"))
     folder = new_folder(settings)
     assert folder.path.name == "Mine"
     write_start(folder, settings, ("cat",), Licences())
     assert resumed_folder(settings).path == folder.path
+    leave()
+    with pytest.raises(BadInput, match="trust it, name it once"):
+        resumed_folder(settings.model_copy(update={"model": "auto", "name": "Mine"}))
     file.write_text(f"{FILE}\n# changed")
-    with pytest.raises(BadInput, match=r"but .*mine\.py is not what it was \(.*runs/Mine/mine\.py\)"):
+    with pytest.raises(BadInput, match=r"but .*mine\.py differs from its copy .*runs/Mine/mine\.py"):
         resumed_folder(settings)
+
+
+def test_exports_do_not_need_the_file(detector, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert exported_card(detector, load_card(folder), 96, {}).image_size == 96
+    with pytest.raises(BadInput, match="expected a multiple of 32, got 100"):
+        exported_card(detector, load_card(folder), 100, {})
 
 
 @pytest.mark.parametrize(
@@ -154,6 +171,7 @@ def test_a_run_is_called_like_the_class_and_goes_on_with_the_same_file_only(name
         ("class Mime: pass", r"has no class 'Mine'\. Did you mean 'Mime'"),
         ("class Mine: pass", "is not a detector. Derive it from one"),
         ("from detect.models.fcos import FCOS as Mine\nclass Mine(Mine): pass", "has no `variant`"),
+        ("raise SystemExit('Usage')\nclass Mine: pass", r"mine\.py:1: SystemExit: Usage"),
         ("class Mine: pass\nimport no_such_package", r"mine\.py:2: ModuleNotFoundError: .*no_such_package.* one file"),
     ],
 )
@@ -164,11 +182,16 @@ def test_what_is_wrong_with_a_file_is_said(content, message, tmp_path):
         models.variant(f"{tmp_path / 'mine.py'}:Mine")
 
 
-def test_a_class_in_a_notebook_predicts_but_cannot_be_saved(monkeypatch):
+def test_a_class_in_a_notebook_predicts_but_cannot_be_saved(detector, tmp_path, monkeypatch):
     monkeypatch.delattr(sys.modules[__name__], "__file__")
-    kind = type("Here", (RetinaNet,), {"__module__": __name__})
+    here = type("Here", (type(detector),), {"__module__": __name__})(detector.config, 2)
+    model = detect.load(here, classes=["cat", "dog"])
+    assert repr(model) == "<Model Here, 2 classes, 64 px>"
     with pytest.raises(BadInput, match="Here is not defined in a file"):
-        own_files.name_of(kind)
+        model.save(tmp_path / "model")
+    here.variant = None
+    with pytest.raises(BadInput, match="Give image_size"):
+        detect.load(here, classes=["cat", "dog"])
 
 
 def test_the_file_in_the_guide_is_a_complete_model(tmp_path):

@@ -47,3 +47,12 @@ def test_only_speeds_of_models_as_they_are_listed_are_kept(tmp_path, changed, ke
     form = comparison.Measured("tensorflow", None, 9.5, 10, 100, 500, 4)
     comparison._remember(tmp_path, form)
     assert measured() == kept
+
+
+def test_a_speed_that_cannot_be_kept_is_no_fault_of_the_measurement(tmp_path, cache):
+    cache.write_text("not a folder")
+    config = models.variant("yolox-nano").config.model_dump()
+    card = ModelCard(model="yolox-nano", config=config, classes=("cat",), category_ids=(1,), image_size=320)
+    (tmp_path / CARD).write_text(to_json(card))
+    comparison._remember(tmp_path, comparison.Measured("tensorflow", None, 9.5, 10, 100, 500, 4))
+    assert measured() == {}

@@ -47,6 +47,7 @@ def find_sources(
         leave_out: a folder to leave out, because outputs of earlier runs are in it.
         note: called with a sentence about files of other types that are left out.
         channels: the order of the channels of arrays.
+        channels: the order of the channels of arrays.
 
     Raises:
         BadInput: there is nothing of that name or nothing in it, it is of another type, or a camera is not the only
