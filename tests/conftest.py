@@ -24,6 +24,8 @@ with unused_packages_hidden():
 if TYPE_CHECKING:  # so that one broken import does not stop every test
     from detect.weights.checkpoint import Checkpoint
 
+# Downloads end at a proxy that does not answer, in the processes that tests start too.
+os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1,localhost")
 # Two logical devices stand for two GPUs where distribution is tested. They must exist before TensorFlow's first
 # operation.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
@@ -195,5 +197,4 @@ def published(published_state, tmp_path, monkeypatch) -> Published:
     )
     monkeypatch.setattr(megvii_yolox, "CHECKPOINTS", (*megvii_yolox.CHECKPOINTS, checkpoint))
     monkeypatch.setenv("DETECT_CACHE", str(cache))
-    monkeypatch.setenv("no_proxy", "*")
     return Published(checkpoint, file, cache, published_state)

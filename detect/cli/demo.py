@@ -33,20 +33,9 @@ def demo(
     run_folder = str(out / "runs" / name)
 
     step(context, "data", "check", str(data))
-    length = ["--epochs", f"{epochs:g}", "--image-size", str(IMAGE_SIZE), "--set", f"validations={VALIDATIONS}"]
-    step(
-        context,
-        "train",
-        "--data",
-        str(data),
-        "--model",
-        MODEL,
-        *length,
-        "--name",
-        name,
-        "--set",
-        f"runs={out / 'runs'}",
-    )
+    what = ["--data", str(data), "--model", MODEL, "--image-size", str(IMAGE_SIZE), "--epochs", f"{epochs:g}"]
+    where = ["--name", name, "--set", f"runs={out / 'runs'}"]
+    step(context, "train", *what, "--set", f"validations={VALIDATIONS}", *where)
     step(context, "evaluate", run_folder, "--data", str(data), "--json", str(out / "scores.json"))
     step(
         context,

@@ -88,7 +88,7 @@ def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.add_task(label)
             bar.start()
         bar.update(bar.tasks[0].id, completed=done, total=total or None)
-        if done == total:
+        if total and done == total:
             bar.stop()  # because what follows may print too
 
     try:

@@ -68,7 +68,7 @@ def train(
     batch_size: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBER",
+            metavar="NUMBER|auto",
             help="Images per step and device, or auto: as many as suit machine and dataset.",
             show_default="16",
             rich_help_panel=SIZES,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from detect.data.batches.padding import Overflow
 from detect.data.pipeline import Batches, training_batches, training_cache
 from detect.data.records import Records
 from detect.data.samples.sample_order import sample_order
@@ -23,6 +24,7 @@ class Stream:
         self.cache = training_cache(records, settings.pipeline, settings.sides)
         self.parts = 1  # that each batch is divided into
         self.shards: list[Batches] = []  # those of this process
+        self.overflows: list[Overflow] = []  # of them, and of those before the last start
         self.shard_count = 1  # of all processes
 
     @property
@@ -47,7 +49,7 @@ class Stream:
 
     def overflow(self) -> str:
         """Return a sentence about the boxes that did not fit into the batches so far; empty where all did."""
-        return " ".join(summary for shard in self.shards if (summary := shard.overflow.summary()))
+        return " ".join(summary for overflow in self.overflows if (summary := overflow.summary()))
 
     def start(self, step: int, closing: bool) -> Iterator[Batch]:
         """Return the batches from `step` on, `accumulate` per step.
@@ -60,7 +62,7 @@ class Stream:
         """
         self.shards.clear()
         if self.strategy.num_replicas_in_sync == 1:
-            return iter(self._shard(step, closing, 0, 1))
+            return iter(self._trained_on(self._shard(step, closing, 0, 1)))
         return self._distributed(step, closing)
 
     def samples(self) -> Iterator[Batch]:
@@ -76,16 +78,22 @@ class Stream:
 
     def _distributed(self, step: int, closing: bool) -> Iterator[Batch]:
         def shard(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            return self._shard(step, closing, context.input_pipeline_id, context.num_input_pipelines).dataset
+            index, count = context.input_pipeline_id, context.num_input_pipelines
+            return self._trained_on(self._shard(step, closing, index, count)).dataset
 
         batches = self.strategy.distribute_datasets_from_function(shard)
         with self.shards[0].explained():
             yield from batches
 
+    def _trained_on(self, shard: Batches) -> Batches:
+        self.shards.append(shard)
+        self.overflows.append(shard.overflow)
+        return shard
+
     def _shard(self, step: int, closing: bool, index: int, count: int, workers: int | None = None) -> Batches:
         self.shard_count = count
         pipeline = self.settings.pipeline
-        batches = training_batches(
+        return training_batches(
             self.records,
             pipeline.model_copy(update={"workers": workers or pipeline.workers}),
             sizes=self.settings.sides,
@@ -97,8 +105,6 @@ class Stream:
             shard=(index, count),
             cache=self.cache,
         )
-        self.shards.append(batches)
-        return batches
 
     def _batches_per_step(self, shards: int) -> int:
         return self.accumulate * self.strategy.num_replicas_in_sync // shards

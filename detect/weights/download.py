@@ -118,6 +118,8 @@ def _download(address: str, path: Path, digest: str, progress: Progress | None) 
 def _transfer(address: str, part: Path, progress: Progress | None) -> None:
     """Download what `part` lacks over one connection; UnavailableError or BrokenTransferError where that fails."""
     start = _size(part)
+    if progress is not None:
+        progress(start, 0)  # before the wait for a server, so that it is shown, and can be ended
     with _open(address, start) as answer:
         if answer.status != 206:  # the server cannot resume: start from the beginning
             start = 0

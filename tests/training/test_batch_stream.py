@@ -26,6 +26,18 @@ def test_the_parts_of_a_step_have_the_images_of_its_batch(tmp_path):
             np.testing.assert_array_equal(images, whole[step])
 
 
+def test_boxes_that_did_not_fit_are_told_after_the_closing_phase_has_begun(tmp_path):
+    records = split(open_dataset(write_shapes(tmp_path, train=5, val=1, image_size=32)), "train")
+    pipeline = {"workers": 1, "max_boxes": 1, "augmentation": {"mosaic": 1}}
+    settings = TrainingSettings(data="d", batch_size=4, image_size=32, pipeline=pipeline)
+    stream = Stream(settings, records, tf.distribute.get_strategy())
+    next(stream.samples())  # a look at them does not count
+    assert stream.overflow() == ""
+    next(stream.start(0, closing=False))
+    stream.start(1, closing=True)
+    assert "samples had more than 1 boxes" in stream.overflow()
+
+
 def images_of_steps(stream: Stream, first: int) -> list[np.ndarray]:
     """The images of two steps, [12, side, side, 3] each."""
     batches = [batch.images.numpy() for batch in itertools.islice(stream.start(first, False), 2 * stream.accumulate)]

@@ -14,8 +14,14 @@ from detect.data.shapes import write_shapes
 from detect.training.run_folder import RunFolder
 
 # 12 steps of 4 images, 3 epochs of 16; a checkpoint every second step, so also in the middle of an epoch.
-SETTINGS = {"epochs": 3, "image_size": 64, "batch_size": 4}
-ASSIGNMENTS = ["architecture.width=0.125", "architecture.depth=0", "validations=6", "schedule.closing=0.2"]
+SETTINGS = {
+    "epochs": 3,
+    "image_size": 64,
+    "batch_size": 4,
+    "validations": 6,
+    "architecture": {"width": 0.125, "depth": 0},
+    "schedule": {"closing": 0.2},
+}
 KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
 
 pytestmark = pytest.mark.slow
@@ -35,7 +41,7 @@ def deadly(self, *arguments, **options):
     return step(self, *arguments, **options)
 
 TrainingStep.__call__ = deadly
-detect.train({data!r}, "yolox-micro", name="killed", set={assignments!r}, **{settings!r})
+detect.train({data!r}, "yolox-micro", name="killed", **{settings!r})
 """
 
 
@@ -45,15 +51,15 @@ def data(tmp_path_factory) -> Path:
 
 
 def test_resume_after_kill_9_gives_the_same_bits(data, tmp_path):
-    assignments = [*ASSIGNMENTS, f"runs={tmp_path}"]
-    detect.train(data, "yolox-micro", name="whole", set=assignments, **SETTINGS)
+    settings = {**SETTINGS, "runs": str(tmp_path)}
+    detect.train(data, "yolox-micro", name="whole", **settings)
 
-    script = KILLED_RUN.format(killed_at=KILLED_AT, data=str(data), assignments=assignments, settings=SETTINGS)
+    script = KILLED_RUN.format(killed_at=KILLED_AT, data=str(data), settings=settings)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert checkpoint(tmp_path / "killed")["step"] == 6
 
-    detect.train(data, "yolox-micro", name="killed", resume=True, set=assignments, **SETTINGS)
+    detect.train(data, "yolox-micro", name="killed", resume=True, **settings)
     whole, resumed = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed")
     assert resumed.keys() == whole.keys()
     for name, value in whole.items():

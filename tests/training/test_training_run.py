@@ -127,7 +127,7 @@ def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
     ("options", "message"),
     [
         ({"freeze": ["bakbone"]}, "backbone, neck"),
-        ({"batch_size": 0}, r"batch_size: expected a number greater than 0, got 0"),
+        ({"batch_size": 0}, r"batch_size: expected a number greater than 0 or 'auto', got 0"),
         ({"learning_rate": 0.1}, "unknown setting 'learning_rate'. Did you mean 'optimizer.learning_rate'"),
         ({"weights": "no/such/folder"}, "no/such/folder"),
         ({"weights": "imagenet"}, "no ImageNet weights are published"),

@@ -63,7 +63,6 @@ def cache(tmp_path, monkeypatch) -> Path:
     """Use an empty cache folder, and do not wait between attempts."""
     monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "PAUSE", 0)
-    monkeypatch.setenv("no_proxy", "*")
     return tmp_path / "cache"
 
 
@@ -91,6 +90,27 @@ def test_a_file_is_downloaded_once(server, cache):
     assert download.fetch(server.address, DIGEST) == path
     assert server.ranges == [None]
     assert leftovers(cache) == ["weights.pth"]
+
+
+def test_who_waits_may_end_a_download_that_no_server_answers(cache):
+    """Before each attempt: a partial file is a reason for several."""
+    cache.mkdir()
+    (cache / "weights.pth.part").write_bytes(CONTENT[:1000])
+    steps = []
+
+    def show(done, total):
+        steps.append((done, total))
+        if len(steps) == 2:
+            raise RunFailure("enough")
+
+    with pytest.raises(RunFailure, match="enough"):
+        download.fetch("http://127.0.0.1:9/weights.pth", DIGEST, progress=show)
+    assert steps == [(1000, 0)] * 2
+
+
+def test_no_test_reaches_the_network():
+    with pytest.raises(RunFailure, match=r"Could not download https://example\.org/weights\.pth: Connection refused"):
+        download.fetch("https://example.org/weights.pth", DIGEST)
 
 
 def test_a_file_put_there_by_hand_needs_no_network(cache):
