@@ -5,6 +5,7 @@ import gc
 import importlib.util
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from detect.cli.library_log import hide_library_log
 from detect.cli.printing import say
@@ -50,8 +51,8 @@ def start_tensorflow() -> None:
 @contextlib.contextmanager
 def unused_packages_hidden() -> Iterator[None]:
     """Let TensorFlow, which is imported meanwhile, find none of the packages `UNUSED`; they can be imported later."""
-    hidden = [name for name in UNUSED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # None: an import says that there is no such package
+    hidden: dict[str, Any] = dict.fromkeys(name for name in UNUSED if name not in sys.modules)
+    sys.modules.update(hidden)  # None: an import says that there is no such package
     try:
         yield
     finally:
