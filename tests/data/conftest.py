@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -24,7 +24,7 @@ def write_image() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def listings(monkeypatch) -> Counter[str]:
+def listings(tmp_path) -> Iterator[Counter[str]]:  # `tmp_path`, so that its removal is not counted
     """The number of times that each folder has been listed since the test began."""
     counts: Counter[str] = Counter()
     scandir = os.scandir
@@ -33,5 +33,6 @@ def listings(monkeypatch) -> Counter[str]:
         counts[os.fspath(path)] += 1
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", counted)
-    return counts
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "scandir", counted)
+        yield counts
