@@ -55,8 +55,8 @@ class Variant:
     published_ap: float | None = None  # COCO val AP of the authors, per cent
     recipe: Mapping[str, Any] = field(default_factory=dict)  # training settings of the authors, dotted names
     parameters: float | None = None  # published number of trainable parameters for the classes of COCO, millions
-    counted: float | None = None  # our count of them where nobody has published it
     multiply_adds: float | None = None  # published cost of an image at the authors' size, billions
+    counted: float | None = None  # our count of the parameters where nobody has published it
 
 
 class Detector(keras.Model, abc.ABC):

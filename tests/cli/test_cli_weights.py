@@ -80,7 +80,7 @@ def test_train_from_published_weights_and_resume_without_them(command, shapes, p
     words = (*words, "--batch-size", 4, "--set", f"runs={tmp_path / 'runs'}", "--set", "validations=1")
     done = command(*words)
     assert done.code == 0, done.err
-    assert "tensors from yolox-micro-coco; random: head" in done.out
+    assert "tensors from yolox-micro-coco (licence: Apache-2.0; trained on COCO); random: head" in done.out
     config = json.loads((tmp_path / "runs" / "tuned" / "config.json").read_text())
     assert (config["weights"], config["architecture"]["prior"]) == ("auto", 0.02)
     published.cache.rename(tmp_path / "gone")

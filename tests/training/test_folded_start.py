@@ -26,7 +26,7 @@ def test_the_first_samples_give_the_statistics_once():
             used.append(len(used))
             yield SimpleNamespace(images=tf.random.stateless_normal([BATCH, 4, 4, 3], [0, len(used)]))
 
-    stream = SimpleNamespace(settings=SimpleNamespace(batch_size=BATCH), samples=samples)
+    stream = SimpleNamespace(settings=SimpleNamespace(images_per_batch=BATCH), samples=samples)
     display = SimpleNamespace(say=said.append)
     for _ in range(2):
         restore_folded(model, stream, display)
