@@ -63,11 +63,11 @@ def saved_small(folder, **changes):
     return _saved(spread_scores(detector, 1, 0.1), "ssd-vgg16", folder, changes)
 
 
-def saved_small_yolox(folder, **changes):
+def saved_small_yolox(folder):
     """Save a model that takes small images and finds nothing at the default confidence, and return its folder."""
     keras.utils.set_random_seed(0)
     detector = models.create("yolox-micro", CLASSES, width=0.3125, depth=0.0)
-    return _saved(spread_scores(detector, *LOUDER["yolox-micro"]), "yolox-micro", folder, changes)
+    return _saved(spread_scores(detector, *LOUDER["yolox-micro"]), "yolox-micro", folder, {})
 
 
 def _saved(detector: Detector, name: str, folder, changes: dict):

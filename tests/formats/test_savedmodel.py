@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import saved_small_yolox
+from light_models import saved, saved_small_yolox
 
 from detect.data.shapes import CLASSES
 from detect.errors import BadInput
@@ -28,7 +28,7 @@ LEAST = {NEVER: 1.0, **dict.fromkeys(OTHERS, 1e-4)}  # all scores of the small m
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """An export of a small model, at low confidences but for one class."""
-    folder = saved_small_yolox(tmp_path_factory.mktemp("saved") / "model", image_size=96)
+    folder = saved("yolox-micro", tmp_path_factory.mktemp("saved") / "model", image_size=96)
     return export(folder, "savedmodel", class_confidence=LEAST)
 
 
