@@ -64,7 +64,7 @@ def replay(
 
 
 class _Left:
-    """What is left of the candidates of an image, class by class."""
+    """The candidates of an image that are left, class by class."""
 
     def __init__(self, candidates: Candidates, rules: Suppression, edges, confidence: float, iou: float):
         boxes, scores = (np.asarray(part) for part in candidates)
@@ -92,7 +92,7 @@ class _Left:
 
 
 class _LeftOfClass:
-    """Candidates of a class, and what is left of their scores: the least and the most, as overlaps are rounded."""
+    """The candidates of a class that are left, with the least and the most that rounding may leave of their scores."""
 
     def __init__(self, shown, boxes, scores, floor: float, sigma: float | None, iou: float):
         self._shown, self._boxes, self._least, self._most = shown, boxes, scores, scores.copy()

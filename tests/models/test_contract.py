@@ -72,6 +72,8 @@ def test_rows_are_plausible(name):
     row = models.variant(name)
     assert row.image_size >= 256
     assert row.published_ap is None or 10 < row.published_ap < 70
+    assert (row.parameters is None) != (row.counted is None)
+    assert row.multiply_adds is None or row.parameters is not None
 
 
 @pytest.mark.parametrize("name", FIRST)

@@ -31,17 +31,14 @@ def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     variables = [variable.value for variable in detector.trainable_variables]
     optimizer = Optimizer(OptimizerSettings(name="adamw", weight_decay=0.0), variables)
     step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
+
+    def detect(images, extents):
+        return detector.decode(detector(images, extents=extents))
+
     for _ in range(20):
         for _ in range(20):
             step((batch,), side, learning_rate=1e-3, decay=0.9, closing=False)
-        scores = score_batches(
-            lambda images, extents: detector.decode(detector(images, extents=extents)),
-            records,
-            side,
-            data.classes,
-            data.category_ids,
-            4,
-        )
+        scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)
         if scores.AP50 > 0.95:
             return
     pytest.fail(f"AP50 is {scores.AP50:.3f} after 400 steps")
