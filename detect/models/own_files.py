@@ -54,6 +54,14 @@ def in_folder(name: str, folder: Path) -> str:
     return f"{folder / short_name(name)}" if is_own(name) else name
 
 
+def located(name: str) -> str:
+    """Return the name with the absolute path of its file, the same however it is typed; any other name as it is."""
+    if not is_own(name):
+        return name
+    file, kind = parts(name)
+    return f"{file.resolve()}:{kind}"
+
+
 def require_class(name: str) -> None:
     """Raise `BadInput` unless the file exists and defines the class. It is not run."""
     file, kind = parts(name)

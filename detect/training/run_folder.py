@@ -18,12 +18,8 @@ from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
 _FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
-_OPEN = {
-    "model": AUTO,
-    "image_size": None,
-    "batch_size": AUTO,
-    "epochs": None,
-}  # values of settings that are decided when a run begins
+# Values of settings that are decided when a run begins.
+_OPEN = {"model": AUTO, "image_size": None, "batch_size": AUTO, "epochs": None}
 
 
 class RunFolder:
@@ -95,9 +91,9 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     if folder is None or not folder.config.exists():
         return None
     saved = folder.settings()
-    decided: dict[str, Any] = {name: getattr(saved, name) for name in _OPEN if getattr(settings, name) == _OPEN[name]}
-    decided["architecture"] = {**saved.architecture, **settings.architecture}  # weights may have added to it
-    before, now = _decisive(saved), _decisive(settings.model_copy(update=decided))
+    architecture = {**saved.architecture, **settings.architecture}  # weights may have added to it
+    now = _decisive(decided(saved, settings).model_copy(update={"architecture": architecture}))
+    before = _decisive(saved)
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
     if file := own_files.changed_since(saved.model, folder.path):
@@ -110,6 +106,12 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     if own_files.is_own(saved.model):
         own_files.require_trusted(saved.model)
     return folder
+
+
+def decided(saved: TrainingSettings, settings: TrainingSettings) -> TrainingSettings:
+    """Return `settings` with what they leave open as it was decided in `saved`, those of a run that has begun."""
+    update = {name: getattr(saved, name) for name, value in _OPEN.items() if getattr(settings, name) == value}
+    return settings.model_copy(update=update)
 
 
 def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings:
@@ -136,7 +138,8 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
 
 def _decisive(settings: TrainingSettings) -> dict[str, Any]:
     """Return the settings that change what is trained, by their dotted names."""
-    values = _flat(settings.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved
+    located = settings.model_copy(update={"model": own_files.located(settings.model)})
+    values = _flat(located.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved
     return {key: value for key, value in values.items() if key not in _FREE}
 
 
@@ -170,5 +173,10 @@ def _possible(settings: TrainingSettings) -> list[str]:
 
 def _latest(root: Path, models: list[str]) -> Path | None:
     configs = [path for model in models for path in root.glob(f"{own_files.label(model)}*/config.json")]
-    runs = [run for path in configs if (run := RunFolder(path.parent)).settings().model in models]
+    wanted = {own_files.located(model) for model in models}
+    runs = [run for run in (RunFolder(path.parent) for path in configs) if _model_of(run) in wanted]
     return max((run.path for run in runs), key=lambda path: (path / "config.json").stat().st_mtime, default=None)
+
+
+def _model_of(run: RunFolder) -> str:
+    return own_files.located(run.settings().model)

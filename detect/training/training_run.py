@@ -36,7 +36,15 @@ from detect.training.loop import train as run_loop
 from detect.training.optimizers import Optimizer
 from detect.training.preparation import create_detector, find_weights, prepare_data, start_detector
 from detect.training.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
-from detect.training.run_folder import RunFolder, continued, new_folder, require_place, resumed_folder, write_start
+from detect.training.run_folder import (
+    RunFolder,
+    continued,
+    decided,
+    new_folder,
+    require_place,
+    resumed_folder,
+    write_start,
+)
 from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
@@ -141,7 +149,8 @@ def run(
         if begun:
             settings, source = continued(begun, settings), None
         else:
-            settings, source = find_weights(settings, len(split(dataset, "train")), display)
+            given = decided(earlier.settings(), settings) if earlier else settings
+            settings, source = find_weights(given, len(split(dataset, "train")), display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
             licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)

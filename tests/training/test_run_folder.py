@@ -1,11 +1,12 @@
-"""Where a run keeps its files."""
+"""The folder of a run and its files."""
 
 import pytest
 
-from detect.config import change, override
+from detect.config import change, override, to_json
 from detect.errors import BadInput, RunFailure
+from detect.models import own_files
 from detect.models.licences import Licences
-from detect.training.run_folder import continued, new_folder, require_place, resumed_folder, write_start
+from detect.training.run_folder import continued, decided, new_folder, require_place, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
 
 LICENCES = Licences(weights="none", data="CC-BY-4.0")
@@ -74,6 +75,7 @@ def test_what_was_decided_when_the_run_began_is_not_a_change(settings):
     given = settings.model_copy(update={"model": "auto", "epochs": None})
     assert resumed_folder(given).path == folder.path
     assert continued(folder, given).model == "yolox-micro"
+    assert decided(folder.settings(), given) == folder.settings()
     with pytest.raises(BadInput, match=r"image_size was 416, is 320"):
         resumed_folder(given.model_copy(update={"image_size": 320}))
 
@@ -81,6 +83,17 @@ def test_what_was_decided_when_the_run_began_is_not_a_change(settings):
 def test_runs_of_models_that_are_never_the_default_are_not_resumed_without_their_name(settings):
     started(settings.model_copy(update={"model": "yolox-x"}))
     assert resumed_folder(settings.model_copy(update={"model": "auto"})) is None
+
+
+def test_a_file_with_a_model_is_the_same_however_it_is_named(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("class Mine: pass\n")
+    monkeypatch.setattr(own_files, "require_trusted", lambda name: None)
+    folder = new_folder(settings.model_copy(update={"model": "mine.py:Mine"}))
+    folder.config.write_text(to_json(settings.model_copy(update={"model": "mine.py:Mine"})))
+    for name in ("mine.py:Mine", "./mine.py:Mine", f"{tmp_path / 'mine.py'}:Mine"):
+        assert resumed_folder(settings.model_copy(update={"model": name})).path == folder.path
+    assert resumed_folder(settings.model_copy(update={"model": "other/mine.py:Mine"})) is None
 
 
 def test_there_may_be_nothing_to_resume(settings):

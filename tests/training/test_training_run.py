@@ -10,6 +10,10 @@ import detect
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.models import saving
+from detect.models.licences import Licences
+from detect.training import training_run
+from detect.training.run_folder import new_folder, write_start
+from detect.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +112,19 @@ def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
         detect.train(data, epochs=5, image_size=96, batch_size=4, optimizer=far, **settings)
     assert "Last good checkpoint" in str(failure.value)
     assert str(data.parent / "images" / "train") in str(failure.value)
+
+
+def test_a_run_without_a_checkpoint_goes_on_with_the_model_that_was_chosen(data, tmp_path, monkeypatch):
+    given = TrainingSettings(data=str(data), model="auto", runs=str(tmp_path))
+    begun = given.model_copy(update={"model": "yolox-s", "image_size": 96, "epochs": 3.0})
+    write_start(new_folder(begun), begun, ("circle",), Licences())
+
+    def stop(settings, images, display):
+        raise RunFailure(f"{settings.model}, {settings.image_size} pixels, {settings.epochs:g} epochs")
+
+    monkeypatch.setattr(training_run, "find_weights", stop)
+    with pytest.raises(RunFailure, match="yolox-s, 96 pixels, 3 epochs"):
+        training_run.run(given, resume=True)
 
 
 def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
