@@ -24,7 +24,7 @@ from detect.training.journal import Journal
 from detect.training.meter import Meter
 from detect.training.optimizers import peak_learning_rate
 from detect.training.out_of_memory import is_out_of_memory, more_parts
-from detect.training.schedule import Budget, average_decay, is_closing, learning_rate
+from detect.training.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
 from detect.training.settings import TrainingSettings
 from detect.training.step import TrainingStep
 from detect.training.validation import Validation
@@ -66,7 +66,7 @@ class Loop:
 
     @property
     def progress(self) -> Progress:
-        """Where the run is, for callbacks."""
+        """The place that the run has reached, for callbacks."""
         return Progress(self.position.step, self.epoch, self.position.progress)
 
 
@@ -222,8 +222,14 @@ def describe_course(loop: Loop, images_per_second: float) -> list[str]:
     """Return how long the run will take at its present speed, and where it is."""
     position = loop.position
     left = loop.budget.seconds_left(position.step, loop.stream.images_per_step / images_per_second)
-    epochs = f" of {loop.settings.epochs:g}" if loop.settings.epochs else ""
-    return [f"{clock(left)} left", f"epoch {loop.epoch:.1f}{epochs}", f"step {position.step}"]
+    return [f"{clock(left)} left", f"epoch {loop.epoch:.1f}{_of_epochs(loop)}", f"step {position.step}"]
+
+
+def _of_epochs(loop: Loop) -> str:
+    """Return the length of the run in epochs, as its whole number of steps makes it; empty under a time limit."""
+    if not isinstance(loop.budget, StepBudget):
+        return ""
+    return f" of {round(loop.budget.steps / loop.stream.steps_per_epoch, 1):g}"
 
 
 def describe_means(means: dict[str, float]) -> list[str]:

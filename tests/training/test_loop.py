@@ -1,4 +1,4 @@
-"""What happens around the compiled step, with a step, a stream and a clock that do nothing."""
+"""The loop around the compiled step, with a step, a stream and a clock that do nothing."""
 
 import itertools
 import math
@@ -16,7 +16,16 @@ from detect.training import loop as subject
 from detect.training.callbacks import Callbacks, TrainingCallback
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
-from detect.training.loop import Loop, clock, describe_validation, is_finished, is_validation_due, train, validate
+from detect.training.loop import (
+    Loop,
+    clock,
+    describe_course,
+    describe_validation,
+    is_finished,
+    is_validation_due,
+    train,
+    validate,
+)
 from detect.training.schedule import StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.validation import Validation
@@ -285,6 +294,20 @@ def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
     with pytest.raises(RunFailure, match=r"(?s)step 3.*checkpoint: step 2.*picture_3\.jpg"):
         train(loop)
     assert loop.saved == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("steps_per_epoch", "steps", "course"),
+    [(2.0, 200, "epoch 1.0 of 100"), (0.5, 2, "epoch 4.0 of 4"), (2.5, 2, "epoch 0.8 of 0.8")],
+)
+def test_the_course_ends_where_the_steps_do(steps_per_epoch, steps, course):
+    """A step of a batch that is larger than the dataset is more than an epoch."""
+    loop = a_loop(steps, epochs=1)
+    loop.stream.steps_per_epoch = steps_per_epoch
+    loop.position.step = 2
+    assert describe_course(loop, images_per_second=1.0)[1] == course
+    loop.budget = TimeBudget(seconds=100)
+    assert describe_course(loop, images_per_second=1.0)[1] == course.partition(" of")[0]
 
 
 def test_a_validation_is_due_once_for_each_share():
