@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -10,6 +12,13 @@ from detect.errors import BadInput, RunFailure
 from detect.layers.composite import Composite
 
 STRIDES = (8, 16, 32)
+Part = Literal["backbone", "neck"]
+_WAYS_ON: MappingProxyType[Part, str] = MappingProxyType(
+    {
+        "backbone": "Choose other layers.",
+        "neck": "Name the strides of its levels in `strides` of the model's class, or choose other layers.",
+    }
+)
 
 
 class KerasBackbone(Composite):
@@ -55,7 +64,7 @@ class KerasBackbone(Composite):
             raise RunFailure(f"`pretrained` of the backbone failed: {type(error).__name__}: {error}") from error
 
 
-def require_strides(levels: Sequence[tf.Tensor], strides: Sequence[int], images: tf.Tensor, part: str) -> None:
+def require_strides(levels: Sequence[tf.Tensor], strides: Sequence[int], images: tf.Tensor, part: Part) -> None:
     """Raise `BadInput` unless features have these strides.
 
     Args:
@@ -70,7 +79,7 @@ def require_strides(levels: Sequence[tf.Tensor], strides: Sequence[int], images:
     if found != expected:
         raise BadInput(
             f"The {part} returns features of {_listed(found)} for images of {height} x {width}; expected those of the "
-            f"strides {', '.join(map(str, strides))}: {_listed(expected)}. Choose other layers."
+            f"strides {', '.join(map(str, strides))}: {_listed(expected)}. {_WAYS_ON[part]}"
         )
 
 

@@ -45,4 +45,7 @@ def test_features_of_other_strides_are_refused(strides, found):
 
 def test_sides_of_levels_are_rounded_up():
     images = tf.zeros((1, 96, 64, 3))
-    require_strides([tf.zeros((1, 2, 1, 4)), tf.zeros((1, 1, 1, 4))], (64, 128), images, "neck")
+    levels = [tf.zeros((1, 2, 1, 4)), tf.zeros((1, 1, 1, 4))]
+    require_strides(levels, (64, 128), images, "neck")
+    with pytest.raises(BadInput, match=r"The neck returns .*: 3 x 2, 2 x 1\. Name the strides of its levels"):
+        require_strides(levels, (32, 64), images, "neck")
