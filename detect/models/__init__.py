@@ -70,10 +70,10 @@ def side_limits(name: str) -> tuple[int, int]:
 
     This does not need TensorFlow, but for a model of the user's own.
     """
-    require_known(name)
     if own_files.is_own(name):
         kind, _ = _find(name)
         return kind.size_divisor, kind.smallest_side
+    require_known(name)
     numbers = {**declarations.constants("detector"), **declarations.constants(_module_name(name))}
     return numbers["size_divisor"], numbers["smallest_side"]
 
@@ -83,9 +83,9 @@ def setting_types(name: str) -> dict[str, Any]:
 
     This does not need TensorFlow, but for a model of the user's own.
     """
-    require_known(name)
     if own_files.is_own(name):
         return {field: info.annotation for field, info in type(variant(name).config).model_fields.items()}
+    require_known(name)
     return {**declarations.setting_types("detector"), **declarations.setting_types(_module_name(name))}
 
 
@@ -121,11 +121,11 @@ def _module_name(name: str) -> str:
 
 
 def _find(name: str) -> tuple[type["Detector"], "Variant"]:
-    require_known(name)
     if own_files.is_own(name):
         kind = own_files.load_class(name)
         assert kind.variant is not None
         return kind, kind.variant
+    require_known(name)
     stem, _, row = name.partition("-")
     module = importlib.import_module(f"{__name__}.{stem}")
     return _detector_class(module), module.VARIANTS[row]
