@@ -1,4 +1,4 @@
-"""How fast models are on this machine, as far as `detect benchmark` has measured it. This does not need TensorFlow."""
+"""The speed of models on this machine, as far as `detect benchmark` has measured it. This does not need TensorFlow."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""What a program of the user's hears of a training run while it goes on: `detect.train(..., callbacks=[...])`."""
+"""Calls that a user's program gets during a training run: `detect.train(..., callbacks=[...])`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is.
+    """The place that a run has reached.
 
     Attributes:
         step: updates made so far.

@@ -1,4 +1,4 @@
-"""What a model inherits from what it is made of, and what a policy refuses."""
+"""Licences that a model inherits from what it is made of, and policies that refuse some."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where a training starts, and what is said about it."""
+"""The initial weights of a run, and what is said about them."""
 
 import numpy as np
 import pytest

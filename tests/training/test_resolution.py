@@ -1,4 +1,4 @@
-"""How the words of a command become settings."""
+"""Settings from the words of a command."""
 
 import pytest
 
