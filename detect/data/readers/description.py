@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from detect.data.dataset import Dataset, scored_split
@@ -23,7 +23,6 @@ from detect.errors import BadInput
 
 _LEVELS_SEARCHED = 3  # folders inside folders
 _MOST_NAMES = 10  # of what is in a folder, in a message
-_MOST_WALKED = 1000  # folders that are asked why something is not found
 
 
 def open_dataset(source: str | Path | Dataset) -> Dataset:
@@ -45,16 +44,11 @@ def open_dataset(source: str | Path | Dataset) -> Dataset:
         return named(name)
     path = Path(os.path.expanduser(source))
     try:
-        dataset = _read_folder(path) if os.path.isdir(path) else _read_file(path)
+        return _read_folder(path) if os.path.isdir(path) else _read_file(path)
     except RecursionError:
         raise BadInput(f"{path}: the content is nested too deeply to be an annotation. Check the file.") from None
     except PermissionError as error:
         raise not_permitted(error) from None
-    except BadInput as error:
-        raise BadInput(*dict.fromkeys([*error.args, *_closed_folders(path)])) from None
-    closed = _closed_folders(path) if dataset.refused else []
-    refused = {name: " ".join(dict.fromkeys([why, *closed])) for name, why in dataset.refused.items()}
-    return replace(dataset, refused=refused)
 
 
 def open_with_split(source: str | Path, split: str) -> Dataset:
@@ -75,16 +69,6 @@ def require_present(source: str | Path) -> None:
 def accepted() -> str:
     """Return what can be opened, in words."""
     return f"a file or a folder in one of these formats, which docs/datasets.md describes: {', '.join(readers())}"
-
-
-def _closed_folders(path: Path) -> list[str]:
-    """Return a sentence on each folder in that of a dataset which cannot be read: what is missing may be there."""
-    closed: list[str] = []
-    if os.path.exists(path):
-        folder = Folder(path if os.path.isdir(path) else path.parent)
-        for _ in islice(folder.walk(note=closed.append), _MOST_WALKED):
-            pass
-    return closed[:_MOST_NAMES]
 
 
 def _files() -> list[DatasetFile]:

@@ -138,3 +138,12 @@ def test_what_the_file_system_of_a_disk_keeps_is_not_data(dataset, locked):
     (folder / "images" / "lost+found").mkdir()
     locked(folder / "images" / "lost+found")
     assert not open_dataset(folder).refused
+
+
+def test_what_is_wrong_with_a_file_is_not_put_down_to_a_folder_beside_it(tmp_path, locked):
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "other").mkdir()
+    locked(tmp_path / "other")
+    with pytest.raises(BadInput) as raised:
+        open_dataset(tmp_path / "a.json")
+    assert "other" not in str(raised.value)

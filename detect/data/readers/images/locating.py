@@ -6,12 +6,12 @@ the folder in which a training program happened to be started.
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.named_images import MOST_PARTS, find_images, parts_of
-from detect.data.regular_files import require_open
+from detect.data.regular_files import ABSENT, require_open, why_not_found
 from detect.data.texts import Texts
 
 _PARENTS = 3  # levels above a folder in which files are looked for
@@ -89,22 +89,34 @@ def _respell(paths: list[str], missing: list[int], stated: Sequence[str], base: 
 
 
 def _search(stated: str, parts: list[str], folder: Path) -> tuple[Path, int] | None:
-    """Find a folder, and how many leading names of `parts` to drop so that the rest exists in it."""
+    """Find a folder, and how many leading names of `parts` to drop so that the rest exists in it.
+
+    Where there is none, it is one in which the rest cannot be looked up: opening it says why.
+    """
     plain = Path(stated)
     if plain.is_absolute() and os.path.exists(plain):
         return Path(plain.anchor), 0
     if len(parts) > MOST_PARTS:
         return None
+    ways = list(_ways(parts, folder))
+    found = next(((base, dropped) for base, dropped in ways if os.path.exists(_join(base, parts[dropped:]))), None)
+    return found or next(((base, dropped) for base, dropped in ways if _is_closed(base, parts[dropped:])), None)
+
+
+def _ways(parts: list[str], folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield what `_search` may return, in the order in which it is tried."""
     parents = list(folder.absolute().parents)[:_PARENTS]
     for dropped in range(len(parts)):
         rest = parts[dropped:]
         says_little = dropped > 0 and len(rest) == 1  # any folder may hold a file of that name: look in the nearest
         if says_little and rest[0] == "images":  # of which split?
-            return None
-        for base in (folder,) if says_little else (folder, *parents):
-            if os.path.exists(_join(base, rest)):
-                return base, dropped
-    return None
+            return
+        yield from ((base, dropped) for base in ((folder,) if says_little else (folder, *parents)))
+
+
+def _is_closed(base: Path, rest: list[str]) -> bool:
+    """Return whether a path may be in a folder that cannot be read; of folders of the system, this says nothing."""
+    return base != Path(base.anchor) and why_not_found(_join(base, rest)) != ABSENT
 
 
 def _join(base: Path, parts: list[str]) -> Path:

@@ -94,3 +94,12 @@ def test_a_path_of_endless_folders(tmp_path):
     path = "b/" * 30_000 + "a.jpg"
     assert locate(path, tmp_path) is None
     assert locate_all([path], tmp_path) == ([str(tmp_path / path)], [])
+
+
+def test_a_path_that_may_not_be_looked_up_is_where_it_would_be(tree, permissions_bind):
+    """Unless it can be found elsewhere: without its beginning, it is in `img`."""
+    closed = tree / "x"
+    closed.mkdir(mode=0)
+    assert locate("x/b.jpg", tree) == closed / "b.jpg"
+    assert locate("x/img/a.jpg", tree / "data") == tree / "data" / "img" / "a.jpg"
+    closed.chmod(0o755)
