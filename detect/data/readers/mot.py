@@ -48,7 +48,7 @@ class _Object(NamedTuple):
 
 
 class _Labels(NamedTuple):
-    """What the files of a sequence mean by their numbers."""
+    """Meaning of the numbers in the files of a sequence."""
 
     names: Sequence[str]  # of the classes from 1 on
     first_pixel: int
@@ -85,9 +85,7 @@ class _Sequences(NamedContent):
             if row is None:
                 raise ValueError(f"the frame {stated.frame} is not in {_FRAMES}")
         except (ValueError, OverflowError) as error:
-            self.problems.boxes_total += 1
-            what = f"{error}, found {line!r:.120}"
-            self.problems.add("malformed annotation", self.place_of_box(entry, number), what, "dropped", boxes=1)
+            self.drop_box_at(self.place_of_box(entry, number), f"{error}, found {line!r:.120}")
             return
         self.add_box(row, number, stated.box, stated.name, stated.ignore)
 

@@ -13,7 +13,7 @@ ORDER = 1  # first number of the seed of an epoch's order; other uses of randomn
 
 @dataclass(frozen=True, eq=False)
 class SampleOrder:
-    """Which record each sample of an endless stream is counted for, as a function of its position."""
+    """The record that each sample of an endless stream is counted for, as a function of its position."""
 
     records: int  # R
     seed: int

@@ -114,10 +114,8 @@ class _CvatFile:
                 row = self._row(content, int(frame))
                 self._add_shape(content, row, self._tracks, shape, track.get("label"))
             else:
-                what = f"expected the number of a 'frame', found {shape.attrib!r:.120}"
-                content.problems.boxes_total += 1
                 where = f"{self._file.path}: track {track.get('id')}"
-                content.problems.add("malformed annotation", where, what, "dropped", boxes=1)
+                content.drop_box_at(where, f"expected the number of a 'frame', found {shape.attrib!r:.120}")
         self._tracks += 1
 
     def _add_frames(self, content: NamedContent) -> None:

@@ -92,8 +92,11 @@ class NamedContent:
 
     def drop_box(self, row: int, position: int, what: str) -> None:
         """Report a box that cannot be read; the arguments are those of `add_box`, and what was found."""
+        self.drop_box_at(self.place_of_box(self._places[row], position), what)
+
+    def drop_box_at(self, where: str, what: str) -> None:
+        """Report a box of no known image, as `drop_box` does: the place where it is stated, and what was found."""
         self.problems.boxes_total += 1
-        where = self.locate_box(self._places[row] * _MOST_BOXES + position)
         self.problems.add("malformed annotation", where, what, "dropped", boxes=1)
 
     def drop_image(self, entry: int, what: str) -> None:
