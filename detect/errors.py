@@ -3,9 +3,9 @@
 A message says what was expected, what was found, where (file, line, image id) and what to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-FEW = 10  # names that are all listed, although one of them is close
+FEW = 10  # names that are all listed
 
 
 class DetectError(Exception):
@@ -44,3 +44,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if not known or (hint and not 1 < len(known) <= FEW):
         return hint
     return f"{hint} Known: {', '.join(known)}.".lstrip()
+
+
+def listed(names: Sequence[str], most: int = FEW) -> str:
+    """Return names in one line, the first `most` of them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -13,9 +13,7 @@ from detect.data.joining import join
 from detect.data.looked_for import LookedFor, everywhere
 from detect.data.problems import Problems
 from detect.data.records import Records
-from detect.errors import BadInput, did_you_mean
-
-_NAMED = 10  # classes in a note
+from detect.errors import BadInput, did_you_mean, listed
 
 
 def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None, complete: bool = False) -> Dataset:
@@ -114,7 +112,7 @@ def _partly_labelled(sources: Sequence[Source], labels: Mapping[str, int], class
         found = sorted({labels[name] for name in names} - {-1})
         if len(found) < len(classes):
             images = sum(map(len, dataset.splits.values()))
-            named = ", ".join(classes[label] for label in found[:_NAMED]) + ", ..." * (len(found) > _NAMED)
+            named = listed([classes[label] for label in found])
             notes.append(
                 f"in the {images} images of {dataset.source}, these classes were looked for: {named or 'none'}"
             )

@@ -23,7 +23,7 @@ import pycocotools.cocoeval
 
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
-from detect.evaluation.searches import what_was_looked_for
+from detect.evaluation.only_looked_for import only_looked_for
 from detect.evaluation.truth import Truth
 from detect.files import write_text
 
@@ -90,7 +90,7 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
     """
     places = places_in(truth, found, where)
     if truth.looked_for:
-        truth, found, places = what_was_looked_for(truth, truth.looked_for, found, places)
+        truth, found, places = only_looked_for(truth, truth.looked_for, found, places)
     rows = _result_rows(found, *places)
     evaluation = _with_pycocotools(truth, rows) if reference else _with_hotcoco(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress

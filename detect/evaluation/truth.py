@@ -14,7 +14,7 @@ from detect.data.looked_for import LookedFor
 from detect.data.readers.assembly.annotations import flag
 from detect.data.readers.assembly.ids import Keys, key, key_column
 from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
-from detect.data.readers.coco.coco_searches import StatedSearches
+from detect.data.readers.coco.coco_looked_for import LookedForLists
 from detect.data.records import Records
 from detect.data.texts import Texts
 from detect.errors import BadInput
@@ -85,17 +85,17 @@ def truth_from_file(path: str | Path) -> Truth:
     truth = truth_from_entries(ids, _unique_names(content["categories"], path), content["annotations"], str(path))
     _, rows = np.unique(id_column(ids), return_index=True)
     files = tuple(str(images[row].get("file_name", "")) for row in rows.tolist())
-    return replace(truth, files=files, looked_for=_stated_searches([images[row] for row in rows.tolist()], truth))
+    return replace(truth, files=files, looked_for=_looked_for([images[row] for row in rows.tolist()], truth))
 
 
-def _stated_searches(images: Sequence[Mapping[str, Any]], truth: Truth) -> LookedFor | None:
+def _looked_for(images: Sequence[Mapping[str, Any]], truth: Truth) -> LookedFor | None:
     """Return the categories that were looked for in `images` of a file, which are in the order of their ids."""
-    searches, keys = StatedSearches(), Keys()
+    lists, keys = LookedForLists(), Keys()
     numbers = np.array([keys.number(image["id"]) for image in images], np.int64)
     for image, number in zip(images, numbers.tolist(), strict=True):
-        searches.add(image, number, keys)
+        lists.add(image, number, keys)
     categories = {category: place for place, category in enumerate(truth.category_ids.tolist())}
-    return searches.looked_for(numbers, keys, categories, len(categories), (truth.images, truth.categories))
+    return lists.in_images(numbers, keys, categories, len(categories), (truth.images, truth.categories))
 
 
 def truth_from_entries(

@@ -331,8 +331,8 @@ def _objectness_loss(logits: tf.Tensor, positive: tf.Tensor, targets: Targets) -
     losses = binary_cross_entropy(logits, tf.cast(positive, tf.float32))
     if targets.looked_for is None:
         return losses
-    unsought = 1 - tf.reduce_mean(tf.cast(targets.looked_for, tf.float32), axis=1, keepdims=True)  # [B, 1]
-    return tf.where(positive, losses, absence_loss(logits, tf.math.log(unsought)))
+    not_looked_for = 1 - tf.reduce_mean(tf.cast(targets.looked_for, tf.float32), axis=1, keepdims=True)  # [B, 1]
+    return tf.where(positive, losses, absence_loss(logits, tf.math.log(not_looked_for)))
 
 
 def _images(values: tf.Tensor) -> tf.Tensor:

@@ -9,8 +9,9 @@ from detect.data.dataset import Dataset
 from detect.data.doctor.columns import image_of_box, scales
 from detect.data.doctor.dataset_check import EXAMPLES, Check, Found, Severity, Subject
 from detect.data.doctor.dataset_tables import Table
-from detect.data.doctor.found_examples import box_examples, listed
+from detect.data.doctor.found_examples import box_examples
 from detect.data.records import Records
+from detect.errors import listed
 from detect.models.detector import Detector
 
 ENOUGH = 0.99  # of the boxes

@@ -266,9 +266,9 @@ class YOLOX(Detector):
         if targets.looked_for is None:
             return losses
         no = -tf.math.softplus(outputs["class_logits"])  # log(1 - p)
-        log_unsought = tf.reduce_sum(tf.where(targets.looked_for_by_anchor, no, 0.0), axis=-1)
+        log_not_looked_for = tf.reduce_sum(tf.where(targets.looked_for_by_anchor, no, 0.0), axis=-1)
         complete = tf.reduce_all(targets.looked_for, axis=1, keepdims=True)
-        absent = absence_loss(outputs["objectness"], tf.where(complete, -math.inf, log_unsought))
+        absent = absence_loss(outputs["objectness"], tf.where(complete, -math.inf, log_not_looked_for))
         return tf.where(foreground, losses, absent)
 
     def _assign(self, outputs, boxes, targets):

@@ -167,7 +167,7 @@ def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, looked_for: tf.T
 
 
 @compiled
-def absence_loss(objectness: tf.Tensor, log_unsought: tf.Tensor) -> tf.Tensor:
+def absence_loss(objectness: tf.Tensor, log_not_looked_for: tf.Tensor) -> tf.Tensor:
     """Return what it costs that no object was found where not all classes were looked for, [...].
 
     With the objectness o, and the probability u that an object is of a class that was not looked for, this is
@@ -178,9 +178,9 @@ def absence_loss(objectness: tf.Tensor, log_unsought: tf.Tensor) -> tf.Tensor:
 
     Args:
         objectness: logits [...].
-        log_unsought: log(u) [...], 0 or less; minus infinity where all classes were looked for.
+        log_not_looked_for: log(u) [...], 0 or less; minus infinity where all classes were looked for.
     """
-    return tf.math.softplus(objectness) - tf.math.softplus(objectness + log_unsought)
+    return tf.math.softplus(objectness) - tf.math.softplus(objectness + log_not_looked_for)
 
 
 @compiled

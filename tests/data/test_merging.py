@@ -69,7 +69,7 @@ def test_a_file_of_several_datasets_is_one_image_with_all_boxes():
     assert any("1 images are named again" in note for note in merged.notes)
 
 
-def sought(dataset: Dataset, split: str = "train") -> list[str]:
+def looked_for(dataset: Dataset, split: str = "train") -> list[str]:
     """Return the letters of the classes that were looked for in each image."""
     found = dataset.splits[split].looked_for
     return ["".join(np.array(dataset.classes)[row]) for row in found.sets[found.rows]]
@@ -78,9 +78,9 @@ def sought(dataset: Dataset, split: str = "train") -> list[str]:
 def test_in_the_images_of_a_dataset_its_own_classes_were_looked_for():
     one, two = dataset_of("xy", "/a", train=["1.jpg x", "2.jpg"]), dataset_of("yz", "/b", train=["3.jpg z"])
     merged = merge([one, two])
-    assert sought(merged) == ["xy", "xy", "yz"]
+    assert looked_for(merged) == ["xy", "xy", "yz"]
     assert "in the 2 images of /a, these classes were looked for: x, y" in merged.notes
-    assert sought(merge([merged, dataset_of("x", "/c", train=["4.jpg"])])) == ["xy", "xy", "yz", "x"]
+    assert looked_for(merge([merged, dataset_of("x", "/c", train=["4.jpg"])])) == ["xy", "xy", "yz", "x"]
 
 
 def test_datasets_with_the_same_classes_or_that_are_said_to_be_complete_are_complete():
@@ -95,19 +95,19 @@ def test_datasets_with_the_same_classes_or_that_are_said_to_be_complete_are_comp
 def test_only_the_split_that_is_partly_labelled_says_so():
     one, two = dataset_of("xy", "/a", train=["1.jpg x"], val=["1.jpg y"]), dataset_of("y", "/b", train=["3.jpg y"])
     merged = merge([one, two])
-    assert sought(merged) == ["xy", "y"]
+    assert looked_for(merged) == ["xy", "y"]
     assert merged.splits["val"].looked_for is None
 
 
 def test_classes_that_are_renamed_were_looked_for_under_their_new_name():
     one, two = dataset_of("xy", "/a", train=["1.jpg x"]), dataset_of("zy", "/b", train=["3.jpg z"])
     assert merge([one, two], {"z": "x"}).splits["train"].looked_for is None
-    assert sought(merge([one, two], {"y": ""})) == ["x", "z"]
+    assert looked_for(merge([one, two], {"y": ""})) == ["x", "z"]
 
 
 def test_in_an_image_of_several_datasets_the_classes_of_all_were_looked_for():
     one, two = dataset_of("x", train=["1.jpg x", "2.jpg"]), dataset_of("y", train=["2.jpg y", "3.jpg"])
-    assert sought(merge([one, two])) == ["x", "xy", "y"]
+    assert looked_for(merge([one, two])) == ["x", "xy", "y"]
 
 
 def test_problems_are_added():

@@ -312,9 +312,9 @@ def test_a_class_is_scored_over_the_images_in_which_it_was_looked_for():
     """
     cat, dog = 0, 1
     rows = [([A], [cat]), ([A, B], [cat, dog]), ([A], [cat])]
-    sought = [[True, False], [True, True], [False, True]]
+    looked_for = [[True, False], [True, True], [False, True]]
     images = []
-    for number, ((boxes, labels), row) in enumerate(zip(rows, sought, strict=True), 1):
+    for number, ((boxes, labels), row) in enumerate(zip(rows, looked_for, strict=True), 1):
         corners = np.array([[x, y, x + width, y + height] for x, y, width, height in boxes], np.float32)
         count, areas = len(boxes), np.array([width * height for _, _, width, height in boxes], np.float64)
         state = np.array(labels), np.zeros(count, bool), areas, np.array(row)

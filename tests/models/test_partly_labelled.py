@@ -28,7 +28,7 @@ from detect.structures import Targets
 SIDE, CLASSES, REGIONS = 64, 3, 8
 BOXES = [4, 6, 40, 50], [20, 15, 60, 60]  # of class 0 in image 0, of class 2 in image 1
 TRUTH = truth([(BOXES[0], 0, False)], [(BOXES[1], 2, False)])
-SOUGHT = np.array([[True, False, True], [True, True, False]])  # the box of class 2 is annotated all the same
+LOOKED_FOR = np.array([[True, False, True], [True, True, False]])  # the box of class 2 is annotated all the same
 MADE: dict[str, Detector] = {
     "retinanet": retinanet.RetinaNet(retinanet.Config(depth=18), CLASSES),
     "fcos": fcos.FCOS(fcos.Config(depth=18), CLASSES),
@@ -92,7 +92,7 @@ def test_where_all_classes_were_looked_for_the_losses_are_those_of_complete_data
 @pytest.mark.parametrize("name", SIGMOID)
 def test_a_class_that_was_not_looked_for_learns_from_its_boxes_only(name):
     """In image 1, only the anchors of the box of class 2 teach it; in image 0, nothing teaches class 1."""
-    _, gradient = losses_of(name, SOUGHT)
+    _, gradient = losses_of(name, LOOKED_FOR)
     _, complete = losses_of(name, None)
     assert not np.any(gradient[0, :, 1])
     assert np.any(complete[0, :, 1])
@@ -105,7 +105,7 @@ def test_a_class_that_was_not_looked_for_learns_from_its_boxes_only(name):
 @pytest.mark.parametrize("name", SOFTMAX)
 def test_background_is_not_pushed_away_from_a_class_that_was_not_looked_for(name):
     """In image 0 the score of class 1 falls only where class 0 is true."""
-    _, gradient = losses_of(name, SOUGHT)
+    _, gradient = losses_of(name, LOOKED_FOR)
     _, complete = losses_of(name, None)
     known = gradient[0, :, 0] < 0
     assert np.all(gradient[0, ~known, 1] <= 0)
@@ -124,14 +124,14 @@ def test_objectness_of_yolox_is_that_of_a_loop():
     boxes = decode_yolox(outputs["offsets"], *points(SIDE, SIDE, yolox.STRIDES, offset=0.0))
     logits = outputs["class_logits"], outputs["objectness"]
     cells = points(SIDE, SIDE, yolox.STRIDES)
-    foreground = sim_ota(boxes, *logits, *cells, *TRUTH.truth, looked_for=tf.constant(SOUGHT)).foreground.numpy()
+    foreground = sim_ota(boxes, *logits, *cells, *TRUTH.truth, looked_for=tf.constant(LOOKED_FOR)).foreground.numpy()
     total = 0.0
     for image, cell in np.ndindex(2, ANCHORS["yolox"]):
         objectness = sigmoid(float(outputs["objectness"][image, cell]))
-        scores = [sigmoid(float(outputs["class_logits"][image, cell, k])) for k in np.flatnonzero(SOUGHT[image])]
+        scores = [sigmoid(float(outputs["class_logits"][image, cell, k])) for k in np.flatnonzero(LOOKED_FOR[image])]
         other = np.prod([1 - score for score in scores])
         total -= np.log(objectness if foreground[image, cell] else 1 - objectness * (1 - other))
-    assert losses_of("yolox", SOUGHT)[0]["objectness"] == pytest.approx(total / foreground.sum(), rel=1e-4)
+    assert losses_of("yolox", LOOKED_FOR)[0]["objectness"] == pytest.approx(total / foreground.sum(), rel=1e-4)
 
 
 def test_objectness_of_anchors_is_that_of_a_loop():
@@ -149,7 +149,7 @@ def test_objectness_of_anchors_is_that_of_a_loop():
         elif indices[image, anchor] == NEGATIVE:
             total -= np.log(1 - objectness * 2 / 3)
     expected = total / (2 * config.anchor_samples)
-    assert losses_of("fasterrcnn", SOUGHT)[0]["objectness"] == pytest.approx(expected, rel=1e-4)
+    assert losses_of("fasterrcnn", LOOKED_FOR)[0]["objectness"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:Even though the")  # what makes batches is not run eagerly

@@ -182,7 +182,7 @@ def test_a_no_to_a_class_that_was_not_looked_for_costs_nothing():
     model, truth = [values[None] for values in case[:3]], [values[None] for values in case[3:]]
     with uncompiled():
         every = sim_ota(*model, CENTRES, POINT_STRIDES, *truth)
-        sought = np.array([[True, False, True]])
-        partly = sim_ota(*model, CENTRES, POINT_STRIDES, *truth, looked_for=sought)
+        looked_for = np.array([[True, False, True]])
+        partly = sim_ota(*model, CENTRES, POINT_STRIDES, *truth, looked_for=looked_for)
     assert not every.foreground[0, first]
     assert partly.foreground[0, first]

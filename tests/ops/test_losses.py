@@ -301,13 +301,13 @@ def test_no_boxes(xla):
 
 def test_classes_that_were_not_looked_for_do_not_count_by_hand():
     """Each class of a logit of 0 costs the same; of three, class 1 was not looked for."""
-    logits, sought, log2 = [[0.0, 0.0, 0.0]] * 3, [[True, False, True]], math.log(2)
+    logits, looked_for, log2 = [[0.0, 0.0, 0.0]] * 3, [[True, False, True]], math.log(2)
     labels = [-1, 0, 1]  # background; a class that was looked for; one that is annotated all the same
     quality = [1.0, 1.0, 1.0]
     with uncompiled():
-        focal = sigmoid_focal(logits, labels, looked_for=sought)
-        of_quality = quality_focal(logits, labels, quality, looked_for=sought)
-        varied = varifocal(logits, labels, quality, looked_for=sought)
+        focal = sigmoid_focal(logits, labels, looked_for=looked_for)
+        of_quality = quality_focal(logits, labels, quality, looked_for=looked_for)
+        varied = varifocal(logits, labels, quality, looked_for=looked_for)
     yes, no = 0.25 / 4 * log2, 0.75 / 4 * log2
     np.testing.assert_allclose(focal, [2 * no, yes + no, 2 * no + yes], rtol=1e-6)
     np.testing.assert_allclose(of_quality, [log2 / 2, log2 / 2, 3 * log2 / 4], rtol=1e-6)
@@ -333,8 +333,8 @@ def test_focal_losses_of_classes_that_were_looked_for_are_those_of_these_columns
 
 def test_softmax_with_classes_that_were_not_looked_for_by_hand():
     """Of four equal logits, class 1 was not looked for: what is background is one of two."""
-    logits, sought = [[0.0, 0.0, 0.0, 0.0]] * 3, [[True, False, True]]
-    losses = softmax_cross_entropy(logits, [-1, 0, 1], sought)
+    logits, looked_for = [[0.0, 0.0, 0.0, 0.0]] * 3, [[True, False, True]]
+    losses = softmax_cross_entropy(logits, [-1, 0, 1], looked_for)
     np.testing.assert_allclose(losses, [math.log(2), math.log(4), math.log(4)], rtol=1e-6)
     np.testing.assert_allclose(softmax_cross_entropy([[1.0, 2.0, 3.0, 0.0]], [-1], [[False] * 3]), [0], atol=1e-6)
 
@@ -356,15 +356,15 @@ def test_background_takes_nothing_from_classes_that_were_not_looked_for():
 def test_absence_by_hand():
     """Objectness 3/4: where an object is of an unknown class with probability 1/3, absence has probability 1/2."""
     logits = tf.constant([math.log(3)] * 3)
-    unsought = np.float32([math.log(1 / 3), -math.inf, 0])
+    not_looked_for = np.float32([math.log(1 / 3), -math.inf, 0])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        losses = absence_loss(logits, unsought)
+        losses = absence_loss(logits, not_looked_for)
     np.testing.assert_allclose(losses, [math.log(2), math.log(4), 0], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(tape.gradient(losses, logits), [0.75 * 2 / 3 * 0.25 / 0.5, 0.75, 0], rtol=1e-6)
 
 
 def test_absence_is_finite():
     logits = np.float32([-100, -1, 0, 1, 100])
-    for unsought in (-math.inf, -100.0, -1.0, 0.0):
-        assert np.isfinite(absence_loss(logits, np.float32([unsought] * 5))).all()
+    for not_looked_for in (-math.inf, -100.0, -1.0, 0.0):
+        assert np.isfinite(absence_loss(logits, np.float32([not_looked_for] * 5))).all()

@@ -68,7 +68,7 @@ CASES: dict[str, dict] = {
     "losses.quality_focal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
     "losses.varifocal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
     "losses.softmax_cross_entropy": CLASSIFICATION,
-    "losses.absence_loss": {"objectness": OF_BOX, "log_unsought": -tf.abs(OF_BOX)},
+    "losses.absence_loss": {"objectness": OF_BOX, "log_not_looked_for": -tf.abs(OF_BOX)},
     "losses.binary_cross_entropy": {"logits": LOGITS, "targets": SCORES},
     "losses.squared_iou_loss": REGRESSION,
     "losses.giou_loss": REGRESSION,

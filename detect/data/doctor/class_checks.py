@@ -8,7 +8,8 @@ import numpy as np
 
 from detect.data.doctor.columns import boxes_by_class
 from detect.data.doctor.dataset_check import Check, Found, Severity, Subject
-from detect.data.doctor.found_examples import class_examples, listed
+from detect.data.doctor.found_examples import class_examples
+from detect.errors import listed
 
 _FEW_BOXES = 20  # of a class
 _IMBALANCE = 100  # boxes of the most frequent class per box of the rarest

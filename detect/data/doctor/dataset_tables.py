@@ -9,13 +9,14 @@ from detect.data.dataset import Dataset
 from detect.data.doctor.columns import boxes_by_class, boxes_by_image, images_by_class
 from detect.data.looked_for import everywhere
 from detect.data.records import Records
+from detect.errors import listed
 
 _SMALL, _LARGE = 32**2, 96**2  # square pixels: the limits of COCO's sizes
 _PERCENTILES = (50, 95, 100)
 
 _SPLIT_COLUMNS = ("split", "images", "without boxes", "boxes", "ignored", "lost images", "lost boxes")
 _BOX_COLUMNS = ("split", "small boxes", "medium boxes", "large boxes", "boxes per image (median, 95 %, max.)")
-_SEARCH_COLUMNS = ("split", "images", "classes that were looked for")
+_LOOKED_FOR_COLUMNS = ("split", "images", "classes that were looked for")
 _MOST_SETS = 20  # of classes, those of most images, in the table of a split
 _IMAGE_COLUMNS = ("split", "width (min., median, max.)", "height (min., median, max.)")
 
@@ -39,7 +40,7 @@ def tables(dataset: Dataset) -> list[Table]:
         Table("Boxes", _BOX_COLUMNS, tuple((split, *_box_cells(records)) for split, records in splits)),
         Table("Images", _IMAGE_COLUMNS, tuple((split, *_image_cells(records)) for split, records in splits)),
         Table("Classes", ("class", *of_classes), _class_rows(dataset)),
-        *_searches(dataset),
+        *_looked_for_tables(dataset),
     ]
 
 
@@ -77,19 +78,19 @@ def _class_rows(dataset: Dataset) -> tuple[tuple[str, ...], ...]:
     return tuple((name, *map(str, row)) for name, row in zip(dataset.classes, counts, strict=True))
 
 
-def _searches(dataset: Dataset) -> Iterator[Table]:
+def _looked_for_tables(dataset: Dataset) -> Iterator[Table]:
     """Yield which classes were looked for in which images, where that is not all of them."""
     if any(records.looked_for for records in dataset.splits.values()):
-        rows = [row for split, records in dataset.splits.items() for row in _search_rows(dataset, split, records)]
-        yield Table("Classes that were looked for", _SEARCH_COLUMNS, tuple(rows))
+        rows = [row for split, records in dataset.splits.items() for row in _looked_for_rows(dataset, split, records)]
+        yield Table("Classes that were looked for", _LOOKED_FOR_COLUMNS, tuple(rows))
 
 
-def _search_rows(dataset: Dataset, split: str, records: Records) -> Iterator[tuple[str, ...]]:
-    sought = records.looked_for or everywhere(len(dataset.classes), len(records))
-    counts = np.bincount(sought.rows, minlength=len(sought.sets))
+def _looked_for_rows(dataset: Dataset, split: str, records: Records) -> Iterator[tuple[str, ...]]:
+    looked_for = records.looked_for or everywhere(len(dataset.classes), len(records))
+    counts = np.bincount(looked_for.rows, minlength=len(looked_for.sets))
     order = np.argsort(-counts, kind="stable")
     for row in order[:_MOST_SETS].tolist():
-        names = [dataset.classes[label] for label in np.flatnonzero(sought.sets[row])]
-        yield split, str(counts[row]), "all" if sought.sets[row].all() else ", ".join(names) or "none"
+        names = [dataset.classes[label] for label in np.flatnonzero(looked_for.sets[row])]
+        yield split, str(counts[row]), "all" if looked_for.sets[row].all() else listed(names) or "none"
     if len(order) > _MOST_SETS:
         yield split, str(counts[order[_MOST_SETS:]].sum()), f"{len(order) - _MOST_SETS} other sets of classes"

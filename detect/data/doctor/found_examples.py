@@ -64,9 +64,3 @@ def place(box: Sequence[float]) -> str:
     """Return the place of a box x1, y1, x2, y2 in its image, in words."""
     x1, y1, x2, y2 = (f"{value:g}" for value in box)
     return f"x {x1}..{x2}, y {y1}..{y2}"
-
-
-def listed(names: list[str], most: int = 10) -> str:
-    """Return names in one line, the first `most` of them."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -1,7 +1,7 @@
 """COCO JSON: one file per split, which states ids, crowd regions and areas too. It is written as a stream.
 
 Source: the data format page of cocodataset.org. Images in which not all classes were looked for have the lists of LVIS,
-see `detect.data.readers.coco.coco_searches`.
+see `detect.data.readers.coco.coco_looked_for`.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.data.readers.coco.coco_searches import ABSENT, NOT_EXHAUSTIVE
+from detect.data.readers.coco.coco_looked_for import ABSENT, NOT_EXHAUSTIVE
 from detect.data.records import Record
 from detect.data.writers.decimals import decimals
 from detect.data.writers.features import LABELS

@@ -112,8 +112,8 @@ def _narrow(records: Records) -> np.ndarray:
 
 def _partly_labelled(dataset: Dataset) -> int:
     """Return the number of images in which not all classes were looked for."""
-    sought = (records.looked_for for records in dataset.splits.values())
-    return sum(int(np.count_nonzero(~found.is_complete())) for found in sought if found)
+    looked_for = (records.looked_for for records in dataset.splits.values())
+    return sum(int(np.count_nonzero(~found.is_complete())) for found in looked_for if found)
 
 
 IMAGE_IDS = Feature("ids of images other than their places", "images are numbered from 1 when read", _own_image_ids)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from detect.data.doctor.dataset_check import Severity, Subject
 from detect.data.doctor.dataset_tables import tables
 from detect.data.doctor.examination import CHECKS, examine, prepare, refuses
 from detect.data.doctor.summary import summary
+from detect.data.looked_for import distinct
 from detect.data.pixels.stored_forms import FORMS
 from detect.data.problems import Problems
 from detect.data.records import Records
@@ -65,6 +67,15 @@ def test_tables(dataset_of, grid):
     assert classes.columns == ("class", "train: boxes", "train: images", "val: boxes", "val: images")
     assert classes.rows == (("a", "1", "1", "3", "1"), ("b", "2", "2", "0", "0"))
     assert all(len(row) == len(table.columns) for table in tables(dataset) for row in table.rows)
+
+
+def test_long_lists_of_classes_that_were_looked_for_are_cut(dataset_of):
+    dataset = dataset_of(tuple("abcdefghijklm"), train=[[(0, 0, 0, 10, 10)], [], []], val=[[]])
+    looked_for = distinct(np.array([[True] * 12 + [False], [True] * 13, [True] * 12 + [False]]))
+    train = replace(dataset.splits["train"], looked_for=looked_for)
+    *_, table = tables(replace(dataset, splits={**dataset.splits, "train": train}))
+    cut = "a, b, c, d, e, f, g, h, i, j and 2 more"
+    assert table.rows == (("train", "2", cut), ("train", "1", "all"), ("val", "1", "all"))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

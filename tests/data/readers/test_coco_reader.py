@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detect.data.dataset import check_losses, split
-from detect.data.readers.coco import read_coco, read_coco_file, read_coco_folder, read_roboflow
+from detect.data.readers.coco import coco_looked_for, read_coco, read_coco_file, read_coco_folder, read_roboflow
 from detect.data.readers.coco.coco_content import load_coco
 from detect.data.readers.coco.coco_files import loose_files, split_files
 from detect.data.readers.files.listing import Folder
@@ -351,8 +351,10 @@ def test_truth_without_images_is_for_scoring_only(fixtures):
         read_coco_file(fixtures / "coco" / "instances_val2014_100.json")
 
 
-def test_classes_that_were_looked_for_as_lvis_states_them(write):
+@pytest.mark.parametrize("at_once", [3, 100])
+def test_classes_that_were_looked_for_as_lvis_states_them(write, monkeypatch, at_once):
     """Of car, bus and van, image 1 has a bus, and no car; 2 has some of its vans; 3 says nothing; 4 has nothing."""
+    monkeypatch.setattr(coco_looked_for, "_AT_ONCE", at_once)
     content = document(
         "abcd", [(1, 2, 2, 3, 10, 20), (2, 3, 2, 3, 10, 20), (3, 1, 2, 3, 10, 20)], ("car", "bus", "van")
     )

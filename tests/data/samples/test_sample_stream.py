@@ -87,17 +87,17 @@ def test_the_side_changes_every_ten_steps():
 
 def test_images_are_mixed_with_those_in_which_their_classes_were_looked_for(records):
     """Class 0 was looked for in images 0 to 2, class 1 in images 2 to 5, and both in image 6."""
-    sought = np.array([[image < 3, 2 <= image < 6] for image in range(6)] + [[True, True]])
-    made = samples(replace(records, looked_for=distinct(sought)), mosaic=1, mixup=1)
+    looked_for = np.array([[image < 3, 2 <= image < 6] for image in range(6)] + [[True, True]])
+    made = samples(replace(records, looked_for=distinct(looked_for)), mosaic=1, mixup=1)
     for position in range(40):
         composition = made.composition(position)
         first = composition.images[0]
         assert first == made.record_index(position)
-        assert all((sought[other] >= sought[first]).all() for other in composition.all)
-        np.testing.assert_array_equal(made.sample(position, blank(32, 32)).looked_for, sought[first])
+        assert all((looked_for[other] >= looked_for[first]).all() for other in composition.all)
+        np.testing.assert_array_equal(made.sample(position, blank(32, 32)).looked_for, looked_for[first])
 
 
 def test_an_image_without_its_like_is_shown_alone(records):
-    sought = np.eye(7, dtype=bool)
-    made = samples(replace(records, looked_for=distinct(sought)), mosaic=1, mixup=1)
+    looked_for = np.eye(7, dtype=bool)
+    made = samples(replace(records, looked_for=distinct(looked_for)), mosaic=1, mixup=1)
     assert all(made.composition(position).all == (made.record_index(position),) for position in range(20))

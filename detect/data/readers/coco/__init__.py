@@ -31,7 +31,7 @@ from detect.data.readers.coco.coco_files import (
     roboflow_files,
     split_files,
 )
-from detect.data.readers.coco.coco_searches import ABSENT
+from detect.data.readers.coco.coco_looked_for import ABSENT
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.annotation_files import AnnotationFile, described_files, files_by_split, split_of_file
 from detect.data.readers.images.image_folders import locate_images
@@ -122,7 +122,7 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
     labels = categories.labels[str(path)]
     boxes = take_boxes(content, labels)
     owners = boxes.table["row"], boxes.table["label"]
-    looked_for = content.searches.looked_for(images.ids, content.keys, labels, len(categories.classes), owners)
+    looked_for = content.looked_for.in_images(images.ids, content.keys, labels, len(categories.classes), owners)
     if looked_for:
         notes.append(f"{path.name}: not all classes were looked for in all images, as {ABSENT!r} says")
     return Annotations(

@@ -17,7 +17,7 @@ from detect.data.readers.assembly.annotations import NO_AREA, StatedBoxes, State
 from detect.data.readers.assembly.ids import NO_NUMBER, Key, Keys, key, positions
 from detect.data.readers.assembly.segmentation import stands_for_box, stated_area, stated_box
 from detect.data.readers.coco.coco_files import RESULTS, is_detection
-from detect.data.readers.coco.coco_searches import StatedSearches
+from detect.data.readers.coco.coco_looked_for import LookedForLists
 from detect.data.readers.files.json_stream import read_members
 from detect.data.readers.images.named_images import can_name_file
 from detect.errors import BadInput
@@ -39,7 +39,7 @@ class CocoContent:
     malformed: array = field(default_factory=partial(array, "q"))  # positions of the entries that are not boxes
     categories: Any = None  # as in the file
     problems: Problems = field(default_factory=Problems)
-    searches: StatedSearches = field(default_factory=StatedSearches)
+    looked_for: LookedForLists = field(default_factory=LookedForLists)
 
     def used_categories(self) -> set[Key]:
         """Return the ids of the categories that boxes have."""
@@ -110,7 +110,7 @@ def _read_images(entries: Iterator[Any], content: CocoContent) -> None:
         number = content.keys.number(entry.get("id")) if isinstance(entry, dict) else NO_NUMBER
         if number != NO_NUMBER and can_name_file(entry.get("file_name")):
             images.append(entry["file_name"], number, stated_size(entry))
-            content.searches.add(entry, number, content.keys)
+            content.looked_for.add(entry, number, content.keys)
             continue
         images.append("", NO_NUMBER)  # so that the row of an image is the position of its entry
         what = f"expected a number or a text as 'id', and a 'file_name', found {entry!r:.120}"

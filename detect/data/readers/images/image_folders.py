@@ -15,7 +15,7 @@ from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import FoundImages, find_images
 from detect.data.regular_files import require_open
 from detect.data.texts import Texts
-from detect.errors import BadInput
+from detect.errors import BadInput, listed
 
 _NAMES_TRIED = 500  # of a file's images, when looking for their folder
 _MOST_FOLDERS = 50  # in a folder, of those whose names do not tell that they hold images
@@ -91,8 +91,7 @@ def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
     for folder in folders:
         require_open(folder)
         require_open((folder / names[0]).parent)
-    looked = ", ".join(str(folder) for folder in folders[:_FOLDERS_NAMED])
-    looked += f" and {len(folders) - _FOLDERS_NAMED} more" if len(folders) > _FOLDERS_NAMED else ""
+    looked = listed([str(folder) for folder in folders], _FOLDERS_NAMED)
     text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
     others = list(filter(is_image_name, Folder(file.images or file.path.parent).names))
     if others:

@@ -5,16 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from detect.data.looked_for import LookedFor
+from detect.errors import listed
 from detect.evaluation.detections import Found
 from detect.evaluation.truth import Truth
 
 Places = tuple[np.ndarray, np.ndarray]
-_NAMED = 10  # classes in a note
 
 
-def what_was_looked_for(
-    truth: Truth, looked_for: LookedFor, found: Found, places: Places
-) -> tuple[Truth, Found, Places]:
+def only_looked_for(truth: Truth, looked_for: LookedFor, found: Found, places: Places) -> tuple[Truth, Found, Places]:
     """Return the boxes and the detections of classes that were looked for in their images.
 
     A detection of another class may be right: nobody knows. Boxes of such a class, which are there if some of its
@@ -27,15 +25,14 @@ def what_was_looked_for(
         found: the detections.
         places: positions of image and category of each detection in those of the truth.
     """
-    kept, sought = looked_for.has(*places), looked_for.has(truth.images, truth.categories)
-    columns = {name: getattr(truth, name)[sought] for name in ("images", "categories", "boxes", "areas", "crowd")}
-    scored = replace(truth, **columns, notes=(*truth.notes, _note(truth, looked_for)))
+    kept, scored = looked_for.has(*places), looked_for.has(truth.images, truth.categories)
+    columns = {name: getattr(truth, name)[scored] for name in ("images", "categories", "boxes", "areas", "crowd")}
     images, categories = places
-    return scored, found.select(kept), (images[kept], categories[kept])
+    truth = replace(truth, **columns, notes=(*truth.notes, _note(truth, looked_for)))
+    return truth, found.select(kept), (images[kept], categories[kept])
 
 
 def _note(truth: Truth, looked_for: LookedFor) -> str:
     counts, total = looked_for.images_by_class(), len(truth.image_ids)
     partly = [f"{truth.names[place]} in {counts[place]}" for place in np.flatnonzero(counts < total)]
-    named = ", ".join(partly[:_NAMED]) + (f" and {len(partly) - _NAMED} more classes" if len(partly) > _NAMED else "")
-    return f"Not all classes were looked for in all {total} images; these are scored where they were: {named}."
+    return f"Not all classes were looked for in all {total} images; these are scored where they were: {listed(partly)}."
