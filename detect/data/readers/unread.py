@@ -5,7 +5,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from detect.data.pixels.headers import is_image_name
 from detect.data.readers.files.listing import Folder
+from detect.data.readers.kinds.folder_format import holds_some
+from detect.data.readers.kinds.label_files import is_label_file
 
 _LOOKED_AT = 20  # folders in a folder
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".rar", ".7z")
@@ -62,6 +65,23 @@ def _has_words(folder: Folder) -> bool:
     return any(name.startswith("gt_") and name.endswith(".txt") for name in names)
 
 
+def _has_labels(folder: Folder) -> bool:
+    """Return whether labels of YOLO and images lie in two folders of one folder."""
+    return any(_holds(part, _has_label_files) and _holds(part, _has_images) for part in _folders(folder))
+
+
+def _holds(folder: Folder, what: Callable[[Folder], bool]) -> bool:
+    return any(what(inside) for inside in folder.folders[:_LOOKED_AT])
+
+
+def _has_label_files(folder: Folder) -> bool:
+    return holds_some(folder, ".txt", is_label_file)
+
+
+def _has_images(folder: Folder) -> bool:
+    return any(map(is_image_name, folder.names))
+
+
 def _has_masks(folder: Folder) -> bool:
     named = (part for part in _folders(folder) if part.path.name.lower() in _MASK_FOLDERS)
     return any(name.lower().endswith(".png") for part in named for name in part.names[:_LOOKED_AT])
@@ -87,6 +107,11 @@ _KINDS = (
         "Files `det.txt` are the output of a detector; the annotations are in `gt/gt.txt`.",
     ),
     _Unread("texts in images (ICDAR)", _has_words, _CONVERT),
+    _Unread(
+        "YOLO labels in folders with other names",
+        _has_labels,
+        "Name the folder of the images `images` and the one of the labels `labels`.",
+    ),
     _Unread(
         "segmentation masks without boxes",
         _has_masks,

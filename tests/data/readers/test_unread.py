@@ -26,6 +26,14 @@ def test_folders(tmp_path, files, what):
         open_dataset(tmp_path)
 
 
+def test_labels_in_a_folder_that_is_not_called_labels(tmp_path):
+    for name, content in (("photos/a.jpg", ""), ("txt/a.txt", "0 0.5 0.5 0.2 0.2")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(content)
+    with pytest.raises(BadInput, match=r"look like YOLO labels .* Name the folder of the images `images`"):
+        open_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "what"),
     [

@@ -1,7 +1,8 @@
 """Find the folder that holds the images of an annotation file, and each image in it: it names images, but no folder.
 
 It is the folder of the file or one in it, such as `images` or `data`; one of these that is named as the file is after
-`instances_`, or as its split; or one beside the file's folder, where that is called `annotations` or `labels`.
+`instances_`, or as its split; or one beside the file's folder, where that is called `annotations` or `labels`, or the
+only one there with images.
 """
 
 import os
@@ -54,6 +55,19 @@ def folder_of_split(path: Path, split: str, name: str) -> Path | None:
     return next((folder for folder in inside if split_named(folder.name) == split and (folder / name).is_file()), None)
 
 
+def images_beside(folder: Path) -> Path | None:
+    """Return the only folder beside `folder` that holds images; None where there is not one, or `folder` has images.
+
+    One that holds other files too may be another dataset, and does not count.
+    """
+    if any(map(is_image_name, Folder(folder).names)):
+        return None
+    beside = [other for other in Folder(folder.parent).folders[:_MOST_FOLDERS] if other.path.name != folder.name]
+    with_images = [other.path for other in beside if any(map(is_image_name, other.names))]
+    only = with_images[0] if len(with_images) == 1 else None
+    return only if only and all(map(is_image_name, Folder(only).names)) else None
+
+
 def images_below(root: Path) -> Iterator[str]:
     """Yield the images in a folder and below it, by their paths in it."""
     for folder, names in Folder(root).walk():
@@ -78,7 +92,8 @@ def _candidates(path: Path) -> Iterator[Path]:
     words = [word for word in (tail, split_named(tail)) if word]
     named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
     inside = _folders_in(folder)
-    beside = _folders_in(parent) if folder.name.lower().startswith(("annotation", "label")) else []
+    only = images_beside(folder)
+    beside = _folders_in(parent) if folder.name.lower().startswith(("annotation", "label")) else [only] if only else []
     folders = [folder, folder / "images", parent / "images", *named, *inside, *beside, parent]
     return (candidate for candidate in dict.fromkeys(folders) if candidate.is_dir())
 

@@ -112,6 +112,8 @@ def _splits_of(root: Path, notes: list[str]) -> dict[str, Iterable[Entry]]:
     """Return the splits of a folder whose lists or folders name them."""
     lists, decided = split_lists(root)
     folder = voc_folder(root)
+    if not folder.images.is_relative_to(root):
+        notes.append(f"the images are in {folder.images}, the only folder with images beside {root}")
     if lists:
         notes += decided
         return {split: listed(paths, lambda _: folder) for split, paths in lists.items()}

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from detect.data.pixels.headers import SUFFIXES, is_image_name
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, unquoted
+from detect.data.readers.images.image_folders import images_beside
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import parts_of
 from detect.data.readers.images.stems import Stems
@@ -109,9 +110,14 @@ def _holds_images(folder: Folder) -> bool:
 
 
 def voc_folder(folder: Path) -> VocFolder:
-    """Return the annotation files and images of a folder, each in a folder of their own or not."""
+    """Return the annotation files and images of a folder, each in a folder of their own or not.
+
+    Where it holds annotation files only, the images are those of the only folder beside it that has some.
+    """
     listed = Folder(folder)
-    return VocFolder(annotation_folder(listed) or folder, image_folder(listed))
+    annotations, images = annotation_folder(listed) or folder, image_folder(listed)
+    beside = images_beside(folder) if annotations == images == folder else None
+    return VocFolder(annotations, beside or images)
 
 
 def folder_around(path: Path, images: Path | None) -> VocFolder:
