@@ -3,7 +3,7 @@
 # make unit    the quick tests only
 # make lint    style and types
 # make parity  compare our models with torchvision's own, with the same weights on the same images
-# make exports export trained models of all families in all formats; takes half an hour (ONLY=yolox: one family)
+# make exports export all families in all formats, trained ones too; takes half an hour (ONLY=yolox: one family)
 # make bench   compare our speed with other projects, which it installs; takes an hour
 # make docs    write the generated pages of docs/, and build the documentation site in site/
 # make clean   remove what the above created, except runs/

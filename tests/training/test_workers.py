@@ -21,8 +21,8 @@ from detect.training import training_run as run
 step = run.TrainingStep
 made = []
 run.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
-detect.train({data!r}, "yolox-micro", name="run", epochs=2, image_size=64, batch_size=2,
-             runs={runs!r}, architecture=dict(width=0.125, depth=0), validations=2)
+detect.train({data!r}, "ssd-vgg16", name="run", epochs=2, image_size=300, batch_size=2,
+             runs={runs!r}, architecture=dict(width=0.125), validations=2)
 np.save({weights!r}, made[0].average.average.numpy())
 """
 
