@@ -11,7 +11,8 @@ pedestrian, as in MOT15. Where `gt/labels.txt` names the classes, as CVAT writes
 
 Frames are named by their numbers, as in 000001.jpg; where one is not, they are numbered in the order of their names. A
 frame without a line is background. All sequences of a folder are the training split, unless they lie in folders that
-are named after splits.
+are named after splits. MOT17 has each sequence three times, once for each detector that trackers start from: one is
+read.
 """
 
 import os
@@ -31,6 +32,7 @@ from detect.errors import BadInput
 
 _TRUTH, _LABELS, _FRAMES = os.path.join("gt", "gt.txt"), os.path.join("gt", "labels.txt"), "img1"
 _NO_CLASS = -1
+_DETECTORS = ("-DPM", "-FRCNN", "-SDP")  # endings of the names of the folders that MOT17 has of a sequence
 _LOOKED_AT = 20  # folders in a folder of which one has to be a sequence
 _NAMES = (
     *("pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "non motorized vehicle", "static person"),
@@ -128,13 +130,27 @@ def _sequences(folder: Folder, most: int | None = None) -> list[Path]:
     return [inside.path for inside in islice(folder.folders, most) if _is_sequence(inside.path)]
 
 
+def _without_repeated(sequences: Sequence[Path]) -> list[Path]:
+    """Return the first folder of each sequence."""
+    first: dict[str, Path] = {}
+    for path in sequences:
+        detector = next(filter(path.name.endswith, _DETECTORS), "")
+        first.setdefault(path.name.removesuffix(detector), path)
+    return list(first.values())
+
+
 def _is_sequence(path: Path) -> bool:
     return os.path.isfile(path / _TRUTH) and os.path.isdir(path / _FRAMES)
 
 
 def _load(folder: Path) -> NamedContent:
     """Read the sequences in a folder; BadInput where a file cannot be read, or there are no frames."""
-    content = _Sequences(folder, _sequences(Folder(folder)))
+    found = _sequences(Folder(folder))
+    content = _Sequences(folder, _without_repeated(found))
+    if repeated := len(found) - len(content.sequences):
+        content.notes.append(
+            f"{repeated} folders in {folder} repeat a sequence for another detector: one of each is read"
+        )
     for entry in range(len(content.sequences)):
         content.add_sequence(entry)
     if not len(content.images):

@@ -63,6 +63,15 @@ def test_all_sequences_of_a_split_are_read(write):
     assert paths[::3] == ["train/a/img1/000001.jpg", "train/b/img1/000001.jpg"]
 
 
+def test_one_of_the_three_folders_of_a_sequence_of_mot17_is_read(write):
+    for name in ("MOT17-02-DPM", "MOT17-02-FRCNN", "MOT17-02-SDP", "MOT17-04-SDP"):
+        folder = write("1,1,1,1,8,8,1,1,1", inside=name)
+    dataset = open_dataset(folder)
+    folders = {record.image_path.parents[1].name for record in split(dataset, "train")}
+    assert folders == {"MOT17-02-DPM", "MOT17-04-SDP"}
+    assert any("2 folders" in note and "another detector" in note for note in dataset.notes)
+
+
 def test_frames_whose_names_are_not_numbers_are_numbered_in_their_order(write):
     records = split(open_dataset(write("2,1,1,1,8,8,1,1,1", names=("a.jpg", "b.jpg"))), "train")
     assert [len(record.boxes) for record in records] == [0, 1]
