@@ -12,7 +12,7 @@ CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
 
 
 def show_scores(scores: "Scores") -> None:
-    """Print the twelve numbers of COCO, the scores per class if there are several, and what was left out."""
+    """Print the twelve numbers of COCO, the scores per class if there are several, and what to know about them."""
     from detect.evaluation.coco_scores import METRICS
 
     for note in scores.notes:
@@ -25,6 +25,8 @@ def show_scores(scores: "Scores") -> None:
             for name, row in scores.per_class.items()
         ]
         show_table(["class", *CLASS_COLUMNS, "images", "boxes"], rows)
+    if scores.certainty:
+        say(f"Note: {scores.certainty}")
 
 
 def _number(value: float) -> str:

@@ -23,6 +23,8 @@ import pycocotools.cocoeval
 
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
+from detect.evaluation.intervals import FEW_IMAGES, Intervals, describe, intervals
+from detect.evaluation.matching_by_image import matched_by_class
 from detect.evaluation.only_looked_for import only_looked_for
 from detect.evaluation.truth import Truth
 from detect.files import write_text
@@ -60,6 +62,12 @@ class Scores:
     curves: Curves = field(repr=False, compare=False)
     confusion: Confusion = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
+    intervals: Intervals | None = None  # where the images are few, or where they were asked for
+
+    @property
+    def certainty(self) -> str:
+        """A sentence on the interval of AP; an empty text where there is none."""
+        return describe(self.intervals, self.AP) if self.intervals else ""
 
     def to_json(self) -> str:
         """Return all numbers as JSON at full precision, with `null` where there is nothing to measure."""
@@ -67,6 +75,8 @@ class Scores:
         numbers["per_class"] = {
             name: {key: _nullable(value) for key, value in row.items()} for name, row in self.per_class.items()
         }
+        if self.intervals:
+            numbers["intervals"] = self.intervals.to_numbers()
         return json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
@@ -74,7 +84,13 @@ class Scores:
         write_text(path, self.to_json())
 
 
-def score(truth: Truth, found: Found, where: str = "detections", reference: bool = False) -> Scores:
+def score(
+    truth: Truth,
+    found: Found,
+    where: str = "detections",
+    reference: bool = False,
+    with_intervals: bool = False,
+) -> Scores:
     """Compute the COCO scores of detections. Without any detection they are zero.
 
     A class is scored over the images in which it was looked for: elsewhere its detections are neither right nor wrong.
@@ -84,6 +100,7 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
         found: the detections.
         where: names the detections in errors.
         reference: compute with pycocotools: the same numbers, slower.
+        with_intervals: compute intervals of the scores too, as is done in any case where the images are few.
 
     Raises:
         BadInput: a detection belongs to an image or a category that the truth does not have.
@@ -98,13 +115,23 @@ def score(truth: Truth, found: Found, where: str = "detections", reference: bool
         evaluation.accumulate()
         evaluation.summarize()
     measured: dict[str, Any] = evaluation.eval  # type: ignore[assignment]
+    values = {name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
+    known = _intervals(truth, rows) if with_intervals or len(truth.image_ids) < FEW_IMAGES else None
     return Scores(
-        **{name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)},
+        **values,
         per_class=_per_class(truth, measured["precision"], measured["recall"]),
         curves=_curves(truth, measured["precision"], measured["scores"]),
         confusion=confusion(truth, found),
         notes=truth.notes,
+        intervals=known,
     )
+
+
+def _intervals(truth: Truth, rows: np.ndarray) -> Intervals | None:
+    evaluation = _with_hotcoco(truth, rows)
+    with contextlib.redirect_stdout(io.StringIO()):
+        matched = matched_by_class(evaluation, truth)
+    return intervals(matched, len(truth.image_ids))
 
 
 def _with_hotcoco(truth: Truth, rows: np.ndarray) -> hotcoco.COCOeval:

@@ -67,7 +67,7 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
         scores=[(name, numbers[name], MEANINGS[name]) for name in METRICS if name in numbers],
         class_metrics=HEADLINES,
         classes=sorted(numbers.get("per_class", {}).items(), key=lambda item: -(item[1]["AP"] or 0)),
-        score_notes=scores.notes if scores else (),
+        score_notes=filter(None, (*scores.notes, scores.certainty)) if scores else (),
         figure_sections=[
             ("Precision, recall and confusion", _score_figures(scores)),
             ("Training curves", _training_figures(rows)),

@@ -14,6 +14,7 @@ import tensorflow as tf
 from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
 from detect.evaluation.coco_scores import Scores
+from detect.evaluation.intervals import describe_few
 from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
@@ -144,6 +145,8 @@ def run(
     heard = Callbacks(callbacks if chief else ())
     with contextlib.closing(create_display(chief)) as display:
         dataset = prepare_data(dataset or open_dataset(settings.data), settings.max_lost, display)
+        if few := describe_few(len(split(dataset, "val"))):
+            display.say(few)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
         if begun:

@@ -147,7 +147,7 @@ def test_json_has_every_number_in_order_at_full_precision(two_boxes, tmp_path):
     scores.save(tmp_path / "new" / "evaluation.json")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["evaluation.json"]
     content = json.loads((tmp_path / "new" / "evaluation.json").read_text())
-    assert list(content) == [*METRICS, "per_class"]
+    assert list(content) == [*METRICS, "per_class", "intervals"]  # of a single image
     assert content["AP"] == scores.AP
 
 

@@ -1,0 +1,102 @@
+"""How far scores would be others with other images of the same kind: intervals by bootstrap over the images.
+
+As many images as there are, are drawn of them with replacement, again and again, and each draw is scored. The interval
+has the middle 95 % of these scores: the percentile interval of Efron and Tibshirani, An Introduction to the Bootstrap,
+1993, chapter 13. What it does not know is how far the scores of other training runs would be.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from detect.evaluation.matching_by_image import Matched, average_precisions
+
+FEW_IMAGES = 50  # with fewer, scores are said to be uncertain
+LEVEL = 0.95
+RESAMPLES = 1000
+SEED = 0
+NUMBERS_AT_A_TIME = 2_000_000  # of draws and detections, in memory
+
+
+class Interval(NamedTuple):
+    """A range that probably has the true score, 0..1; NaN where there is nothing to measure."""
+
+    low: float
+    high: float
+
+
+class Intervals(NamedTuple):
+    """Intervals of scores."""
+
+    images: int  # that were drawn from
+    AP: Interval
+    AP50: Interval
+    AP75: Interval
+
+    def to_numbers(self) -> dict[str, Any]:
+        """Return the intervals, and how they were made, as JSON has them."""
+        made = {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED, "images": self.images}
+        return {"AP": list(self.AP), "AP50": list(self.AP50), "AP75": list(self.AP75), **made}
+
+
+def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
+    """Return the intervals of the scores of detections; None where there is no object.
+
+    A draw without any object of a class is scored over the others.
+
+    Args:
+        matched: of each class.
+        images: I, their number.
+    """
+    kept = [each for each in matched if each.objects.any()]
+    if not kept:
+        return None
+    draws = np.concatenate([_means(kept, weights) for weights in _draws(images, kept)])
+    ends = np.nanpercentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
+    return Intervals(images, *(Interval(float(low), float(high)) for low, high in ends.T))
+
+
+def describe(found: Intervals, value: float) -> str:
+    """Return a sentence on the interval of AP, and what to do where the images are few.
+
+    Args:
+        found: the intervals.
+        value: AP, 0..1.
+    """
+    low, high = found.AP
+    measured = (
+        f"AP {value:.3f} is measured on {found.images} images; with others like them it would probably be between "
+        f"{low:.3f} and {high:.3f} ({LEVEL:.0%} interval, {RESAMPLES:,} resamples of the images)."
+    )
+    return measured if found.images >= FEW_IMAGES else f"{measured} {advice()}"
+
+
+def describe_few(images: int) -> str:
+    """Return a line on the number of images that a model is to be scored on; empty where they are not few."""
+    if images >= FEW_IMAGES:
+        return ""
+    return f"Scores on {images} images are uncertain: the end of the run says by how much. {advice()}"
+
+
+def advice() -> str:
+    """Return what to do where the images are few."""
+    return "`detect train --folds 5` scores on all images of a dataset, each by a model that has not learnt from it."
+
+
+def _draws(images: int, matched: Sequence[Matched]) -> Iterator[np.ndarray]:
+    """Yield how often each image is drawn, int64 [r, I], for a part of the resamples at a time."""
+    random = np.random.default_rng(SEED)
+    widest = max(images, *(len(each.images) for each in matched))
+    step = max(1, NUMBERS_AT_A_TIME // widest)
+    for start in range(0, RESAMPLES, step):
+        drawn = random.integers(0, images, [min(step, RESAMPLES - start), images])
+        yield np.stack([np.bincount(row, minlength=images) for row in drawn])
+
+
+def _means(matched: Sequence[Matched], weights: np.ndarray) -> np.ndarray:
+    """Return AP, AP50 and AP75 of each draw, [r, 3]: means over the classes that it has objects of."""
+    by_class = np.stack([average_precisions(each, weights) for each in matched])  # [classes, r, T]
+    with np.errstate(invalid="ignore"):  # a draw without any object
+        by_overlap = np.nansum(by_class, axis=0) / np.isfinite(by_class).sum(axis=0)
+    return np.stack([by_overlap.mean(axis=1), by_overlap[:, 0], by_overlap[:, 5]], axis=1)
