@@ -87,7 +87,8 @@ READERS = [
 SCORING = [PACKAGE / "evaluation" / "results_file.py"]
 # What finds the mistakes in a command.
 BEFORE_TENSORFLOW = [
-    PACKAGE / name for name in ("training/early_checks.py", "training/run_folder.py", "models/places.py")
+    PACKAGE / name
+    for name in ("training/early_checks.py", "training/run_folder.py", "training/several_runs.py", "models/places.py")
 ]
 # What else than detect/files.py may write, and why.
 WRITES = {

@@ -7,6 +7,7 @@ from detect.cli.printing import say, show_table
 
 if TYPE_CHECKING:
     from detect.evaluation.coco_scores import Scores
+    from detect.training.several_runs import Summary
 
 CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
 
@@ -29,5 +30,18 @@ def show_scores(scores: "Scores") -> None:
         say(f"Note: {scores.certainty}")
 
 
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
+def show_runs(summary: "Summary") -> None:
+    """Print the scores of each of several runs, their means and their standard deviations."""
+    from detect.training.display import clock
+
+    rows = [
+        [run.name, *(_number(run.scores.get(name)) for name in CLASS_COLUMNS), clock(run.seconds)]
+        for run in summary.runs
+    ]
+    for label, values in (("mean", summary.mean), ("standard deviation", summary.deviation)):
+        rows.append([label, *(_number(values.get(name)) for name in CLASS_COLUMNS), ""])
+    show_table(["run", *CLASS_COLUMNS, "time"], rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"

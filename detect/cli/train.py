@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect.cli.interruption import Interrupted
-from detect.cli.printing import say
-from detect.cli.scores import show_scores
+from detect.cli.printing import progress_bar, say
+from detect.cli.scores import show_runs, show_scores
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
+    from detect.data.dataset import Dataset
     from detect.training.ending import Ending
+    from detect.training.settings import TrainingSettings
+    from detect.training.several_runs import SeveralRuns
 
-WHAT, LENGTH, SIZES, RUN = "What to train", "How long (one of these)", "Sizes", "The run"  # groups of options
+# groups of options
+WHAT, LENGTH, SIZES = "What to train", "How long (one of these)", "Sizes"
+SEVERAL, RUN = "Several runs as one (one of these)", "The run"
 
 
 def model_names() -> list[str]:
@@ -74,6 +79,22 @@ def train(
             rich_help_panel=SIZES,
         ),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Runs with other seeds, for mean and spread of their scores.",
+            show_default="one run",
+            rich_help_panel=SEVERAL,
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validation: parts of the images that are held out in turn, for scores on all of them.",
+            show_default="the splits of the dataset",
+            rich_help_panel=SEVERAL,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -106,7 +127,8 @@ def train(
     The run folder under runs/ holds the best and the last model, the scores and a report.
     """
     from detect.training.early_checks import open_requested
-    from detect.training.resolution import given_options, resolve_settings
+    from detect.training.resolution import given_options, given_settings, resolve_settings
+    from detect.training.several_runs import plan_runs
 
     options = given_options(
         data=data,
@@ -115,23 +137,51 @@ def train(
         max_time=max_time,
         image_size=image_size,
         batch_size=batch_size,
+        folds=folds,
         weights=weights,
         name=name,
         licence_policy=licence_policy,
     )
-    dataset = open_requested(options, set or [], resume)
+    settings = given_settings(options, set or [])
+    dataset = open_requested(settings, resume)
+    with progress_bar("Comparing images") as progress:
+        several = plan_runs(settings, seeds, dataset, resume, progress)
     start_tensorflow()
-    from detect.training.training_run import run as train_on
-
+    settings = resolve_settings(options, set or [])
     try:
-        run = train_on(resolve_settings(options, set or []), resume, dataset)
+        if several is None:
+            train_one(settings, resume, dataset)
+        else:
+            train_all(settings, several, dataset)
     except KeyboardInterrupt:
         raise Interrupted(
             "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."
         ) from None
+
+
+def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset") -> None:
+    """Train a run and print its scores."""
+    from detect.training.training_run import run as train_on
+
+    run = train_on(settings, resume, dataset)
     if run.scores:
         show_scores(run.scores)
     show_end(run.ending)
+
+
+def train_all(settings: "TrainingSettings", several: "SeveralRuns", dataset: "Dataset") -> None:
+    """Train several runs, and print the scores of each and of all together."""
+    from detect.training.several_trained import describe, next_command, train_several
+
+    trained = train_several(settings, several, dataset, say)
+    show_runs(trained.summary)
+    if trained.pooled:
+        say("All images, each with the model that has not learnt from it:", style="bold")
+        show_scores(trained.pooled)
+        say(f"Report: {trained.folder / 'report.html'}")
+    say(describe(trained))
+    say(f"Scores: {trained.folder / 'summary.json'}", style="bold")
+    say(f"Next: {next_command(trained)}")
 
 
 def show_end(ending: "Ending") -> None:

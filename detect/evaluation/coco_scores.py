@@ -63,21 +63,21 @@ class Scores:
     confusion: Confusion = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
     intervals: Intervals | None = None  # where the images are few, or where they were asked for
+    certainty: str = ""  # a sentence on the interval of AP, where there is one, and where the images are few what to do
 
-    @property
-    def certainty(self) -> str:
-        """A sentence on the interval of AP; an empty text where there is none."""
-        return describe(self.intervals, self.AP) if self.intervals else ""
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON at full precision, with `null` where there is nothing to measure."""
+    def to_numbers(self) -> dict[str, Any]:
+        """Return all numbers as JSON has them, with None where there is nothing to measure."""
         numbers: dict[str, Any] = {name: _nullable(getattr(self, name)) for name in METRICS}
         numbers["per_class"] = {
             name: {key: _nullable(value) for key, value in row.items()} for name, row in self.per_class.items()
         }
         if self.intervals:
             numbers["intervals"] = self.intervals.to_numbers()
-        return json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return numbers
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON at full precision, with `null` where there is nothing to measure."""
+        return json.dumps(self.to_numbers(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> None:
         """Write `to_json()` to `path`. Raises `RunFailure` if that is not possible."""
@@ -124,6 +124,7 @@ def score(
         confusion=confusion(truth, found),
         notes=truth.notes,
         intervals=known,
+        certainty=describe(known, values["AP"], with_advice=not with_intervals) if known else "",
     )
 
 

@@ -1,5 +1,6 @@
 """Detections by column, in COCO's terms: from batches, or from a results file of any program."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from detect.data.readers.assembly.ids import key as id_key
 from detect.errors import BadInput, did_you_mean
 from detect.evaluation.json_files import collection_paused, read_json, shorten
 from detect.evaluation.truth import Truth, id_column, positions_of
+from detect.files import write_text
 
 _KEYS = ("image_id", "category_id", "bbox", "score")
 
@@ -45,6 +47,13 @@ def joined(parts: Iterable[Found]) -> Found:
     columns = zip(*((part.image_ids, part.category_ids, part.boxes, part.scores) for part in parts), strict=True)
     image_ids, category_ids, boxes, scores = map(np.concatenate, columns)
     return Found(image_ids, category_ids, boxes, scores)
+
+
+def write_detections(path: str | Path, found: Found) -> None:
+    """Write a COCO results file. Raises `RunFailure` if that is not possible."""
+    columns = (found.image_ids, found.category_ids, found.boxes, found.scores)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    write_text(path, json.dumps([dict(zip(_KEYS, row, strict=True)) for row in rows]) + "\n")
 
 
 @collection_paused()

@@ -177,7 +177,10 @@ def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarra
 
 
 def _learnt(model: Model, dataset: Dataset, records: Records) -> list[str]:
-    """Return a note where all of a dataset is scored that a part was held out of when the model was trained on it."""
+    """Return a note where the model may have been trained on the scored images, because a dataset was divided."""
+    if model.card.fold:
+        own = "its scores on that fold are in evaluation.json of its run"
+        return [f"The model was trained on all folds of {model.card.data} but {model.card.fold}: {own}."]
     if set(dataset.splits) != {"train"} or "val" in dataset.refused:
         return []
     if len(records) != len(dataset.splits["train"]) or len(records) < 2:

@@ -16,6 +16,7 @@ FEW_IMAGES = 50  # with fewer, scores are said to be uncertain
 LEVEL = 0.95
 RESAMPLES = 1000
 SEED = 0
+ADVICE = "`detect train --folds 5` scores on all images of a dataset, each by a model that has not learnt from it."
 NUMBERS_AT_A_TIME = 2_000_000  # of draws and detections, in memory
 
 
@@ -57,31 +58,27 @@ def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
     return Intervals(images, *(Interval(float(low), float(high)) for low, high in ends.T))
 
 
-def describe(found: Intervals, value: float) -> str:
-    """Return a sentence on the interval of AP, and what to do where the images are few.
+def describe(found: Intervals, value: float, with_advice: bool = False) -> str:
+    """Return a sentence on the interval of AP, and on what to do where that is too wide.
 
     Args:
         found: the intervals.
         value: AP, 0..1.
+        with_advice: whether to say what to do.
     """
     low, high = found.AP
     measured = (
         f"AP {value:.3f} is measured on {found.images} images; with others like them it would probably be between "
         f"{low:.3f} and {high:.3f} ({LEVEL:.0%} interval, {RESAMPLES:,} resamples of the images)."
     )
-    return measured if found.images >= FEW_IMAGES else f"{measured} {advice()}"
+    return f"{measured} {ADVICE}" if with_advice else measured
 
 
 def describe_few(images: int) -> str:
     """Return a line on the number of images that a model is to be scored on; empty where they are not few."""
     if images >= FEW_IMAGES:
         return ""
-    return f"Scores on {images} images are uncertain: the end of the run says by how much. {advice()}"
-
-
-def advice() -> str:
-    """Return what to do where the images are few."""
-    return "`detect train --folds 5` scores on all images of a dataset, each by a model that has not learnt from it."
+    return f"Scores on {images} images are uncertain: the end of the run says by how much. {ADVICE}"
 
 
 def _draws(images: int, matched: Sequence[Matched]) -> Iterator[np.ndarray]:

@@ -57,7 +57,7 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     """
     folder = Path(run_folder)
     settings = _read_json(folder / "config.json")
-    numbers = json.loads(scores.to_json()) if scores else _read_json(folder / "evaluation.json")
+    numbers = scores.to_numbers() if scores else _read_json(folder / "evaluation.json")
     rows = _read_rows(folder / "metrics.jsonl")
     page = template("report.html.jinja").render(
         generator="detect train",

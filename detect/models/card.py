@@ -51,6 +51,8 @@ class ModelCard(Card):
     """Dataset that the model was trained on, as it was named at that time."""
     data_digest: str = ""
     """SHA-256 of the annotations of that dataset, see `Dataset.digest`."""
+    fold: str = ""
+    """Fold of that dataset which was held out in cross-validation, such as `2 of 5`."""
     confidences: dict[str, float] = {}
     """Lowest confidence of a detection, by class, where the user gives none."""
     metrics: dict[str, Any] = {}

@@ -1,28 +1,25 @@
 """Mistakes in a request for a training run that are found before TensorFlow is imported, which takes seconds."""
 
 import os
-from typing import Any
 
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
-from detect.training.resolution import given_settings
 from detect.training.run_folder import require_free, require_place
+from detect.training.settings import TrainingSettings
 
 
-def open_requested(options: dict[str, Any], assignments: list[str], resume: bool) -> Dataset:
+def open_requested(settings: TrainingSettings, resume: bool) -> Dataset:
     """Return the dataset of a run for which everything else has been checked that can be without TensorFlow.
 
     Args:
-        options: values of top-level settings, by name.
-        assignments: texts `key=value`, as `--set` takes them.
+        settings: as given, see `training.resolution`.
         resume: whether to continue a run.
 
     Raises:
-        BadInput: an option, a setting, a name, a path or the dataset cannot be used.
+        BadInput: a name, a path or the dataset cannot be used.
         RunFailure: the folder of the run cannot be written.
     """
-    settings = given_settings(options, assignments)
     data = settings.data_licence or UNKNOWN
     require_permitted(Licences(weights=NONE, backbone=NONE, teacher=NONE, data=data), settings.licence_policy)
     # Of several workers, one creates the folder, maybe before the others come here.

@@ -67,6 +67,7 @@ def given_settings(
     if not own_files.is_own(settings.model):  # whose file imports TensorFlow
         _require_suitable(settings)
     _require_one_length(settings)
+    _require_fold(settings)
     if settings.name is not None:
         require_name(settings.name)
     return settings
@@ -161,3 +162,12 @@ def _require_architecture(model: str, architecture: dict[str, Any]) -> None:
 def _require_one_length(settings: TrainingSettings) -> None:
     if settings.epochs is not None and settings.max_time is not None:
         raise BadInput("Give --epochs or --max-time, not both: each decides the length of the schedule.")
+
+
+def _require_fold(settings: TrainingSettings) -> None:
+    if settings.fold is None:
+        return
+    if settings.folds is None:
+        raise BadInput(f"fold={settings.fold} is one of how many? Give --folds too, or leave it out.")
+    if settings.fold > settings.folds:
+        raise BadInput(f"fold: expected a number from 1 to {settings.folds}, that of --folds, got {settings.fold}.")

@@ -5,6 +5,7 @@ best/  last/  loadable models    evaluation.json    report.html    batches_train
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
     """
     root = Path(settings.runs)
     if settings.name is None:
-        return _create(next(path for path in _free_names(root, own_files.label(settings.model)) if not path.exists()))
+        return _create(
+            next(path for path in possible_folders(root, own_files.label(settings.model)) if not path.exists())
+        )
     require_free(settings)
     return _create(root / settings.name)
 
@@ -159,10 +162,11 @@ def _create(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _free_names(root: Path, model: str):
+def possible_folders(root: Path, name: str) -> Iterator[Path]:
+    """Yield the folders that a run without a name may have, the first choice first: NAME, NAME-2, NAME-3 ..."""
     number = 1
     while True:
-        yield root / (model if number == 1 else f"{model}-{number}")
+        yield root / (name if number == 1 else f"{name}-{number}")
         number += 1
 
 

@@ -73,6 +73,14 @@ class TrainingSettings(Settings):
     """Name of the run folder; null: the name of the model, with a number if it is taken."""
     runs: str = "runs"
     """Folder that run folders are created in."""
+    folds: int | None = Field(None, ge=2)
+    """Cross-validation: folds that the images to train on and to validate on are divided into, by the seed; null: the
+    splits of the dataset."""
+    fold: int | None = Field(None, ge=1)
+    """The fold that is validated on, 1 or more; null: each of `folds` in turn, by a run of its own."""
+    group_by: str = ""
+    """What keeps images in one fold by their names: video, folder, or a regular expression whose first group is the
+    same for them; empty: nothing. Images that show nearly the same are kept together in any case."""
     recipe: Literal["default", "paper"] = "default"
     """Defaults of the other settings: those listed here, or the settings of the model's authors."""
 
@@ -120,6 +128,11 @@ class TrainingSettings(Settings):
     schedule: ScheduleSettings = ScheduleSettings()
     average: AverageSettings = AverageSettings()
     pipeline: PipelineSettings = PipelineSettings()
+
+    @property
+    def is_several_runs(self) -> bool:
+        """Whether they are those of a run for each fold."""
+        return self.folds is not None and self.fold is None
 
     @property
     def validation_count(self) -> int:

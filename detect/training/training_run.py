@@ -48,6 +48,7 @@ from detect.training.run_folder import (
 )
 from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
+from detect.training.several_runs import with_fold
 from detect.training.step import TrainingStep
 from detect.training.training_pictures import save_batch
 from detect.training.validation import Validator
@@ -144,8 +145,9 @@ def run(
     chief = is_chief(strategy)
     heard = Callbacks(callbacks if chief else ())
     with contextlib.closing(create_display(chief)) as display:
-        dataset = prepare_data(dataset or open_dataset(settings.data), settings.max_lost, display)
-        if few := describe_few(len(split(dataset, "val"))):
+        whole = with_fold(settings, dataset or open_dataset(settings.data))
+        dataset = prepare_data(whole, settings.max_lost, display)
+        if settings.fold is None and (few := describe_few(len(split(dataset, "val")))):
             display.say(few)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
@@ -321,4 +323,5 @@ def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector,
         licences=licences,
         data=str(dataset.source),
         data_digest=dataset.digest(),
+        fold="" if settings.fold is None else f"{settings.fold} of {settings.folds}",
     )

@@ -100,11 +100,14 @@ def test_many_images_have_intervals_where_they_are_asked_for():
 
 @pytest.mark.parametrize(("images", "is_said"), [(FEW_IMAGES - 1, True), (FEW_IMAGES, False)])
 def test_few_images_are_said_to_be_few(images, is_said):
-    assert bool(describe_few(images)) is is_said
-    text = describe(Intervals(images, *[Interval(0.25, 0.5)] * 3), 0.4)
+    assert ("--folds 5" in describe_few(images)) is is_said
+
+
+def test_an_interval_in_words():
+    text = describe(Intervals(60, *[Interval(0.25, 0.5)] * 3), 0.4)
+    assert "AP 0.400 is measured on 60 images" in text
     assert "between 0.250 and 0.500" in text
     assert f"{RESAMPLES:,}" in text
-    assert ("--folds 5" in text) is is_said
 
 
 def test_without_objects_there_is_no_interval():

@@ -6,6 +6,7 @@ from detect.errors import BadInput
 from detect.models.card import ModelCard, licences_of
 from detect.models.licences import NONE, Licences, permits, require_permitted, require_policy
 from detect.training.early_checks import open_requested
+from detect.training.settings import TrainingSettings
 
 COCO = "Apache-2.0; trained on COCO"
 SCRATCH = Licences(weights=NONE, backbone=NONE, teacher=NONE, data="own")
@@ -66,4 +67,4 @@ def test_a_policy_that_does_not_exist():
 
 def test_data_without_a_licence_is_refused_before_it_is_opened():
     with pytest.raises(BadInput, match="data: its licence is not known"):
-        open_requested({"data": "nothing", "licence_policy": "permissive"}, [], resume=False)
+        open_requested(TrainingSettings(data="nothing", licence_policy="permissive"), resume=False)

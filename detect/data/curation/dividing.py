@@ -1,18 +1,16 @@
 """Divide a dataset into splits, so that each has its share of every class and no image of one is nearly in another."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from detect.data.curation.class_counts import count_classes
-from detect.data.curation.grouping import by_names, look_alikes, united, videos
+from detect.data.curation.grouping import belonging_together
 from detect.data.curation.stratifying import stratify
 from detect.data.dataset import Dataset
 from detect.data.joining import join
 from detect.data.records import Records
-from detect.data.survey import survey
 from detect.errors import BadInput
 
 _NAMED = 5  # classes in a note
@@ -50,7 +48,7 @@ def divide(
         stated = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         raise BadInput(f"Expected shares above 0 whose sum is below 1, because the rest is 'train'; found {stated}.")
     records, notes = join(list(dataset.splits.values()))
-    groups, noted = _groups(records, group_by, progress if near_duplicates else None)
+    groups, noted = belonging_together(records, group_by, "--group-by video", progress if near_duplicates else None)
     count = int(groups.max(initial=-1)) + 1
     if count < len(parts):
         raise BadInput(
@@ -63,33 +61,6 @@ def divide(
         notes = [f"the splits {', '.join(dataset.splits)} are joined and divided anew", *notes]
     notes = [*dataset.notes, *notes, *noted, *_missing(splits, dataset.classes)]
     return replace(dataset, splits=splits, notes=tuple(notes))
-
-
-def _groups(records: Records, group_by: str, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
-    """Return the number of the group of each image, int64 [R], and notes on the groups.
-
-    Without `progress`, no image is decoded.
-    """
-    names, notes = records.copy_names(), []
-    divisions = [np.arange(len(records))]
-    if group_by:
-        divisions.append(by_names(names, group_by))
-        notes.append(f"{len(np.unique(divisions[-1]))} groups of images by their names stay together")
-    elif found := videos(names):
-        notes.append(
-            f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
-            "--group-by video keeps all frames of each together"
-        )
-    if progress:
-        divisions.append(look_alikes(names, _fingerprints(records, progress)))
-        count = int(np.count_nonzero(divisions[-1] != divisions[0]))
-        notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
-    return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
-
-
-def _fingerprints(records: Records, progress: Progress) -> np.ndarray:
-    done = itertools.count(1)
-    return survey(records, lambda: progress(next(done), len(records))).fingerprints
 
 
 def _missing(splits: Mapping[str, Records], classes: Sequence[str]) -> list[str]:

@@ -1,16 +1,56 @@
 """Find images that belong together, and must not be divided between training and validation."""
 
+import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from detect.data.near_duplicates import near_duplicates
+from detect.data.records import Records
 from detect.data.sequences import first_with_same, neighbouring_frames, sequence, versions
+from detect.data.survey import survey
 from detect.errors import BadInput
 
 RULES = ("video", "folder")
+
+Progress = Callable[[int, int], None]
+
+
+def belonging_together(
+    records: Records, rule: str, option: str, progress: Progress | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return the groups of images that must not be divided, and notes on them.
+
+    Args:
+        records: R images.
+        rule: what keeps images together by their names, see `by_names`; empty: nothing.
+        option: how a user keeps the frames of each video together, for a note where there may be some.
+        progress: called with the number of images that are decoded, and of all; None: no image is decoded, and those
+            that show nearly the same are not kept together.
+
+    Returns:
+        The number of the group of each image, int64 [R], and the notes.
+
+    Raises:
+        BadInput: the rule is not a regular expression.
+    """
+    names, notes = records.copy_names(), []
+    divisions = [np.arange(len(records))]
+    if rule:
+        divisions.append(by_names(names, rule))
+        notes.append(f"{len(np.unique(divisions[-1]))} groups of images by their names stay together")
+    elif found := videos(names):
+        notes.append(
+            f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
+            f"{option} keeps all frames of each together"
+        )
+    if progress:
+        divisions.append(look_alikes(names, _fingerprints(records, progress)))
+        count = int(np.count_nonzero(divisions[-1] != divisions[0]))
+        notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
+    return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
 
 
 def by_names(names: Sequence[str], rule: str) -> np.ndarray:
@@ -81,3 +121,8 @@ def united(*divisions: np.ndarray) -> np.ndarray:
         if (smallest == groups).all():
             return groups
         groups = smallest
+
+
+def _fingerprints(records: Records, progress: Progress) -> np.ndarray:
+    done = itertools.count(1)
+    return survey(records, lambda: progress(next(done), len(records))).fingerprints

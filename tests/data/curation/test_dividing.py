@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from many_images import dataset_of, lines_of
 
-from detect.data.curation import dividing
+from detect.data.curation import grouping
 from detect.data.curation.dividing import divide
 from detect.errors import BadInput
 
@@ -45,7 +45,7 @@ def test_groups_are_not_divided():
 def test_images_that_show_nearly_the_same_stay_together(monkeypatch):
     """Each has the fingerprint of another one: of random bits, some 64 of 128 differ."""
     prints = np.repeat(np.random.default_rng(0).integers(1, 256, (20, 16), np.uint8), 2, axis=0)
-    monkeypatch.setattr(dividing, "survey", lambda records, advance: SimpleNamespace(fingerprints=prints))
+    monkeypatch.setattr(grouping, "survey", lambda records, advance: SimpleNamespace(fingerprints=prints))
     divided = divide(dataset_of("xy", train=IMAGES), {"val": 0.5})
     for records in divided.splits.values():
         numbers = {int(name.partition(".")[0]) for name in records.copy_names()}

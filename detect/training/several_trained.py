@@ -1,0 +1,167 @@
+"""`detect train --seeds` and `--folds`: trains several runs one after the other, and scores them as one."""
+
+import gc
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from detect.data.curation.folds import Folds
+from detect.data.dataset import Dataset, split
+from detect.data.samples.checked_images import UnreadableImages
+from detect.evaluation.coco_scores import Scores, score
+from detect.evaluation.detections import joined, read_detections, write_detections
+from detect.evaluation.evaluation_run import find
+from detect.evaluation.report import write_report
+from detect.evaluation.truth import truth_from_records
+from detect.inference.loading import load
+from detect.structures import Detections
+from detect.training.display import clock
+from detect.training.run_folder import RunFolder, decided
+from detect.training.settings import TrainingSettings
+from detect.training.several_runs import (
+    FinishedRun,
+    SeveralRuns,
+    Summary,
+    finished,
+    limit_of_next,
+    with_fold,
+    with_means,
+)
+from detect.training.training_run import run
+
+DETECTIONS = "detections_val.json"  # of a fold: those in its validation images, as COCO results
+TRAINED = 0.95  # share of the time of a fold for its training; the rest is for these detections
+
+
+@dataclass(frozen=True)
+class SeveralTrained:
+    """The result of several runs.
+
+    Attributes:
+        folder: that has the folders of the runs.
+        summary: scores of the runs.
+        pooled: of folds, the scores of all images together.
+    """
+
+    folder: Path
+    summary: Summary
+    pooled: Scores | None
+
+
+def train_several(
+    settings: TrainingSettings, several: SeveralRuns, dataset: Dataset, say: Callable[[str], None]
+) -> SeveralTrained:
+    """Train all runs that are not finished, and go on with the one that was interrupted.
+
+    Args:
+        settings: of all runs, but for what differs; `max_time` is for all together.
+        several: the runs.
+        dataset: that of the settings.
+        say: shows a line to the user.
+    """
+    summary = several.summary()
+    several.save(summary)
+    for number, name in enumerate(several.changes, 1):
+        if any(each.name == name for each in summary.runs):
+            continue
+        say(f"Run {number} of {len(several.changes)}: {several.folder / name}")
+        own = _settings_of(settings, several, name, summary)
+        trained = _train(own, several.run_folder(name), dataset)
+        dataset = replace(dataset, notes=())  # are said once
+        summary = summary.model_copy(update={"runs": (*summary.runs, trained)})
+        several.save(summary)
+        keras.backend.clear_session()
+        gc.collect()
+    return _pooled(several, with_means(summary))
+
+
+def _settings_of(settings: TrainingSettings, several: SeveralRuns, name: str, summary: Summary) -> TrainingSettings:
+    """Return the settings of one of the runs. What the user leaves open is decided by the first one.
+
+    Args:
+        settings: of all.
+        several: all runs.
+        name: of the run.
+        summary: of those that are finished.
+    """
+    first, own = several.run_folder(next(iter(several.changes))), several.run_folder(name)
+    given = decided(first.settings(), settings) if first.config.exists() else settings
+    limit = settings.max_time
+    if limit is not None and own.config.exists():
+        limit = own.settings().max_time  # with which it goes on
+    elif limit is not None:
+        limit = limit_of_next(limit, summary) * (TRAINED if several.folds else 1)
+    whole_name = own.path.relative_to(settings.runs).as_posix()
+    return given.model_copy(update={**several.changes[name], "name": whole_name, "max_time": limit})
+
+
+def _train(settings: TrainingSettings, folder: RunFolder, dataset: Dataset) -> FinishedRun:
+    """Train a run, or what is left of it; of a fold, write the detections of its best model in its images."""
+    began = time.monotonic()
+    ending = run(settings, resume=folder.path.exists(), dataset=dataset).ending
+    earlier = max(ending.seconds - (time.monotonic() - began), 0.0)  # before an interruption
+    unreadable = _detect_held_out(settings, folder, with_fold(settings, dataset)) if settings.fold else []
+    return finished(folder, earlier + time.monotonic() - began, unreadable)
+
+
+def _detect_held_out(settings: TrainingSettings, folder: RunFolder, dataset: Dataset) -> list[int | str]:
+    """Write the detections of a fold, and return the ids of the images that cannot be read."""
+    model, records = load(folder.path), split(dataset, "val")
+    unreadable = UnreadableImages(len(records))
+
+    def detect(images: tf.Tensor, extents: np.ndarray) -> Detections:
+        return model.detect(images, model.backend.confidence, extents=extents)
+
+    size = folder.settings().images_per_batch
+    found = joined(find(detect, records, model.placement, dataset.category_ids, size, unreadable=unreadable))
+    write_detections(folder.path / DETECTIONS, found)
+    return records.image_ids[unreadable.indices()].tolist()
+
+
+def _pooled(several: SeveralRuns, summary: Summary) -> SeveralTrained:
+    """Return the result of runs that are all finished; of folds, write the report."""
+    pooled = _scores_of_all(several, several.folds, summary) if several.folds else None
+    if pooled:
+        summary = summary.model_copy(update={"pooled": pooled.to_numbers()})
+        write_report(several.folder, pooled)
+    several.save(summary)
+    return SeveralTrained(several.folder, summary, pooled)
+
+
+def _scores_of_all(several: SeveralRuns, folds: Folds, summary: Summary) -> Scores:
+    """Return the scores of the detections of all folds together.
+
+    Their confidences are of several models, and compared as if they were of one. Where these models are more or less
+    sure of themselves, that costs some AP (Forman and Scholz 2010, Apples-to-Apples in Cross-Validation Studies,
+    section 2), which the mean over the folds does not show.
+    """
+    lost = [number for each in summary.runs for number in each.unreadable]
+    records = folds.records.select(np.flatnonzero(~np.isin(folds.records.image_ids, lost)))
+    found = [read_detections(several.folder / name / DETECTIONS) for name in several.changes]
+    truth = truth_from_records(records, folds.dataset.classes, folds.dataset.category_ids)
+    return score(truth, joined(part for part in found if len(part)), with_intervals=True)
+
+
+def describe(trained: SeveralTrained) -> str:
+    """Return what was done, and the mean of AP with its deviation."""
+    summary = trained.summary
+    done = f"Trained {summary.count} runs with other {summary.kind} in {clock(summary.seconds)}."
+    if "AP" not in summary.deviation:
+        return done
+    return f"{done} AP {summary.mean['AP']:.3f}, standard deviation between runs {summary.deviation['AP']:.3f}."
+
+
+def next_command(trained: SeveralTrained) -> str:
+    """Return a command to go on with: with the best of several seeds, or to train on all images of all folds."""
+    runs = trained.summary.runs
+    if trained.pooled is None:
+        best = max(runs, key=lambda run: run.scores.get("AP") or 0.0)
+        return f"detect predict {shlex.quote(str(trained.folder / best.name))} IMAGES_OR_VIDEOS"
+    settings = RunFolder(trained.folder / runs[0].name).settings()
+    return f"detect train --data {shlex.quote(settings.data)} --model {settings.model}"
