@@ -87,7 +87,7 @@ def _in_one_fold(records: Records, numbers: np.ndarray, classes: Sequence[str]) 
     """Return a note on the classes whose boxes are in a single fold; an empty list where there are none."""
     counts = count_classes(records, numbers)
     folds = np.bincount(counts.label, minlength=len(classes))
-    alone = [classes[label] for label in np.flatnonzero(folds == 1)]
+    alone = [classes[label] for label in np.flatnonzero(folds == 1).tolist()]
     if not alone:
         return []
     return [
