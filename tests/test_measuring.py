@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,7 +93,7 @@ def test_a_project_that_cannot_be_installed_is_named_in_the_row(tmp_path, monkey
     comparison = Comparison("a row", "what it is", lambda _: [], target=1.0, target_of="RF-DETR-N")
     row = summarize(comparison, ["detect"], answers, missing={"RF-DETR-N": reason})
     assert (row.peer_name, row.ratio, row.reached) == (None, None, None)
-    assert speed_page.cells(row)[3] == f"RF-DETR-N {reason}"
+    assert speed_page.cells(row, [row.machine])[3] == f"RF-DETR-N {reason}"
 
 
 def test_sizes_are_those_of_images_of_the_row():
@@ -118,12 +119,15 @@ def test_all_other_models_of_a_row_have_a_published_size(monkeypatch):
 def test_a_page_keeps_the_rows_that_are_not_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(speed_page, "versions", lambda: {"detect": "1"})
     row = row_of([0.1, 0.1], [1, 1], [0.3, 0.3], target=4.0)
-    speed_page.write(tmp_path, [row])
-    assert speed_page.read(tmp_path) == {"a row": row}
+    elsewhere = replace(row, name="another", machine="8 cores of ANOTHER")
+    speed_page.write(tmp_path, [elsewhere, row])
+    assert speed_page.read(tmp_path) == {"another": elsewhere, "a row": row}
     page = (tmp_path / "README.md").read_text()
     assert (
         "| a row | what it is | 100 ms (100 to 100) | slow 1000 (10.00)<br>fast 300 (3.00) | 3.00 | 4 x the best |"
         in page
     )
     assert "**no**" in page
+    assert f"1. 8 cores of ANOTHER\n2. {row.machine}\n" in page
+    assert f" {row.measured} (2) |" in page
     assert "<svg" in (tmp_path / "speed.svg").read_text()

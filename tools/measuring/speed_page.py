@@ -1,8 +1,6 @@
 """The files in docs/benchmarks/: the figures as JSON, as a page and as a plot."""
 
 import json
-import os
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -31,7 +29,7 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
     """Write all files after a measurement on this machine."""
     folder.mkdir(parents=True, exist_ok=True)
     before = _content(folder)["versions"]
-    content = {"machine": machine(), "versions": {**before, **versions()}, "rows": [row.to_json() for row in rows]}
+    content = {"versions": {**before, **versions()}, "rows": [row.to_json() for row in rows]}
     (folder / FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_page(folder)
 
@@ -39,7 +37,7 @@ def write(folder: Path, rows: Sequence[Row]) -> None:
 def write_page(folder: Path) -> None:
     """Write the page and the plot from the figures that were measured before."""
     content, rows = _content(folder), list(read(folder).values())
-    (folder / "README.md").write_text(page(rows, content["machine"], content["versions"]), encoding="utf-8")
+    (folder / "README.md").write_text(page(rows, content["versions"]), encoding="utf-8")
     plot(folder / "speed.svg", rows)
 
 
@@ -49,19 +47,20 @@ def _content(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else empty
 
 
-def page(rows: Sequence[Row], where: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+def page(rows: Sequence[Row], versions: Mapping[str, str]) -> str:
     """Return the page.
 
     Args:
         rows: in the order of the page.
-        where: the machine, as `machine` describes it.
         versions: of all projects, by name.
     """
+    machines = list(dict.fromkeys(row.machine for row in rows))
+    numbered = "\n".join(f"{number}. {name}" for number, name in enumerate(machines, 1))
     header = (
         *("figure", "what is measured", "detect", "others (ratio)", "ratio", "target", "reached", "peak memory, MB"),
         "measured",
     )
-    lines = [header, ["---"] * len(header), *(cells(row) for row in rows)]
+    lines = [header, ["---"] * len(header), *(cells(row, machines) for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     used = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"""<!-- Written by tools/measure_speed.py: measure again instead of editing. -->
@@ -81,7 +80,10 @@ Where the models differ, the row states their sizes. Ours are counted. Those of 
 [D-FINE](https://github.com/Peterande/D-FINE), [RF-DETR](https://rfdetr.roboflow.com/develop/learn/benchmarks/). A
 multiply-add is half of what they count as floating-point operations, for an image of the row's size.
 
-Measured on {where["cores"]} cores of {where["processor"]} ({where["system"]}, Python {where["python"]}).
+The last column has the day and, in parentheses, the number of the machine, all without a GPU:
+
+{numbered}
+
 To measure on your machine, run `make bench`.
 
 ![Ratio of each figure to the best other project](speed.svg)
@@ -95,7 +97,8 @@ Versions: {used}.
 """
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: Row, machines: Sequence[str]) -> list[str]:
+    """Return the cells of a row; `machines` are those of the page, in the order of their numbers."""
     ours, *_ = row.sides.values()
     others = [f"{name} {row.sides[name].median:.4g} ({ratio:.2f})" for name, ratio in row.ratios.items()]
     others += [f"{name} {reason}" for name, reason in row.missing.items()]
@@ -105,8 +108,9 @@ def cells(row: Row) -> list[str]:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     reached = {None: "", True: "yes", False: "**no**"}[row.reached]
     spread = f"{row.ours:.4g} {row.unit} ({ours.low:.4g} to {ours.high:.4g})"
+    measured = f"{row.measured} ({machines.index(row.machine) + 1})"
     memory = "<br>".join(f"{name} {side.memory:.0f}" for name, side in row.sides.items())
-    return [row.name, text, spread, "<br>".join(others), ratio, "<br>".join(target), reached, memory, row.measured]
+    return [row.name, text, spread, "<br>".join(others), ratio, "<br>".join(target), reached, memory, measured]
 
 
 def plot(path: Path, rows: Sequence[Row]) -> None:
@@ -136,18 +140,6 @@ def plot(path: Path, rows: Sequence[Row]) -> None:
     with matplotlib.rc_context({"svg.hashsalt": "detect"}):
         figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
-
-
-def machine() -> dict[str, str | int]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
-    return {
-        "processor": named[0] if named else platform.processor(),
-        "cores": cores,
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-    }
 
 
 def versions() -> dict[str, str]:

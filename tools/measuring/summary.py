@@ -1,9 +1,12 @@
 """Compute the numbers of a row from the answers of all sides of a comparison."""
 
+import os
+import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -40,6 +43,7 @@ class Row:
     limit: float | None  # largest value that ours may have
     rounds: int
     measured: str  # date
+    machine: str  # see `machine`
     sides: dict[str, Spread] = field(default_factory=dict)  # by project, ours first
     ratios: dict[str, float] = field(default_factory=dict)  # to each other project
     models: dict[str, str] = field(default_factory=dict)  # their sizes by project, where they have different models
@@ -110,11 +114,21 @@ def summarize(
         limit=comparison.limit,
         rounds=len(raw[0]),
         measured=date.today().isoformat(),
+        machine=machine(),
         sides=sides,
         ratios=ratios,
         models=dict(models),
         missing=dict(missing),
     )
+
+
+def machine() -> str:
+    """Return the number of cores that this process may use, their name, the system and the version of Python."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{cores} cores of {named[0] if named else platform.processor()} ({system})"
 
 
 def _spread(comparison: Comparison, values: list[float], answers: list[Answer]) -> Spread:
