@@ -22,7 +22,7 @@ from measuring.batches import made_up_batch
 from measuring.operations import floating_point_operations
 from measuring.our_api import OUTPUT, SAMPLES, sample_maker
 from measuring.our_models import training
-from measuring.speed_page import machine
+from measuring.summary import machine
 from measuring.workers import Worker
 from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
@@ -51,13 +51,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with bccd")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "profiles.md")
     arguments = parser.parse_args()
-    where = machine()
     arguments.out.write_text(f"""<!-- Written by tools/profile_speed.py: measure again instead of editing. -->
 
 # Where the time goes
 
-Profiles of the rows of the [benchmark](README.md) that do not reach their target, on {where["cores"]} cores of
-{where["processor"]}.
+Profiles of the rows of the [benchmark](README.md) that do not reach their target, on {machine()}.
 
 {training_section()}
 {pipeline_section("Pipeline with mosaic, 128 decoded images kept in memory", arguments.data, mosaic=1, kept=KEPT)}""")
