@@ -72,6 +72,8 @@ class Detector(keras.Model, abc.ABC):
             not compete.
         candidate_inputs: what an export that ends with the candidates takes: `images`, and `extents` too where the
             network uses them for more than clipping boxes.
+        class_weights: float32 [K], factors of the class loss of positives, by their class, see `weigh_positives`; None:
+            1. Whoever trains may set them; they are not saved.
         seed: of the random choices that `call` makes in training; None where it makes none.
         variant: settings and image size of a class in a file of the user's, see `detect.models.own_files`; those of
             this package are in tables.
@@ -81,6 +83,7 @@ class Detector(keras.Model, abc.ABC):
     smallest_side = 64
     suppression: Suppression | None = None
     candidate_inputs: tuple[str, ...] = ("images",)
+    class_weights: np.ndarray | None = None
     seed: SamplingSeed | None = None
     variant: Variant | None = None
 

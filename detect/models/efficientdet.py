@@ -30,7 +30,7 @@ from detect.ops.anchors import grids, shared_array
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.coverage import best_overlaps, by_cell
-from detect.ops.losses import huber, sigmoid_focal, sum_where
+from detect.ops.losses import huber, sigmoid_focal, sum_where, weigh_positives
 from detect.ops.matching import NEITHER, gather_rows, match_default_boxes
 from detect.ops.soft_suppression import soft_nms
 from detect.structures import Candidates, Detections, Targets
@@ -240,6 +240,7 @@ class EfficientDet(Detector):
         classes = sigmoid_focal(
             outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
         )
+        classes = weigh_positives(classes, labels, self.class_weights)
 
         true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices))
         boxes = tf.reduce_mean(huber(outputs["deltas"], true_deltas, self.config.delta), axis=-1)

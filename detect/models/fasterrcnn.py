@@ -36,7 +36,14 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import dimension
 from detect.ops.coverage import best_overlaps, by_cell
-from detect.ops.losses import absence_loss, binary_cross_entropy, smooth_l1, softmax_cross_entropy, sum_where
+from detect.ops.losses import (
+    absence_loss,
+    binary_cross_entropy,
+    smooth_l1,
+    softmax_cross_entropy,
+    sum_where,
+    weigh_positives,
+)
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
@@ -297,6 +304,7 @@ class FasterRCNN(Detector):
         positive = regions.valid & (matches.indices >= 0)  # [B, R]
         labels = tf.where(positive, gather_rows(targets.labels, matches.indices), self.classes)
         classes = softmax_cross_entropy(outputs["logits"], labels, targets.looked_for_by_anchor)
+        classes = weigh_positives(classes, labels, self.class_weights)
 
         true_deltas = encode_deltas(regions.boxes, gather_rows(targets.boxes, matches.indices), DELTA_WEIGHTS)
         deltas = tf.gather(outputs["deltas"], tf.minimum(labels, self.classes - 1), axis=2, batch_dims=2)

@@ -37,7 +37,7 @@ from detect.ops.boxes import clip
 from detect.ops.centre_sampling import assign_points, centreness
 from detect.ops.coding import decode_distances, encode_distances
 from detect.ops.coverage import have_points
-from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where
+from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where, weigh_positives
 from detect.ops.matching import NEITHER, gather_rows
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
@@ -170,6 +170,7 @@ class FCOS(Detector):
         classes = sigmoid_focal(
             outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
         )
+        classes = weigh_positives(classes, labels, self.class_weights)
         boxes = giou_loss(self._boxes(outputs), true_boxes)
         centres = binary_cross_entropy(outputs["centreness"], centre)
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)

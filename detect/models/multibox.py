@@ -14,7 +14,7 @@ from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import Runtime
 from detect.ops.coverage import Grids, best_overlaps, by_cell
-from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where
+from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where, weigh_positives
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
 from detect.ops.sampling import hardest_negatives
 from detect.structures import Candidates, Targets
@@ -53,6 +53,7 @@ def multibox_losses(
     *,
     foreground: float,
     negatives: float,
+    class_weights: np.ndarray | None,
     runtime: Runtime,
 ) -> dict[str, tf.Tensor]:
     """Return the losses of SSD (paper, equations 1 to 3), divided by the number of positive default boxes.
@@ -66,6 +67,7 @@ def multibox_losses(
         targets: the true boxes.
         foreground: IoU from which a default box is positive.
         negatives: number of negatives per positive of an image.
+        class_weights: see `Detector`.
         runtime: what will run it.
 
     Returns:
@@ -75,6 +77,7 @@ def multibox_losses(
     positive = matches.indices >= 0  # [B, A]
     labels = tf.where(positive, gather_rows(targets.labels, matches.indices), -1)
     classes = softmax_cross_entropy(outputs["logits"], labels, targets.looked_for_by_anchor)
+    classes = weigh_positives(classes, labels, class_weights)
     chosen = positive | hardest_negatives(classes, positive, matches.indices == NEGATIVE, negatives)
 
     true_deltas = encode_deltas(anchors, gather_rows(targets.boxes, matches.indices), WEIGHTS)

@@ -36,7 +36,7 @@ from detect.ops.atss import assign_atss, matched_alone
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.coverage import best_overlaps, by_cell
-from detect.ops.losses import giou_loss, l1, sigmoid_focal, sum_where
+from detect.ops.losses import giou_loss, l1, sigmoid_focal, sum_where, weigh_positives
 from detect.ops.matching import NEITHER, Matches, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
@@ -197,6 +197,7 @@ class RetinaNet(Detector):
         classes = sigmoid_focal(
             outputs["logits"], labels, self.config.alpha, self.config.gamma, targets.looked_for_by_anchor
         )
+        classes = weigh_positives(classes, labels, self.class_weights)
         boxes = self._box_loss(outputs, gather_rows(targets.boxes, matches.indices))
 
         count = tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(positive, tf.float32))), 1)

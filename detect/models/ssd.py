@@ -5,8 +5,9 @@ Paper: Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssd.py`, BSD-3-Clause),
 whose published weights (`SSD300_VGG16_Weights.COCO_V1`) fit.
 
-Difference: of the best 400 boxes of each class, all of which torchvision passes to suppression, only those are passed
-that are also among the best `candidates` pairs of box and class of the image.
+Differences: of the best 400 boxes of each class, all of which torchvision passes to suppression, only those are passed
+that are also among the best `candidates` pairs of box and class of the image. An image without boxes has as many
+negatives as one with a single positive, where torchvision learns nothing from it.
 """
 
 import math
@@ -168,6 +169,7 @@ class SSD(Detector):
             targets,
             foreground=self.config.foreground,
             negatives=self.config.negatives,
+            class_weights=self.class_weights,
             runtime=self.runtime,
         )
 

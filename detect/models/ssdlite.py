@@ -6,8 +6,9 @@ Papers: Howard et al., Searching for MobileNetV3, arXiv 1905.02244, section 6.3;
 Reference code: torchvision (https://github.com/pytorch/vision, `torchvision/models/detection/ssdlite.py`,
 BSD-3-Clause), whose published weights (`SSDLite320_MobileNet_V3_Large_Weights.COCO_V1`) fit.
 
-Difference: of the best 300 boxes of each class, all of which torchvision passes to suppression, only those are passed
-that are also among the best `candidates` pairs of box and class of the image.
+Differences: of the best 300 boxes of each class, all of which torchvision passes to suppression, only those are passed
+that are also among the best `candidates` pairs of box and class of the image. An image without boxes has as many
+negatives as one with a single positive, where torchvision learns nothing from it.
 """
 
 from typing import Any
@@ -182,6 +183,7 @@ class SSDLite(Detector):
             targets,
             foreground=self.config.foreground,
             negatives=self.config.negatives,
+            class_weights=self.class_weights,
             runtime=self.runtime,
         )
 

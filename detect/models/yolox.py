@@ -25,7 +25,7 @@ from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_yolox, encode_yolox
-from detect.ops.losses import absence_loss, binary_cross_entropy, l1, squared_iou_loss, sum_where
+from detect.ops.losses import absence_loss, binary_cross_entropy, l1, squared_iou_loss, sum_where, weigh_positives
 from detect.ops.matching import gather_rows
 from detect.ops.nms import non_maximum_suppression
 from detect.structures import Candidates, Detections, Targets
@@ -254,7 +254,7 @@ class YOLOX(Detector):
         losses = binary_cross_entropy(logits, own * ious[..., None])
         if targets.looked_for is not None:
             losses = tf.where((own > 0) | targets.looked_for_by_anchor, losses, 0.0)
-        return tf.reduce_sum(losses, axis=-1)
+        return weigh_positives(tf.reduce_sum(losses, axis=-1), labels, self.class_weights)
 
     def _objectness_loss(self, outputs: dict[str, Any], foreground: tf.Tensor, targets: Targets) -> tf.Tensor:
         """Return the objectness loss of each cell, [B, A].

@@ -242,6 +242,21 @@ def huber(predicted: tf.Tensor, true: tf.Tensor, delta: float = 0.1) -> tf.Tenso
     return inner * (difference - 0.5 * inner)
 
 
+def weigh_positives(losses: tf.Tensor, labels: tf.Tensor, weights: np.ndarray | None) -> tf.Tensor:
+    """Return losses of classes, each of a positive times the weight of its class.
+
+    Args:
+        losses: [...].
+        labels: integers [...]; what is not in 0..K-1 is background, whose losses stay as they are.
+        weights: [K], or None for 1.
+    """
+    if weights is None:
+        return losses
+    factors = tf.constant([*weights, 1], losses.dtype)
+    is_background = (labels < 0) | (labels >= len(weights))
+    return losses * tf.gather(factors, tf.where(is_background, len(weights), labels))
+
+
 @compiled
 def sum_where(mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
     """Return the sum, a scalar, of the `losses` [...] whose `mask`, bool [...], is true."""

@@ -44,13 +44,14 @@ def hardest_negatives(losses: tf.Tensor, positive: tf.Tensor, negative: tf.Tenso
         losses: float [B, A], what each anchor would add to the loss as a negative. No gradient flows.
         positive: bool [B, A].
         negative: bool [B, A].
-        ratio: negatives per positive; the number of an image is rounded down.
+        ratio: negatives per positive; the number of an image is rounded down. An image without positives has as many as
+            one with a single positive, so that what is only background teaches something too; in the paper and in
+            torchvision it has none.
 
     Returns:
-        bool [B, A]. Of equal losses the first are selected. An image without positives has none, as in torchvision; one
-        with too few negatives has all of them.
+        bool [B, A]. Of equal losses the first are selected. An image with too few negatives has all of them.
     """
-    count = ratio * tf.math.count_nonzero(positive, axis=1, dtype=tf.float32)
+    count = ratio * tf.maximum(tf.math.count_nonzero(positive, axis=1, dtype=tf.float32), 1)
     return _take_highest(tf.stop_gradient(losses), negative, tf.cast(count, tf.int32), dimension(losses, 1))
 
 

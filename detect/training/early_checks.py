@@ -5,6 +5,7 @@ import os
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
+from detect.training.class_weights import require_classes
 from detect.training.run_folder import require_free, require_place
 from detect.training.settings import TrainingSettings
 
@@ -26,4 +27,6 @@ def open_requested(settings: TrainingSettings, resume: bool) -> Dataset:
     if not resume and "TF_CONFIG" not in os.environ:
         require_free(settings)
     require_place(settings)
-    return open_dataset(settings.data)
+    dataset = open_dataset(settings.data)
+    require_classes(settings.class_weights, dataset.classes)
+    return dataset

@@ -4,9 +4,11 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
 
 from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
+from detect.data.doctor.columns import boxes_by_image
 from detect.errors import BadInput, RunFailure
 from detect.models.card import licences_of
 from detect.models.detector import Detector
@@ -49,7 +51,11 @@ def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
         for line in problems.summary():
             display.say(f"{name}: {line}")
     train, val = split(dataset, "train"), split(dataset, "val")
-    display.say(f"Data: {len(train)} images to train on, {len(val)} to validate, {len(dataset.classes)} classes.")
+    background = np.count_nonzero(boxes_by_image(train) == 0)
+    of_these = f" ({background} of them without boxes, as background)" if background else ""
+    display.say(
+        f"Data: {len(train)} images to train on{of_these}, {len(val)} to validate, {len(dataset.classes)} classes."
+    )
     if val.ignore.all():  # of no boxes, all are
         display.say(
             "Warning: the validation split has no box to find, so that AP is not defined: the newest model counts as "

@@ -107,6 +107,9 @@ class TrainingSettings(Settings):
     """Licence of the dataset, such as CC-BY-4.0; own: it is yours; empty: unknown. For the card of the model."""
     licence_policy: Policy = "any"
     """Licences that dataset and initial weights may have: any, or permissive ones only."""
+    class_weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | Literal["balanced"] = {}
+    """Factors of the classification loss of true boxes, by the name of their class, such as {truck: 3}; others have 1.
+    balanced: higher ones for classes with fewer boxes."""
     freeze: tuple[str, ...] = ()
     """Layers that are not trained, by their paths in the model, such as `backbone.stem`."""
     precision: Literal["float32", "bfloat16"] = "float32"

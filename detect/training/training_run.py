@@ -27,6 +27,7 @@ from detect.training.average import WeightAverage
 from detect.training.batch_stream import Stream
 from detect.training.callbacks import Callbacks, TrainingCallback
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
+from detect.training.class_weights import class_weights, describe_weights
 from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.ending import Ending
@@ -235,6 +236,9 @@ def assemble(
     records = split(dataset, "train")
     stream = Stream(settings, records, strategy)
     restore_folded(detector, stream, display)
+    detector.class_weights = class_weights(settings.class_weights, records, dataset.classes)
+    if detector.class_weights is not None:
+        display.say(describe_weights(detector.class_weights, dataset.classes))
     average = WeightAverage(detector)
     optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]

@@ -142,7 +142,7 @@ def loop_losses(logits, deltas, anchors, images) -> tuple[float, float, int]:
                 for own, true in zip(deltas[image, row], deltas_of(anchors[row], truths[found][0]), strict=True):
                     difference = abs(own - true)
                     boxes += 0.5 * difference**2 if difference < 1 else difference - 0.5
-        classes += sum(sorted(negatives, reverse=True)[: 3 * positives])
+        classes += sum(sorted(negatives, reverse=True)[: 3 * max(positives, 1)])
         count += positives
     return classes, boxes, count
 
@@ -165,7 +165,7 @@ def test_losses_are_those_of_plain_loops_on_random_images():
         logits = random.standard_normal([2, len(anchors), 4]).astype(np.float32)
         deltas = random.standard_normal([2, len(anchors), 4]).astype(np.float32)
         classes, boxes, count = loop_losses(logits, deltas, anchors, images)
-        options = {"foreground": 0.5, "negatives": 3.0, "runtime": "local"}
+        options = {"foreground": 0.5, "negatives": 3.0, "class_weights": None, "runtime": "local"}
         found = multibox_losses({"logits": logits, "deltas": deltas}, anchors, truth(*images), **options)
         assert float(found["class"]) == pytest.approx(classes / count, rel=1e-4)
         assert float(found["box"]) == pytest.approx(boxes / count, rel=1e-4)

@@ -89,7 +89,7 @@ def test_sampling_without_any_anchor():
 def loop_hardest(losses, positive, negative, ratio):
     """Apply the definition to one image: rank the negatives by loss, take the first."""
     ranked = sorted((a for a in range(len(losses)) if negative[a]), key=lambda a: (-losses[a], a))
-    return set(ranked[: int(ratio * positive.sum())])
+    return set(ranked[: int(ratio * max(positive.sum(), 1))])
 
 
 def test_hardest_negatives_by_hand():
@@ -100,8 +100,9 @@ def test_hardest_negatives_by_hand():
     np.testing.assert_array_equal(result, [[False, False, False, True, False, True, False]])  # the first of equals
 
 
-def test_hardest_negatives_without_positives_are_none():
-    assert not np.any(hardest_negatives(np.ones((2, 5)), np.zeros((2, 5), bool), np.ones((2, 5), bool)))
+def test_hardest_negatives_without_positives_are_those_of_one():
+    losses, nothing = np.array([[1.0, 5.0, 2.0, 4.0, 3.0]], np.float32), np.zeros((1, 5), bool)
+    assert np.flatnonzero(hardest_negatives(losses, nothing, ~nothing)).tolist() == [1, 3, 4]
 
 
 def test_hardest_negatives_of_loss_zero_count():

@@ -105,6 +105,15 @@ def test_a_validation_split_without_a_box_is_a_warning(shapes, change):
     assert "the newest model counts as the best one" in said.lines[-1]
 
 
+def test_images_without_boxes_are_counted(shapes):
+    def of_first_image(annotations: list[dict]) -> list[dict]:
+        return [each for each in annotations if each["image_id"] == annotations[0]["image_id"]]
+
+    said = Said()
+    prepare_data(shapes("train", of_first_image), 0.1, said)
+    assert "3 images to train on (2 of them without boxes, as background), 2 to validate" in said.lines[-1]
+
+
 def found_weights(monkeypatch, source: Source | None, said: str = "", **settings):
     """Return settings and source for 448 images, and what was said, where the search for weights has that result."""
     display = Said()
