@@ -1,12 +1,14 @@
 """Scores as tables."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from detect.cli.printing import say, show_table
 
 if TYPE_CHECKING:
     from detect.evaluation.coco_scores import Scores
+    from detect.evaluation.kept_scores import KeptClass
     from detect.training.several_runs import Summary
 
 CLASS_COLUMNS = ("AP", "AP50", "AP75", "AR100")
@@ -41,6 +43,17 @@ def show_runs(summary: "Summary") -> None:
     for label, values in (("mean", summary.mean), ("standard deviation", summary.deviation)):
         rows.append([label, *(_number(values.get(name)) for name in CLASS_COLUMNS), ""])
     show_table(["run", *CLASS_COLUMNS, "time"], rows)
+
+
+def show_kept(kept: Sequence["KeptClass"]) -> None:
+    """Print the AP of kept classes before and after a run, and which lost too much; nothing where there are none."""
+    from detect.evaluation.kept_scores import verdict
+
+    if not kept:
+        return
+    rows = [[each.name, *map(_number, each[1:3]), _number(each.change)] for each in kept]
+    show_table(["kept class", "AP before", "after", "change"], rows)
+    say(verdict(kept), style="bold yellow" if any(each.exceeds for each in kept) else "")
 
 
 def _number(value: float | None) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from detect.cli.interruption import Interrupted
 from detect.cli.printing import progress_bar, say
-from detect.cli.scores import show_runs, show_scores
+from detect.cli.scores import show_kept, show_runs, show_scores
 from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def train(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    keep_classes: Annotated[
+        bool,
+        typer.Option(
+            "--keep-classes",
+            help="Add the classes of the dataset to those of the run or model folder in --weights, which annotates its "
+            "own classes in the new images.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     epochs: Annotated[
         float | None,
         typer.Option(
@@ -139,6 +148,7 @@ def train(
         batch_size=batch_size,
         folds=folds,
         weights=weights,
+        keep_classes=keep_classes or None,
         name=name,
         licence_policy=licence_policy,
     )
@@ -161,11 +171,13 @@ def train(
 
 def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset") -> None:
     """Train a run and print its scores."""
+    from detect.evaluation.kept_scores import kept_classes
     from detect.training.training_run import run as train_on
 
     run = train_on(settings, resume, dataset)
     if run.scores:
         show_scores(run.scores)
+    show_kept(kept_classes(run.folder))
     show_end(run.ending)
 
 

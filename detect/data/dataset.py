@@ -27,6 +27,7 @@ class Dataset:
     problems: Mapping[str, Problems]  # by split
     notes: tuple[str, ...]  # mappings and decisions that the user should see
     refused: Mapping[str, str] = field(default_factory=dict)  # splits that exist but cannot be used, and why
+    given: "Dataset | None" = None  # as it was read, where classes or boxes have been added to it for a run
 
     def digest(self) -> str:
         """Return the SHA-256 of classes, splits and annotations in hexadecimal: the same in any folder."""

@@ -136,6 +136,28 @@ class Records(Sequence):
             areas=self.areas[kept],
         )
 
+    def with_boxes(self, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, ignore: np.ndarray) -> "Records":
+        """Return the same images with further boxes after their own.
+
+        Args:
+            images: position of the image of each box, int [n], in any order.
+            boxes: float32 [n, 4].
+            labels: int32 [n].
+            ignore: bool [n].
+        """
+        own = np.repeat(np.arange(len(self)), np.diff(self.box_ends, prepend=0))
+        owners = np.append(own, images)
+        order = np.argsort(owners, kind="stable")
+        sides = boxes[:, 2:].astype(np.float64) - boxes[:, :2]
+        return replace(
+            self,
+            box_ends=np.cumsum(np.bincount(owners, minlength=len(self))),
+            boxes=np.concatenate([self.boxes, boxes])[order],
+            labels=np.append(self.labels, labels)[order],
+            ignore=np.append(self.ignore, ignore)[order],
+            areas=np.append(self.areas, sides.prod(axis=1))[order],
+        )
+
     def copy_names(self) -> Texts:
         """Return names for copies of the images, with slashes [R]: other paths in their folder may have the same."""
         if self.names is not None:

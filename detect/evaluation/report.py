@@ -11,6 +11,7 @@ from typing import Any
 
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
+from detect.evaluation.kept_scores import kept_classes, verdict
 from detect.evaluation.pages import Figure, data_uri, score_text, template
 from detect.files import write_text
 
@@ -44,8 +45,8 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     """Write `report.html` into a run folder from what is in the folder.
 
     Args:
-        run_folder: read are `config.json`, `metrics.jsonl`, `evaluation.json` and the files of `PICTURES`, each where
-            it exists.
+        run_folder: read are `config.json`, `metrics.jsonl`, `evaluation.json`, `teacher.json` and the files of
+            `PICTURES`, each where it exists.
         scores: of the run. The precision-recall curves and the confusion matrix are only drawn where they are given,
             because no file has them.
 
@@ -59,6 +60,7 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     settings = _read_json(folder / "config.json")
     numbers = scores.to_numbers() if scores else _read_json(folder / "evaluation.json")
     rows = _read_rows(folder / "metrics.jsonl")
+    kept = kept_classes(folder)
     page = template("report.html.jinja").render(
         generator="detect train",
         name=folder.name,
@@ -68,6 +70,8 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
         class_metrics=HEADLINES,
         classes=sorted(numbers.get("per_class", {}).items(), key=lambda item: -(item[1]["AP"] or 0)),
         score_notes=filter(None, (*scores.notes, scores.certainty)) if scores else (),
+        kept=kept,
+        kept_verdict=verdict(kept),
         figure_sections=[
             ("Precision, recall and confusion", _score_figures(scores)),
             ("Training curves", _training_figures(rows)),

@@ -75,6 +75,9 @@ class Detector(keras.Model, abc.ABC):
         class_weights: float32 [K], factors of the class loss of positives, by their class, see `weigh_positives`; None:
             1. Whoever trains may set them; they are not saved.
         seed: of the random choices that `call` makes in training; None where it makes none.
+        grouped_by_class: names of the layers that have all values of a class side by side. Those of the others that
+            depend on the classes have, for each anchor, the values of all classes side by side, and the background last
+            where there is one.
         variant: settings and image size of a class in a file of the user's, see `detect.models.own_files`; those of
             this package are in tables.
     """
@@ -85,6 +88,7 @@ class Detector(keras.Model, abc.ABC):
     candidate_inputs: tuple[str, ...] = ("images",)
     class_weights: np.ndarray | None = None
     seed: SamplingSeed | None = None
+    grouped_by_class: tuple[str, ...] = ()
     variant: Variant | None = None
 
     def __init_subclass__(cls, **options: Any):

@@ -152,6 +152,7 @@ class FasterRCNN(Detector):
     """
 
     candidate_inputs = ("images", "extents")  # regions end where the padding begins
+    grouped_by_class = ("class_deltas",)
     config: Config
     seed: SamplingSeed
 

@@ -6,6 +6,7 @@ from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
 from detect.training.class_weights import require_classes
+from detect.training.kept_classes import card_to_keep, require_new
 from detect.training.run_folder import require_free, require_place
 from detect.training.settings import TrainingSettings
 
@@ -27,6 +28,9 @@ def open_requested(settings: TrainingSettings, resume: bool) -> Dataset:
     if not resume and "TF_CONFIG" not in os.environ:
         require_free(settings)
     require_place(settings)
+    card = card_to_keep(settings) if settings.keep_classes else None
     dataset = open_dataset(settings.data)
-    require_classes(settings.class_weights, dataset.classes)
+    if card:
+        require_new(card, dataset)
+    require_classes(settings.class_weights, (*(card.classes if card else ()), *dataset.classes))
     return dataset

@@ -1,5 +1,6 @@
 """Initial weights of a model: random, a backbone trained on ImageNet, or a whole detector, published or the user's."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from detect.layers.keras_backbone import KerasBackbone
 from detect.models.card import ModelCard, model_folder
 from detect.models.detector import Detector
 from detect.models.licences import NONE, UNKNOWN
+from detect.training.class_layers import ClassLayer, by_name, class_layers
 from detect.training.model_choice import WORDS, unknown_weights
 from detect.weights import backbones
 from detect.weights.download import Progress
@@ -70,7 +72,9 @@ def find_source(
         return None, ""  # of a backbone, if of anything
 
 
-def start_from(detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None) -> Start:
+def start_from(
+    detector: Detector, classes: tuple[str, ...], weights: str, source: Source | None, keep_classes: bool = False
+) -> Start:
     """Load initial weights into `detector`, and return what they are.
 
     Args:
@@ -79,13 +83,15 @@ def start_from(detector: Detector, classes: tuple[str, ...], weights: str, sourc
         weights: the setting, used without a `source`. `auto` loads ImageNet weights into the backbone if they exist and
             can be downloaded, and leaves random ones otherwise; `imagenet` requires them.
         source: the trained detector to start from, if any.
+        keep_classes: whether its classes, which are among `classes`, keep their weights in the class layers where other
+            classes are added.
 
     Raises:
         BadInput: the weights do not fit; those that do not are named, and nothing is changed.
         RunFailure: the download failed.
     """
     if source is not None:
-        return Start(_go_on(detector, classes, source))
+        return Start(_go_on(detector, classes, source, keep_classes))
     if weights == "none":
         return Start("Weights: random.")
     if weights in WORDS:
@@ -109,29 +115,48 @@ def _published(model: str, architecture: dict[str, Any], progress: Progress | No
 
 def _open(model: str, weights: str, progress: Progress | None) -> Source:
     detector, card = open_model(weights, model, progress)
-    return Source(weights, card, {name: weight.numpy() for name, weight in _by_name(detector).items()})
+    return Source(weights, card, {name: weight.numpy() for name, weight in by_name(detector).items()})
 
 
-def _go_on(detector: Detector, classes: tuple[str, ...], source: Source) -> str:
-    """Load all weights of `source` but those of single classes where the classes are not the same."""
-    names = _class_weights(detector) if classes != source.card.classes else set()
-    kept = {name: weight for name, weight in _by_name(detector).items() if name not in names}
-    problems = [f"{name} is missing" for name in kept if name not in source.tensors]
-    problems += [f"{name} is not part of this model" for name in source.tensors if name not in {*kept, *names}]
-    for name, weight in kept.items():
-        there, here = source.tensors.get(name), tuple(weight.shape)
-        if there is not None and there.shape != here:
-            problems.append(f"{name} is {list(there.shape)} there and {list(here)} here")
+def _go_on(detector: Detector, classes: tuple[str, ...], source: Source, keep_classes: bool) -> str:
+    """Load all weights of `source`; where the classes are not the same, those of single classes only to keep them."""
+    layers = class_layers(detector) if classes != source.card.classes else {}
+    _require_fitting(detector, source, layers, len(source.card.classes))
+    labels = [classes.index(name) for name in source.card.classes] if keep_classes else []
+    for name, weight in by_name(detector).items():
+        if name not in layers:
+            weight.assign(source.tensors[name])
+        elif keep_classes:
+            weight.assign(layers[name].with_kept(weight.numpy(), source.tensors[name], labels))
+    licence = f" (licence: {source.card.licence})" if source.card.licence else ""
+    taken = f"{len(detector.weights) - len(layers)} of {len(detector.weights)} tensors from {source.name}{licence}"
+    return f"Weights: {taken}{_about_class_layers(sorted(layers), labels)}."
+
+
+def _about_class_layers(layers: list[str], labels: list[int]) -> str:
+    """Return the end of a sentence about the weights in `layers`, in which those of the classes `labels` were kept."""
+    if not layers:
+        return ""
+    if labels:
+        return f", and in {len(layers)} more those of its {len(labels)} classes; random: those of the added classes"
+    return f"; random: {_listed(layers)}, because the classes differ"
+
+
+def _require_fitting(detector: Detector, source: Source, layers: Mapping[str, ClassLayer], classes: int) -> None:
+    """Raise `BadInput` where the weights of `source`, which has some `classes`, do not fit the detector."""
+    here = by_name(detector)
+    shapes = {name: layers[name].shape_for(classes) if name in layers else tuple(here[name].shape) for name in here}
+    problems = [f"{name} is missing" for name in here if name not in source.tensors]
+    problems += [f"{name} is not part of this model" for name in source.tensors if name not in here]
+    for name, shape in shapes.items():
+        there = source.tensors.get(name)
+        if there is not None and there.shape != shape:
+            problems.append(f"{name} is {list(there.shape)} there and {list(shape)} here")
     if problems:
         raise BadInput(
             f"--weights: {source.name} ({source.card.model}) does not fit this model: {_listed(problems)}. "
             "Train with its architecture."
         )
-    for name, weight in kept.items():
-        weight.assign(source.tensors[name])
-    rest = f"; random: {_listed(sorted(names))}, because the classes differ" if names else ""
-    licence = f" (licence: {source.card.licence})" if source.card.licence else ""
-    return f"Weights: {len(kept)} of {len(detector.weights)} tensors from {source.name}{licence}{rest}."
 
 
 def _pretrained(backbone: KerasBackbone, required: bool) -> Start:
@@ -167,32 +192,6 @@ def _from_imagenet(detector: Detector, required: bool) -> Start:
             raise
         return Start(f"Weights: random. ImageNet weights for the backbone would train better, but: {error}")
     return Start(f"Weights: backbone {published} trained on ImageNet, the rest random.", backbones.LICENCE)
-
-
-def _by_name(detector: Detector) -> dict[str, Any]:
-    """Return the weights of a detector by names that are the same for every detector of its class.
-
-    They are paths without the name of the detector, which depends on what was created before. So do all names within a
-    network of Keras that was made on its own: there it is the position among all weights.
-    """
-    prefix = f"{detector.name}/"
-    named = {}
-    for position, weight in enumerate(detector.weights):
-        path = weight.path
-        inner = path.startswith(prefix)
-        named[path.removeprefix(prefix) if inner else f"{position}/{path.rpartition('/')[2]}"] = weight
-    return named
-
-
-def _class_weights(detector: Detector) -> set[str]:
-    """Names of the weights that belong to single classes: those whose shape depends on the number of classes.
-
-    A second detector, with one class more, tells which they are: the shapes of the source cannot, since it may have
-    other classes in the same number, or another architecture.
-    """
-    larger = detector.like(classes=detector.classes + 1)
-    shapes = {name: weight.shape for name, weight in _by_name(larger).items()}
-    return {name for name, weight in _by_name(detector).items() if weight.shape != shapes[name]}
 
 
 def _listed(parts: list[str]) -> str:

@@ -138,11 +138,12 @@ def start_detector(
         BadInput: the weights do not fit, or `licence_policy` does not permit a licence.
         RunFailure: the download failed.
     """
-    start = start_from(detector, dataset.classes, settings.weights, source)
+    start = start_from(detector, dataset.classes, settings.weights, source, settings.keep_classes)
+    descent = licences_of(source.card).descent() if source else NONE
     licences = Licences(
-        weights=licences_of(source.card).descent() if source else NONE,
+        weights=descent,
         backbone=start.backbone,
-        teacher=NONE,
+        teacher=descent if settings.keep_classes else NONE,
         data=settings.data_licence or UNKNOWN,
     )
     require_permitted(licences, settings.licence_policy)

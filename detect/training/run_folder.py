@@ -1,6 +1,7 @@
 """The folder of a run and its files.
 
 config.json   classes.txt   licences.json   metrics.jsonl   tensorboard/   checkpoints/last.npz
+teacher.json  teacher.npz, where classes are kept
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
 
@@ -33,6 +34,8 @@ class RunFolder:
         self.licences_file = path / "licences.json"
         self.metrics = path / "metrics.jsonl"
         self.checkpoint = path / "checkpoints" / "last.npz"
+        self.teacher = path / "teacher.json"
+        self.teacher_boxes = path / "teacher.npz"
         self.best = path / "best"
         self.last = path / "last"
         self.evaluation = path / "evaluation.json"

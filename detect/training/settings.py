@@ -56,6 +56,18 @@ class AverageSettings(Settings):
     """Decay per step; at most (1 + step) / (10 + step), so that a short run is averaged over its last part too."""
 
 
+class TeacherSettings(Settings):
+    """The use of a trained model as a teacher, which annotates images for a run."""
+
+    precision: float = Field(0.9, gt=0, le=1)
+    """Precision, on validation images, of the detections of a class that become annotations."""
+    recall: float = Field(0.95, ge=0, le=1)
+    """Of the objects of a class that the teacher finds in validation images, the share whose scores bound the doubtful
+    detections, which become ignored regions."""
+    budget: float = Field(0.02, ge=0, le=1)
+    """AP that a kept class may lose; the report marks those that lose more."""
+
+
 MOST_VALIDATIONS = 30  # where the settings give no number
 
 
@@ -103,6 +115,9 @@ class TrainingSettings(Settings):
 
     weights: str = "auto"
     """Initial weights: auto, imagenet, none, a run or model folder, a published checkpoint or its file."""
+    keep_classes: bool = False
+    """Whether the model keeps the classes of `weights`, the folder of a trained model, and gets those of the dataset
+    that it does not have. It annotates its own classes in the images in which they were not looked for."""
     data_licence: str = ""
     """Licence of the dataset, such as CC-BY-4.0; own: it is yours; empty: unknown. For the card of the model."""
     licence_policy: Policy = "any"
@@ -130,6 +145,7 @@ class TrainingSettings(Settings):
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     average: AverageSettings = AverageSettings()
+    teacher: TeacherSettings = TeacherSettings()
     pipeline: PipelineSettings = PipelineSettings()
 
     @property

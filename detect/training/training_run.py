@@ -32,6 +32,7 @@ from detect.training.display import Display, create_display
 from detect.training.distribution import create_strategy, is_chief
 from detect.training.ending import Ending
 from detect.training.journal import Journal
+from detect.training.kept_classes import with_kept_classes
 from detect.training.left_out import LeftOut
 from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
@@ -51,6 +52,7 @@ from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
 from detect.training.step import TrainingStep
+from detect.training.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
 from detect.training.training_pictures import save_batch
 from detect.training.validation import Validator
 
@@ -157,10 +159,13 @@ def run(
         else:
             given = decided(earlier.settings(), settings) if earlier else settings
             settings, source = find_weights(given, len(split(dataset, "train")), display)
+        lesson = None
+        if settings.keep_classes:
+            dataset, lesson = teach(settings, dataset, begun, display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
             licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)
-            folder = begun or prepare_folder(settings, dataset, licences, earlier, chief)
+            folder = begun or prepare_folder(settings, dataset, licences, lesson, earlier, chief)
             loop = assemble(settings, dataset, detector, folder, strategy, display, started, heard)
             with contextlib.closing(loop.journal):
                 if is_finished(loop):
@@ -192,8 +197,33 @@ def ending_of(loop: Loop, folder: Path) -> Ending:
     )
 
 
+def teach(
+    settings: TrainingSettings, dataset: Dataset, begun: RunFolder | None, display: Display
+) -> tuple[Dataset, Lesson]:
+    """Return the dataset with the classes of the model in `weights` and what it finds, and the latter alone.
+
+    Args:
+        settings: of the run.
+        dataset: as it was given.
+        begun: the folder of the run if it goes on after an interruption: what the model found is read from it.
+        display: where to show what was added.
+    """
+    whole, said = with_kept_classes(settings, dataset)
+    for line in said:
+        display.say(line)
+    lesson = read_lesson(begun) if begun else ask_teacher(settings.weights, whole, settings.teacher, display)
+    for line in describe(lesson, len(split(whole, "train"))):
+        display.say(line)
+    return learn_from(whole, lesson), lesson
+
+
 def prepare_folder(
-    settings: TrainingSettings, dataset: Dataset, licences: Licences, earlier: RunFolder | None, chief: bool
+    settings: TrainingSettings,
+    dataset: Dataset,
+    licences: Licences,
+    lesson: Lesson | None,
+    earlier: RunFolder | None,
+    chief: bool,
 ) -> RunFolder:
     """Return the folder of a run that starts, with its settings, classes and licences in it.
 
@@ -201,6 +231,7 @@ def prepare_folder(
         settings: of the run.
         dataset: that it trains on.
         licences: of what it trains.
+        lesson: of the teacher, if there is one.
         earlier: the folder of a run that was interrupted before its first checkpoint, if it is to be used again.
         chief: whether this process writes files.
     """
@@ -208,6 +239,8 @@ def prepare_folder(
         return earlier or RunFolder(Path(settings.runs) / (settings.name or own_files.label(settings.model)))
     folder = earlier or new_folder(settings)
     write_start(folder, settings, dataset.classes, licences)
+    if lesson:
+        lesson.save(folder)
     return folder
 
 
@@ -326,6 +359,6 @@ def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector,
         image_size=settings.side,
         licences=licences,
         data=str(dataset.source),
-        data_digest=dataset.digest(),
+        data_digest=(dataset.given or dataset).digest(),
         fold="" if settings.fold is None else f"{settings.fold} of {settings.folds}",
     )

@@ -55,6 +55,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("train --data x --weights empty", "'empty' is none of these. `detect weights list`"),
         ("train --data x --weights yolox_nano.onnx", "give --model. Did you mean 'yolox-nano'?"),
         ("train --data x --weights trained --model yolox-s", "trained is a yolox-nano, not a yolox-s"),
+        ("train --data x --keep-classes", "give its run or model folder with --weights; it is 'auto'"),
         ("evaluate runs/nothing --data empty", "There is no runs/nothing"),
         ("evaluate yolox-s-coco --data nothing", "nothing does not exist"),
         ("evaluate yolox-s-coco --data empty --confidence 25", "--confidence: expected a number from 0 to 1, got"),

@@ -97,3 +97,13 @@ def test_an_empty_folder_gives_a_page(tmp_path):
     page = Page(write_report(tmp_path))
     assert [tag for tag, _ in page.elements if tag in ("h1", "h2", "section", "table", "img")] == ["h1"]
     assert page.texts == [tmp_path.name]
+
+
+def test_kept_classes_are_shown_before_and_after(run_folder, scores):
+    (run_folder / "evaluation.json").write_text(json.dumps({"per_class": {"<car>": {"AP": 0.25}}}))
+    kept = {"budget": 0.02, "classes": {"<car>": {"AP": 0.5}}}
+    (run_folder / "teacher.json").write_text(json.dumps(kept))
+    text = write_report(run_folder, scores).read_text()
+    assert "Kept classes that lost more AP than 0.02: &lt;car&gt;." in text
+    row = "<td>&lt;car&gt;</td><td>0.500</td><td>0.250</td><td>-0.250</td>"
+    assert row in text

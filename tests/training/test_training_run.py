@@ -9,6 +9,7 @@ import yaml
 import detect
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput, RunFailure
+from detect.evaluation.kept_scores import kept_classes
 from detect.models import saving
 from detect.models.licences import Licences
 from detect.training import training_run
@@ -103,6 +104,31 @@ def test_fine_tuning_keeps_everything_but_the_class_layer(overfitted, tmp_path, 
     before, after = (saving.load(folder / "best")[0] for folder in (overfitted.folder, run.folder))
     for old, new in zip(before.backbone.trainable_weights, after.backbone.trainable_weights, strict=True):
         np.testing.assert_array_equal(old, new)  # frozen
+
+
+def test_a_class_is_added_to_those_of_a_trained_model(overfitted, data, tmp_path, capsys):
+    """The same pictures, in which only the triangles are annotated, under another name: the model knows the others."""
+    known = json.loads((data.parent / "train.json").read_text())
+    wedge = {**known["categories"][2], "name": "wedge"}
+    boxes = [each for each in known["annotations"] if each["category_id"] == wedge["id"]]
+    (tmp_path / "train.json").write_text(json.dumps({**known, "annotations": boxes, "categories": [wedge]}))
+    sources = {"annotations": "train.json", "images": str(data.parent / "images" / "train")}
+    path = tmp_path / "wedges.yaml"
+    path.write_text(yaml.safe_dump({"format": "coco", "splits": {"train": sources, "val": sources}}))
+    given = {"weights": overfitted.folder, "keep_classes": True, "name": "more", "runs": tmp_path}
+    run = detect.train(path, epochs=1, image_size=96, batch_size=4, **given)
+    card = saving.load_card(run.folder / "best")
+    assert card.classes == ("circle", "square", "triangle", "wedge")
+    assert card.licences.teacher == card.licences.weights
+    assert "in 6 more those of its 3 classes" in capsys.readouterr().out
+    before = {each.name: each.before for each in kept_classes(run.folder)}
+    assert before == pytest.approx({name: row["AP"] for name, row in overfitted.scores.per_class.items()}, abs=1e-6)
+    assert np.load(run.folder / "teacher.npz")["labels"].max() < 3
+    detect.train(path, epochs=1, image_size=96, batch_size=4, resume=True, **given)
+    assert "is finished: nothing was trained" in capsys.readouterr().out
+    (tmp_path / "train.json").write_text(json.dumps({**known, "annotations": boxes[1:], "categories": [wedge]}))
+    with pytest.raises(BadInput, match="are not those that the run began with"):
+        detect.train(path, epochs=1, image_size=96, batch_size=4, resume=True, **given)
 
 
 def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
