@@ -29,6 +29,11 @@ class Ending(NamedTuple):
         return math.isnan(self.best) or self.best >= LEAST_AP
 
     @property
+    def updates_made(self) -> str:
+        """The number of updates in words."""
+        return "1 update" if self.updates == 1 else f"{self.updates} updates"
+
+    @property
     def usual_epochs(self) -> int:
         """Epochs with as many updates as are usual."""
         return math.ceil(USUAL_UPDATES * self.epochs / max(self.updates, 1))
@@ -36,7 +41,7 @@ class Ending(NamedTuple):
 
 def summary(ending: Ending) -> str:
     """Return what the run did, in a sentence or two."""
-    done = f"Trained for {clock(ending.seconds)}: {ending.updates} updates in {ending.epochs:.1f} epochs."
+    done = f"Trained for {clock(ending.seconds)}: {ending.updates_made} in {ending.epochs:.1f} epochs."
     return done if math.isnan(ending.best) else f"{done} Best AP {ending.best:.3f}, in epoch {ending.best_epoch:.1f}."
 
 
@@ -44,7 +49,7 @@ def advice(ending: Ending) -> str:
     """Return what to change where the model has learnt nothing; an empty text where it has."""
     if ending.has_learnt:
         return ""
-    found = f"The model has learnt next to nothing: its best AP is {ending.best:.4f} after {ending.updates} updates."
+    found = f"The model has learnt next to nothing: its best AP is {ending.best:.4f} after {ending.updates_made}."
     if ending.updates < USUAL_UPDATES:
         return (
             f"{found} {USUAL_UPDATES} updates or more are usual. Train for longer, here --epochs {ending.usual_epochs} "

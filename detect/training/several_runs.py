@@ -48,6 +48,8 @@ class Summary(Settings):
     """What differs between the runs."""
     count: int
     """Number of runs."""
+    data_digest: str
+    """SHA-256 of the annotations of the dataset, see `Dataset.digest`."""
     runs: tuple[FinishedRun, ...] = ()
     """Those that are finished."""
     mean: dict[str, float] = {}
@@ -70,6 +72,7 @@ class SeveralRuns:
     kind: Kind
     folder: Path
     changes: dict[str, dict[str, int]]  # of the settings, by the name of the run
+    data_digest: str
     folds: Folds | None = field(default=None, repr=False)
 
     def run_folder(self, name: str) -> RunFolder:
@@ -80,10 +83,10 @@ class SeveralRuns:
         """Return what is known so far.
 
         Raises:
-            BadInput: the folder has other runs.
+            BadInput: the folder has other runs, or they are of another state of the dataset.
         """
         path = self.folder / SUMMARY
-        begun = Summary(kind=self.kind, count=len(self.changes))
+        begun = Summary(kind=self.kind, count=len(self.changes), data_digest=self.data_digest)
         if not path.exists():
             return begun
         saved = from_json(Summary, path.read_text(encoding="utf-8"), str(path))
@@ -91,6 +94,11 @@ class SeveralRuns:
             raise BadInput(
                 f"{self.folder} has the runs of --{saved.kind} {saved.count}: continue them with this, or choose "
                 "another --name."
+            )
+        if saved.data_digest != begun.data_digest:
+            raise BadInput(
+                f"The dataset has changed since the first runs of {self.folder}, whose scores cannot be taken together "
+                "with those of others. Start anew under another --name."
             )
         return saved
 
@@ -127,6 +135,7 @@ def plan_runs(
         kind,
         _folder(settings, kind, resume),
         _changes(settings, seeds),
+        dataset.digest(),
         None if seeds else _divided(settings, dataset, progress),
     )
     if resume and (several.folder / "config.json").exists():

@@ -22,7 +22,7 @@ from detect.evaluation.truth import truth_from_records
 from detect.inference.loading import load
 from detect.structures import Detections
 from detect.training.display import clock
-from detect.training.run_folder import RunFolder, decided
+from detect.training.run_folder import RunFolder, decided, resumed_folder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import (
     FinishedRun,
@@ -36,6 +36,7 @@ from detect.training.several_runs import (
 from detect.training.training_run import run
 
 DETECTIONS = "detections_val.json"  # of a fold: those in its validation images, as COCO results
+IMAGES_PER_BATCH = 8  # for these; as that of `detect evaluate`
 TRAINED = 0.95  # share of the time of a fold for its training; the rest is for these detections
 
 
@@ -64,8 +65,13 @@ def train_several(
         several: the runs.
         dataset: that of the settings.
         say: shows a line to the user.
+
+    Raises:
+        BadInput: the settings are not those of the runs that are to be continued.
+        RunFailure: a run failed.
     """
     summary = several.summary()
+    resumed_folder(_settings_of(settings, several, next(iter(several.changes)), summary))
     several.save(summary)
     for number, name in enumerate(several.changes, 1):
         if any(each.name == name for each in summary.runs):
@@ -118,9 +124,8 @@ def _detect_held_out(settings: TrainingSettings, folder: RunFolder, dataset: Dat
     def detect(images: tf.Tensor, extents: np.ndarray) -> Detections:
         return model.detect(images, model.backend.confidence, extents=extents)
 
-    size = folder.settings().images_per_batch
-    found = joined(find(detect, records, model.placement, dataset.category_ids, size, unreadable=unreadable))
-    write_detections(folder.path / DETECTIONS, found)
+    found = find(detect, records, model.placement, dataset.category_ids, IMAGES_PER_BATCH, unreadable=unreadable)
+    write_detections(folder.path / DETECTIONS, joined(found))
     return records.image_ids[unreadable.indices()].tolist()
 
 

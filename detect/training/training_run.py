@@ -284,7 +284,7 @@ def assemble(
     )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     validator = Validator(
-        detector, model, average, split(dataset, "val"), settings.images_per_batch, folder, val_images.note
+        detector, model, average, split(dataset, "val"), lambda: stream.batch_size, folder, val_images.note
     )
     return Loop(
         settings=settings,

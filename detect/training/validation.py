@@ -48,7 +48,7 @@ class Validator:
     model: Model  # the same detector, ready to predict
     average: WeightAverage
     records: Records
-    batch_size: int
+    batch_size: Callable[[], int]  # images at a time, as far as memory has turned out to allow
     folder: RunFolder
     note: Callable[[UnreadableImages], None]  # is told, after each scoring, which images are left out
 
@@ -73,7 +73,7 @@ class Validator:
             self.model.placement,
             card.classes,
             card.category_ids,
-            self.batch_size,
+            self.batch_size(),
             unreadable=self.unreadable,
         )
         self.note(self.unreadable)

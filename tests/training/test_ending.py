@@ -15,6 +15,7 @@ def ending(**values) -> Ending:
 
 def test_a_run_in_a_sentence_or_two():
     assert summary(ending()) == "Trained for 12m30s: 1240 updates in 31.0 epochs. Best AP 0.412, in epoch 27.1."
+    assert "12m30s: 1 update in" in summary(ending(updates=1))
     assert summary(ending(best=math.nan)) == "Trained for 12m30s: 1240 updates in 31.0 epochs."
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,13 +132,23 @@ def test_finished_runs_are_not_repeated_and_the_interrupted_one_goes_on(settings
     assert trained[0][0].max_time == interrupted.max_time
 
 
+def test_other_settings_or_data_are_not_taken_together_with_earlier_ones(settings, dataset, trained):
+    with pytest.raises(RunFailure):
+        start(settings(seed=98), 2, dataset)
+    with pytest.raises(BadInput, match="patience was None, is 3"):
+        start(settings(seed=98, patience=3), 2, dataset, resume=True)
+    changed = replace(dataset, splits={"train": dataset.splits["train"]})
+    with pytest.raises(BadInput, match="dataset has changed"):
+        start(settings(seed=98), 2, changed, resume=True)
+
+
 def test_time_is_shared_among_the_runs_that_are_left(settings, dataset, trained):
     start(settings(max_time=60.0), 2, dataset)
     assert trained[0][0].max_time == pytest.approx(30, abs=1)
     assert trained[1][0].max_time == pytest.approx(60, abs=1)  # the first one took no time
     runs = tuple(FinishedRun(name=name, seconds=10, scores={}) for name in "ab")
-    assert limit_of_next(50, Summary(kind="seeds", count=5, runs=runs)) == 10
-    assert limit_of_next(15, Summary(kind="seeds", count=5, runs=runs)) == 1
+    assert limit_of_next(50, Summary(kind="seeds", count=5, data_digest="", runs=runs)) == 10
+    assert limit_of_next(15, Summary(kind="seeds", count=5, data_digest="", runs=runs)) == 1
 
 
 def test_new_runs_get_a_folder_of_their_own(settings, dataset, tmp_path):
@@ -162,7 +173,7 @@ def test_new_runs_get_a_folder_of_their_own(settings, dataset, tmp_path):
 def test_what_is_not_possible_is_refused(settings, dataset, tmp_path, changes, seeds, message):
     for name, file, text in (
         ("single", "config.json", "{}"),
-        ("several", "summary.json", '{"kind": "seeds", "count": 3}'),
+        ("several", "summary.json", '{"kind": "seeds", "count": 3, "data_digest": ""}'),
     ):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / file).write_text(text)
@@ -196,6 +207,6 @@ def test_one_run_can_have_a_fold(settings, dataset):
 
 def test_scores_that_a_run_lacks_are_not_in_its_mean():
     runs = tuple(FinishedRun(name=str(ap), seconds=1, scores={"AP": ap}) for ap in (0.2, None, 0.4))
-    summary = with_means(Summary(kind="folds", count=3, runs=runs))
+    summary = with_means(Summary(kind="folds", count=3, data_digest="", runs=runs))
     assert summary.mean == {"AP": pytest.approx(0.3)}
     assert summary.deviation == {"AP": pytest.approx(math.sqrt(0.02))}

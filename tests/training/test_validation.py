@@ -44,7 +44,8 @@ def validator(tmp_path_factory) -> Validator:
     def note(unreadable) -> None:
         assert not len(unreadable.indices())
 
-    return Validator(detector, model, average, data.splits["val"], 2, RunFolder(tmp_path_factory.mktemp("run")), note)
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    return Validator(detector, model, average, data.splits["val"], lambda: 2, folder, note)
 
 
 @pytest.fixture(scope="module")
