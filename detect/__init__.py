@@ -28,6 +28,7 @@ if _limit := core_limit():
 
 _PUBLIC = {
     "train": "detect.training.training_run",
+    "train_several": "detect.training.several_trained",
     "TrainingCallback": "detect.training.callbacks",
     "evaluate": "detect.evaluation.evaluation_run",
     "CocoScores": "detect.evaluation.fit_scores",

@@ -183,9 +183,9 @@ def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset") ->
 
 def train_all(settings: "TrainingSettings", several: "SeveralRuns", dataset: "Dataset") -> None:
     """Train several runs, and print the scores of each and of all together."""
-    from detect.training.several_trained import describe, next_command, train_several
+    from detect.training.several_trained import describe, next_command, run_all
 
-    trained = train_several(settings, several, dataset, say)
+    trained = run_all(settings, several, dataset, say)
     show_runs(trained.summary)
     if trained.pooled:
         say("All images, each with the model that has not learnt from it:", style="bold")

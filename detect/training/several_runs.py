@@ -151,7 +151,7 @@ def with_fold(settings: TrainingSettings, dataset: Dataset) -> Dataset:
         BadInput: the images cannot be divided, or fold is not given where folds are.
     """
     if settings.is_several_runs:
-        raise BadInput("folds: this is one run, which has one of them: give fold too, 1 or more.")
+        raise BadInput("folds: one run has one of them: give fold too, 1 or more. detect.train_several trains all.")
     return dataset if settings.fold is None else _divided(settings, dataset).held_out(settings.fold)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 from detect.data.curation.folds import Folds
 from detect.data.dataset import Dataset, split
 from detect.data.samples.checked_images import UnreadableImages
+from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import joined, read_detections, write_detections
 from detect.evaluation.evaluation_run import find
@@ -22,6 +24,8 @@ from detect.evaluation.truth import truth_from_records
 from detect.inference.loading import load
 from detect.structures import Detections
 from detect.training.display import clock
+from detect.training.early_checks import open_requested
+from detect.training.resolution import given_options, resolve_settings
 from detect.training.run_folder import RunFolder, decided, resumed_folder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import (
@@ -30,6 +34,7 @@ from detect.training.several_runs import (
     Summary,
     finished,
     limit_of_next,
+    plan_runs,
     with_fold,
     with_means,
 )
@@ -56,6 +61,33 @@ class SeveralTrained:
 
 
 def train_several(
+    data: str | Path, *, seeds: int | None = None, folds: int | None = None, resume: bool = False, **settings: Any
+) -> SeveralTrained:
+    """Train several runs as one, as `detect train` does with `--seeds` or `--folds`.
+
+    Args:
+        data: a dataset that `open_dataset` reads.
+        seeds: number of runs with other seeds, from that of the settings on.
+        folds: number of parts of the images, each of which is held out once; in place of `seeds`.
+        resume: whether to continue the runs of that name after an interruption.
+        settings: of all runs, as of `detect.train`; `max_time` is for all together.
+
+    Returns:
+        The folder of the runs and their scores.
+
+    Raises:
+        BadInput: an argument, a setting or the data cannot be used.
+        RunFailure: the training failed.
+    """
+    resolved = resolve_settings(given_options(data=data, folds=folds, **settings), [], spelled=str)
+    dataset = open_requested(resolved, resume)
+    several = plan_runs(resolved, seeds, dataset, resume)
+    if several is None:
+        raise BadInput("Give seeds or folds, 2 or more. For one run, call detect.train.")
+    return run_all(resolved, several, dataset, print)
+
+
+def run_all(
     settings: TrainingSettings, several: SeveralRuns, dataset: Dataset, say: Callable[[str], None]
 ) -> SeveralTrained:
     """Train all runs that are not finished, and go on with the one that was interrupted.

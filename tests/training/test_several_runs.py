@@ -19,7 +19,7 @@ from detect.training.resolution import given_settings
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import FinishedRun, Summary, limit_of_next, plan_runs, with_fold, with_means
-from detect.training.several_trained import describe, next_command, train_several
+from detect.training.several_trained import describe, next_command, run_all, train_several
 
 IMAGES = 9
 
@@ -73,7 +73,7 @@ def trained(monkeypatch, dataset):
 
 def start(settings: TrainingSettings, seeds: int | None, dataset: Dataset, resume: bool = False):
     several = plan_runs(settings, seeds, dataset, resume)
-    return train_several(settings, several, dataset, lambda text: None)
+    return run_all(settings, several, dataset, lambda text: None)
 
 
 def test_seeds_are_counted_from_that_of_the_settings(settings, dataset, trained, tmp_path):
@@ -87,6 +87,15 @@ def test_seeds_are_counted_from_that_of_the_settings(settings, dataset, trained,
     assert "AP 0.400, standard deviation between runs 0.100" in describe(result)
     assert next_command(result).startswith(f"detect predict {tmp_path / 'runs' / 'a' / 'seed-5'}")
     assert json.loads((result.folder / "summary.json").read_text())["mean"]["AP"] == pytest.approx(0.4)
+
+
+def test_several_runs_in_python(dataset, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
+    options = {"model": "yolox-micro", "runs": str(tmp_path)}
+    assert pytest.approx(1.0) == train_several(dataset.source, folds=2, **options).pooled.AP
+    assert train_several(dataset.source, seeds=2, **options).summary.mean["AP"] == pytest.approx(0.05)
+    with pytest.raises(BadInput, match="Give seeds or folds"):
+        train_several(dataset.source, **options)
 
 
 def test_what_is_open_is_decided_by_the_first_run(settings, dataset, trained):
