@@ -30,6 +30,7 @@ _PUBLIC = {
     "train": "detect.training.training_run",
     "train_several": "detect.training.several_trained",
     "TrainingCallback": "detect.training.callbacks",
+    "StopTraining": "detect.training.callbacks",
     "evaluate": "detect.evaluation.evaluation_run",
     "CocoScores": "detect.evaluation.fit_scores",
     "load": "detect.inference.loading",

@@ -32,6 +32,7 @@ ROOMS = (
     ("inference",),
     ("evaluation",),
     ("training",),
+    ("advice",),
     ("export",),
     ("cli", "__main__"),
 )
@@ -88,7 +89,10 @@ SCORING = [PACKAGE / "evaluation" / "results_file.py"]
 # What finds the mistakes in a command.
 BEFORE_TENSORFLOW = [
     PACKAGE / name
-    for name in ("training/early_checks.py", "training/run_folder.py", "training/several_runs.py", "models/places.py")
+    for name in (
+        *("training/early_checks.py", "training/run_folder.py", "training/several_runs.py", "models/places.py"),
+        "advice/request.py",
+    )
 ]
 # What else than detect/files.py may write, and why.
 WRITES = {

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from detect.cli.advise import advise
 from detect.cli.benchmark import benchmark
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 app.command(epilog="Example: detect train --data plates.yaml --max-time 30m")(train)
 app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --split test")(evaluate)
+app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect export runs/plates --format onnx --data plates.yaml")(export)
 app.command(epilog="Example: detect benchmark runs/plates --data plates.yaml")(benchmark)

@@ -24,7 +24,7 @@ import pycocotools.cocoeval
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
 from detect.evaluation.intervals import FEW_IMAGES, Intervals, describe, intervals
-from detect.evaluation.matching_by_image import matched_by_class
+from detect.evaluation.matching_by_image import Matched, matched_by_class
 from detect.evaluation.only_looked_for import only_looked_for
 from detect.evaluation.truth import Truth
 from detect.files import write_text
@@ -105,10 +105,7 @@ def score(
     Raises:
         BadInput: a detection belongs to an image or a category that the truth does not have.
     """
-    places = places_in(truth, found, where)
-    if truth.looked_for:
-        truth, found, places = only_looked_for(truth, truth.looked_for, found, places)
-    rows = _result_rows(found, *places)
+    truth, found, rows = _counted(truth, found, where)
     evaluation = _with_pycocotools(truth, rows) if reference else _with_hotcoco(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):  # both print their progress
         evaluation.evaluate()
@@ -116,7 +113,7 @@ def score(
         evaluation.summarize()
     measured: dict[str, Any] = evaluation.eval  # type: ignore[assignment]
     values = {name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
-    known = _intervals(truth, rows) if with_intervals or len(truth.image_ids) < FEW_IMAGES else None
+    known = intervals(_matched(truth, rows), len(truth.image_ids)) if with_intervals or len(truth.image_ids) < FEW_IMAGES else None
     return Scores(
         **values,
         per_class=_per_class(truth, measured["precision"], measured["recall"]),
@@ -128,11 +125,32 @@ def score(
     )
 
 
-def _intervals(truth: Truth, rows: np.ndarray) -> Intervals | None:
+def match(truth: Truth, found: Found) -> list[Matched]:
+    """Compare detections with the objects of their images; for arguments and errors see `score`."""
+    truth, _, rows = _counted(truth, found, "detections")
+    return _matched(truth, rows)
+
+
+def evaluation_of(truth: Truth, found: Found) -> hotcoco.COCOeval:
+    """Return what hotcoco knows of detections, for more than scores; for arguments and errors see `score`."""
+    truth, _, rows = _counted(truth, found, "detections")
+    evaluation = _with_hotcoco(truth, rows)
+    evaluation.evaluate()
+    return evaluation
+
+
+def _counted(truth: Truth, found: Found, where: str) -> tuple[Truth, Found, np.ndarray]:
+    """Return the boxes and the detections that count, and the detections as `_result_rows` has them."""
+    places = places_in(truth, found, where)
+    if truth.looked_for:
+        truth, found, places = only_looked_for(truth, truth.looked_for, found, places)
+    return truth, found, _result_rows(found, *places)
+
+
+def _matched(truth: Truth, rows: np.ndarray) -> list[Matched]:
     evaluation = _with_hotcoco(truth, rows)
     with contextlib.redirect_stdout(io.StringIO()):
-        matched = matched_by_class(evaluation, truth)
-    return intervals(matched, len(truth.image_ids))
+        return matched_by_class(evaluation, truth)
 
 
 def _with_hotcoco(truth: Truth, rows: np.ndarray) -> hotcoco.COCOeval:

@@ -53,8 +53,8 @@ def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
     kept = [each for each in matched if each.objects.any()]
     if not kept:
         return None
-    draws = np.concatenate([_means(kept, weights) for weights in _draws(images, kept)])
-    ends = np.nanpercentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
+    means = np.concatenate([_means(kept, weights) for weights in draws(images, kept, RESAMPLES)])
+    ends = np.nanpercentile(means, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
     return Intervals(images, *(Interval(float(low), float(high)) for low, high in ends.T))
 
 
@@ -81,13 +81,19 @@ def describe_few(images: int) -> str:
     return f"Scores on {images} images are uncertain: the end of the run says by how much. {ADVICE}"
 
 
-def _draws(images: int, matched: Sequence[Matched]) -> Iterator[np.ndarray]:
-    """Yield how often each image is drawn, int64 [r, I], for a part of the resamples at a time."""
+def draws(images: int, matched: Sequence[Matched], count: int) -> Iterator[np.ndarray]:
+    """Yield how often each image is drawn, int64 [r, I], for a part of the draws at a time; the same at each call.
+
+    Args:
+        images: I, their number.
+        matched: of each class; with more detections, parts are smaller.
+        count: number of draws.
+    """
     random = np.random.default_rng(SEED)
     widest = max(images, *(len(each.images) for each in matched))
     step = max(1, NUMBERS_AT_A_TIME // widest)
-    for start in range(0, RESAMPLES, step):
-        drawn = random.integers(0, images, [min(step, RESAMPLES - start), images])
+    for start in range(0, count, step):
+        drawn = random.integers(0, images, [min(step, count - start), images])
         yield np.stack([np.bincount(row, minlength=images) for row in drawn])
 
 

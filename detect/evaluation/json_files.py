@@ -1,4 +1,4 @@
-"""Reading of JSON files with hundreds of thousands of entries."""
+"""Reading of JSON files, of which some have hundreds of thousands of entries."""
 
 import contextlib
 import gc
@@ -37,6 +37,11 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path} is not JSON: its byte {error.start} is not text.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON: {error}.") from None
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the objects in the lines of a file such as `metrics.jsonl`; none where there is no file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line] if path.is_file() else []
 
 
 def shorten(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
+from detect.evaluation.json_files import read_rows
 from detect.evaluation.kept_scores import kept_classes, verdict
 from detect.evaluation.pages import Figure, data_uri, score_text, template
 from detect.files import write_text
@@ -59,7 +60,7 @@ def write_report(run_folder: str | Path, scores: Scores | None = None) -> Path:
     folder = Path(run_folder)
     settings = _read_json(folder / "config.json")
     numbers = scores.to_numbers() if scores else _read_json(folder / "evaluation.json")
-    rows = _read_rows(folder / "metrics.jsonl")
+    rows = read_rows(folder / "metrics.jsonl")
     kept = kept_classes(folder)
     page = template("report.html.jinja").render(
         generator="detect train",
@@ -150,7 +151,3 @@ def _is_finite(value: Any) -> bool:
 
 def _read_json(path: Path) -> Numbers:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def _read_rows(path: Path) -> list[Numbers]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line] if path.is_file() else []

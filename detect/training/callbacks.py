@@ -28,6 +28,13 @@ class Progress:
     share: float
 
 
+class StopTraining(Exception):
+    """Raised by `on_validation` of a callback to end the run there, as if its length were reached.
+
+    Where several machines train, the others would wait for the one that stops.
+    """
+
+
 class TrainingCallback:
     """The base of callbacks: a subclass overrides what it wants to hear of; the methods here do nothing.
 
@@ -53,7 +60,7 @@ class TrainingCallback:
         """
 
     def on_validation(self, progress: Progress, scores: Scores, best: bool) -> None:
-        """Hear of a validation.
+        """Hear of a validation. May raise `StopTraining`.
 
         Args:
             progress: of the run.
@@ -90,6 +97,8 @@ class Callbacks:
 def _call(callback: TrainingCallback, method: str, *arguments: Any) -> None:
     try:
         getattr(callback, method)(*arguments)
+    except StopTraining:
+        raise
     except Exception as error:  # a user's code may raise anything
         where, reason = f"{type(callback).__name__}.{method}", f"{type(error).__name__}: {error}"
         raise RunFailure(f"{where}, a callback that was given to the run, failed: {reason}") from error

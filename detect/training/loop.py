@@ -170,13 +170,12 @@ def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
     if not position.saved_step:
         save(loop)  # if this first validation fails, the training before it is not lost
     best, ap = 0.0, 0.0  # replaced by the numbers of the chief
-    if is_chief(loop.strategy):
-        validation = loop.validate(position.best)
+    validation = loop.validate(position.best) if is_chief(loop.strategy) else None
+    if validation:
         best, ap = float(validation.best), validation.average_precision
         loop.scores = validation.scores if validation.best else loop.scores
         loop.journal.write("val", position.step, loop.epoch, validation.metrics)
         loop.display.say(describe_validation(loop.epoch, validation))
-        loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
     best, ap = of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
     position.stale = 0 if best else position.stale + 1
@@ -184,6 +183,8 @@ def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
         position.best, position.best_step = ap, position.step
     save(loop)
     loop.budget.note_pause(*of_chief(time.monotonic() - started))
+    if validation:  # last, because it may end the run
+        loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
 
 
 def save(loop: Loop) -> None:

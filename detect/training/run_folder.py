@@ -122,7 +122,7 @@ def decided(saved: TrainingSettings, settings: TrainingSettings) -> TrainingSett
 
 def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings:
     """Return the settings that a run was started with, and of `settings` those that do not change what is trained."""
-    given = _flat(settings.model_dump())
+    given = flat(settings.model_dump())
     return change(folder.settings(), [(key, given[key]) for key in _FREE], "--resume")
 
 
@@ -145,14 +145,15 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
 def _decisive(settings: TrainingSettings) -> dict[str, Any]:
     """Return the settings that change what is trained, by their dotted names."""
     located = settings.model_copy(update={"model": own_files.located(settings.model)})
-    values = _flat(located.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved
+    values = flat(located.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved
     return {key: value for key, value in values.items() if key not in _FREE}
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings of groups by their dotted names."""
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+        found.update(flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
     return found
 
 

@@ -25,7 +25,7 @@ from detect.models.detector import Detector
 from detect.models.licences import Licences
 from detect.training.average import WeightAverage
 from detect.training.batch_stream import Stream
-from detect.training.callbacks import Callbacks, TrainingCallback
+from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
 from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.class_weights import class_weights, describe_weights
 from detect.training.display import Display, create_display
@@ -172,7 +172,8 @@ def run(
                     display.say(describe_end(settings, folder))
                 else:
                     heard.call("on_start", folder.path, settings)
-                    run_loop(loop)
+                    with contextlib.suppress(StopTraining):
+                        run_loop(loop)
         if overflow := loop.stream.overflow():
             display.say(overflow)
     if chief:

@@ -13,7 +13,7 @@ from detect.errors import BadInput, RunFailure
 from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
-from detect.training.callbacks import Callbacks, TrainingCallback
+from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
 from detect.training.checkpoints import Position
 from detect.training.display import SilentDisplay
 from detect.training.loop import (
@@ -143,6 +143,23 @@ def test_callbacks_hear_of_every_step_and_validation():
     assert [(epoch, loss) for _, epoch, _, loss, _ in heard.steps[:3]] == [(0.5, 3.0), (1.0, 5.0), (1.5, 1.0)]
     assert [rate for *_, rate in heard.steps] == loop.step.rates
     assert heard.validations == [(2, 0.25, True), (4, 0.5, True), (6, 0.125, False), (8, 0.0, False)]
+
+
+class Stops(TrainingCallback):
+    """Ends the run at its second validation."""
+
+    def on_validation(self, progress, scores, best):
+        if progress.step == 4:
+            raise StopTraining
+
+
+def test_a_callback_can_end_a_run_which_is_saved_there():
+    loop = a_loop(aps=[0.25, 0.5, 0.125])
+    loop.callbacks = Callbacks([Stops()])
+    with pytest.raises(StopTraining):
+        train(loop)
+    assert loop.saved[-1] == loop.position.step == 4
+    assert loop.position.best == 0.5
 
 
 def test_callbacks_of_keras_are_refused():

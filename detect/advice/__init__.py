@@ -1,0 +1,1 @@
+"""Advice on how a trained model gets better: `detect advise`."""
