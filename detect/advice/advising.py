@@ -18,7 +18,7 @@ from detect.advice.learning_curve import Gain, Line, difference, fit, gain_of_do
 from detect.advice.next_command import train_command
 from detect.advice.request import Request
 from detect.advice.trial_plan import LEAST_UPDATES, REPEATS, SHARES, Trial, curve, longer, rounded_up
-from detect.advice.trial_runs import Result, Trials, as_started
+from detect.advice.trial_runs import Result, Trials
 from detect.errors import DetectError, RunFailure
 from detect.evaluation.error_kinds import ErrorKind, error_kinds
 from detect.evaluation.images_needed import LEAST_BOXES
@@ -108,7 +108,7 @@ def advise(request: Request, say: Say) -> Advice:
         doubling=doublings(line, truth, results[0].images, references),
         options=[option for _, option in compared],
         notes=notes,
-        command=chosen and train_command(with_trial(as_started(request.settings), chosen)),
+        command=train_command(with_trial(trials.settings, chosen)) if chosen else None,
     )
 
 

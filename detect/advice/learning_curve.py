@@ -9,6 +9,7 @@ A gain has an interval of 90 % with two sources: the scatter of the trials aroun
 and the images that AP is measured on, by the jackknife (`evaluation.jackknife`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,7 +74,8 @@ def gain_of_doubling(line: Line, images: int) -> list[Gain | None]:
     # The derivatives by mean and slope, which are not correlated.
     by_slope = error[0] * (ahead * (1 - np.exp(line.slope[0])) - np.exp(line.slope[0]))
     scatter = line.deviation * np.sqrt(np.square(gains[0]) / line.trials + np.square(by_slope) / line.spread)
-    return [_gain(*each) for each in zip(gains[0], standard_error(gains), scatter * _student(line), strict=True)]
+    columns = gains[0], standard_error(gains), scatter * _student(line)
+    return [_gain(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def difference(line: Line, after: np.ndarray, before: Sequence[np.ndarray]) -> Gain:
@@ -86,7 +88,7 @@ def difference(line: Line, after: np.ndarray, before: Sequence[np.ndarray]) -> G
     """
     differences = after[:, 0] - np.mean([each[:, 0] for each in before], axis=0)
     scatter = line.deviation[0] * (1 - after[0, 0]) * np.sqrt(1 + 1 / len(before))
-    gain = _gain(differences[0], standard_error(differences), scatter * _student(line))
+    gain = _gain(float(differences[0]), float(standard_error(differences)), scatter * _student(line))
     assert gain is not None  # AP is defined, or there would be no advice
     return gain
 
@@ -97,5 +99,5 @@ def _student(line: Line) -> float:
 
 def _gain(value: float, error: float, half_of_scatter: float) -> Gain | None:
     """Return a gain; None where it is not defined, or would not be without one of the groups of images."""
-    half = np.hypot(NORMAL * error, half_of_scatter)
-    return Gain(float(value), float(value - half), float(value + half)) if np.isfinite(half) else None
+    half = math.hypot(NORMAL * error, half_of_scatter)
+    return Gain(value, value - half, value + half) if math.isfinite(half) else None

@@ -105,7 +105,7 @@ class Trials:
             return read_result(file)
         rungs, dataset = Rungs(decide), part(self.request.dataset, trial)
         images = len(split(dataset, "train"))
-        settings = self.trial_settings(trial, like and like.epochs * like.images / images)
+        settings = self.trial_settings(trial, like.epochs * like.images / images if like else None)
         done = training_run.run(settings, resume=True, dataset=dataset, callbacks=[rungs])
         precisions = np.full([1, 1], np.nan) if rungs.stopped else self.precisions(done.folder)
         result = Result(images, done.ending.updates, done.ending.epochs, rungs.measured, rungs.stopped, precisions)

@@ -48,18 +48,19 @@ def advise(
 def show(advice: "Advice") -> None:
     """Print advice."""
     say("")
-    rows = [[kind.name, str(kind.count), signed(kind.gain), kind.meaning] for kind in advice.errors]
-    show_table(["error", "number", "AP50 without it", "meaning"], rows, f"Errors of {advice.run} in validation")
+    rows = [[f"{kind.name}: {kind.meaning}", str(kind.count), signed(kind.gain)] for kind in advice.errors]
+    show_table(["error", "number", "AP50 without it"], rows, f"Errors of {advice.run} in validation")
     rows = [[str(point.images), str(point.trials), f"{point.AP:.3f}"] for point in advice.curve]
-    length = f"trials of {advice.trial_seconds:.0f}s"
-    show_table(["training images", "trials", "AP"], rows, f"Learning curve, by {length}")
+    show_table(["training images", "trials", "AP"], rows, f"Learning curve, in trials of {advice.trial_seconds:.0f}s")
     rows = [
-        [row.name, str(row.boxes), "-" if row.AP is None else f"{row.AP:.3f}", in_words(row.gain)]
+        [row.name, str(row.boxes), "-" if row.AP is None else f"{row.AP:.3f}", *cells(row.gain)]
         for row in advice.doubling
     ]
-    show_table(["class", "validation boxes", "AP", "gain (90 % interval)"], rows, "Twice the training images")
-    rows = [[row.text, f"{row.AP:.3f}", in_words(row.gain) if row.gain else "stopped early"] for row in advice.options]
-    show_table(["settings", "AP", "gain (90 % interval)"], rows, f"Other settings, compared with the same {length}")
+    show_table(["class", "validation boxes", "AP", "gain", "90 % interval"], rows, "2x the training images")
+    rows = [
+        [row.text, f"{row.AP:.3f}", *(cells(row.gain) if row.gain else ("stopped early", ""))] for row in advice.options
+    ]
+    show_table(["settings", "AP", "gain", "90 % interval"], rows, "Other settings, in such trials with all images")
     for note in advice.notes:
         say(f"Note: {note}")
     show_conclusion(advice)
@@ -69,7 +70,8 @@ def show_conclusion(advice: "Advice") -> None:
     """Print what to do next."""
     images = advice.doubling[0].gain
     if images is not None and images.low > 0:
-        say(f"2x the images: {in_words(images)} AP.")
+        gain, interval = cells(images)
+        say(f"2x the images: {gain} AP ({interval}).")
     elif images is not None:
         say("Whether more images help cannot be told from these trials: give them more time.")
     if advice.command:
@@ -79,12 +81,11 @@ def show_conclusion(advice: "Advice") -> None:
         say("No other settings are clearly better than those of the run.")
 
 
-def in_words(gain: "Gain | None") -> str:
-    """Return a gain with its interval; said to be open where there is none, or where it includes zero."""
+def cells(gain: "Gain | None") -> tuple[str, str]:
+    """Return a gain, which is said to be open where its interval includes zero, and the interval."""
     if gain is None:
-        return "cannot be told"
-    text = f"{signed(gain.value)} ({signed(gain.low)} to {signed(gain.high)})"
-    return text if gain.is_clear else f"{text}, cannot be told from 0"
+        return "cannot be told", ""
+    return signed(gain.value) if gain.is_clear else "cannot be told", f"{gain.low:.3f} to {gain.high:.3f}"
 
 
 def signed(value: float) -> str:
