@@ -18,6 +18,7 @@ from detect.advice.trial_plan import VALIDATIONS, Trial
 from detect.data.curation.subset import sample
 from detect.data.dataset import Dataset, split
 from detect.data.problems import Problems
+from detect.data.samples.checked_images import UnreadableImages
 from detect.evaluation.detections import Found, joined
 from detect.evaluation.evaluation_run import find
 from detect.evaluation.jackknife import replicates
@@ -132,12 +133,14 @@ class Trials:
         """Return the truth of the validation split, and what the model in a folder finds there."""
         dataset, loaded = self.request.dataset, load(model)
         records = split(dataset, "val")
+        unreadable = UnreadableImages(len(records))
 
         def detect(images, extents):
             return loaded.detect(images, loaded.backend.confidence, extents=extents)
 
-        found = joined(find(detect, records, loaded.placement, dataset.category_ids, SCORING_BATCH))
-        return truth_from_records(records, dataset.classes, dataset.category_ids), found
+        parts = find(detect, records, loaded.placement, dataset.category_ids, SCORING_BATCH, unreadable=unreadable)
+        found = joined(parts)  # first: it finds out which images cannot be read
+        return truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids), found
 
     def precisions(self, model: Path) -> np.ndarray:
         """Return the AP of the model in a folder, see `replicates`."""
