@@ -17,7 +17,7 @@ from detect.advice.halving import Halving
 from detect.advice.learning_curve import Gain, Line, difference, fit, gain_of_doubling
 from detect.advice.next_command import train_command
 from detect.advice.request import Request
-from detect.advice.trial_plan import LEAST_UPDATES, REPEATS, SHARES, Trial, curve, longer, rounded_up
+from detect.advice.trial_plan import REPEATS, SHARES, Trial, curve, longer, rounded_up
 from detect.advice.trial_runs import Result, Trials
 from detect.errors import DetectError, RunFailure
 from detect.evaluation.error_kinds import ErrorKind, error_kinds
@@ -56,6 +56,7 @@ class Option:
 
     text: str
     AP: float
+    seconds: float  # that the trial took
     gain: Gain | None  # None where the trial was stopped early
 
 
@@ -64,7 +65,7 @@ class Advice:
     """Advice on a run. AP is measured on the validation split, 0..1."""
 
     run: str
-    trial_seconds: float
+    trial_updates: int
     errors: list[ErrorKind]  # of the run
     curve: list[CurvePoint]
     doubling: list[Doubling]  # over all classes, then in each
@@ -95,14 +96,14 @@ def advise(request: Request, say: Say) -> Advice:
     truth, found = trials.detections(request.run)
     results = learning_curve(trials, halving, say)
     options, notes = other_settings(trials, halving, say)
-    results += further_curves(trials, results[0], say)
+    results += further_curves(trials, say)
     line = fit([each.images for each in results], [each.precisions for each in results])
     references = [each.precisions for each in results if each.images == results[0].images]
     compared = [(trial, compare(line, trial, result, references)) for trial, result in options]
     chosen = best_of(compared)
     return Advice(
         run=str(request.run),
-        trial_seconds=request.trial,
+        trial_updates=request.updates,
         errors=error_kinds(truth, found),
         curve=curve_points(results),
         doubling=doublings(line, truth, results[0].images, references),
@@ -116,34 +117,36 @@ def learning_curve(trials: Trials, halving: Halving, say: Say) -> list[Result]:
     """Return the results of a learning curve. The first is that of all images, with which others are compared."""
     first, *parts = curve(0)
     say(f"Trial: {first.text}")
-    reference = halving.add(partial(trials.run, first, None))
-    require_updates(reference, trials.request)
-    return [reference, *_of_parts(trials, parts, reference, say)]
+    reference = halving.add(partial(trials.run, first))
+    trials.seconds_of_trial = max(trials.seconds_of_trial, reference.seconds)
+    require_time(trials)
+    return [reference, *_run_all(trials, parts, say)]
 
 
-def require_updates(reference: Result, request: Request) -> None:
-    """Raise `RunFailure` where a trial was too short to tell anything."""
-    if reference.updates < LEAST_UPDATES // 2:
-        enough = rounded_up(request.seconds * LEAST_UPDATES / max(reference.updates, 1))
+def require_time(trials: Trials) -> None:
+    """Raise `RunFailure` where, by its first trial, there is no time for a learning curve."""
+    request, trial = trials.request, trials.seconds_of_trial
+    if len(SHARES) * trial > request.seconds:
+        enough = rounded_up(request.seconds * trial / request.slot)
         raise RunFailure(
-            f"A trial of {request.trial:.0f}s had time for {reference.updates} updates of the weights, which tells "
-            f"nothing: the machine is slower or busier than in the run. Give it more time, such as --max-time {enough}."
+            f"A trial took {trial:.0f}s in place of {request.slot:.0f}s: the machine is slower or busier than in the "
+            f"run. Give more time, such as --max-time {enough}."
         )
 
 
-def further_curves(trials: Trials, reference: Result, say: Say) -> list[Result]:
+def further_curves(trials: Trials, say: Say) -> list[Result]:
     """Return the results of learning curves with other seeds, as many as there is time for."""
     results: list[Result] = []
     for seed in range(1, REPEATS):
         if trials.has_time_for(len(SHARES)) or trials.are_done(curve(seed)):
-            results += _of_parts(trials, curve(seed), reference, say)
+            results += _run_all(trials, curve(seed), say)
     return results
 
 
-def _of_parts(trials: Trials, parts: Sequence[Trial], reference: Result, say: Say) -> Iterator[Result]:
-    for trial in parts:
-        say(f"Trial: {trial.text}, seed {trial.seed}, with as many updates")
-        yield trials.run(trial, reference)
+def _run_all(trials: Trials, planned: Sequence[Trial], say: Say) -> Iterator[Result]:
+    for trial in planned:
+        say(f"Trial: {trial.text}, seed {trials.settings.seed + trial.seed}")
+        yield trials.run(trial)
 
 
 def other_settings(trials: Trials, halving: Halving, say: Say) -> tuple[list[tuple[Trial, Result]], list[str]]:
@@ -152,9 +155,9 @@ def other_settings(trials: Trials, halving: Halving, say: Say) -> tuple[list[tup
     for trial in (longer(), *trials.request.candidates):
         say(f"Trial: {trial.text}")
         try:
-            require_weights(trial)
-            # A longer trial is not compared at the same time, so it does not compete.
-            result = trials.run(trial) if trial.length > 1 else halving.add(partial(trials.run, trial, None))
+            require_possible(trial, trials)
+            # A longer trial is not compared at the same cost, so it does not compete.
+            result = trials.run(trial) if trial.length > 1 else halving.add(partial(trials.run, trial))
         except DetectError as error:
             notes.append(f"Not tried: {trial.text}. {error}")
         else:
@@ -162,8 +165,10 @@ def other_settings(trials: Trials, halving: Halving, say: Say) -> tuple[list[tup
     return results, notes
 
 
-def require_weights(trial: Trial) -> None:
-    """Raise `RunFailure` where the published weights of another model cannot be had: without, it tells nothing."""
+def require_possible(trial: Trial, trials: Trials) -> None:
+    """Raise `RunFailure` where there is no time for a trial, or the published weights that it needs cannot be had."""
+    if not trials.has_time_for(trial.length) and not trials.are_done([trial]):
+        raise RunFailure("There was no time left.")
     if trial.changes.get("weights") == AUTO:
         source, said = find_source(trial.changes["model"], AUTO, {})
         if source is None and said:
@@ -200,7 +205,7 @@ def doublings(line: Line, truth: Truth, images: int, references: Sequence[np.nda
 def compare(line: Line, trial: Trial, result: Result, references: Sequence[np.ndarray]) -> Option:
     """Return how a trial compares with those with the settings of the run; for arguments see `doublings`."""
     gain = None if result.stopped else difference(line, result.precisions, references)
-    return Option(trial.text, result.average_precision, gain)
+    return Option(trial.text, result.average_precision, result.seconds, gain)
 
 
 def best_of(compared: Sequence[tuple[Trial, Option]]) -> Trial | None:

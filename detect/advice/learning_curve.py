@@ -6,7 +6,7 @@ error that no number of images removes; to the next doubling, which is all that 
 difference, and three numbers of images cannot tell it.
 
 A gain has an interval of 90 % with two sources: the scatter of the trials around the line, as in any linear regression,
-and the images that AP is measured on, by the jackknife (`evaluation.jackknife`).
+and the images that AP is measured on, by draws of them (`evaluation.replicates`).
 """
 
 import math
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detect.evaluation.jackknife import standard_error
+from detect.evaluation.replicates import standard_error
 
 LEAST_ERROR = 0.01  # 1 - AP is not taken for less
 NORMAL = 1.645  # standard errors from the middle to the end of an interval of 90 %
@@ -41,8 +41,8 @@ class Gain:
 class Line(NamedTuple):
     """A line through log(1 - AP) of P trials against the doublings of images, [..., 1 + K] for AP and each class."""
 
-    mean: np.ndarray  # [G + 1, 1 + K], of log(1 - AP)
-    slope: np.ndarray  # [G + 1, 1 + K], per doubling
+    mean: np.ndarray  # [1 + D, 1 + K], of log(1 - AP)
+    slope: np.ndarray  # [1 + D, 1 + K], per doubling
     deviation: np.ndarray  # [1 + K], of a trial from the line
     centre: float  # mean of log2(images)
     spread: float  # sum of squares of log2(images) around it
@@ -54,7 +54,7 @@ def fit(images: Sequence[int], precisions: Sequence[np.ndarray]) -> Line:
 
     Args:
         images: numbers of training images of P trials, three or more, not all the same.
-        precisions: AP of each, as `evaluation.jackknife.replicates` returns it, [G + 1, 1 + K].
+        precisions: AP of each, as `evaluation.replicates` returns it, [1 + D, 1 + K].
     """
     x = np.log2(np.asarray(images, np.float64))
     y = np.log(np.maximum(1 - np.stack(precisions), LEAST_ERROR))  # [P, G + 1, 1 + K]
@@ -83,7 +83,7 @@ def difference(line: Line, after: np.ndarray, before: Sequence[np.ndarray]) -> G
 
     Args:
         line: of the learning curve, which tells how far trials scatter.
-        after: replicates of the AP of the trial, [G + 1, 1 + K].
+        after: replicates of the AP of the trial, [1 + D, 1 + K].
         before: those of the others.
     """
     differences = after[:, 0] - np.mean([each[:, 0] for each in before], axis=0)
@@ -98,6 +98,6 @@ def _student(line: Line) -> float:
 
 
 def _gain(value: float, error: float, half_of_scatter: float) -> Gain | None:
-    """Return a gain; None where it is not defined, or would not be without one of the groups of images."""
+    """Return a gain; None where it is not defined."""
     half = math.hypot(NORMAL * error, half_of_scatter)
     return Gain(value, value - half, value + half) if math.isfinite(half) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.advice.trial_plan import Trial, candidates, longer, pace, seconds_of_trial
-from detect.data.dataset import Dataset, check_learnable, split, with_validation
+from detect.data.dataset import Dataset, split, with_validation
 from detect.data.readers.description import open_dataset, require_present
 from detect.errors import BadInput
 from detect.evaluation.images_needed import require_finished
@@ -16,6 +16,7 @@ from detect.models.licences import NONE
 from detect.training.resolution import seconds
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
+from detect.training.several_runs import with_fold
 
 LEAST_IMAGES = 20  # to train on: the smallest share has five
 
@@ -29,8 +30,8 @@ class Request:
         settings: that it was started with.
         dataset: that it was trained on, with a validation split.
         seconds: time for all trials.
-        trial: seconds of the training of a trial of usual length.
-        slot: seconds of such a trial, and of scoring it again.
+        slot: seconds of a trial of usual length, and of scoring it again.
+        updates: of the weights in such a trial.
         candidates: trials of other settings.
     """
 
@@ -38,8 +39,8 @@ class Request:
     settings: TrainingSettings
     dataset: Dataset
     seconds: float
-    trial: float
     slot: float
+    updates: int
     candidates: list[Trial]
 
     @property
@@ -68,8 +69,8 @@ def read_request(run: Path, max_time: str) -> Request:
     tried = candidates(settings, random=folder.licences().weights == NONE)
     others = sum(trial.length for trial in (longer(), *tried))
     slot = seconds_of_trial(limit, others, speed)
-    dataset = _open(run, settings.data, load_card(model).data_digest)
-    return Request(folder, settings, dataset, limit, slot - speed.scoring, slot, tried)
+    dataset = _open(run, settings, load_card(model).data_digest)
+    return Request(folder, settings, dataset, limit, slot, speed.updates(slot), tried)
 
 
 def require_optuna() -> None:
@@ -78,23 +79,29 @@ def require_optuna() -> None:
         raise BadInput("detect advise needs optuna, which is not installed. Run: pip install optuna")
 
 
-def _open(run: Path, data: str, digest: str) -> Dataset:
-    """Return the dataset of a run. Its card has the `digest` of what it was trained on."""
+def _open(run: Path, settings: TrainingSettings, digest: str) -> Dataset:
+    """Return the dataset of a run, as it was trained on it. The card of its model has the `digest`."""
     try:
-        require_present(data)
+        require_present(settings.data)
     except BadInput as error:
         where = f"{run} was trained on it: put it back, or run the command in the folder where the run was started."
         raise BadInput(f"{error} {where}") from None
-    dataset = with_validation(open_dataset(data))
+    dataset = with_validation(with_fold(settings, open_dataset(settings.data)))
     if dataset.digest() != digest:
         raise BadInput(
-            f"{data} has changed since {run} was trained on it: its scores cannot be compared. Train a new run, and "
-            "give that."
+            f"{settings.data} has changed since {run} was trained on it: scores cannot be compared. Give a run on it "
+            "as it is now."
         )
-    check_learnable(dataset)
+    _require_enough(dataset)
+    return dataset
+
+
+def _require_enough(dataset: Dataset) -> None:
+    """Raise `BadInput` where trials on a dataset would tell nothing."""
     if split(dataset, "val").ignore.all():  # of no boxes, all are
-        raise BadInput(f"{data}: the validation split has no box to find, so that no score can tell what is better.")
+        raise BadInput(
+            f"{dataset.source}: the validation split has no box to find, so that no score can tell what is better."
+        )
     images = len(split(dataset, "train"))
     if images < LEAST_IMAGES:
-        raise BadInput(f"{data} has {images} training images: a learning curve needs {LEAST_IMAGES} or more.")
-    return dataset
+        raise BadInput(f"{dataset.source} has {images} training images: a learning curve needs {LEAST_IMAGES} or more.")

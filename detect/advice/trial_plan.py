@@ -29,7 +29,7 @@ class Trial:
         text: what is tried, for the user.
         share: of the training images.
         seed: added to that of the run.
-        length: in trials of usual length.
+        length: in trials of usual length, which cost as much as those with the settings of the run.
         changes: settings that differ from those of the run.
     """
 
@@ -56,14 +56,18 @@ class Pace:
     validation: float
 
     @property
-    def scoring(self) -> float:
-        """Seconds for scoring the model of a trial again, after it."""
-        return LOADING + self.validation
+    def around(self) -> float:
+        """Seconds of a trial that are not for updates."""
+        return self.start + VALIDATIONS * self.validation + LOADING + self.validation
 
     @property
     def least(self) -> float:
         """The least seconds of a trial and of scoring it again."""
-        return self.start + LEAST_UPDATES * self.update + 2 * self.validation + self.scoring
+        return self.around + LEAST_UPDATES * self.update
+
+    def updates(self, seconds: float) -> int:
+        """Return the number of updates of a trial that takes so long."""
+        return round((seconds - self.around) / self.update)
 
 
 def curve(seed: int) -> list[Trial]:
@@ -119,6 +123,9 @@ def pace(rows: list[dict[str, Any]], settings: TrainingSettings, started: float)
         rows: of its `metrics.jsonl`; the first is written after the first updates.
         settings: of the run.
         started: when its settings were written, seconds since the epoch; of a folder that was copied, it is too late.
+
+    Raises:
+        BadInput: the rows do not tell it.
     """
     images = settings.images_per_batch * settings.accumulate
     speeds = [row["images_per_second"] for row in rows if row["kind"] == "train"]
@@ -127,8 +134,10 @@ def pace(rows: list[dict[str, Any]], settings: TrainingSettings, started: float)
         for before, after in itertools.pairwise(rows)
         if after["kind"] == "val" and before["kind"] == "train"
     ]
-    start = max(rows[0]["time"] - started, STARTING) if rows else STARTING
-    return Pace(start, images / median(speeds) if speeds else 0.0, min(pauses, default=0.0))
+    if not speeds:
+        raise BadInput("metrics.jsonl of the run has no row that says how fast it was: train for longer.")
+    start = max(rows[0]["time"] - started, STARTING)
+    return Pace(start, images / median(speeds), min(pauses, default=0.0))
 
 
 def seconds_of_trial(seconds: float, others: float, pace: Pace) -> float:

@@ -1,6 +1,7 @@
 """Trials: training runs in `advice/` of the folder of a run, whose results are kept and used again.
 
-`advice/50s/` has the trials of 50 seconds: each has a run folder and, once it is done, a JSON file with its result.
+`advice/200-updates/` has the trials of 200 updates: each has a run folder and, once it is done, a JSON file with its
+result.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from detect.data.problems import Problems
 from detect.data.samples.checked_images import UnreadableImages
 from detect.evaluation.detections import Found, joined
 from detect.evaluation.evaluation_run import find
-from detect.evaluation.jackknife import replicates
+from detect.evaluation.replicates import replicates
 from detect.evaluation.truth import Truth, truth_from_records
 from detect.files import write_text
 from detect.inference.loading import load
@@ -41,15 +42,15 @@ class Result:
     Attributes:
         images: number of training images.
         updates: of the weights.
-        epochs: passes over the images.
+        seconds: that it took, with its scores.
         rungs: AP by number of validation, of `VALIDATIONS`.
         stopped: whether it was ended early.
-        precisions: of its best model, as `replicates` returns them, [G + 1, 1 + K]; NaN where it was stopped.
+        precisions: of its best model, as `replicates` returns them, [1 + D, 1 + K]; NaN where it was stopped.
     """
 
     images: int
     updates: int
-    epochs: float
+    seconds: float
     rungs: dict[int, float]
     stopped: bool
     precisions: np.ndarray
@@ -81,53 +82,64 @@ class Trials:
 
     def __init__(self, request: Request):
         self.request = request
-        self.folder = request.run / "advice" / f"{request.trial:.0f}s"
+        self.folder = request.run / "advice" / f"{request.updates}-updates"
+        self.seconds_of_trial = request.slot
         self.settings = as_started(request.settings)
         self.started = time.monotonic()
 
-    def has_time_for(self, count: int) -> bool:
-        """Return whether so many trials of usual length fit into the time that is left."""
-        return time.monotonic() - self.started + count * self.request.slot <= self.request.seconds
+    def has_time_for(self, length: float) -> bool:
+        """Return whether trials of so many times the usual length fit into the time that is left."""
+        return self.elapsed + length * self.seconds_of_trial <= self.request.seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first trial began."""
+        return time.monotonic() - self.started
 
     def are_done(self, trials: Sequence[Trial]) -> bool:
         """Return whether all these trials were made before."""
         return all(self._file(trial).is_file() for trial in trials)
 
-    def run(self, trial: Trial, like: Result | None = None, decide: Decision = lambda step, ap: False) -> Result:
+    def run(self, trial: Trial, decide: Decision = lambda step, ap: False) -> Result:
         """Return the result of a trial.
 
         Args:
             trial: what is tried.
-            like: a trial that has as many updates; None: it has the time of a trial.
             decide: whether it is to end early.
         """
         file = self._file(trial)
         if file.is_file():
             return read_result(file)
-        rungs, dataset = Rungs(decide), part(self.request.dataset, trial)
+        started, rungs, dataset = time.monotonic(), Rungs(decide), part(self.request.dataset, trial)
         images = len(split(dataset, "train"))
-        settings = self.trial_settings(trial, like.epochs * like.images / images if like else None)
-        done = training_run.run(settings, resume=True, dataset=dataset, callbacks=[rungs])
+        done = training_run.run(self.trial_settings(trial, images), resume=True, dataset=dataset, callbacks=[rungs])
         precisions = np.full([1, 1], np.nan) if rungs.stopped else self.precisions(done.folder)
-        result = Result(images, done.ending.updates, done.ending.epochs, rungs.measured, rungs.stopped, precisions)
+        seconds = time.monotonic() - started
+        result = Result(images, done.ending.updates, seconds, rungs.measured, rungs.stopped, precisions)
         write_text(file, to_json(result))
         return result
 
     def _file(self, trial: Trial) -> Path:
         return self.folder / f"{trial.name}.json"
 
-    def trial_settings(self, trial: Trial, epochs: float | None) -> TrainingSettings:
-        """Return the settings of the run of a trial; without `epochs`, it has the time of a trial."""
+    def trial_settings(self, trial: Trial, images: int) -> TrainingSettings:
+        """Return the settings of the run of a trial with a number of training images."""
         update = {
             "name": trial.name,
             "runs": str(self.folder),
-            "epochs": epochs,
-            "max_time": None if epochs else trial.length * self.request.trial,
+            "max_time": None,
             "seed": self.settings.seed + trial.seed,
             "validations": VALIDATIONS,
             "patience": None,
+            "folds": None,  # the dataset of the request has the fold of the run as its validation split
+            "fold": None,
+            **trial.changes,
         }
-        return self.settings.model_copy(update={**update, **trial.changes})
+        settings = self.settings.model_copy(update=update)
+        updates = max(1, self.request.updates * trial.length / relative_cost(settings, self.settings))
+        return settings.model_copy(
+            update={"epochs": updates * settings.images_per_batch * settings.accumulate / images}
+        )
 
     def detections(self, model: Path) -> tuple[Truth, Found]:
         """Return the truth of the validation split, and what the model in a folder finds there."""
@@ -157,6 +169,21 @@ def read_result(file: Path) -> Result:
     values = json.loads(file.read_text("utf-8"))
     rungs = {int(step): ap for step, ap in values["rungs"].items()}
     return Result(**{**values, "rungs": rungs, "precisions": np.array(values["precisions"])})
+
+
+def relative_cost(settings: TrainingSettings, of: TrainingSettings) -> float:
+    """Return the cost of an update with `settings`, in updates with those of the run.
+
+    It is in proportion to the published multiply-adds of the models, or else to their parameters, and to the pixels.
+    Time would tell the load of a busy machine too, and a schedule by time would follow it.
+    """
+    rows = variant(settings.model), variant(of.model)
+    costs = [row.multiply_adds for row in rows]
+    if not all(costs):
+        costs = [row.parameters or row.counted for row in rows]
+    pixels = [each.side**2 / row.image_size**2 for each, row in zip((settings, of), rows, strict=True)]
+    ratio = costs[0] / costs[1] if settings.model != of.model and costs[0] and costs[1] else 1.0
+    return ratio * (pixels[0] / pixels[1])
 
 
 def as_started(settings: TrainingSettings) -> TrainingSettings:

@@ -51,16 +51,18 @@ def show(advice: "Advice") -> None:
     rows = [[f"{kind.name}: {kind.meaning}", str(kind.count), signed(kind.gain)] for kind in advice.errors]
     show_table(["error", "number", "AP50 without it"], rows, f"Errors of {advice.run} in validation")
     rows = [[str(point.images), str(point.trials), f"{point.AP:.3f}"] for point in advice.curve]
-    show_table(["training images", "trials", "AP"], rows, f"Learning curve, in trials of {advice.trial_seconds:.0f}s")
+    length = f"trials of {advice.trial_updates} updates"
+    show_table(["training images", "trials", "AP"], rows, f"Learning curve, in {length}")
     rows = [
         [row.name, str(row.boxes), "-" if row.AP is None else f"{row.AP:.3f}", *cells(row.gain)]
         for row in advice.doubling
     ]
     show_table(["class", "validation boxes", "AP", "gain", "90 % interval"], rows, "2x the training images")
     rows = [
-        [row.text, f"{row.AP:.3f}", *(cells(row.gain) if row.gain else ("stopped early", ""))] for row in advice.options
+        [row.text, f"{row.seconds:.0f}", f"{row.AP:.3f}", *(cells(row.gain) if row.gain else ("stopped early", ""))]
+        for row in advice.options
     ]
-    show_table(["settings", "AP", "gain", "90 % interval"], rows, "Other settings, in such trials with all images")
+    show_table(["settings", "seconds", "AP", "gain", "90 % interval"], rows, f"Other settings, at the cost of {length}")
     for note in advice.notes:
         say(f"Note: {note}")
     show_conclusion(advice)

@@ -113,7 +113,8 @@ def score(
         evaluation.summarize()
     measured: dict[str, Any] = evaluation.eval  # type: ignore[assignment]
     values = {name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
-    known = intervals(_matched(truth, rows), len(truth.image_ids)) if with_intervals or len(truth.image_ids) < FEW_IMAGES else None
+    images = len(truth.image_ids)
+    known = intervals(_matched(truth, rows), images) if with_intervals or images < FEW_IMAGES else None
     return Scores(
         **values,
         per_class=_per_class(truth, measured["precision"], measured["recall"]),

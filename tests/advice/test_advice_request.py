@@ -44,7 +44,8 @@ def write_run(folder, data, digest):
 def test_the_time_is_divided(run):
     request = read_request(run, "20m")
     assert request.slot == 1200 / 10  # two learning curves, one trial of double length, and two of other settings
-    assert request.trial == request.slot - 10
+    # 15 s to start and 10 to load; 16 images at 160 per second.
+    assert request.updates == (120 - 25) / 0.1
     assert [trial.text for trial in request.candidates] == ["images of 96 px", "yolox-tiny"]
 
 

@@ -17,8 +17,8 @@ def trial(*aps):
         for step, ap in enumerate(aps, 1):
             rungs[step] = ap
             if decide(step, ap) and step < len(aps):
-                return Result(10, 100, 1.0, rungs, True, np.full([1, 1], np.nan))
-        return Result(10, 100, 1.0, rungs, False, np.full([21, 2], aps[-1]))
+                return Result(10, 100, 60.0, rungs, True, np.full([1, 1], np.nan))
+        return Result(10, 100, 60.0, rungs, False, np.full([21, 2], aps[-1]))
 
     return run
 
@@ -33,6 +33,6 @@ def test_what_is_worse_than_the_better_half_is_stopped():
 
 def test_results_of_earlier_trials_count():
     halving = Halving()
-    done = Result(10, 100, 1.0, {1: 0.1, 2: 0.2, 4: 0.4}, False, np.full([21, 2], 0.4))
+    done = Result(10, 100, 60.0, {1: 0.1, 2: 0.2, 4: 0.4}, False, np.full([21, 2], 0.4))
     assert halving.add(lambda decide: done) is done
     assert halving.add(trial(0.05, 0.3, 0.4, 0.5)).stopped

@@ -7,7 +7,7 @@ from detect.advice.learning_curve import Gain, difference, fit, gain_of_doubling
 
 
 def constant(*values):
-    """Return replicates of AP that are the same without each of 20 groups of images."""
+    """Return replicates of AP that are the same in each of 20 draws of the images."""
     return np.tile(np.array(values), (21, 1))
 
 
@@ -44,17 +44,17 @@ def test_scatter_around_the_line_widens_the_interval():
 
 
 def test_images_that_matter_widen_the_interval():
-    before = [constant(power_law(n, 2.0, 0.25)) for n in (25, 50, 100)]
-    for each in before:
-        each[1, 0] += 0.05 * each[0, 0]  # without the first group, all are better
-    (gain,) = gain_of_doubling(fit([25, 50, 100], before), 100)
-    assert gain.low < gain.value < gain.high
+    """The slope is that of the images, and in one of 20 draws twice the slope."""
+    drawn = [constant(power_law(n, 2.0, 0.25)) for n in (25, 50, 100)]
+    for each, n in zip(drawn, (25, 50, 100), strict=True):
+        each[1] = power_law(n, 4.0, 0.5)
+    (gain,) = gain_of_doubling(fit([25, 50, 100], drawn), 100)
+    usual, other = (power_law(200, *law) - power_law(100, *law) for law in ((2.0, 0.25), (4.0, 0.5)))
+    assert gain.high - gain.value == pytest.approx(1.645 * np.std([other, *[usual] * 19], ddof=1))
 
 
-def test_a_class_that_one_group_alone_has_cannot_be_told():
-    missing = constant(0.5, 0.5)
-    missing[3, 1] = np.nan
-    total, of_class = gain_of_doubling(fit([25, 50, 100], [missing] * 3), 100)
+def test_a_class_without_boxes_cannot_be_told():
+    total, of_class = gain_of_doubling(fit([25, 50, 100], [constant(0.5, np.nan)] * 3), 100)
     assert total is not None
     assert of_class is None
 

@@ -30,22 +30,25 @@ def test_the_pace_is_that_of_the_run():
     ]
     assert pace(rows, settings(batch_size=16, accumulate=2), -30.0) == Pace(start=30.0, update=32 / 20, validation=3.0)
     assert pace(rows, settings(), 9e9).start == STARTING  # the folder was copied
-    assert pace([], settings(), 0.0) == Pace(STARTING, 0.0, 0.0)
+    with pytest.raises(BadInput, match="train for longer"):
+        pace([], settings(), 0.0)
 
 
 def test_time_is_divided_among_all_trials():
     fast = Pace(start=20.0, update=0.1, validation=1.0)
-    least = 20 + 0.1 * LEAST_UPDATES + 2 + LOADING + 1
+    least = 20 + 0.1 * LEAST_UPDATES + 5 + LOADING
     assert fast.least == least
+    assert fast.updates(least) == LEAST_UPDATES
+    assert fast.updates(least + 5) == LEAST_UPDATES + 50
     assert seconds_of_trial(1000, 4, fast) == 100  # two learning curves of three, and four
     assert seconds_of_trial(9 * least, 4, fast) == pytest.approx(9 * least / 7)  # one learning curve
 
 
 def test_the_least_time_is_said():
     slow = Pace(start=20.0, update=1.0, validation=5.0)
-    with pytest.raises(BadInput, match=r"--max-time: 600s .* 7 trials of 100 updates each. Give 17m or more"):
+    with pytest.raises(BadInput, match=r"--max-time: 600s .* 7 trials of 100 updates each. Give 19m or more"):
         seconds_of_trial(600, 4, slow)
-    assert seconds_of_trial(17 * 60, 4, slow)
+    assert seconds_of_trial(19 * 60, 4, slow)
 
 
 def test_the_first_trial_has_all_images():

@@ -11,7 +11,7 @@ from records_of import records_of
 from detect.advice import advising, trial_runs
 from detect.advice.request import Request
 from detect.advice.trial_plan import Trial, candidates
-from detect.advice.trial_runs import Result, Rungs, Trials, as_started, part
+from detect.advice.trial_runs import Rungs, Trials, as_started, part
 from detect.data.dataset import Dataset, split
 from detect.data.records import Record
 from detect.errors import RunFailure
@@ -49,7 +49,7 @@ def request_for_advice(tmp_path):
     )
     settings = TrainingSettings(data="set", model="yolox-nano", image_size=64, epochs=30, weights="none")
     tried = candidates(settings, random=False)
-    return Request(RunFolder(tmp_path / "run"), settings, dataset, 1000.0, 50.0, 60.0, tried)
+    return Request(RunFolder(tmp_path / "run"), settings, dataset, 1000.0, 60.0, 200, tried)
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def trained(monkeypatch):
                 callbacks[0].on_validation(Progress(1, 1.0, quarter), scores, True)
         except StopTraining:
             pass
-        return SimpleNamespace(folder=folder, ending=SimpleNamespace(updates=100, epochs=settings.epochs or 8.0))
+        return SimpleNamespace(folder=folder, ending=SimpleNamespace(updates=200))
 
     monkeypatch.setattr(trial_runs.training_run, "run", run)
     monkeypatch.setattr(Trials, "precisions", lambda self, folder: np.full([21, 3], float((folder / "ap").read_text())))
     monkeypatch.setattr(Trials, "detections", lambda self, folder: what_is_found(self.request.dataset))
-    monkeypatch.setattr(advising, "require_weights", lambda trial: None)
+    monkeypatch.setattr(advising, "find_source", lambda *arguments: ("source", ""))
     return runs
 
 
@@ -99,10 +99,19 @@ def test_smaller_parts_are_within_larger_ones(request_for_advice):
 
 def test_parts_are_trained_for_as_many_updates(request_for_advice, trained):
     trials = Trials(request_for_advice)
-    first = trials.run(Trial("all", ""))
-    trials.run(Trial("quarter", "", 0.25), first)
-    assert [(each.max_time, each.epochs) for each in trained] == [(50.0, None), (None, 32.0)]  # of a quarter: 4 x 8
-    assert [Path(each.runs) for each in trained] == [request_for_advice.run / "advice" / "50s"] * 2
+    trials.run(Trial("all", ""))
+    trials.run(Trial("quarter", "", 0.25, length=2.0))
+    assert [each.epochs for each in trained] == [200 * 16 / 40, 2 * 200 * 16 / 10]
+    assert [Path(each.runs) for each in trained] == [request_for_advice.run / "advice" / "200-updates"] * 2
+
+
+def test_what_costs_more_has_fewer_updates(request_for_advice, trained):
+    trials = Trials(request_for_advice)
+    for trial in request_for_advice.candidates:
+        trials.run(trial)
+    size, model = (each.epochs * 40 / 16 for each in trained)
+    assert size == pytest.approx(200 / 1.5**2)
+    assert model == pytest.approx(200 / (3.225 / 0.54))  # multiply-adds of yolox-tiny and yolox-nano, billions
 
 
 def test_a_trial_that_was_made_is_not_made_again(request_for_advice, trained):
@@ -156,26 +165,28 @@ def test_the_command_is_that_of_the_best_settings(advice):
     assert advice.command == ("detect train --data set --model yolox-nano --weights none --image-size 96 --epochs 30.0")
 
 
-def test_time_decides_how_often_the_curve_is_measured(request_for_advice, trained):
+def test_without_time_there_is_one_learning_curve(request_for_advice, trained, monkeypatch):
     pytest.importorskip("optuna")
-    hurried = dataclasses.replace(request_for_advice, seconds=100.0)
-    assert [point.trials for point in advising.advise(hurried, lambda text: None).curve] == [1, 1, 1]
+    monkeypatch.setattr(Trials, "elapsed", 990.0)
+    advice = advising.advise(request_for_advice, lambda text: None)
+    assert [point.trials for point in advice.curve] == [1, 1, 1]
+    assert advice.notes[0] == "Not tried: twice as long. There was no time left."
+    assert advice.options == []
+    assert advice.command is None
 
 
 def test_a_machine_that_is_too_slow_is_told(request_for_advice):
-    few = Result(40, 25, 2.0, {}, False, np.full([21, 3], 0.5))
-    with pytest.raises(RunFailure, match=r"A trial of 50s had time for 25 updates.*--max-time 67m"):
-        advising.require_updates(few, request_for_advice)
+    trials = Trials(request_for_advice)
+    trials.seconds_of_trial = 330.0
+    advising.require_time(trials)
+    trials.seconds_of_trial = 360.0
+    with pytest.raises(RunFailure, match=r"took 360s in place of 60s.*--max-time 100m"):
+        advising.require_time(trials)
 
 
 def test_settings_that_cannot_be_tried_are_named(request_for_advice, trained, monkeypatch):
     pytest.importorskip("optuna")
-
-    def refuse(trial):
-        if "model" in trial.changes:
-            raise RunFailure("There is no network.")
-
-    monkeypatch.setattr(advising, "require_weights", refuse)
+    monkeypatch.setattr(advising, "find_source", lambda *arguments: (None, "There is no network."))
     advice = advising.advise(request_for_advice, lambda text: None)
     assert advice.notes == ["Not tried: yolox-tiny. There is no network."]
     assert len(advice.options) == 2

@@ -12,7 +12,7 @@ from detect.evaluation.error_kinds import ErrorKind
 def advice():
     return Advice(
         run="runs/x",
-        trial_seconds=60.0,
+        trial_updates=200,
         errors=[ErrorKind("class", "the box is right, the class is wrong", 7, 0.125)],
         curve=[CurvePoint(50, 2, 0.4), CurvePoint(200, 2, 0.5)],
         doubling=[
@@ -21,8 +21,8 @@ def advice():
             Doubling("cat", 5, 0.6, None),
         ],
         options=[
-            Option("twice as long", 0.55, Gain(0.05, 0.03, 0.07)),
-            Option("yolox-s", 0.2, None),
+            Option("twice as long", 0.55, 62.0, Gain(0.05, 0.03, 0.07)),
+            Option("yolox-s", 0.2, 15.0, None),
         ],
         notes=["Not tried: yolox-m. There is no network."],
         command="detect train --data x --epochs 60.0",
@@ -38,8 +38,8 @@ def test_what_is_clear_and_what_is_not(advice, capsys):
         "all classes 90 0.500 +0.034 0.010 to 0.060",
         "dog 40 0.400 cannot be told -0.010 to 0.050",
         "cat 5 0.600 cannot be told",
-        "twice as long 0.550 +0.050 0.030 to 0.070",
-        "yolox-s 0.200 stopped early",
+        "twice as long 62 0.550 +0.050 0.030 to 0.070",
+        "yolox-s 15 0.200 stopped early",
         "Note: Not tried: yolox-m. There is no network.",
         "2x the images: +0.034 AP (0.010 to 0.060).",
     ):
