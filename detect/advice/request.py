@@ -63,6 +63,10 @@ def read_request(run: Path, max_time: str) -> Request:
     if not folder.config.is_file():
         raise BadInput(f"{run} has no config.json, and so does not say with which settings it was trained.")
     settings = folder.settings()
+    if settings.keep_classes:
+        raise BadInput(
+            f"{run} was trained with --keep-classes, on boxes of its teacher too: no trial could repeat that."
+        )
     if own_files.is_own(settings.model):
         own_files.require_trusted(settings.model)
     speed = pace(read_rows(folder.metrics), settings, folder.config.stat().st_mtime)

@@ -71,6 +71,13 @@ def test_data_that_is_gone_is_named_with_the_run(run, tmp_path):
         read_request(run, "20m")
 
 
+def test_boxes_of_a_teacher_cannot_be_had_again(run, data):
+    settings = TrainingSettings(data=str(data), model="yolox-nano", image_size=64, epochs=1, keep_classes=True)
+    (run / "config.json").write_text(to_json(settings))
+    with pytest.raises(BadInput, match="with --keep-classes"):
+        read_request(run, "20m")
+
+
 def test_data_that_has_changed_is_refused(run, data):
     write_run(run, data, "another")
     with pytest.raises(BadInput, match="has changed since"):
