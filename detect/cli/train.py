@@ -137,7 +137,6 @@ def train(
     """
     from detect.training.early_checks import open_requested
     from detect.training.resolution import given_options, given_settings, resolve_settings
-    from detect.training.several_runs import plan_runs
 
     options = given_options(
         data=data,
@@ -154,8 +153,7 @@ def train(
     )
     settings = given_settings(options, set or [])
     dataset = open_requested(settings, resume)
-    with progress_bar("Comparing images") as progress:
-        several = plan_runs(settings, seeds, dataset, resume, progress)
+    several = planned(settings, seeds, dataset, resume)
     start_tensorflow()
     settings = resolve_settings(options, set or [])
     try:
@@ -167,6 +165,16 @@ def train(
         raise Interrupted(
             "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."
         ) from None
+
+
+def planned(settings: "TrainingSettings", seeds: int | None, dataset: "Dataset", resume: bool) -> "SeveralRuns | None":
+    """Return the runs that are wanted, see `plan_runs`; a bar shows how images are compared, where they are."""
+    from detect.training.several_runs import plan_runs
+
+    if not settings.is_several_runs:
+        return plan_runs(settings, seeds, dataset, resume)
+    with progress_bar("Comparing images") as progress:
+        return plan_runs(settings, seeds, dataset, resume, progress)
 
 
 def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset") -> None:

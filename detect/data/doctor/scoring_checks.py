@@ -87,7 +87,8 @@ CHECKS = (
         "few-images-to-score",
         Severity.NOTE,
         f"fewer than {_FEW_IMAGES} images with boxes in a split other than `train`",
-        "A score on so few images changes by several points with each of them: use more.",
+        "A score on so few images changes by several points with each of them: use more, or train with `--folds 5`, "
+        "which scores on all images.",
         _few_images,
     ),
 )
