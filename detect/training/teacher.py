@@ -5,6 +5,7 @@ What it finds is stored in the folder of the run, so that a run that is resumed 
 
 import io
 import math
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,7 +81,7 @@ def read_lesson(folder: RunFolder) -> Lesson:
         card = from_json(TeacherCard, folder.teacher.read_text(encoding="utf-8"), str(folder.teacher))
         with np.load(folder.teacher_boxes) as archive:
             boxes = Boxes(**archive)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise BadInput(f"What the teacher found cannot be read: {error}. Start anew under another --name.") from None
     return Lesson(card, boxes)
 
@@ -111,16 +112,7 @@ def ask_teacher(weights: str, dataset: Dataset, settings: TeacherSettings, displ
         display: where to show the progress.
     """
     model, records = load(weights), split(dataset, "train")
-    scores = evaluate(model, dataset, "val", batch_size=BATCH, progress=_shown(display, "validation"))
-    classes = {}
-    for name in model.classes:
-        annotated, doubtful = limits_of(scores.curves, name, settings.precision, settings.recall)
-        average = scores.per_class[name]["AP"]
-        classes[name] = TaughtClass(
-            AP=None if math.isnan(average) else average,
-            annotated=None if math.isinf(annotated) else annotated,
-            doubtful=doubtful,
-        )
+    classes = _measured(model, dataset, settings, display)
     card = TeacherCard(weights=weights, data_digest=dataset.digest(), budget=settings.budget, classes=classes)
     limits = limits_by_label(card, dataset.classes)
     found = (chosen(boxes, records, limits) for boxes in _detections(model, records, display))
@@ -147,6 +139,21 @@ def limits_by_label(card: TeacherCard, classes: Sequence[str]) -> list[Limits]:
     """Return the limits for each label of `classes`; of those that the teacher does not know, nothing is taken."""
     unknown = Limits(math.inf, math.inf)
     return [card.classes[name].limits if name in card.classes else unknown for name in classes]
+
+
+def _measured(model: Model, dataset: Dataset, settings: TeacherSettings, display: Display) -> dict[str, TaughtClass]:
+    """Return how well a model detects each of its classes in the validation split."""
+    scores = evaluate(model, dataset, "val", batch_size=BATCH, progress=_shown(display, "validation"))
+    classes = {}
+    for name in model.classes:
+        annotated, doubtful = limits_of(scores.curves, name, settings.precision, settings.recall)
+        average = scores.per_class[name]["AP"]
+        classes[name] = TaughtClass(
+            AP=None if math.isnan(average) else average,
+            annotated=None if math.isinf(annotated) else annotated,
+            doubtful=doubtful,
+        )
+    return classes
 
 
 def _detections(model: Model, records: Records, display: Display) -> Iterator[Boxes]:
