@@ -62,6 +62,16 @@ def test_the_classes_of_both_with_those_of_the_model_first(new, tmp_path):
     assert [whole.classes[label] for label in train.labels] == names
 
 
+def test_images_of_the_earlier_validation_that_are_trained_on_now_are_counted(new, tmp_path):
+    content = json.loads((new.source.parent / "train.json").read_text())
+    paths = (str(new.source.parent / "images" / "train" / each["file_name"]) for each in content["images"])
+    described = {"images": [{**each, "file_name": path} for each, path in zip(content["images"], paths, strict=True)]}
+    (tmp_path / "val.json").write_text(json.dumps({**content, **described}))
+    earlier = write_card(tmp_path / "run", tmp_path / "val.json", ("circle", "triangle", "square"))
+    said = with_kept_classes(keeping(earlier), new)[1]
+    assert said[2].startswith("3 of these images are trained on now")
+
+
 def test_validation_goes_back_to_the_models_before(new, tmp_path):
     first = write_card(tmp_path / "first", of_classes(tmp_path / "a", "circle"), ("circle",))
     second = write_card(tmp_path / "second", of_classes(tmp_path / "b", "square"), ("circle", "square"))
