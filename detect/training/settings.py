@@ -59,7 +59,7 @@ class AverageSettings(Settings):
 class TeacherSettings(Settings):
     """The use of a trained model as a teacher, which annotates images for a run."""
 
-    precision: float = Field(0.9, gt=0, le=1)
+    precision: float = Field(0.7, gt=0, le=1)
     """Precision, on validation images, of the detections of a class that become annotations."""
     recall: float = Field(0.95, ge=0, le=1)
     """Of the objects of a class that the teacher finds in validation images, the share whose scores bound the doubtful
