@@ -57,7 +57,7 @@ class Result:
 
     @property
     def average_precision(self) -> float:
-        """AP, 0..1; of a trial that was stopped, the last one that was measured."""
+        """AP, 0..1; of a trial that was stopped, the best that was measured."""
         return max(self.rungs.values(), default=math.nan) if self.stopped else float(self.precisions[0, 0])
 
 
@@ -178,12 +178,11 @@ def relative_cost(settings: TrainingSettings, of: TrainingSettings) -> float:
     Time would tell the load of a busy machine too, and a schedule by time would follow it.
     """
     rows = variant(settings.model), variant(of.model)
-    costs = [row.multiply_adds for row in rows]
-    if not all(costs):
-        costs = [row.parameters or row.counted for row in rows]
-    pixels = [each.side**2 / row.image_size**2 for each, row in zip((settings, of), rows, strict=True)]
-    ratio = costs[0] / costs[1] if settings.model != of.model and costs[0] and costs[1] else 1.0
-    return ratio * (pixels[0] / pixels[1])
+    per_pixel = [(row.multiply_adds or 0.0) / row.image_size**2 for row in rows]
+    if not all(per_pixel):
+        per_pixel = [row.parameters or row.counted or 1.0 for row in rows]
+    now, before = (cost * each.side**2 for cost, each in zip(per_pixel, (settings, of), strict=True))
+    return now / before
 
 
 def as_started(settings: TrainingSettings) -> TrainingSettings:

@@ -11,7 +11,7 @@ from records_of import records_of
 from detect.advice import advising, trial_runs
 from detect.advice.request import Request
 from detect.advice.trial_plan import Trial, candidates
-from detect.advice.trial_runs import Rungs, Trials, as_started, part
+from detect.advice.trial_runs import Rungs, Trials, as_started, part, relative_cost
 from detect.data.dataset import Dataset, split
 from detect.data.records import Record
 from detect.errors import RunFailure
@@ -103,6 +103,21 @@ def test_parts_are_trained_for_as_many_updates(request_for_advice, trained):
     trials.run(Trial("quarter", "", 0.25, length=2.0))
     assert [each.epochs for each in trained] == [200 * 16 / 40, 2 * 200 * 16 / 10]
     assert [Path(each.runs) for each in trained] == [request_for_advice.run / "advice" / "200-updates"] * 2
+
+
+@pytest.mark.parametrize(
+    ("model", "side", "cost"),
+    [
+        ("yolox-nano", 128, 4.0),
+        ("yolox-tiny", 64, 3.225 / 0.54),  # published multiply-adds of images of 416 px, billions
+        ("yolox-s", 64, 13.4 / 640**2 / (0.54 / 416**2)),
+        ("yolox-micro", 64, 2.26 / 0.91),  # parameters, millions
+    ],
+)
+def test_the_cost_of_an_update(model, side, cost):
+    nano = TrainingSettings(data="x", model="yolox-nano", image_size=64)
+    other = TrainingSettings(data="x", model=model, image_size=side)
+    assert relative_cost(other, nano) == pytest.approx(cost, rel=0.01)
 
 
 def test_what_costs_more_has_fewer_updates(request_for_advice, trained):
