@@ -25,6 +25,7 @@ from detect.inference.loading import load
 from detect.structures import Detections
 from detect.training.display import clock
 from detect.training.early_checks import open_requested
+from detect.training.ending import LEAST_AP
 from detect.training.resolution import given_options, resolve_settings
 from detect.training.run_folder import RunFolder, decided, resumed_folder
 from detect.training.settings import TrainingSettings
@@ -186,12 +187,16 @@ def _scores_of_all(several: SeveralRuns, folds: Folds, summary: Summary) -> Scor
 
 
 def describe(trained: SeveralTrained) -> str:
-    """Return what was done, and the mean of AP with its deviation."""
+    """Return what was done, the mean of AP with its deviation, and what to do where the models have learnt nothing."""
     summary = trained.summary
     done = f"Trained {summary.count} runs with other {summary.kind} in {clock(summary.seconds)}."
     if "AP" not in summary.deviation:
         return done
-    return f"{done} AP {summary.mean['AP']:.3f}, standard deviation between runs {summary.deviation['AP']:.3f}."
+    mean, deviation = summary.mean["AP"], summary.deviation["AP"]
+    text = f"{done} AP {mean:.3f}, standard deviation between runs {deviation:.3f}."
+    if mean >= LEAST_AP:
+        return text
+    return f"{text} The models have learnt next to nothing: train for longer, with --epochs or --max-time."
 
 
 def next_command(trained: SeveralTrained) -> str:

@@ -19,7 +19,7 @@ from detect.training.resolution import given_settings
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import FinishedRun, Summary, limit_of_next, plan_runs, with_fold, with_means
-from detect.training.several_trained import describe, next_command, run_all, train_several
+from detect.training.several_trained import SeveralTrained, describe, next_command, run_all, train_several
 
 IMAGES = 9
 
@@ -87,6 +87,13 @@ def test_seeds_are_counted_from_that_of_the_settings(settings, dataset, trained,
     assert "AP 0.400, standard deviation between runs 0.100" in describe(result)
     assert next_command(result).startswith(f"detect predict {tmp_path / 'runs' / 'a' / 'seed-5'}")
     assert json.loads((result.folder / "summary.json").read_text())["mean"]["AP"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("ap", "is_said"), [(0.009, True), (0.01, False)])
+def test_models_that_have_learnt_nothing_are_said_to_have(tmp_path, ap, is_said):
+    runs = tuple(FinishedRun(name=name, seconds=1, scores={"AP": ap}) for name in "ab")
+    summary = with_means(Summary(kind="seeds", count=2, data_digest="", runs=runs))
+    assert ("next to nothing" in describe(SeveralTrained(tmp_path, summary, None))) is is_said
 
 
 def test_several_runs_in_python(dataset, trained, tmp_path, monkeypatch):
