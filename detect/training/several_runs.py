@@ -203,6 +203,11 @@ def _require_possible(settings: TrainingSettings, seeds: int | None) -> None:
         )
     if seeds is not None and seeds < 2:
         raise BadInput(f"--seeds: expected 2 or more runs, got {seeds}. For one run, leave it out.")
+    if settings.keep_classes and settings.folds is not None:
+        raise BadInput(
+            "--folds scores on all images, which have no boxes of the classes that --keep-classes keeps: give one of "
+            "the two options."
+        )
     if "TF_CONFIG" in os.environ:
         raise BadInput("Several machines train one run at a time: leave out --seeds and --folds.")
 
