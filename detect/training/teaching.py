@@ -2,8 +2,8 @@
 
 Two scores of each class divide the detections. Above the first one they become annotations, as in self-training with a
 high threshold (Sohn et al. 2020, STAC, arXiv 2005.04757). Between the two they are doubtful, and become ignored
-regions, which are neither positive nor negative (compare the reliable and the uncertain pseudo-labels of Xu et al. 2023,
-Efficient Teacher, arXiv 2302.07577). Below the second one they are background. Both scores are taken from the precision
+regions, which are neither positive nor negative (compare the reliable and the uncertain pseudo-labels of Xu et al.
+2023, Efficient Teacher, arXiv 2302.07577). Below the second one they are background. Both are taken from the precision
 and recall of the teacher on annotated images, since its scores mean something else for each class.
 
 A class that the teacher detects too badly to annotate it stays one that was not looked for.
