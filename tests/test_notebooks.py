@@ -12,7 +12,7 @@ import detect
 from detect import models
 from detect.data import shapes
 from detect.inference.predictor import Model
-from detect.training.resolution import given_options, resolve_settings
+from detect.training.start.resolution import given_options, resolve_settings
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "docs" / "notebooks").glob("*.ipynb"))
 WRITE = "%%writefile "  # of IPython: the rest of the cell becomes a file

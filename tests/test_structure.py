@@ -65,6 +65,18 @@ SUBROOMS = {
         ("dataset_ids",),
         ("prediction_run",),
     ),
+    "training": (
+        ("settings", "model_choice"),
+        ("run_folder",),
+        ("several_runs",),
+        ("reporting",),
+        ("teachers",),
+        ("start",),
+        ("updates",),
+        ("validation",),
+        ("callbacks", "loop", "training_run", "plain_train"),
+        ("several_trained",),
+    ),
 }
 MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "base"}
@@ -90,7 +102,7 @@ SCORING = [PACKAGE / "evaluation" / "results_file.py"]
 BEFORE_TENSORFLOW = [
     PACKAGE / name
     for name in (
-        *("training/early_checks.py", "training/run_folder.py", "training/several_runs.py", "models/places.py"),
+        *("training/start/early_checks.py", "training/run_folder.py", "training/several_runs.py", "models/places.py"),
         "advice/request.py",
     )
 ]
@@ -103,7 +115,7 @@ WRITES = {
     ("inference/writers/output_folder.py", "open"): "a list that grows by lines, and is complete where a run is killed",
     ("inference/writers/video_encoder.py", "open"): "FFmpeg opens the draft",
     ("new_folder.py", "open"): "the folder is a draft",
-    ("training/journal.py", "open"): "a log that grows by lines, over several runs",
+    ("training/reporting/journal.py", "open"): "a log that grows by lines, over several runs",
     ("weights/download.py", "open"): "a lock, and a download that a later run continues",
     ("weights/download.py", "replace"): "the same",
     ("weights/google_efficientdet.py", "tempfile"): "TensorFlow reads checkpoints from files only",

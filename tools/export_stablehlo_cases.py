@@ -39,10 +39,10 @@ from detect.ops.matching import match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.roi_align import pyramid_roi_align
 from detect.structures import Batch, Targets
-from detect.training.average import WeightAverage
-from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
-from detect.training.step import TrainingStep
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import Optimizer
+from detect.training.updates.step import TrainingStep
 
 MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images per step
 ARGUMENTS = re.compile(r"func\.func @main\((?P<arguments>.*?)\) -> ", re.DOTALL)

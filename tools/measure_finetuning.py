@@ -141,7 +141,7 @@ def measure(trial: Trial, data: Path, weights: Path) -> dict[str, float]:
     """Train, and return the scores of the model at the end on the validation split, which is the same for all."""
     from detect.data.dataset import split, with_validation
     from detect.data.readers.description import open_dataset
-    from detect.training.resolution import resolve_settings
+    from detect.training.start.resolution import resolve_settings
     from detect.training.training_run import run
 
     started = time.monotonic()

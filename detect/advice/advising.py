@@ -24,9 +24,9 @@ from detect.evaluation.error_kinds import ErrorKind, error_kinds
 from detect.evaluation.images_needed import LEAST_BOXES
 from detect.evaluation.truth import Truth
 from detect.files import write_text
-from detect.training.initial_weights import find_source
 from detect.training.model_choice import AUTO
 from detect.training.settings import TrainingSettings
+from detect.training.start.initial_weights import find_source
 
 Say = Callable[[str], None]  # shows a line to the user
 

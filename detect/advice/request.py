@@ -13,10 +13,10 @@ from detect.evaluation.json_files import read_rows
 from detect.models import own_files
 from detect.models.card import load_card
 from detect.models.licences import NONE
-from detect.training.resolution import seconds
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
+from detect.training.start.resolution import seconds
 
 LEAST_IMAGES = 20  # to train on: the smallest share has five
 

@@ -34,7 +34,7 @@ def show_scores(scores: "Scores") -> None:
 
 def show_runs(summary: "Summary") -> None:
     """Print the scores of each of several runs, their means and their standard deviations."""
-    from detect.training.display import clock
+    from detect.training.reporting.display import clock
 
     rows = [
         [run.name, *(_number(run.scores.get(name)) for name in CLASS_COLUMNS), clock(run.seconds)]

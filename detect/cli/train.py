@@ -11,7 +11,7 @@ from detect.cli.starting import start_tensorflow
 
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
-    from detect.training.ending import Ending
+    from detect.training.reporting.ending import Ending
     from detect.training.settings import TrainingSettings
     from detect.training.several_runs import SeveralRuns
 
@@ -135,8 +135,8 @@ def train(
 
     The run folder under runs/ holds the best and the last model, the scores and a report.
     """
-    from detect.training.early_checks import open_requested
-    from detect.training.resolution import given_options, given_settings, resolve_settings
+    from detect.training.start.early_checks import open_requested
+    from detect.training.start.resolution import given_options, given_settings, resolve_settings
 
     options = given_options(
         data=data,
@@ -206,7 +206,7 @@ def train_all(settings: "TrainingSettings", several: "SeveralRuns", dataset: "Da
 
 def show_end(ending: "Ending") -> None:
     """Print what the run did, where its results are, and how to go on."""
-    from detect.training.ending import advice, next_commands, summary
+    from detect.training.reporting.ending import advice, next_commands, summary
 
     say(summary(ending))
     if problem := advice(ending):

@@ -15,18 +15,18 @@ import tensorflow as tf
 from detect.errors import RunFailure
 from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
-from detect.training.batch_stream import Stream
 from detect.training.callbacks import Callbacks, Progress
-from detect.training.checkpoints import Position
-from detect.training.display import Display, clock
-from detect.training.distribution import chief_values, is_chief
-from detect.training.journal import Journal
-from detect.training.meter import Meter
-from detect.training.optimizers import peak_learning_rate
-from detect.training.out_of_memory import is_out_of_memory, more_parts
-from detect.training.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
+from detect.training.reporting.display import Display, clock
+from detect.training.reporting.journal import Journal
+from detect.training.reporting.meter import Meter
 from detect.training.settings import TrainingSettings
-from detect.training.step import TrainingStep
+from detect.training.updates.batch_stream import Stream
+from detect.training.updates.checkpoints import Position
+from detect.training.updates.distribution import chief_values, is_chief
+from detect.training.updates.optimizers import peak_learning_rate
+from detect.training.updates.out_of_memory import is_out_of_memory, more_parts
+from detect.training.updates.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
+from detect.training.updates.step import TrainingStep
 from detect.training.validation import Validation
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl

@@ -164,14 +164,14 @@ class TrainingSettings(Settings):
     def side(self) -> int:
         """Side of the images in validation, pixels."""
         if self.image_size is None:
-            raise ValueError("settings without image_size: settle them first, see training.resolution")
+            raise ValueError("settings without image_size: settle them first, see training.start.resolution")
         return self.image_size
 
     @property
     def images_per_batch(self) -> int:
         """Images per device and forward pass, as far as memory allows."""
         if self.batch_size == "auto":
-            raise ValueError("settings without batch_size: settle them first, see training.resolution")
+            raise ValueError("settings without batch_size: settle them first, see training.start.resolution")
         return self.batch_size
 
     @property

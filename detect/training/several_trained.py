@@ -23,10 +23,8 @@ from detect.evaluation.report import write_report
 from detect.evaluation.truth import truth_from_records
 from detect.inference.loading import load
 from detect.structures import Detections
-from detect.training.display import clock
-from detect.training.early_checks import open_requested
-from detect.training.ending import LEAST_AP
-from detect.training.resolution import given_options, resolve_settings
+from detect.training.reporting.display import clock
+from detect.training.reporting.ending import LEAST_AP
 from detect.training.run_folder import RunFolder, decided, resumed_folder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import (
@@ -39,6 +37,8 @@ from detect.training.several_runs import (
     with_fold,
     with_means,
 )
+from detect.training.start.early_checks import open_requested
+from detect.training.start.resolution import given_options, resolve_settings
 from detect.training.training_run import run
 
 DETECTIONS = "detections_val.json"  # of a fold: those in its validation images, as COCO results

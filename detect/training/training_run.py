@@ -23,22 +23,13 @@ from detect.models import own_files
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.licences import Licences
-from detect.training.average import WeightAverage
-from detect.training.batch_stream import Stream
 from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
-from detect.training.checkpoints import Position, load_checkpoint, save_checkpoint
-from detect.training.class_weights import class_weights, describe_weights
-from detect.training.display import Display, create_display
-from detect.training.distribution import create_strategy, is_chief
-from detect.training.ending import Ending
-from detect.training.journal import Journal
-from detect.training.kept_classes import with_kept_classes
-from detect.training.left_out import LeftOut
 from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
-from detect.training.optimizers import Optimizer
-from detect.training.preparation import create_detector, find_weights, prepare_data, start_detector
-from detect.training.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
+from detect.training.reporting.display import Display, create_display
+from detect.training.reporting.ending import Ending
+from detect.training.reporting.journal import Journal
+from detect.training.reporting.training_pictures import save_batch
 from detect.training.run_folder import (
     RunFolder,
     continued,
@@ -48,12 +39,21 @@ from detect.training.run_folder import (
     resumed_folder,
     write_start,
 )
-from detect.training.schedule import Budget, StepBudget, TimeBudget
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
-from detect.training.step import TrainingStep
-from detect.training.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
-from detect.training.training_pictures import save_batch
+from detect.training.start.class_weights import class_weights, describe_weights
+from detect.training.start.preparation import create_detector, find_weights, prepare_data, start_detector
+from detect.training.start.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
+from detect.training.teachers.kept_classes import with_kept_classes
+from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.batch_stream import Stream
+from detect.training.updates.checkpoints import Position, load_checkpoint, save_checkpoint
+from detect.training.updates.distribution import create_strategy, is_chief
+from detect.training.updates.left_out import LeftOut
+from detect.training.updates.optimizers import Optimizer
+from detect.training.updates.schedule import Budget, StepBudget, TimeBudget
+from detect.training.updates.step import TrainingStep
 from detect.training.validation import Validator
 
 MEASURED_IMAGES = 64  # samples that give folded normalisations their statistics

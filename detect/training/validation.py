@@ -16,9 +16,9 @@ from detect.inference.predictor import Model
 from detect.models import saving
 from detect.models.detector import Detector
 from detect.structures import Detections
-from detect.training.average import WeightAverage
+from detect.training.reporting.training_pictures import save_predictions
 from detect.training.run_folder import RunFolder
-from detect.training.training_pictures import save_predictions
+from detect.training.updates.average import WeightAverage
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import shlex
 
 from detect.advice.next_command import train_command
-from detect.training.resolution import given_options, given_settings
 from detect.training.settings import AverageSettings, TrainingSettings
+from detect.training.start.resolution import given_options, given_settings
 
 
 def settings_of(command):

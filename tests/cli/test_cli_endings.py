@@ -9,8 +9,8 @@ from typer.main import get_command
 
 from detect.cli import main as cli
 from detect.errors import BadInput, RunFailure
-from detect.training.resolution import DEFAULT_EPOCHS
 from detect.training.settings import TrainingSettings
+from detect.training.start.resolution import DEFAULT_EPOCHS
 
 pytestmark = pytest.mark.slow
 

@@ -24,8 +24,8 @@ from detect.models.card import ModelCard
 from detect.models.detector import Detector, losses_and_gradients
 from detect.ops.compiling import Runtime
 from detect.structures import Batch, Candidates, Targets
-from detect.training.initial_weights import Source, start_from
-from detect.training.resolution import resolve_settings
+from detect.training.start.initial_weights import Source, start_from
+from detect.training.start.resolution import resolve_settings
 
 pytestmark = pytest.mark.slow
 ALL = models.names()

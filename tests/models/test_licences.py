@@ -5,8 +5,8 @@ import pytest
 from detect.errors import BadInput
 from detect.models.card import ModelCard, licences_of
 from detect.models.licences import NONE, Licences, permits, require_permitted, require_policy
-from detect.training.early_checks import open_requested
 from detect.training.settings import TrainingSettings
+from detect.training.start.early_checks import open_requested
 
 COCO = "Apache-2.0; trained on COCO"
 SCRATCH = Licences(weights=NONE, backbone=NONE, teacher=NONE, data="own")

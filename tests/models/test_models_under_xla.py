@@ -9,10 +9,10 @@ from one_computation import check_one_computation
 from detect.models.detector import Detector
 from detect.models.predict_step import predict_step
 from detect.structures import Batch
-from detect.training import step as training
-from detect.training.average import WeightAverage
-from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
+from detect.training.updates import step as training
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import Optimizer
 
 pytestmark = pytest.mark.slow
 

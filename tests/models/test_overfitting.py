@@ -9,10 +9,10 @@ from detect.data.readers.description import open_dataset
 from detect.data.shapes import write_shapes
 from detect.evaluation.evaluation_run import score_batches
 from detect.layers.batch_normalization import BatchNormalization
-from detect.training.average import WeightAverage
-from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
-from detect.training.step import TrainingStep
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import Optimizer
+from detect.training.updates.step import TrainingStep
 
 pytestmark = pytest.mark.slow
 

@@ -18,10 +18,10 @@ from detect.models import own_files
 from detect.models.card import load_card
 from detect.models.licences import Licences
 from detect.models.places import model_at, require_model, require_place
-from detect.training.initial_weights import find_source, start_from
 from detect.training.model_choice import choose_model
 from detect.training.run_folder import new_folder, resumed_folder, write_start
 from detect.training.settings import TrainingSettings
+from detect.training.start.initial_weights import find_source, start_from
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "own_model.md"
 FILE = """

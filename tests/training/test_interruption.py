@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 KILLED_RUN = """
 import os, signal, sys
 import detect
-from detect.training.step import TrainingStep
+from detect.training.updates.step import TrainingStep
 
 calls, step = 0, TrainingStep.__call__
 

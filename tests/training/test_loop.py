@@ -14,8 +14,6 @@ from detect.evaluation.coco_scores import METRICS
 from detect.structures import Batch
 from detect.training import loop as subject
 from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
-from detect.training.checkpoints import Position
-from detect.training.display import SilentDisplay
 from detect.training.loop import (
     Loop,
     clock,
@@ -26,8 +24,10 @@ from detect.training.loop import (
     train,
     validate,
 )
-from detect.training.schedule import StepBudget, TimeBudget
+from detect.training.reporting.display import SilentDisplay
 from detect.training.settings import TrainingSettings
+from detect.training.updates.checkpoints import Position
+from detect.training.updates.schedule import StepBudget, TimeBudget
 from detect.training.validation import Validation
 
 

@@ -6,7 +6,7 @@ from detect.config import to_json
 from detect.errors import BadInput
 from detect.models.card import ModelCard
 from detect.training.model_choice import choose_model, default_model
-from detect.training.resolution import resolve_settings
+from detect.training.start.resolution import resolve_settings
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from detect.data.shapes import write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.evaluation.detections import Found
 from detect.training import several_trained
-from detect.training.resolution import given_settings
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import FinishedRun, Summary, limit_of_next, plan_runs, with_fold, with_means
 from detect.training.several_trained import SeveralTrained, describe, next_command, run_all, train_several
+from detect.training.start.resolution import given_settings
 
 IMAGES = 9
 

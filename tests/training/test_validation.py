@@ -17,9 +17,9 @@ from detect.evaluation.coco_scores import METRICS
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
 from detect.models.card import WEIGHTS, ModelCard, load_card
-from detect.training.average import WeightAverage
-from detect.training.optimizers import flatten
 from detect.training.run_folder import RunFolder
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import flatten
 from detect.training.validation import Validation, Validator
 
 

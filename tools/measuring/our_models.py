@@ -19,10 +19,10 @@ from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
 from detect.models.card import ModelCard
 from detect.structures import Batch, Targets
-from detect.training.average import WeightAverage
-from detect.training.optimizers import Optimizer
 from detect.training.settings import OptimizerSettings
-from detect.training.step import TrainingStep
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import Optimizer
+from detect.training.updates.step import TrainingStep
 
 
 def prepare(task: str) -> Task:

@@ -1,0 +1,1 @@
+"""Trained models that annotate images for a run."""

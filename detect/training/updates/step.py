@@ -1,0 +1,83 @@
+"""One update of the weights, compiled: forward, loss, gradient, update, average."""
+
+import tensorflow as tf
+
+from detect.models.detector import Detector, losses_and_gradients
+from detect.ops.compiling import on_accelerator
+from detect.structures import Batch
+from detect.training.updates.average import WeightAverage
+from detect.training.updates.optimizers import Optimizer
+
+
+class TrainingStep:
+    """A callable that trains on the batches of one step, on every replica of a strategy.
+
+    It is compiled once for each image size of the run; a batch of another size is an error, not a silent retrace. On
+    one accelerator it is a single XLA computation, from the images to the new weights.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        optimizer: Optimizer,
+        average: WeightAverage,
+        sizes: tuple[int, ...],
+        strategy: tf.distribute.Strategy,
+    ):
+        """Create the step for images of the given sizes; their variables belong to `strategy`.
+
+        Args:
+            detector: the model.
+            optimizer: of the trainable variables of the model.
+            average: of all weights of the model.
+            sizes: sides of the images, pixels.
+            strategy: the devices of the run.
+        """
+        self.detector = detector
+        self.optimizer = optimizer
+        self.average = average
+        self.strategy = strategy
+        # Several replicas add up numbers within the step. TensorFlow refuses to do so within XLA on CPUs, and on GPUs
+        # training may hang (tensorflow/tensorflow issue 61314): with them, XLA compiles only what is `fused`.
+        xla = on_accelerator() and self.strategy.num_replicas_in_sync == 1
+        self.compiled = {size: tf.function(self._update, autograph=False, jit_compile=xla) for size in sizes}
+
+    def __call__(
+        self, batches: tuple[Batch, ...], size: int, learning_rate: float, decay: float, closing: bool
+    ) -> dict[str, tf.Tensor]:
+        """Update the weights once and return the losses by name, summed over replicas.
+
+        Args:
+            batches: one for each forward pass of the step; their gradients are averaged.
+            size: side of the images, pixels.
+            learning_rate: of this step.
+            decay: of the moving average.
+            closing: whether the run is in its closing phase.
+
+        Raises:
+            ValueError: `size` is not a size of the run.
+        """
+        if size not in self.compiled:
+            raise ValueError(f"expected images of side {sorted(self.compiled)}, got {size}")
+        numbers = (tf.constant(number, tf.float32) for number in (learning_rate, decay, float(closing)))
+        return self.compiled[size](batches, *numbers)  # as tensors: a number would be traced anew for each value
+
+    def _update(
+        self, batches: tuple[Batch, ...], learning_rate: tf.Tensor, decay: tf.Tensor, closing: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        losses, changes = self.strategy.run(self._changes, args=(batches, learning_rate, closing))
+        for variable, change in zip(self.optimizer.variables, changes, strict=True):
+            self.strategy.extended.update(variable, _add, args=(change,), group=False)
+        self.strategy.run(self.average.update, args=(decay,))
+        return {name: self.strategy.reduce("sum", loss, axis=None) for name, loss in losses.items()}
+
+    def _changes(self, batches: tuple[Batch, ...], learning_rate: tf.Tensor, closing: tf.Tensor):
+        parts = [losses_and_gradients(self.detector, batch.images, batch.targets, closing) for batch in batches]
+        share = 1 / len(batches)
+        losses = {name: share * tf.add_n([losses[name] for losses, _ in parts]) for name in parts[0][0]}
+        gradients = [share * tf.add_n(list(each)) for each in zip(*(part[1] for part in parts), strict=True)]
+        return losses, self.optimizer.changes(gradients, learning_rate)
+
+
+def _add(variable: tf.Variable, change: tf.Tensor) -> None:
+    variable.assign_add(change)

@@ -1,0 +1,43 @@
+"""The numbers of a run: what a resumed run drops, and a full disk."""
+
+import json
+import shutil
+from contextlib import closing
+
+import pytest
+
+from detect.errors import RunFailure
+from detect.training.reporting.journal import Journal
+
+
+def steps_in(folder):
+    return [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def write(folder, steps, resumed_at=0):
+    journal = Journal(folder, resumed_at)
+    for step in steps:
+        journal.write("train", step, epoch=step / 10, values={"loss": 1.0})
+    journal.close()
+
+
+def test_a_resumed_run_drops_the_rows_that_it_writes_again(tmp_path):
+    write(tmp_path, [1, 2, 3])
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')  # the process was killed while it wrote
+    write(tmp_path, [3, 4], resumed_at=2)
+    assert steps_in(tmp_path) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("values", [{}, {"loss": 1.0}])
+def test_a_full_disk_is_one_failure_and_the_last_row_is_dropped(tiny_disk, values):
+    """Without values, nothing goes to TensorBoard, so that it is the file of rows that does not fit."""
+    full = pytest.raises(RunFailure, match=r"metrics\.jsonl cannot be written: No space left on device")
+    with full, closing(Journal(tiny_disk)) as journal:
+        for step in range(10_000):
+            journal.write("train", step, epoch=0.0, values=values)
+    shutil.copy(tiny_disk / "metrics.jsonl", tiny_disk.parent)
+    write(tiny_disk.parent, [], resumed_at=10_000)
+    written = steps_in(tiny_disk.parent)
+    assert written == list(range(len(written)))
+    assert len(written) > 100
