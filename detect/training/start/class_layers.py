@@ -43,16 +43,16 @@ def class_layers(detector: Detector) -> dict[str, ClassLayer]:
     A second detector, with one class more, tells which they are: the shapes of other weights cannot, since they may be
     of other classes in the same number, or of another architecture.
     """
-    larger = {name: weight.shape[-1] for name, weight in by_name(detector.like(classes=detector.classes + 1)).items()}
+    larger = by_name(detector.like(classes=detector.classes + 1))
     return {
         name: ClassLayer(
             shape=tuple(weight.shape),
             classes=detector.classes,
-            each=larger[name] - weight.shape[-1],
+            each=larger[name].shape[-1] - weight.shape[-1],
             grouped_by_class=name.split("/")[-2] in detector.grouped_by_class,
         )
         for name, weight in by_name(detector).items()
-        if weight.shape and weight.shape[-1] != larger[name]
+        if weight.shape != larger[name].shape
     }
 
 
