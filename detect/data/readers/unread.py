@@ -5,8 +5,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from detect.data.pixels.headers import is_image_name
 from detect.data.readers.files.listing import Folder
+from detect.data.readers.images.image_folders import holds_images
 from detect.data.readers.kinds.folder_format import holds_some
 from detect.data.readers.kinds.label_files import is_label_file
 
@@ -67,7 +67,7 @@ def _has_words(folder: Folder) -> bool:
 
 def _has_labels(folder: Folder) -> bool:
     """Return whether labels of YOLO and images lie in two folders of one folder."""
-    return any(_holds(part, _has_label_files) and _holds(part, _has_images) for part in _folders(folder))
+    return any(_holds(part, _has_label_files) and _holds(part, holds_images) for part in _folders(folder))
 
 
 def _holds(folder: Folder, what: Callable[[Folder], bool]) -> bool:
@@ -76,10 +76,6 @@ def _holds(folder: Folder, what: Callable[[Folder], bool]) -> bool:
 
 def _has_label_files(folder: Folder) -> bool:
     return holds_some(folder, ".txt", is_label_file)
-
-
-def _has_images(folder: Folder) -> bool:
-    return any(map(is_image_name, folder.names))
 
 
 def _has_masks(folder: Folder) -> bool:

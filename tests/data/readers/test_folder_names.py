@@ -6,6 +6,7 @@ from small_truth import TRUTH, write_images
 
 from detect.data.dataset import split
 from detect.data.readers.description import open_dataset
+from detect.data.readers.files.listing import Folder
 from detect.data.readers.images.image_folders import images_beside
 
 
@@ -39,4 +40,4 @@ def test_images_are_found_in_the_only_folder_beside_the_annotations_that_has_som
 def test_a_folder_beside_is_taken_only_where_there_is_no_doubt(tmp_path, files, found):
     for name in ("annots/c.xml", *files):
         write_text(tmp_path / name, "")
-    assert images_beside(tmp_path / "annots") == (tmp_path / "a" if found else None)
+    assert images_beside(Folder(tmp_path / "annots")) == (tmp_path / "a" if found else None)

@@ -26,7 +26,8 @@ _FOLDERS_NAMED = 8  # in a message
 def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImages]:
     """Return the folder that holds most of the named images, and where in it they are.
 
-    Of folders that hold as many, it is the one where most names are as stated; of these, the first.
+    Of folders that hold as many, it is the one where most names are as stated; of these, the first. Where none holds
+    any, it is the only folder with images beside that of the file: others are listed only then, for they may be large.
 
     Raises:
         BadInput: no folder holds any of the images.
@@ -40,6 +41,11 @@ def locate_images(file: AnnotationFile, stated: Texts) -> tuple[Path, FoundImage
         folder, images = _fullest(folders, names)
         if images.found.any():
             return folder, images if len(names) == len(stated) else find_images(stated, folder)
+    if not file.images and (beside := images_beside(Folder(file.path.parent))):
+        images = find_images(stated, beside)
+        if images.found.any():
+            return beside, images
+        folders.append(beside)
     raise BadInput(_no_images(file, stated, folders))
 
 
@@ -55,17 +61,22 @@ def folder_of_split(path: Path, split: str, name: str) -> Path | None:
     return next((folder for folder in inside if split_named(folder.name) == split and (folder / name).is_file()), None)
 
 
-def images_beside(folder: Path) -> Path | None:
+def holds_images(folder: Folder) -> bool:
+    """Return whether images lie in a folder itself."""
+    return any(map(is_image_name, folder.names))
+
+
+def images_beside(folder: Folder) -> Path | None:
     """Return the only folder beside `folder` that holds images; None where there is not one, or `folder` has images.
 
     One that holds other files too may be another dataset, and does not count.
     """
-    if any(map(is_image_name, Folder(folder).names)):
+    if holds_images(folder):
         return None
-    beside = [other for other in Folder(folder.parent).folders[:_MOST_FOLDERS] if other.path.name != folder.name]
-    with_images = [other.path for other in beside if any(map(is_image_name, other.names))]
-    only = with_images[0] if len(with_images) == 1 else None
-    return only if only and all(map(is_image_name, Folder(only).names)) else None
+    beside = Folder(folder.path.parent).folders[:_MOST_FOLDERS]
+    with_images = list(filter(holds_images, beside))
+    is_clear = len(with_images) == 1 and all(map(is_image_name, with_images[0].names))
+    return with_images[0].path if is_clear else None
 
 
 def images_below(root: Path) -> Iterator[str]:
@@ -92,8 +103,7 @@ def _candidates(path: Path) -> Iterator[Path]:
     words = [word for word in (tail, split_named(tail)) if word]
     named = [base / word for word in words for base in (parent, parent / "images", folder, folder / "images")]
     inside = _folders_in(folder)
-    only = images_beside(folder)
-    beside = _folders_in(parent) if folder.name.lower().startswith(("annotation", "label")) else [only] if only else []
+    beside = _folders_in(parent) if folder.name.lower().startswith(("annotation", "label")) else []
     folders = [folder, folder / "images", parent / "images", *named, *inside, *beside, parent]
     return (candidate for candidate in dict.fromkeys(folders) if candidate.is_dir())
 

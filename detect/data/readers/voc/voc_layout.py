@@ -14,7 +14,7 @@ from typing import NamedTuple
 from detect.data.pixels.headers import SUFFIXES, is_image_name
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_lines, unquoted
-from detect.data.readers.images.image_folders import images_beside
+from detect.data.readers.images.image_folders import holds_images, images_beside
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.images.named_images import parts_of
 from detect.data.readers.images.stems import Stems
@@ -99,14 +99,10 @@ def image_folder(folder: Folder) -> Path:
     """Return the folder for images in `folder`: the one that is called so, or the only one with images, or itself."""
     inside = {found.path.name.lower(): found for found in folder.folders}
     named = [inside[name] for name in _IMAGES if name in inside]
-    if named or _holds_images(folder):
+    if named or holds_images(folder):
         return named[0].path if named else folder.path
-    others = [found for name, found in inside.items() if name not in _ANNOTATIONS and _holds_images(found)]
+    others = [found for name, found in inside.items() if name not in _ANNOTATIONS and holds_images(found)]
     return others[0].path if len(others) == 1 else folder.path
-
-
-def _holds_images(folder: Folder) -> bool:
-    return any(map(is_image_name, folder.names))
 
 
 def voc_folder(folder: Path) -> VocFolder:
@@ -116,7 +112,7 @@ def voc_folder(folder: Path) -> VocFolder:
     """
     listed = Folder(folder)
     annotations, images = annotation_folder(listed) or folder, image_folder(listed)
-    beside = images_beside(folder) if annotations == images == folder else None
+    beside = images_beside(listed) if annotations == images == folder else None
     return VocFolder(annotations, beside or images)
 
 
