@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 
 from detect.data.dataset import Dataset
-from detect.data.pixels.headers import is_image_name
 from detect.data.readers.assembly.assembling import assemble, attempt
 from detect.data.readers.files.listing import Folder
 from detect.data.readers.files.text_files import read_names
+from detect.data.readers.images.image_folders import holds_images
 from detect.data.readers.images.locating import split_named
 from detect.data.readers.kinds.label_files import image_names, is_label_file, label_paths
 from detect.data.readers.reader import DatasetFolder, Reader
@@ -70,7 +70,7 @@ def _image_folders(folder: Folder) -> dict[str, Folder]:
 def _split_folders(folder: Folder) -> dict[str, Folder]:
     """Return the folders in `folder` by split; none where there are others, or images beside them."""
     splits = {split_named(inside.path.name): inside for inside in folder.folders if inside.path.name != "labels"}
-    if None in splits or any(map(is_image_name, folder.names)):
+    if None in splits or holds_images(folder):
         return {}
     return {str(split): inside for split, inside in splits.items()}
 
