@@ -42,7 +42,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Doubling:
-    """What twice the images would bring in AP, over all classes or in one; None where it cannot be told."""
+    """The gain in AP of twice the images, over all classes or in one; None where it cannot be told."""
 
     name: str
     boxes: int  # in the validation split

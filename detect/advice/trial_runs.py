@@ -93,7 +93,7 @@ class Trials:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first trial began."""
+        """Seconds since the time for all trials began."""
         return time.monotonic() - self.started
 
     def are_done(self, trials: Sequence[Trial]) -> bool:

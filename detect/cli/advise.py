@@ -71,7 +71,7 @@ def show(advice: "Advice") -> None:
 def show_conclusion(advice: "Advice") -> None:
     """Print what to do next."""
     images = advice.doubling[0].gain
-    if images is not None and images.low > 0:
+    if images is not None and images.is_clear:
         gain, interval = cells(images)
         say(f"2x the images: {gain} AP ({interval}).")
     elif images is not None:

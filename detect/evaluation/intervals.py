@@ -1,8 +1,8 @@
-"""How far scores would be others with other images of the same kind: intervals by bootstrap over the images.
+"""Intervals of scores: how far other images of the same kind would change them, by bootstrap over the images.
 
-As many images as there are, are drawn of them with replacement, again and again, and each draw is scored. The interval
-has the middle 95 % of these scores: the percentile interval of Efron and Tibshirani, An Introduction to the Bootstrap,
-1993, chapter 13. What it does not know is how far the scores of other training runs would be.
+The images are drawn with replacement, as many as there are, again and again, and each draw is scored. The interval has
+the middle 95 % of these scores: the percentile interval of Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+chapter 13. It does not tell how far the scores of other training runs would differ.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detect.evaluation.matching_by_image import Matched, average_precisions
+from detect.evaluation.matching_by_image import Matched, average_precisions, mean_of_defined
 
 FEW_IMAGES = 50  # with fewer, scores are said to be uncertain
 LEVEL = 0.95
@@ -100,6 +100,5 @@ def draws(images: int, matched: Sequence[Matched], count: int) -> Iterator[np.nd
 def _means(matched: Sequence[Matched], weights: np.ndarray) -> np.ndarray:
     """Return AP, AP50 and AP75 of each draw, [r, 3]: means over the classes that it has objects of."""
     by_class = np.stack([average_precisions(each, weights) for each in matched])  # [classes, r, T]
-    with np.errstate(invalid="ignore"):  # a draw without any object
-        by_overlap = np.nansum(by_class, axis=0) / np.isfinite(by_class).sum(axis=0)
+    by_overlap = mean_of_defined(by_class)
     return np.stack([by_overlap.mean(axis=1), by_overlap[:, 0], by_overlap[:, 5]], axis=1)

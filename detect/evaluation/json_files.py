@@ -1,4 +1,4 @@
-"""Reading of JSON files, of which some have hundreds of thousands of entries."""
+"""Reading of JSON files, some with hundreds of thousands of entries."""
 
 import contextlib
 import gc

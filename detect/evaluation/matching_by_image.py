@@ -64,6 +64,12 @@ def average_precisions(matched: Matched, weights: np.ndarray) -> np.ndarray:
     return np.where(objects > 0, np.stack(precisions, axis=1), np.nan)
 
 
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Return the mean of float values [N, ...] over N without those that are NaN, [...]; NaN where all are."""
+    with np.errstate(invalid="ignore"):  # 0 / 0
+        return np.nansum(values, axis=0) / np.isfinite(values).sum(axis=0)
+
+
 def _area(hits: np.ndarray, counted: np.ndarray, objects: np.ndarray) -> np.ndarray:
     """Return the mean precision at 101 recalls, [R].
 

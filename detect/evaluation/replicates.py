@@ -5,12 +5,14 @@ error of whatever follows from AP is the standard deviation of its values over t
 Introduction to the Bootstrap, 1993, algorithm 6.1).
 """
 
+import itertools
+
 import numpy as np
 
 from detect.evaluation.coco_scores import match
 from detect.evaluation.detections import Found
 from detect.evaluation.intervals import draws
-from detect.evaluation.matching_by_image import average_precisions
+from detect.evaluation.matching_by_image import average_precisions, mean_of_defined
 from detect.evaluation.truth import Truth
 
 DRAWS = 200  # enough for a standard error, see section 6.4 there
@@ -22,13 +24,10 @@ def replicates(truth: Truth, found: Found) -> np.ndarray:
     The first column is the mean over the classes, the others are the classes; NaN where there are no boxes of a class.
     """
     matched, images = match(truth, found), len(truth.image_ids)
-    parts = [np.ones([1, images], np.int64), *draws(images, matched, DRAWS)]
-    classes = np.concatenate(
-        [np.stack([average_precisions(each, part).mean(axis=1) for each in matched], axis=1) for part in parts]
-    )
-    counts = np.isfinite(classes).sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # a draw without any box
-        return np.concatenate([np.nansum(classes, axis=1, keepdims=True) / counts, classes], axis=1)
+    parts = itertools.chain([np.ones([1, images], np.int64)], draws(images, matched, DRAWS))
+    rows = [np.stack([average_precisions(each, part).mean(axis=1) for each in matched]) for part in parts]
+    classes = np.concatenate(rows, axis=1)  # [K, 1 + DRAWS]
+    return np.stack([mean_of_defined(classes), *classes], axis=1)
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
@@ -38,6 +37,5 @@ def standard_error(values: np.ndarray) -> np.ndarray:
     """
     drawn = values[1:]
     count = np.isfinite(drawn).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rest = drawn - np.nansum(drawn, axis=0) / count
-        return np.sqrt(np.nansum(np.square(rest), axis=0) / np.where(count > 1, count - 1, np.nan))
+    squares = np.square(drawn - mean_of_defined(drawn))
+    return np.sqrt(np.nansum(squares, axis=0) / np.where(count > 1, count - 1, np.nan))

@@ -49,7 +49,7 @@ def test_the_time_is_divided(run):
     assert [trial.text for trial in request.candidates] == ["images of 96 px", "yolox-tiny"]
 
 
-def test_what_is_no_run_is_named(run, tmp_path):
+def test_what_is_not_a_run_is_named(run, tmp_path):
     with pytest.raises(BadInput, match="not the folder of a finished training run"):
         read_request(tmp_path, "20m")
     (run / "config.json").unlink()

@@ -1,4 +1,4 @@
-"""What `detect advise` prints."""
+"""The output of `detect advise`."""
 
 import pytest
 
@@ -45,6 +45,12 @@ def test_what_is_clear_and_what_is_not(advice, capsys):
     ):
         assert line in lines
     assert lines[-2:] == ["Next:", advice.command]
+
+
+def test_a_clear_loss_is_told_too(advice, capsys):
+    loss = Doubling("all classes", 90, 0.5, Gain(-0.03, -0.05, -0.01))
+    show(Advice(**{**vars(advice), "doubling": [loss]}))
+    assert "2x the images: -0.030 AP (-0.050 to -0.010)." in capsys.readouterr().out
 
 
 def test_nothing_is_advised_that_is_not_clear(advice, capsys):

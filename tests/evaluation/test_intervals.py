@@ -65,7 +65,7 @@ def alike(right: list[bool], objects: int = 1) -> Matched:
 
 
 def test_interval_by_hand():
-    """Of two images, one is right and better: drawn twice AP is 1, the other one 0, both 51/101: a quarter of each."""
+    """One of two images is right and better: drawn twice AP is 1, the other one 0, both 51/101: a quarter of each."""
     found = intervals([alike([True, False])], 2)
     assert found == Intervals(2, *[Interval(0.0, 1.0)] * 3)
     assert intervals([alike([True, True])], 2).AP50 == (1.0, 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from detect.evaluation import intervals
 from detect.evaluation.coco_scores import score
 from detect.evaluation.detections import from_entries
 from detect.evaluation.replicates import DRAWS, replicates, standard_error
@@ -32,6 +33,14 @@ def test_draws_are_the_same_for_all_models():
     truth, found = scene(range(1, 8))
     worse = found.select(found.scores > 0.4)
     assert np.all(replicates(truth, worse)[:, 0] <= replicates(truth, found)[:, 0])
+
+
+def test_draws_do_not_depend_on_how_many_are_in_memory(monkeypatch):
+    """Models with more detections than others are scored with fewer draws at a time, on the same draws."""
+    truth, found = scene(range(1, 8))
+    together = replicates(truth, found)
+    monkeypatch.setattr(intervals, "NUMBERS_AT_A_TIME", 21)  # three draws of seven images
+    np.testing.assert_array_equal(replicates(truth, found), together)
 
 
 def test_the_standard_error_is_the_deviation_of_the_draws():
