@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from detect.cli import output_file
 from detect.cli.interruption import Interrupted
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
-from detect.files import replaces, require_own
 
 if TYPE_CHECKING:
     from detect.advice.advising import Advice
@@ -26,10 +26,7 @@ def advise(
     """
     from detect.advice.request import read_request
 
-    if json is not None:
-        require_own(json, lambda text: '"run"' in text, "advice of this command")
-        if replaces(json):
-            say(f"{json} will be replaced.")
+    output_file.announce(json, lambda text: '"run"' in text, "advice of this command")
     request = read_request(run, max_time)
     start_tensorflow()
     from detect.advice import advising

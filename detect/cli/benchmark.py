@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from detect.cli import output_file
 from detect.cli.printing import say, show_table
 from detect.cli.starting import start_tensorflow
-from detect.files import replaces, require_own, write_text
+from detect.files import write_text
 from detect.formats import names as format_names
 
 COLUMNS = ("form", "AP", "ms per image", "95 %", "images/s", "memory, MB", "size, MB")
@@ -27,10 +28,7 @@ def benchmark(
     from detect.data.readers.description import open_with_split
     from detect.models.places import require_place
 
-    if out is not None:
-        require_own(out, lambda text: "<svg" in text, "a plot in SVG")
-        if replaces(out):
-            say(f"{out} will be replaced.")
+    output_file.announce(out, lambda text: "<svg" in text, "a plot in SVG")
     require_place(model)
     dataset = None if data is None else open_with_split(data, split)
     start_tensorflow()

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from detect.cli import output_file
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
-from detect.files import replaces, require_own
 from detect.inference.limits import check_limits
 
 
@@ -59,10 +59,7 @@ def evaluate(
     require_present(data)
     if model is not None and find_artefact(weights or model) is None:
         require_place(weights or model, is_file_allowed=weights is not None)
-    if json is not None:
-        require_own(json, lambda text: '"AP"' in text, "a file of scores")
-        if replaces(json):
-            say(f"{json} will be replaced.")
+    output_file.announce(json, lambda text: '"AP"' in text, "a file of scores")
     if predictions is not None and not predictions.is_file():
         raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
     if predictions is not None:

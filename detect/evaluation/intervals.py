@@ -1,8 +1,8 @@
 """Intervals of scores: how far other images of the same kind would change them, by bootstrap over the images.
 
 The images are drawn with replacement, as many as there are, again and again, and each draw is scored. The interval has
-the middle 95 % of these scores: the percentile interval of Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-chapter 13. It does not tell how far the scores of other training runs would differ.
+the middle 95 % of these scores: the percentile interval of Efron and Tibshirani, An Introduction to the Bootstrap,
+1993, chapter 13. It does not tell how far the scores of other training runs would differ.
 """
 
 from collections.abc import Iterator, Sequence
