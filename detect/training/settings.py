@@ -62,8 +62,8 @@ class TeacherSettings(Settings):
     precision: float = Field(0.7, gt=0, le=1)
     """Precision, on validation images, of the detections of a class that become annotations."""
     recall: float = Field(0.95, ge=0, le=1)
-    """Of the objects of a class that the teacher finds in validation images, the share whose scores bound the doubtful
-    detections, which become ignored regions."""
+    """Share of the objects that the teacher finds, per class in validation images, which have the scores of doubtful
+    detections or higher ones. Doubtful detections become ignored regions."""
     budget: float = Field(0.02, ge=0, le=1)
     """AP that a kept class may lose; the report marks those that lose more."""
 
@@ -91,8 +91,8 @@ class TrainingSettings(Settings):
     fold: int | None = Field(None, ge=1)
     """The fold that is validated on, 1 or more; null: each of `folds` in turn, by a run of its own."""
     group_by: str = ""
-    """What keeps images in one fold by their names: video, folder, or a regular expression whose first group is the
-    same for them; empty: nothing. Images that show nearly the same are kept together in any case."""
+    """Rule that keeps images in one fold by their names: video, folder, or a regular expression whose first group is
+    the same for them; empty: none. Images that show nearly the same are kept together in any case."""
     recipe: Literal["default", "paper"] = "default"
     """Defaults of the other settings: those listed here, or the settings of the model's authors."""
 

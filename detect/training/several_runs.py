@@ -42,10 +42,10 @@ class FinishedRun(Settings):
 
 
 class Summary(Settings):
-    """What is known of several runs; `summary.json`."""
+    """Scores of several runs, as far as they are finished; `summary.json`."""
 
     kind: Kind
-    """What differs between the runs."""
+    """The difference between the runs."""
     count: int
     """Number of runs."""
     data_digest: str
@@ -57,7 +57,7 @@ class Summary(Settings):
     deviation: dict[str, float] = {}
     """Standard deviation of each score between the runs, as of a sample."""
     pooled: dict[str, Any] = {}
-    """Of folds: the scores of the detections in all images together, each by the model that has not learnt from it."""
+    """Scores of the detections in the images of all folds together, each by the model that has not learnt from it."""
 
     @property
     def seconds(self) -> float:
@@ -203,11 +203,6 @@ def _require_possible(settings: TrainingSettings, seeds: int | None) -> None:
         )
     if seeds is not None and seeds < 2:
         raise BadInput(f"--seeds: expected 2 or more runs, got {seeds}. For one run, leave it out.")
-    if settings.keep_classes and settings.folds is not None:
-        raise BadInput(
-            "--folds scores on all images, which have no boxes of the classes that --keep-classes keeps: give one of "
-            "the two options."
-        )
     if "TF_CONFIG" in os.environ:
         raise BadInput("Several machines train one run at a time: leave out --seeds and --folds.")
 

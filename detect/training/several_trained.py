@@ -34,7 +34,6 @@ from detect.training.several_runs import (
     finished,
     limit_of_next,
     plan_runs,
-    with_fold,
     with_means,
 )
 from detect.training.start.early_checks import open_requested
@@ -111,7 +110,7 @@ def run_all(
             continue
         say(f"Run {number} of {len(several.changes)}: {several.folder / name}")
         own = _settings_of(settings, several, name, summary)
-        trained = _train(own, several.run_folder(name), dataset)
+        trained = _train(own, several, name, dataset)
         dataset = replace(dataset, notes=())  # are said once
         summary = summary.model_copy(update={"runs": (*summary.runs, trained)})
         several.save(summary)
@@ -140,16 +139,25 @@ def _settings_of(settings: TrainingSettings, several: SeveralRuns, name: str, su
     return given.model_copy(update={**several.changes[name], "name": whole_name, "max_time": limit})
 
 
-def _train(settings: TrainingSettings, folder: RunFolder, dataset: Dataset) -> FinishedRun:
-    """Train a run, or what is left of it; of a fold, write the detections of its best model in its images."""
-    began = time.monotonic()
+def _train(settings: TrainingSettings, several: SeveralRuns, name: str, dataset: Dataset) -> FinishedRun:
+    """Train a run, or what is left of it; of a fold, write the detections of its best model in its images.
+
+    Args:
+        settings: of the run.
+        several: all runs.
+        name: of the run.
+        dataset: that of the settings.
+    """
+    began, folder = time.monotonic(), several.run_folder(name)
     ending = run(settings, resume=folder.path.exists(), dataset=dataset).ending
     earlier = max(ending.seconds - (time.monotonic() - began), 0.0)  # before an interruption
-    unreadable = _detect_held_out(settings, folder, with_fold(settings, dataset)) if settings.fold else []
+    unreadable = []
+    if several.folds:
+        unreadable = _detect_held_out(folder, several.folds.held_out(several.changes[name]["fold"]))
     return finished(folder, earlier + time.monotonic() - began, unreadable)
 
 
-def _detect_held_out(settings: TrainingSettings, folder: RunFolder, dataset: Dataset) -> list[int | str]:
+def _detect_held_out(folder: RunFolder, dataset: Dataset) -> list[int | str]:
     """Write the detections of a fold, and return the ids of the images that cannot be read."""
     model, records = load(folder.path), split(dataset, "val")
     unreadable = UnreadableImages(len(records))

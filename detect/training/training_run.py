@@ -14,7 +14,6 @@ import tensorflow as tf
 from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
 from detect.evaluation.coco_scores import Scores
-from detect.evaluation.intervals import describe_few
 from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
@@ -42,7 +41,7 @@ from detect.training.run_folder import (
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
 from detect.training.start.class_weights import class_weights, describe_weights
-from detect.training.start.preparation import create_detector, find_weights, prepare_data, start_detector
+from detect.training.start.preparation import create_detector, find_weights, prepare_data, show_data, start_detector
 from detect.training.start.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
 from detect.training.teachers.kept_classes import with_kept_classes
 from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
@@ -150,8 +149,6 @@ def run(
     with contextlib.closing(create_display(chief)) as display:
         whole = with_fold(settings, dataset or open_dataset(settings.data))
         dataset = prepare_data(whole, settings.max_lost, display)
-        if settings.fold is None and (few := describe_few(len(split(dataset, "val")))):
-            display.say(few)
         earlier = resumed_folder(settings) if resume else None
         begun = earlier if earlier and earlier.checkpoint.exists() else None
         if begun:
@@ -162,6 +159,7 @@ def run(
         lesson = None
         if settings.keep_classes:
             dataset, lesson = teach(settings, dataset, begun, display)
+        show_data(settings, dataset, display)
         with strategy.scope():
             detector = create_detector(settings, len(dataset.classes))
             licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)

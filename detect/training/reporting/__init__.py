@@ -1,1 +1,1 @@
-"""What a run shows and writes while it trains: progress, metrics, pictures, and the sentences at its end."""
+"""Output of a run while it trains: progress, metrics, pictures, and the sentences at its end."""

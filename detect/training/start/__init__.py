@@ -1,1 +1,1 @@
-"""What happens before the first step: settings, checks, weights and data."""
+"""The start of a run, before its first step: settings, checks, weights and data."""

@@ -10,6 +10,7 @@ from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.data.doctor.columns import boxes_by_image
 from detect.errors import BadInput, RunFailure
+from detect.evaluation.intervals import describe_few
 from detect.models.card import licences_of
 from detect.models.detector import Detector
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
@@ -30,7 +31,7 @@ PATIENCE = 300.0  # seconds for the download of weights that the user did not na
 
 
 def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
-    """Return the dataset of a run, which has a validation split, and show what was read.
+    """Return the dataset of a run, which has a validation split, and show the problems of its annotations.
 
     Args:
         whole: the dataset as it was opened.
@@ -50,6 +51,17 @@ def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
     for name, problems in dataset.problems.items():
         for line in problems.summary():
             display.say(f"{name}: {line}")
+    return dataset
+
+
+def show_data(settings: TrainingSettings, dataset: Dataset, display: Display) -> None:
+    """Show how many images a run trains on and is validated on, and whether its scores will be uncertain.
+
+    Args:
+        settings: of the run.
+        dataset: with what a teacher adds to it, if there is one.
+        display: where to show it.
+    """
     train, val = split(dataset, "train"), split(dataset, "val")
     background = np.count_nonzero(boxes_by_image(train) == 0)
     of_these = f" ({background} of them without boxes, as background)" if background else ""
@@ -61,7 +73,8 @@ def prepare_data(whole: Dataset, max_lost: float, display: Display) -> Dataset:
             "Warning: the validation split has no box to find, so that AP is not defined: the newest model counts as "
             "the best one."
         )
-    return dataset
+    if settings.fold is None and (few := describe_few(len(val))):
+        display.say(few)
 
 
 def find_weights(settings: TrainingSettings, images: int, display: Display) -> tuple[TrainingSettings, Source | None]:

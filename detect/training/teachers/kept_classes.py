@@ -22,6 +22,8 @@ from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
 
+LACKING = "the AP of the kept classes on their earlier validation images is not known"
+
 
 def card_to_keep(settings: TrainingSettings) -> ModelCard:
     """Return the card of the model whose classes a run keeps.
@@ -38,7 +40,10 @@ def card_to_keep(settings: TrainingSettings) -> ModelCard:
     if "TF_CONFIG" in os.environ:
         raise BadInput("--keep-classes works on one machine, but TF_CONFIG names several.")
     if settings.folds is not None:
-        raise BadInput("--keep-classes trains on all training images: leave out --folds.")
+        raise BadInput(
+            "--folds scores on all images, in which the classes that --keep-classes keeps are not annotated: leave out "
+            "--folds or --keep-classes."
+        )
     return load_card(folder)
 
 
@@ -89,6 +94,8 @@ def earlier_validation(model: Path, classes: tuple[str, ...]) -> tuple[list[Data
         dataset, note = _validated_on(card, settings, classes)
         notes.append(note)
         datasets += [dataset] if dataset else []
+        if settings and settings.keep_classes and not model_folder(Path(settings.weights)):
+            notes.append(f"{settings.weights}, whose classes the model kept, is not there: {LACKING}.")
     return datasets, notes
 
 
@@ -114,18 +121,17 @@ def _validated_on(
         settings: of its run, if it is known.
         classes: that are kept.
     """
-    lacking = "the AP of the kept classes on their earlier validation images is not known"
     if not card.data:
-        return None, f"The model does not say what it was trained on: {lacking}."
+        return None, f"The model does not say what it was trained on: {LACKING}."
     if card.fold and settings is None:
-        return None, f"The model was validated on fold {card.fold} of {card.data}, and its run is not there: {lacking}."
+        return None, f"The model was validated on fold {card.fold} of {card.data}, and its run is not there: {LACKING}."
     try:
         opened = open_dataset(card.data)
         dataset = with_validation(with_fold(settings, opened) if settings else opened)
     except BadInput as error:
-        return None, f"{card.data}, which the model was trained on, cannot be opened: {lacking}. {error}"
+        return None, f"{card.data}, which the model was trained on, cannot be opened: {LACKING}. {error}"
     if not set(dataset.classes) <= set(classes):
-        return None, f"{card.data} has other classes than when the model was trained on it: {lacking}."
+        return None, f"{card.data} has other classes than when the model was trained on it: {LACKING}."
     records = split(dataset, "val")
     changed = "" if dataset.digest() == card.data_digest else " It has changed since the model was trained on it."
     problems = {"val": Problems(len(records), len(records.boxes))}

@@ -44,7 +44,7 @@ class TaughtClass(Settings):
 
 
 class TeacherCard(Settings):
-    """What is stored about a teacher, beside its boxes."""
+    """Scores and thresholds of a teacher, stored beside its boxes."""
 
     weights: str
     """The teacher, as the user named it."""
@@ -58,7 +58,7 @@ class TeacherCard(Settings):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher has found in the training images of a run."""
+    """Boxes that a teacher has found in the training images of a run, with its thresholds."""
 
     card: TeacherCard
     boxes: Boxes

@@ -32,7 +32,7 @@ def test_weights_of_one_change_nothing(shapes, given):
 
 
 def test_balanced_by_hand():
-    """Of 1 box, 1 is effective; of 2, 1 + 0.999; of many, 1000. Weights are in inverse proportion, their mean is 1."""
+    """1 box counts as 1, 2 as 1 + 0.999, many as 1000. Weights are in inverse proportion, their mean is 1."""
     weights = balanced(np.array([1, 2, 10**6]))
     np.testing.assert_allclose(weights[0] / weights, [1, 1.999, 1000], rtol=1e-9)
     assert weights.mean() == pytest.approx(1)

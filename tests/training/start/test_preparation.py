@@ -13,9 +13,10 @@ from detect.models.card import ModelCard
 from detect.training.settings import TrainingSettings
 from detect.training.start import preparation
 from detect.training.start.initial_weights import Source
-from detect.training.start.preparation import create_detector, downloading, find_weights, prepare_data
+from detect.training.start.preparation import create_detector, downloading, find_weights, prepare_data, show_data
 
 LIGHT = {"yolox-micro": {"width": 0.0625, "depth": 0.0}, "fasterrcnn-r18": {"filters": 16, "hidden": [16]}}
+DATA = TrainingSettings(data="d", model="yolox-micro")
 
 
 def create(model: str = "yolox-micro", **settings):
@@ -101,8 +102,8 @@ def test_a_training_split_without_a_box_to_learn_is_refused(shapes, change, why)
 @pytest.mark.parametrize("change", [removed, crowds])
 def test_a_validation_split_without_a_box_is_a_warning(shapes, change):
     said = Said()
-    prepare_data(shapes("val", change), 0.1, said)
-    assert "the newest model counts as the best one" in said.lines[-1]
+    show_data(DATA, prepare_data(shapes("val", change), 0.1, said), said)
+    assert "the newest model counts as the best one" in said.lines[-2]
 
 
 def test_images_without_boxes_are_counted(shapes):
@@ -110,8 +111,16 @@ def test_images_without_boxes_are_counted(shapes):
         return [each for each in annotations if each["image_id"] == annotations[0]["image_id"]]
 
     said = Said()
-    prepare_data(shapes("train", of_first_image), 0.1, said)
-    assert "3 images to train on (2 of them without boxes, as background), 2 to validate" in said.lines[-1]
+    show_data(DATA, shapes("train", of_first_image), said)
+    assert "3 images to train on (2 of them without boxes, as background), 2 to validate" in said.lines[0]
+
+
+@pytest.mark.parametrize(("fold", "lines"), [(None, 1), (1, 0)])
+def test_scores_on_few_images_are_said_to_be_uncertain(shapes, fold, lines):
+    """The scores of a fold are taken together with those of the others."""
+    said = Said()
+    show_data(TrainingSettings(data="d", model="yolox-micro", folds=2, fold=fold), shapes("val", list), said)
+    assert sum("Scores on 2 images are uncertain" in line for line in said.lines) == lines
 
 
 def found_weights(monkeypatch, source: Source | None, said: str = "", **settings):

@@ -80,6 +80,10 @@ def test_validation_goes_back_to_the_models_before(new, tmp_path):
     assert len(said) == 3
     assert len(whole.splits["val"]) == 6
     assert "has changed since" in said[1]  # the cards have no digest
+    write_text(second / "config.json", to_json(keeping("runs/gone")))
+    whole, said = with_kept_classes(keeping(second), new)
+    assert said[2].startswith("runs/gone, whose classes the model kept, is not there: the AP of")
+    assert len(whole.splits["val"]) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a teacher has found, as it is stored in the folder of a run."""
+"""The boxes and the thresholds of a teacher, as they are stored in the folder of a run."""
 
 import math
 
