@@ -122,7 +122,7 @@ def test_a_class_is_added_to_those_of_a_trained_model(overfitted, data, tmp_path
     assert card.licences.teacher == card.licences.weights
     said = capsys.readouterr().out
     assert "in 6 more those of its 3 classes" in said
-    assert "4 images to train on, 8 to validate, 4 classes" in said  # with what the teacher adds
+    assert " 4 to validate, 4 classes." in said  # those of the model too
     before = {each.name: each.before for each in kept_classes(run.folder)}
     assert before == pytest.approx({name: row["AP"] for name, row in overfitted.scores.per_class.items()}, abs=1e-6)
     assert np.load(run.folder / "teacher.npz")["labels"].max() < 3
