@@ -8,11 +8,14 @@
     centre_sampling    assign_points, centreness (FCOS)
     coding             encode_deltas, encode_distances, encode_yolox, and decode_deltas, decode_distances, decode_yolox
     default_boxes      default_boxes (SSD)
+    distributions      weighting_values, expected_distances, moved_sides, distances_of (D-FINE)
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
                        absence_loss, squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
     matching           match_by_iou, match_default_boxes (SSD), match_bipartite (greedy, one to one); gather_rows
     nms                non_maximum_suppression, suppress; combined_suppression (for converters, not for XLA)
     proposals          propose_regions, sample_regions
+    ranking            best_detections (models without suppression)
+    relative_boxes     to_corners, to_pixels, from_corners, from_pixels, logit (transformers)
     roi_align          roi_align, pyramid_roi_align, level_of
     sampling           sample_balanced, hardest_negatives
     soft_suppression   soft_nms, matrix_nms

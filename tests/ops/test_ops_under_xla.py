@@ -29,6 +29,7 @@ SEED = tf.constant([0, 1])
 EXTENTS = tf.constant([[64.0, 64], [48, 64]])
 PYRAMID = [tf.ones([2, 8, 8, 4]), tf.ones([2, 4, 4, 4])]
 REGIONS = proposals.Regions(PREDICTED, POSITIVE)
+RELATIVE = PREDICTED / 64
 PAIR = {"a": PREDICTED, "b": PREDICTED}
 REGRESSION = {"predicted": PREDICTED, "true": PREDICTED}
 CLASSIFICATION = {"logits": LOGITS, "labels": INDICES}
@@ -64,6 +65,12 @@ CASES: dict[str, dict] = {
     "coding.decode_distances": {"distances": PREDICTED, "points": POINTS, "strides": STRIDES},
     "coding.encode_yolox": {"boxes": PREDICTED, "points": POINTS, "strides": STRIDES},
     "coding.decode_yolox": {"raw": PREDICTED, "points": POINTS, "strides": STRIDES},
+    "distributions.expected_distances": {
+        "logits": tf.reshape(LOGITS[:, :4], [2, 12]),
+        "values": np.float32([-1, 0, 1]),
+    },
+    "distributions.moved_sides": {"boxes": RELATIVE, "distances": RELATIVE, "scale": 4.0},
+    "distributions.distances_of": {"boxes": RELATIVE, "references": RELATIVE, "scale": 4.0},
     "losses.sigmoid_focal": CLASSIFICATION,
     "losses.quality_focal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
     "losses.varifocal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
@@ -99,6 +106,12 @@ CASES: dict[str, dict] = {
         "keep": 4,
     },
     "proposals.sample_regions": {"regions": REGIONS, **TRUTH, "size": 4, "seed": SEED},
+    "ranking.best_detections": SUPPRESSION,
+    "relative_boxes.to_corners": {"boxes": RELATIVE},
+    "relative_boxes.from_corners": {"corners": RELATIVE},
+    "relative_boxes.to_pixels": {"boxes": RELATIVE, "height": 64, "width": 48},
+    "relative_boxes.from_pixels": {"boxes": PREDICTED, "height": 64, "width": 48},
+    "relative_boxes.logit": {"probabilities": SCORES},
     "roi_align.level_of": {"boxes": BOXES, "strides": (8, 16)},
     "sampling.sample_balanced": {
         "candidates_positive": POSITIVE,
