@@ -8,6 +8,7 @@
     centre_sampling    assign_points, centreness (FCOS)
     coding             encode_deltas, encode_distances, encode_yolox, and decode_deltas, decode_distances, decode_yolox
     default_boxes      default_boxes (SSD)
+    deformable         deformable_sampling (Deformable DETR, RT-DETRv2)
     distributions      weighting_values, expected_distances, moved_sides, distances_of (D-FINE)
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
                        absence_loss, squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where

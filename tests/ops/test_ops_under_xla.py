@@ -12,7 +12,7 @@ import tensorflow as tf
 from one_computation import check_one_computation
 
 from detect import ops
-from detect.ops import activations, compiling, losses, nms, proposals, roi_align
+from detect.ops import activations, compiling, deformable, losses, nms, proposals, roi_align
 
 BOXES = tf.constant([[[4.0, 6, 40, 50], [30, 20, 44, 34], [0, 0, 0, 0]], [[8, 8, 24, 24], [0, 0, 0, 0], [0, 0, 0, 0]]])
 LABELS = tf.constant([[2, 0, -1], [1, -1, -1]])
@@ -190,6 +190,15 @@ def test_pooling_of_regions_is_one_computation_there_and_back():
     check_one_computation(
         under_xla(lambda *case: roi_align.roi_align(*case, stride=8, aligned=True)), PYRAMID[0], BOXES
     )
+
+
+@pytest.mark.parametrize("method", ["bilinear", "discrete"])
+def test_deformable_sampling_is_one_computation_there_and_back(method):
+    def sample(memory, locations, weights):
+        return deformable.deformable_sampling(memory, [(2, 2), (1, 1)], locations, weights, (2, 1), method)
+
+    case = tf.ones([2, 5, 4]), tf.zeros([2, 3, 2, 3, 2]), tf.ones([2, 3, 2, 3])
+    check_one_computation(under_xla(with_gradient(sample)), *case)
 
 
 def test_suppression_of_many_boxes_is_one_computation():
