@@ -10,6 +10,7 @@
     default_boxes      default_boxes (SSD)
     deformable         deformable_sampling (Deformable DETR, RT-DETRv2)
     distributions      weighting_values, expected_distances, moved_sides, distances_of (D-FINE)
+    hungarian          optimal_assignment
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
                        absence_loss, squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
     matching           match_by_iou, match_default_boxes (SSD), match_bipartite (greedy, one to one); gather_rows

@@ -71,6 +71,7 @@ CASES: dict[str, dict] = {
     },
     "distributions.moved_sides": {"boxes": RELATIVE, "distances": RELATIVE, "scale": 4.0},
     "distributions.distances_of": {"boxes": RELATIVE, "references": RELATIVE, "scale": 4.0},
+    "hungarian.optimal_assignment": {"costs": LOGITS, "counts": tf.constant([3, 1])},
     "losses.sigmoid_focal": CLASSIFICATION,
     "losses.quality_focal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
     "losses.varifocal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
