@@ -9,7 +9,9 @@
     coding             encode_deltas, encode_distances, encode_yolox, and decode_deltas, decode_distances, decode_yolox
     default_boxes      default_boxes (SSD)
     deformable         deformable_sampling (Deformable DETR, RT-DETRv2)
+    denoising          noisy_queries, may_attend (DINO, RT-DETR)
     distributions      weighting_values, expected_distances, moved_sides, distances_of (D-FINE)
+    distribution_losses  positions_among, fine_grained_localization, distillation (D-FINE)
     hungarian          optimal_assignment
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,
                        absence_loss, squared_iou_loss, giou_loss, diou_loss, ciou_loss, l1, smooth_l1, huber; sum_where
@@ -20,6 +22,9 @@
     relative_boxes     to_corners, to_pixels, from_corners, from_pixels, logit (transformers)
     roi_align          roi_align, pyramid_roi_align, level_of
     sampling           sample_balanced, hardest_negatives
+    score_losses       held_varifocal (RT-DETR), matchability_aware (DEIM), iou_aware_cross_entropy (LW-DETR)
+    set_matching       matching_costs, late_matching_costs, boxes_of_queries, matching_union; corners_of,
+                       in_ignored_regions (transformers)
     soft_suppression   soft_nms, matrix_nms
 
 A function that has several implementations takes the keyword argument `runtime`: what will run it, see `compiling`.

@@ -12,7 +12,17 @@ import tensorflow as tf
 from one_computation import check_one_computation
 
 from detect import ops
-from detect.ops import activations, compiling, deformable, losses, nms, proposals, roi_align
+from detect.ops import (
+    activations,
+    compiling,
+    deformable,
+    distribution_losses,
+    losses,
+    nms,
+    proposals,
+    roi_align,
+    score_losses,
+)
 
 BOXES = tf.constant([[[4.0, 6, 40, 50], [30, 20, 44, 34], [0, 0, 0, 0]], [[8, 8, 24, 24], [0, 0, 0, 0], [0, 0, 0, 0]]])
 LABELS = tf.constant([[2, 0, -1], [1, -1, -1]])
@@ -34,6 +44,8 @@ PAIR = {"a": PREDICTED, "b": PREDICTED}
 REGRESSION = {"predicted": PREDICTED, "true": PREDICTED}
 CLASSIFICATION = {"logits": LOGITS, "labels": INDICES}
 SUPPRESSION = {"boxes": PREDICTED, "scores": SCORES, "confidence": tf.constant(0.1), "max_detections": 3}
+SET_MATCHING = {"logits": LOGITS, "boxes": PREDICTED / 64, "labels": LABELS, "true_boxes": BOXES / 64}
+CORNERS = tf.reshape(tf.linspace(-3.0, 3.0, 200), [2, 5, 20])  # [B, A, 4 * n]
 MATCHING = {"anchors": ANCHORS, **TRUTH}
 
 # The arguments of every compiled operation, by module and name.
@@ -72,6 +84,18 @@ CASES: dict[str, dict] = {
     "distributions.moved_sides": {"boxes": RELATIVE, "distances": RELATIVE, "scale": 4.0},
     "distributions.distances_of": {"boxes": RELATIVE, "references": RELATIVE, "scale": 4.0},
     "hungarian.optimal_assignment": {"costs": LOGITS, "counts": tf.constant([3, 1])},
+    "denoising.noisy_queries": {
+        "boxes": BOXES / 64,
+        "labels": LABELS,
+        "real": LABELS >= 0,
+        "luck": tf.fill([2, 8, 10], 0.4),
+        "most": tf.constant(2),
+        "classes": 3,
+    },
+    "denoising.may_attend": {"group": INDICES[0], "queries": 3},
+    "distribution_losses.positions_among": {"distances": PREDICTED, "values": tf.linspace(0.0, 64.0, 5)},
+    "distribution_losses.fine_grained_localization": {"logits": CORNERS, "positions": PREDICTED},
+    "distribution_losses.distillation": {"logits": CORNERS, "teacher": CORNERS},
     "losses.sigmoid_focal": CLASSIFICATION,
     "losses.quality_focal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
     "losses.varifocal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
@@ -122,6 +146,20 @@ CASES: dict[str, dict] = {
         "seed": SEED,
     },
     "sampling.hardest_negatives": {"losses": OF_BOX, "positive": POSITIVE, "negative": ~POSITIVE},
+    "score_losses.held_varifocal": {**CLASSIFICATION, "quality": SCORES[..., 0]},
+    "score_losses.matchability_aware": {**CLASSIFICATION, "quality": SCORES[..., 0]},
+    "score_losses.iou_aware_cross_entropy": {**CLASSIFICATION, "quality": SCORES[..., 0]},
+    "set_matching.matching_costs": SET_MATCHING,
+    "set_matching.late_matching_costs": SET_MATCHING,
+    "set_matching.corners_of": {"boxes": BOXES},
+    "set_matching.boxes_of_queries": {"queries": LABELS, "count": 5},
+    "set_matching.matching_union": {"indices": tf.stack([INDICES, INDICES])},
+    "set_matching.in_ignored_regions": {
+        "boxes": PREDICTED,
+        "true_boxes": BOXES,
+        "real": LABELS >= 0,
+        "ignore": TRUTH["ignore"],
+    },
     "soft_suppression.soft_nms": {**SUPPRESSION, "candidates": 4},
     "soft_suppression.matrix_nms": {**SUPPRESSION, "candidates": 4},
 }
@@ -179,8 +217,12 @@ def test_activations_are_one_computation_there_and_back(activate):
 
 def test_losses_with_gradients_of_their_own_are_one_computation_there_and_back():
     check_one_computation(under_xla(with_gradient(losses.sigmoid_focal)), LOGITS, INDICES)
-    for function in (losses.quality_focal, losses.varifocal):
+    of_scores = score_losses.held_varifocal, score_losses.matchability_aware, score_losses.iou_aware_cross_entropy
+    for function in (losses.quality_focal, losses.varifocal, *of_scores):
         check_one_computation(under_xla(with_gradient(function)), LOGITS, INDICES, OF_BOX)
+    for function in (distribution_losses.distillation, distribution_losses.fine_grained_localization):
+        positions = CORNERS if function is distribution_losses.distillation else PREDICTED
+        check_one_computation(under_xla(with_gradient(function)), CORNERS, positions)
 
 
 def test_pooling_of_regions_is_one_computation_there_and_back():
