@@ -13,8 +13,6 @@ from detect.ops.boxes import giou, intersection_over_area, paired_iou
 from detect.ops.compiling import compiled, dimension, fused
 from detect.ops.relative_boxes import to_corners
 
-FORBIDDEN = 1e6  # cost of a pair whose cost is not a finite number, as when training has diverged
-
 
 @fused
 def matching_costs(
@@ -35,7 +33,7 @@ def matching_costs(
     Args:
         logits: float32 [..., Q, K].
         boxes: predicted boxes, float32 [..., Q, 4].
-        labels: int32 [..., G]; -1 in padded rows, whose costs are any finite numbers.
+        labels: int32 [..., G]; -1 in padded rows, whose costs mean nothing.
         true_boxes: float32 [..., G, 4].
         weights: of the costs of class, distance and GIoU.
         alpha: as of the focal loss.
@@ -49,7 +47,7 @@ def matching_costs(
     predicted, true = boxes[..., :, None, :], true_boxes[..., None, :, :]
     for column in range(4):  # one after the other, so that no tensor [..., Q, G, 4] is needed
         costs += of_distance * tf.abs(predicted[..., column] - true[..., column])
-    return _finite(costs - of_giou * giou(corners_of(predicted), corners_of(true)))
+    return costs - of_giou * giou(corners_of(predicted), corners_of(true))
 
 
 @fused
@@ -70,7 +68,7 @@ def late_matching_costs(
     """
     scores = _of_labels(tf.sigmoid(tf.stop_gradient(logits)), labels)
     predicted, true = tf.stop_gradient(boxes)[..., :, None, :], true_boxes[..., None, :, :]
-    return _finite(-scores * paired_iou(corners_of(predicted), corners_of(true)) ** power)
+    return -scores * paired_iou(corners_of(predicted), corners_of(true)) ** power
 
 
 @compiled
@@ -133,7 +131,3 @@ def _of_labels(values, labels):
     leading = tf.shape(values)[:-2]
     labels = tf.broadcast_to(tf.maximum(labels, 0), tf.concat([leading, [dimension(labels, -1)]], axis=0))
     return tf.gather(values, labels, axis=-1, batch_dims=values.shape.rank - 2)
-
-
-def _finite(costs):
-    return tf.where(tf.math.is_finite(costs), costs, FORBIDDEN)
