@@ -1,0 +1,90 @@
+"""A layer of a transformer's decoder: queries look at each other, then at the features of the image.
+
+Source: Deformable DETR (Zhu et al., arXiv 2010.04159, section 4.2); D-FINE adds what a query finds in the image through
+a gate instead of a sum (Peng et al., arXiv 2410.13842, section 4.2).
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from detect.layers.attention import MultiHeadAttention, Perceptron, layer_normalization
+from detect.layers.composite import Composite
+from detect.layers.deformable_attention import DeformableAttention
+from detect.ops.deformable import Method
+
+
+class DecoderLayer(Composite):
+    """Queries [B, Q, D] -> the same: self-attention, deformable attention, a perceptron with ReLU.
+
+    Args:
+        channels: D.
+        heads: of both attentions.
+        hidden: channels within the perceptron.
+        points: of the deformable attention, for each level.
+        gated: whether all is as in D-FINE: a `Gate` instead of a sum, and no projections of the memory.
+        method: of the sampling.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        hidden: int,
+        points: tuple[int, ...],
+        gated: bool,
+        method: Method = "bilinear",
+        name: str | None = None,
+    ):
+        super().__init__(name=name, autocast=False)  # boxes stay float32
+        self.attention = MultiHeadAttention(channels, heads, name="attention")
+        self.attention_normalization = layer_normalization("attention_normalization")
+        self.sampling = DeformableAttention(channels, heads, points, not gated, method, name="sampling")
+        self.gated = gated
+        if gated:
+            self.gate = Gate(channels, name="gate")
+        else:
+            self.sampling_normalization = layer_normalization("sampling_normalization")
+        self.perceptron = Perceptron((hidden, channels), name="perceptron")
+        self.normalization = layer_normalization("normalization")
+
+    def call(
+        self,
+        queries: tf.Tensor,
+        positions: tf.Tensor,
+        boxes: tf.Tensor,
+        memory: tf.Tensor,
+        sizes: Sequence[tuple[int, int]],
+        attention_mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Return the queries with what they have found.
+
+        Args:
+            queries: [B, Q, D].
+            positions: [B, Q, D], codes of the boxes.
+            boxes: float32 [B, Q, 4], relative boxes that the queries stand for.
+            memory: [B, S, D], tokens of all levels side by side.
+            sizes: height and width of each level.
+            attention_mask: [Q, Q], see `MultiHeadAttention`.
+        """
+        queries = self.attention_normalization(
+            queries + self.attention(queries, positions, attention_mask=attention_mask)
+        )
+        found = self.sampling(queries + positions, boxes, memory, sizes=sizes)
+        queries = self.gate(queries, found) if self.gated else self.sampling_normalization(queries + found)
+        return self.normalization(queries + self.perceptron(queries))
+
+
+class Gate(Composite):
+    """Sum of two tensors [B, Q, D], each times a share that is learnt from both, normalised."""
+
+    def __init__(self, channels: int, name: str | None = None):
+        super().__init__(name=name)
+        self.shares = keras.layers.Dense(2 * channels, kernel_initializer="zeros", name="shares")
+        self.normalization = layer_normalization("normalization")
+
+    def call(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+        shares = tf.sigmoid(self.shares(tf.concat([first, second], axis=-1)))
+        share_of_first, share_of_second = tf.split(shares, 2, axis=-1)
+        return self.normalization(share_of_first * first + share_of_second * second)

@@ -1,0 +1,61 @@
+"""D-FINE's decoder: what an untrained one says, and how its layers build on each other."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from detect.layers.refinement_decoder import RefinementDecoder
+from detect.ops.distributions import expected_distances, moved_sides
+
+SIZES = [(4, 6), (2, 3)]
+RANDOM = np.random.RandomState(0)
+MEMORY = RANDOM.normal(size=[2, 30, 8]).astype(np.float32)
+QUERIES = RANDOM.normal(size=[2, 5, 8]).astype(np.float32)
+BOXES = RANDOM.uniform(0.2, 0.6, size=[2, 5, 4]).astype(np.float32)
+INPUTS = {"queries": QUERIES, "boxes": BOXES, "memory": MEMORY, "sizes": SIZES}
+
+
+@pytest.fixture(scope="module")
+def decoder() -> RefinementDecoder:
+    return RefinementDecoder(8, 3, layers=2, heads=2, hidden=16, points=(2, 1), values=7, reach=0.5, scale=4.0)
+
+
+def test_an_untrained_decoder_returns_the_boxes_that_it_is_given(decoder):
+    """Distributions are even then, and the quality of a box adds nothing to its classes."""
+    found = decoder(**INPUTS)
+    np.testing.assert_allclose(found.references, BOXES, atol=1e-6)
+    for layer in found.layers:
+        np.testing.assert_allclose(layer.boxes, BOXES, atol=1e-6)
+        np.testing.assert_array_equal(layer.corners, np.zeros([2, 5, 28]))
+    np.testing.assert_array_equal(found.layers[0].class_logits, found.class_logits)
+
+
+def test_a_layer_adds_to_the_logits_of_the_one_before(decoder):
+    try:
+        decoder.corners[0].layers[-1].bias.assign(np.arange(28))
+        decoder.corners[1].layers[-1].bias.assign(np.arange(28)[::-1] / 2)
+        found = decoder(**INPUTS)
+    finally:
+        for corners in decoder.corners:
+            corners.layers[-1].bias.assign(np.zeros(28))
+    first, second = (layer.corners for layer in found.layers)
+    np.testing.assert_allclose(first[0, 0], np.arange(28))
+    np.testing.assert_allclose(second[0, 0], np.arange(28) + np.arange(28)[::-1] / 2)
+    moved = moved_sides(found.references, expected_distances(second, decoder.values), 4.0)
+    np.testing.assert_allclose(found.layers[1].boxes, moved, atol=1e-6)
+
+
+def test_no_gradient_flows_from_a_box_to_the_first_one(decoder):
+    queries, boxes = tf.constant(QUERIES), tf.constant(BOXES)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(decoder(queries, boxes, MEMORY, sizes=SIZES).layers[1].boxes)
+    assert all(slope is None for slope in tape.gradient(loss, decoder.first_box.trainable_variables))
+
+
+def test_the_quality_of_a_box_is_added_to_all_of_its_classes(decoder):
+    try:
+        decoder.quality[1].layers[-1].bias.assign([2])
+        found = decoder(**INPUTS).layers[1].class_logits
+    finally:
+        decoder.quality[1].layers[-1].bias.assign([0])
+    np.testing.assert_allclose(found, decoder(**INPUTS).layers[1].class_logits + 2, rtol=1e-5)
