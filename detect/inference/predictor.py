@@ -62,7 +62,7 @@ class Model:
         if len(sources) > 1 or sources[0].kind != "image":
             found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
-        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), confidence, iou)
+        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), confidence, iou, in_turn=True)
         return _without_image(result)
 
     def save(self, folder: str | Path) -> None:
@@ -150,8 +150,11 @@ class Model:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
+        check_limits(batch_size=batch_size)
+        is_one_batch = len(sources) <= (batch_size or self.backend.batch_size)
+        in_turn = is_one_batch and all(found.kind == "image" for found in sources)
         frames = read_frames(sources, skip=warnings.warn)
-        results = self.results_of(frames, confidence, iou, batch_size, live=endless)
+        results = self.results_of(frames, confidence, iou, batch_size, live=endless, in_turn=in_turn)
         return results if stream else [_without_image(result) for result in results]
 
     def results_of(
@@ -162,8 +165,9 @@ class Model:
         batch_size: int | None = None,
         *,
         live: bool = False,
+        in_turn: bool = False,
     ) -> Generator[Result, None, None]:
-        """Yield a result for each frame. Reading, inference and the caller's work overlap.
+        """Yield a result for each frame. Reading, inference and the caller's work overlap, unless `in_turn`.
 
         At most five batches are in memory.
 
@@ -173,6 +177,7 @@ class Model:
             iou: as for `detect`.
             batch_size: as for `predict`.
             live: drop frames that the model is too slow for, so that it does not fall behind a camera.
+            in_turn: do all work in the caller's thread, which is faster where the frames are a single batch.
         """
         check_limits(confidence, iou, batch_size)
         batch_size = batch_size or (1 if live else self.backend.batch_size)
@@ -180,7 +185,7 @@ class Model:
         def detect(images: np.ndarray, extents: np.ndarray) -> Detections:
             return self.detect(images, confidence, iou, extents)
 
-        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live)
+        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live, in_turn)
 
     def _placement_of(self, frame: Frame) -> Placement:
         """Return where a frame lies on its canvas: as in evaluation, but for videos without rows or columns of padding.

@@ -1,5 +1,6 @@
 """Prediction, from sources to results, with a compiled step."""
 
+import threading
 import warnings
 from types import SimpleNamespace
 
@@ -261,6 +262,16 @@ class Known:
         labels = np.where(scores > confidence, np.int32([[0, 1, 0]]), -1)
         boxes = np.tile(np.float32([[1, 2, 3, 4]]), (1, 3, 1))
         return Detections(*(np.repeat(part, len(images), axis=0) for part in (boxes, scores, labels)))
+
+
+@pytest.mark.parametrize(("count", "batch_size", "started"), [(1, None, False), (3, 4, False), (5, 4, True)])
+def test_threads_are_started_only_where_there_is_more_than_a_batch(count, batch_size, started, monkeypatch):
+    threads, start = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread) or start(thread))
+    card = ModelCard(model="", config={}, classes=("a", "b"), category_ids=(1, 2), image_size=32)
+    images = [np.zeros((32, 32, 3), np.uint8)] * count
+    assert len(Model(Known(), card).predict(images, batch_size=batch_size)) == count
+    assert bool(threads) == started
 
 
 def test_each_class_has_the_confidence_of_the_card_unless_the_user_names_one():

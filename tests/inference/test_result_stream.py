@@ -38,8 +38,8 @@ def in_square(frame):
     return Fit().placement(frame.height, frame.width, 16)
 
 
-def run(source, detect=find_grey, placing=in_square, batch_size=4, live=False):
-    return stream_results(source, detect, ("grey",), placing, batch_size, live)
+def run(source, detect=find_grey, placing=in_square, batch_size=4, live=False, in_turn=False):
+    return stream_results(source, detect, ("grey",), placing, batch_size, live, in_turn)
 
 
 def no_threads_left() -> bool:
@@ -52,6 +52,26 @@ def test_every_frame_has_its_result_in_order():
     assert [round(result.scores[0] * 256) for result in results] == list(range(10))
     assert results[0].boxes.tolist() == [[0, 0, 16, 8]]  # 32 pixels became 16
     assert no_threads_left()
+
+
+def test_in_turn_the_same_is_found_in_the_thread_of_the_caller():
+    threads = set()
+
+    def detect(images, extents):
+        threads.add(threading.current_thread())
+        return find_grey(images, extents)
+
+    closed = []
+
+    def watched():
+        try:
+            yield from frames(6)
+        finally:
+            closed.append(threading.current_thread())
+
+    results = list(run(watched(), detect, in_turn=True))
+    assert [round(result.scores[0] * 256) for result in results] == list(range(6))
+    assert threads == set(closed) == {threading.current_thread()}
 
 
 def test_batches_are_full_but_for_the_last_and_hold_one_canvas():
