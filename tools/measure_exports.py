@@ -18,6 +18,7 @@ from detect.artefacts.export_card import Check
 from detect.export.check import AP_LOSS
 
 PAGE = Path(__file__).parents[1] / "docs" / "exports.md"
+NOT_YET = "?"  # in place of what is not measured
 AT_ONCE = 2  # models; each keeps about one core busy
 
 
@@ -44,12 +45,13 @@ def column(checks: dict[tuple[str, str], Check]) -> list[str]:
 
 
 def read_columns() -> dict[str, list[str]]:
-    """Return the columns of the page as it is, by model; none if the page has other rows."""
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("|")]
-    if [row[0] for row in rows] != ["model", "---", *_names_of_rows()]:
-        return {}
-    _, *columns = zip(rows[0], *rows[2:], strict=True)
-    return {name: values for name, *values in columns}
+    """Return the columns of the page as it is, by model; rows that it does not have yet are `NOT_YET`."""
+    (_, *models), _, *rows = (
+        line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("|")
+    )
+    known = {name: cells for name, *cells in rows}
+    cells = [known.get(name, [NOT_YET] * len(models)) for name in _names_of_rows()]
+    return {name: list(values) for name, values in zip(models, zip(*cells, strict=True), strict=True)}
 
 
 def _names_of_rows() -> list[str]:
@@ -66,6 +68,7 @@ def page(columns: dict[str, list[str]]) -> str:
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     missing = ", ".join(name for name in FIRST if name not in columns)
     not_yet = f"\nNot measured yet: {missing}.\n" if missing else ""
+    not_yet += f"\n{NOT_YET}: not measured yet.\n" if NOT_YET in table else ""
     bounds = ", ".join(f"{precision} {most:g}" for precision, most in AP_LOSS.items())
     train, val = IMAGES.values()
     return f"""<!-- Written by tools/measure_exports.py: measure again instead of editing. -->

@@ -30,6 +30,8 @@ class Check(Settings):
     """Number of images that both were run on."""
     shown: str
     """What these images were."""
+    computed_in: str = ""
+    """Type that an export in bfloat16 was computed in, which depends on the processor; empty for other precisions."""
     detections: int
     """Detections of the original, above its confidence for scoring."""
     unmatched: int
@@ -57,7 +59,7 @@ class ExportCard(Card):
     format: str
     """Name of the format, one of `detect.formats.names()`."""
     precision: Precision
-    """Precision of the weights, and for `int8` of the computation too."""
+    """Precision of the weights, and for `int8` and `bfloat16` of the computation too."""
     canvases: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(min_length=1)
     """Heights and widths of the images that it takes, pixels; the default first."""
     inputs: tuple[Input, ...] = INPUTS

@@ -1,7 +1,7 @@
 """The description of an export format: the packages it takes, what it can store, and how many images a model takes."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -13,8 +13,9 @@ if TYPE_CHECKING:  # a program that only lists the formats loads neither NumPy n
     from detect.artefacts.job import Job
 
 Canvas = tuple[int, int]  # height and width of images, pixels
-# int8: weights and, within ranges calibrated on images, activations. int8-weights: weights only.
-Precision = Literal["float32", "float16", "int8", "int8-weights"]
+# bfloat16: weights in float16, and the computation in bfloat16 where the processor is fast in it. int8: weights and,
+# within ranges calibrated on images, activations. int8-weights: weights only.
+Precision = Literal["float32", "float16", "bfloat16", "int8", "int8-weights"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Format:
         writes_with: packages that are needed in addition to write one.
         int8_with: packages that are needed in addition to write one in int8.
         precisions: those that it can be written in.
+        bfloat16_type: returns the type that exports in bfloat16 are computed in on this machine; None: there are none.
         batch: images per call: "any" number; a "fixed" number that is chosen at export, 1 by default; or "one".
     """
 
@@ -37,12 +39,17 @@ class Format:
     writes_with: tuple[str, ...] = ()
     int8_with: tuple[str, ...] = ()
     precisions: tuple[Precision, ...] = ("float32",)
+    bfloat16_type: Callable[[], str] | None = None
     batch: Literal["any", "fixed", "one"] = "any"
 
     def path(self, folder: Path, canvas: Canvas) -> Path:
         """Return the model in an export's folder for images of this size."""
         height, width = canvas
         return folder / self.file.format(height=height, width=width)
+
+    def computed_in(self, precision: Precision) -> str:
+        """Return the type that an export is computed in on this machine; empty where it is the same on all."""
+        return self.bfloat16_type() if self.bfloat16_type and precision == "bfloat16" else ""
 
     def packages(self, precision: Precision) -> tuple[str, ...]:
         """Return the packages that an export in this precision needs, which is also run."""

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
 FORMATS = {name: formats.find(name) for name in formats.names()}
 SUMMARIES = "; ".join(f"{name}: {format.summary}" for name, format in FORMATS.items())
-WITH_INT8_WEIGHTS = ", ".join(name for name, format in FORMATS.items() if "int8-weights" in format.precisions)
 OF_FIXED_BATCH = ", ".join(name for name, format in FORMATS.items() if format.batch != "any")
+
+# Of exports in bfloat16, by the type that this processor computes them in.
+ON_OTHERS = {
+    "bfloat16": "A processor that is not fast in it computes in float32.",
+    "float32": "A processor that is fast in bfloat16 computes in that, which costs some AP: score it there, too.",
+}
+
+
+def holding(precision: str) -> str:
+    """Return the names of the formats that have this precision, with commas."""
+    return ", ".join(name for name, format in FORMATS.items() if precision in format.precisions)
 
 
 def export(
@@ -27,8 +37,10 @@ def export(
     precision: Annotated[
         str,
         typer.Option(
-            help="Precision of the weights: float32; float16, half the size; int8, smaller still, computes in int8 and "
-            f"needs --data; int8-weights, a quarter of the size, without --data ({WITH_INT8_WEIGHTS} only)."
+            help="Precision of the weights: float32; float16, half the size; bfloat16, half the size, computes in "
+            f"bfloat16 if the processor is fast in it and needs --data ({holding('bfloat16')} only); int8, smaller "
+            "still, computes in int8 and needs --data; int8-weights, a quarter of the size, without --data "
+            f"({holding('int8-weights')} only)."
         ),
     ] = "float32",
     image_size: Annotated[
@@ -60,7 +72,7 @@ def export(
     ] = None,
     max_ap_loss: Annotated[
         float | None,
-        typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; int8: 1"),
+        typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; bfloat16: 0.5; int8: 1"),
     ] = None,
     licence_policy: Annotated[
         str,
@@ -128,6 +140,8 @@ def show_export(done: "Exported") -> None:
         f"  On {check.images} {check.shown}: {check.detections} detections, {check.unmatched} by one side only; boxes "
         f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
     )
+    if check.computed_in:
+        say(f"  Computed in {check.computed_in} here. {ON_OTHERS[check.computed_in]}")
     say(f"  {1e3 * check.seconds:.1f} ms per image, original {1e3 * check.seconds_of_original:.1f} ms")
     say(f"  Licences: {done.licences}")
     say(f"  Run it: detect predict {done.folder} IMAGES_OR_VIDEOS")

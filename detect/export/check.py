@@ -18,13 +18,13 @@ from detect.structures import Candidates, Detections
 
 SAME = 0.9  # IoU from which boxes of one class are the same detection
 ROUNDS = 15  # runs of each model for the time per image
-# Limits where no dataset is scored, as it always is for int8: the difference between scores of the same detection, and
-# the share of detections that only one side has.
+# Limits where no dataset is scored, as it always is for int8 and bfloat16: the difference between scores of the same
+# detection, and the share of detections that only one side has.
 SCORE_TOLERANCE: dict[Precision, float] = {"float32": SCORE, "float16": 0.05, "int8-weights": 0.1}
 UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8-weights": 0.25}
 # Limits with a dataset: points of AP (of 100) that may be lost; and in float32, because the AP of a model that has
 # learnt little says little, the share of detections that only one side has.
-AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "int8": 1.0, "int8-weights": 1.0}
+AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "bfloat16": 0.5, "int8": 1.0, "int8-weights": 1.0}
 UNMATCHED_WITH_AP = 0.02  # equal regions of a first stage that change places are not told from faults
 
 

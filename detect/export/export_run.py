@@ -1,6 +1,7 @@
 """Export a trained model to another format and deliver the result only after it was compared: `detect.export`.
 
-All formats compute in float32, except in the parts of the network that int8 covers.
+All formats compute in float32, except in the parts of the network that int8 covers, and in bfloat16 where a processor
+is fast in it.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ from detect.weights.opening import find_folder, open_model
 
 COMPARED = 32  # images of the dataset on which single detections are compared
 CALIBRATION = 128  # images of the training data that int8 is calibrated on
+BY_AP = ("int8", "bfloat16")  # precisions in which single detections differ, so that only AP tells a fault
 FEW = 32  # calibration images below which their number is worth a note
 
 
@@ -81,8 +83,9 @@ def export(
     Args:
         model: a run folder, a model folder, or the name of a published checkpoint.
         format: one of `detect.formats.names()`.
-        precision: precision of the weights in the file. float16 halves it; int8 is smaller still, and the network also
-            computes in it, calibrated on images of the dataset; int8-weights needs no dataset.
+        precision: precision of the weights in the file. float16 halves it; so does bfloat16, in which a processor that
+            is fast in it also computes; int8 is smaller still, and the network also computes in it, calibrated on
+            images of the dataset; int8-weights needs no dataset.
         image_size: side that images are brought to, pixels; by default that of the model.
         batch: images per call, for clients that need a fixed number; by default any number, or 1 where the format needs
             a fixed one.
@@ -94,7 +97,8 @@ def export(
         split: part of the dataset to score on.
         out: folder of the export; by default `exports/` in the folder of the run or model, where `auto` finds it; for a
             checkpoint `NAME-FORMAT` in the current folder.
-        max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 1 with int8.
+        max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 0.5 with bfloat16, 1
+            with int8.
         licence_policy: `permissive` refuses a model of which a part has no permissive licence, see
             `detect.models.licences`; `any` does not.
         say: called with each progress message.
@@ -104,8 +108,8 @@ def export(
         The folder of the export, its card and its size.
 
     Raises:
-        BadInput: there is no such model, format or precision; the model does not take this size; int8 has no dataset;
-            a package is missing; or a licence is not permitted.
+        BadInput: there is no such model, format or precision; the model does not take this size; int8 or bfloat16
+            has no dataset; a package is missing; or a licence is not permitted.
         RunFailure: the export is worse than its original. It is kept with `.rejected` in its name.
     """
     if not isinstance(model, (str, Path)):
@@ -122,8 +126,8 @@ def export(
     # Faults of the data are reported before the work begins.
     whole = None if data is None else open_dataset(data)
     dataset, records = (None, None) if whole is None else scored_split(whole, split)
-    if bits == "int8" and dataset and records is not None and records.ignore.all():  # of no boxes, all are
-        raise BadInput(f"{dataset.source}: int8 is delivered by its AP, but the split {split!r} has no box to find.")
+    if bits in BY_AP and dataset and records is not None and records.ignore.all():  # of no boxes, all are
+        raise BadInput(f"{dataset.source}: {bits} is delivered by its AP, but the split {split!r} has no box to find.")
     detector, card = open_model(folder)
     card = exported_card(detector, card, image_size, class_confidence or {})
     export_card = ExportCard(
@@ -154,7 +158,8 @@ def export(
         say("Comparing with the original.")
         exact = detector if bits == "float32" else None
         check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, whole, split, say)
-        check = check.model_copy(update={"fault": fault_of(check, bits, max_ap_loss)})
+        found = {"fault": fault_of(check, bits, max_ap_loss), "computed_in": formats.find(format).computed_in(bits)}
+        check = check.model_copy(update=found)
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
         with explained(target):
@@ -175,6 +180,8 @@ def _checked_precision(format: str, precision: str, data: str | Path | Dataset |
     if precision not in held:
         known = [f"{name} has {', '.join(formats.find(name).precisions)}" for name in formats.names()]
         raise BadInput(f"There is no {precision} for {format}: {'; '.join(known)}.")
+    if precision == "bfloat16" and data is None:
+        raise BadInput("bfloat16 is delivered by its AP: give the dataset to score it on with --data.")
     if precision == "int8" and data is None:
         raise BadInput("int8 is calibrated on images like those that the model will see: give a dataset with --data.")
     return precision
@@ -260,4 +267,4 @@ def _compare(
 
 def _least_size(weights: Path, precision: Precision) -> int:
     """Return the approximate size of the weights in a precision, bytes, from their file in float32."""
-    return weights.stat().st_size // {"float32": 1, "float16": 2}.get(precision, 4)
+    return weights.stat().st_size // {"float32": 1, "float16": 2, "bfloat16": 2}.get(precision, 4)

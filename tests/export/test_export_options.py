@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import openvino
 import pytest
 from light_models import saved, saved_small
 from same_detections import check_same
@@ -43,6 +44,17 @@ def test_another_size_and_precision(run, format, tmp_path):
     assert done.folder == tmp_path / "half"
     assert load(done.folder).image_size == SIDE
     assert done.card.canvases == ((SIDE, SIDE),)
+    assert largest_file(done.folder) < 0.6 * largest_file(run / "best")
+
+
+def test_bfloat16_is_judged_by_its_ap(run, tmp_path):
+    with pytest.raises(BadInput, match=r"bfloat16 is delivered by its AP: .* --data"):
+        export(run, precision="bfloat16")
+    data = write_shapes(tmp_path / "shapes", train=1, val=4, image_size=64)
+    done = export(run, precision="bfloat16", image_size=SIDE, data=data, out=tmp_path / "fast", max_ap_loss=100)
+    assert done.card.check.computed_in == formats.find("openvino").computed_in("bfloat16")
+    assert None not in (done.card.check.AP, done.card.check.AP_of_original)
+    assert openvino.Core().read_model(done.folder / f"{SIDE}x{SIDE}.xml").has_rt_info(["detect", "model"])
     assert largest_file(done.folder) < 0.6 * largest_file(run / "best")
 
 

@@ -9,6 +9,7 @@ from openvino.frontend.tensorflow import ConversionExtension
 
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.job import Job
+from detect.formats.openvino.reader import BFLOAT16
 
 
 def write(job: Job) -> None:
@@ -20,7 +21,9 @@ def write(job: Job) -> None:
             from detect.formats.openvino.int8 import quantised
 
             model = quantised(model, job.calibration_inputs(canvas))
-        openvino.save_model(model, job.path(canvas), compress_to_fp16=job.precision == "float16")
+        if job.precision == "bfloat16":
+            model.set_rt_info("true", list(BFLOAT16))
+        openvino.save_model(model, job.path(canvas), compress_to_fp16=job.precision in ("float16", "bfloat16"))
 
 
 def label(job: Job) -> None:
@@ -29,7 +32,8 @@ def label(job: Job) -> None:
         description = ElementTree.parse(path)
         place = description.getroot().find("rt_info")
         assert place is not None  # OpenVINO writes its version there
-        texts = ElementTree.SubElement(place, "detect")
+        texts = place.find("detect")  # where `write` has marked the model
+        texts = ElementTree.SubElement(place, "detect") if texts is None else texts
         for name, text in job.texts.items():
             ElementTree.SubElement(texts, name, value=text)
         description.write(path, encoding="utf-8", xml_declaration=True)

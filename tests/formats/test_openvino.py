@@ -1,0 +1,41 @@
+"""The types that OpenVINO computes in."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import openvino
+import openvino.opset13 as ops
+import pytest
+from openvino import Type
+
+from detect import formats
+from detect.artefacts.format import Format
+from detect.formats import openvino as of_openvino
+from detect.formats.openvino.reader import BFLOAT16, open_file
+
+EXACT = 1 + 2.0**-12  # has more digits than bfloat16
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_only_a_marked_model_is_computed_in_bfloat16(marked, tmp_path):
+    images, weights = ops.parameter([1, 64], np.float32), ops.constant(EXACT * np.eye(64, dtype=np.float32))
+    images.output(0).get_tensor().set_names({"images"})
+    model = openvino.Model([ops.matmul(images, weights, False, False)], [images])
+    if marked:
+        model.set_rt_info("true", list(BFLOAT16))
+    openvino.save_model(model, tmp_path / "model.xml", compress_to_fp16=False)
+    (found,) = open_file(tmp_path / "model.xml")({"images": np.ones([1, 64], np.float32)})
+    is_rounded = marked and of_openvino.bfloat16_type() == "bfloat16"
+    assert found.tolist() == [[1.0 if is_rounded else EXACT] * 64]
+
+
+@pytest.mark.parametrize(("preferred", "name"), [(Type.bf16, "bfloat16"), (Type.f16, "float32"), (Type.f32, "float32")])
+def test_what_is_in_bfloat16_is_computed_in_it_where_the_processor_is_fast_in_it(preferred, name, monkeypatch):
+    prefers = SimpleNamespace(get_property=lambda device, key: preferred)
+    monkeypatch.setattr(openvino, "Core", lambda: prefers)
+    assert formats.find("openvino").computed_in("bfloat16") == name
+
+
+def test_other_exports_are_computed_in_one_type_on_every_processor():
+    assert formats.find("openvino").computed_in("float32") == formats.find("openvino").computed_in("int8") == ""
+    assert Format("", "model", ()).computed_in("float32") == ""
