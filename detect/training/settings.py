@@ -24,6 +24,9 @@ class OptimizerSettings(Settings):
     proportion for sgd, by the square root for adamw."""
     reference_batch: int = Field(16, gt=0)
     """Images per step that `learning_rate` is given for."""
+    backbone_factor: float = Field(1.0, gt=0)
+    """Learning rate of the backbone, as a share of that of the other layers. Backbones with published weights of
+    transformer detectors are trained more slowly."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """Momentum of sgd, beta_1 of adamw."""
     beta_2: float = Field(0.999, gt=0, lt=1)

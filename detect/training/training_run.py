@@ -50,7 +50,7 @@ from detect.training.updates.batch_stream import Stream
 from detect.training.updates.checkpoints import Position, load_checkpoint, save_checkpoint
 from detect.training.updates.distribution import create_strategy, is_chief
 from detect.training.updates.left_out import LeftOut
-from detect.training.updates.optimizers import Optimizer
+from detect.training.updates.optimizers import create_optimizer
 from detect.training.updates.schedule import Budget, StepBudget, TimeBudget
 from detect.training.updates.step import TrainingStep
 from detect.training.validation import Validator
@@ -272,7 +272,7 @@ def assemble(
     if detector.class_weights is not None:
         display.say(describe_weights(detector.class_weights, dataset.classes))
     average = WeightAverage(detector)
-    optimizer = Optimizer(settings.optimizer, [variable.value for variable in detector.trainable_variables])
+    optimizer = create_optimizer(settings.optimizer, detector)
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = resume_position(folder, variables, display)
     stream.parts = position.parts

@@ -131,7 +131,9 @@ def create_detector(settings: TrainingSettings, classes: int) -> Detector:
     if detector.seed is not None:
         detector.seed.start(settings.seed)
     for path in settings.freeze:
-        layer_at(detector, path).trainable = False
+        layer_at(detector, path, "freeze").trainable = False
+    if settings.optimizer.backbone_factor != 1:
+        layer_at(detector, "backbone", "optimizer.backbone_factor")
     return detector
 
 
@@ -164,8 +166,8 @@ def start_detector(
     return licences
 
 
-def layer_at(detector: Detector, path: str) -> keras.layers.Layer:
-    """Return the layer at a dotted path of attributes, such as `backbone.stage1`.
+def layer_at(detector: Detector, path: str, setting: str) -> keras.layers.Layer:
+    """Return the layer at a dotted path of attributes, such as `backbone.stage1`, that a setting is about.
 
     Raises:
         BadInput: there is no such layer.
@@ -175,6 +177,6 @@ def layer_at(detector: Detector, path: str) -> keras.layers.Layer:
         inner = getattr(layer, part, None)
         if not isinstance(inner, keras.layers.Layer):
             known = [name for name, value in vars(layer).items() if isinstance(value, keras.layers.Layer)]
-            raise BadInput(f"freeze: no layer {path!r}; {type(layer).__name__} has {', '.join(known) or 'none'}.")
+            raise BadInput(f"{setting}: no layer {path!r}; {type(layer).__name__} has {', '.join(known) or 'none'}.")
         layer = inner
     return layer

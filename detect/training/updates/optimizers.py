@@ -5,11 +5,12 @@ them are one vector: one sum over replicas, one norm, one update, whose parts ar
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import tensorflow as tf
 
+from detect.models.detector import Detector
 from detect.ops.compiling import fused
 from detect.training.settings import OptimizerSettings
 
@@ -50,10 +51,14 @@ class Optimizer:
 
     Attributes:
         variables: the trainable variables of the model.
+        factors: of the learning rate, [P] or, where it is the same for all, a scalar.
         state: variables of the optimizer, which checkpoints must keep.
     """
 
-    def __init__(self, settings: OptimizerSettings, variables: list[tf.Variable]):
+    def __init__(
+        self, settings: OptimizerSettings, variables: list[tf.Variable], backbone: Collection[tf.Variable] = ()
+    ):
+        """Create the optimizer of `variables`, of which those of `backbone` may have a learning rate of their own."""
         self.settings = settings
         self.variables = variables
         self.sizes = [math.prod(variable.shape) for variable in variables]
@@ -61,6 +66,7 @@ class Optimizer:
         decayed = [np.full(size, decays(variable)) for variable, size in zip(variables, self.sizes, strict=True)]
         # [P], 0 where weight decay does not apply. A tensor, because an array would become a constant in the graph.
         self.decay = tf.constant(settings.weight_decay * np.concatenate(decayed), tf.float32)
+        self.factors = tf.constant(self._factors(backbone), tf.float32)
         self.iterations = replica_variable(tf.constant(0.0), "iterations")
         names = ("velocity",) if settings.name == "sgd" else ("first_moment", "second_moment")
         self.moments = [replica_variable(tf.zeros(sum(self.sizes)), name) for name in names]
@@ -82,12 +88,26 @@ class Optimizer:
         weights = flatten(self.variables)
         rule = _sgd if self.settings.name == "sgd" else _adamw
         self.iterations.assign_add(1.0)
-        arguments = (gradient, weights, self.decay, learning_rate, self.iterations, *self.moments)
+        arguments = (gradient, weights, self.decay, self.factors * learning_rate, self.iterations, *self.moments)
         change, *moments = rule(self.settings, *arguments)
         for moment, value in zip(self.moments, moments, strict=True):
             moment.assign(value)
         parts = tf.split(change, self.sizes)
         return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def _factors(self, backbone: Collection[tf.Variable]) -> np.ndarray | float:
+        if self.settings.backbone_factor == 1:
+            return 1.0
+        slow = {id(variable) for variable in backbone}
+        of_variables = [self.settings.backbone_factor if id(each) in slow else 1.0 for each in self.variables]
+        return np.repeat(of_variables, self.sizes)
+
+
+def create_optimizer(settings: OptimizerSettings, detector: Detector) -> Optimizer:
+    """Return the optimizer of all trainable weights of a detector."""
+    backbone = getattr(detector, "backbone", None)
+    slow = [] if backbone is None else [variable.value for variable in backbone.trainable_variables]
+    return Optimizer(settings, [variable.value for variable in detector.trainable_variables], slow)
 
 
 # Fused: each rule is one pass over P numbers; as separate operations it would be a dozen. The 34 million weights of SSD

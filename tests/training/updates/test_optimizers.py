@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.models import yolox
+from detect.models.detector import with_random_weights
 from detect.training.settings import OptimizerSettings
-from detect.training.updates.optimizers import Optimizer, decays, peak_learning_rate
+from detect.training.updates.optimizers import Optimizer, create_optimizer, decays, peak_learning_rate
 
 GRADIENTS = [tf.constant([[3.0], [0.0]]), tf.constant([4.0])]  # norm 5
 
@@ -80,3 +82,22 @@ def test_the_norm_of_all_gradients_together_is_clipped(variables):
 def test_rate_follows_the_batch(name, expected):
     settings = OptimizerSettings(name=name, learning_rate=0.01, reference_batch=16)
     assert peak_learning_rate(settings, 64) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_backbone_takes_shorter_steps(variables, name):
+    """All else is equal, its weight decay too."""
+    settings = OptimizerSettings(name=name, clip_norm=None, weight_decay=0.1, backbone_factor=0.25)
+    even = changes(variables, name=name, weight_decay=0.1)
+    slow = Optimizer(settings, variables, [variables[0]]).changes(GRADIENTS, tf.constant(0.1))
+    np.testing.assert_allclose(slow[0], 0.25 * even[0], rtol=1e-6)
+    np.testing.assert_allclose(slow[1], even[1], rtol=1e-6)
+
+
+def test_the_backbone_of_a_detector_is_that_layer():
+    detector = with_random_weights(yolox.YOLOX(yolox.Config(width=0.0625, depth=0.0), 1))
+    factors = create_optimizer(OptimizerSettings(backbone_factor=0.5), detector).factors.numpy()
+    in_backbone = sum(weight.numpy().size for weight in detector.backbone.trainable_weights)
+    assert 0 < in_backbone < len(factors)
+    np.testing.assert_array_equal(np.sort(factors), np.repeat([0.5, 1], [in_backbone, len(factors) - in_backbone]))
+    assert create_optimizer(OptimizerSettings(), detector).factors.shape == ()
