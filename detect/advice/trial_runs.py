@@ -145,11 +145,7 @@ class Trials:
         """Return the truth of the validation split, and what the model in a folder finds there."""
         dataset, loaded = self.request.dataset, load(model)
         records = split(dataset, "val")
-        unreadable = UnreadableImages(len(records))
-
-        def detect(images, extents):
-            return loaded.detect(images, loaded.backend.confidence, extents=extents)
-
+        unreadable, detect = UnreadableImages(len(records)), loaded.detect_to_score
         parts = find(detect, records, loaded.placement, dataset.category_ids, SCORING_BATCH, unreadable=unreadable)
         found = joined(parts)  # first: it finds out which images cannot be read
         return truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids), found

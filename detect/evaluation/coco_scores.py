@@ -9,9 +9,11 @@ selects pycocotools itself.
 """
 
 import contextlib
+import functools
 import io
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ import pycocotools.cocoeval
 
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
-from detect.evaluation.intervals import FEW_IMAGES, Intervals, describe, intervals
+from detect.evaluation.intervals import ADVICE, FEW_IMAGES, Intervals, describe, intervals
 from detect.evaluation.matching_by_image import Matched, matched_by_class
 from detect.evaluation.only_looked_for import only_looked_for
 from detect.evaluation.truth import Truth
@@ -62,8 +64,18 @@ class Scores:
     curves: Curves = field(repr=False, compare=False)
     confusion: Confusion = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
-    intervals: Intervals | None = None  # where the images are few, or where they were asked for
-    certainty: str = ""  # a sentence on the interval of AP, where there is one, and where the images are few what to do
+    find_intervals: Callable[[], Intervals | None] | None = field(default=None, repr=False, compare=False)
+    advice: str = ""  # what to do where the intervals are too wide
+
+    @functools.cached_property
+    def intervals(self) -> Intervals | None:
+        """Intervals of the scores where the images are few, or where they were asked for; computed when first read."""
+        return self.find_intervals() if self.find_intervals else None
+
+    @property
+    def certainty(self) -> str:
+        """A sentence on the interval of AP, where there is one, and the advice."""
+        return describe(self.intervals, self.AP, self.advice) if self.intervals else ""
 
     def to_numbers(self) -> dict[str, Any]:
         """Return all numbers as JSON has them, with None where there is nothing to measure."""
@@ -90,6 +102,7 @@ def score(
     where: str = "detections",
     reference: bool = False,
     with_intervals: bool = False,
+    advice: str = ADVICE,
 ) -> Scores:
     """Compute the COCO scores of detections. Without any detection they are zero.
 
@@ -100,7 +113,8 @@ def score(
         found: the detections.
         where: names the detections in errors.
         reference: compute with pycocotools: the same numbers, slower.
-        with_intervals: compute intervals of the scores too, as is done in any case where the images are few.
+        with_intervals: also find intervals of the scores, as is done in any case where the images are few.
+        advice: a sentence on what to do where these are too wide; empty for none.
 
     Raises:
         BadInput: a detection belongs to an image or a category that the truth does not have.
@@ -114,15 +128,15 @@ def score(
     measured: dict[str, Any] = evaluation.eval  # type: ignore[assignment]
     values = {name: _absent_is_nan(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
     images = len(truth.image_ids)
-    known = intervals(_matched(truth, rows), images) if with_intervals or images < FEW_IMAGES else None
+    is_wanted = with_intervals or images < FEW_IMAGES
     return Scores(
         **values,
         per_class=_per_class(truth, measured["precision"], measured["recall"]),
         curves=_curves(truth, measured["precision"], measured["scores"]),
         confusion=confusion(truth, found),
         notes=truth.notes,
-        intervals=known,
-        certainty=describe(known, values["AP"], with_advice=not with_intervals) if known else "",
+        find_intervals=(lambda: intervals(_matched(truth, rows), images)) if is_wanted else None,
+        advice=advice,
     )
 
 

@@ -17,6 +17,7 @@ from detect.data.samples.checked_images import UnreadableImages, add_unreadable
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined
+from detect.evaluation.intervals import ADVICE
 from detect.evaluation.truth import truth_from_records
 from detect.inference.limits import check_limits
 from detect.inference.loading import load
@@ -87,6 +88,7 @@ def score_batches(
     batch_size: int,
     progress: Progress | None = None,
     unreadable: UnreadableImages | None = None,
+    advice: str = ADVICE,
 ) -> Scores:
     """Compute the COCO scores of a detector that is in memory on `records`.
 
@@ -104,10 +106,11 @@ def score_batches(
         batch_size: B; the last batch of each height and width may be smaller.
         progress: called with the number of images that are done and the number of all images.
         unreadable: images that are known to be unreadable; those that are found out are added.
+        advice: as of `score`.
     """
     unreadable = unreadable or UnreadableImages(len(records))
     found = joined(find(detect_function, records, placing, category_ids, batch_size, progress, unreadable))
-    return score(truth_from_records(unreadable.readable(records), classes, category_ids), found)
+    return score(truth_from_records(unreadable.readable(records), classes, category_ids), found, advice=advice)
 
 
 def find(

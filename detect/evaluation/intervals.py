@@ -58,27 +58,32 @@ def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
     return Intervals(images, *(Interval(float(low), float(high)) for low, high in ends.T))
 
 
-def describe(found: Intervals, value: float, with_advice: bool = False) -> str:
+def describe(found: Intervals, value: float, advice: str = "") -> str:
     """Return a sentence on the interval of AP, and on what to do where that is too wide.
 
     Args:
         found: the intervals.
         value: AP, 0..1.
-        with_advice: whether to say what to do.
+        advice: a sentence on what to do; empty for none.
     """
     low, high = found.AP
     measured = (
         f"AP {value:.3f} is measured on {found.images} images; with others like them it would probably be between "
         f"{low:.3f} and {high:.3f} ({LEVEL:.0%} interval, {RESAMPLES:,} resamples of the images)."
     )
-    return f"{measured} {ADVICE}" if with_advice else measured
+    return f"{measured} {advice}".rstrip()
 
 
-def describe_few(images: int) -> str:
-    """Return a line on the number of images that a model is to be scored on; empty where they are not few."""
+def describe_few(images: int, advice: str = ADVICE) -> str:
+    """Return a line on the number of images that a model is to be scored on; empty where they are not few.
+
+    Args:
+        images: their number.
+        advice: as of `describe`.
+    """
     if images >= FEW_IMAGES:
         return ""
-    return f"Scores on {images} images are uncertain: the end of the run says by how much. {ADVICE}"
+    return f"Scores on {images} images are uncertain: the end of the run says by how much. {advice}".rstrip()
 
 
 def draws(images: int, matched: Sequence[Matched], count: int) -> Iterator[np.ndarray]:

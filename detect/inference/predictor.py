@@ -115,6 +115,10 @@ class Model:
         found = self.backend.detect(images, extents, float(self._confidences.min(initial=CONFIDENCE)), iou)
         return _above(found, self._confidences) if self.card.confidences else found
 
+    def detect_to_score(self, images, extents) -> Detections:
+        """Return all detections, down to the low confidence that scoring needs; for the arguments see `detect`."""
+        return self.detect(images, self.backend.confidence, extents=extents)
+
     def predict(
         self,
         source: Any,

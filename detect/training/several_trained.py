@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from detect.data.curation.folds import Folds
 from detect.data.dataset import Dataset, split
@@ -22,7 +21,6 @@ from detect.evaluation.evaluation_run import find
 from detect.evaluation.report import write_report
 from detect.evaluation.truth import truth_from_records
 from detect.inference.loading import load
-from detect.structures import Detections
 from detect.training.reporting.display import clock
 from detect.training.reporting.ending import LEAST_AP
 from detect.training.run_folder import RunFolder, decided, resumed_folder
@@ -160,11 +158,7 @@ def _train(settings: TrainingSettings, several: SeveralRuns, name: str, dataset:
 def _detect_held_out(folder: RunFolder, dataset: Dataset) -> list[int | str]:
     """Write the detections of a fold, and return the ids of the images that cannot be read."""
     model, records = load(folder.path), split(dataset, "val")
-    unreadable = UnreadableImages(len(records))
-
-    def detect(images: tf.Tensor, extents: np.ndarray) -> Detections:
-        return model.detect(images, model.backend.confidence, extents=extents)
-
+    unreadable, detect = UnreadableImages(len(records)), model.detect_to_score
     found = find(detect, records, model.placement, dataset.category_ids, IMAGES_PER_BATCH, unreadable=unreadable)
     write_detections(folder.path / DETECTIONS, joined(found))
     return records.image_ids[unreadable.indices()].tolist()
@@ -191,7 +185,7 @@ def _scores_of_all(several: SeveralRuns, folds: Folds, summary: Summary) -> Scor
     records = folds.records.select(np.flatnonzero(~np.isin(folds.records.image_ids, lost)))
     found = [read_detections(several.folder / name / DETECTIONS) for name in several.changes]
     truth = truth_from_records(records, folds.dataset.classes, folds.dataset.category_ids)
-    return score(truth, joined(part for part in found if len(part)), with_intervals=True)
+    return score(truth, joined(part for part in found if len(part)), with_intervals=True, advice="")
 
 
 def describe(trained: SeveralTrained) -> str:

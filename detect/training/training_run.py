@@ -41,7 +41,14 @@ from detect.training.run_folder import (
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
 from detect.training.start.class_weights import class_weights, describe_weights
-from detect.training.start.preparation import create_detector, find_weights, prepare_data, show_data, start_detector
+from detect.training.start.preparation import (
+    advice_on_few,
+    create_detector,
+    find_weights,
+    prepare_data,
+    show_data,
+    start_detector,
+)
 from detect.training.start.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
 from detect.training.teachers.kept_classes import with_kept_classes
 from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
@@ -175,6 +182,8 @@ def run(
         if overflow := loop.stream.overflow():
             display.say(overflow)
     if chief:
+        if loop.scores:
+            loop.scores.save(folder.evaluation)
         write_report(folder.path, loop.scores)
     trained = TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
     heard.call("on_end", trained)
@@ -283,7 +292,14 @@ def assemble(
     )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     validator = Validator(
-        detector, model, average, split(dataset, "val"), lambda: stream.batch_size, folder, val_images.note
+        detector,
+        model,
+        average,
+        split(dataset, "val"),
+        lambda: stream.batch_size,
+        folder,
+        val_images.note,
+        advice_on_few(settings),
     )
     return Loop(
         settings=settings,

@@ -1,21 +1,21 @@
 """Scoring and saving a model in the course of its training, with the averaged weights."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.evaluation_run import score_batches
+from detect.evaluation.intervals import ADVICE
 from detect.inference.predictor import Model
 from detect.models import saving
 from detect.models.detector import Detector
-from detect.structures import Detections
 from detect.training.reporting.training_pictures import save_predictions
 from detect.training.run_folder import RunFolder
 from detect.training.updates.average import WeightAverage
@@ -51,6 +51,7 @@ class Validator:
     batch_size: Callable[[], int]  # images at a time, as far as memory has turned out to allow
     folder: RunFolder
     note: Callable[[UnreadableImages], None]  # is told, after each scoring, which images are left out
+    advice: str = ADVICE  # as of `score`
 
     @functools.cached_property
     def unreadable(self) -> UnreadableImages:
@@ -68,13 +69,14 @@ class Validator:
     def _score(self) -> Scores:
         card = self.model.card
         scores = score_batches(
-            self._detect,
+            self.model.detect_to_score,
             self.records,
             self.model.placement,
             card.classes,
             card.category_ids,
             self.batch_size(),
             unreadable=self.unreadable,
+            advice=self.advice,
         )
         self.note(self.unreadable)
         return scores
@@ -84,10 +86,7 @@ class Validator:
         saving.save(self.detector, card, self.folder.last)
         if validation.best:
             saving.save(self.detector, card, self.folder.best)
-            validation.scores.save(self.folder.evaluation)
+            # Intervals take a tenth of a second, and are added to those scores that turn out to be the last ones.
+            dataclasses.replace(validation.scores, find_intervals=None).save(self.folder.evaluation)
             picture, records = self.folder.validation_picture, self.unreadable.readable(self.records)
-            save_predictions(picture, self._detect, records, card.classes, card.image_size)
-
-    def _detect(self, images: tf.Tensor, extents: np.ndarray) -> Detections:
-        """Return all detections, down to the low confidence that scoring needs."""
-        return self.model.detect(images, self.model.backend.confidence, extents=extents)
+            save_predictions(picture, self.model.detect_to_score, records, card.classes, card.image_size)

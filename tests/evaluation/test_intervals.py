@@ -48,7 +48,7 @@ def test_a_choice_of_images_is_scored_as_the_dataset_that_it_makes(monkeypatch):
     monkeypatch.setattr(matching_by_image, "IMAGES_AT_A_TIME", 4)
     seen = []
     monkeypatch.setattr("detect.evaluation.coco_scores.intervals", lambda matched, images: seen.append(matched))
-    scored([*range(1, IMAGES + 1)])
+    assert scored([*range(1, IMAGES + 1)]).intervals is None
     (matched,) = seen
     for images in ([1, 2, 3, 4, 5, 6], [1, 1, 3, 3, 3, 6], [2, 2, 2, 2, 2, 2]):
         expected = scored(images)
@@ -95,12 +95,23 @@ def test_many_images_have_intervals_where_they_are_asked_for():
     assert len(images) >= FEW_IMAGES
     assert scored(images).intervals is None
     assert scored(images).certainty == ""
-    assert "--folds" not in scored(images, with_intervals=True).certainty
+    assert "--folds" not in scored(images, with_intervals=True, advice="").certainty
+
+
+def test_intervals_are_computed_where_they_are_read(monkeypatch):
+    """In training, only the last scores are shown with them."""
+    computed = []
+    monkeypatch.setattr("detect.evaluation.coco_scores.intervals", lambda matched, images: computed.append(images))
+    scores = scored([1, 2])
+    assert not computed
+    assert (scores.certainty, scores.intervals) == ("", None)
+    assert computed == [2]
 
 
 @pytest.mark.parametrize(("images", "is_said"), [(FEW_IMAGES - 1, True), (FEW_IMAGES, False)])
 def test_few_images_are_said_to_be_few(images, is_said):
     assert ("--folds 5" in describe_few(images)) is is_said
+    assert "--folds" not in describe_few(images, advice="")
 
 
 def test_an_interval_in_words():

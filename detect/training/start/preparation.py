@@ -10,7 +10,7 @@ from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.data.doctor.columns import boxes_by_image
 from detect.errors import BadInput, RunFailure
-from detect.evaluation.intervals import describe_few
+from detect.evaluation.intervals import ADVICE, describe_few
 from detect.models.card import licences_of
 from detect.models.detector import Detector
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
@@ -73,8 +73,13 @@ def show_data(settings: TrainingSettings, dataset: Dataset, display: Display) ->
             "Warning: the validation split has no box to find, so that AP is not defined: the newest model counts as "
             "the best one."
         )
-    if settings.fold is None and (few := describe_few(len(val))):
+    if settings.fold is None and (few := describe_few(len(val), advice_on_few(settings))):
         display.say(few)
+
+
+def advice_on_few(settings: TrainingSettings) -> str:
+    """Return a sentence on what to do where the validation images are few; empty where folds are no way out."""
+    return "" if settings.keep_classes or settings.folds is not None else ADVICE
 
 
 def find_weights(settings: TrainingSettings, images: int, display: Display) -> tuple[TrainingSettings, Source | None]:

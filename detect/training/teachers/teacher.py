@@ -159,12 +159,8 @@ def _measured(model: Model, dataset: Dataset, settings: TeacherSettings, display
 def _detections(model: Model, records: Records, display: Display) -> Iterator[Boxes]:
     """Yield what a model finds in each image, best first, down to the low confidence of scoring."""
     numbered = replace(records, image_ids=np.arange(len(records)))
-    labels, confidence = range(len(model.classes)), model.backend.confidence
-
-    def detect(images, extents):
-        return model.detect(images, confidence, extents=extents)
-
-    for found in find(detect, numbered, model.placement, labels, BATCH, _shown(display, "teacher")):
+    labels = range(len(model.classes))
+    for found in find(model.detect_to_score, numbered, model.placement, labels, BATCH, _shown(display, "teacher")):
         corners = np.concatenate([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], axis=1)
         scores, categories = found.scores.astype(np.float32), found.category_ids.astype(np.int32)
         yield Boxes(found.image_ids.astype(np.int64), corners.astype(np.float32), categories, scores)
