@@ -46,6 +46,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"{hint} Known: {', '.join(known)}.".lstrip()
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number and what it counts: `counted(n, "box was", "boxes were")` is "1 box was" or "2 boxes were"."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def listed(names: Sequence[str], most: int = FEW) -> str:
     """Return names in one line, the first `most` of them."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

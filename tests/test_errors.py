@@ -2,7 +2,7 @@
 
 import pickle
 
-from detect.errors import FEW, BadInput, DetectError, RunFailure, did_you_mean
+from detect.errors import FEW, BadInput, DetectError, RunFailure, counted, did_you_mean
 
 
 def test_bad_input_exits_with_2_and_a_failed_run_with_1():
@@ -16,6 +16,14 @@ def test_a_message_may_have_several_lines_and_survives_the_way_between_processes
     error = pickle.loads(pickle.dumps(BadInput("nothing to learn:", "  a\nb.jpg: no box")))
     assert str(error) == "nothing to learn:\n  a\nb.jpg: no box"
     assert error.args == ("nothing to learn:", "  a\nb.jpg: no box")
+
+
+def test_one_is_singular():
+    assert [counted(count, "box was", "boxes were") for count in (0, 1, 2)] == [
+        "0 boxes were",
+        "1 box was",
+        "2 boxes were",
+    ]
 
 
 def test_the_closest_name_comes_first_then_all_names_in_order():

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -95,9 +95,22 @@ def test_files_and_folders_are_written(on_windows, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "model"]
 
 
-def test_downloads_need_no_lock(on_windows, tmp_path):
-    with on_windows("weights/download.py").alone(tmp_path / "cache" / "weights.pth"):
-        assert (tmp_path / "cache").is_dir()
+def test_downloads_wait_for_a_lock_of_windows(on_windows, tmp_path, monkeypatch):
+    answers = [OSError(errno.EDEADLK, "Resource deadlock avoided"), None]  # Windows gives up after ten seconds
+    asked = []
+
+    def locking(descriptor, mode, count):
+        asked.append((mode, count))
+        if answer := answers.pop(0):
+            raise answer
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_LOCK=1))
+    download = on_windows("weights/download.py")
+    with download.alone(tmp_path / "cache" / "weights.pth"):
+        assert asked == [(1, 1)] * 2
+    answers.append(OSError(errno.EBADF, "Bad file descriptor"))
+    with pytest.raises(OSError, match="Bad file"), download.alone(tmp_path / "cache" / "weights.pth"):
+        pass
 
 
 def test_memory_for_batches_is_that_of_the_process(on_windows):

@@ -112,7 +112,8 @@ class Trials:
             return read_result(file)
         started, rungs, dataset = time.monotonic(), Rungs(decide), part(self.request.dataset, trial)
         images = len(split(dataset, "train"))
-        done = training_run.run(self.trial_settings(trial, images), resume=True, dataset=dataset, callbacks=[rungs])
+        settings, resume = self.trial_settings(trial, images), (self.folder / trial.name).exists()
+        done = training_run.run(settings, resume, dataset, callbacks=[rungs])
         precisions = np.full([1, 1], np.nan) if rungs.stopped else self.precisions(done.folder)
         seconds = time.monotonic() - started
         result = Result(images, done.ending.updates, seconds, rungs.measured, rungs.stopped, precisions)

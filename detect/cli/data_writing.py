@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect.cli.printing import progress_bar, say
+from detect.errors import counted
 
 if TYPE_CHECKING:
     from detect.data.curation.converting import Written
@@ -64,4 +65,4 @@ def show_written(written: "Written") -> None:
         say(f"{written.format} cannot hold {loss}", style="yellow")
     say(f"Written: {written.folder}, {written.format}", style="bold")
     for split, (images, boxes) in written.splits.items():
-        say(f"  {split}: {images} images, {boxes} boxes")
+        say(f"  {split}: {counted(images, 'image', 'images')}, {counted(boxes, 'box', 'boxes')}")

@@ -8,7 +8,7 @@ import typer
 from detect import formats
 from detect.cli.printing import download_bar, say
 from detect.cli.starting import start_tensorflow
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 
 if TYPE_CHECKING:
     from detect.export.export_run import Exported
@@ -136,8 +136,9 @@ def show_export(done: "Exported") -> None:
         say(f"  AP {check.AP:.4f}, original {check.AP_of_original:.4f}")
     else:
         say("  AP was not checked: give a dataset with --data.")
+    found = counted(check.detections, "detection", "detections")
     say(
-        f"  On {check.images} {check.shown}: {check.detections} detections, {check.unmatched} by one side only; boxes "
+        f"  On {check.images} {check.shown}: {found}, {check.unmatched} by one side only; boxes "
         f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
     )
     if check.computed_in:

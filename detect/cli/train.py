@@ -1,5 +1,6 @@
 """`detect train`."""
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -138,6 +139,7 @@ def train(
     from detect.training.start.early_checks import open_requested
     from detect.training.start.resolution import given_options, given_settings, resolve_settings
 
+    started = time.monotonic()  # TensorFlow, which is imported below, takes its share of --max-time
     options = given_options(
         data=data,
         model=model,
@@ -158,7 +160,7 @@ def train(
     settings = resolve_settings(options, set or [])
     try:
         if several is None:
-            train_one(settings, resume, dataset)
+            train_one(settings, resume, dataset, started)
         else:
             train_all(settings, several, dataset)
     except KeyboardInterrupt:
@@ -177,12 +179,12 @@ def planned(settings: "TrainingSettings", seeds: int | None, dataset: "Dataset",
         return plan_runs(settings, seeds, dataset, resume, progress)
 
 
-def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset") -> None:
-    """Train a run and print its scores."""
+def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset", started: float) -> None:
+    """Train a run and print its scores. Its time limit counts from `started`, a reading of the monotonic clock."""
     from detect.evaluation.kept_scores import kept_classes
     from detect.training.training_run import run as train_on
 
-    run = train_on(settings, resume, dataset)
+    run = train_on(settings, resume, dataset, started=started)
     if run.scores:
         show_scores(run.scores)
     show_kept(kept_classes(run.folder))

@@ -7,6 +7,7 @@ import typer
 
 from detect.cli.printing import download_bar, say, show_table
 from detect.cli.starting import start_tensorflow
+from detect.errors import counted
 
 app = typer.Typer(help="List and import published weights.", no_args_is_help=True)
 
@@ -58,7 +59,8 @@ def import_(
     card = load_card(folder)
     known_as = str(folder) if out else name
     say(f"Imported: {folder}", style="bold")
-    say(f"  {card.model}, {len(card.classes)} classes, image size {card.image_size}, from {card.source}")
+    classes = counted(len(card.classes), "class", "classes")
+    say(f"  {card.model}, {classes}, image size {card.image_size}, from {card.source}")
     if card.licence:
         say(f"  licence: {card.licence}")
     say(f"  detect predict {known_as} IMAGES_OR_VIDEOS")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from detect.data.records import Records, concatenated
+from detect.errors import counted
 
 
 def join(parts: Sequence[Records]) -> tuple[Records, list[str]]:
@@ -20,7 +21,8 @@ def join(parts: Sequence[Records]) -> tuple[Records, list[str]]:
     records = _without_repeated_files(every)
     notes = []
     if len(records) < len(every):
-        notes.append(f"{len(every) - len(records)} images are named again: each is one image with the boxes of all")
+        again = counted(len(every) - len(records), "image is", "images are")
+        notes.append(f"{again} named again: each is one image with the boxes of all")
     if len(np.unique(records.image_ids)) < len(records):
         records = replace(records, image_ids=np.arange(1, len(records) + 1))
         notes.append("several images have the same id: all are numbered anew, from 1")

@@ -13,7 +13,7 @@ from detect.data.joining import join
 from detect.data.looked_for import LookedFor, everywhere
 from detect.data.problems import Problems
 from detect.data.records import Records
-from detect.errors import BadInput, did_you_mean, listed
+from detect.errors import BadInput, counted, did_you_mean, listed
 
 
 def merge(datasets: Sequence[Dataset], renamed: Mapping[str, str] | None = None, complete: bool = False) -> Dataset:
@@ -111,11 +111,9 @@ def _partly_labelled(sources: Sequence[Source], labels: Mapping[str, int], class
     for dataset, names in sources:
         found = sorted({labels[name] for name in names} - {-1})
         if len(found) < len(classes):
-            images = sum(map(len, dataset.splits.values()))
+            images = counted(sum(map(len, dataset.splits.values())), "image", "images")
             named = listed([classes[label] for label in found])
-            notes.append(
-                f"in the {images} images of {dataset.source}, these classes were looked for: {named or 'none'}"
-            )
+            notes.append(f"in the {images} of {dataset.source}, these classes were looked for: {named or 'none'}")
     return notes
 
 
@@ -140,7 +138,11 @@ def _left_out(datasets: Sequence[Dataset], labels: Mapping[str, int]) -> list[st
         for records in dataset.splits.values():
             boxes = np.bincount(records.labels, minlength=len(dataset.classes))
             counts.update(dict(zip(dataset.classes, boxes.tolist(), strict=True)))
-    return [f"class {name!r} is left out with its {counts[name]} boxes" for name, label in labels.items() if label < 0]
+    return [
+        f"class {name!r} is left out with its {counted(counts[name], 'box', 'boxes')}"
+        for name, label in labels.items()
+        if label < 0
+    ]
 
 
 def _alike(classes: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from detect.errors import counted
 from detect.evaluation.matching_by_image import Matched, average_precisions, mean_of_defined
 
 FEW_IMAGES = 50  # with fewer, scores are said to be uncertain
@@ -67,9 +68,10 @@ def describe(found: Intervals, value: float, advice: str = "") -> str:
         advice: a sentence on what to do; empty for none.
     """
     low, high = found.AP
+    images = counted(found.images, "image", "images")
     measured = (
-        f"AP {value:.3f} is measured on {found.images} images; with others like them it would probably be between "
-        f"{low:.3f} and {high:.3f} ({LEVEL:.0%} interval, {RESAMPLES:,} resamples of the images)."
+        f"AP {value:.3f} is measured on {images}; with others like them it would probably be "
+        f"between {low:.3f} and {high:.3f} ({LEVEL:.0%} interval, {RESAMPLES:,} resamples of the images)."
     )
     return f"{measured} {advice}".rstrip()
 
@@ -83,7 +85,8 @@ def describe_few(images: int, advice: str = ADVICE) -> str:
     """
     if images >= FEW_IMAGES:
         return ""
-    return f"Scores on {images} images are uncertain: the end of the run says by how much. {advice}".rstrip()
+    few = counted(images, "image", "images")
+    return f"Scores on {few} are uncertain: the end of the run says by how much. {advice}".rstrip()
 
 
 def draws(images: int, matched: Sequence[Matched], count: int) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.data.dataset import Dataset
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
 from detect.inference.predictor import Model
@@ -124,7 +124,8 @@ def predict_to_folder(
                 raise
             interrupted = True
     if folder.replaced or folder.removed:
-        notes.append(f"Of an earlier run in {out}, {folder.replaced} files were replaced and {folder.removed} removed.")
+        replaced_files = counted(folder.replaced, "file was", "files were")
+        notes.append(f"Of an earlier run in {out}, {replaced_files} replaced and {folder.removed} removed.")
     notes += [f"{path} of an earlier run was replaced." for path in replaced]
     outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
     return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)

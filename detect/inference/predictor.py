@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.pixels.resizing import Placement
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.inference.backends.backend import BackEnd
 from detect.inference.limits import check_limits
 from detect.inference.result import Result
@@ -86,7 +86,7 @@ class Model:
         return placement.on_one_of(self.backend.canvases) if self.backend.canvases else placement
 
     def __repr__(self) -> str:
-        return f"<Model {self.card.model}, {len(self.classes)} classes, {self.image_size} px>"
+        return f"<Model {self.card.model}, {counted(len(self.classes), 'class', 'classes')}, {self.image_size} px>"
 
     def detect(self, images, confidence: float | None = None, iou: float | None = None, extents=None) -> Detections:
         """Run the model on images that are resized already, for programs with their own reading and drawing.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from detect.errors import RunFailure
+from detect.errors import RunFailure, counted
 from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
 from detect.training.callbacks import Callbacks, Progress
@@ -120,7 +120,9 @@ def train(loop: Loop) -> None:
             validate(loop, of_chief)
             meter.reset()
             if settings.patience is not None and position.stale >= settings.patience:
-                loop.display.say(f"Stopping early: no better AP in {settings.patience} validations.")
+                loop.display.say(
+                    f"Stopping early: no better AP in {counted(settings.patience, 'validation', 'validations')}."
+                )
                 return
         elif position.seconds - position.saved_seconds > settings.checkpoint_seconds:
             report(loop, meter, finished)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
+from detect.errors import counted
 from detect.evaluation.coco_scores import Scores
 from detect.evaluation.report import write_report
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
@@ -139,6 +140,7 @@ def run(
     resume: bool = False,
     dataset: Dataset | None = None,
     callbacks: Sequence[TrainingCallback] = (),
+    started: float | None = None,
 ) -> TrainedRun:
     """Train in a new run folder or in that of the run that was interrupted.
 
@@ -147,8 +149,9 @@ def run(
         resume: whether to continue the run.
         dataset: the one in the settings, where it has been opened already.
         callbacks: see `train`.
+        started: reading of the monotonic clock from which a time limit counts, seconds; by default now.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     require_place(settings)
     strategy = create_strategy(settings.strategy)
     chief = is_chief(strategy)
@@ -157,6 +160,9 @@ def run(
         whole = with_fold(settings, dataset or open_dataset(settings.data))
         dataset = prepare_data(whole, settings.max_lost, display)
         earlier = resumed_folder(settings) if resume else None
+        if resume and earlier is None:
+            wanted = f"run {settings.name}" if settings.name else "earlier run of the model"
+            display.say(f"There is no {wanted} in {settings.runs} to continue: a new one begins.")
         begun = earlier if earlier and earlier.checkpoint.exists() else None
         if begun:
             settings, source = continued(begun, settings), None
@@ -324,7 +330,8 @@ def restore_folded(detector: Detector, stream: Stream, display: Display) -> None
     restored = restore_statistics(detector, (batch.images for batch in batches))
     if restored:
         images = count * stream.settings.images_per_batch
-        display.say(f"Weights: {restored} normalisations had no statistics; they were measured on {images} samples.")
+        lacking = counted(restored, "normalisation", "normalisations")
+        display.say(f"Weights: {lacking} had no statistics, which were measured on {images} samples.")
 
 
 def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:

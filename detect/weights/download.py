@@ -1,9 +1,11 @@
 """Downloads of published files: kept in a cache folder, verified, and resumed where a connection broke."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,10 +16,10 @@ from urllib.parse import urlsplit
 from detect.errors import RunFailure
 from detect.machine import cache_folder
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows, where two processes may download the same file at the same time
-    fcntl = None  # type: ignore[assignment]
 
 TIMEOUT = 10  # seconds without an answer, or between two parts of it; what was received is kept
 ATTEMPTS = 4  # in a row that receive nothing new
@@ -81,13 +83,33 @@ def alone(path: Path) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f"{path.name}.lock").open("w")
+        lock = path.with_name(f"{path.name}.lock").open("a")  # "w" would change a file that another process has locked
     except OSError as error:
         raise _unwritable(path, error) from None
     with lock:
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock.fileno())
         yield
+
+
+def _wait_for(lock: int) -> None:
+    """Lock a file, given by its descriptor, as soon as no other process has it locked."""
+    if sys.platform != "win32":
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    else:
+        while not _locked_on_windows(lock):
+            pass
+
+
+def _locked_on_windows(lock: int) -> bool:
+    """Wait for a lock, and return whether it is there: Windows gives up after ten seconds."""
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(lock, msvcrt.LK_LOCK, 1)  # its first byte, which need not exist
+        except OSError as error:
+            if error.errno not in (errno.EDEADLK, errno.EACCES):
+                raise
+            return False
+    return True
 
 
 def _unwritable(path: Path, error: OSError) -> RunFailure:
@@ -99,7 +121,7 @@ def _unwritable(path: Path, error: OSError) -> RunFailure:
 
 def _download(address: str, path: Path, digest: str, progress: Progress | None) -> None:
     """Download to a partial file, which is kept when the transfer fails; verify it; then rename it."""
-    part = path.with_name(f"{path.name}.part" if fcntl else f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.part")
     failures = 0
     while True:
         before = _size(part)

@@ -66,7 +66,7 @@ def test_a_file_of_several_datasets_is_one_image_with_all_boxes():
     assert lines_of(merged, "train") == ["0.jpg y", "1.jpg xyzz", "2.jpg z"]
     assert merged.splits["train"].box_ends.tolist() == [1, 5, 6]
     np.testing.assert_array_equal(merged.splits["train"].boxes[:, 0], [0, 0, 1, 1, 2, 0])
-    assert any("1 images are named again" in note for note in merged.notes)
+    assert any("1 image is named again" in note for note in merged.notes)
 
 
 def looked_for(dataset: Dataset, split: str = "train") -> list[str]:

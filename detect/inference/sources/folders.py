@@ -12,7 +12,7 @@ from pathlib import Path
 
 from detect.data.pixels.headers import is_image_name
 from detect.data.readers.files.listing import Folder
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.inference.sources.frames import Kind
 
 VIDEO_SUFFIXES = frozenset(
@@ -109,6 +109,4 @@ def _usable(paths: Iterable[Path], given: str, nothing: str, note: Callable[[str
 def _in_words(others: Counter[str]) -> str:
     count, suffixes = others.total(), [suffix for suffix, _ in others.most_common()]
     named = ", ".join(suffixes[:_MOST_SUFFIXES]) + (", ..." if len(suffixes) > _MOST_SUFFIXES else "")
-    if count == 1:
-        return f"1 file of a type that cannot be read ({named})"
-    return f"{count} files of types that cannot be read ({named})" if count else ""
+    return f"{counted(count, 'file of a type', 'files of types')} that cannot be read ({named})" if count else ""

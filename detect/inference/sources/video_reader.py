@@ -17,7 +17,7 @@ import numpy as np
 from av.stream import Disposition
 
 from detect.data.pixels.images import turn_upright
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.inference.sources.display_matrix import orientation
 from detect.inference.sources.frames import Frame, Source, VideoFormat
 from detect.machine import cores
@@ -142,7 +142,8 @@ def _frames(source: Source, container, stream, skip: Callable[[str], None]) -> I
         raise BadInput(f"{source.shown}: no frame of the video can be decoded. {damage.first}".rstrip())
     if damage.parts:
         skip(
-            f"{source.shown}: {damage.parts} damaged parts were left out, {index} frames were read. The first problem: "
+            f"{source.shown}: {counted(damage.parts, 'damaged part was', 'damaged parts were')} left out, "
+            f"{counted(index, 'frame was', 'frames were')} read. The first problem: "
             f"{damage.first}."
         )
 

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from detect.errors import counted
 from detect.training.reporting.display import clock
 
 LEAST_AP = 0.01  # of a model that has learnt something
@@ -31,7 +32,7 @@ class Ending(NamedTuple):
     @property
     def updates_made(self) -> str:
         """The number of updates in words."""
-        return "1 update" if self.updates == 1 else f"{self.updates} updates"
+        return counted(self.updates, "update", "updates")
 
     @property
     def usual_epochs(self) -> int:

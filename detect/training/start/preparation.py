@@ -9,7 +9,7 @@ import numpy as np
 from detect import models
 from detect.data.dataset import Dataset, check_learnable, check_losses, split, with_validation
 from detect.data.doctor.columns import boxes_by_image
-from detect.errors import BadInput, RunFailure
+from detect.errors import BadInput, RunFailure, counted
 from detect.evaluation.intervals import ADVICE, describe_few
 from detect.models.card import licences_of
 from detect.models.detector import Detector
@@ -66,7 +66,8 @@ def show_data(settings: TrainingSettings, dataset: Dataset, display: Display) ->
     background = np.count_nonzero(boxes_by_image(train) == 0)
     of_these = f" ({background} of them without boxes, as background)" if background else ""
     display.say(
-        f"Data: {len(train)} images to train on{of_these}, {len(val)} to validate, {len(dataset.classes)} classes."
+        f"Data: {counted(len(train), 'image', 'images')} to train on{of_these}, {len(val)} to validate, "
+        f"{counted(len(dataset.classes), 'class', 'classes')}."
     )
     if val.ignore.all():  # of no boxes, all are
         display.say(

@@ -16,7 +16,7 @@ from detect.data.merging import Source, merge_sources
 from detect.data.problems import Problems
 from detect.data.readers.description import open_dataset
 from detect.data.records import Records
-from detect.errors import BadInput, listed
+from detect.errors import BadInput, counted, listed
 from detect.models.card import ModelCard, load_card, model_folder
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
@@ -78,8 +78,19 @@ def with_kept_classes(settings: TrainingSettings, dataset: Dataset) -> tuple[Dat
     added = [name for name in dataset.classes if name not in card.classes]
     said = f"Kept classes: {listed(card.classes)}. New classes: {listed(added) or 'none'}."
     whole = replace(merged, notes=dataset.notes, refused=dataset.refused, given=dataset)
-    notes += _trained_on(split(dataset, "train"), earlier)
+    notes += [*_differing_in_case(card.classes, added), *_trained_on(split(dataset, "train"), earlier)]
     return replace(whole, source=dataset.source, format=dataset.format), [said, *notes]
+
+
+def _differing_in_case(kept: Sequence[str], added: Sequence[str]) -> list[str]:
+    """Return a sentence on each added class whose name is that of a kept one but for upper and lower case."""
+    known = {name.casefold(): name for name in kept}
+    return [
+        f"{name!r} of the dataset and {known[name.casefold()]!r} of the model are two classes, because upper and lower "
+        "case differ. If they are one, give it the name of the model in the dataset."
+        for name in added
+        if name.casefold() in known
+    ]
 
 
 def earlier_validation(model: Path, classes: tuple[str, ...]) -> tuple[list[Dataset], list[str]]:
@@ -136,8 +147,8 @@ def _validated_on(
     changed = "" if dataset.digest() == card.data_digest else " It has changed since the model was trained on it."
     problems = {"val": Problems(len(records), len(records.boxes))}
     alone = replace(dataset, splits={"val": records}, problems=problems, notes=(), refused={})
-    images = f"Validation also has the {len(records)} images that the model was validated on, of {card.data}."
-    return alone, images + changed
+    images = counted(len(records), "image", "images")
+    return alone, f"Validation also has the {images} that the model was validated on, of {card.data}.{changed}"
 
 
 def _trained_on(records: Records, earlier: Sequence[Dataset]) -> list[str]:
@@ -146,7 +157,8 @@ def _trained_on(records: Records, earlier: Sequence[Dataset]) -> list[str]:
     count = sum(os.path.abspath(path) in validated_on for path in _paths(records)) if validated_on else 0
     if not count:
         return []
-    return [f"{count} of these images are trained on now: AP after the run is higher than it would be without them."]
+    learnt = counted(count, "of these images is", "of these images are")
+    return [f"{learnt} trained on now: AP after the run is higher than it would be otherwise."]
 
 
 def _paths(records: Records) -> Iterator[str]:

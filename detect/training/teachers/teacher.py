@@ -14,7 +14,7 @@ import numpy as np
 from detect.config import Settings, from_json, to_json
 from detect.data.dataset import Dataset, split
 from detect.data.records import Records
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.evaluation.evaluation_run import evaluate, find
 from detect.files import write_bytes, write_text
 from detect.inference.loading import load
@@ -124,14 +124,15 @@ def describe(lesson: Lesson, images: int) -> list[str]:
     names = list(lesson.card.classes)
     sure = is_annotation(lesson.boxes, limits_by_label(lesson.card, names))
     counts, ignored = (np.bincount(lesson.boxes.labels[rows], minlength=len(names)) for rows in (sure, ~sure))
-    lines = [f"Teacher: {lesson.card.weights} annotated its classes in {images} images."]
+    lines = [f"Teacher: {lesson.card.weights} annotated its classes in {counted(images, 'image', 'images')}."]
     for name, count, doubtful in zip(names, counts, ignored, strict=True):
         limits = lesson.card.classes[name].limits
         if math.isinf(limits.annotated):
             lines.append(f"  {name}: never precise enough: not learnt from these images")
         else:
             scores = f"scores from {limits.annotated:.2f} and from {limits.doubtful:.2f}"
-            lines.append(f"  {name}: {count} boxes, {doubtful} ignored regions ({scores})")
+            regions = counted(doubtful, "ignored region", "ignored regions")
+            lines.append(f"  {name}: {counted(count, 'box', 'boxes')}, {regions} ({scores})")
     return lines
 
 

@@ -32,5 +32,5 @@ def test_the_first_samples_give_the_statistics_once():
         restore_folded(model, stream, display)
     assert MEASURED_IMAGES == 64
     assert len(used) == 3
-    assert said == ["Weights: 1 normalisations had no statistics; they were measured on 72 samples."]
+    assert said == ["Weights: 1 normalisation had no statistics, which were measured on 72 samples."]
     assert not is_folded(block.normalization)

@@ -62,6 +62,14 @@ def test_the_classes_of_both_with_those_of_the_model_first(new, tmp_path):
     assert [whole.classes[label] for label in train.labels] == names
 
 
+def test_names_that_differ_in_case_are_two_classes_which_is_said(new, tmp_path):
+    model = write_card(tmp_path / "run", tmp_path / "gone", classes=("square", "Circle"))
+    whole, said = with_kept_classes(keeping(model), new)
+    assert whole.classes == ("square", "Circle", "circle", "triangle")
+    assert any(line.startswith("'circle' of the dataset and 'Circle' of the model are two classes") for line in said)
+    assert not any("'triangle' of" in line for line in said)
+
+
 def test_images_of_the_earlier_validation_that_are_trained_on_now_are_counted(new, tmp_path):
     content = json.loads((new.source.parent / "train.json").read_text())
     paths = (str(new.source.parent / "images" / "train" / each["file_name"]) for each in content["images"])

@@ -50,6 +50,6 @@ def test_classes_that_the_teacher_does_not_know_are_not_taken_from_it(lesson):
 def test_each_class_has_a_line(lesson):
     assert describe(lesson, 3) == [
         "Teacher: runs/old annotated its classes in 3 images.",
-        "  car: 1 boxes, 1 ignored regions (scores from 0.50 and from 0.12)",
+        "  car: 1 box, 1 ignored region (scores from 0.50 and from 0.12)",
         "  bus: never precise enough: not learnt from these images",
     ]
