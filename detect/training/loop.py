@@ -92,6 +92,8 @@ def train(loop: Loop) -> None:
         if closing is not is_closing(position.progress, settings.schedule):
             closing = is_closing(position.progress, settings.schedule)
             batches = loop.stream.start(position.step, closing)
+            if closing and position.closing_step is None:
+                position.closing_step = position.step
 
         waiting = time.monotonic()
         parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
@@ -99,7 +101,7 @@ def train(loop: Loop) -> None:
         loop.check_images()
 
         rate = learning_rate(peak, position.progress, settings.schedule)
-        decay = average_decay(position.step, settings.average)
+        decay = average_decay(position.step, position.closing_step, settings.average)
         try:
             losses = loop.step(parts, image_side(parts[0]), rate, decay, closing)
         except (MemoryError, tf.errors.OpError) as error:

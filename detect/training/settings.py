@@ -57,6 +57,8 @@ class AverageSettings(Settings):
 
     decay: float = Field(0.9998, ge=0, lt=1)
     """Decay per step; at most (1 + step) / (10 + step), so that a short run is averaged over its last part too."""
+    restart: bool = False
+    """Whether the average begins anew with the closing phase, and forgets what was learned from mixed images."""
 
 
 class TeacherSettings(Settings):

@@ -61,10 +61,12 @@ class Step:
         self.losses = iter(losses)
         self.rates = []
         self.closing = []
+        self.decays = []
 
     def __call__(self, batches, size, learning_rate, decay, closing):
         self.rates.append(learning_rate)
         self.closing.append(closing)
+        self.decays.append(decay)
         return {"box": next(self.losses, 1.0)}
 
 
@@ -221,6 +223,17 @@ def test_batches_and_steps_know_the_closing_phase():
     train(loop)
     assert loop.stream.starts == [(0, False), (6, True)]
     assert loop.step.closing == [False] * 6 + [True] * 2
+    assert loop.position.closing_step == 6
+
+
+def test_the_average_begins_anew_with_the_closing_phase_and_not_again_when_a_run_is_resumed():
+    loop = a_loop(schedule={"closing": 0.25}, average={"restart": True})
+    train(loop)
+    assert loop.step.decays[5:] == pytest.approx([6 / 15, 1 / 10, 2 / 11])
+    resumed = a_loop(schedule={"closing": 0.25}, average={"restart": True})
+    resumed.position = Position(step=7, progress=7 / 8, closing_step=6)
+    train(resumed)
+    assert resumed.step.decays == pytest.approx([2 / 11])
 
 
 def failing_validation(best):

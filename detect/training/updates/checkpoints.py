@@ -23,6 +23,7 @@ class Position:
     best_step: int = 0  # step of that validation
     stale: int = 0  # validations since the best
     validations: int = 0  # made so far
+    closing_step: int | None = None  # at which the closing phase began
     parts: int = 1  # that each batch is divided into, because it would not fit into memory
     saved_step: int = 0  # step of the last checkpoint
     saved_seconds: float = 0.0  # `seconds` at the last checkpoint

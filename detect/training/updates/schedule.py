@@ -93,13 +93,15 @@ def learning_rate(peak: float, progress: float, settings: ScheduleSettings) -> f
     return peak * (settings.final + (1 - settings.final) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def average_decay(step: int, settings: AverageSettings) -> float:
-    """Return the decay of the moving average after `step` updates.
+def average_decay(step: int, closing_step: int | None, settings: AverageSettings) -> float:
+    """Return the decay of the moving average after `step` updates, or since it began anew at `closing_step`.
 
     The average spans a ninth of the steps so far, up to its full span, so that short and long runs alike are averaged
     over their last part and forget early weights. The form is that of TensorFlow's `ExponentialMovingAverage` with
     `num_updates`.
     """
+    if settings.restart and closing_step is not None:
+        step -= closing_step
     return min(settings.decay, (1 + step) / (10 + step))
 
 

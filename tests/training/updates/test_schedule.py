@@ -65,8 +65,15 @@ def test_time_budget_keeps_a_reserve_and_remembers_time_spent(monkeypatch):
 
 def test_average_spans_a_share_of_the_steps_so_far():
     settings = AverageSettings(decay=0.9998)
-    assert [average_decay(step, settings) for step in (0, 8, 80)] == [0.1, 0.5, 0.9]
-    assert average_decay(10**6, settings) == 0.9998
+    assert [average_decay(step, None, settings) for step in (0, 8, 80)] == [0.1, 0.5, 0.9]
+    assert average_decay(10**6, None, settings) == 0.9998
+
+
+def test_average_begins_anew_with_the_closing_phase_if_it_shall():
+    restarted = AverageSettings(decay=0.9998, restart=True)
+    assert [average_decay(step, 100, restarted) for step in (100, 108, 180)] == [0.1, 0.5, 0.9]
+    assert average_decay(80, None, restarted) == 0.9
+    assert average_decay(80, 80, AverageSettings()) == 0.9
 
 
 def test_the_closing_phase_is_the_last_share_of_the_run():
