@@ -14,7 +14,7 @@ from detect.ops.compiling import compiled, dimension, fused
 from detect.ops.relative_boxes import to_corners
 
 
-@fused
+@compiled
 def matching_costs(
     logits: tf.Tensor,
     boxes: tf.Tensor,
@@ -40,17 +40,10 @@ def matching_costs(
         gamma: as of the focal loss.
     """
     logits, boxes = tf.stop_gradient(logits), tf.stop_gradient(boxes)
-    of_class, of_distance, of_giou = weights
-    score = tf.sigmoid(logits)
-    yes, no = alpha * (1 - score) ** gamma * tf.math.softplus(-logits), score**gamma * tf.math.softplus(logits)
-    costs = of_class * _of_labels(yes - (1 - alpha) * no, labels)
-    predicted, true = boxes[..., :, None, :], true_boxes[..., None, :, :]
-    for column in range(4):  # one after the other, so that no tensor [..., Q, G, 4] is needed
-        costs += of_distance * tf.abs(predicted[..., column] - true[..., column])
-    return costs - of_giou * giou(corners_of(predicted), corners_of(true))
+    return _joined_costs(_of_labels(_class_costs(logits, alpha, gamma), labels), boxes, true_boxes, weights)
 
 
-@fused
+@compiled
 def late_matching_costs(
     logits: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, true_boxes: tf.Tensor, power: float = 4.0
 ) -> tf.Tensor:
@@ -66,9 +59,8 @@ def late_matching_costs(
         true_boxes: as of `matching_costs`.
         power: exponent of the IoU.
     """
-    scores = _of_labels(tf.sigmoid(tf.stop_gradient(logits)), labels)
-    predicted, true = tf.stop_gradient(boxes)[..., :, None, :], true_boxes[..., None, :, :]
-    return -scores * paired_iou(corners_of(predicted), corners_of(true)) ** power
+    scores = _of_labels(tf.linalg.matrix_transpose(tf.sigmoid(tf.stop_gradient(logits))), labels)
+    return _late_costs(scores, tf.stop_gradient(boxes), true_boxes, power)
 
 
 @compiled
@@ -126,8 +118,38 @@ def in_ignored_regions(boxes: tf.Tensor, true_boxes: tf.Tensor, real: tf.Tensor,
     return (ignored > 0.5) & (ignored > true)
 
 
+# Costs of pairs are computed as [..., G, Q]: the costs of a class for all queries are gathered as a whole. The gathering
+# is not fused with what follows: XLA on a CPU would then compute every pair on its own, which takes nine times as long.
+
+
+@fused
+def _class_costs(logits, alpha, gamma):
+    """Return what each query costs as a yes for each class, less what it costs as a no, [..., K, Q]."""
+    score = tf.sigmoid(logits)
+    yes, no = alpha * (1 - score) ** gamma * tf.math.softplus(-logits), score**gamma * tf.math.softplus(logits)
+    return tf.linalg.matrix_transpose(yes - (1 - alpha) * no)
+
+
 def _of_labels(values, labels):
-    """Return the columns [..., Q, G] of `values` [..., Q, K] that belong to the classes `labels` [..., G]."""
+    """Return the rows [..., G, Q] of `values` [..., K, Q] that belong to the classes `labels` [..., G]."""
     leading = tf.shape(values)[:-2]
     labels = tf.broadcast_to(tf.maximum(labels, 0), tf.concat([leading, [dimension(labels, -1)]], axis=0))
-    return tf.gather(values, labels, axis=-1, batch_dims=values.shape.rank - 2)
+    return tf.gather(values, labels, axis=-2, batch_dims=values.shape.rank - 2)
+
+
+@fused
+def _joined_costs(class_costs, boxes, true_boxes, weights):
+    """Return the weighted sum of `class_costs` [..., G, Q] and those of boxes, [..., Q, G]."""
+    of_class, of_distance, of_giou = weights
+    predicted, true = boxes[..., None, :, :], true_boxes[..., :, None, :]
+    costs = of_class * class_costs - of_giou * giou(corners_of(predicted), corners_of(true))
+    for column in range(4):  # one after the other, so that no tensor [..., G, Q, 4] is needed
+        costs += of_distance * tf.abs(predicted[..., column] - true[..., column])
+    return tf.linalg.matrix_transpose(costs)
+
+
+@fused
+def _late_costs(scores, boxes, true_boxes, power):
+    """Return minus `scores` [..., G, Q] times a power of the IoU, [..., Q, G]."""
+    predicted, true = corners_of(boxes[..., None, :, :]), corners_of(true_boxes[..., :, None, :])
+    return tf.linalg.matrix_transpose(-scores * paired_iou(predicted, true) ** power)
