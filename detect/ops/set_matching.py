@@ -118,7 +118,7 @@ def in_ignored_regions(boxes: tf.Tensor, true_boxes: tf.Tensor, real: tf.Tensor,
     return (ignored > 0.5) & (ignored > true)
 
 
-# Costs of pairs are computed as [..., G, Q]: the costs of a class for all queries are gathered as a whole. The gathering
+# Costs of pairs are computed as [..., G, Q]: those of a class for all queries are gathered as a whole. The gathering
 # is not fused with what follows: XLA on a CPU would then compute every pair on its own, which takes nine times as long.
 
 
