@@ -57,7 +57,7 @@ def evaluate(
         raise BadInput("Give either a MODEL or --predictions FILE to score.")
     check_limits(confidence, iou, batch_size, as_option)
     require_present(data)
-    if model is not None and find_artefact(weights or model) is None:
+    if model is not None and find_artefact(model, weights=weights) is None:
         require_place(weights or model, is_file_allowed=weights is not None)
     output_file.announce(json, lambda text: '"AP"' in text, "a file of scores")
     if predictions is not None and not predictions.is_file():

@@ -104,7 +104,7 @@ def predict(
     if source is None and data is None:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     named: tuple[str | Path, str | Path | None] = (model, weights)
-    artefact = find_artefact(weights or model, backend)
+    artefact = find_artefact(model, backend, weights)
     if data is not None:
         require_present(data)
     for word in source or ():

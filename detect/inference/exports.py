@@ -20,7 +20,7 @@ _SUFFIXES = {Path(formats.find(name).file).suffix for name in formats.names()} -
 BACK_ENDS = ("auto", "tensorflow", *formats.names())  # the names that `--backend` takes
 
 
-def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
+def find_artefact(path: str | Path, backend: str | None = None, weights: str | Path | None = None) -> Path | None:
     """Return the folder of the export that predicts for the model at `path`, or None if TensorFlow does.
 
     Args:
@@ -28,16 +28,17 @@ def find_artefact(path: str | Path, backend: str | None = None) -> Path | None:
         backend: one of `BACK_ENDS`. None is `path` itself, whether it is an export or not. `auto` is the fastest export
             of this very model, as measured by `detect export`, if one is faster than TensorFlow and its packages are
             installed; with a GPU it is TensorFlow.
+        weights: what takes the place of `path` where that is the name of a model: also the file of a checkpoint.
 
     Raises:
         BadInput: there is no such back end, no export of the model for it, or its packages are not installed.
     """
-    path = _export_of(Path(path))
+    path = _export_of(Path(path if weights is None else weights))
     if backend not in (None, *BACK_ENDS):
         raise BadInput(f"There is no back end {backend!r}. Known: {', '.join(BACK_ENDS)}.")
     if os.path.isfile(path / EXPORT_CARD):  # `Path.is_file` raises an error for a name that is too long
         return _checked(path, backend)
-    if path.suffix in _SUFFIXES and os.path.isfile(path):
+    if weights is None and path.suffix in _SUFFIXES and os.path.isfile(path):
         raise BadInput(
             f"{path} is a file of an export, but its folder has no {EXPORT_CARD}, which says how to run it. Give the "
             "whole folder that `detect export` has written; models of other programs cannot be run."

@@ -53,7 +53,7 @@ def load(
         return _of_detector(model, classes, image_size)
     if classes is not None or image_size is not None:
         raise BadInput(f"{model} knows its classes and its image size: leave out classes and image_size.")
-    artefact = find_artefact(model if weights is None else weights, backend)
+    artefact = find_artefact(model, backend, weights)
     if artefact is None:
         return _load_in_tensorflow(model, weights, progress, settings)
     _require_none(settings, "Export a model that has them")

@@ -95,6 +95,7 @@ def test_a_file_of_an_export_without_its_card_is_named(run, name):
     (run / name).write_bytes(b"x")
     with pytest.raises(BadInput, match=rf"{name} is a file of an export, but its folder has no export\.json"):
         find_artefact(run / name)
+    assert find_artefact("yolox-nano", weights=run / name) is None  # the file of a checkpoint
 
 
 def test_the_fastest_export_predicts(run, put):
