@@ -119,7 +119,7 @@ def test_sources_without_classes_are_labelled_completely(write_sources):
 def test_sources_of_which_a_class_is_left_out(write_sources):
     dataset = read_native(write_sources(PERSONS, CARS, classes=["person"]))
     assert dataset.splits["train"].labels.tolist() == [0]
-    assert "class 'car' is left out with its 1 boxes" in dataset.notes
+    assert "class 'car' is left out with its 1 box" in dataset.notes
 
 
 @pytest.mark.parametrize(
