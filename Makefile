@@ -1,9 +1,10 @@
 # make demo    the main job on a small synthetic dataset, from drawing it to an annotated video
-# make test    all tests but the slowest ones
+# make test    all tests but those of `make long`
 # make unit    the quick tests only
 # make lint    style and types
 # make parity  compare our models with torchvision's own, with the same weights on the same images
-# make exports export all families in all formats, trained ones too; takes half an hour (ONLY=yolox: one family)
+# make long    what make test checks for some models and formats, for all others; over half an hour (ONLY=yolox: of one)
+# make exports the part of make long that exports all families in all formats, trained ones too; takes half an hour
 # make bench   compare our speed with other projects, which it installs; takes an hour
 # make docs    write the generated pages of docs/, and build the documentation site in site/
 # make clean   remove what the above created, except runs/
@@ -32,7 +33,7 @@ define CHECK_PYTHON
 		exit 2; }
 endef
 
-.PHONY: demo test unit lint parity exports bench docs clean
+.PHONY: demo test unit lint parity long exports bench docs clean
 
 demo: .venv/installed
 	.venv/bin/detect demo
@@ -51,8 +52,11 @@ lint: .venv/installed-tests
 parity: .venv-parity/installed
 	$(IN_PARITY) -m pytest -q tests/parity
 
-exports: .venv/installed-tests
+long: .venv/installed-tests
 	$(IN_VENV) -m pytest -q -n 2 -m long $(if $(ONLY),-k "$(ONLY)")
+
+exports: .venv/installed-tests
+	$(IN_VENV) -m pytest -q -n 2 -m long tests/export $(if $(ONLY),-k "$(ONLY)")
 
 bench: .venv/installed
 	$(IN_VENV) tools/measure_speed.py

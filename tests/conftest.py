@@ -18,23 +18,17 @@ from torch_writing import archive
 
 from detect.cli.starting import GARBAGE_THRESHOLD, unused_packages_hidden
 
-with unused_packages_hidden():
-    import tensorflow as tf
-
 if TYPE_CHECKING:  # so that one broken import does not stop every test
     from detect.weights.checkpoint import Checkpoint
 
 # Downloads end at a proxy that does not answer, in the processes that tests start too.
 os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1,localhost")
-# Two logical devices stand for two GPUs where distribution is tested. They must exist before TensorFlow's first
-# operation.
+# Two logical devices stand for two GPUs where distribution is tested.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
 PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # `prior` differs from that of the row
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
-)
 # Files whose tests share fixtures that take up to a minute: one worker runs all tests of such a file.
 TOGETHER = (
+    "tests/cli/test_cli_export.py",
     "tests/export/test_clients.py",
     "tests/export/test_comparison.py",
     "tests/export/test_export.py",
@@ -45,8 +39,22 @@ TOGETHER = (
 )
 CONTRACT = "tests/models/test_contract.py"  # its tests share two models per family: one worker runs those of a family
 
-gc.freeze()
-gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
+
+def pytest_configure(config):
+    """Start TensorFlow where tests run, which is not in the process that gives them to workers."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        start_tensorflow()
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow, with the logical devices, which must exist before its first operation."""
+    with unused_packages_hidden():
+        import tensorflow as tf
+
+    devices = [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
 
 
 @pytest.hookimpl(optionalhook=True)

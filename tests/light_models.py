@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
-from measuring.first_models import CLASSES, create_light
+from measuring.first_models import CLASSES, FIRST, create_light
 
 from detect import models
 from detect.data.shapes import CLASSES as NAMES
@@ -15,6 +16,10 @@ from detect.structures import Targets
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
 # features of some models hardly depend on the image; those of RetinaNet are large.
 LOUDER = {"yolox-micro": (1, 30_000), "ssdlite-mobilenetv3": (6.5, 30), "retinanet-r18": (1, 5)}
+# Models for which `make test` runs what takes long; `make long` does it for the others. They are traced the fastest;
+# one learns points, the other default boxes.
+QUICK = ("fcos-r18", "ssd-vgg16")
+EACH_FAMILY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in FIRST]
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:

@@ -8,7 +8,7 @@ import pytest
 from detect.artefacts.export_card import EXPORT_CARD
 from detect.export import comparison
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,20 @@ def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):
 
 
 def test_benchmark(command, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "SECONDS", 0.1)
-    command("export", folder, "--format", "onnx")
+    """It shows and draws what was measured, see tests/export/test_comparison.py."""
+    asked = []
+
+    def measured(*given, **options):
+        asked.append(given)
+        return [comparison.Measured(name, None, 12.34, 15, 90, 600, 4.5) for name in ("tensorflow", "onnx")]
+
+    monkeypatch.setattr(comparison, "benchmark", measured)
     (tmp_path / "chart.svg").write_text("<svg/>")
     done = command("benchmark", folder, "--formats", "onnx, tensorflow", "--out", tmp_path / "chart.svg")
     assert done.code == 0, done.err
     rows = [line.split() for line in done.out.splitlines() if line.startswith(("onnx", "tensorflow"))]
-    assert [row[:2] for row in rows] == [["tensorflow", "-"], ["onnx", "-"]]
-    assert min(float(number) for row in rows for number in row[2:]) > 0
+    assert asked == [(str(folder), ["onnx", "tensorflow"])]
+    assert rows == [[name, "-", "12.3", "15.0", "90.0", "600", "4.5"] for name in ("tensorflow", "onnx")]
     assert "chart.svg will be replaced." in done.out
     assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
 

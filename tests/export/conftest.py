@@ -1,14 +1,13 @@
 """A small model to export, and the same in TensorFlow."""
 
 import pytest
-from light_models import saved_small
-
-from detect.inference.loading import load
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run folder with a small model in it."""
+    from light_models import saved_small
+
     folder = tmp_path_factory.mktemp("runs") / "small"
     saved_small(folder / "best", image_size=304)
     return folder
@@ -17,4 +16,6 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def original(run):
     """The model of the run in TensorFlow."""
+    from detect.inference.loading import load
+
     return load(run, backend="tensorflow")

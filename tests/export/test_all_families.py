@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from light_models import saved
-from measuring.first_models import FIRST
+from light_models import EACH_FAMILY, saved
 
 from detect import formats
 from detect.artefacts.export_card import load_export_card
@@ -33,7 +32,7 @@ DEFAULT, *OTHERS = sorted(formats.names(), key=lambda format: format != "openvin
 @pytest.mark.parametrize(
     "written", [pytest.param([DEFAULT], id=DEFAULT), pytest.param(OTHERS, marks=pytest.mark.long, id="others")]
 )
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", EACH_FAMILY)
 def test_every_family_in_every_format(name, written, tmp_path):
     """In a process of its own, because converters do not give memory back.
 

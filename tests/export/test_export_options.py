@@ -25,10 +25,15 @@ from detect.weights.importing import import_weights
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 SIDE = 300  # pixels; squares and images of 16:9 have the same canvas at this size
+QUICK = ("openvino", "onnx")  # formats for which `make test` runs all options; `make long` does it for the others
+
+
+def parameters(names):
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def with_precision(precision):
-    return [name for name in formats.names() if precision in formats.find(name).precisions]
+    return parameters(name for name in formats.names() if precision in formats.find(name).precisions)
 
 
 def test_pictures_that_kept_their_shape_are_fitted_into_a_square(tmp_path):
@@ -63,7 +68,7 @@ def largest_file(folder):
     return max(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("format", [name for name in formats.names() if formats.find(name).batch != "one"])
+@pytest.mark.parametrize("format", parameters(name for name in formats.names() if formats.find(name).batch != "one"))
 def test_a_fixed_number_of_images(run, original, format, tmp_path):
     done = export(run, format, batch=2, image_size=SIDE, out=tmp_path / "pairs")
     images = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
@@ -72,11 +77,12 @@ def test_a_fixed_number_of_images(run, original, format, tmp_path):
         check_same(*(Detections(*(part[row] for part in each)) for each in (found, expected)))
 
 
-@pytest.mark.parametrize("format", formats.names())
+@pytest.mark.parametrize("format", parameters(formats.names()))
 def test_suppression_may_be_left_to_the_client(run, original, format, tmp_path):
     check_raw(export(run, format, raw=True, image_size=SIDE, out=tmp_path / "raw"), original)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["efficientdet-d0", "fasterrcnn-r18"])
 def test_a_soft_suppression_and_that_of_boxes_for_each_class_may_be_left_to_the_client(name, tmp_path):
     model = saved(name, tmp_path / "model")

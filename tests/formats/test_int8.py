@@ -108,6 +108,7 @@ def test_weights_alone_need_no_pictures(folder):
     assert share_of_int8(litert_arrays(done.folder)) > 2 / 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"batch": 3}, {"raw": True}], ids=str)
 def test_with_other_options(folder, data, exported, options, tmp_path):
     """15 pictures are shown three at a time; or the file ends before suppression."""

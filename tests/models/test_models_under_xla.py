@@ -2,8 +2,8 @@
 
 import pytest
 import tensorflow as tf
-from light_models import pictures, truth
-from measuring.first_models import FIRST, create_light
+from light_models import EACH_FAMILY, pictures, truth
+from measuring.first_models import create_light
 from one_computation import check_one_computation
 
 from detect.models.detector import Detector
@@ -17,7 +17,7 @@ from detect.training.updates.optimizers import Optimizer
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=FIRST)
+@pytest.fixture(scope="module", params=EACH_FAMILY)
 def detector(request) -> Detector:
     return create_light(request.param)
 
@@ -36,8 +36,3 @@ def test_a_prediction_step_is_one_computation(detector):
     images, side = pictures(detector), detector.smallest_side
     step = predict_step(detector, side, side, images.dtype, xla=True)
     check_one_computation(step, images, tf.fill([2, 2], float(side)), tf.constant(0.1), tf.constant(0.5))
-
-
-def test_all_variables_can_be_on_a_gpu(detector):
-    """TensorFlow keeps those of type int32 on the host."""
-    assert not [variable.path for variable in detector.variables if variable.dtype == "int32"]

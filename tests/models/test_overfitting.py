@@ -2,7 +2,8 @@
 
 import pytest
 import tensorflow as tf
-from measuring.first_models import FIRST, create_light
+from light_models import EACH_FAMILY
+from measuring.first_models import create_light
 
 from detect.data.pipeline import evaluation_batches
 from detect.data.readers.description import open_dataset
@@ -17,7 +18,7 @@ from detect.training.updates.step import TrainingStep
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", EACH_FAMILY)
 def test_it_overfits_a_handful_of_pictures(name, tmp_path):
     """Four images are detected with an AP50 above 0.95 after at most 400 steps."""
     detector = create_light(name)

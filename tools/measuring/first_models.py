@@ -1,10 +1,12 @@
 """The first model of each family, with settings that make it small enough to be run often."""
 
-import keras
+from typing import TYPE_CHECKING
 
 from detect import models
 from detect.data.shapes import CLASSES as NAMES
-from detect.models.detector import Detector
+
+if TYPE_CHECKING:  # the names of the models do not need TensorFlow
+    from detect.models.detector import Detector
 
 CLASSES = len(NAMES)
 FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
@@ -32,7 +34,9 @@ LIGHTER: dict[str, dict] = {
 }
 
 
-def create_light(name: str, classes: int = CLASSES) -> Detector:
+def create_light(name: str, classes: int = CLASSES) -> "Detector":
     """Create the model with its `LIGHTER` settings and the same weights every time."""
+    import keras
+
     keras.utils.set_random_seed(0)
     return models.create(name, classes, **LIGHTER.get(name, {}))
