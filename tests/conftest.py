@@ -37,6 +37,7 @@ TOGETHER = (
     "tests/training/test_training_run.py",
     "tests/training/test_validation.py",
 )
+OPERATIONS = "tests/ops/"  # the tests of a file share compiled functions: one worker runs them
 CONTRACT = "tests/models/test_contract.py"  # its tests share two models per family: one worker runs those of a family
 
 
@@ -68,7 +69,7 @@ def pytest_xdist_make_scheduler(config, log):
             file, _, test = nodeid.partition("::")
             if file == CONTRACT:
                 return next((f"{file}::{name}" for name in FIRST if f"[{name}" in test), nodeid)
-            return file if file in TOGETHER else nodeid
+            return file if file in TOGETHER or file.startswith(OPERATIONS) else nodeid
 
     return Scheduler(config, log)
 
