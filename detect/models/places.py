@@ -10,7 +10,8 @@ from detect.errors import BadInput, did_you_mean
 from detect.models import own_files
 from detect.models.card import CARD, RUN_FOLDERS, load_card, model_folder
 
-_OF_CHECKPOINTS = "-coco"  # a checkpoint is called like its model, with this at the end
+# A checkpoint is called like its model, with one of these at the end: what it was trained on.
+_OF_CHECKPOINTS = ("-coco", "-obj2coco")
 EXPECTED = (
     f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
     "of a published checkpoint (`detect weights list`)."
@@ -37,13 +38,13 @@ def _named_at(named: str | Path) -> str | None:
     folder = model_folder(Path(named))
     if folder is not None:
         return own_files.in_folder(load_card(folder).model, folder)
-    model = str(named).removesuffix(_OF_CHECKPOINTS)
-    return model if model != str(named) and model in models.names() else None
+    before = [str(named).removesuffix(ending) for ending in _OF_CHECKPOINTS]
+    return next((model for model in before if model != str(named) and model in models.names()), None)
 
 
 def near_checkpoints(name: str) -> list[str]:
     """Return what a checkpoint may be called that the user has misspelt as `name`; at most one name."""
-    return difflib.get_close_matches(name, [f"{model}{_OF_CHECKPOINTS}" for model in models.names()], n=1)
+    return difflib.get_close_matches(name, [f"{model}{_OF_CHECKPOINTS[0]}" for model in models.names()], n=1)
 
 
 def require_model(named: str | Path, found: str, expected: str | None) -> None:

@@ -39,8 +39,14 @@ class BrokenTransferError(UnavailableError):
 
 
 def cached_file(address: str) -> Path:
-    """Return the path of the file at `address` once it has been downloaded, or put there by hand."""
-    return cache_folder() / Path(urlsplit(address).path).name
+    """Return the path of the file at `address` once it has been downloaded, or put there by hand.
+
+    The model hub, whose addresses are `.../OWNER/REPOSITORY/resolve/REVISION/FILE`, has a `model.safetensors` of each
+    model: there the name of the repository comes first.
+    """
+    *before, name = urlsplit(address).path.split("/")
+    place = before[-3] + "-" if len(before) > 3 and before[-2] == "resolve" else ""
+    return cache_folder() / f"{place}{name}"
 
 
 def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
@@ -49,7 +55,7 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
     Several processes may call this at the same time.
 
     Args:
-        address: http or https; its last part becomes the file's name.
+        address: http or https; for the file's name see `cached_file`.
         digest: SHA-256 of the file in hexadecimal, or its first digits.
         progress: called while downloading.
         otherwise: a sentence for errors that says what else the user can do.

@@ -138,6 +138,8 @@ def test_every_runtime_finds_the_same(loud, runtime):
 
 def test_suppression_is_what_it_says(loud):
     """What a client makes of the candidates is what `decode` finds."""
+    if loud.suppression is None:
+        pytest.skip("boxes do not compete")
     images = pictures(loud)
     extents = np.float32([[40, 20], [17.5, 60]]) * loud.smallest_side / 64
     inputs = {"images": images, "extents": tf.constant(extents)}
@@ -279,7 +281,10 @@ def test_keras_fit_evaluate_and_predict(detector, first, tmp_path):
 
 
 def test_bfloat16(detector):
-    """Features are bfloat16; weights, outputs, losses and gradients are float32 and nearly the same."""
+    """Features are bfloat16; weights, outputs, losses and gradients are float32 and nearly the same.
+
+    Where boxes do not compete, those of a rounded image may come in another order.
+    """
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = type(detector)(detector.config, CLASSES)
@@ -291,8 +296,11 @@ def test_bfloat16(detector):
     for key, value in outputs.items():
         if isinstance(value, tf.Tensor) and value.dtype.is_floating:
             assert value.dtype == tf.float32
-            spread = float(tf.math.reduce_std(reference[key]))  # without the common offset, such as the prior
-            assert float(tf.reduce_mean(tf.abs(value - reference[key]))) < 0.05 * max(spread, 1), key
+            expected = reference[key]
+            if detector.suppression is None and value.shape.rank > 2:
+                value, expected = tf.sort(value, axis=1), tf.sort(expected, axis=1)
+            spread = float(tf.math.reduce_std(expected))  # without the common offset, such as the prior
+            assert float(tf.reduce_mean(tf.abs(value - expected))) < 0.05 * max(spread, 1), key
     losses, gradients = gradients_of(mixed, truth(detector))
     assert {loss.dtype for loss in losses.values()} == {tf.float32}
     assert {gradient.dtype for gradient in gradients} == {tf.float32}

@@ -12,6 +12,16 @@ CLASSES = len(NAMES)
 FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
 # Settings that make a first model smaller.
 LIGHTER: dict[str, dict] = {
+    "dfine-n": {
+        "filters": 32,
+        "encoder_hidden": 64,
+        "expansion": 0.5,
+        "channels": 32,
+        "hidden": 64,
+        "layers": 2,
+        "queries": 60,
+        "denoising": 6,
+    },
     "fcos-r18": {"filters": 64, "layers": 1},
     "retinanet-r18": {"filters": 64, "layers": 1},
     "ssd-vgg16": {"width": 0.125},

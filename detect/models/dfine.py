@@ -1,0 +1,315 @@
+"""D-FINE: a transformer detector without suppression that refines distributions of where the sides of a box are.
+
+Paper: Peng et al., D-FINE: Redefine Regression Task of DETRs as Fine-grained Distribution Refinement, arXiv 2410.13842.
+
+Authors' code: https://github.com/Peterande/D-FINE (Apache-2.0), `src/zoo/dfine/`, `configs/dfine/`.
+
+Differences: images need not be square, and position codes then follow their rows, see `layers/hybrid_encoder.py`; there
+are fewer queries than asked for where the features have fewer tokens; the number of denoising queries is fixed, see
+`ops/denoising.py`; ignored regions, which theirs does not have, are not background. The authors' recipe trains the
+backbone at a lower learning rate than the rest.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from detect.layers.class_contents import ClassContents
+from detect.layers.hgnet import HGNetV2
+from detect.layers.hybrid_encoder import HybridEncoder
+from detect.layers.keras_backbone import require_strides
+from detect.layers.normalized_convolution import NormalizedConvolution
+from detect.layers.query_selection import QuerySelection
+from detect.layers.refinement_decoder import Decoded, RefinementDecoder
+from detect.layers.sampling_seed import SamplingSeed
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.query_losses import Distances, Predictions, QueryLoss, query_losses
+from detect.ops.boxes import clip
+from detect.ops.denoising import DRAWS, NoisyQueries, may_attend, noisy_queries
+from detect.ops.ranking import best_detections
+from detect.ops.relative_boxes import from_pixels, to_pixels
+from detect.structures import Candidates, Detections, Targets
+
+STRIDES = (8, 16, 32)
+HEADS = 8  # of all attentions
+LOSS = QueryLoss(scores="varifocal", union=True)
+
+
+class Config(DetectorConfig):
+    """Size and loss of the network."""
+
+    backbone: Literal["b0", "b1", "b2", "b3", "b4", "b5"] = "b4"
+    """Size of the HGNetV2."""
+    norm: Literal["batch", "frozen"] = "batch"
+    """Batch normalisation of the backbone: `frozen` keeps the statistics, scales and offsets of its initial weights."""
+    levels: Literal[2, 3] = 3
+    """Levels of features: strides 16 and 32, or 8 too."""
+    filters: int = 256
+    """Channels of the levels."""
+    encoder_hidden: int = 1024
+    """Channels within the perceptron of the encoder."""
+    depth: float = 1.0
+    """Factor on the number of blocks in which levels are fused."""
+    expansion: float = 1.0
+    """Factor on the number of channels within them."""
+    channels: int = 256
+    """Channels of queries."""
+    hidden: int = 1024
+    """Channels within the perceptrons of the decoder."""
+    layers: int = 6
+    """Layers of the decoder."""
+    points: tuple[int, ...] = (3, 6, 3)
+    """Points of each level that a head of the decoder looks at."""
+    queries: int = 300
+    """Queries: boxes per image."""
+    values: int = 33
+    """Number of the values whose probabilities tell where a side is."""
+    reach: float = 0.5
+    """How far the values reach, but for the outermost, in sides of the box that is refined."""
+    scale: float = 4.0
+    """How much denser the values are around 0."""
+    prior: float = 0.01
+    """Initial score of every class."""
+    denoising: int = 100
+    """Denoising queries in training, pairs of a positive and a negative one; 0: none."""
+    label_noise: float = 0.5
+    """Twice the probability that a denoising query has a random class."""
+    box_noise: float = 1.0
+    """Scale of the noise of the boxes of denoising queries."""
+    confidence: float = 0.001
+
+
+def _recipe(epochs: int, closing: int, rate: float, decay: float = 1e-4, base_size: int = 0, **settings: Any) -> dict:
+    """Return a recipe of `configs/dfine/`, without the backbone's own learning rate.
+
+    Args:
+        epochs: of the run.
+        closing: epochs at its end without strong augmentation.
+        rate: learning rate.
+        decay: weight decay.
+        base_size: how often 640 is among the sizes that are drawn from; 0: images have no other size.
+        settings: others, dotted names with underscores twice.
+    """
+    sizes = [*range(480, 640, 32), *([640] * base_size), *range(800, 640, -32)] if base_size else []
+    batch = 32 if base_size else 128
+    return {
+        "weights": "imagenet",
+        "epochs": epochs,
+        "batch_size": batch,
+        "sizes": sizes,
+        "optimizer.name": "adamw",
+        "optimizer.learning_rate": rate,
+        "optimizer.reference_batch": batch,
+        "optimizer.momentum": 0.9,
+        "optimizer.beta_2": 0.999,
+        "optimizer.weight_decay": decay,
+        "optimizer.clip_norm": 0.1,
+        "schedule.warmup": 500 * batch / (118_287 * epochs),  # 500 steps
+        "schedule.final": 1.0,
+        "schedule.closing": closing / epochs,
+        "average.decay": 0.9999,
+        "pipeline.augmentation.scale": [0.25, 2.0],  # stands for zooming out by up to 4 and cropping by overlap
+        "pipeline.augmentation.translate": 0.5,
+        "pipeline.augmentation.hue": 9,
+        "pipeline.augmentation.saturation": 64,
+        "pipeline.augmentation.value": 32,
+        "pipeline.augmentation.mosaic": 0.0,
+        **settings,
+    }
+
+
+_FROZEN = {"architecture": {"norm": "frozen"}, "freeze": ["backbone.stem"]}
+_NANO = Config(
+    backbone="b0",
+    levels=2,
+    filters=128,
+    encoder_hidden=512,
+    depth=0.5,
+    expansion=0.34,
+    channels=128,
+    hidden=512,
+    layers=3,
+    points=(6, 6),
+)
+
+# APs and multiply-adds are from the README, which counts two operations for each of the latter. It rounds parameters to
+# 4, 10, 19, 31 and 62 million; those here are the numbers that the authors' code prints.
+VARIANTS = {
+    "n": Variant(_NANO, 640, 42.8, _recipe(160, 12, 8e-4), 3.783, 3.5),
+    "s": Variant(
+        Config(backbone="b0", depth=0.34, expansion=0.5, layers=3),
+        640,
+        48.5,
+        _recipe(132, 12, 2e-4, base_size=20),
+        10.322,
+        12.5,
+    ),
+    "m": Variant(
+        Config(backbone="b2", depth=0.67, layers=4), 640, 52.3, _recipe(132, 12, 2e-4, base_size=6), 19.6, 28.5
+    ),
+    "l": Variant(Config(backbone="b4"), 640, 54.0, _recipe(80, 8, 2.5e-4, 1.25e-4, 4, **_FROZEN), 31.2, 45.5),
+    "x": Variant(
+        Config(backbone="b5", filters=384, encoder_hidden=2048, scale=8.0),
+        640,
+        55.8,
+        _recipe(80, 8, 2.5e-4, 1.25e-4, 3, **{"average.decay": 0.9998}, **_FROZEN),
+        62.7,
+        101.0,
+    ),
+}
+
+
+class DFINE(Detector):
+    """The detector. Each query stands for a box, which the layers of the decoder refine; queries do not compete.
+
+    Attributes:
+        backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
+        encoder, projections, selection, decoder: the other parts of the network.
+        denoised_classes: the contents of denoising queries, by class.
+    """
+
+    config: Config
+
+    def __init__(self, config: Config, classes: int, **options: Any):
+        super().__init__(config, classes, **options)
+        self.strides = STRIDES[-config.levels :]
+        self.backbone = HGNetV2(config.backbone, config.levels, config.norm == "frozen", name="backbone")
+        self.encoder = HybridEncoder(
+            config.levels,
+            config.filters,
+            HEADS,
+            config.encoder_hidden,
+            config.depth,
+            config.expansion,
+            elan=True,
+            name="encoder",
+        )
+        self.projections = [
+            NormalizedConvolution(config.channels, 1, name=f"projection{index}")
+            for index in range(config.levels if config.channels != config.filters else 0)
+        ]
+        self.selection = QuerySelection(config.channels, classes, config.queries, config.prior, name="selection")
+        self.decoder = RefinementDecoder(
+            config.channels,
+            classes,
+            config.layers,
+            HEADS,
+            config.hidden,
+            config.points,
+            config.values,
+            config.reach,
+            config.scale,
+            config.prior,
+            name="decoder",
+        )
+        self.denoised_classes = ClassContents(classes, config.channels, name="denoised_classes")
+        self.seed = SamplingSeed()
+
+    def build(self, input_shape) -> None:
+        """Make the weights of the layer that only training calls."""
+        self.denoised_classes.build(None)
+
+    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
+        """Return what the encoder and each layer of the decoder say of each query.
+
+        Returns:
+            class_logits: [B, Q, K], and boxes: [B, Q, 4], relative boxes: those of the last layer. chosen: what the
+            encoder says, see `Selection`. decoded: what each layer says, see `Decoded`; denoising queries come first.
+            noise: what these are of, in training; else None.
+            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
+        """
+        memory, sizes = self._encode(images, training)
+        chosen = self.selection(memory, sizes=sizes)
+        queries, boxes = tf.stop_gradient(chosen.queries), tf.stop_gradient(chosen.boxes)
+        noise, mask, places = None, None, 0
+        if training and targets is not None and self.config.denoising:
+            noise, mask = self._noise(targets, images.shape[1:3], queries.shape[1])
+            places = noise.labels.shape[1]
+            queries = tf.concat([tf.cast(self.denoised_classes(noise.labels), queries.dtype), queries], axis=1)
+            boxes = tf.concat([noise.boxes, boxes], axis=1)
+        decoded = self.decoder(queries, boxes, memory, sizes=sizes, attention_mask=mask)
+        last = decoded.layers[-1]
+        return {
+            "class_logits": last.class_logits[:, places:],
+            "boxes": last.boxes[:, places:],
+            "chosen": chosen,
+            "decoded": decoded,
+            "noise": noise,
+            **geometry(images, extents),
+        }
+
+    def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
+        """Return the losses of all layers, of the encoder and of denoising queries (paper, section 4 and appendix)."""
+        noise, chosen = outputs["noise"], outputs["chosen"]
+        places = 0 if noise is None else noise.labels.shape[1]
+        return query_losses(
+            LOSS,
+            _predictions(outputs["decoded"], slice(places, None)),
+            targets,
+            outputs["size"],
+            proposals=Predictions(chosen.class_logits[None], chosen.boxes[None]),
+            denoising=None if noise is None else _predictions(outputs["decoded"], slice(places)),
+            noise=noise,
+            distances=Distances(self.decoder.values, self.config.scale),
+            class_weights=self.class_weights,
+            closing=closing,
+            runtime=self.runtime,
+        )
+
+    def candidates(self, outputs: dict[str, Any]) -> Candidates:
+        """Return the boxes of all queries, clipped to the image without padding, and their scores."""
+        boxes = to_pixels(outputs["boxes"], *outputs["size"])
+        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["class_logits"]))
+
+    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
+        """Return the best pairs of query and class. A query may be several detections, of different classes."""
+        limits = {
+            "confidence": self.config.confidence if confidence is None else confidence,
+            "max_detections": self.config.max_detections,
+        }
+        return best_detections(*self.candidates(outputs), **limits, runtime=self.runtime)
+
+    def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
+        """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""
+        levels = self.backbone(images, training=training)
+        require_strides(levels, self.strides, images, "backbone")
+        levels = self.encoder(levels, training=training)
+        for index, projection in enumerate(self.projections):
+            levels[index] = projection(levels[index], training=training)
+        sizes = [(level.shape[1], level.shape[2]) for level in levels]
+        tokens = [
+            tf.reshape(level, [-1, height * width, self.config.channels])
+            for level, (height, width) in zip(levels, sizes, strict=True)
+        ]
+        return tf.concat(tokens, axis=1), sizes
+
+    def _noise(self, targets: Targets, size: tuple[int, int], queries: int) -> tuple[NoisyQueries, tf.Tensor]:
+        """Return denoising queries, and the mask of the attention with them before `queries` others."""
+        boxes, labels, ignore = targets.truth
+        real = (labels >= 0) & ~ignore
+        shape = [tf.shape(labels)[0], 2 * self.config.denoising, DRAWS]
+        luck = tf.random.stateless_uniform(shape, self.seed.next(), alg="philox")  # "auto" differs under XLA
+        most = tf.reduce_max(tf.math.count_nonzero(real, axis=1, dtype=tf.int32))
+        noise = noisy_queries(
+            from_pixels(boxes, *size),
+            labels,
+            real,
+            tf.ensure_shape(luck, [None, *shape[1:]]),
+            most=most,
+            classes=self.classes,
+            label_noise=self.config.label_noise,
+            box_noise=self.config.box_noise,
+        )
+        return noise, tf.where(may_attend(noise.group, queries), 0.0, -np.inf)
+
+
+def _predictions(decoded: Decoded, part: slice) -> Predictions:
+    """Return what the layers say of some of the queries, before them what the first says without distributions."""
+    logits, boxes, corners = zip(*decoded.layers, strict=True)
+    return Predictions(
+        tf.stack([each[:, part] for each in (decoded.class_logits, *logits)]),
+        tf.stack([each[:, part] for each in (decoded.references, *boxes)]),
+        tf.stack([each[:, part] for each in corners]),
+        tf.stop_gradient(decoded.references[:, part]),
+    )

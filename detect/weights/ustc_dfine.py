@@ -1,0 +1,96 @@
+"""D-FINE's published checkpoints: the authors' (https://github.com/Peterande/D-FINE), and theirs on the model hub.
+
+The files of both are read, see `dfine_names`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from detect.data.pixels.resizing import Fit
+from detect.layers.refinement_decoder import RefinementDecoder
+from detect.models.dfine import DFINE
+from detect.weights.checkpoint import Checkpoint
+from detect.weights.coco_classes import IDS, NAMES
+from detect.weights.dfine_names import renamed
+from detect.weights.files.tensor_files import read_tensors
+from detect.weights.hybrid_transformers import (
+    decoder_layer_targets,
+    dense_targets,
+    encoder_targets,
+    hgnet_targets,
+    perceptron_targets,
+    projection_targets,
+    selection_targets,
+)
+from detect.weights.tensors import STEP_COUNT, Target
+
+HUB = "https://huggingface.co/ustc-community"
+# Numbers that the settings have too, and positions that are computed.
+CONSTANTS = (".up", ".reg_scale", ".num_points_scale", "decoder.anchors", "decoder.valid_mask")
+
+
+def targets(detector: DFINE) -> Iterator[Target]:
+    """Map the tensors, by their names in `transformers`, to all weights of the detector."""
+    yield from hgnet_targets(detector.backbone, "model.backbone.model")
+    yield from encoder_targets(detector.encoder)
+    for index, projection in enumerate(detector.projections):
+        yield from projection_targets(projection, f"model.decoder_input_proj.{index}")
+    yield from selection_targets(detector.selection)
+    yield from _decoder(detector.decoder)
+    yield Target("model.denoising_class_embed.weight", detector.denoised_classes.vectors, class_columns)
+
+
+def class_columns(array: np.ndarray) -> np.ndarray:
+    """Return vectors [K + 1, D] as columns, without the last one, that of padding, which is zeros."""
+    return array[:-1].transpose()
+
+
+def _decoder(decoder: RefinementDecoder) -> Iterator[Target]:
+    name = "model.decoder"
+    yield from perceptron_targets(decoder.position, f"{name}.query_pos_head")
+    yield from perceptron_targets(decoder.first_box, f"{name}.pre_bbox_head")
+    for index, layer in enumerate(decoder.layers):
+        yield from decoder_layer_targets(layer, f"{name}.layers.{index}")
+        yield from dense_targets(decoder.class_logits[index], f"{name}.class_embed.{index}")
+        yield from perceptron_targets(decoder.corners[index], f"{name}.bbox_embed.{index}")
+        yield from perceptron_targets(decoder.quality[index], f"{name}.lqe_layers.{index}.reg_conf")
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Read a file of the model hub, or of the authors, by the names of `transformers`."""
+    return renamed(read_tensors(path, entry="model"))
+
+
+def _checkpoint(row: str, size: str, data: str, published_ap: float) -> Checkpoint:
+    licence = "Apache-2.0; trained on " + ("COCO" if data == "coco" else "Objects365 and COCO")
+    return Checkpoint(
+        name=f"dfine-{row}-{data.partition('-')[0]}",
+        model=f"dfine-{row}",
+        address=f"{HUB}/dfine-{size}-{data}/resolve/main/model.safetensors",
+        digest="",  # not published but by the server itself
+        publisher=f"University of Science and Technology of China, {HUB}/dfine-{size}-{data}",
+        licence=licence,
+        published_ap=published_ap,
+        image_size=640,
+        fit=Fit(kind="stretch"),
+        classes=NAMES,
+        category_ids=IDS,
+        read=read,
+        targets=targets,
+        unused=(STEP_COUNT, *CONSTANTS),
+    )
+
+
+CHECKPOINTS = (
+    _checkpoint("n", "nano", "coco", 42.8),
+    _checkpoint("s", "small", "coco", 48.5),
+    _checkpoint("m", "medium", "coco", 52.3),
+    _checkpoint("l", "large", "coco", 54.0),
+    _checkpoint("x", "xlarge", "coco", 55.8),
+    _checkpoint("s", "small", "obj2coco", 50.7),
+    _checkpoint("m", "medium", "obj2coco", 55.1),
+    _checkpoint("l", "large", "obj2coco-e25", 57.3),
+    _checkpoint("x", "xlarge", "obj2coco", 59.3),
+)
