@@ -40,7 +40,6 @@ def test_it_overfits_a_handful_of_pictures(name, tmp_path):
         for _ in range(20):
             step((batch,), side, learning_rate=1e-3, decay=0.9, closing=False)
         scores = score_batches(detect, records, side, data.classes, data.category_ids, 4)
-        print(scores.AP50, flush=True)
         if scores.AP50 > 0.95:
             return
     pytest.fail(f"AP50 is {scores.AP50:.3f} after 400 steps")
