@@ -25,6 +25,7 @@ INSTALL := $(IN_VENV) $(PIP_INSTALL)
 # torchvision belong together.
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
+TRANSFORMERS := transformers==5.24.0; python_version >= '3.11'
 
 define CHECK_PYTHON
 @"$(or $(PYTHON),false)" -c "$(SUITS)" 2>/dev/null || { \
@@ -92,6 +93,7 @@ clean:
 	@echo "Installing into .venv-parity (TensorFlow and PyTorch)"
 	$(IN_PARITY) $(PIP_INSTALL) $(TORCH)
 	$(IN_PARITY) $(PIP_INSTALL) --no-deps $(TORCHVISION)
+	$(IN_PARITY) $(PIP_INSTALL) "$(TRANSFORMERS)"
 	$(IN_PARITY) $(PIP_INSTALL) --editable ".[test]"
 	$(IN_PARITY) tools/choose_opencv.py
 	@touch $@

@@ -6,8 +6,7 @@ Authors' code: https://github.com/Peterande/D-FINE (Apache-2.0), `src/zoo/dfine/
 
 Differences: images need not be square, and position codes then follow their rows, see `layers/hybrid_encoder.py`; there
 are fewer queries than asked for where the features have fewer tokens; the number of denoising queries is fixed, see
-`ops/denoising.py`; ignored regions, which theirs does not have, are not background. The authors' recipe trains the
-backbone at a lower learning rate than the rest.
+`ops/denoising.py`; ignored regions, which theirs does not have, are not background.
 """
 
 from typing import Any, Literal
@@ -80,16 +79,19 @@ class Config(DetectorConfig):
     confidence: float = 0.001
 
 
-def _recipe(epochs: int, closing: int, rate: float, decay: float = 1e-4, base_size: int = 0, **settings: Any) -> dict:
-    """Return a recipe of `configs/dfine/`, without the backbone's own learning rate.
+def _recipe(
+    epochs: int, closing: int, rate: float, of_backbone: float, decay: float, base_size: int, **settings: Any
+) -> dict[str, Any]:
+    """Return a recipe of `configs/dfine/`.
 
     Args:
         epochs: of the run.
         closing: epochs at its end without strong augmentation.
         rate: learning rate.
+        of_backbone: learning rate of the backbone.
         decay: weight decay.
         base_size: how often 640 is among the sizes that are drawn from; 0: images have no other size.
-        settings: others, dotted names with underscores twice.
+        settings: others, by their dotted names.
     """
     sizes = [*range(480, 640, 32), *([640] * base_size), *range(800, 640, -32)] if base_size else []
     batch = 32 if base_size else 128
@@ -100,6 +102,7 @@ def _recipe(epochs: int, closing: int, rate: float, decay: float = 1e-4, base_si
         "sizes": sizes,
         "optimizer.name": "adamw",
         "optimizer.learning_rate": rate,
+        "optimizer.backbone_factor": of_backbone / rate,
         "optimizer.reference_batch": batch,
         "optimizer.momentum": 0.9,
         "optimizer.beta_2": 0.999,
@@ -109,6 +112,7 @@ def _recipe(epochs: int, closing: int, rate: float, decay: float = 1e-4, base_si
         "schedule.final": 1.0,
         "schedule.closing": closing / epochs,
         "average.decay": 0.9999,
+        "average.restart": True,
         "pipeline.augmentation.scale": [0.25, 2.0],  # stands for zooming out by up to 4 and cropping by overlap
         "pipeline.augmentation.translate": 0.5,
         "pipeline.augmentation.hue": 9,
@@ -132,31 +136,18 @@ _NANO = Config(
     layers=3,
     points=(6, 6),
 )
+_SMALL = Config(backbone="b0", depth=0.34, expansion=0.5, layers=3)
+_MEDIUM = Config(backbone="b2", depth=0.67, layers=4)
+_EXTRA_LARGE = Config(backbone="b5", filters=384, encoder_hidden=2048, scale=8.0)
 
 # APs and multiply-adds are from the README, which counts two operations for each of the latter. It rounds parameters to
 # 4, 10, 19, 31 and 62 million; those here are the numbers that the authors' code prints.
 VARIANTS = {
-    "n": Variant(_NANO, 640, 42.8, _recipe(160, 12, 8e-4), 3.783, 3.5),
-    "s": Variant(
-        Config(backbone="b0", depth=0.34, expansion=0.5, layers=3),
-        640,
-        48.5,
-        _recipe(132, 12, 2e-4, base_size=20),
-        10.322,
-        12.5,
-    ),
-    "m": Variant(
-        Config(backbone="b2", depth=0.67, layers=4), 640, 52.3, _recipe(132, 12, 2e-4, base_size=6), 19.6, 28.5
-    ),
-    "l": Variant(Config(backbone="b4"), 640, 54.0, _recipe(80, 8, 2.5e-4, 1.25e-4, 4, **_FROZEN), 31.2, 45.5),
-    "x": Variant(
-        Config(backbone="b5", filters=384, encoder_hidden=2048, scale=8.0),
-        640,
-        55.8,
-        _recipe(80, 8, 2.5e-4, 1.25e-4, 3, **{"average.decay": 0.9998}, **_FROZEN),
-        62.7,
-        101.0,
-    ),
+    "n": Variant(_NANO, 640, 42.8, _recipe(160, 12, 8e-4, 4e-4, 1e-4, 0), 3.783, 3.5),
+    "s": Variant(_SMALL, 640, 48.5, _recipe(132, 12, 2e-4, 1e-4, 1e-4, 20), 10.322, 12.5),
+    "m": Variant(_MEDIUM, 640, 52.3, _recipe(132, 12, 2e-4, 2e-5, 1e-4, 6), 19.590, 28.5),
+    "l": Variant(Config(), 640, 54.0, _recipe(80, 8, 2.5e-4, 1.25e-5, 1.25e-4, 4, **_FROZEN), 31.290, 45.5),
+    "x": Variant(_EXTRA_LARGE, 640, 55.8, _recipe(80, 8, 2.5e-4, 2.5e-6, 1.25e-4, 3, **_FROZEN), 62.715, 101.0),
 }
 
 
@@ -170,6 +161,7 @@ class DFINE(Detector):
     """
 
     config: Config
+    seed: SamplingSeed
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
@@ -264,11 +256,12 @@ class DFINE(Detector):
 
     def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
         """Return the best pairs of query and class. A query may be several detections, of different classes."""
-        limits = {
-            "confidence": self.config.confidence if confidence is None else confidence,
-            "max_detections": self.config.max_detections,
-        }
-        return best_detections(*self.candidates(outputs), **limits, runtime=self.runtime)
+        return best_detections(
+            *self.candidates(outputs),
+            confidence=self.config.confidence if confidence is None else confidence,
+            max_detections=self.config.max_detections,
+            runtime=self.runtime,
+        )
 
     def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
         """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""

@@ -1,6 +1,7 @@
-"""ImageNet weights for backbones, from torchvision (https://github.com/pytorch/vision, BSD-3-Clause).
+"""ImageNet weights for backbones, most from torchvision (https://github.com/pytorch/vision, BSD-3-Clause).
 
 Those of ResNet and MobileNetV3 are IMAGENET1K_V1, those of VGG16 are IMAGENET1K_FEATURES, from which SSD is trained.
+Those of HGNetV2 are from D-FINE's authors (https://github.com/Peterande/D-FINE, Apache-2.0).
 They were trained on the images of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from detect.errors import BadInput, did_you_mean
+from detect.layers.hgnet import Block, ConvolutionUnit, HGNetV2
 from detect.layers.mobilenet import InvertedResidual, MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.layers.resnet import ResNet
@@ -27,8 +29,10 @@ from detect.weights.tensors import (
     kernel,
 )
 
-# Each name ends in the first digits of the file's SHA-256.
+_HGNETS = "https://github.com/Peterande/storage/releases/download/dfinev1.0"
+# Where there is a hyphen in the name of a file, the first digits of its SHA-256 follow.
 PUBLISHED = {
+    **{f"hgnetv2_b{number}": f"{_HGNETS}/PPHGNetV2_B{number}_stage1.pth" for number in range(6)},
     "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
     "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
     "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
@@ -37,9 +41,7 @@ PUBLISHED = {
     "vgg16": "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
 }
 
-LICENCE = "BSD-3-Clause; trained on ImageNet"
-
-Backbone = ResNet | MobileNetV3Large | VGG16
+Backbone = ResNet | MobileNetV3Large | VGG16 | HGNetV2
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ def backbone_weights(detector: Any) -> str | None:
     return kind.name if kind.fits and kind.name in PUBLISHED else None
 
 
+def licence_of(published: str) -> str:
+    """Return the licence of the weights of this name."""
+    return f"{'Apache-2.0' if published.startswith('hgnet') else 'BSD-3-Clause'}; trained on ImageNet"
+
+
 def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, int], None] | None = None) -> None:
     """Assign published weights to the backbone of `detector`; its other weights stay as they are.
 
@@ -77,8 +84,9 @@ def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, i
     backbone = _backbone_of(detector)
     if backbone is None:
         raise BadInput(
-            "Backbone weights are for models with a ResNet, MobileNetV3-Large or VGG16, and this model has another "
-            "backbone. For the file of a whole detector, name its model with --model; otherwise use --weights none."
+            "Backbone weights are for models with a ResNet, MobileNetV3-Large, VGG16 or HGNetV2, and this model "
+            "has another backbone. For the file of a whole detector, name its model with --model; otherwise use "
+            "--weights none."
         )
     path = _find(str(weights), progress)
     assign(backbone, read_tensors(path), str(path))
@@ -107,6 +115,8 @@ def _kind(backbone: Backbone) -> Kind:
         fits = backbone.width == 1 and not backbone.reduced_tail
         unused = (*_classifier(0, 3), STEP_COUNT)
         return Kind("mobilenet_v3_large", fits, mobilenet_targets, unused)
+    if isinstance(backbone, HGNetV2):
+        return Kind(f"hgnetv2_{backbone.size}", backbone.size is not None, hgnet_targets, (STEP_COUNT,))
     return Kind("vgg16", backbone.width == 1, vgg_targets, _classifier(0, 3, 6))
 
 
@@ -122,7 +132,8 @@ def _backbone_of(detector: Any) -> Backbone | None:
 def _find(weights: str, progress: Callable[[int, int], None] | None) -> Path:
     if weights in PUBLISHED:
         address = PUBLISHED[weights]
-        digest = Path(address).stem.rpartition("-")[2]
+        _, hyphen, end = Path(address).stem.rpartition("-")
+        digest = end if hyphen else ""
         return fetch(address, digest, progress, otherwise="Or train from random weights with --weights none.")
     if not Path(weights).is_file():
         raise BadInput(
@@ -167,6 +178,38 @@ def vgg_targets(backbone: VGG16, prefix: str = "features.") -> Iterator[Target]:
             yield Target(f"{prefix}{number}.bias", convolution.bias)
             number += 2
         number += 1
+
+
+def hgnet_targets(backbone: HGNetV2, prefix: str = "") -> Iterator[Target]:
+    """Map the tensors of D-FINE's authors, whose names all start with `prefix`, to the variables of the backbone."""
+    stem = backbone.stem
+    parts = {"stem1": stem.first, "stem2a": stem.narrow, "stem2b": stem.wide, "stem3": stem.reduce, "stem4": stem.last}
+    for part, unit in parts.items():
+        yield from _hgnet_unit(unit, f"{prefix}stem.{part}")
+    for number, stage in enumerate(backbone.stages):
+        name = f"{prefix}stages.{number}"
+        if stage.reduce is not None:
+            yield from _hgnet_unit(stage.reduce, f"{name}.downsample")
+        for index, block in enumerate(stage.blocks):
+            yield from _hgnet_block(block, f"{name}.blocks.{index}")
+
+
+def _hgnet_block(block: Block, name: str) -> Iterator[Target]:
+    for index, layer in enumerate(block.layers):
+        if isinstance(layer, ConvolutionUnit):
+            yield from _hgnet_unit(layer, f"{name}.layers.{index}")
+        else:
+            yield from _hgnet_unit(layer.pointwise, f"{name}.layers.{index}.conv1")
+            yield from _hgnet_unit(layer.depthwise, f"{name}.layers.{index}.conv2")
+    yield from _hgnet_unit(block.squeeze, f"{name}.aggregation.0")
+    yield from _hgnet_unit(block.excite, f"{name}.aggregation.1")
+
+
+def _hgnet_unit(unit: ConvolutionUnit, name: str) -> Iterator[Target]:
+    yield from normalized_targets(f"{name}.conv", f"{name}.bn", unit.convolution)
+    if unit.affine is not None:
+        yield Target(f"{name}.lab.scale", unit.affine.scale)
+        yield Target(f"{name}.lab.bias", unit.affine.offset)
 
 
 def _inverted_residual_targets(block: InvertedResidual, name: str) -> Iterator[Target]:

@@ -1,8 +1,8 @@
-"""The names of the tensors in published files of D-FINE, which three programs have written, as one of them calls them.
+"""One set of names for the tensors in published files of D-FINE, which three programs have written.
 
-They are those of `transformers` 5 (https://github.com/huggingface/transformers, `models/d_fine/modeling_d_fine.py`,
-Apache-2.0). Its earlier versions wrote the files of the model hub, with a few other names; the authors' code has its
-own, and keeps the three projections of an attention in one tensor.
+The names are those of `transformers` 5 (https://github.com/huggingface/transformers, `models/d_fine/`, Apache-2.0), but
+those of the backbone are the authors'. Earlier versions of `transformers` wrote the files of the model hub, with a few
+other names; the authors' code has its own, and keeps the three projections of an attention in one tensor.
 """
 
 import re
@@ -10,8 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-# Pairs of a pattern and what replaces it, in order. Those of the earlier versions of `transformers`:
-_EARLIER = (
+# Pairs of a pattern and what replaces it, in order. Those of all versions of `transformers`:
+_OF_TRANSFORMERS = (
+    (r"^model\.backbone\.model\.embedder\.", "model.backbone.stem."),
+    (r"^model\.backbone\.model\.encoder\.stages\.", "model.backbone.stages."),
+    (r"^(model\.backbone\..*)\.convolution\.", r"\1.conv."),
+    (r"^(model\.backbone\..*)\.normalization\.", r"\1.bn."),
     (r"^(class_embed|bbox_embed)\.", r"model.decoder.\1."),
     (r"^model\.encoder\.encoder\.", "model.encoder.aifi."),
     (r"\.out_proj\.", ".o_proj."),
@@ -20,10 +24,7 @@ _EARLIER = (
 )
 # Those of the authors' code, whose modules `backbone`, `encoder` and `decoder` have no `model` before them:
 _OF_AUTHORS = (
-    (r"^backbone\.stem\.", "model.backbone.model.embedder."),
-    (r"^backbone\.stages\.", "model.backbone.model.encoder.stages."),
-    (r"^(model\.backbone\..*)\.conv\.", r"\1.convolution."),
-    (r"^(model\.backbone\..*)\.bn\.", r"\1.normalization."),
+    (r"^backbone\.", "model.backbone."),
     (r"^(encoder|decoder)\.input_proj\.(\d+)\.conv\.", r"model.\1_input_proj.\2.0."),
     (r"^(encoder|decoder)\.input_proj\.(\d+)\.norm\.", r"model.\1_input_proj.\2.1."),
     (r"^encoder\.encoder\.", "model.encoder.aifi."),
@@ -54,9 +55,9 @@ _FUSED = ".self_attn.in_proj_"  # in the name of the tensor with all three proje
 
 
 def renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the tensors of a file of any of the three programs under the names of `transformers` 5."""
+    """Return the tensors of a file of any of the three programs under one set of names."""
     is_authors = any(name.startswith("backbone.") for name in tensors)
-    rules = _OF_AUTHORS if is_authors else _EARLIER
+    rules = _OF_AUTHORS if is_authors else _OF_TRANSFORMERS
     return dict(pair for name, tensor in tensors.items() for pair in _parts(_replaced(name, rules), tensor))
 
 

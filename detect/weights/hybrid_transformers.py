@@ -11,44 +11,12 @@ import keras
 from detect.layers.attention import EncoderLayer, MultiHeadAttention, Perceptron
 from detect.layers.decoder_layer import DecoderLayer
 from detect.layers.deformable_attention import DeformableAttention
-from detect.layers.hgnet import Block, ConvolutionUnit, HGNetV2
 from detect.layers.hybrid_encoder import HybridEncoder, SeparableReduction
 from detect.layers.normalized_convolution import NormalizedLayer
 from detect.layers.query_selection import QuerySelection
 from detect.layers.reparameterized import ActivatedConvolution, RepElan, RepPartial
 from detect.weights.backbones import normalized_targets
 from detect.weights.tensors import Target, matrix
-
-
-def hgnet_targets(backbone: HGNetV2, name: str) -> Iterator[Target]:
-    """Map the tensors of a backbone."""
-    stem = backbone.stem
-    parts = {"stem1": stem.first, "stem2a": stem.narrow, "stem2b": stem.wide, "stem3": stem.reduce, "stem4": stem.last}
-    for part, unit in parts.items():
-        yield from _unit(unit, f"{name}.embedder.{part}")
-    for number, stage in enumerate(backbone.stages):
-        if stage.reduce is not None:
-            yield from _unit(stage.reduce, f"{name}.encoder.stages.{number}.downsample")
-        for index, block in enumerate(stage.blocks):
-            yield from _block(block, f"{name}.encoder.stages.{number}.blocks.{index}")
-
-
-def _block(block: Block, name: str) -> Iterator[Target]:
-    for index, layer in enumerate(block.layers):
-        if isinstance(layer, ConvolutionUnit):
-            yield from _unit(layer, f"{name}.layers.{index}")
-        else:
-            yield from _unit(layer.pointwise, f"{name}.layers.{index}.conv1")
-            yield from _unit(layer.depthwise, f"{name}.layers.{index}.conv2")
-    yield from _unit(block.squeeze, f"{name}.aggregation.0")
-    yield from _unit(block.excite, f"{name}.aggregation.1")
-
-
-def _unit(unit: ConvolutionUnit, name: str) -> Iterator[Target]:
-    yield from normalized_targets(f"{name}.convolution", f"{name}.normalization", unit.convolution)
-    if unit.affine is not None:
-        yield Target(f"{name}.lab.scale", unit.affine.scale)
-        yield Target(f"{name}.lab.bias", unit.affine.offset)
 
 
 def encoder_targets(encoder: HybridEncoder) -> Iterator[Target]:

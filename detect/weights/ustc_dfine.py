@@ -11,6 +11,7 @@ import numpy as np
 from detect.data.pixels.resizing import Fit
 from detect.layers.refinement_decoder import RefinementDecoder
 from detect.models.dfine import DFINE
+from detect.weights.backbones import hgnet_targets
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.dfine_names import renamed
@@ -19,7 +20,6 @@ from detect.weights.hybrid_transformers import (
     decoder_layer_targets,
     dense_targets,
     encoder_targets,
-    hgnet_targets,
     perceptron_targets,
     projection_targets,
     selection_targets,
@@ -32,8 +32,8 @@ CONSTANTS = (".up", ".reg_scale", ".num_points_scale", "decoder.anchors", "decod
 
 
 def targets(detector: DFINE) -> Iterator[Target]:
-    """Map the tensors, by their names in `transformers`, to all weights of the detector."""
-    yield from hgnet_targets(detector.backbone, "model.backbone.model")
+    """Map the tensors, by the names of `renamed`, to all weights of the detector."""
+    yield from hgnet_targets(detector.backbone, "model.backbone.")
     yield from encoder_targets(detector.encoder)
     for index, projection in enumerate(detector.projections):
         yield from projection_targets(projection, f"model.decoder_input_proj.{index}")
@@ -59,7 +59,7 @@ def _decoder(decoder: RefinementDecoder) -> Iterator[Target]:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Read a file of the model hub, or of the authors, by the names of `transformers`."""
+    """Read a file of the model hub, or of the authors, by the names of `renamed`."""
     return renamed(read_tensors(path, entry="model"))
 
 

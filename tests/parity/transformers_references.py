@@ -5,12 +5,11 @@ They run on images of 0..255 [B, H, W, 3], and return arrays with the channels l
 
 import numpy as np
 import torch
+from drawn_weights import drawn_weights
 from transformers import DFineConfig, DFineForObjectDetection, HGNetV2Config
 
 from detect.layers.hgnet import SIZES
 from detect.models.dfine import HEADS, STRIDES, Config
-
-SEED = 0
 
 
 def dfine(config: Config, classes: int) -> DFineForObjectDetection:
@@ -60,27 +59,8 @@ def dfine(config: Config, classes: int) -> DFineForObjectDetection:
 @torch.no_grad()
 def draw_weights(model: torch.nn.Module) -> None:
     """Fill a model with random values that keep its features within bounds; no statistics are 0 and 1."""
-    for name, value in drawn_state({name: tuple(value.shape) for name, value in model.state_dict().items()}).items():
+    for name, value in drawn_weights({name: tuple(value.shape) for name, value in model.state_dict().items()}).items():
         model.state_dict()[name].copy_(torch.from_numpy(value))
-
-
-def drawn_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Return weights by the names of a state dictionary, but for constants."""
-    random = np.random.RandomState(SEED)  # NumPy promises never to change its numbers
-    state = {}
-    for name, shape in shapes.items():
-        if name.endswith((".up", ".reg_scale", ".num_points_scale", ".num_batches_tracked")):
-            continue
-        if name.endswith(("running_var", "lab.scale")):
-            values = random.uniform(0.5, 1.5, shape)
-        elif len(shape) > 1:
-            values = random.standard_normal(shape) * np.sqrt(1.5 / np.prod(shape[1:]))
-        elif name.endswith("weight"):  # of normalisations
-            values = random.uniform(0.5, 1, shape)
-        else:
-            values = random.standard_normal(shape) * 0.1
-        state[name] = values.astype(np.float32)
-    return state
 
 
 @torch.inference_mode()

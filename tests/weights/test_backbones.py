@@ -8,6 +8,7 @@ import pytest
 import torch_writing
 
 from detect.errors import BadInput, RunFailure
+from detect.layers.hgnet import HGNetV2
 from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.resnet import ResNet
 from detect.layers.vgg import VGG16
@@ -31,6 +32,17 @@ def backbone() -> ResNet:
     backbone = ResNet(18)
     backbone(np.zeros([1, 32, 32, 3], np.uint8))
     return backbone
+
+
+def test_every_tensor_of_an_hgnet_has_its_weight():
+    """Of D-FINE's authors; tests/weights/test_ustc_dfine.py compares the features."""
+    backbone = HGNetV2("b0")
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    found = list(backbones.hgnet_targets(backbone))
+    assert {target.variable.path for target in found} == {weight.path for weight in backbone.weights}
+    assert found[0].name == "stem.stem1.conv.weight"
+    assert backbones.backbone_weights(backbone) == "hgnetv2_b0"
+    assert backbones.licence_of("hgnetv2_b0") == "Apache-2.0; trained on ImageNet"
 
 
 @pytest.mark.parametrize("depth", [18, 50])

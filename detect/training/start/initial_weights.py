@@ -191,7 +191,8 @@ def _from_imagenet(detector: Detector, required: bool) -> Start:
         if required:
             raise
         return Start(f"Weights: random. ImageNet weights for the backbone would train better, but: {error}")
-    return Start(f"Weights: backbone {published} trained on ImageNet, the rest random.", backbones.LICENCE)
+    said = f"Weights: backbone {published} trained on ImageNet, the rest random."
+    return Start(said, backbones.licence_of(published))
 
 
 def _listed(parts: list[str]) -> str:
