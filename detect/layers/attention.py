@@ -114,11 +114,8 @@ class Perceptron(Composite):
 
 
 def gelu(features: tf.Tensor) -> tf.Tensor:
-    """Return `x * Phi(x)`, element by element, with the exact normal distribution (arXiv 1606.08415).
-
-    `tf.nn.gelu` computes Phi by `erfc`, which ONNX does not have.
-    """
-    return features * (0.5 + 0.5 * tf.math.erf(features * 0.5**0.5))
+    """Return `x * Phi(x)`, element by element, with the exact normal distribution (arXiv 1606.08415)."""
+    return tf.nn.gelu(features, approximate=False)
 
 
 def layer_normalization(name: str, epsilon: float = EPSILON) -> keras.layers.LayerNormalization:

@@ -52,7 +52,7 @@ def _converted(step) -> onnx.ModelProto:
             output_names=outputs,
             tensors_to_rename={**names, **dict(zip(outputs, OUTPUTS, strict=False))},
             opset=OPSET,
-            custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, [])},
+            custom_op_handlers={"CombinedNonMaxSuppression": (_suppression, []), "Erfc": (_complementary_error, [])},
         )
         return model
 
@@ -111,6 +111,16 @@ def _suppression(graph, node, name: str, _) -> None:
     results = _by_image(nodes, *_kept(nodes, boxes, scores, shared, keep, thresholds), images, keep)
     for result, output, dtype, known in zip(results, outputs, dtypes, shapes, strict=True):
         graph.make_node("Identity", [result], outputs=[output], dtypes=[dtype], shapes=[known], op_name_scope=name)
+
+
+def _complementary_error(graph, node, name: str, _) -> None:
+    """Replace a node `Erfc` of TensorFlow, which ONNX does not have, by 1 - Erf."""
+    (values,), (output,), dtypes, shapes = node.input, node.output, node.output_dtypes, node.output_shapes
+    graph.remove_node(node.name)
+    nodes = _Nodes(graph, name)
+    one = np.ones([], np.float32)
+    result = nodes.add("Sub", one, nodes.add("Erf", values))
+    graph.make_node("Identity", [result], outputs=[output], dtypes=dtypes, shapes=shapes, op_name_scope=name)
 
 
 class _Nodes:
