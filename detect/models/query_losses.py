@@ -175,7 +175,8 @@ def _match(
     count //= settings.groups
     numbers = tf.math.count_nonzero(truth.real, axis=1, dtype=tf.int32)
     numbers = tf.tile(tf.repeat(numbers, settings.groups), [layers])
-    assigned = optimal_assignment(tf.reshape(costs, [-1, count, rows]), numbers, runtime=runtime)
+    costs = tf.reshape(costs, [layers * batch * settings.groups, count, rows])
+    assigned = optimal_assignment(costs, numbers, runtime=runtime)
     places = tf.reshape(boxes_of_queries(assigned, count), [layers, batch, settings.groups * count])
     return _of_boxes(tf.cast(order, tf.int32) + 1, places) - 1
 
@@ -184,8 +185,7 @@ def _of_boxes(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     """Return the rows of `values` [B, N, ...] at `indices` [..., B, Q]; zeros where an index is negative."""
     if indices.shape.rank == 2:
         return gather_rows(values, indices)
-    layers = tf.unstack(indices) if indices.shape[0] else []
-    return tf.stack([gather_rows(values, each) for each in layers])
+    return tf.stack([gather_rows(values, each) for each in tf.unstack(indices)])
 
 
 def _count(mask: tf.Tensor) -> tf.Tensor:

@@ -107,6 +107,12 @@ def test_images_without_boxes_teach_that_there_is_nothing():
     assert losses == pytest.approx({"class": 4 * 0.5**1.5 * np.log(2), "l1": 0, "giou": 0}, rel=1e-4)
 
 
+def test_targets_without_rows_are_images_without_boxes():
+    targets = Targets(tf.zeros([1, 0, 4]), tf.zeros([1, 0], tf.int32), tf.zeros([1, 0], tf.bool))
+    losses = simple_losses(made((BOX, [0.5, 0.5]), (ELSEWHERE, [0.5, 0.5])), targets)
+    assert losses == pytest.approx({"class": 4 * 0.5**1.5 * np.log(2), "l1": 0, "giou": 0}, rel=1e-4)
+
+
 def test_more_boxes_than_queries():
     """The box that has no query does not count, but in the number of boxes."""
     targets = truth([(BOX, 0, False), (ELSEWHERE, 1, False)])
