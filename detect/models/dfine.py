@@ -23,11 +23,12 @@ from detect.layers.query_selection import QuerySelection
 from detect.layers.refinement_decoder import Decoded, RefinementDecoder
 from detect.layers.sampling_seed import SamplingSeed
 from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.drawn_noise import draw_noisy_queries
 from detect.models.query_losses import Distances, Predictions, QueryLoss, query_losses
 from detect.ops.boxes import clip
-from detect.ops.denoising import DRAWS, NoisyQueries, may_attend, noisy_queries
+from detect.ops.denoising import NoisyQueries, may_attend
 from detect.ops.ranking import best_detections
-from detect.ops.relative_boxes import from_pixels, to_pixels
+from detect.ops.relative_boxes import to_pixels
 from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32)
@@ -279,17 +280,11 @@ class DFINE(Detector):
 
     def _noise(self, targets: Targets, size: tuple[int, int], queries: int) -> tuple[NoisyQueries, tf.Tensor]:
         """Return denoising queries, and the mask of the attention with them before `queries` others."""
-        boxes, labels, ignore = targets.truth
-        real = (labels >= 0) & ~ignore
-        shape = [tf.shape(labels)[0], 2 * self.config.denoising, DRAWS]
-        luck = tf.random.stateless_uniform(shape, self.seed.next(), alg="philox")  # "auto" differs under XLA
-        most = tf.reduce_max(tf.math.count_nonzero(real, axis=1, dtype=tf.int32))
-        noise = noisy_queries(
-            from_pixels(boxes, *size),
-            labels,
-            real,
-            tf.ensure_shape(luck, [None, *shape[1:]]),
-            most=most,
+        noise = draw_noisy_queries(
+            targets,
+            size,
+            self.seed.next(),
+            pairs=self.config.denoising,
             classes=self.classes,
             label_noise=self.config.label_noise,
             box_noise=self.config.box_noise,
