@@ -82,15 +82,25 @@ class Stage(Composite):
         filters: of each block.
         stride: of the first block; the others have 1.
         convolution: makes the convolutions.
+        project: whether the first block projects its input even where the shape stays.
     """
 
-    def __init__(self, kind, blocks: int, filters: int, stride: int, convolution: Convolution, name: str | None = None):
+    def __init__(
+        self,
+        kind,
+        blocks: int,
+        filters: int,
+        stride: int,
+        convolution: Convolution,
+        project: bool = False,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
         self.blocks = []
         for index in range(blocks):
             first = index == 0
-            project = first and (stride > 1 or kind.expansion > 1)
-            self.blocks.append(kind(filters, stride if first else 1, project, convolution, name=f"block{index}"))
+            projects = first and (project or stride > 1 or kind.expansion > 1)
+            self.blocks.append(kind(filters, stride if first else 1, projects, convolution, name=f"block{index}"))
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = inputs
