@@ -15,7 +15,13 @@ from detect.structures import Targets
 
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
 # features of some models hardly depend on the image; those of RetinaNet are large.
-LOUDER = {"dfine-n": (1, 2), "yolox-micro": (1, 30_000), "ssdlite-mobilenetv3": (6.5, 30), "retinanet-r18": (1, 5)}
+LOUDER = {
+    "dfine-n": (1, 2),
+    "rtdetrv2-r18": (1, 2),
+    "yolox-micro": (1, 30_000),
+    "ssdlite-mobilenetv3": (6.5, 30),
+    "retinanet-r18": (1, 5),
+}
 # Models for which `make test` runs what takes long; `make long` does it for the others. They are traced the fastest;
 # one learns points, the other default boxes.
 QUICK = ("fcos-r18", "ssd-vgg16")

@@ -46,6 +46,7 @@ class DeformableAttention(Composite):
         self.offsets = keras.layers.Dense(
             heads * sum(points) * 2, kernel_initializer="zeros", bias_initializer=start, dtype="float32", name="offsets"
         )
+        self.offsets.trainable = method == "bilinear"  # no gradient flows to rounded points
         self.weights_of_points = keras.layers.Dense(heads * sum(points), kernel_initializer="zeros", name="weights")
         self.memory_projection = keras.layers.Dense(channels, name="memory_projection") if projected else None
         self.projection = keras.layers.Dense(channels, name="projection") if projected else None

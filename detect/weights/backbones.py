@@ -1,7 +1,8 @@
 """ImageNet weights for backbones, most from torchvision (https://github.com/pytorch/vision, BSD-3-Clause).
 
 Those of ResNet and MobileNetV3 are IMAGENET1K_V1, those of VGG16 are IMAGENET1K_FEATURES, from which SSD is trained.
-Those of HGNetV2 are from D-FINE's authors (https://github.com/Peterande/D-FINE, Apache-2.0).
+Those of HGNetV2 are from D-FINE's authors (https://github.com/Peterande/D-FINE, Apache-2.0), those of ResNet-vd from
+RT-DETR's (https://github.com/lyuwenyu/RT-DETR, Apache-2.0), who have them from PaddleClas.
 They were trained on the images of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
@@ -17,6 +18,7 @@ from detect.layers.hgnet import Block, ConvolutionUnit, HGNetV2
 from detect.layers.mobilenet import InvertedResidual, MobileNetV3Large
 from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 from detect.layers.resnet import ResNet
+from detect.layers.resnet_vd import PooledConvolution, ResNetVD
 from detect.layers.vgg import VGG16
 from detect.weights.download import fetch
 from detect.weights.files.tensor_files import read_tensors
@@ -30,9 +32,14 @@ from detect.weights.tensors import (
 )
 
 _HGNETS = "https://github.com/Peterande/storage/releases/download/dfinev1.0"
+_VDS = "https://github.com/lyuwenyu/storage/releases/download/v0.1"
 # Where there is a hyphen in the name of a file, the first digits of its SHA-256 follow.
 PUBLISHED = {
     **{f"hgnetv2_b{number}": f"{_HGNETS}/PPHGNetV2_B{number}_stage1.pth" for number in range(6)},
+    "resnet18_vd": f"{_VDS}/ResNet18_vd_pretrained_from_paddle.pth",
+    "resnet34_vd": f"{_VDS}/ResNet34_vd_pretrained_from_paddle.pth",
+    "resnet50_vd": f"{_VDS}/ResNet50_vd_ssld_v2_pretrained_from_paddle.pth",
+    "resnet101_vd": f"{_VDS}/ResNet101_vd_ssld_pretrained_from_paddle.pth",
     "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
     "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
     "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
@@ -41,7 +48,7 @@ PUBLISHED = {
     "vgg16": "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
 }
 
-Backbone = ResNet | MobileNetV3Large | VGG16 | HGNetV2
+Backbone = ResNet | ResNetVD | MobileNetV3Large | VGG16 | HGNetV2
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,8 @@ def backbone_weights(detector: Any) -> str | None:
 
 def licence_of(published: str) -> str:
     """Return the licence of the weights of this name."""
-    return f"{'Apache-2.0' if published.startswith('hgnet') else 'BSD-3-Clause'}; trained on ImageNet"
+    is_apache = published.startswith("hgnet") or published.endswith("_vd")
+    return f"{'Apache-2.0' if is_apache else 'BSD-3-Clause'}; trained on ImageNet"
 
 
 def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -84,8 +92,8 @@ def load_backbone(detector: Any, weights: str | Path, progress: Callable[[int, i
     backbone = _backbone_of(detector)
     if backbone is None:
         raise BadInput(
-            "Backbone weights are for models with a ResNet, MobileNetV3-Large, VGG16 or HGNetV2, and this model "
-            "has another backbone. For the file of a whole detector, name its model with --model; otherwise use "
+            "Backbone weights are for models with a ResNet, ResNet-vd, MobileNetV3-Large, VGG16 or HGNetV2, and this "
+            "model has another backbone. For the file of a whole detector, name its model with --model; otherwise use "
             "--weights none."
         )
     path = _find(str(weights), progress)
@@ -115,6 +123,8 @@ def _kind(backbone: Backbone) -> Kind:
         fits = backbone.width == 1 and not backbone.reduced_tail
         unused = (*_classifier(0, 3), STEP_COUNT)
         return Kind("mobilenet_v3_large", fits, mobilenet_targets, unused)
+    if isinstance(backbone, ResNetVD):
+        return Kind(f"resnet{backbone.depth}_vd", True, resnet_vd_targets, (STEP_COUNT,))
     if isinstance(backbone, HGNetV2):
         return Kind(f"hgnetv2_{backbone.size}", backbone.size is not None, hgnet_targets, (STEP_COUNT,))
     return Kind("vgg16", backbone.width == 1, vgg_targets, _classifier(0, 3, 6))
@@ -154,6 +164,26 @@ def resnet_targets(backbone: ResNet, prefix: str = "") -> Iterator[Target]:
                     yield from normalized_targets(f"{name}.conv{number}", f"{name}.bn{number}", unit)
             if block.projection is not None:
                 yield from normalized_targets(f"{name}.downsample.0", f"{name}.downsample.1", block.projection)
+
+
+def resnet_vd_targets(backbone: ResNetVD, prefix: str = "") -> Iterator[Target]:
+    """Map the tensors of RT-DETR's authors, whose names all start with `prefix`, to the variables of the backbone."""
+    for number, convolution in enumerate(backbone.stem.convolutions, start=1):
+        yield from _resnet_vd_unit(convolution, f"{prefix}conv1.conv1_{number}")
+    for level, stage in enumerate(backbone.stages):
+        for index, block in enumerate(stage.blocks):
+            name = f"{prefix}res_layers.{level}.blocks.{index}"
+            for number, letter in enumerate("abc", start=1):
+                if hasattr(block, f"convolution{number}"):
+                    yield from _resnet_vd_unit(getattr(block, f"convolution{number}"), f"{name}.branch2{letter}")
+            if isinstance(block.projection, PooledConvolution):
+                yield from _resnet_vd_unit(block.projection.convolution, f"{name}.short.conv")
+            elif block.projection is not None:
+                yield from _resnet_vd_unit(block.projection, f"{name}.short")
+
+
+def _resnet_vd_unit(layer: NormalizedConvolution, name: str) -> Iterator[Target]:
+    yield from normalized_targets(f"{name}.conv", f"{name}.norm", layer)
 
 
 def mobilenet_targets(backbone: MobileNetV3Large, prefix: str = "features.") -> Iterator[Target]:

@@ -1,4 +1,4 @@
-"""One set of names for the tensors in published files of D-FINE, which three programs have written.
+"""One set of names for the tensors in published files of D-FINE and RT-DETRv2, which three programs have written.
 
 The names are those of `transformers` 5 (https://github.com/huggingface/transformers, `models/d_fine/`, Apache-2.0), but
 those of the backbone are the authors'. Earlier versions of `transformers` wrote the files of the model hub, with a few
@@ -19,8 +19,8 @@ _OF_TRANSFORMERS = (
     (r"^(class_embed|bbox_embed)\.", r"model.decoder.\1."),
     (r"^model\.encoder\.encoder\.", "model.encoder.aifi."),
     (r"\.out_proj\.", ".o_proj."),
-    (r"\.fc1\.", ".mlp.layers.0."),
-    (r"\.fc2\.", ".mlp.layers.1."),
+    (r"(\.mlp)?\.fc1\.", ".mlp.layers.0."),
+    (r"(\.mlp)?\.fc2\.", ".mlp.layers.1."),
 )
 # Those of the authors' code, whose modules `backbone`, `encoder` and `decoder` have no `model` before them:
 _OF_AUTHORS = (
@@ -48,6 +48,7 @@ _OF_AUTHORS = (
     (r"\.linear2\.", ".mlp.layers.1."),
     (r"\.norm1\.", ".self_attn_layer_norm."),
     (r"^(model\.encoder\..*)\.norm2\.", r"\1.final_layer_norm."),
+    (r"^(model\.decoder\..*)\.norm2\.", r"\1.encoder_attn_layer_norm."),
     (r"^(model\.decoder\..*)\.norm3\.", r"\1.final_layer_norm."),
     (r"\.out_proj\.", ".o_proj."),
 )

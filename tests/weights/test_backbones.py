@@ -11,6 +11,7 @@ from detect.errors import BadInput, RunFailure
 from detect.layers.hgnet import HGNetV2
 from detect.layers.mobilenet import MobileNetV3Large
 from detect.layers.resnet import ResNet
+from detect.layers.resnet_vd import ResNetVD
 from detect.layers.vgg import VGG16
 from detect.models.retinanet import Config, RetinaNet
 from detect.weights import backbones
@@ -43,6 +44,18 @@ def test_every_tensor_of_an_hgnet_has_its_weight():
     assert found[0].name == "stem.stem1.conv.weight"
     assert backbones.backbone_weights(backbone) == "hgnetv2_b0"
     assert backbones.licence_of("hgnetv2_b0") == "Apache-2.0; trained on ImageNet"
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_every_tensor_of_a_resnet_vd_has_its_weight(depth):
+    """Of RT-DETR's authors; tests/weights/test_lyuwenyu_rtdetrv2.py compares what is made of the features."""
+    backbone = ResNetVD(depth)
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    found = list(backbones.resnet_vd_targets(backbone))
+    assert {target.variable.path for target in found} == {weight.path for weight in backbone.weights}
+    assert found[0].name == "conv1.conv1_1.conv.weight"
+    assert backbones.backbone_weights(backbone) == f"resnet{depth}_vd"
+    assert backbones.licence_of(f"resnet{depth}_vd") == "Apache-2.0; trained on ImageNet"
 
 
 @pytest.mark.parametrize("depth", [18, 50])

@@ -24,6 +24,15 @@ LIGHTER: dict[str, dict] = {
     },
     "fcos-r18": {"filters": 64, "layers": 1},
     "retinanet-r18": {"filters": 64, "layers": 1},
+    "rtdetrv2-r18": {
+        "filters": 32,
+        "encoder_hidden": 64,
+        "channels": 32,
+        "hidden": 64,
+        "layers": 2,
+        "queries": 60,
+        "denoising": 6,
+    },
     "ssd-vgg16": {"width": 0.125},
     "fasterrcnn-r18": {
         "filters": 64,

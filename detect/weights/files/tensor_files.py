@@ -19,8 +19,9 @@ def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
 
     Args:
         path: the file.
-        entry: in a file of PyTorch, the key of the state dictionary in the dictionary that the file contains. Where
-            there is no such entry, and without a key, the file is the state dictionary.
+        entry: in a file of PyTorch, the key of the state dictionary in the dictionary that the file contains; keys of
+            dictionaries within each other are joined by dots. Where there is no such entry, and without a key, the file
+            is the state dictionary.
 
     Raises:
         BadInput: the file cannot be read, is damaged, or is something else.

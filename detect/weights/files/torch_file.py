@@ -43,16 +43,17 @@ def read_torch(content: memoryview, entry: str | None) -> dict[str, np.ndarray]:
 
     Args:
         content: of the file, see `mapped`.
-        entry: key of the state dictionary in the dictionary that the file contains. Where there is no such entry, and
-            without a key, the file is the state dictionary.
+        entry: key of the state dictionary in the dictionary that the file contains; keys of dictionaries within each
+            other are joined by dots. Where there is no such entry, and without a key, the file is the state dictionary.
 
     Raises:
         ValueError: the file is damaged or something else, or what is there is not a state dictionary.
     """
     opened = _open_archive(content) if bytes(content[:4]) == ARCHIVE else _open_older(content)
     state = opened.objects
-    if isinstance(state, dict) and entry in state:
-        state = state[entry]
+    for key in entry.split(".") if entry else ():
+        if isinstance(state, dict) and key in state:
+            state = state[key]
     _require_tensors(state, entry)
     return {name: _array_of(name, tensor, opened) for name, tensor in state.items()}
 
