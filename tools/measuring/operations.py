@@ -23,7 +23,8 @@ def multiply_adds(name: str) -> int:
     family, _, row = name.partition("-")
     if family == "efficientdet":  # half of TensorFlow's count, which leaves out normalisation
         return floating_point_operations(graph_of(models.create(name, EFFICIENTDET_CLASSES), side, training=True)) // 2
-    found = list(operations(graph_of(models.create(name, CLASSES), side, training=family == "yolox")))
+    apart = family in ("yolox", "rtdetrv2")  # counted before normalisations or parallel convolutions were folded
+    found = list(operations(graph_of(models.create(name, CLASSES), side, training=apart)))
     if family == "yolox":  # counted with thop (pytorch-OpCounter): normalisation counts two per output
         return sum(map(weighted_sums, found)) + 2 * sum(map(normalized, found))
     if (family, row) == ("fasterrcnn", "mobilenetv3"):  # counted for an image without proposals
