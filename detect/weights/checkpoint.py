@@ -18,8 +18,8 @@ class Checkpoint:
 
     name: str  # the name that users give, such as `retinanet-r50-coco`
     model: str  # a name in `detect.models.names()`
-    address: str  # of the file, at its publisher
-    digest: str  # SHA-256 in hexadecimal, or its first digits
+    address: str  # of the file, at its publisher; for its name here see `download.cached_file`
+    digest: str  # SHA-256 in hexadecimal, or its first digits; or `md5:` and its MD5
     publisher: str  # who trained it, and the page that says so
     licence: str  # of the weights
     published_ap: float  # COCO val AP, per cent

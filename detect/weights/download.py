@@ -26,6 +26,7 @@ ATTEMPTS = 4  # in a row that receive nothing new
 PAUSE = 1.0  # seconds before the second attempt; doubles each time
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # status codes of temporary failures
 CHUNK = 2**20  # bytes
+SHOWN = 8  # digits of a digest
 
 Progress = Callable[[int, int], None]  # bytes received, bytes in total (0 where the server does not say)
 
@@ -41,12 +42,14 @@ class BrokenTransferError(UnavailableError):
 def cached_file(address: str) -> Path:
     """Return the path of the file at `address` once it has been downloaded, or put there by hand.
 
-    The model hub, whose addresses are `.../OWNER/REPOSITORY/resolve/REVISION/FILE`, has a `model.safetensors` of each
-    model: there the name of the repository comes first.
+    Its name is the fragment of the address, which servers do not see, or else the last part of the address. The model
+    hub, whose addresses are `.../OWNER/REPOSITORY/resolve/REVISION/FILE`, has a `model.safetensors` of each model:
+    there the name of the repository comes first.
     """
-    *before, name = urlsplit(address).path.split("/")
+    parts = urlsplit(address)
+    *before, name = parts.path.split("/")
     place = before[-3] + "-" if len(before) > 3 and before[-2] == "resolve" else ""
-    return cache_folder() / f"{place}{name}"
+    return cache_folder() / (parts.fragment or f"{place}{name}")
 
 
 def fetch(address: str, digest: str, progress: Progress | None = None, otherwise: str = "") -> Path:
@@ -56,7 +59,7 @@ def fetch(address: str, digest: str, progress: Progress | None = None, otherwise
 
     Args:
         address: http or https; for the file's name see `cached_file`.
-        digest: SHA-256 of the file in hexadecimal, or its first digits.
+        digest: SHA-256 of the file in hexadecimal, or its first digits; or `md5:` and its MD5.
         progress: called while downloading.
         otherwise: a sentence for errors that says what else the user can do.
 
@@ -197,7 +200,21 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
+    return _digest(path, "sha256")
+
+
+def difference(path: Path, digest: str) -> str | None:
+    """Return in words how a file differs from one with this `digest`, see `fetch`; None where it does not."""
+    is_md5 = digest.startswith("md5:")
+    name, expected = ("MD5", digest.removeprefix("md5:")) if is_md5 else ("SHA-256", digest)
+    found = _digest(path, "md5" if is_md5 else "sha256")
+    if found.startswith(expected):
+        return None
+    return f"its {name} starts with {found[:SHOWN]}, not {expected[:SHOWN]}"
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
@@ -205,14 +222,11 @@ def sha256(path: Path) -> str:
 
 
 def _check(path: Path, digest: str) -> None:
-    """Raise RunFailure and remove the file unless its SHA-256 starts with `digest`."""
-    found = sha256(path)
-    if not found.startswith(digest):
+    """Raise RunFailure and remove the file unless it has this `digest`, see `fetch`."""
+    problem = difference(path, digest)
+    if problem:
         path.unlink()
-        raise RunFailure(
-            f"{path} is not the published file: its SHA-256 starts with {found[: len(digest)]}, not {digest}. "
-            "The file has been removed; try again."
-        )
+        raise RunFailure(f"{path} is not the published file: {problem}. The file has been removed; try again.")
 
 
 def _size(path: Path) -> int:

@@ -16,7 +16,7 @@ from detect.models import saving
 from detect.models.card import CARD, ModelCard
 from detect.models.detector import Detector
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.download import Progress, alone, cached_file, fetch, sha256
+from detect.weights.download import Progress, alone, cached_file, difference, fetch
 from detect.weights.files.tensor_files import read_convolutions
 from detect.weights.folded import assign_folded
 from detect.weights.tensors import Target, fill
@@ -86,10 +86,11 @@ def import_weights(
     checkpoint = find(name)
     folder = _own_folder(checkpoint) if out is None else _free(Path(out))
     path = download(checkpoint, progress) if file is None else _existing(Path(file))
-    if out is None and not is_published(checkpoint, path):
+    problem = difference(path, checkpoint.digest) if out is None else None
+    if problem:
         raise BadInput(
-            f"{path} is not the published file of {name}: its SHA-256 starts with {sha256(path)[:8]}, not "
-            f"{checkpoint.digest[:8]}. To import it anyway, name a folder for it: --out FOLDER."
+            f"{path} is not the published file of {name}: {problem}. To import it anyway, name a folder for it: "
+            "--out FOLDER."
         )
     saving.save(*read(checkpoint, path), folder)
     return folder
@@ -126,7 +127,7 @@ def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
 
 def is_published(checkpoint: Checkpoint, path: Path) -> bool:
     """Return whether the file is the published one, by its digest; without a known digest, every file is."""
-    return sha256(path).startswith(checkpoint.digest)
+    return difference(path, checkpoint.digest) is None
 
 
 def _card(detector: Detector, checkpoint: Checkpoint, path: Path) -> ModelCard:

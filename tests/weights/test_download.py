@@ -92,6 +92,23 @@ def test_a_file_is_downloaded_once(server, cache):
     assert leftovers(cache) == ["weights.pth"]
 
 
+def test_files_of_the_same_name_are_kept_under_the_fragments_of_their_addresses(server, cache):
+    address = f"{server.address}#nano.pth"
+    assert download.cached_file(address) == cache / "nano.pth"
+    assert download.fetch(address, DIGEST).read_bytes() == CONTENT
+    assert leftovers(cache) == ["nano.pth"]
+
+
+def test_a_publisher_may_state_an_md5(server):
+    right, wrong = hashlib.md5(CONTENT).hexdigest(), "0123456789abcdef"
+    path = download.fetch(server.address, f"md5:{right}")
+    assert download.difference(path, f"md5:{wrong}") == f"its MD5 starts with {right[:8]}, not 01234567"
+    assert download.difference(path, DIGEST) is None
+    with pytest.raises(RunFailure, match=f"its MD5 starts with {right[:8]}, not 01234567"):
+        download.fetch(server.address, f"md5:{wrong}")
+    assert not path.exists()
+
+
 def test_who_waits_may_end_a_download_that_no_server_answers(cache):
     """Before each attempt: a partial file is a reason for several."""
     cache.mkdir()
