@@ -52,7 +52,8 @@ class MultiHeadAttention(Composite):
         logits = tf.matmul(query, self._by_head(self.key(placed)), transpose_b=True)  # [B, heads, T, T]
         if attention_mask is not None:
             logits += tf.cast(attention_mask, logits.dtype)
-        attended = tf.matmul(tf.nn.softmax(logits), self._by_head(self.value(tokens)))
+        shares = tf.cast(tf.nn.softmax(tf.cast(logits, tf.float32)), logits.dtype)  # bfloat16 cannot add up many
+        attended = tf.matmul(shares, self._by_head(self.value(tokens)))
         return self.output_projection(tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), tf.shape(tokens)))
 
     def _by_head(self, tokens: tf.Tensor) -> tf.Tensor:

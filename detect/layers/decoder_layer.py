@@ -25,6 +25,7 @@ class DecoderLayer(Composite):
         points: of the deformable attention, for each level.
         gated: whether all is as in D-FINE: a `Gate` instead of a sum, and no projections of the memory.
         method: of the sampling.
+        sampling_heads: heads of the deformable attention; by default `heads`.
     """
 
     def __init__(
@@ -35,12 +36,15 @@ class DecoderLayer(Composite):
         points: tuple[int, ...],
         gated: bool,
         method: Method = "bilinear",
+        sampling_heads: int | None = None,
         name: str | None = None,
     ):
         super().__init__(name=name, autocast=False)  # boxes stay float32
         self.attention = MultiHeadAttention(channels, heads, name="attention")
         self.attention_normalization = layer_normalization("attention_normalization")
-        self.sampling = DeformableAttention(channels, heads, points, not gated, method, name="sampling")
+        self.sampling = DeformableAttention(
+            channels, sampling_heads or heads, points, not gated, method, name="sampling"
+        )
         self.gated = gated
         if gated:
             self.gate = Gate(channels, name="gate")
@@ -57,6 +61,7 @@ class DecoderLayer(Composite):
         memory: tf.Tensor,
         sizes: Sequence[tuple[int, int]],
         attention_mask: tf.Tensor | None = None,
+        groups: int = 1,
     ) -> tf.Tensor:
         """Return the queries with what they have found.
 
@@ -66,11 +71,13 @@ class DecoderLayer(Composite):
             boxes: float32 [B, Q, 4], relative boxes that the queries stand for.
             memory: [B, S, D], tokens of all levels side by side.
             sizes: height and width of each level.
-            attention_mask: [Q, Q], see `MultiHeadAttention`.
+            attention_mask: [Q, Q], see `MultiHeadAttention`; of the queries of a group.
+            groups: equal parts of the queries, which do not look at each other.
         """
-        queries = self.attention_normalization(
-            queries + self.attention(queries, positions, attention_mask=attention_mask)
-        )
+        _, count, channels = queries.shape
+        apart, places = (tf.reshape(part, [-1, count // groups, channels]) for part in (queries, positions))
+        attended = tf.reshape(self.attention(apart, places, attention_mask=attention_mask), [-1, count, channels])
+        queries = self.attention_normalization(queries + attended)
         found = self.sampling(queries + positions, boxes, memory, sizes=sizes)
         queries = self.gate(queries, found) if self.gated else self.sampling_normalization(queries + found)
         return self.normalization(queries + self.perceptron(queries))

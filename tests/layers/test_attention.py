@@ -1,5 +1,6 @@
 """Attention against a plain loop, position codes by hand, and the parts around them."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -53,6 +54,19 @@ def test_positions_do_not_change_what_is_found_but_where():
     """Where all tokens are the same, any attention finds the same."""
     layer, same = attention(2), np.repeat(TOKENS[:, :1], 5, axis=1)
     np.testing.assert_allclose(layer(same, POSITIONS), layer(same, 9 * POSITIONS), atol=1e-5)
+
+
+def test_the_shares_of_many_tokens_add_up_in_bfloat16():
+    """Equal values are found as they are, up to the rounding of one product: their shares have the sum 1."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layer = MultiHeadAttention(8, 2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    same = np.repeat(TOKENS[:, :1], 3000, axis=1)
+    found = tf.cast(layer(same), tf.float32)
+    expected = tf.cast(layer.output_projection(layer.value(same)), tf.float32)
+    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_tokens_leave_an_encoder_layer_normalised():
