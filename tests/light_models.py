@@ -17,6 +17,7 @@ from detect.structures import Targets
 # features of some models hardly depend on the image; those of RetinaNet are large.
 LOUDER = {
     "dfine-n": (1, 2),
+    "rfdetr-nano": (1, 2),
     "rtdetrv2-r18": (1, 2),
     "yolox-micro": (1, 30_000),
     "ssdlite-mobilenetv3": (6.5, 30),

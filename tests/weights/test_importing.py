@@ -65,7 +65,7 @@ def test_rows_are_plausible(checkpoint):
     assert checkpoint.name in (f"{checkpoint.model}-coco", f"{checkpoint.model}-obj2coco")
     assert checkpoint.model in models.names()
     assert checkpoint.address.startswith("https://")
-    assert re.fullmatch(r"[0-9a-f]{8,64}|", checkpoint.digest)
+    assert re.fullmatch(r"[0-9a-f]{8,64}|md5:[0-9a-f]{32}|", checkpoint.digest)
     if checkpoint.name == f"{checkpoint.model}-coco":
         assert models.variant(checkpoint.model).published_ap in (None, checkpoint.published_ap)
     assert len(checkpoint.classes) == len(set(checkpoint.classes)) == len(checkpoint.category_ids)

@@ -50,6 +50,18 @@ LIGHTER: dict[str, dict] = {
         "levels": 4,
         "anchor_scale": 2.0,
     },
+    "rfdetr-nano": {
+        "backbone_channels": 48,
+        "backbone_heads": 3,
+        "blocks": 2,
+        "positions": 4,
+        "channels": 32,
+        "hidden": 64,
+        "heads": 4,
+        "sampling_heads": 8,
+        "queries": 20,
+        "groups": 3,
+    },
 }
 
 
