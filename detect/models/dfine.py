@@ -22,14 +22,12 @@ from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.query_selection import QuerySelection
 from detect.layers.refinement_decoder import Decoded, RefinementDecoder
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.detector import DetectorConfig, Variant, geometry
 from detect.models.drawn_noise import draw_noisy_queries
+from detect.models.query_detector import QueryDetector, side_by_side
 from detect.models.query_losses import Distances, Predictions, QueryLoss, query_losses
-from detect.ops.boxes import clip
 from detect.ops.denoising import NoisyQueries, may_attend
-from detect.ops.ranking import best_detections
-from detect.ops.relative_boxes import to_pixels
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Targets
 
 STRIDES = (8, 16, 32)
 HEADS = 8  # of all attentions
@@ -152,7 +150,7 @@ VARIANTS = {
 }
 
 
-class DFINE(Detector):
+class DFINE(QueryDetector):
     """The detector. Each query stands for a box, which the layers of the decoder refine; queries do not compete.
 
     Attributes:
@@ -250,20 +248,6 @@ class DFINE(Detector):
             runtime=self.runtime,
         )
 
-    def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """Return the boxes of all queries, clipped to the image without padding, and their scores."""
-        boxes = to_pixels(outputs["boxes"], *outputs["size"])
-        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["class_logits"]))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Return the best pairs of query and class. A query may be several detections, of different classes."""
-        return best_detections(
-            *self.candidates(outputs),
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
-            runtime=self.runtime,
-        )
-
     def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
         """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""
         levels = self.backbone(images, training=training)
@@ -271,12 +255,7 @@ class DFINE(Detector):
         levels = self.encoder(levels, training=training)
         for index, projection in enumerate(self.projections):
             levels[index] = projection(levels[index], training=training)
-        sizes = [(level.shape[1], level.shape[2]) for level in levels]
-        tokens = [
-            tf.reshape(level, [-1, height * width, self.config.channels])
-            for level, (height, width) in zip(levels, sizes, strict=True)
-        ]
-        return tf.concat(tokens, axis=1), sizes
+        return side_by_side(levels)
 
     def _noise(self, targets: Targets, size: tuple[int, int], queries: int) -> tuple[NoisyQueries, tf.Tensor]:
         """Return denoising queries, and the mask of the attention with them before `queries` others."""

@@ -18,12 +18,10 @@ from detect.layers.dinov2 import DINOv2
 from detect.layers.grouped_decoder import GroupedDecoder, GroupedSelection
 from detect.layers.keras_backbone import require_strides
 from detect.layers.scale_projector import ScaleProjector
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.detector import DetectorConfig, Variant, geometry
+from detect.models.query_detector import QueryDetector
 from detect.models.query_losses import Predictions, QueryLoss, query_losses
-from detect.ops.boxes import clip
-from detect.ops.ranking import best_detections
-from detect.ops.relative_boxes import to_pixels
-from detect.structures import Candidates, Detections, Targets
+from detect.structures import Targets
 
 PATCH = 16  # side of a token, pixels
 WINDOWS = 2  # along each side of an image
@@ -98,7 +96,7 @@ VARIANTS = {
 }
 
 
-class RFDETR(Detector):
+class RFDETR(QueryDetector):
     """The detector. Each query stands for a box, which each layer of the decoder changes; queries do not compete.
 
     Attributes:
@@ -171,19 +169,5 @@ class RFDETR(Detector):
             outputs["size"],
             proposals=Predictions(proposals.class_logits[None], proposals.boxes[None]),
             class_weights=self.class_weights,
-            runtime=self.runtime,
-        )
-
-    def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """Return the boxes of all queries, clipped to the image without padding, and their scores."""
-        boxes = to_pixels(outputs["boxes"], *outputs["size"])
-        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["class_logits"]))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Return the best pairs of query and class. A query may be several detections, of different classes."""
-        return best_detections(
-            *self.candidates(outputs),
-            confidence=self.config.confidence if confidence is None else confidence,
-            max_detections=self.config.max_detections,
             runtime=self.runtime,
         )

@@ -29,15 +29,14 @@ from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.query_selection import QuerySelection
 from detect.layers.resnet_vd import ResNetVD
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry
+from detect.models.detector import DetectorConfig, Variant, geometry
 from detect.models.drawn_noise import draw_noisy_queries
+from detect.models.query_detector import QueryDetector, side_by_side
 from detect.models.query_losses import Predictions, QueryLoss, query_losses
-from detect.ops.boxes import clip
 from detect.ops.deformable import Method
 from detect.ops.denoising import NoisyQueries, may_attend
-from detect.ops.ranking import best_detections
-from detect.ops.relative_boxes import logit, to_pixels
-from detect.structures import Candidates, Detections, Targets
+from detect.ops.relative_boxes import logit
+from detect.structures import Targets
 
 STRIDES = (8, 16, 32)
 HEADS = 8  # of all attentions
@@ -198,7 +197,7 @@ class BoxDecoder(Composite):
         return Predictions(tf.stack(class_logits), tf.stack(found))
 
 
-class RTDETRv2(Detector):
+class RTDETRv2(QueryDetector):
     """The detector. Each query stands for a box, which the layers of the decoder move; queries do not compete.
 
     Attributes:
@@ -291,31 +290,13 @@ class RTDETRv2(Detector):
             runtime=self.runtime,
         )
 
-    def candidates(self, outputs: dict[str, Any]) -> Candidates:
-        """Return the boxes of all queries, clipped to the image without padding, and their scores."""
-        boxes = to_pixels(outputs["boxes"], *outputs["size"])
-        return Candidates(clip(boxes, outputs["extents"]), tf.sigmoid(outputs["class_logits"]))
-
-    def decode(self, outputs: dict[str, Any], confidence=None, iou=None) -> Detections:
-        """Return the best pairs of query and class. A query may be several detections, of different classes."""
-        limits: dict[str, Any] = {
-            "confidence": self.config.confidence if confidence is None else confidence,
-            "max_detections": self.config.max_detections,
-        }
-        return best_detections(*self.candidates(outputs), **limits, runtime=self.runtime)
-
     def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
         """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""
         levels = self.backbone(images, training=training)[1:]
         require_strides(levels, STRIDES, images, "backbone")
         levels = self.encoder(levels, training=training)
         levels = [layer(level, training=training) for layer, level in zip(self.projections, levels, strict=True)]
-        sizes = [(level.shape[1], level.shape[2]) for level in levels]
-        tokens = [
-            tf.reshape(level, [-1, height * width, level.shape[3]])
-            for level, (height, width) in zip(levels, sizes, strict=True)
-        ]
-        return tf.concat(tokens, axis=1), sizes
+        return side_by_side(levels)
 
     def _noise(self, targets: Targets, size: tuple[int, int]) -> NoisyQueries:
         return draw_noisy_queries(

@@ -11,7 +11,7 @@ count from the sides of a reference box, outwards; their unit is the `scale`th p
 import numpy as np
 import tensorflow as tf
 
-from detect.ops.compiling import compiled
+from detect.ops.compiling import compiled, dimension
 
 
 def weighting_values(count: int, reach: float, scale: float) -> np.ndarray:
@@ -38,7 +38,7 @@ def expected_distances(logits: tf.Tensor, values: np.ndarray | tf.Tensor) -> tf.
         logits: [..., 4 * n], those of the four sides one after the other.
         values: [n], see `weighting_values`.
     """
-    shape = tf.concat([tf.shape(logits)[:-1], [4, values.shape[0]]], axis=0)
+    shape = tf.concat([tf.shape(logits)[:-1], [4, dimension(values, 0)]], axis=0)
     return tf.reduce_sum(tf.nn.softmax(tf.reshape(logits, shape)) * values, axis=-1)
 
 

@@ -40,7 +40,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         ("train --data x --set architecture.widht=1", "yolox-micro has no setting 'widht'. Did you mean 'width'?"),
         ("train --data x --set architecture.width=wide", "architecture of yolox-micro: width: expected a valid number"),
         ("train --data x --model fcos-r50 --set architecture.depth=51", "depth: expected 18, 34, 50 or 101, got 51"),
-        ("train --data x --set optimizer.nane=sgd", "Did you mean 'name'? Known: beta_2, "),
+        ("train --data x --set optimizer.nane=sgd", "Did you mean 'name'? Known: backbone_factor, "),
         ("train --data x --image-size -320", "--image-size: expected a number greater than 0, got -320"),
         ("train --data x --image-size 65", "expected a multiple of 32, got 65. The nearest are 64 and 96."),
         ("train --data x --set sizes=[64,32]", "sizes: expected at least 64, got 32."),

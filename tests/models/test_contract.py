@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import QUICK, create_loud, pictures, truth
+from light_models import EACH_FAMILY, QUICK, create_loud, pictures, truth
 from measuring.first_models import CLASSES, FIRST, create_light
 from uncompiled import uncompiled
 
@@ -38,8 +38,17 @@ def first(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def detector(first) -> Detector:
-    return create_light(first)
+def created(first) -> tuple[Detector, list[np.ndarray]]:
+    detector = create_light(first)
+    return detector, detector.get_weights()
+
+
+@pytest.fixture
+def detector(created) -> Detector:
+    """One detector for all tests, which calls in training change, with the weights that it was created with."""
+    detector, weights = created
+    detector.set_weights(weights)
+    return detector
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +132,7 @@ def test_boxes_end_where_the_picture_does(detector):
     assert np.any(everything.boxes > extents[:, None, [1, 0, 1, 0]])
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 @pytest.mark.parametrize("runtime", sorted({*get_args(Runtime)} - {"local"}))
 def test_every_runtime_finds_the_same(loud, runtime):
     """Up to rounding. A minimal runtime takes one image."""
@@ -261,6 +271,7 @@ def test_boxes_are_matchable_each_by_itself(detector):
     assert detector.matchable(boxes[:0], (side, side)).shape == (0,)
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 def test_keras_fit_evaluate_and_predict(detector, first, tmp_path):
     """Compiled for a family that is traced fast; the losses of all are compared with those of a graph above."""
     batch = Batch(pictures(detector), truth(detector), tf.range(2, dtype=tf.int64))

@@ -28,6 +28,13 @@ def test_a_mean_is_that_of_each_side():
     np.testing.assert_allclose(expected_distances(logits, values), [[0, 0, 0, 2 * 5 / 8 - 2 * 1 / 8]], atol=1e-6)
 
 
+def test_the_number_of_values_may_differ_from_call_to_call():
+    """A compiled function forgets lengths that differ: the third call does not know it any more."""
+    for count in (3, 5, 7):
+        logits = np.tile(np.float32([-100] * (count - 1) + [0]), 4)[None]  # the last value is certain
+        np.testing.assert_allclose(expected_distances(logits, np.arange(count, dtype=np.float32)), [[count - 1] * 4])
+
+
 def test_sides_move_outwards_in_parts_of_the_box():
     """A box from 0.3 to 0.5 and from 0.2 to 0.6, whose fourth part is 0.05 wide and 0.1 high."""
     box = np.float32([[0.4, 0.4, 0.2, 0.4]])
