@@ -2,7 +2,7 @@
 # make test    all tests but those of `make long`
 # make unit    the quick tests only
 # make lint    style and types
-# make parity  compare our models with torchvision's own, with the same weights on the same images
+# make parity  compare our models with those of torchvision and transformers, with the same weights on the same images
 # make long    what make test checks for some models and formats, for all others; over half an hour (ONLY=yolox: of one)
 # make exports the part of make long that exports all families in all formats, trained ones too; takes half an hour
 # make bench   compare our speed with other projects, which it installs; takes an hour
