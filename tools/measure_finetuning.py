@@ -88,7 +88,8 @@ PLAN: tuple[Trial, ...] = (  # the most informative first
     *starts("kangaroo", 2),
     *(changed(data, *settings) for settings in CHANGES for data in ("bccd", "raccoon")),
     *(trial for share in (0.1, 0.25, 0.5) for trial in starts("bccd", 2, share=share)),
-    *(trial for data in IMAGES for seed in SEEDS for trial in starts(data, 2, seed)),
+    *(changed(data, "freeze=[backbone]", seed=seed) for seed in SEEDS for data in IMAGES),
+    *(trial for seed in SEEDS for data in IMAGES for trial in starts(data, 2, seed)),
     *(trial for data in IMAGES for seed in SEEDS for trial in starts(data, 10, seed)),
     *(trial for data in IMAGES for seed in SEEDS for trial in starts(data, 30, seed)),
 )
