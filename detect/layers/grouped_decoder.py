@@ -19,14 +19,14 @@ from detect.layers.attention import EPSILON, Perceptron, layer_normalization
 from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 from detect.layers.decoder_layer import DecoderLayer
+from detect.layers.query_selection import MARGIN, cell_boxes
+from detect.ops.compiling import dimension
 
-SIDE = 0.05  # of the boxes that tokens stand for, as a share of the image's sides
-MARGIN = 0.01  # tokens whose centre is not farther than this from the border of the image are not chosen
 TEMPERATURE = 10_000  # ratio of the wavelengths in the codes of boxes
 
 
 class Answers(NamedTuple):
-    """What is said of each query."""
+    """Classes and boxes of queries."""
 
     class_logits: tf.Tensor  # float32 [B, Q, K], or of several layers [L, B, Q, K]
     boxes: tf.Tensor  # float32 [B, Q, 4], relative boxes; or [L, B, Q, 4]
@@ -66,7 +66,7 @@ class GroupedSelection(Composite):
             width: tokens of a row.
             groups: how many of the groups choose.
         """
-        cells = cell_boxes(height, width)
+        cells = cell_boxes(height, width).astype(np.float32)
         inner = np.flatnonzero(np.all((cells > MARGIN) & (cells < 1 - MARGIN), axis=1))
         cells = tf.constant(cells[inner])
         memory = memory if len(inner) == height * width else tf.gather(memory, inner, axis=1)
@@ -229,13 +229,6 @@ class GroupedNormalization(keras.layers.Layer):
         return tf.cast(tf.nn.batch_normalization(features, mean, variance, beta, gamma, EPSILON), inputs.dtype)
 
 
-def cell_boxes(height: int, width: int) -> np.ndarray:
-    """Return the relative boxes around the centres of the cells of a grid, row by row: float32 [height * width, 4]."""
-    y, x = (np.mgrid[:height, :width] + 0.5) / np.array([height, width]).reshape(2, 1, 1)
-    side = np.full_like(x, SIDE)
-    return np.stack([x, y, side, side], axis=-1).reshape(-1, 4).astype(np.float32)
-
-
 def refined(boxes: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
     """Return relative boxes [..., 4] with centres moved by so many sides, and sides multiplied by exp(delta).
 
@@ -260,13 +253,8 @@ def box_codes(boxes: tf.Tensor, channels: int) -> tf.Tensor:
     numbers = tf.gather(boxes, [1, 0, 2, 3], axis=-1)
     angles = numbers[..., None] * tf.constant(frequencies, tf.float32)  # [..., 4, channels / 2]
     codes = tf.stack([tf.sin(angles), tf.cos(angles)], axis=-1)
-    return tf.reshape(codes, [*_leading(boxes), 4 * channels])
-
-
-def _leading(tensor: tf.Tensor) -> list[int | tf.Tensor]:
-    """Return all dimensions but the last: integers where the graph knows them."""
-    known = tensor.shape[:-1].as_list()
-    return [tf.shape(tensor)[axis] if length is None else length for axis, length in enumerate(known)]
+    leading = [dimension(boxes, axis) for axis in range(boxes.shape.rank - 1)]
+    return tf.reshape(codes, [*leading, 4 * channels])
 
 
 def _side_by_side(values: tf.Tensor) -> tf.Tensor:

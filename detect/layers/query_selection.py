@@ -16,7 +16,7 @@ from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 
 SIDE = 0.05  # of the first boxes at the finest level, as a share of the image's sides; twice that at the next one
-MARGIN = 0.01  # tokens whose first box is nearer than this to 0 or 1 in any coordinate see no features
+MARGIN = 0.01  # tokens whose first box is nearer than this to 0 or 1 in any coordinate are not used
 FAR = 1e4  # logit of a coordinate of theirs: its sigmoid is 1
 
 
@@ -70,11 +70,19 @@ def first_boxes(sizes: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarra
     Returns:
         Logits of relative boxes around the centre of each cell, float32 [S, 4]; and bool [S, 1].
     """
-    boxes = []
-    for level, (height, width) in enumerate(sizes):
-        y, x = (np.mgrid[:height, :width] + 0.5) / np.array([height, width]).reshape(2, 1, 1)
-        side = np.full_like(x, SIDE * 2**level)
-        boxes.append(np.stack([x, y, side, side], axis=-1).reshape(-1, 4))
-    shares = np.concatenate(boxes)
+    shares = np.concatenate([cell_boxes(*size, SIDE * 2**level) for level, size in enumerate(sizes)])
     seen = np.all((shares > MARGIN) & (shares < 1 - MARGIN), axis=-1, keepdims=True)
     return np.where(seen, np.log(shares / (1 - shares)), FAR).astype(np.float32), seen
+
+
+def cell_boxes(height: int, width: int, side: float = SIDE) -> np.ndarray:
+    """Return the relative boxes around the centres of the cells of a grid, row by row: float64 [height * width, 4].
+
+    Args:
+        height: rows.
+        width: columns.
+        side: of the boxes, as a share of the image's sides.
+    """
+    y, x = (np.mgrid[:height, :width] + 0.5) / np.array([height, width]).reshape(2, 1, 1)
+    sides = np.full_like(x, side)
+    return np.stack([x, y, sides, sides], axis=-1).reshape(-1, 4)

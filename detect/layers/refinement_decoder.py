@@ -22,7 +22,7 @@ LIKELIEST = 4  # probabilities of a distribution that tell how certain it is
 
 
 class Refined(NamedTuple):
-    """What a layer says of each query; all float32."""
+    """Classes, boxes and distributions of queries after a layer, float32."""
 
     class_logits: tf.Tensor  # [B, Q, K]
     boxes: tf.Tensor  # [B, Q, 4], relative boxes
@@ -30,7 +30,7 @@ class Refined(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What the decoder says."""
+    """Output of the decoder."""
 
     class_logits: tf.Tensor  # float32 [B, Q, K], of the first layer, before its distributions
     references: tf.Tensor  # float32 [B, Q, 4], the relative boxes that all distributions refine

@@ -99,7 +99,7 @@ class Detector(keras.Model, abc.ABC):
 
     def __init__(self, config: DetectorConfig, classes: int, *, runtime: Runtime = "local", name: str | None = None):
         # Keras would number the names of models. TensorFlow keeps a kernel for each name and shape of a variable, so a
-        # second model of the same size is created in three quarters of the time.
+        # second model of the same size is created in two thirds of the time.
         name = name or type(self).__name__.lower()
         super().__init__(name=name, autocast=False)  # Keras would cast the boxes of `targets` to bfloat16
         del self.loss  # Keras stores an empty `loss`, which would hide the method

@@ -43,7 +43,7 @@ SCORE_LOSSES = {
 
 @dataclass(frozen=True)
 class QueryLoss:
-    """What the losses of a model are. Weights are those that all published recipes have.
+    """Choice of the losses of a model. The default weights are those of all published recipes.
 
     Attributes:
         scores: loss of the scores, see `ops.score_losses`.
@@ -65,7 +65,7 @@ class QueryLoss:
 
 
 class Predictions(NamedTuple):
-    """What Q queries predict in each of L layers, the last one last; boxes are `relative_boxes`."""
+    """Predictions for Q queries after each of L layers, the last layer last; boxes are `relative_boxes`."""
 
     logits: tf.Tensor  # float32 [L, B, Q, K]
     boxes: tf.Tensor  # float32 [L, B, Q, 4]
@@ -75,7 +75,7 @@ class Predictions(NamedTuple):
 
 
 class Distances(NamedTuple):
-    """What the distributions of `corners` are over."""
+    """Values of the distributions of `corners`."""
 
     values: np.ndarray  # float32 [n], see `weighting_values`
     scale: float

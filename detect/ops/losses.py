@@ -47,7 +47,7 @@ def sigmoid_focal(
         share = tf.where(wrong > 0, tf.ones_like(small), small) / (1 + small)  # its sigmoid, 1 - p_t
         surprise = tf.nn.relu(wrong) + tf.math.log1p(small)  # its softplus, -log(p_t)
         weighted = tf.where(yes, tf.cast(alpha, logits.dtype), tf.cast(1 - alpha, logits.dtype)) * share**gamma
-        weighted = _where_known(weighted, yes, looked_for)
+        weighted = where_known(weighted, yes, looked_for)
         slope = weighted * (gamma * (1 - share) * surprise + share)  # the gradient for `wrong`
         slope = tf.where(yes, -slope, slope)  # computed here already, so that XLA computes both in one pass
         return tf.reduce_sum(weighted * surprise, axis=-1), lambda upstream: slope * upstream[..., None]
@@ -78,14 +78,14 @@ def quality_focal(
     Returns:
         [...], of the type of the logits.
     """
-    yes, targets = _quality_of_class(labels, quality, logits)
+    yes, targets = quality_of_class(labels, quality, logits)
 
     @tf.custom_gradient
     def focal(logits):
         score = tf.sigmoid(logits)
         error = score - targets
-        weight = _where_known(tf.abs(error) ** beta, yes, looked_for)
-        entropy = _where_known(binary_cross_entropy(logits, targets), yes, looked_for)
+        weight = where_known(tf.abs(error) ** beta, yes, looked_for)
+        entropy = where_known(binary_cross_entropy(logits, targets), yes, looked_for)
 
         def gradient(upstream):
             # The derivative of |error| is its sign; error * |error| ** (beta - 2) would be infinite at 0 for small
@@ -124,13 +124,13 @@ def varifocal(
     Returns:
         [...], of the type of the logits.
     """
-    own, targets = _quality_of_class(labels, quality, logits)
+    own, targets = quality_of_class(labels, quality, logits)
     yes = targets > 0
 
     @tf.custom_gradient
     def focal(logits):
         score = tf.sigmoid(logits)
-        discount = _where_known(alpha * score**gamma, own, looked_for)
+        discount = where_known(alpha * score**gamma, own, looked_for)
         entropy = binary_cross_entropy(logits, targets)
 
         def gradient(upstream):
@@ -263,12 +263,12 @@ def sum_where(mask: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.where(mask, losses, 0))
 
 
-def _quality_of_class(labels, quality, logits):
+def quality_of_class(labels, quality, logits):
     """Return which class is that of the label, and targets: `quality` [...] for it, 0 for the others; [..., K] each."""
     own = labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)
     return own, tf.where(own, tf.cast(tf.stop_gradient(quality), logits.dtype)[..., None], tf.zeros([], logits.dtype))
 
 
-def _where_known(values, own, looked_for):
+def where_known(values, own, looked_for):
     """Return `values` [..., K] for the class of the label, `own`, and for those that were looked for; 0 for others."""
     return values if looked_for is None else tf.where(own | looked_for, values, tf.zeros([], values.dtype))

@@ -7,7 +7,8 @@ and, for it, a quality in 0..1: the IoU of its box with the true one. The other 
 
 import tensorflow as tf
 
-from detect.ops.compiling import dimension, fused
+from detect.ops.compiling import fused
+from detect.ops.losses import quality_of_class, where_known
 
 LEAST_QUALITY = 0.01  # of `iou_aware_cross_entropy`
 
@@ -39,8 +40,8 @@ def held_varifocal(
     Returns:
         [...], of the type of the logits.
     """
-    quality = _quality(logits, quality)
-    return _held(logits, labels, quality, quality, alpha, gamma, looked_for)
+    own, quality = quality_of_class(labels, quality, logits)
+    return _held(logits, own, quality, quality, alpha, gamma, looked_for)
 
 
 @fused
@@ -69,8 +70,8 @@ def matchability_aware(
     Returns:
         [...], of the type of the logits.
     """
-    quality = _quality(logits, quality)
-    return _held(logits, labels, tf.ones_like(quality), quality**gamma, alpha, gamma, looked_for)
+    own, quality = quality_of_class(labels, quality, logits)
+    return _held(logits, own, tf.ones_like(quality), quality**gamma, alpha, gamma, looked_for)
 
 
 @fused
@@ -100,13 +101,13 @@ def iou_aware_cross_entropy(
     Returns:
         [...], of the type of the logits.
     """
-    own, quality = _own(logits, labels), _quality(logits, quality)
+    own, quality = quality_of_class(labels, quality, logits)
 
     @tf.custom_gradient
     def loss(logits):
         score = tf.sigmoid(logits)
         target = tf.maximum(score**alpha * quality ** (1 - alpha), LEAST_QUALITY)
-        discount = _where_known(score**gamma, own, looked_for)
+        discount = where_known(score**gamma, own, looked_for)
         yes = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits)
         no = tf.math.softplus(logits)
         slope = tf.where(own, score - target, discount * (gamma * (1 - score) * no + score))
@@ -116,34 +117,19 @@ def iou_aware_cross_entropy(
     return loss(logits)
 
 
-def _held(logits, labels, weight_of_own, target_of_own, alpha, gamma, looked_for):
+def _held(logits, own, weight_of_own, target_of_own, alpha, gamma, looked_for):
     """Return the cross-entropy with what scores should be, each times a weight through which no gradient flows, [...].
 
-    `weight_of_own` and `target_of_own`, [..., 1], are those of the class of the label.
+    `weight_of_own` and `target_of_own`, [..., K], count for the class of the label, `own`.
     """
-    own = _own(logits, labels)
     target = tf.where(own, target_of_own, tf.zeros([], logits.dtype))
 
     @tf.custom_gradient
     def loss(logits):
         score = tf.sigmoid(logits)
-        weight = _where_known(tf.where(own, weight_of_own, alpha * score**gamma), own, looked_for)
+        weight = where_known(tf.where(own, weight_of_own, alpha * score**gamma), own, looked_for)
         slope = weight * (score - target)  # computed here already, so that XLA computes both in one pass
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits)
         return tf.reduce_sum(weight * entropy, axis=-1), lambda upstream: slope * upstream[..., None]
 
     return loss(logits)
-
-
-def _own(logits, labels):
-    """Return which class is that of the label, bool [..., K]."""
-    return labels[..., None] == tf.range(dimension(logits, -1), dtype=labels.dtype)
-
-
-def _quality(logits, quality):
-    return tf.cast(tf.stop_gradient(quality), logits.dtype)[..., None]
-
-
-def _where_known(values, own, looked_for):
-    """Return `values` [..., K] for the class of the label, `own`, and for those that were looked for; 0 for others."""
-    return values if looked_for is None else tf.where(own | looked_for, values, tf.zeros([], values.dtype))

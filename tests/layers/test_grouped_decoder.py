@@ -11,9 +11,9 @@ from detect.layers.grouped_decoder import (
     GroupedNormalization,
     GroupedSelection,
     box_codes,
-    cell_boxes,
     refined,
 )
+from detect.layers.query_selection import cell_boxes
 
 CHANNELS, CLASSES, QUERIES, GROUPS = 8, 3, 5, 3
 
@@ -106,7 +106,7 @@ def test_normalisation_of_a_group_by_hand():
 def test_the_best_tokens_are_chosen_for_each_image_and_group(selection, memory):
     found = selection(memory, height=3, width=4, groups=GROUPS)
     assert found.class_logits.shape == (2, GROUPS * QUERIES, CLASSES)
-    cells = cell_boxes(3, 4)
+    cells = cell_boxes(3, 4).astype(np.float32)
     for group in range(GROUPS):
         for image in range(2):
             tokens = memory[image].numpy() @ selection.projection.kernel[group].numpy()
