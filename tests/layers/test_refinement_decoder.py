@@ -17,7 +17,9 @@ INPUTS = {"queries": QUERIES, "boxes": BOXES, "memory": MEMORY, "sizes": SIZES}
 
 @pytest.fixture(scope="module")
 def decoder() -> RefinementDecoder:
-    return RefinementDecoder(8, 3, layers=2, heads=2, hidden=16, points=(2, 1), values=7, reach=0.5, scale=4.0)
+    decoder = RefinementDecoder(8, 3, layers=2, heads=2, hidden=16, points=(2, 1), values=7, reach=0.5, scale=4.0)
+    decoder(**INPUTS)  # makes its weights
+    return decoder
 
 
 def test_an_untrained_decoder_returns_the_boxes_that_it_is_given(decoder):
