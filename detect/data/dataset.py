@@ -78,7 +78,7 @@ def check_learnable(dataset: Dataset) -> None:
         return
     boxes = len(records.boxes)
     why = (
-        f"all {boxes} boxes are marked as crowd regions or as difficult, and are ignored. Correct these marks"
+        f"all boxes ({boxes}) are marked as crowd regions or as difficult, and are ignored. Correct these marks"
         if boxes
         else "no image has a box. Check that the labels are where the format expects them"
     )

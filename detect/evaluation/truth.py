@@ -130,7 +130,7 @@ def truth_from_entries(
         areas=np.array(areas, np.float64)[known],
         crowd=np.array(crowd, bool)[known],
         notes=tuple(
-            f"{where}: {count} boxes of {what} that the file does not list were left out."
+            f"{where}: boxes of {what} that the file does not list were left out ({count})."
             for what, count in left_out.items()
             if count
         ),

@@ -34,8 +34,8 @@ class Overflow:
         if not self.samples:
             return ""
         return (
-            f"{self.samples} samples had more than {self.max_boxes} boxes; {self.boxes} of their boxes, "
-            "chosen at random, were left out. Increase max_boxes to keep them."
+            f"Boxes were left out, chosen at random ({self.boxes}), where a sample had more than max_boxes, "
+            f"{self.max_boxes} (samples: {self.samples}). Increase max_boxes to keep them."
         )
 
 

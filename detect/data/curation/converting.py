@@ -79,7 +79,7 @@ def convert(
     with new_folder(Path(folder)) as new:
         job = Job(_fitted(ready, writer), new, copies, step)
         writer.write(job)
-    remarks = [f"{count} {what}" for what, count in job.remarks.items() if count]
+    remarks = [f"{what} ({count})" for what, count in job.remarks.items() if count]
     sizes = {split: (len(records), len(records.boxes)) for split, records in job.dataset.splits.items()}
     return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks, _NOT_READ))
 
@@ -124,7 +124,7 @@ def _renamed(before: Sequence[Texts], after: Sequence[Texts]) -> list[str]:
             count += 1
             examples += [f"{new!r} for {old!r}"] if count <= _EXAMPLES else []
     why = "two names were alike, or not allowed on other systems"
-    return [f"{count} images have other names, because {why}: {', '.join(examples)}"] if count else []
+    return [f"images are renamed, because {why} ({count}): {', '.join(examples)}"] if count else []
 
 
 def _allowed(records: Records, names: Texts) -> Texts:

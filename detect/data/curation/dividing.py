@@ -69,7 +69,7 @@ def _missing(splits: Mapping[str, Records], classes: Sequence[str]) -> list[str]
     every = set().union(*used.values())
     without = {name: [classes[label] for label in sorted(every - own)] for name, own in used.items()}
     return [
-        f"split {name!r} has no box of {len(missing)} classes, which are in too few groups of images: "
+        f"split {name!r} has no box of classes that are in too few groups of images ({len(missing)}): "
         + ", ".join(missing[:_NAMED])
         for name, missing in without.items()
         if missing

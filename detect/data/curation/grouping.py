@@ -40,7 +40,7 @@ def belonging_together(
     divisions = [np.arange(len(records))]
     if rule:
         divisions.append(by_names(names, rule))
-        notes.append(f"{len(np.unique(divisions[-1]))} groups of images by their names stay together")
+        notes.append(f"images of a group by their names stay together (groups: {len(np.unique(divisions[-1]))})")
     elif found := videos(names):
         notes.append(
             f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "
@@ -49,7 +49,7 @@ def belonging_together(
     if progress:
         divisions.append(look_alikes(names, _fingerprints(records, progress)))
         count = int(np.count_nonzero(divisions[-1] != divisions[0]))
-        notes += [f"{count} images show nearly the same as others, and stay together with them"] if count else []
+        notes += [f"images that show nearly the same as others stay together with them ({count})"] if count else []
     return np.unique(united(*divisions), return_inverse=True)[1].reshape(-1), notes
 
 

@@ -149,7 +149,7 @@ def _load(folder: Path) -> NamedContent:
     content = _Sequences(folder, _without_repeated(found))
     if repeated := len(found) - len(content.sequences):
         content.notes.append(
-            f"{repeated} folders in {folder} repeat a sequence for another detector: one of each is read"
+            f"folders in {folder} repeat a sequence for another detector: one of each is read (left out: {repeated})"
         )
     for entry in range(len(content.sequences)):
         content.add_sequence(entry)

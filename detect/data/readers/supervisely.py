@@ -122,7 +122,7 @@ class _Project:
         order = tuple(_class_order(self._folder / _META))
         notes = []
         if self._unlabelled:
-            notes.append(f"{self._unlabelled} images of datasets without annotation files are left out")
+            notes.append(f"images of datasets without annotation files are left out ({self._unlabelled})")
         if not self._has_positions:
             notes.append("coordinates are pixels, of which the last ones belong to the object: 1 is added to them")
         for content in self._splits.values():

@@ -54,4 +54,4 @@ class Writer:
     def losses(self, dataset: Dataset) -> list[str]:
         """Return what the format cannot hold of a dataset, with counts: a sentence for each feature that it lacks."""
         counts = ((feature, feature.count(dataset)) for feature in self.lacks)
-        return [f"{count} {feature.name}: {feature.without}" for feature, count in counts if count]
+        return [f"{feature.name} ({count}): {feature.without}" for feature, count in counts if count]

@@ -90,4 +90,4 @@ def _same_images(records: Mapping[str, Records]) -> list[str]:
 
 def _nothing_left(annotations: Annotations) -> str:
     reasons = " ".join(annotations.problems.summary())
-    return f"{annotations.source}: none of its {annotations.problems.images_total} images can be used. {reasons}"
+    return f"{annotations.source}: none of its images ({annotations.problems.images_total}) can be used. {reasons}"

@@ -117,7 +117,7 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
         notes.append(f"images of {path.name} are found in {folder}")
     if content.bounds:
         notes.append(
-            f"{path.name}: {content.bounds} annotations state no box: the bounds of their segmentations are taken"
+            f"{path.name}: annotations state no box: the bounds of their segmentations are taken ({content.bounds})"
         )
     labels = categories.labels[str(path)]
     boxes = take_boxes(content, labels)
@@ -154,7 +154,9 @@ def _report_names(content: CocoContent, found: FoundImages, folder: Path, notes:
     cut = np.flatnonzero(found.cut)
     if len(cut):
         example = f"{stated[cut[0]]!r} is {found.names[cut[0]]!r}"
-        notes.append(f"{content.path.name}: {len(cut)} images are found without folders before their names: {example}")
+        notes.append(
+            f"{content.path.name}: images are found without folders before their names ({len(cut)}): {example}"
+        )
 
 
 def _locate_image(content: CocoContent, row: int) -> str:

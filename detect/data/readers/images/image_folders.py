@@ -117,11 +117,11 @@ def _no_images(file: AnnotationFile, names: Texts, folders: list[Path]) -> str:
         require_open(folder)
         require_open((folder / names[0]).parent)
     looked = listed([str(folder) for folder in folders], _FOLDERS_NAMED)
-    text = f"{file.path}: none of the {len(names)} images named in it exists ({names[0]!r} ...). Looked in {looked}."
+    text = f"{file.path}: none of its images ({len(names)}, such as {names[0]!r}) exists. Looked in {looked}."
     others = list(filter(is_image_name, Folder(file.images or file.path.parent).names))
     if others:
         return (
-            f"{text} The {len(others)} images beside it, such as {others[0]!r}, are not named in it: these "
+            f"{text} It does not name the images beside it ({len(others)}, such as {others[0]!r}): these "
             "annotations are of other images. Put its own images there, or the right annotations."
         )
     return f"{text} Put them there. Scoring a results file needs no images: `detect evaluate --predictions`."

@@ -95,9 +95,9 @@ def read_labels(
     if unlabelled and not labelled:
         raise BadInput(_no_labels(source, images.paths))
     if unlabelled:
-        notes.append(f"{source}: {unlabelled} of {len(images.paths)} images have no label file and are background")
+        notes.append(f"{source}: images without a label file are background ({unlabelled} of {len(images.paths)})")
     if polygons:
-        notes.append(f"{source}: {polygons} objects are polygons or rotated boxes; their upright hulls are taken")
+        notes.append(f"{source}: polygons and rotated boxes are replaced by their upright hulls ({polygons})")
     return annotations
 
 
@@ -270,4 +270,4 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
 
 def _no_labels(source: str, images: Texts) -> str:
     looked = " and ".join(label_paths(images[0]))
-    return f"{source}: none of {len(images)} images has a label file. For {images[0]}, looked for {looked}."
+    return f"{source}: none of its images ({len(images)}) has a label file. For {images[0]}, looked for {looked}."

@@ -152,8 +152,8 @@ class NamedContent:
         paths = Texts(images_below(root))
         places = positions(_hashed_stems(stated), _hashed_stems(paths))
         if not (places >= 0).any():
-            named = f"the {len(stated)} images named in it ({stated[0]!r} ...)" if len(stated) else "its images"
-            raise BadInput(f"{self.path}: none of {named} is in {root} or below it. Put them there.")
+            named = f" ({len(stated)}, such as {stated[0]!r})" if len(stated) else ""
+            raise BadInput(f"{self.path}: none of its images{named} is in {root} or below it. Put them there.")
         self.folder = str(root)
         self.images.names = Texts(
             paths[place] if place >= 0 else name for name, place in zip(stated, places.tolist(), strict=True)
@@ -187,7 +187,7 @@ class NamedContent:
         cut = np.flatnonzero(found.cut)
         if len(cut):
             example = f"{stated[cut[0]]!r} is {found.names[cut[0]]!r}"
-            beginning = f"{self.path.name}: {len(cut)} images are found without folders before their names"
+            beginning = f"{self.path.name}: images are found without folders before their names ({len(cut)})"
             self.notes.append(f"{beginning}: {example}")
         return found.found
 
@@ -251,7 +251,7 @@ def counted(contents: Iterable[NamedContent]) -> list[str]:
     counts: Counter[tuple[Path, str]] = Counter()
     for content in contents:
         counts.update({(content.path, what): count for what, count in content.counts.items()})
-    return [f"{path}: {count} {what}" for (path, what), count in counts.items()]
+    return [f"{path}: {what} ({count})" for (path, what), count in counts.items()]
 
 
 def _annotations(content: NamedContent, labels: Mapping[str, int]) -> Annotations:
@@ -307,7 +307,7 @@ def _left_out_images(contents: Iterable[NamedContent]) -> list[str]:
             folders[stated].append(hash(base))
     counts = {folder: _count_others(folder, np.array(hashes)) for folder, hashes in named.items()}
     return [
-        f"{count} images in {folder} are not named in the annotations and are left out"
+        f"images in {folder} that the annotations do not name are left out ({count})"
         for folder, count in counts.items()
         if count
     ]

@@ -126,7 +126,7 @@ def _splits_of(root: Path, notes: list[str]) -> dict[str, Iterable[Entry]]:
 
 def _all_in(folder: VocFolder, notes: list[str]) -> Iterable[Entry]:
     if count := folder.without_annotation():
-        notes.append(f"{count} images in {folder.images} have no annotation file and are left out")
+        notes.append(f"images in {folder.images} without an annotation file are left out ({count})")
     return all_of(folder, folder.stems)
 
 
@@ -286,7 +286,7 @@ def _counts_from_one(splits: Iterable[_Split]) -> tuple[bool, str]:
 
 def _remarks(splits: Iterable[_Split]) -> list[str]:
     counts = sum((split.remarks for split in splits), Counter[str]())
-    return [f"{count} {what}" for what, count in counts.items()]
+    return [f"{what} ({count})" for what, count in counts.items()]
 
 
 READER = Reader(
