@@ -61,7 +61,7 @@ def test_split_keeps_near_duplicates_together(command, tmp_path):
             (tmp_path / "data" / f"{photo}{suffix[1:]}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
     done = command("data", "split", tmp_path / "data", tmp_path / "out", "--val", 0.25)
     assert done.code == 0, done.err
-    assert "4 images show nearly the same as others" in done.out
+    assert "images that show nearly the same as others stay together with them (4)" in done.out
     for split in ("train", "val"):
         names = [name[:1] for name in open_dataset(tmp_path / "out").splits[split].copy_names()]
         assert all(names.count(photo) == 2 for photo in names)

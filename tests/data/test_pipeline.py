@@ -185,7 +185,7 @@ def test_too_many_boxes_are_counted(records):
     (batch,) = take(batches, 1)
     assert (batch.targets.labels >= 0).sum() == 0 + 1 + 2 + 2 + 2
     assert batches.overflow.samples >= 2
-    assert "more than 2 boxes" in batches.overflow.summary()
+    assert "had more than max_boxes, which is 2." in batches.overflow.summary()
 
 
 def test_evaluation_shows_every_record_once_letterboxed(records):

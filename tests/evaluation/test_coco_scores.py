@@ -251,7 +251,7 @@ def test_boxes_of_unlisted_images_are_left_out_and_said(tmp_path):
     annotations = [{"image_id": image, "category_id": 7, "bbox": A} for image in (1, 2, 3)]
     truth = truth_from_file(write(tmp_path / "truth.json", annotations=annotations))
     assert len(truth) == 1
-    assert truth.notes[0].endswith("2 boxes of an image that the file does not list were left out.")
+    assert truth.notes[0].endswith(": boxes of an image that the file does not list were left out (2).")
     assert score_entries(truth, []).notes == truth.notes
 
 

@@ -128,7 +128,7 @@ def test_ids_of_annotations_are_keys(tmp_path):
     assert (texts.image_ids.tolist(), texts.images.tolist(), texts.categories.tolist()) == (["02", "1"], [1, 1], [0, 1])
     numbers = truth_of(tmp_path / "t.json", {1.0: "a.jpg"}, [("1", "4", BOX), ("01", "4", BOX)])
     assert (numbers.images.tolist(), numbers.categories.tolist()) == ([0], [0])
-    assert "1 boxes of an image that the file does not list" in numbers.notes[0]
+    assert "boxes of an image that the file does not list were left out (1)" in numbers.notes[0]
     found = from_entries([{"image_id": "1", "category_id": "4", "bbox": BOX, "score": 0.5}])
     assert score(numbers, found).AP == score(texts, found).per_class["dog"]["AP"] == pytest.approx(1)
 

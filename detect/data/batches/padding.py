@@ -9,6 +9,7 @@ from detect.data.pixels.warping import Truth
 from detect.data.records import Records
 from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.mixing import MOSAIC_IMAGES
+from detect.errors import counted
 from detect.structures import Example
 
 MOST_BOXES = 500  # largest N that is chosen for the user: matching holds anchors x N values per image
@@ -34,8 +35,9 @@ class Overflow:
         if not self.samples:
             return ""
         return (
-            f"Boxes were left out, chosen at random ({self.boxes}), where a sample had more than max_boxes, "
-            f"{self.max_boxes} (samples: {self.samples}). Increase max_boxes to keep them."
+            f"{counted(self.boxes, 'box was', 'boxes were')} left out, chosen at random: "
+            f"{counted(self.samples, 'sample', 'samples')} had more than max_boxes, which is {self.max_boxes}. "
+            "Increase max_boxes to keep all."
         )
 
 

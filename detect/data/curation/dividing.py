@@ -11,7 +11,7 @@ from detect.data.curation.stratifying import stratify
 from detect.data.dataset import Dataset
 from detect.data.joining import join
 from detect.data.records import Records
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 
 _NAMED = 5  # classes in a note
 
@@ -52,8 +52,9 @@ def divide(
     count = int(groups.max(initial=-1)) + 1
     if count < len(parts):
         raise BadInput(
-            f"{dataset.source}: its {len(records)} images make {count} groups of images that belong together, and "
-            f"{len(parts)} splits need one each. Group by another rule, do not group, or add images."
+            f"{dataset.source}: its {len(records)} images make {counted(count, 'group', 'groups')} of images that "
+            f"belong together, and {len(parts)} splits need one each. Group by another rule, do not group, or add "
+            "images."
         )
     chosen = stratify(count_classes(records, groups), list(parts.values()), seed)[groups]
     splits = {name: records.select(np.flatnonzero(chosen == part)) for part, name in enumerate(parts)}

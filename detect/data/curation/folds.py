@@ -16,7 +16,7 @@ from detect.data.dataset import Dataset, notes_of, split
 from detect.data.joining import join
 from detect.data.problems import Problems
 from detect.data.records import Records
-from detect.errors import BadInput, listed
+from detect.errors import BadInput, counted, listed
 
 PARTS = ("train", "val")  # the splits that are divided; others, such as "test", stay as they are
 
@@ -69,8 +69,9 @@ def divide_into_folds(
     found = int(groups.max(initial=-1)) + 1
     if found < count:
         raise BadInput(
-            f"--folds {count}: the {len(records)} images of {dataset.source} make {found} groups of images that belong "
-            f"together, and each fold needs one. {_way_on(found)}"
+            f"--folds {count}: the {len(records)} images of {dataset.source} make "
+            f"{counted(found, 'group', 'groups')} of images that belong together, and each fold needs one. "
+            f"{_way_on(found)}"
         )
     numbers = 1 + stratify(count_classes(records, groups), [1 / count] * count, seed)[groups]
     decided = f"{len(records)} images of {' and '.join(names)} are divided into {count} folds (seed {seed})"

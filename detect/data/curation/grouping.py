@@ -40,7 +40,9 @@ def belonging_together(
     divisions = [np.arange(len(records))]
     if rule:
         divisions.append(by_names(names, rule))
-        notes.append(f"images of a group by their names stay together (groups: {len(np.unique(divisions[-1]))})")
+        notes.append(
+            f"images that belong together by their names stay together (groups: {len(np.unique(divisions[-1]))})"
+        )
     elif found := videos(names):
         notes.append(
             f"names such as {found[0]!r} and {found[1]!r} may be frames of {len(found)} videos, which are divided: "

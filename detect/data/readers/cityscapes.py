@@ -59,7 +59,7 @@ class _Files(FolderContent):
         if not isinstance(objects, list):
             self.drop_image(entry, f"expected the list 'objects', found {objects!r:.120}")
         elif objects and all(_label(stated) in _OF_THE_CAMERA for stated in objects):
-            self.counts["images are not labelled, as those of the test split, and are left out"] += 1
+            self.counts["images that are not labelled, as those of the test split, are left out"] += 1
         else:
             row = self.add_image(self._image(entry), entry, stated_size(content, ("imgWidth", "imgHeight")))
             for position, stated in enumerate(objects):
@@ -76,14 +76,14 @@ class _Files(FolderContent):
             label, is_polygon = class_name(stated["label"]), "polygon" in stated
             found = _object(label, is_polygon)
             if found is None:
-                self.counts["regions are of no class with instances and are left out"] += 1
+                self.counts["regions of no class with instances are left out"] += 1
                 return
             box = hull_of_points(stated["polygon"]) if is_polygon else _box(stated["bbox"])
         except MALFORMED:
             self.drop_box(row, position, f"expected a 'label', and a 'polygon' or a 'bbox', found {stated!r:.120}")
             return
         if is_polygon:
-            self.counts["objects are polygons: their upright hulls are taken"] += 1
+            self.counts["polygons are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, *found)
 
 

@@ -61,7 +61,7 @@ class _Files(FolderContent):
 
     def _add_object(self, row: int, position: int, stated: Any) -> None:
         if isinstance(stated, dict) and "frames" not in stated and not stated.keys() & set(_OBJECTS):
-            self.counts["annotations have no box or polygon and are left out"] += 1
+            self.counts["annotations without a box or polygon are left out"] += 1
             return
         try:
             (box, is_hull), name = _box(stated), class_name(stated["name"])
@@ -71,7 +71,7 @@ class _Files(FolderContent):
             )
             return
         if is_hull:
-            self.counts["objects are polygons, lines or ellipses: their upright hulls are taken"] += 1
+            self.counts["polygons, lines and ellipses are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, name)
 
 

@@ -107,7 +107,7 @@ class _Items(NamedContent):
             self.drop_box(row, position, f"expected a 'label_id' and a shape, found {stated!r:.120}")
             return
         if is_hull:
-            self.counts["objects are turned, polygons, masks or of other forms: their upright hulls are taken"] += 1
+            self.counts["turned boxes, polygons, masks and other shapes are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, name, bool(is_crowd))
 
 

@@ -51,11 +51,11 @@ def load_ground_truth(file: AnnotationFile, split: str) -> Mapping[str, NamedCon
     for number, line in read_json_lines(file.path):
         jobs = list(_jobs(line))
         if len(jobs) > 1:
-            content.counts["images have boxes of several jobs: the newest counts"] += 1
+            content.counts["where images have boxes of several jobs, those of the newest are taken"] += 1
         if jobs:
             _add_image(content, number, line, max(jobs, key=lambda job: job.time))
         elif isinstance(line, dict) and _ADDRESS in line:
-            content.counts["images have no boxes of any job and are left out"] += 1
+            content.counts["images without boxes of any job are left out"] += 1
         else:
             content.drop_image(number, f"expected an object with {_ADDRESS!r}, found {line!r:.120}")
     return contents.with_images()

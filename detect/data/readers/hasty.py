@@ -89,7 +89,7 @@ class _Images(NamedContent):
             self.drop_image(number, f"expected an 'image_name' and 'labels', found {image!r:.120}")
             return
         if not labels and str(members.get("image_status")).lower() in _UNLABELLED:
-            self.counts["images have no labels yet, or were skipped, and are left out"] += 1
+            self.counts["images that have no labels yet, or were skipped, are left out"] += 1
             return
         folder = _dataset(members)
         row = self.add_image(f"{folder}/{name}" if can_name_file(folder) else name, number, stated_size(members))
@@ -107,7 +107,7 @@ class _Images(NamedContent):
             self.drop_box(row, position, f"expected a 'class_name', and a 'bbox' or a 'polygon', found {stated!r:.120}")
             return
         if is_hull:
-            self.counts["objects are polygons: their upright hulls are taken"] += 1
+            self.counts["polygons are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, name)
 
 

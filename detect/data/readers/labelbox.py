@@ -85,7 +85,7 @@ class _Rows(NamedContent):
             return
         objects = self._objects(members.get("projects"))
         if objects is None:
-            self.counts["images have no label and are left out"] += 1
+            self.counts["images without a label are left out"] += 1
             return
         row = self.add_image(name, number, stated_size(members.get("media_attributes")))
         for position, stated in enumerate(objects):
@@ -103,7 +103,7 @@ class _Rows(NamedContent):
         if not labels:
             return None
         if len(labels) > 1:
-            self.counts["images have several labels: the newest counts"] += 1
+            self.counts["where images have several labels, the newest is taken"] += 1
         annotations = max(labels, key=lambda label: stated_time(label.get("label_details"))).get("annotations")
         objects = annotations.get("objects") if isinstance(annotations, dict) else None
         return objects if isinstance(objects, list) else []
@@ -118,7 +118,7 @@ class _Rows(NamedContent):
             self.drop_box(row, position, f"expected a 'name', and a box or a polygon, found {stated!r:.120} ({error})")
             return
         if is_hull:
-            self.counts["objects are polygons or lines: their upright hulls are taken"] += 1
+            self.counts["polygons and lines are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, name)
 
 

@@ -67,7 +67,7 @@ class _Files(FolderContent):
     def add_file(self, entry: int, path: Path) -> None:
         content = read_whole(path)
         if not isinstance(content.get("shapes"), list):
-            self.counts["JSON files have no list `shapes` and are passed over"] += 1
+            self.counts["JSON files without a list `shapes` are passed over"] += 1
         elif not can_name_file(content.get("imagePath")):
             self.drop_image(entry, f"expected the name of an image as 'imagePath', found {content.get('imagePath')!r}")
         else:
@@ -87,7 +87,7 @@ class _Files(FolderContent):
         known = {stated, *parts_of(stated)[-1:]} & self._images
         if known or beside is None or os.path.exists(os.path.join(self.path, stated)):
             return stated
-        self.counts["images have the names of their JSON files, and not those in `imagePath`"] += 1
+        self.counts["images are found by the names of their JSON files, not by `imagePath`"] += 1
         return beside
 
     def _shapes(self, row: int, shapes: list[Any]) -> Iterator[_Shape]:
@@ -104,7 +104,7 @@ class _Files(FolderContent):
                 self.drop_box(row, position, what)
                 continue
             if kind != "rectangle":
-                self.counts["objects are polygons, circles or other shapes: their upright hulls are taken"] += 1
+                self.counts["polygons, circles and other shapes are replaced by their upright hulls"] += 1
             group = shape.get("group_id") if kind != "rectangle" else None
             yield _Shape(position, name, box, bool(flag(shape.get("difficult"))), group)
 

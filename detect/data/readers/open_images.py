@@ -62,7 +62,7 @@ def _leave_out_missing(content: NamedContent, file: AnnotationFile) -> None:
     found = content.find_images_by_stem(file)
     missing, count = int(np.count_nonzero(~found)), len(found)
     if missing:
-        what = f"images that {content.path.name} names are not in {content.folder} and are left out"
+        what = f"images that {content.path.name} names, but that are not in {content.folder}, are left out"
         content.notes.append(f"{what} ({missing} of {count})")
         content.select_images(np.flatnonzero(found))
 

@@ -166,7 +166,7 @@ class _Project:
             return
         is_mask = bool(stated.get("bitmap"))
         if kind not in ("rectangle", None):
-            content.counts["objects are polygons, bitmaps or of other forms: their upright hulls are taken"] += 1
+            content.counts["polygons, bitmaps and other shapes are replaced by their upright hulls"] += 1
         self._has_positions |= not is_mask and _is_position(box, size)
         content.add_box(row, position, box, name)
         content.masks.append(is_mask)

@@ -71,7 +71,7 @@ def _add_objects(content: LineContent, row: int, annotations: Any, names: Mappin
             content.drop_box(row, position, what)
             continue
         if kind == "segments":
-            content.counts["objects are polygons: their upright hulls are taken"] += 1
+            content.counts["polygons are replaced by their upright hulls"] += 1
         content.add_box(row, position, box, name)
 
 

@@ -55,7 +55,7 @@ def test_images_with_names_that_are_alike_get_numbers(dataset_of, tmp_path):
     assert names_in(tmp_path / "yolo" / "images") == ["train/1-2.jpg", "train/1.png", "train/2.png"]
     assert names_in(tmp_path / "yolo" / "labels") == ["train/1-2.txt", "train/1.txt", "train/2.txt"]
     assert any(
-        note.startswith("1 images have other names") and "'1-2.jpg' for '1.jpg'" in note for note in written.notes
+        note.startswith("images are renamed") and note.endswith("(1): '1-2.jpg' for '1.jpg'") for note in written.notes
     )
 
 
@@ -96,7 +96,10 @@ def test_an_image_that_is_turned_is_described_upright(tmp_path):
     record = Record(path, 1, 48, 64, box, np.zeros(1, np.int32), np.zeros(1, bool), np.array([29.0 * 58]))
     dataset = Dataset(tmp_path, "none", ("a",), (1,), {"train": records_of([record])}, {}, ())
     written = convert(dataset, "voc", tmp_path / "out")
-    assert any(note.startswith("1 images are turned by their EXIF orientation") for note in written.notes)
+    assert any(
+        note.startswith("images are turned by their EXIF orientation") and note.endswith("(1)")
+        for note in written.notes
+    )
     (back,) = open_dataset(tmp_path / "out").splits["train"]
     assert (back.width, back.height) == (48, 64)
     np.testing.assert_array_equal(back.boxes, box)
@@ -114,10 +117,10 @@ def test_what_a_format_cannot_hold_is_counted(dataset_of, tmp_path):
     dataset = replace(dataset, splits={"train": records}, category_ids=(5,))
     written = convert(dataset, "yolo", tmp_path / "yolo")
     assert [loss.partition(":")[0] for loss in written.losses] == [
-        "1 ids of images other than their places",
-        "1 ids of categories",
-        "1 boxes to be ignored (crowd or difficult)",
-        "1 areas of masks",
+        "ids of images other than their places (1)",
+        "ids of categories (1)",
+        "boxes to be ignored (crowd or difficult) (1)",
+        "areas of masks (1)",
     ]
     assert written.splits == {"train": (2, 1)}
     assert convert(dataset, "coco", tmp_path / "coco").losses == ()

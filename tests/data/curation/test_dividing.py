@@ -50,14 +50,14 @@ def test_images_that_show_nearly_the_same_stay_together(monkeypatch):
     for records in divided.splits.values():
         numbers = {int(name.partition(".")[0]) for name in records.copy_names()}
         assert {number ^ 1 for number in numbers} == numbers
-    assert any(note.startswith("20 images show nearly the same") for note in divided.notes)
+    assert "images that show nearly the same as others stay together with them (20)" in divided.notes
     apart = divide(dataset_of("xy", train=IMAGES), {"val": 0.5}, near_duplicates=False)
     assert not any("nearly the same" in note for note in apart.notes)
 
 
 def test_a_class_that_cannot_be_in_every_split_is_named():
     divided = divide(dataset_of("xy", train=["1.jpg x", "2.jpg x", "3.jpg y"]), {"val": 0.4})
-    assert any("has no box of 1 classes" in note and note.endswith("y") for note in divided.notes)
+    assert any("has no box of classes that are in" in note and note.endswith("(1): y") for note in divided.notes)
 
 
 @pytest.mark.parametrize("shares", [{"val": 1.0}, {"val": 0.7, "test": 0.3}, {"val": -0.1}, {"val": math.nan}])
@@ -67,5 +67,5 @@ def test_shares_that_leave_nothing_are_refused(shares):
 
 
 def test_one_group_cannot_be_divided():
-    with pytest.raises(BadInput, match=r"40 images make 1 groups .* 2 splits"):
+    with pytest.raises(BadInput, match=r"40 images make 1 group of images .* 2 splits"):
         divide(dataset_of("xy", train=IMAGES), {"val": 0.2}, group_by="folder")

@@ -64,7 +64,7 @@ def test_boxes_that_are_all_ignored(tmp_path, write_image, found):
     for number in range(2):
         write_image(tmp_path / f"{number}.png", 100, 100)
     by_code = found(open_dataset(coco(tmp_path / "train.json", [[0, 0, 50, 50]], iscrowd=1)))
-    assert "all 1 boxes are marked as crowd regions" in by_code["nothing-to-learn"][0].what
+    assert "all boxes (1) are marked as crowd regions" in by_code["nothing-to-learn"][0].what
 
 
 def test_no_boxes(dataset_of, found):

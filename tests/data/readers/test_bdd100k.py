@@ -44,8 +44,8 @@ def test_crowds_are_ignored_and_what_has_no_box_is_counted(write):
     assert dataset.classes == ("car",)
     assert not dataset.problems["val"].counts
     notes = " ".join(dataset.notes)
-    assert "2 labels 'drivable area' have no `box2d`: they are not objects and are left out" in notes
-    assert "1 labels 'lane/road curb' have no `box2d`" in notes
+    assert "labels 'drivable area' without a `box2d` are not objects and are left out (2)" in notes
+    assert "labels 'lane/road curb' without a `box2d` are not objects and are left out (1)" in notes
 
 
 def test_scalabel_states_sizes_and_the_order_of_the_classes(write):
@@ -111,7 +111,7 @@ def test_files_of_single_images(tmp_path, write_image):
     problems = dataset.problems["val"]
     assert [problem.where.rpartition("/")[2] for problem in problems] == ["b.json", "c.json"]
     assert (problems.images_total, problems.lost_images) == (3, 2)
-    assert any("1 labels 'lane/crosswalk' have no" in note for note in dataset.notes)
+    assert any("labels 'lane/crosswalk' without" in note and note.endswith("(1)") for note in dataset.notes)
 
 
 def test_the_folder_of_one_split_is_read_with_the_images_of_that_split(tmp_path, write_image):

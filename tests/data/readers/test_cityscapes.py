@@ -39,8 +39,8 @@ def test_polygons_of_instances_and_groups(write):
     np.testing.assert_array_equal(records.boxes, [[4, 4, 12, 12], [20, 20, 30, 40]])
     assert records.ignore.tolist() == [False, True]
     notes = " ".join(dataset.notes)
-    assert "2 regions are of no class with instances" in notes
-    assert "2 objects are polygons" in notes
+    assert "regions of no class with instances are left out (2)" in notes
+    assert "polygons are replaced by their upright hulls (2)" in notes
 
 
 def test_boxes_of_persons(write):
@@ -57,7 +57,7 @@ def test_images_of_the_test_split_are_not_background(write):
     write(region("car"))
     dataset = open_dataset(write(region("ego vehicle"), region("out of roi"), part="test"))
     assert set(dataset.splits) == {"train"}
-    assert any("1 images are not labelled" in note for note in dataset.notes)
+    assert any("images that are not labelled" in note and note.endswith("(1)") for note in dataset.notes)
 
 
 def test_both_kinds_of_annotations_are_of_the_same_images(write):

@@ -53,8 +53,8 @@ def test_shapes(write, annotation, box, is_hull):
 def test_other_annotations_are_counted(write):
     path = write(stated("bbox", bbox=[1, 1, 9, 9]), stated("label"), stated("points", points=[1, 1]))
     notes = " ".join(open_dataset(path).notes)
-    assert "1 annotations of the type 'label' are not objects" in notes
-    assert "1 annotations of the type 'points' are not objects" in notes
+    assert "annotations of the type 'label' are not objects and are left out (1)" in notes
+    assert "annotations of the type 'points' are not objects and are left out (1)" in notes
 
 
 @pytest.mark.parametrize(

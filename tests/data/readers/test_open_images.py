@@ -62,15 +62,15 @@ def test_images_that_are_not_there_are_left_out_with_a_note(tmp_path, write, wri
     dataset = open_dataset(write("csv_folder/train-annotations-bbox.csv", ("00a", *box), ("00b", *box), ("00c", *box)))
     assert [record.image_path.name for record in split(dataset, "train")] == ["00b.jpg"]
     assert dataset.problems["train"].lost_images == 0
-    assert any(
-        note.startswith("2 of 3 images that train-annotations-bbox.csv names are not in") for note in dataset.notes
-    )
-    assert any(note.startswith("1 images in ") and "not named" in note for note in dataset.notes)
+    absent, unnamed = (note for note in dataset.notes if "left out" in note)
+    assert absent.startswith("images that train-annotations-bbox.csv names, but that are not in")
+    assert absent.endswith("(2 of 3)")
+    assert unnamed.endswith("that the annotations do not name are left out (1)")
 
 
 def test_none_of_the_images_is_there(write):
     path = write("train-annotations-bbox.csv", ("00a", CAR, 0, 0.5, 0, 0.5, 0))
-    with pytest.raises(BadInput, match=r"none of the 1 images named in it \('00a' \.\.\.\) is in"):
+    with pytest.raises(BadInput, match=r"none of its images \(1, such as '00a'\) is in"):
         open_dataset(path)
 
 

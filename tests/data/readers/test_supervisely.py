@@ -66,7 +66,7 @@ def test_points_and_graphs_are_counted(tmp_path):
     others = [shape("point", [[3, 3]]), {"classTitle": "pose", "geometryType": "graph", "nodes": {}}]
     dataset = open_dataset(project(tmp_path, *others, shape("rectangle", [[10, 5], [29, 14]])))
     assert dataset.classes == ("car",)
-    assert any("1 objects of the kind 'graph' have no box" in note for note in dataset.notes)
+    assert any(note.endswith("objects of the kind 'graph' have no box and are left out (1)") for note in dataset.notes)
 
 
 def test_a_tag_names_the_split(tmp_path):
@@ -87,8 +87,8 @@ def test_images_without_annotation_files_are_counted_once(tmp_path):
     write_images(tmp_path / "new" / "img", "train")
     (tmp_path / "new" / "ann").mkdir()
     assert [note for note in open_dataset(folder).notes if "left out" in note] == [
-        f"{count} images of datasets without annotation files are left out",
-        f"{count - 1} images in {tmp_path / 'ds' / 'img'} are not named in the annotations and are left out",
+        f"images of datasets without annotation files are left out ({count})",
+        f"images in {tmp_path / 'ds' / 'img'} that the annotations do not name are left out ({count - 1})",
     ]
 
 

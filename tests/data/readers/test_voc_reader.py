@@ -207,7 +207,7 @@ def test_images_without_annotation_file_are_left_out_and_counted(folder, write_i
     write_image(root / "JPEGImages" / "b.jpg")
     dataset = read_voc(root)
     assert len(split(dataset, "train")) == 1
-    assert f"1 images in {root / 'JPEGImages'} have no annotation file and are left out" in dataset.notes
+    assert f"images in {root / 'JPEGImages'} without an annotation file are left out (1)" in dataset.notes
 
 
 def test_an_image_that_only_its_annotation_file_names(folder):
@@ -245,7 +245,7 @@ def test_difficult_is_what_says_so(folder):
     objects = "".join(thing(corners=(11, 21, 30, 40 - row), difficult=value) for row, value in enumerate(values))
     dataset = read_voc(folder({"a": objects}, {"train": ["a"]}))
     assert split(dataset, "train")[0].ignore.tolist() == [False, True, True, False, False]
-    assert "1 objects do not say whether they are difficult, and count as not difficult" in dataset.notes
+    assert "objects that do not say whether they are difficult count as not difficult (1)" in dataset.notes
 
 
 ROTATED = "<robndbox><cx>30</cx><cy>20</cy><w>20</w><h>10</h><angle>{angle}</angle></robndbox>"
@@ -278,7 +278,7 @@ def test_rotated_boxes_and_polygons(folder, shape, hull):
     objects = f"<object><name>car</name>{shape}</object>"
     dataset = read_voc(folder({"a": objects}, {"train": ["a"]}))
     np.testing.assert_allclose(split(dataset, "train")[0].boxes, [hull], rtol=1e-6)
-    assert "1 objects are rotated boxes or polygons: their upright hulls are taken" in dataset.notes
+    assert "rotated boxes and polygons are replaced by their upright hulls (1)" in dataset.notes
 
 
 @pytest.mark.parametrize(

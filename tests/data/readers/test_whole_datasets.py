@@ -37,7 +37,7 @@ def test_air_and_bird():
 
 
 def test_annotations_of_other_images():
-    with pytest.raises(BadInput, match=r"none of the 2583 images .* these annotations are of other images"):
+    with pytest.raises(BadInput, match=r"none of its images \(2583, .* these annotations are of other images"):
         open_dataset(WHOLE / "potholes_faulty" / "test")
     with pytest.raises(BadInput, match="annotations are of other images"):
         open_dataset(WHOLE / "potholes_faulty")

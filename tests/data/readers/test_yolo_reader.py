@@ -45,8 +45,8 @@ def test_boxes_polygons_and_background(write):
     assert [len(record.boxes) for record in records] == [2, 0, 0]
     assert dataset.classes == ("car", "bus")
     assert dataset.category_ids == (0, 1)
-    assert "1 of 3 images have no label file and are background" in " ".join(dataset.notes)
-    assert "1 objects are polygons or rotated boxes; their upright hulls are taken" in " ".join(dataset.notes)
+    assert "images without a label file are background (1 of 3)" in " ".join(dataset.notes)
+    assert "polygons and rotated boxes are replaced by their upright hulls (1)" in " ".join(dataset.notes)
 
 
 def test_corners_in_place_of_a_centre_and_a_size_are_lost(write):
@@ -194,7 +194,7 @@ def test_labels_beside_the_images(write, tmp_path):
 
 
 def test_no_labels_at_all(write):
-    with pytest.raises(BadInput, match=r"none of 1 images has a label file. .*a.txt"):
+    with pytest.raises(BadInput, match=r"none of its images \(1\) has a label file. .*a.txt"):
         read_yolo(write({"images/train/a.jpg": None}))
 
 

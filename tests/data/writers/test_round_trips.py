@@ -117,4 +117,7 @@ def test_what_was_looked_for_is_written_as_coco(tmp_path):
     for record, row in zip(train, found, strict=True):
         np.testing.assert_array_equal(by_name[record.image_path.name][columns], row)
     for name in set(FORMATS) - {"coco"}:
-        assert any(loss.startswith("2 images in which not all") for loss in writers()[name].losses(dataset))
+        assert any(
+            loss.startswith("images in which not all classes were looked for (2): ")
+            for loss in writers()[name].losses(dataset)
+        )

@@ -35,7 +35,7 @@ def test_boxes_that_did_not_fit_are_told_after_the_closing_phase_has_begun(tmp_p
     assert stream.overflow() == ""
     next(stream.start(0, closing=False))
     stream.start(1, closing=True)
-    assert "samples had more than 1 boxes" in stream.overflow()
+    assert "samples had more than max_boxes, which is 1." in stream.overflow()
 
 
 def images_of_steps(stream: Stream, first: int) -> list[np.ndarray]:

@@ -26,7 +26,7 @@ def add_labels(
     for position, label in enumerate(labels):
         if isinstance(label, dict) and label.get("box2d") is None:
             category = f"{label.get('category')!s:.40}"
-            content.counts[f"labels {category!r} have no `box2d`: they are not objects and are left out"] += 1
+            content.counts[f"labels {category!r} without a `box2d` are not objects and are left out"] += 1
         else:
             _add_label(content, row, position, label)
 

@@ -117,7 +117,8 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
         notes.append(f"images of {path.name} are found in {folder}")
     if content.bounds:
         notes.append(
-            f"{path.name}: annotations state no box: the bounds of their segmentations are taken ({content.bounds})"
+            f"{path.name}: where annotations state no box, the bounds of their segmentations are taken "
+            f"({content.bounds})"
         )
     labels = categories.labels[str(path)]
     boxes = take_boxes(content, labels)

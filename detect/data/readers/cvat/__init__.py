@@ -143,7 +143,7 @@ class _CvatFile:
             content.drop_box(row, position, what)
             return
         if is_hull:
-            content.counts["shapes are rotated, polygons or of other forms: their upright hulls are taken"] += 1
+            content.counts["rotated boxes, polygons and other shapes are replaced by their upright hulls"] += 1
         content.add_box(row, position, box, name)
 
     def _with_images(self, split: str) -> NamedContent:

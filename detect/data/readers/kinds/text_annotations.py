@@ -86,4 +86,4 @@ class _TextFiles(FolderContent):
         if stated.name:
             self.add_box(row, number, stated.box, stated.name, stated.ignore)
         else:
-            self.counts["regions to be ignored are of no class and are left out: they count as background"] += 1
+            self.counts["regions to be ignored that are of no class are left out, and count as background"] += 1

@@ -90,7 +90,7 @@ class _Tasks(NamedContent):
     def drop_older(self) -> None:
         """Leave out older annotations of the same task."""
         if self._replaced:
-            self.counts["annotations are older ones of the same task and are left out"] += len(self._replaced)
+            self.counts["annotations older than another of the same task are left out"] += len(self._replaced)
             self.select_images(np.delete(np.arange(len(self.images)), self._replaced))
 
     def _results(self, task: dict) -> list[dict] | None:
@@ -99,12 +99,12 @@ class _Tasks(NamedContent):
         given = [one for one in stated if isinstance(one, dict) and isinstance(one.get("result"), list)]
         valid = [one for one in given if not one.get("was_cancelled")]
         if not valid:
-            predicted = "only predictions" if task.get("predictions") else "nothing"
-            what = "only cancelled annotations" if given else predicted
-            self.counts[f"tasks have {what} and are left out"] += 1
+            predicted = "with only predictions" if task.get("predictions") else "without annotations"
+            what = "with only cancelled annotations" if given else predicted
+            self.counts[f"tasks {what} are left out"] += 1
             return None
         if len(valid) > 1:
-            what = "tasks have several annotations: the one that is ground truth counts, else the newest"
+            what = "where tasks have several annotations, the one that is ground truth is taken, else the newest"
             self.counts[what] += 1
         chosen = max(valid, key=lambda one: (bool(one.get("ground_truth")), stated_time(one)))
         return list(joined_regions(chosen["result"]))
@@ -130,7 +130,7 @@ class _Tasks(NamedContent):
             self.drop_box(row, position, f"expected a region with a label, found {value!r:.120} ({error})")
             return
         if region.is_hull:
-            self.counts["regions are turned, masks, polygons or ellipses: their upright hulls are taken"] += 1
+            self.counts["turned boxes, masks, polygons and ellipses are replaced by their upright hulls"] += 1
         self.add_box(row, position, region.box, region.name)
 
 

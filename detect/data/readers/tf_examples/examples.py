@@ -61,7 +61,7 @@ def _read_split(paths: Sequence[Path], features: FeatureNames, classes: dict[Sta
 def _unpacked(given: Sequence[Path], read: Sequence[Path]) -> list[str]:
     """Return a note on files that were unpacked."""
     others = [(old, new) for old, new in zip(given, read, strict=True) if old.absolute() != new]
-    return [f"{len(others)} compressed files are unpacked, such as {old} to {new}" for old, new in others[:1]]
+    return [f"compressed files are unpacked ({len(others)}), such as {old} to {new}" for old, new in others[:1]]
 
 
 def _described(stated: StatedClass) -> str:

@@ -106,7 +106,7 @@ class _Images(NamedContent):
             self.drop_box(row, position, f"{what} ({error})")
             return
         if is_hull:
-            self.counts["regions are polygons, circles or of other forms: their upright hulls are taken"] += 1
+            self.counts["polygons, circles and other shapes are replaced by their upright hulls"] += 1
         self.add_box(row, position, box, name)
 
 

@@ -212,7 +212,7 @@ class _Split:
             self._add_object(row, path, thing)
         if content.guessed_encoding:
             encoding = content.guessed_encoding
-            self.remarks[f"annotation files do not state their encoding, are not UTF-8 and are read as {encoding}"] += 1
+            self.remarks[f"annotation files that state no encoding and are not UTF-8 are read as {encoding}"] += 1
 
     def _add_object(self, row: int, path: str, thing: VocObject) -> None:
         label = self.labels.get(thing.name) if self.fixed else self.labels.setdefault(thing.name, len(self.labels))
@@ -224,9 +224,9 @@ class _Split:
         self._positions.append(thing.position)
         self._hulls.append(thing.is_hull)
         if thing.is_hull:
-            self.remarks["objects are rotated boxes or polygons: their upright hulls are taken"] += 1
+            self.remarks["rotated boxes and polygons are replaced by their upright hulls"] += 1
         if thing.difficult is None:
-            self.remarks["objects do not say whether they are difficult, and count as not difficult"] += 1
+            self.remarks["objects that do not say whether they are difficult count as not difficult"] += 1
 
     def _drop(self, kind: str, path: str, position: int, what: str) -> None:
         self.annotations.problems.boxes_total += 1

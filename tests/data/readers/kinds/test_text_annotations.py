@@ -54,8 +54,8 @@ def test_regions_of_no_class_and_images_without_text_are_counted(write):
     assert dataset.source == folder
     np.testing.assert_array_equal(split(dataset, "train").boxes, [[1, 2, 30, 40]])
     regions, images = (note for note in dataset.notes if "left out" in note)
-    assert "1 regions to be ignored are of no class" in regions
-    assert images == f"1 images in {folder / 'image_2'} are not named in the annotations and are left out"  # b.jpg
+    assert regions.endswith("regions to be ignored that are of no class are left out, and count as background (1)")
+    assert images == f"images in {folder / 'image_2'} that the annotations do not name are left out (1)"  # b.jpg
     assert dataset.problems["train"].counts == {"missing image": 1}  # c.jpg
 
 
