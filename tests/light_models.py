@@ -1,5 +1,7 @@
 """Light models as tests save them, and inputs for them."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from detect.models.detector import Detector
 from detect.models.saving import save
 from detect.structures import Targets
 
+SMALL = f"{Path(__file__).parent / 'small_detector.py'}:SmallDetector"
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
 # features of some models hardly depend on the image; those of RetinaNet are large.
 LOUDER = {
@@ -22,6 +25,7 @@ LOUDER = {
     "yolox-micro": (1, 30_000),
     "ssdlite-mobilenetv3": (6.5, 30),
     "retinanet-r18": (1, 5),
+    SMALL: (1, 5),
 }
 # Models for which `make test` runs what takes long; `make long` does it for the others. They are traced the fastest;
 # one learns points, the other default boxes.
@@ -64,22 +68,10 @@ def saved(name: str, folder, **changes):
 
 
 def saved_small(folder, **changes):
-    """Save a model for tests in which any model does, and return its folder: the one that is traced the fastest.
-
-    Its images have at least 300 pixels. Its boxes stay near the default boxes: few are cut off at an edge.
-    """
-    detector = create_light("ssd-vgg16")
-    for weight in detector.weights:
-        if weight.path.endswith("box_deltas/kernel"):
-            weight.assign(0.1 * weight)
-    return _saved(spread_scores(detector, 1, 0.1), "ssd-vgg16", folder, changes)
-
-
-def saved_small_yolox(folder):
-    """Save a model that takes small images and finds nothing at the default confidence, and return its folder."""
+    """Save a model for tests in which any does, and return its folder: `SmallDetector`, for images of 64 pixels."""
     keras.utils.set_random_seed(0)
-    detector = models.create("yolox-micro", CLASSES, width=0.3125, depth=0.0)
-    return _saved(spread_scores(detector, *LOUDER["yolox-micro"]), "yolox-micro", folder, {})
+    detector = spread_scores(models.create(SMALL, CLASSES), *LOUDER[SMALL])
+    return _saved(detector, SMALL, folder, changes)
 
 
 def _saved(detector: Detector, name: str, folder, changes: dict):

@@ -176,7 +176,7 @@ class Copy:
         return done.stdout + done.stderr
 
     def _run(self, *words: str | Path, check: bool = False) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200"}
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "100"}
         command = [sys.executable, *map(str, words)]
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=check)
 
@@ -234,4 +234,4 @@ def test_a_format_exports_and_predicts(copy, tmp_path):
         "[result] = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
         "print(detect.__file__, model.backend.name, check.unmatched, len(result))\n"
     )
-    assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "200"]
+    assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "100"]

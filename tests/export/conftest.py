@@ -9,7 +9,7 @@ def run(tmp_path_factory):
     from light_models import saved_small
 
     folder = tmp_path_factory.mktemp("runs") / "small"
-    saved_small(folder / "best", image_size=304)
+    saved_small(folder / "best", image_size=72)
     return folder
 
 

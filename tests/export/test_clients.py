@@ -18,7 +18,7 @@ from detect.inference.loading import load
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 CLIENTS = Path(__file__).parents[2] / "docs" / "clients"
-SIDE = 300
+SIDE = 72
 # What a client in C++ is compiled with: a variable that names the folder of the headers, which no Python package has;
 # a Python package that has the library; the library in it; and its name for programs.
 LIBRARIES = {
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 def picture(tmp_path_factory):
     """A picture that fits the model without being resized, so that all clients see the same."""
     path = tmp_path_factory.mktemp("pictures") / "noise.ppm"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (70, SIDE, 3), np.uint8)).save(path)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, SIDE, 3), np.uint8)).save(path)
     return path
 
 
@@ -50,7 +50,7 @@ def check_found(lines: list[list[str]], folder: Path, picture: Path, names: bool
     assert len(lines) == len(expected) > 50
     assert [line[0] for line in lines] == list(expected.names if names else map(str, expected.labels))
     np.testing.assert_allclose([float(line[1]) for line in lines], expected.scores, atol=1e-4)
-    boxes = np.clip([list(map(float, line[2:])) for line in lines], 0, [SIDE, 70, SIDE, 70])
+    boxes = np.clip([list(map(float, line[2:])) for line in lines], 0, [SIDE, 64, SIDE, 64])
     np.testing.assert_allclose(boxes, expected.boxes, atol=0.02)
 
 

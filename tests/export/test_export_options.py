@@ -24,7 +24,7 @@ from detect.weights.importing import import_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
-SIDE = 300  # pixels; squares and images of 16:9 have the same canvas at this size
+SIDE = 64  # pixels; squares and images of 16:9 have the same canvas at this size
 QUICK = ("openvino", "onnx")  # formats for which `make test` runs all options; `make long` does it for the others
 
 
@@ -106,10 +106,10 @@ def check_raw(done, original):
 
 def test_what_a_raw_file_takes_and_gives(run, tmp_path):
     done = export(run, "onnx", raw=True, image_size=SIDE, out=tmp_path / "raw")
-    session = onnxruntime.InferenceSession(done.folder / "300x300.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(done.folder / "64x64.onnx", providers=["CPUExecutionProvider"])
     assert [value.name for value in session.get_inputs()] == ["images"]
     boxes, scores = session.run(["boxes", "scores"], {"images": np.zeros((2, SIDE, SIDE, 3), np.uint8)})
-    assert (boxes.shape, scores.shape) == ((2, 8732, 4), (2, 8732, len(CLASSES)))  # the default boxes of SSD300
+    assert (boxes.shape, scores.shape) == ((2, 64, 4), (2, 64, len(CLASSES)))  # the points at stride 8
 
 
 def test_a_published_checkpoint(published, tmp_path, monkeypatch):
@@ -122,9 +122,9 @@ def test_a_published_checkpoint(published, tmp_path, monkeypatch):
 
 
 def test_sizes_for_videos_of_all_shapes(run, tmp_path):
-    done = export(run, image_size=400, dynamic=True, out=tmp_path / "dynamic")
-    assert done.card.canvases == ((400, 400), (300, 400), (400, 300))  # at least 300: 16:9, 3:2 and 4:3 have the same
-    assert load(done.folder).placement(400, 250, trimmed=True).canvas == (400, 300)
+    done = export(run, image_size=80, dynamic=True, out=tmp_path / "dynamic")
+    assert done.card.canvases == ((80, 80), (64, 80), (80, 64))  # at least 64: 16:9, 3:2 and 4:3 have the same
+    assert load(done.folder).placement(80, 50, trimmed=True).canvas == (80, 64)
 
 
 def test_confidences_of_classes_go_with_it(run, tmp_path):

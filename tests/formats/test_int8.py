@@ -8,7 +8,7 @@ import onnx
 import openvino
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from light_models import saved_small, saved_small_yolox
+from light_models import saved_small
 
 import detect
 from detect import formats
@@ -31,7 +31,7 @@ WIDER = 3000  # factor that spreads the widths of boxes of a model with random w
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model with boxes of many widths."""
-    folder = saved_small_yolox(tmp_path_factory.mktemp("models") / "small")
+    folder = saved_small(tmp_path_factory.mktemp("models") / "small")
     detector, card = open_model(folder)
     for weight in detector.weights:
         if weight.path.endswith("offsets/kernel"):

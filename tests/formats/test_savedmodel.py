@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from light_models import saved, saved_small_yolox
+from light_models import saved, saved_small
 
 from detect.data.shapes import CLASSES
 from detect.errors import BadInput
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 SERVING = Path(__file__).parents[2] / "docs" / "guides" / "serving.md"
 NEVER, *OTHERS = CLASSES
-LEAST = {NEVER: 1.0, **dict.fromkeys(OTHERS, 1e-4)}  # all scores of the small model exceed the lower one
+LEAST = {NEVER: 1.0, **dict.fromkeys(OTHERS, 1e-4)}  # all scores of the model exceed the lower one
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,7 @@ def test_a_picture_of_the_right_size_gives_the_same_exactly(exported, pictures):
 
 
 def test_where_nothing_is_found(tmp_path, pictures):
-    """The small model is sure of nothing, and the default confidence is that of `predict`."""
-    done = export(saved_small_yolox(tmp_path / "model"), "savedmodel")
+    done = export(saved_small(tmp_path / "model"), "savedmodel", class_confidence=dict.fromkeys(CLASSES, 1.0))
     found = run_model(done, [pictures / "small.jpg"])
     assert not found["boxes"].any()
     assert not found["scores"].any()
@@ -99,11 +98,12 @@ def test_where_nothing_is_found(tmp_path, pictures):
     assert set(found["class_names"].flat) == {b""}
 
 
-def test_float16_halves_the_weights(exported, tmp_path):
-    half = export(exported.folder.parents[1], "savedmodel", precision="float16", out=tmp_path / "half")
-    variables = "1/variables/variables.data-00000-of-00001"
-    full = (exported.folder / variables).stat().st_size
-    assert (half.folder / variables).stat().st_size == pytest.approx(full / 2, rel=0.05)
+def test_float16_halves_the_weights(tmp_path):
+    model, sizes = saved_small(tmp_path / "model"), []
+    for precision in ("float32", "float16"):
+        done = export(model, "savedmodel", precision=precision)
+        sizes.append((done.folder / "1/variables/variables.data-00000-of-00001").stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.05)
 
 
 def test_the_client_of_the_documents(exported, pictures, tmp_path):

@@ -193,6 +193,7 @@ def check_detections(found, detector: Detector, images: tf.Tensor) -> None:
     assert np.all((boxes >= 0) & (boxes <= [width, height, width, height]))
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 def test_eager_and_compiled_losses_agree(detector):
     images, targets = pictures(detector), truth(detector)
 
@@ -291,6 +292,7 @@ def test_keras_fit_evaluate_and_predict(detector, first, tmp_path):
     assert all(np.array_equal(new, old) for new, old in zip(detector.get_weights(), trained, strict=True))
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 def test_bfloat16(detector):
     """Features are bfloat16; weights, outputs, losses and gradients are float32 and nearly the same.
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from light_models import SMALL
 
 from detect.data.shapes import write_shapes
 from detect.training.run_folder import RunFolder
@@ -21,8 +22,7 @@ from detect.training import training_run as run
 step = run.TrainingStep
 made = []
 run.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
-detect.train({data!r}, "ssd-vgg16", name="run", epochs=2, image_size=300, batch_size=2,
-             runs={runs!r}, architecture=dict(width=0.125), validations=2)
+detect.train({data!r}, {model!r}, name="run", epochs=2, image_size=64, batch_size=2, runs={runs!r}, validations=2)
 np.save({weights!r}, made[0].average.average.numpy())
 """
 
@@ -33,7 +33,8 @@ def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
     weights = [tmp_path / f"weights_{index}.npy" for index in range(2)]
     workers = []
     for index in range(2):
-        script = WORKER.format(data=str(data), runs=str(tmp_path / "runs"), weights=str(weights[index]))
+        places = {"data": str(data), "runs": str(tmp_path / "runs"), "weights": str(weights[index])}
+        script = WORKER.format(model=SMALL, **places)
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         workers.append(start(script, {**os.environ, "TF_CONFIG": config}))
     try:
