@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # so that one broken import does not stop every test
 
 # Downloads end at a proxy that does not answer, in the processes that tests start too.
 os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1,localhost")
-# What a test has freed is kept for the next one; returned to the system, it would have to be asked for again: a tenth of
-# the time. The C library of the processes that are started from here reads it.
+# What a test has freed is kept for the next one. Returned to the system, it would have to be asked for again: a tenth
+# of the time. The C library of the processes that are started from here reads it.
 os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**30), MALLOC_TRIM_THRESHOLD_=str(2**30))
 # Two logical devices stand for two GPUs where distribution is tested.
 TWO_DEVICES = ["CPU:0", "CPU:1"]
