@@ -16,6 +16,10 @@ def explain(error: Exception) -> Sequence[str]:
     explanations = (explain(error) for explain in (_missing_package, _memory, _file))
     if sentence := next(filter(None, explanations), ""):
         return (sentence,)
+    from detect.models import own_files  # slow to import
+
+    if place := own_files.place_of(error):
+        return f"{place}: {describe(error)}", "Correct this file; --debug shows the traceback."
     return describe(error), "This was not expected. Run again with --debug for the traceback."
 
 

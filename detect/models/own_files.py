@@ -119,6 +119,13 @@ def require_file(kind: "type[Detector]") -> None:
         raise BadInput(f"{kind.__name__} is not defined in a file, which its saved models need. Move it to one.")
 
 
+def place_of(error: BaseException) -> str:
+    """Return file and line in a user's file that were run last when an error was raised; empty where none was."""
+    files = {module.__file__ for module in list(sys.modules.values()) if hasattr(module, _SOURCE)}
+    places = [f"{frame.filename}:{frame.lineno}" for frame in _frames(error) if frame.filename in files]
+    return places[-1] if places else ""
+
+
 def changed_since(name: str, folder: Path) -> str:
     """Return how the file of a model differs from its copy in a folder; empty where they are the same."""
     if not is_own(name):
@@ -150,12 +157,16 @@ def _run(file: Path) -> ModuleType:
         exec(compile(content, str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # a user's code may raise anything
         del sys.modules[name]
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        lines = [frame.lineno for frame in _frames(error) if frame.filename == str(file)]
         where = f"{file}:{lines[-1]}" if lines else str(file)
         raise BadInput(
             f"{where}: {type(error).__name__}: {error}. A model is one file, which imports installed packages only."
         ) from error
     return module
+
+
+def _frames(error: BaseException) -> traceback.StackSummary:
+    return traceback.extract_tb(error.__traceback__)
 
 
 def _file_of(kind: "type[Detector]") -> str | None:

@@ -70,7 +70,11 @@ def fill(
     problems = [f"{name} is missing" for name in sorted(names - set(tensors))]
     problems += [f"{name} is not part of it" for name in tensors if name not in names and not name.endswith(unused)]
     values = [_converted(target, tensors) for target in targets]
-    problems += [problem for problem in map(_misshapen, targets, values) if problem]
+    problems += [
+        _misshapen(target, value, tensors[target.name])
+        for target, value in zip(targets, values, strict=True)
+        if target.name in tensors and (value is None or value.shape != tuple(target.variable.shape))
+    ]
     if problems:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise BadInput(f"{where} does not contain the weights of {model}: {'; '.join(problems[:SHOWN])}{more}.")
@@ -86,9 +90,7 @@ def _converted(target: Target, tensors: Mapping[str, np.ndarray]) -> np.ndarray 
         return None
 
 
-def _misshapen(target: Target, value: np.ndarray | None) -> str | None:
-    """Return what is wrong with the shape of a value; None if it is right or the value is missing."""
-    expected = tuple(target.variable.shape)
-    if value is None or value.shape == expected:
-        return None
-    return f"{target.name} becomes {list(value.shape)} for {target.variable.path}, which is {list(expected)}"
+def _misshapen(target: Target, value: np.ndarray | None, tensor: np.ndarray) -> str:
+    """Return what is wrong with a value of another shape than the variable has; None where it cannot be converted."""
+    found = f"is {list(tensor.shape)}" if value is None else f"becomes {list(value.shape)}"
+    return f"{target.name} {found} for {target.variable.path}, which is {list(target.variable.shape)}"

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import detect
 from detect import models
+from detect.cli.unexplained import explain
 from detect.errors import BadInput
 from detect.export.cards import exported_card
 from detect.models import own_files
@@ -180,6 +181,20 @@ def test_what_is_wrong_with_a_file_is_said(content, message, tmp_path):
         (tmp_path / "mine.py").write_text(content)
     with pytest.raises(BadInput, match=message):
         models.variant(f"{tmp_path / 'mine.py'}:Mine")
+
+
+def test_an_error_while_a_model_runs_names_the_line_of_its_file(tmp_path):
+    """As of a network that does not fit together; what it calls, such as Keras, is not named."""
+    broken = FILE.replace("self.laterals = [keras.layers.Dense(32", "self.laterals = [keras.layers.Dense(-32")
+    line = broken[: broken.index("Dense(-32")].count("\n") + 1
+    (tmp_path / "mine.py").write_text(broken)
+    with pytest.raises(ValueError, match="units") as failure:
+        models.create(f"{tmp_path / 'mine.py'}:Mine", 2)
+    assert own_files.place_of(failure.value) == f"{tmp_path / 'mine.py'}:{line}"
+    first, second = explain(failure.value)
+    assert first.startswith(f"{tmp_path / 'mine.py'}:{line}: ValueError: ")
+    assert second == "Correct this file; --debug shows the traceback."
+    assert own_files.place_of(ValueError("of another file")) == ""
 
 
 def test_a_class_in_a_notebook_predicts_but_cannot_be_saved(detector, tmp_path, monkeypatch):
