@@ -9,7 +9,7 @@ bilinear point, one for a rounded one. So an export contains gathers and one pro
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -49,83 +49,126 @@ def deformable_sampling(
     """
     images, tokens, channels = (dimension(memory, axis) for axis in range(3))
     queries, heads, count = (dimension(locations, axis) for axis in (1, 2, 3))
-    locations = tf.reshape(tf.cast(locations, tf.float32), [images, queries * heads, count, 2])
-    corners, shares = (_bilinear if method == "bilinear" else _discrete)(locations, _of_points(sizes, points))
+    readers = images * queries * heads
+    locations = locations if method == "bilinear" else tf.stop_gradient(locations)
     first = tf.range(images)[:, None] * (tokens * heads) + tf.tile(tf.range(heads), [queries])  # [B, Q * H]
-    shares *= tf.cast(tf.reshape(weights, [images, queries * heads, count, 1, 1]), tf.float32)
-    terms = [images * queries * heads, count * corners.shape[-1] * corners.shape[-2]]
-    rows = tf.reshape(first[..., None, None, None] + corners * heads, terms)
-    table = tf.reshape(memory, [images * tokens * heads, channels // heads])
-    return tf.reshape(_weighted_sum(table, rows, tf.reshape(shares, terms)), [images, queries, channels])
+    found = _weighted_sum(
+        tf.reshape(memory, [images * tokens * heads, channels // heads]),
+        tf.reshape(first, [readers, 1]),
+        tf.reshape(tf.cast(locations, tf.float32), [readers, count, 2]),
+        tf.reshape(tf.cast(weights, tf.float32), [readers, count]),
+        _Grid(tuple((height, width) for height, width in sizes), tuple(points), heads, method),
+    )
+    return tf.reshape(found, [images, queries, channels])
 
 
-def _of_points(sizes, points):
-    """Return width and height of the level of each point, and the place of the level's first token: int32 [P, 3]."""
-    starts = np.cumsum([0, *(height * width for height, width in sizes)])
-    of_levels = [(width, height, start) for (height, width), start in zip(sizes, starts[:-1], strict=True)]
-    return np.repeat(np.array(of_levels, np.int32), points, axis=0)
+class _Grid(NamedTuple):
+    """What is known of the points before any is chosen."""
+
+    sizes: tuple[tuple[int, int], ...]  # height and width of each level, in tokens
+    points: tuple[int, ...]  # of each level
+    heads: int  # that the rows of the table alternate between
+    method: Method
+
+    def of_points(self):
+        """Return width and height of the level of each point, float32, and the place of its first token: [P] each."""
+        starts = np.cumsum([0, *(height * width for height, width in self.sizes)])[:-1]
+        of_levels = [(width, height, start) for (height, width), start in zip(self.sizes, starts, strict=True)]
+        width, height, start = np.repeat(np.array(of_levels), self.points, axis=0).T
+        return width.astype(np.float32), height.astype(np.float32), start.astype(np.int32)
 
 
-def _bilinear(locations, levels):
-    """Return the four tokens around each of the `locations` [B, R, P, 2], int32, and their shares: [B, R, P, 2, 2]."""
-    sides = levels[:, None, :2].astype(np.float32)
-    position = locations[..., None, :] * sides - 0.5  # of a token, whose value stands at its centre
+def _weighted_sum(table, first, locations, weights, grid):
+    """Return for each of R readers the weighted sum of the values at its points, [R, C].
+
+    The gradient is our own, and chooses the tokens anew: TensorFlow's would keep all terms, and every number on the way
+    to them, from the forward pass, and its sum of the terms in their rows takes twice as long on a CPU as XLA's.
+
+    Args:
+        table: [T, C].
+        first: the row of the first token of a reader, int32 [R, 1].
+        locations: float32 [R, P, 2].
+        weights: float32 [R, P].
+        grid: where the points may lie.
+    """
+
+    @tf.custom_gradient
+    def weighted_sum(table, locations, weights):
+        def gradient(upstream):
+            of_table, *others = _gradient(table, first, locations, weights, upstream, grid)
+            return tf.cast(of_table, table.dtype), *others
+
+        # Without this, TensorFlow prepares its own gradient all the same.
+        table, locations, weights = (tf.stop_gradient(values) for values in (table, locations, weights))
+        rows, shares = _terms(first, locations, weights, grid)
+        terms = tf.cast(tf.gather(table, rows), tf.float32)
+        return tf.cast(tf.matmul(shares[:, None], terms)[:, 0], table.dtype), gradient
+
+    return weighted_sum(table, locations, weights)
+
+
+@fused
+def _gradient(table, first, locations, weights, upstream, grid):
+    """Return the gradients of table, locations and weights, float32, for `upstream` [R, C]."""
+    upstream = tf.cast(upstream, tf.float32)[:, None]  # [R, 1, C]
+    with tf.GradientTape() as tape:
+        tape.watch((locations, weights))
+        rows, shares = _terms(first, locations, weights, grid)
+    of_shares = tf.reduce_sum(tf.cast(tf.gather(table, rows), tf.float32) * upstream, axis=-1)
+    of_table = tf.tensor_scatter_nd_add(tf.zeros_like(table, tf.float32), rows[..., None], shares[..., None] * upstream)
+    zero = tf.UnconnectedGradients.ZERO
+    return of_table, *tape.gradient(shares, (locations, weights), of_shares, unconnected_gradients=zero)
+
+
+def _terms(first, locations, weights, grid):
+    """Return the rows of the table that readers add up, int32 [R, n], and the shares of these, float32 [R, n].
+
+    Bilinear points have four terms each: those of all points' first token, then those of their second token, and so on.
+    Numbers of a corner stay together, because the CPU is slow with short axes.
+    """
+    width, height, start = grid.of_points()
+    across, down = tf.unstack(locations, axis=-1)  # [R, P] each
+    choose = _interpolated if grid.method == "bilinear" else _rounded
+    columns, lines = choose(across, width), choose(down, height)  # lists of tokens and their shares
+    rows, shares = [], []
+    for line, share_of_line in lines:
+        for column, share_of_column in columns:
+            rows.append(first + (start + line * width.astype(np.int32) + column) * grid.heads)
+            shares.append(weights * share_of_line * share_of_column)
+    return tf.concat(rows, axis=-1), tf.concat(shares, axis=-1)
+
+
+def _interpolated(location, side):
+    """Return the two tokens around each location along one axis, int32, and their shares.
+
+    Args:
+        location: as part of the axis, float32 [R, P].
+        side: tokens of the axis, float32 [P].
+    """
+    position = location * side - 0.5  # of a token, whose value stands at its centre
     low = tf.stop_gradient(tf.floor(position))
-    cells = tf.concat([low, low + 1], axis=-2)  # [B, R, P, 2, 2]: first the lower, then the higher; x and y
-    shares = tf.concat([low + 1 - position, position - low], axis=-2)
-    shares = tf.where((cells >= 0) & (cells < sides), shares, 0)
-    return _tokens(cells, levels), shares[..., :, None, 1] * shares[..., None, :, 0]
+    behind = position - low
+    return [(_token(cell, side), _within(share, cell, side)) for cell, share in ((low, 1 - behind), (low + 1, behind))]
 
 
-def _discrete(locations, levels):
-    """Return the token nearest to each of the `locations` [B, R, P, 2], int32, and its share: [B, R, P, 1, 1].
+def _rounded(location, side):
+    """Return the token nearest to each location along one axis, and the share 1.
 
     The coordinates are rounded as the authors do, without the half token that lies between a side of the image and the
     centre of the first token.
     """
-    cells = tf.floor(tf.stop_gradient(locations[..., None, :]) * levels[:, None, :2].astype(np.float32) + 0.5)
-    tokens = _tokens(cells, levels)
-    return tokens, tf.ones_like(tokens, tf.float32)
+    return [(_token(tf.floor(location * side + 0.5), side), 1.0)]
 
 
-def _tokens(cells, levels):
-    """Return the places of tokens: int32 [B, R, P, n, n], down and across, for columns and rows [B, R, P, n, 2].
+def _within(share, cell, side):
+    """Return the share of a token, 0 beyond the border."""
+    return tf.where((cell >= 0) & (cell < side), share, 0)
 
-    Those beyond the border, infinite ones too, are moved to it. Coordinates that are not numbers give the first token:
-    a gather must not fail before the loss shows that training did.
+
+def _token(cell, side):
+    """Return a token as int32. Those beyond the border, infinite ones too, are moved to it.
+
+    Coordinates that are not numbers give the first token: a gather must not fail before the loss shows that training
+    did.
     """
-    inside = tf.where(cells >= 0, tf.minimum(cells, levels[:, None, :2].astype(np.float32) - 1), 0)
-    column, row = tf.unstack(tf.cast(inside, tf.int32), axis=-1)
-    width, _, start = (values[:, None] for values in levels.T)
-    return (start + row * width)[..., :, None] + column[..., None, :]
-
-
-def _weighted_sum(table, rows, weights):
-    """Return sums [R, C] of `rows` int32 [R, n] of a `table` [T, C], times `weights` float32 [R, n].
-
-    The gradient is our own: TensorFlow's would keep all terms from the forward pass, and its sum of the terms in their
-    rows takes twice as long on a CPU as XLA's.
-    """
-
-    @tf.custom_gradient
-    def weighted_sum(table, weights):
-        def gradient(upstream):
-            of_table, of_weights = _gradient(table, rows, weights, upstream)
-            return tf.cast(of_table, table.dtype), of_weights
-
-        constant = tf.stop_gradient(table)  # or TensorFlow prepares its gradient all the same
-        terms = tf.cast(tf.gather(constant, rows), tf.float32)
-        return tf.cast(tf.matmul(weights[:, None], terms)[:, 0], table.dtype), gradient
-
-    return weighted_sum(table, weights)
-
-
-@fused
-def _gradient(table, rows, weights, upstream):
-    """Return the gradients of the table and of the weights, float32, for `upstream` [R, C]."""
-    upstream = tf.cast(upstream, tf.float32)[:, None]  # [R, 1, C]
-    of_weights = tf.reduce_sum(tf.cast(tf.gather(table, rows), tf.float32) * upstream, axis=-1)
-    of_table = tf.tensor_scatter_nd_add(
-        tf.zeros_like(table, tf.float32), rows[..., None], weights[..., None] * upstream
-    )
-    return of_table, of_weights
+    return tf.cast(tf.where(cell >= 0, tf.minimum(cell, side - 1), 0), tf.int32)
