@@ -30,7 +30,7 @@ PUBLISHED = {
     "YOLO11n": Size("YOLO11n", 2.6, 6.5 / 2, 640),  # https://docs.ultralytics.com/models/yolo11/
     "YOLO26n": Size("YOLO26n", 2.4, 5.4 / 2, 640),  # https://docs.ultralytics.com/models/yolo26/
     "D-FINE-N": Size("D-FINE-N", 4, 7 / 2, 640),  # https://github.com/Peterande/D-FINE
-    "RF-DETR-N": Size("RF-DETR-N", 30.5, None, 384),  # https://rfdetr.roboflow.com/develop/learn/benchmarks/
+    "RF-DETR-N": Size("RF-DETR-N", 30.5, 31.9 / 2, 384),  # https://arxiv.org/abs/2511.09554, table 2
 }
 
 
