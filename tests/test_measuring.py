@@ -106,7 +106,7 @@ def test_sizes_are_those_of_images_of_the_row():
 def test_all_other_models_of_a_row_have_a_published_size(monkeypatch):
     monkeypatch.setattr(measure_speed, "counted", lambda model: Size(model, 1, 1, 320))
     inputs = SimpleNamespace(
-        bccd="", yolo="", photo="", video="", model="", folder=Path(), exported=lambda side: f"export_{side}"
+        bccd="", yolo="", photo="", video="", folder=Path(), saved=str, exported=lambda side: f"export_{side}"
     )
     rows = [row for row in COMPARISONS if row.model]
     assert {row.name for row in rows} >= {"training step, small", "latency, 320 px", "video, exported"}

@@ -1,10 +1,10 @@
-"""Measure size, cost, speed and memory of the models, beside torchvision's; write the tables of docs/performance.md.
+"""Measure size, cost, speed and memory of the models, beside PyTorch's; write the tables of docs/performance.md.
 
     python tools/measure_models.py                     all models
     python tools/measure_models.py ssd-vgg16 fcos-r50  these models; the other rows of the page stay as they are
 
-Torchvision's models run in an environment of their own, which the first call creates. Ours and theirs take turns, so
-that other load on the machine affects both. The machine should do nothing else meanwhile.
+The models of torchvision and transformers run in environments of their own, which the first call creates. Ours and
+theirs take turns, so that other load on the machine affects both. The machine should do nothing else meanwhile.
 """
 
 import argparse
@@ -18,8 +18,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from measuring.batches import CLASSES, OBJECTS, PREDICTED, TRAINED, TWINS
+from measuring.batches import CLASSES, OBJECTS, PREDICTED, TRAINED, TRANSFORMERS, TWINS
 from measuring.environments import TORCH, python_of
+from measuring.environments import TRANSFORMERS as OF_TRANSFORMERS
 from measuring.workers import Worker, take_turns
 
 ROOT = Path(__file__).parents[1]
@@ -44,9 +45,9 @@ SPEED_HEADER = (
     "training, images/s",
     "GB, 1 image",
     "GB, training",
-    "1 image / torchvision",
-    f"{PREDICTED} images / torchvision",
-    "training step / torchvision",
+    "1 image / PyTorch",
+    f"{PREDICTED} images / PyTorch",
+    "training step / PyTorch",
 )
 
 
@@ -69,9 +70,7 @@ def measure(name: str, side: int) -> dict[str, dict[str, Any]]:
     """Measure memory first, while the process contains nothing else, and sizes last, since they create more models."""
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(Worker(sys.executable, "our_models.py"))
-        theirs = None
-        if name in TWINS:
-            theirs = stack.enter_context(Worker(python_of("torch"), "torchvision_models.py"))
+        theirs = stack.enter_context(Worker(*twin)) if (twin := twin_of(name)) else None
         ours.do(f"{name} one")
         first = ours.do(f"{name} one")
         memory, whats = {"one": first["memory"] / 1e9}, ["one"]
@@ -82,8 +81,17 @@ def measure(name: str, side: int) -> dict[str, dict[str, Any]]:
         return {"size": ours.do(f"{name} size"), "speed": speed, "memory": memory}
 
 
+def twin_of(name: str) -> tuple[Path, str] | None:
+    """Return interpreter and script that run the same network in PyTorch, if there is one."""
+    if name in TWINS:
+        return python_of("torch"), "torchvision_models.py"
+    if name.partition("-")[0] in TRANSFORMERS:
+        return python_of("transformers"), "transformers_models.py"
+    return None
+
+
 def compared(name: str, side: int, what: str, ours: Worker, theirs: Worker | None) -> dict[str, float]:
-    """Return our median seconds and, if torchvision has the model, the median of the ratio to its seconds."""
+    """Return our median seconds and, if PyTorch has the model, the median of the ratio to its seconds."""
     tasks = [lambda: ours.do(f"{name} {what}")]
     if theirs:
         tasks.append(lambda: theirs.do(f"{name} {side} {what}"))
@@ -172,8 +180,9 @@ Prediction is from pixels to boxes after suppression. Training is a step of {TRA
 each. Batches and training are only measured for models that take less than {SLOWEST:g} second per image. GB is the
 peak resident memory of a process that does nothing else, including TensorFlow.
 
-The last columns are our time divided by that of torchvision for the same work ({", ".join(TORCH)}), which
-ran in turns with ours in a process of its own: below 1, ours is faster."""
+The last columns are our time divided by that of PyTorch for the same work, which ran in turns with ours in a process of
+its own: below 1, ours is faster. The models are those of torchvision ({", ".join(TORCH)}) and, of D-FINE, RT-DETRv2 and
+RF-DETR, those of transformers ({", ".join(OF_TRANSFORMERS)})."""
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ TWINS = {  # name of our model -> torchvision's function that creates the same n
     "fasterrcnn-mobilenetv3": "fasterrcnn_mobilenet_v3_large_320_fpn",
 }
 
+TRANSFORMERS = ("dfine", "rtdetrv2", "rfdetr")  # families whose networks are in transformers too
+
 
 def made_up_batch(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return noise uint8 [count, side, side, 3], boxes float32 [count, N, 4] and labels int32 [count, N]."""

@@ -20,6 +20,7 @@ from measuring.workers import Answer, Worker
 
 OURS = "detect"
 TORCHVISION, ULTRALYTICS, KERASHUB, OPENCV = "torchvision", "Ultralytics", "KerasHub", "OpenCV"
+TRANSFORMERS = "transformers"
 YOLOS = {"YOLO11n": "yolo11n", "YOLO26n": "yolo26n"}  # models of Ultralytics, by the name of their side
 
 
@@ -97,8 +98,8 @@ def yolos(what: str, task: str, export: bool = False) -> list[Side]:
     ]
 
 
-def transformers(task: str) -> list[Side]:
-    """Return the sides of the models with transformers, each as its own package runs it."""
+def other_transformers(task: str) -> list[Side]:
+    """Return the sides of transformer detectors, each as its own package runs it."""
     return [
         Side("D-FINE-N", "dfine_api.py", task, "transformers"),
         Side("RF-DETR-N", "rfdetr_api.py", task, "rfdetr"),
@@ -121,6 +122,24 @@ def twin(name: str, side: int, what: str) -> list[Side]:
     return [
         Side(OURS, "our_models.py", f"{name} {what} {side}"),
         Side(TORCHVISION, "torchvision_models.py", f"{name} {side} {what}", "torch"),
+    ]
+
+
+def transformer(_: Inputs, name: str, side: int, what: str) -> list[Side]:
+    """Return our model and that of transformers: the same network, with a task of both scripts."""
+    more = " 8" if what == "train" else ""
+    return [
+        ours(f"train {name} {side}{more}") if what == "train" else ours(f"{name} {what} {side}", "our_models.py"),
+        Side(TRANSFORMERS, "transformers_models.py", f"{name} {side} {what}{more}", "transformers"),
+    ]
+
+
+def exported_transformer(inputs: Inputs, name: str, side: int, count: int, precision: str) -> list[Side]:
+    """Return OpenVINO with our export and with what it makes of the model of transformers."""
+    file, task = inputs.exported(side, name) / f"{side}x{side}.xml", f"{side} {count} {precision}"
+    return [
+        ours(f"{file} {task}", "openvino_models.py"),
+        Side(TRANSFORMERS, "openvino_models.py", f"{inputs.exported_twin(side, name)} {task}"),
     ]
 
 
@@ -158,7 +177,7 @@ def scoring(inputs: Inputs) -> list[Side]:
 def predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
     """Return all in the framework that they are trained with."""
     task = f"{side} {inputs.photo} {count}"
-    return [ours(f"predict yolox-micro {task}"), *yolos("predict", task), *transformers(f"predict {task}")]
+    return [ours(f"predict yolox-micro {task}"), *yolos("predict", task), *other_transformers(f"predict {task}")]
 
 
 def exported_predictions(inputs: Inputs, side: int, count: int) -> list[Side]:
@@ -179,7 +198,7 @@ def exported_video(inputs: Inputs) -> list[Side]:
 
 def first_prediction(inputs: Inputs) -> list[Side]:
     return [
-        Side(OURS, command=["detect", "predict", inputs.model, inputs.photo]),
+        Side(OURS, command=["detect", "predict", inputs.saved(), inputs.photo]),
         *yolo_commands("predict", f"source={inputs.photo}"),
     ]
 
@@ -279,6 +298,31 @@ PREDICTION = [
                unit="frames/s", count=FRAMES, target=1.0, rounds=3, model="yolox-micro", side=640),
 ]  # fmt: skip
 
+QUERIES = {"dfine-n": 640, "dfine-s": 640, "rtdetrv2-r18": 640, "rfdetr-nano": 384}  # with the sides of their images
+QUERY_DETECTORS = [
+    *(
+        Comparison(f"training step, {name}", "320 px, batch 8, each with its own loss, AdamW",
+                   functools.partial(transformer, name=name, side=320, what="train"),
+                   unit="images/s", count=8, target=1.0)
+        for name in ("dfine-n", "rtdetrv2-r18")
+    ),
+    *(
+        Comparison(f"{words}, {name}", f"{text} of {side} px to boxes",
+                   functools.partial(transformer, name=name, side=side, what=what), target=1.0)
+        for name, side in QUERIES.items()
+        for words, text, what in (("latency", "one image", "one"), ("batch", "8 images", "many"))
+    ),
+    *(
+        Comparison(f"{words}, {name}, exported, {precision}",
+                   f"{text} of {side} px to boxes, both exported to OpenVINO and computed in {precision}",
+                   functools.partial(exported_transformer, name=name, side=side, count=count, precision=hint),
+                   target=1.0)
+        for name, side in QUERIES.items()
+        for words, text, count in (("latency", "one image", 1), ("batch", "8 images", 8))
+        for precision, hint in (("float32", "f32"), ("bfloat16", "bf16"))
+    ),
+]  # fmt: skip
+
 EVALUATION = [
     Comparison("evaluation", "all scores from files with 5,000 images, 36,000 boxes and 500,000 detections", scoring,
                unit="s", target=10.0, target_of="pycocotools", rounds=2),
@@ -308,4 +352,4 @@ GROWTH = [
     for size, count in SIZES.items()
 ]  # fmt: skip
 
-COMPARISONS = [*PIPELINES, *OPS, *TRAINING, *PREDICTION, *EVALUATION, *STARTING, *GROWTH]
+COMPARISONS = [*PIPELINES, *OPS, *TRAINING, *PREDICTION, *QUERY_DETECTORS, *EVALUATION, *STARTING, *GROWTH]

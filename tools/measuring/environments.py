@@ -12,6 +12,7 @@ ENVIRONMENTS = Path(__file__).parents[2] / ".venv-peers"
 
 # The arguments of pip, call by call. The versions of torch and torchvision belong together.
 TORCH = ("torch==2.14.1", "torchvision==0.29.1")
+TRANSFORMERS = ("torch==2.13.0", "torchvision==0.28.0", "transformers==5.24.*")  # as in the tests of parity
 PEERS: dict[str, tuple[Sequence[str], ...]] = {
     "torch": (
         TORCH,
@@ -21,7 +22,7 @@ PEERS: dict[str, tuple[Sequence[str], ...]] = {
     ),
     "kerashub": (("tensorflow==2.21.*", "keras-hub==0.32.*"),),
     "rfdetr": (TORCH, ("rfdetr==1.11.*",)),
-    "transformers": (TORCH, ("transformers==5.*", "pillow")),
+    "transformers": ((*TRANSFORMERS, "pillow", "scipy", "openvino>=2026.1"),),
 }
 
 

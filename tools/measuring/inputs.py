@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from measuring.environments import python_of
 from measuring.workers import Worker
 
 FRAMES = 200  # in the video
@@ -80,21 +81,29 @@ class Inputs:
         (root / "data.yaml").write_text(json.dumps({**description, **splits}))  # JSON is YAML
         return root / "data.yaml"
 
-    @functools.cached_property
-    def model(self) -> Path:
-        """A saved model of this project, with random weights."""
-        folder = self.folder / "model"
+    @functools.cache  # noqa: B019  a process has only one of these objects
+    def saved(self, name: str = "yolox-micro") -> Path:
+        """Return a model of this project that is saved with random weights."""
+        folder = self.folder / name
         with Worker(sys.executable, "our_api.py") as worker:  # TensorFlow would add to this process's memory
-            worker.do(f"save yolox-micro 640 {folder}")
+            worker.do(f"save {name} 640 {folder}")
         return folder
 
-    @functools.cache  # noqa: B019  a process has only one of these objects
-    def exported(self, side: int) -> Path:
-        """Return the same model exported to OpenVINO, for images of this side."""
-        folder = self.folder / f"exported_{side}"
+    @functools.cache  # noqa: B019
+    def exported(self, side: int, name: str = "yolox-micro") -> Path:
+        """Return such a model exported to OpenVINO, for images of this side."""
+        folder = self.folder / f"{name}_{side}"
         with Worker(sys.executable, "our_api.py") as worker:
-            worker.do(f"export {self.model} {side} {folder}")
+            worker.do(f"export {self.saved(name)} {side} {folder}")
         return folder
+
+    @functools.cache  # noqa: B019
+    def exported_twin(self, side: int, name: str) -> Path:
+        """Return the OpenVINO IR of the model of transformers that has the structure of ours of this name."""
+        file = self.folder / f"{name}_{side}.xml"
+        with Worker(python_of("transformers"), "transformers_models.py") as worker:
+            worker.do(f"{name} {side} openvino {file}")
+        return file
 
     @functools.cached_property
     def coco(self) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from measuring.batches import CLASSES, PREDICTED, TRAINED, made_up_batch
+from measuring.batches import CLASSES, PREDICTED, TRAINED, TRANSFORMERS, made_up_batch
 from measuring.operations import multiply_adds, published_side
 from measuring.serving import Task, serve
 
@@ -54,7 +54,8 @@ def training(name: str, images: np.ndarray, boxes: np.ndarray, labels: np.ndarra
     targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, bool))
     batch = Batch(tf.constant(images), targets, tf.range(len(images), dtype=tf.int64))
     variables = [variable.value for variable in detector.trainable_variables]
-    optimizer = Optimizer(OptimizerSettings(name="sgd"), variables)
+    rule = "adamw" if name.partition("-")[0] in TRANSFORMERS else "sgd"  # as the side of PyTorch
+    optimizer = Optimizer(OptimizerSettings(name=rule), variables)
     step = TrainingStep(detector, optimizer, WeightAverage(detector), (side,), tf.distribute.get_strategy())
     return lambda: sum(float(loss) for loss in step((batch,), side, 1e-5, 0.99, closing=False).values())
 

@@ -15,7 +15,7 @@ VERSIONS = {
     "torch": ("torch", "torchvision", "ultralytics", "yolox", "faster-coco-eval"),
     "kerashub": ("keras-hub",),
     "rfdetr": ("rfdetr",),
-    "transformers": ("transformers",),
+    "transformers": ("transformers", "torch"),
 }
 OWN_VERSIONS = ("tensorflow", "keras", "opencv-python", "albumentations", "hotcoco", "pycocotools")
 
@@ -150,5 +150,7 @@ def versions() -> dict[str, str]:
         if is_installed(environment):
             command = [str(python_of(environment)), "-c", script, *names]
             said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found |= {name: number for name, _, number in (line.partition(" ") for line in said.splitlines())}
+            for name, _, number in (line.partition(" ") for line in said.splitlines()):
+                own = name == "torch" and environment != "torch"  # several environments have PyTorch
+                found[f"{name} with {environment}" if own else name] = number
     return found
