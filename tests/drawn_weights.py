@@ -14,7 +14,7 @@ def drawn_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
             values = random.uniform(0.5, 1.5, shape)
         elif len(shape) > 1:
             values = random.standard_normal(shape) * np.sqrt(1.5 / np.prod(shape[1:]))
-        elif name.endswith("weight"):  # of normalisations
+        elif name.endswith(("weight", ".scale")):  # of normalisations
             values = random.uniform(0.5, 1, shape)
         else:
             values = random.standard_normal(shape) * 0.1

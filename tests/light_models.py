@@ -19,6 +19,7 @@ SMALL = f"{Path(__file__).parent / 'small_detector.py'}:SmallDetector"
 # Factors on all kernels and on those of the class scores, which spread the scores of a model with random weights. The
 # features of some models hardly depend on the image; those of RetinaNet are large.
 LOUDER = {
+    "deimv2-atto": (1, 2),
     "dfine-n": (1, 2),
     "rfdetr-nano": (1, 2),
     "rtdetrv2-r18": (1, 2),

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from detect.layers.composite import Composite
+from detect.ops.activations import swish
 
 EPSILON = 1e-5  # of layer normalisations, as in PyTorch
 
@@ -83,6 +84,26 @@ class EncoderLayer(Composite):
         return self.normalization(tokens + self.perceptron(tokens))
 
 
+class SwiGLU(Composite):
+    """Perceptron whose hidden channels are gated: [..., C] -> [..., channels]; Shazeer 2020, arXiv 2002.05202, eq. 6.
+
+    Args:
+        hidden: channels within.
+        channels: of the output.
+    """
+
+    def __init__(self, hidden: int, channels: int, name: str | None = None):
+        super().__init__(name=name)
+        # The first one returns the gates, then what they let through.
+        self.layers = [
+            keras.layers.Dense(count, name=f"layer{index}") for index, count in enumerate((2 * hidden, channels))
+        ]
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        gates, features = tf.split(self.layers[0](inputs), 2, axis=-1)
+        return self.layers[1](swish(gates) * features)
+
+
 class Perceptron(Composite):
     """Fully connected layers with an activation between them: [..., C] -> [..., channels of the last].
 
@@ -122,6 +143,11 @@ def gelu(features: tf.Tensor) -> tf.Tensor:
 def layer_normalization(name: str, epsilon: float = EPSILON) -> keras.layers.LayerNormalization:
     """Return a normalisation over the channels of each token (arXiv 1607.06450)."""
     return keras.layers.LayerNormalization(epsilon=epsilon, name=name)
+
+
+def rms_normalization(name: str) -> keras.layers.RMSNormalization:
+    """Return a normalisation of each token by the root mean square of its channels (arXiv 1910.07467)."""
+    return keras.layers.RMSNormalization(epsilon=1e-6, name=name)
 
 
 def sine_positions(height: int, width: int, channels: int, temperature: float = 10_000.0) -> np.ndarray:

@@ -1,29 +1,49 @@
 """A layer of a transformer's decoder: queries look at each other, then at the features of the image.
 
 Source: Deformable DETR (Zhu et al., arXiv 2010.04159, section 4.2); D-FINE adds what a query finds in the image through
-a gate instead of a sum (Peng et al., arXiv 2410.13842, section 4.2).
+a gate instead of a sum (Peng et al., arXiv 2410.13842, section 4.2); DEIMv2 has other normalisations and perceptrons
+(Huang et al., arXiv 2509.20787, section 3.3).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from detect.layers.attention import MultiHeadAttention, Perceptron, layer_normalization
+from detect.layers.attention import (
+    MultiHeadAttention,
+    Perceptron,
+    SwiGLU,
+    layer_normalization,
+    rms_normalization,
+)
 from detect.layers.composite import Composite
 from detect.layers.deformable_attention import DeformableAttention
 from detect.ops.deformable import Method
 
 
+class Decoded(NamedTuple):
+    """What the layers of a decoder say of queries, the last layer last; boxes are relative boxes."""
+
+    class_logits: list[tf.Tensor]  # float32 [B, Q, K] each
+    boxes: list[tf.Tensor]  # float32 [B, Q, 4] each
+    corners: list[tf.Tensor]  # float32 [B, Q, 4 * n] each: logits of distributions, of the last layers; or none
+    references: tf.Tensor | None = None  # float32 [B, Q, 4]: the boxes that all distributions refine
+
+
 class DecoderLayer(Composite):
-    """Queries [B, Q, D] -> the same: self-attention, deformable attention, a perceptron with ReLU.
+    """Queries [B, Q, D] -> the same: self-attention, deformable attention, a perceptron.
 
     Args:
         channels: D.
         heads: of both attentions.
-        hidden: channels within the perceptron.
+        hidden: channels within the perceptron; for `rms` twice as many, of which half are gates.
         points: of the deformable attention, for each level.
-        gated: whether all is as in D-FINE: a `Gate` instead of a sum, and no projections of the memory.
+        gated: whether a `Gate` adds what was found in the image, instead of a sum.
+        projected: whether the memory is projected, see `DeformableAttention`.
+        rms: whether tokens are normalised by their root mean squares and the perceptron is a `SwiGLU`, instead of
+            layer normalisations and a ReLU.
         method: of the sampling.
         sampling_heads: heads of the deformable attention; by default `heads`.
     """
@@ -34,24 +54,31 @@ class DecoderLayer(Composite):
         heads: int,
         hidden: int,
         points: tuple[int, ...],
-        gated: bool,
+        gated: bool = False,
+        projected: bool = True,
+        rms: bool = False,
         method: Method = "bilinear",
         sampling_heads: int | None = None,
         name: str | None = None,
     ):
         super().__init__(name=name, autocast=False)  # boxes stay float32
+        normalization = rms_normalization if rms else layer_normalization
         self.attention = MultiHeadAttention(channels, heads, name="attention")
-        self.attention_normalization = layer_normalization("attention_normalization")
+        self.attention_normalization = normalization("attention_normalization")
         self.sampling = DeformableAttention(
-            channels, sampling_heads or heads, points, not gated, method, name="sampling"
+            channels, sampling_heads or heads, points, projected, method, name="sampling"
         )
         self.gated = gated
         if gated:
-            self.gate = Gate(channels, name="gate")
+            self.gate = Gate(channels, normalization("normalization"), name="gate")
         else:
-            self.sampling_normalization = layer_normalization("sampling_normalization")
-        self.perceptron = Perceptron((hidden, channels), name="perceptron")
-        self.normalization = layer_normalization("normalization")
+            self.sampling_normalization = normalization("sampling_normalization")
+        self.perceptron = (
+            SwiGLU(hidden // 2, channels, name="perceptron")
+            if rms
+            else Perceptron((hidden, channels), name="perceptron")
+        )
+        self.normalization = normalization("normalization")
 
     def call(
         self,
@@ -84,12 +111,17 @@ class DecoderLayer(Composite):
 
 
 class Gate(Composite):
-    """Sum of two tensors [B, Q, D], each times a share that is learnt from both, normalised."""
+    """Sum of two tensors [B, Q, D], each times a share that is learnt from both, normalised.
 
-    def __init__(self, channels: int, name: str | None = None):
+    Args:
+        channels: D.
+        normalization: of the sum.
+    """
+
+    def __init__(self, channels: int, normalization: keras.layers.Layer, name: str | None = None):
         super().__init__(name=name)
         self.shares = keras.layers.Dense(2 * channels, kernel_initializer="zeros", name="shares")
-        self.normalization = layer_normalization("normalization")
+        self.normalization = normalization
 
     def call(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         shares = tf.sigmoid(self.shares(tf.concat([first, second], axis=-1)))

@@ -24,7 +24,8 @@ class DeformableAttention(Composite):
         channels: D.
         heads: number of heads, each of which has its own points and its own share of the channels.
         points: number of points of a head in each level.
-        projected: whether the memory is projected before it is sampled, and the result after; D-FINE does neither.
+        projected: whether the memory is projected before it is sampled, and the result after; D-FINE and DEIMv2 do
+            neither.
         method: of the sampling.
     """
 

@@ -126,9 +126,7 @@ class GroupedDecoder(Composite):
         self.shape = (groups, queries)
         self.position = Perceptron((channels, channels), name="position")
         self.layers = [
-            DecoderLayer(
-                channels, heads, hidden, (points,), gated=False, sampling_heads=sampling_heads, name=f"layer{index}"
-            )
+            DecoderLayer(channels, heads, hidden, (points,), sampling_heads=sampling_heads, name=f"layer{index}")
             for index in range(layers)
         ]
         self.normalization = layer_normalization("normalization")

@@ -4,8 +4,9 @@ It is of PaddleDetection (https://github.com/PaddlePaddle/PaddleDetection, `ppde
 Apache-2.0) and has no paper. Structure and sizes are those of D-FINE's authors (https://github.com/Peterande/D-FINE,
 `src/nn/backbone/hgnetv2.py`, Apache-2.0), so that their weights fit.
 
-Pixels are divided by 255, and otherwise not normalised. In the small ones, B0 to B3, learnt affine maps follow the
-ReLUs.
+Pixels are divided by 255, and otherwise not normalised. In the small ones, up to B3, learnt affine maps follow the
+ReLUs. Atto, Femto and Pico are the first three stages of B0, with a smaller third one; they are of DEIMv2's authors
+(https://github.com/Intellindust-AI-Lab/DEIMv2, `engine/backbone/hgnetv2.py`, Apache-2.0).
 """
 
 import functools
@@ -19,14 +20,12 @@ import tensorflow as tf
 from detect.layers.composite import Composite
 from detect.layers.normalized_convolution import NormalizedConvolution, NormalizedDepthwise
 
-Size = Literal["b0", "b1", "b2", "b3", "b4", "b5"]
-
-STAGES = 4
+Size = Literal["atto", "femto", "pico", "b0", "b1", "b2", "b3", "b4", "b5"]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Channels and numbers of layers of an HGNetV2. Tuples have a number for each of the four stages."""
+    """Channels and numbers of layers of an HGNetV2. Tuples have a number for each of its stages, four at most."""
 
     stem: tuple[int, int]  # channels within the stem, and of its output
     within: tuple[int, ...]  # channels of the layers of a block
@@ -34,10 +33,14 @@ class Sizes:
     blocks: tuple[int, ...]
     layers: int  # in a block
     affine: bool  # whether there are learnt affine maps
+    kernels: tuple[int, ...] = (3, 3, 5, 5)  # sizes of those of the layers of a block
 
 
 _FILTERS = (128, 512, 1024, 2048)
 SIZES: dict[str, Sizes] = {
+    "atto": Sizes((16, 16), (16, 32, 64), (64, 256, 256), (1, 1, 1), 3, True, (3, 3, 3)),
+    "femto": Sizes((16, 16), (16, 32, 64), (64, 256, 512), (1, 1, 1), 3, True),
+    "pico": Sizes((16, 16), (16, 32, 64), (64, 256, 512), (1, 1, 2), 3, True),
     "b0": Sizes((16, 16), (16, 32, 64, 128), (64, 256, 512, 1024), (1, 1, 2, 1), 3, True),
     "b1": Sizes((24, 32), (32, 48, 96, 192), (64, 256, 512, 1024), (1, 1, 2, 1), 3, True),
     "b2": Sizes((24, 32), (32, 64, 128, 256), (96, 384, 768, 1536), (1, 1, 3, 1), 4, True),
@@ -51,9 +54,10 @@ Unit = Callable[..., Composite]
 
 
 class HGNetV2(Composite):
-    """Images of 0..255 [B, H, W, 3] -> features of the last `levels` of the strides 4, 8, 16 and 32, finest first.
+    """Images of 0..255 [B, H, W, 3] -> features of its last `levels` stages, finest first.
 
-    H and W must be multiples of 32.
+    The stages have the strides 4, 8, 16 and 32; the smallest have the first three. H and W must be multiples of the
+    last stride.
 
     Args:
         size: a key of `SIZES`, or the sizes themselves.
@@ -74,15 +78,16 @@ class HGNetV2(Composite):
                 within=sizes.within[index],
                 blocks=sizes.blocks[index],
                 layers=sizes.layers,
-                kernel_size=3 if index < 2 else 5,
+                kernel_size=sizes.kernels[index],
                 light=index >= 2,
                 reduce=index > 0,
                 unit=unit,
                 name=f"stage{index + 1}",
             )
-            for index in range(STAGES)
+            for index in range(len(sizes.filters))
         ]
-        self.stage1, self.stage2, self.stage3, self.stage4 = self.stages
+        for number, stage in enumerate(self.stages, start=1):  # by these names they can be frozen
+            setattr(self, f"stage{number}", stage)
 
     def call(self, images: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         features = self.stem(images, training=training)

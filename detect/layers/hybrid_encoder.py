@@ -1,4 +1,4 @@
-"""The hybrid encoder of RT-DETR and D-FINE: attention within the coarsest level, convolutions across the levels.
+"""The hybrid encoder of RT-DETR, D-FINE and DEIMv2: attention in the coarsest level, convolutions across the levels.
 
 Paper: Zhao et al., DETRs Beat YOLOs on Real-time Object Detection, arXiv 2304.08069, section 4.2 and figure 3: AIFI is
 attention within a level, CCFF the fusion of levels. Authors' code: https://github.com/lyuwenyu/RT-DETR,
@@ -31,6 +31,7 @@ class HybridEncoder(Composite):
         depth: of the fusion blocks, see `fusion_block`.
         expansion: of the fusion blocks.
         elan: whether the fusion blocks are those of D-FINE; otherwise all is as in RT-DETR.
+        summed: whether two levels are added where they meet, as in DEIMv2, instead of concatenated.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class HybridEncoder(Composite):
         depth: float,
         expansion: float,
         elan: bool,
+        summed: bool = False,
         name: str | None = None,
     ):
         super().__init__(name=name)
+        self.summed = summed
         self.projections = [NormalizedConvolution(filters, 1, name=f"projection{index}") for index in range(levels)]
         self.attention = EncoderLayer(filters, heads, hidden, name="attention")
         kinds: dict[str, Any] = {"depth": depth, "expansion": expansion, "elan": elan}
@@ -75,7 +78,7 @@ class HybridEncoder(Composite):
         inner = [levels[-1]]
         for lateral, block, level in zip(self.laterals, self.down_blocks, reversed(levels[:-1]), strict=True):
             inner[0] = lateral(inner[0], training=training)
-            inner.insert(0, block(tf.concat([enlarge(inner[0]), level], axis=-1), training=training))
+            inner.insert(0, block(self._joined(enlarge(inner[0]), level), training=training))
         return inner
 
     def _upwards(self, inner: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
@@ -83,8 +86,11 @@ class HybridEncoder(Composite):
         outer = [inner[0]]
         for reduction, block, level in zip(self.reductions, self.up_blocks, inner[1:], strict=True):
             reduced = reduction(outer[-1], training=training)
-            outer.append(block(tf.concat([reduced, level], axis=-1), training=training))
+            outer.append(block(self._joined(reduced, level), training=training))
         return outer
+
+    def _joined(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+        return first + second if self.summed else tf.concat([first, second], axis=-1)
 
 
 class SeparableReduction(Composite):

@@ -1,10 +1,10 @@
 """The choice of the tokens of an encoder that become the queries of its decoder, with their first boxes.
 
-Source: RT-DETR (Zhao et al., arXiv 2304.08069, section 4.3), as in D-FINE; authors' code:
+Source: RT-DETR (Zhao et al., arXiv 2304.08069, section 4.3), as in D-FINE and DEIMv2; authors' code:
 https://github.com/Peterande/D-FINE, `src/zoo/dfine/dfine_decoder.py` (Apache-2.0).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -36,23 +36,38 @@ class QuerySelection(Composite):
         classes: K.
         queries: Q.
         prior: initial score of every class.
+        projected: whether tokens are projected and normalised first; DEIMv2 takes them as they are.
+        activation: within the perceptron of the boxes.
     """
 
-    def __init__(self, channels: int, classes: int, queries: int, prior: float = 0.01, name: str | None = None):
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        queries: int,
+        prior: float = 0.01,
+        projected: bool = True,
+        activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
         self.queries = queries
-        self.projection = keras.layers.Dense(channels, name="projection")
-        self.normalization = layer_normalization("normalization")
+        self.projected = projected
+        if projected:
+            self.projection = keras.layers.Dense(channels, name="projection")
+            self.normalization = layer_normalization("normalization")
         self.class_logits = keras.layers.Dense(
             classes, bias_initializer=prior_bias(prior), dtype="float32", name="class_logits"
         )
         last = {"kernel_initializer": "zeros", "dtype": "float32"}
-        self.box = Perceptron((channels, channels, 4), last=last, name="box")
+        self.box = Perceptron((channels, channels, 4), activation, last, name="box")
 
     def call(self, memory: tf.Tensor, sizes: Sequence[tuple[int, int]]) -> Selection:
         """Return the choice; `sizes` are height and width of each level of the memory, finest first."""
         anchors, seen = first_boxes(sizes)
-        tokens = self.normalization(self.projection(memory * tf.cast(seen, memory.dtype)))
+        tokens = memory * tf.cast(seen, memory.dtype)
+        if self.projected:
+            tokens = self.normalization(self.projection(tokens))
         logits = self.class_logits(tokens)
         count = min(self.queries, len(anchors))
         chosen = tf.math.top_k(tf.reduce_max(logits, axis=-1), count).indices

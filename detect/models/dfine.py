@@ -11,7 +11,6 @@ are fewer queries than asked for where the features have fewer tokens; the numbe
 
 from typing import Any, Literal
 
-import numpy as np
 import tensorflow as tf
 
 from detect.layers.class_contents import ClassContents
@@ -20,13 +19,11 @@ from detect.layers.hybrid_encoder import HybridEncoder
 from detect.layers.keras_backbone import require_strides
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.query_selection import QuerySelection
-from detect.layers.refinement_decoder import Decoded, RefinementDecoder
-from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import DetectorConfig, Variant, geometry
-from detect.models.drawn_noise import draw_noisy_queries
-from detect.models.query_detector import QueryDetector, side_by_side
-from detect.models.query_losses import Distances, Predictions, QueryLoss, query_losses
-from detect.ops.denoising import NoisyQueries, may_attend
+from detect.layers.refinement_decoder import RefinementDecoder
+from detect.models.denoising_detector import DenoisingDetector
+from detect.models.detector import DetectorConfig, Variant
+from detect.models.detr_recipe import detr_recipe
+from detect.models.query_losses import Distances, QueryLoss
 from detect.structures import Targets
 
 STRIDES = (8, 16, 32)
@@ -84,42 +81,17 @@ def _recipe(
     """Return a recipe of `configs/dfine/`.
 
     Args:
-        epochs: of the run.
-        closing: epochs at its end without strong augmentation.
-        rate: learning rate.
+        epochs: as of `detr_recipe`.
+        closing: as of `detr_recipe`.
+        rate: as of `detr_recipe`.
         of_backbone: learning rate of the backbone.
-        decay: weight decay.
+        decay: as of `detr_recipe`.
         base_size: how often 640 is among the sizes that are drawn from; 0: images have no other size.
-        settings: others, by their dotted names.
+        settings: others.
     """
     sizes = [*range(480, 640, 32), *([640] * base_size), *range(800, 640, -32)] if base_size else []
-    batch = 32 if base_size else 128
-    return {
-        "weights": "imagenet",
-        "epochs": epochs,
-        "batch_size": batch,
-        "sizes": sizes,
-        "optimizer.name": "adamw",
-        "optimizer.learning_rate": rate,
-        "optimizer.backbone_factor": of_backbone / rate,
-        "optimizer.reference_batch": batch,
-        "optimizer.momentum": 0.9,
-        "optimizer.beta_2": 0.999,
-        "optimizer.weight_decay": decay,
-        "optimizer.clip_norm": 0.1,
-        "schedule.warmup": 500 * batch / (118_287 * epochs),  # 500 steps
-        "schedule.final": 1.0,
-        "schedule.closing": closing / epochs,
-        "average.decay": 0.9999,
-        "average.restart": True,
-        "pipeline.augmentation.scale": [0.25, 2.0],  # stands for zooming out by up to 4 and cropping by overlap
-        "pipeline.augmentation.translate": 0.5,
-        "pipeline.augmentation.hue": 9,
-        "pipeline.augmentation.saturation": 64,
-        "pipeline.augmentation.value": 32,
-        "pipeline.augmentation.mosaic": 0.0,
-        **settings,
-    }
+    settings |= {"sizes": sizes, "average.restart": True}
+    return detr_recipe(epochs, closing, 32 if base_size else 128, 500, rate, of_backbone / rate, settings, decay)
 
 
 _FROZEN = {"architecture": {"norm": "frozen"}, "freeze": ["backbone.stem"]}
@@ -150,17 +122,15 @@ VARIANTS = {
 }
 
 
-class DFINE(QueryDetector):
+class DFINE(DenoisingDetector):
     """The detector. Each query stands for a box, which the layers of the decoder refine; queries do not compete.
 
     Attributes:
         backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
-        encoder, projections, selection, decoder: the other parts of the network.
-        denoised_classes: the contents of denoising queries, by class.
+        encoder, projections: the parts of the network before the selection of queries.
     """
 
     config: Config
-    seed: SamplingSeed
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
@@ -195,88 +165,16 @@ class DFINE(QueryDetector):
             name="decoder",
         )
         self.denoised_classes = ClassContents(classes, config.channels, name="denoised_classes")
-        self.seed = SamplingSeed()
-
-    def build(self, input_shape) -> None:
-        """Make the weights of the layer that only training calls."""
-        self.denoised_classes.build(None)
-
-    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Return what the encoder and each layer of the decoder say of each query.
-
-        Returns:
-            class_logits: [B, Q, K], and boxes: [B, Q, 4], relative boxes: those of the last layer. chosen: what the
-            encoder says, see `Selection`. decoded: what each layer says, see `Decoded`; denoising queries come first.
-            noise: what these are of, in training; else None.
-            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
-        """
-        memory, sizes = self._encode(images, training)
-        chosen = self.selection(memory, sizes=sizes)
-        queries, boxes = tf.stop_gradient(chosen.queries), tf.stop_gradient(chosen.boxes)
-        noise, mask, places = None, None, 0
-        if training and targets is not None and self.config.denoising:
-            noise, mask = self._noise(targets, images.shape[1:3], queries.shape[1])
-            places = noise.labels.shape[1]
-            queries = tf.concat([tf.cast(self.denoised_classes(noise.labels), queries.dtype), queries], axis=1)
-            boxes = tf.concat([noise.boxes, boxes], axis=1)
-        decoded = self.decoder(queries, boxes, memory, sizes=sizes, attention_mask=mask)
-        last = decoded.layers[-1]
-        return {
-            "class_logits": last.class_logits[:, places:],
-            "boxes": last.boxes[:, places:],
-            "chosen": chosen,
-            "decoded": decoded,
-            "noise": noise,
-            **geometry(images, extents),
-        }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the losses of all layers, of the encoder and of denoising queries (paper, section 4 and appendix)."""
-        noise, chosen = outputs["noise"], outputs["chosen"]
-        places = 0 if noise is None else noise.labels.shape[1]
-        return query_losses(
-            LOSS,
-            _predictions(outputs["decoded"], slice(places, None)),
-            targets,
-            outputs["size"],
-            proposals=Predictions(chosen.class_logits[None], chosen.boxes[None]),
-            denoising=None if noise is None else _predictions(outputs["decoded"], slice(places)),
-            noise=noise,
-            distances=Distances(self.decoder.values, self.config.scale),
-            class_weights=self.class_weights,
-            closing=closing,
-            runtime=self.runtime,
-        )
+        distances = Distances(self.decoder.values, self.config.scale)
+        return self.losses_of_queries(LOSS, outputs, targets, closing, distances)
 
-    def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
-        """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""
+    def encode(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
         levels = self.backbone(images, training=training)
         require_strides(levels, self.strides, images, "backbone")
         levels = self.encoder(levels, training=training)
         for index, projection in enumerate(self.projections):
             levels[index] = projection(levels[index], training=training)
-        return side_by_side(levels)
-
-    def _noise(self, targets: Targets, size: tuple[int, int], queries: int) -> tuple[NoisyQueries, tf.Tensor]:
-        """Return denoising queries, and the mask of the attention with them before `queries` others."""
-        noise = draw_noisy_queries(
-            targets,
-            size,
-            self.seed.next(),
-            pairs=self.config.denoising,
-            classes=self.classes,
-            label_noise=self.config.label_noise,
-            box_noise=self.config.box_noise,
-        )
-        return noise, tf.where(may_attend(noise.group, queries), 0.0, -np.inf)
-
-
-def _predictions(decoded: Decoded, part: slice) -> Predictions:
-    """Return what the layers say of some of the queries, before them what the first says without distributions."""
-    logits, boxes, corners = zip(*decoded.layers, strict=True)
-    return Predictions(
-        tf.stack([each[:, part] for each in (decoded.class_logits, *logits)]),
-        tf.stack([each[:, part] for each in (decoded.references, *boxes)]),
-        tf.stack([each[:, part] for each in corners]),
-        tf.stop_gradient(decoded.references[:, part]),
-    )
+        return levels

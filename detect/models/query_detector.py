@@ -27,13 +27,3 @@ class QueryDetector(Detector):
             max_detections=self.config.max_detections,
             runtime=self.runtime,
         )
-
-
-def side_by_side(levels: list[tf.Tensor]) -> tuple[tf.Tensor, list[tuple[int, int]]]:
-    """Return the tokens of all `levels` [B, h, w, D] side by side, [B, S, D], and height and width of each level."""
-    sizes = [(level.shape[1], level.shape[2]) for level in levels]
-    tokens = [
-        tf.reshape(level, [-1, height * width, level.shape[3]])
-        for level, (height, width) in zip(levels, sizes, strict=True)
-    ]
-    return tf.concat(tokens, axis=1), sizes

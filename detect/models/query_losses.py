@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from detect.layers.decoder_layer import Decoded
 from detect.models.detector import sum_over_replicas
 from detect.ops.boxes import giou, paired_iou
 from detect.ops.compiling import Runtime, dimension
@@ -69,7 +70,7 @@ class Predictions(NamedTuple):
 
     logits: tf.Tensor  # float32 [L, B, Q, K]
     boxes: tf.Tensor  # float32 [L, B, Q, 4]
-    # float32 [l, B, Q, 4 * n]: logits of the distances of sides, of the last l layers; only where there is a `union`
+    # float32 [l, B, Q, 4 * n]: logits of the distances of sides, of the last l layers; learnt where there is a `union`
     corners: tf.Tensor | None = None
     references: tf.Tensor | None = None  # float32 [l, B, Q, 4] or [B, Q, 4]: the boxes from which distances count
 
@@ -96,6 +97,13 @@ class _Found(NamedTuple):
     boxes: tf.Tensor
 
 
+def stacked(decoded: Decoded) -> Predictions:
+    """Return what the layers of a decoder say. No gradient flows to the boxes that their distances refer to."""
+    references = None if decoded.references is None else tf.stop_gradient(decoded.references)
+    corners = tf.stack(decoded.corners) if decoded.corners else None
+    return Predictions(tf.stack(decoded.class_logits), tf.stack(decoded.boxes), corners, references)
+
+
 def query_losses(
     settings: QueryLoss,
     decoder: Predictions,
@@ -103,7 +111,6 @@ def query_losses(
     size: tuple[int, int],
     *,
     proposals: Predictions | None = None,
-    denoising: Predictions | None = None,
     noise: NoisyQueries | None = None,
     distances: Distances | None = None,
     class_weights: np.ndarray | None = None,
@@ -114,38 +121,39 @@ def query_losses(
 
     Args:
         settings: what they are.
-        decoder: the predictions of the decoder's layers.
+        decoder: the predictions of the decoder's layers, those for denoising queries first.
         targets: the truth.
         size: height and width of the images, pixels.
-        proposals: those of the encoder, in one layer, of as many queries.
-        denoising: those of denoising queries.
-        noise: what `denoising` is of.
-        distances: where there are `corners`.
+        proposals: the predictions of the encoder, in one layer, of as many queries.
+        noise: the denoising queries, if there are any.
+        distances: where the distributions of `corners` are learnt.
         class_weights: see `Detector`.
         closing: see `Detector.loss`.
         runtime: what will run it.
 
     Returns:
         `class`, `l1` and `giou` of the decoder, over the number of true boxes, or that of matched queries where `union`
-        matches more; `fgl` and `ddf` where there are `corners`; the sum of them all for `proposals` and `denoising`.
+        matches more; `fgl` and `ddf` where there are `distances`; the sum of them all for `proposals` and `denoising`.
     """
     truth = _truth(targets, size)
+    places = 0 if noise is None else noise.labels.shape[1]
+    denoising, decoder = _of_queries(decoder, slice(places)), _of_queries(decoder, slice(places, None))
     every = decoder if proposals is None else _joined(decoder, proposals)
     own = _match(settings, every, truth, closing, runtime)  # [L, B, Q]
     found = _Found(own, matching_union(own) if settings.union else own)
-    boxes = _count(truth.real) * settings.groups
-    matched = _count(found.boxes >= 0) if settings.union else boxes
-    by_layer = _losses_by_layer(settings, every, found, truth, (boxes, matched), class_weights)  # [L] each
+    boxes, matched, noisy = _numbers(truth, found.boxes, noise)
+    boxes = tf.maximum(boxes, 1) * settings.groups
+    counts = boxes, tf.maximum(matched[0], 1) if settings.union else boxes
+    by_layer = _losses_by_layer(settings, every, found, truth, counts, class_weights)  # [L] each
     layers = dimension(decoder.logits, 0)
     losses = {name: tf.reduce_sum(values[:layers]) for name, values in by_layer.items()}
-    split = tf.zeros([2])
+    split = _split(matched)
     if distances is not None:
-        split = _split(found.boxes)
         losses |= _distribution_losses(settings, decoder, found.boxes, truth, matched, split, distances)
     if proposals is not None:
         losses["proposals"] = tf.add_n([tf.reduce_sum(values[layers:]) for values in by_layer.values()])
-    if denoising is not None and noise is not None:
-        parts = _denoising_losses(settings, denoising, noise, truth, split, distances, class_weights)
+    if noise is not None:
+        parts = _denoising_losses(settings, denoising, noise, truth, noisy, split, distances, class_weights)
         losses["denoising"] = tf.add_n(list(parts.values()))
     return losses
 
@@ -154,6 +162,11 @@ def _truth(targets: Targets, size: tuple[int, int]) -> _Truth:
     boxes = from_pixels(targets.boxes, *size)
     real = (targets.labels >= 0) & ~targets.ignore
     return _Truth(boxes, targets.labels, real, targets.ignore, targets.looked_for_by_anchor)
+
+
+def _of_queries(predictions: Predictions, part: slice) -> Predictions:
+    """Return the predictions for some of the queries."""
+    return Predictions(*(None if values is None else values[..., part, :] for values in predictions))
 
 
 def _joined(decoder: Predictions, proposals: Predictions) -> Predictions:
@@ -188,9 +201,24 @@ def _of_boxes(values: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return tf.stack([gather_rows(values, each) for each in tf.unstack(indices)])
 
 
-def _count(mask: tf.Tensor) -> tf.Tensor:
-    """Return how often `mask` is true in the whole batch, of all replicas, and 1 at least."""
-    return tf.maximum(sum_over_replicas(tf.reduce_sum(tf.cast(mask, tf.float32))), 1)
+def _numbers(
+    truth: _Truth, indices: tf.Tensor, noise: NoisyQueries | None
+) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+    """Return numbers in the whole batch, of all replicas, float32: all are summed at once.
+
+    Args:
+        truth: the true boxes.
+        indices: that of each query, int32 [..., B, Q].
+        noise: the denoising queries, if there are any.
+
+    Returns:
+        The number of true boxes; those of matched queries and of the others; and these two of denoising queries.
+    """
+    every = [indices] if noise is None else [indices, noise.indices]
+    masks = [truth.real, *(mask for each in every for mask in (each >= 0, each == NEGATIVE))]
+    sums = tf.stack([tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in masks])
+    boxes, *numbers = tf.unstack(sum_over_replicas(sums))
+    return boxes, numbers[:2], numbers[2:]
 
 
 def _losses_by_layer(
@@ -240,7 +268,7 @@ def _distribution_losses(
     queries: Predictions,
     indices: tf.Tensor,
     truth: _Truth,
-    count: tf.Tensor,
+    numbers: list[tf.Tensor],
     split: tf.Tensor,
     distances: Distances,
 ) -> dict[str, tf.Tensor]:
@@ -251,8 +279,8 @@ def _distribution_losses(
         queries: with `corners` in l layers.
         indices: the true boxes of queries, the same in all layers, int32 [B, Q].
         truth: the true boxes.
-        count: what `fgl` is divided by.
-        split: shares of matched and of other queries in `ddf`.
+        numbers: of matched and of other queries.
+        split: shares of these two in `ddf`.
         distances: what the distributions are over.
     """
     corners, references = queries.corners, queries.references
@@ -267,17 +295,17 @@ def _distribution_losses(
     divergence = distillation(corners[:-1], corners[-1]) / 4  # sides
     ddf = tf.where(indices >= 0, ious[:-1], confidence) * divergence
     masks = indices >= 0, indices == NEGATIVE
-    means = [tf.reduce_sum(tf.where(mask, ddf, 0.0)) / _count(mask) for mask in masks]
+    counts = [tf.maximum(number, 1) for number in numbers]
+    means = [tf.reduce_sum(tf.where(mask, ddf, 0.0)) / count for mask, count in zip(masks, counts, strict=True)]
     return {
-        "fgl": settings.fgl * tf.reduce_sum(fgl) / count,
+        "fgl": settings.fgl * tf.reduce_sum(fgl) / counts[0],
         "ddf": settings.ddf * tf.reduce_sum(split * tf.stack(means)),
     }
 
 
-def _split(indices: tf.Tensor) -> tf.Tensor:
+def _split(numbers: list[tf.Tensor]) -> tf.Tensor:
     """Return the shares of matched and of other queries in the distillation, [2]: as the roots of their numbers."""
-    numbers = [tf.reduce_sum(tf.cast(mask, tf.float32)) for mask in (indices >= 0, indices == NEGATIVE)]
-    roots = tf.sqrt(sum_over_replicas(tf.stack(numbers)))
+    roots = tf.sqrt(tf.stack(numbers))
     return roots / tf.maximum(tf.reduce_sum(roots), 1)
 
 
@@ -286,15 +314,16 @@ def _denoising_losses(
     queries: Predictions,
     noise: NoisyQueries,
     truth: _Truth,
+    numbers: list[tf.Tensor],
     split: tf.Tensor,
     distances: Distances | None,
     class_weights: np.ndarray | None,
 ) -> dict[str, tf.Tensor]:
     """Return the losses of denoising queries, which know their true boxes. `split` is that of the other queries."""
-    count = _count(noise.indices >= 0)
+    count = tf.maximum(numbers[0], 1)
     found = _Found(noise.indices, noise.indices)
     losses: dict[str, Any] = _losses_by_layer(settings, queries, found, truth, (count, count), class_weights)
     losses = {name: tf.reduce_sum(values) for name, values in losses.items()}
     if distances is not None:
-        losses |= _distribution_losses(settings, queries, noise.indices, truth, count, split, distances)
+        losses |= _distribution_losses(settings, queries, noise.indices, truth, numbers, split, distances)
     return losses

@@ -15,26 +15,23 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from detect.layers.attention import Perceptron
 from detect.layers.class_contents import ClassContents
 from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
-from detect.layers.decoder_layer import DecoderLayer
+from detect.layers.decoder_layer import Decoded, DecoderLayer
 from detect.layers.hybrid_encoder import HybridEncoder
 from detect.layers.keras_backbone import require_strides
 from detect.layers.normalized_convolution import NormalizedConvolution
 from detect.layers.query_selection import QuerySelection
 from detect.layers.resnet_vd import ResNetVD
-from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import DetectorConfig, Variant, geometry
-from detect.models.drawn_noise import draw_noisy_queries
-from detect.models.query_detector import QueryDetector, side_by_side
-from detect.models.query_losses import Predictions, QueryLoss, query_losses
+from detect.models.denoising_detector import DenoisingDetector
+from detect.models.detector import DetectorConfig, Variant
+from detect.models.detr_recipe import detr_recipe
+from detect.models.query_losses import QueryLoss
 from detect.ops.deformable import Method
-from detect.ops.denoising import NoisyQueries, may_attend
 from detect.ops.relative_boxes import logit
 from detect.structures import Targets
 
@@ -80,39 +77,9 @@ class Config(DetectorConfig):
 
 
 def _recipe(epochs: int, closing: int, backbone_factor: float, **settings: Any) -> dict[str, Any]:
-    """Return a recipe of `configs/rtdetrv2/`.
-
-    Args:
-        epochs: of the run.
-        closing: epochs at its end without strong augmentation.
-        backbone_factor: on the learning rate, for the backbone.
-        settings: others, by dotted names.
-    """
-    return {
-        "weights": "imagenet",
-        "epochs": epochs,
-        "batch_size": 16,
-        "sizes": [480, 512, 544, 576, 608, 640, 640, 640, 672, 704, 736, 768, 800],
-        "optimizer.name": "adamw",
-        "optimizer.learning_rate": 1e-4,
-        "optimizer.backbone_factor": backbone_factor,
-        "optimizer.reference_batch": 16,
-        "optimizer.momentum": 0.9,
-        "optimizer.beta_2": 0.999,
-        "optimizer.weight_decay": 1e-4,
-        "optimizer.clip_norm": 0.1,
-        "schedule.warmup": 2000 * 16 / (118_287 * epochs),  # 2,000 steps
-        "schedule.final": 1.0,
-        "schedule.closing": closing / epochs,
-        "average.decay": 0.9999,
-        "pipeline.augmentation.scale": [0.25, 2.0],  # stands for zooming out by up to 4 and cropping by overlap
-        "pipeline.augmentation.translate": 0.5,
-        "pipeline.augmentation.hue": 9,
-        "pipeline.augmentation.saturation": 64,
-        "pipeline.augmentation.value": 32,
-        "pipeline.augmentation.mosaic": 0.0,
-        **settings,
-    }
+    """Return a recipe of `configs/rtdetrv2/`; for the arguments see `detr_recipe`."""
+    sizes = [480, 512, 544, 576, 608, 640, 640, 640, 672, 704, 736, 768, 800]
+    return detr_recipe(epochs, closing, 16, 2000, 1e-4, backbone_factor, {"sizes": sizes, **settings})
 
 
 _FROZEN = {"architecture": {"norm": "frozen"}, "freeze": ["backbone.stem"]}
@@ -155,7 +122,7 @@ class BoxDecoder(Composite):
         super().__init__(name=name, autocast=False)  # boxes stay float32
         self.position = Perceptron((2 * channels, channels), name="position")
         self.layers = [
-            DecoderLayer(channels, HEADS, hidden, points, gated=False, method=sampling, name=f"layer{index}")
+            DecoderLayer(channels, HEADS, hidden, points, method=sampling, name=f"layer{index}")
             for index in range(layers)
         ]
         bias = prior_bias(prior)
@@ -173,7 +140,7 @@ class BoxDecoder(Composite):
         memory: tf.Tensor,
         sizes: Sequence[tuple[int, int]],
         attention_mask: tf.Tensor | None = None,
-    ) -> Predictions:
+    ) -> Decoded:
         """Return what every layer says.
 
         A layer takes the boxes of the one before as they are, but its loss reaches that one too (Zhang et al. 2023,
@@ -186,28 +153,26 @@ class BoxDecoder(Composite):
             sizes: height and width of each level.
             attention_mask: [Q, Q], see `MultiHeadAttention`.
         """
-        class_logits, found, before = [], [], boxes
+        decoded, before = Decoded([], [], []), boxes
         for layer, logits_of, moves_of in zip(self.layers, self.class_logits, self.moves, strict=True):
             queries = layer(queries, self.position(boxes), boxes, memory, sizes=sizes, attention_mask=attention_mask)
             moves = moves_of(queries)
-            class_logits.append(logits_of(queries))
-            found.append(tf.sigmoid(moves + logit(before)))
+            decoded.class_logits.append(logits_of(queries))
+            decoded.boxes.append(tf.sigmoid(moves + logit(before)))
             before = tf.sigmoid(moves + logit(boxes))
             boxes = tf.stop_gradient(before)
-        return Predictions(tf.stack(class_logits), tf.stack(found))
+        return decoded
 
 
-class RTDETRv2(QueryDetector):
+class RTDETRv2(DenoisingDetector):
     """The detector. Each query stands for a box, which the layers of the decoder move; queries do not compete.
 
     Attributes:
         backbone: has `stem` and `stage1` to `stage4`, which a training run can freeze by these names.
-        encoder, projections, selection, decoder: the other parts of the network.
-        denoised_classes: the contents of denoising queries, by class.
+        encoder, projections: the parts of the network before the selection of queries.
     """
 
     config: Config
-    seed: SamplingSeed
 
     def __init__(self, config: Config, classes: int, **options: Any):
         super().__init__(config, classes, **options)
@@ -236,75 +201,13 @@ class RTDETRv2(QueryDetector):
             name="decoder",
         )
         self.denoised_classes = ClassContents(classes, channels, name="denoised_classes")
-        self.seed = SamplingSeed()
-
-    def build(self, input_shape) -> None:
-        """Make the weights of the layer that only training calls."""
-        self.denoised_classes.build(None)
-
-    def call(self, images, targets=None, training: bool = False, extents=None) -> dict[str, Any]:
-        """Return what the encoder and each layer of the decoder say of each query.
-
-        Returns:
-            class_logits: [B, Q, K], and boxes: [B, Q, 4], relative boxes: those of the last layer. proposals: what the
-            encoder says, and decoded: what each layer says, see `Predictions`. noise: the denoising queries, in
-            training, which come first in `decoded`; else None.
-            size: height and width of the images; extents, [B, 2]: those of each image without its padding; pixels.
-        """
-        memory, sizes = self._encode(images, training)
-        chosen = self.selection(memory, sizes=sizes)
-        queries, boxes = tf.stop_gradient(chosen.queries), tf.stop_gradient(chosen.boxes)
-        noise, mask = None, None
-        if training and targets is not None and self.config.denoising:
-            noise = self._noise(targets, (images.shape[1], images.shape[2]))
-            mask = tf.where(may_attend(noise.group, queries.shape[1]), 0.0, -np.inf)
-            queries = tf.concat([tf.cast(self.denoised_classes(noise.labels), queries.dtype), queries], axis=1)
-            boxes = tf.concat([noise.boxes, boxes], axis=1)
-        decoded = self.decoder(queries, boxes, memory, sizes=sizes, attention_mask=mask)
-        count = chosen.boxes.shape[1]
-        return {
-            "class_logits": decoded.logits[-1, :, -count:],
-            "boxes": decoded.boxes[-1, :, -count:],
-            "proposals": Predictions(chosen.class_logits[None], chosen.boxes[None]),
-            "decoded": decoded,
-            "noise": noise,
-            **geometry(images, extents),
-        }
 
     def loss(self, outputs: dict[str, Any], targets: Targets, closing: float | tf.Tensor = 0.0) -> dict[str, tf.Tensor]:
         """Return the losses of all layers, of the encoder and of denoising queries, see `query_losses`."""
-        count, noise = outputs["boxes"].shape[1], outputs["noise"]
-        denoising, own = (
-            Predictions(*(values[:, :, part] for values in outputs["decoded"][:2]))
-            for part in (slice(-count), slice(-count, None))
-        )
-        return query_losses(
-            LOSS,
-            own,
-            targets,
-            outputs["size"],
-            proposals=outputs["proposals"],
-            denoising=None if noise is None else denoising,
-            noise=noise,
-            class_weights=self.class_weights,
-            runtime=self.runtime,
-        )
+        return self.losses_of_queries(LOSS, outputs, targets, closing)
 
-    def _encode(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tuple[int, int]]]:
-        """Return the tokens of all levels side by side, [B, S, D], and height and width of each level."""
+    def encode(self, images: tf.Tensor, training: bool) -> list[tf.Tensor]:
         levels = self.backbone(images, training=training)[1:]
         require_strides(levels, STRIDES, images, "backbone")
         levels = self.encoder(levels, training=training)
-        levels = [layer(level, training=training) for layer, level in zip(self.projections, levels, strict=True)]
-        return side_by_side(levels)
-
-    def _noise(self, targets: Targets, size: tuple[int, int]) -> NoisyQueries:
-        return draw_noisy_queries(
-            targets,
-            size,
-            self.seed.next(),
-            pairs=self.config.denoising,
-            classes=self.classes,
-            label_noise=self.config.label_noise,
-            box_noise=self.config.box_noise,
-        )
+        return [layer(level, training=training) for layer, level in zip(self.projections, levels, strict=True)]

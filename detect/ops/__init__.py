@@ -10,7 +10,7 @@
     default_boxes      default_boxes (SSD)
     deformable         deformable_sampling (Deformable DETR, RT-DETRv2)
     denoising          noisy_queries, may_attend (DINO, RT-DETR)
-    distributions      weighting_values, expected_distances, moved_sides, distances_of (D-FINE)
+    distributions      weighting_values, probabilities_by_side, expected_distances, moved_sides, distances_of (D-FINE)
     distribution_losses  positions_among, fine_grained_localization, distillation (D-FINE)
     hungarian          optimal_assignment
     losses             sigmoid_focal, quality_focal, varifocal, softmax_cross_entropy, binary_cross_entropy,

@@ -11,7 +11,7 @@ count from the sides of a reference box, outwards; their unit is the `scale`th p
 import numpy as np
 import tensorflow as tf
 
-from detect.ops.compiling import compiled, dimension
+from detect.ops.compiling import compiled
 
 
 def weighting_values(count: int, reach: float, scale: float) -> np.ndarray:
@@ -31,15 +31,25 @@ def weighting_values(count: int, reach: float, scale: float) -> np.ndarray:
 
 
 @compiled
-def expected_distances(logits: tf.Tensor, values: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """Return the means of the distributions of boxes (equation 1): float32 [..., 4].
+def probabilities_by_side(logits: tf.Tensor, count: int) -> tf.Tensor:
+    """Return the probabilities of the values of each side's distribution, float32 [..., 4, n].
 
     Args:
         logits: [..., 4 * n], those of the four sides one after the other.
+        count: n.
+    """
+    return tf.nn.softmax(tf.reshape(logits, tf.concat([tf.shape(logits)[:-1], [4, count]], axis=0)))
+
+
+@compiled
+def expected_distances(probabilities: tf.Tensor, values: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Return the means of distributions (equation 1): float32 [..., 4].
+
+    Args:
+        probabilities: [..., 4, n], see `probabilities_by_side`.
         values: [n], see `weighting_values`.
     """
-    shape = tf.concat([tf.shape(logits)[:-1], [4, dimension(values, 0)]], axis=0)
-    return tf.reduce_sum(tf.nn.softmax(tf.reshape(logits, shape)) * values, axis=-1)
+    return tf.reduce_sum(probabilities * values, axis=-1)
 
 
 @compiled

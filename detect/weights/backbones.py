@@ -2,7 +2,9 @@
 
 Those of ResNet and MobileNetV3 are IMAGENET1K_V1, those of VGG16 are IMAGENET1K_FEATURES, from which SSD is trained.
 Those of HGNetV2 are from D-FINE's authors (https://github.com/Peterande/D-FINE, Apache-2.0), those of ResNet-vd from
-RT-DETR's (https://github.com/lyuwenyu/RT-DETR, Apache-2.0), who have them from PaddleClas.
+RT-DETR's (https://github.com/lyuwenyu/RT-DETR, Apache-2.0), who have them from PaddleClas. The three smallest HGNetV2
+are parts of B0, and start with its weights, as DEIMv2's authors have it; of Atto, whose last stage is narrower, those
+that do not fit there stay random.
 They were trained on the images of ImageNet, which have terms of their own (https://www.image-net.org/download).
 """
 
@@ -59,6 +61,7 @@ class Kind:
     fits: bool  # whether the backbone has the published width
     targets: Callable[..., Iterator[Target]]
     unused: tuple[str, ...]  # tensors that a detector does not need: the classifier, and counts of training steps
+    pruned: bool = False  # whether the backbone is a part of the published one
 
 
 def backbone_weights(detector: Any) -> str | None:
@@ -112,7 +115,17 @@ def assign(backbone: Backbone, tensors: Mapping[str, np.ndarray], where: str) ->
         BadInput: tensors are missing, unexpected or of another shape; the message names them.
     """
     kind = _kind(backbone)
-    fill(kind.targets(backbone), tensors, where, kind.name, kind.unused)
+    targets = list(kind.targets(backbone))
+    if kind.pruned:
+        targets = [target for target in targets if not _is_narrower(target, tensors)]
+        tensors = {target.name: tensors[target.name] for target in targets if target.name in tensors}
+    fill(targets, tensors, where, kind.name, kind.unused)
+
+
+def _is_narrower(target: Target, tensors: Mapping[str, np.ndarray]) -> bool:
+    """Return whether the variable of a target in the third stage has another shape than its tensor in the file."""
+    is_there = target.name.startswith("stages.2.") and target.name in tensors
+    return is_there and target.convert(tensors[target.name]).shape != tuple(target.variable.shape)
 
 
 def _kind(backbone: Backbone) -> Kind:
@@ -126,7 +139,9 @@ def _kind(backbone: Backbone) -> Kind:
     if isinstance(backbone, ResNetVD):
         return Kind(f"resnet{backbone.depth}_vd", True, resnet_vd_targets, (STEP_COUNT,))
     if isinstance(backbone, HGNetV2):
-        return Kind(f"hgnetv2_{backbone.size}", backbone.size is not None, hgnet_targets, (STEP_COUNT,))
+        pruned = backbone.size in ("atto", "femto", "pico")
+        name = f"hgnetv2_{'b0' if pruned else backbone.size}"
+        return Kind(name, backbone.size is not None, hgnet_targets, (STEP_COUNT,), pruned)
     return Kind("vgg16", backbone.width == 1, vgg_targets, _classifier(0, 3, 6))
 
 

@@ -1,4 +1,4 @@
-"""One set of names for the tensors in published files of D-FINE and RT-DETRv2, which three programs have written.
+"""One set of names for the tensors in published files of D-FINE, RT-DETRv2 and DEIMv2, of three programs.
 
 The names are those of `transformers` 5 (https://github.com/huggingface/transformers, `models/d_fine/`, Apache-2.0), but
 those of the backbone are the authors'. Earlier versions of `transformers` wrote the files of the model hub, with a few
@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+# Ends of the names of numbers that D-FINE's settings have too, and of positions that are computed.
+CONSTANTS = (".up", ".reg_scale", ".num_points_scale", "decoder.anchors", "decoder.valid_mask")
 # Pairs of a pattern and what replaces it, in order. Those of all versions of `transformers`:
 _OF_TRANSFORMERS = (
     (r"^model\.backbone\.model\.embedder\.", "model.backbone.stem."),

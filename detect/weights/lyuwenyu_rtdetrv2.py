@@ -18,6 +18,7 @@ from detect.weights.dfine_names import renamed
 from detect.weights.files.tensor_files import read_tensors
 from detect.weights.hybrid_transformers import (
     decoder_layer_targets,
+    denoising_targets,
     dense_targets,
     encoder_targets,
     perceptron_targets,
@@ -25,7 +26,6 @@ from detect.weights.hybrid_transformers import (
     selection_targets,
 )
 from detect.weights.tensors import STEP_COUNT, Target
-from detect.weights.ustc_dfine import class_columns
 
 HUB = "https://huggingface.co/PekingU"
 # Numbers that the settings have too, and positions that are computed.
@@ -54,7 +54,7 @@ def targets(detector: RTDETRv2) -> Iterator[Target]:
         yield from projection_targets(projection, f"model.decoder_input_proj.{index}")
     yield from selection_targets(detector.selection)
     yield from _decoder(detector.decoder)
-    yield Target("model.denoising_class_embed.weight", detector.denoised_classes.vectors, class_columns)
+    yield from denoising_targets(detector.denoised_classes)
 
 
 def _decoder(decoder: BoxDecoder) -> Iterator[Target]:

@@ -21,7 +21,7 @@ from detect.models.rfdetr import RFDETR
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.files.tensor_files import read_tensors
-from detect.weights.hybrid_transformers import dense_targets, layer_normalization_targets, perceptron_targets
+from detect.weights.hybrid_transformers import dense_targets, perceptron_targets, token_normalization_targets
 from detect.weights.tensors import Convert, Target, kernel, matrix
 
 BACKBONE = "backbone.0.encoder.encoder"
@@ -72,18 +72,18 @@ def backbone_targets(backbone: DINOv2, name: str) -> Iterator[Target]:
     blocks = [block for stage in backbone.stages for block in stage.blocks]
     for number, block in enumerate(blocks):
         yield from _block(block, f"{name}.encoder.layer.{number}")
-    yield from layer_normalization_targets(backbone.normalization, f"{name}.layernorm")
+    yield from token_normalization_targets(backbone.normalization, f"{name}.layernorm")
 
 
 def _block(block: Block, name: str) -> Iterator[Target]:
     attention = block.attention
-    yield from layer_normalization_targets(block.attention_normalization, f"{name}.norm1")
+    yield from token_normalization_targets(block.attention_normalization, f"{name}.norm1")
     yield from dense_targets(attention.query, f"{name}.attention.attention.query")
     yield from dense_targets(attention.key, f"{name}.attention.attention.key")
     yield from dense_targets(attention.value, f"{name}.attention.attention.value")
     yield from dense_targets(attention.output_projection, f"{name}.attention.output.dense")
     yield Target(f"{name}.layer_scale1.lambda1", block.attention_scale.factors)
-    yield from layer_normalization_targets(block.normalization, f"{name}.norm2")
+    yield from token_normalization_targets(block.normalization, f"{name}.norm2")
     yield from dense_targets(block.perceptron.layers[0], f"{name}.mlp.fc1")
     yield from dense_targets(block.perceptron.layers[1], f"{name}.mlp.fc2")
     yield Target(f"{name}.layer_scale2.lambda1", block.scale.factors)
@@ -95,12 +95,12 @@ def _projector(projector: ScaleProjector, name: str) -> Iterator[Target]:
         for half, layer in enumerate(halves, start=1):
             yield from _convolution(layer, f"{name}.0.m.{index}.cv{half}")
     yield from _convolution(projector.last, f"{name}.0.cv2")
-    yield from layer_normalization_targets(projector.normalization, f"{name}.1")
+    yield from token_normalization_targets(projector.normalization, f"{name}.1")
 
 
 def _convolution(layer: ProjectorConvolution, name: str) -> Iterator[Target]:
     yield Target(f"{name}.conv.weight", layer.convolution.kernel, kernel)
-    yield from layer_normalization_targets(layer.normalization, f"{name}.bn")
+    yield from token_normalization_targets(layer.normalization, f"{name}.bn")
 
 
 def _selection(selection: GroupedSelection, columns: tuple[int, ...]) -> Iterator[Target]:
@@ -135,7 +135,7 @@ def _decoder(decoder: GroupedDecoder, columns: tuple[int, ...]) -> Iterator[Targ
     yield from perceptron_targets(decoder.position, f"{name}.ref_point_head")
     for index, layer in enumerate(decoder.layers):
         yield from _decoder_layer(layer, f"{name}.layers.{index}")
-    yield from layer_normalization_targets(decoder.normalization, f"{name}.norm")
+    yield from token_normalization_targets(decoder.normalization, f"{name}.norm")
     yield Target("class_embed.weight", decoder.class_logits.kernel, lambda weights: weights[list(columns)].T)
     yield Target("class_embed.bias", decoder.class_logits.bias, lambda biases: biases[list(columns)])
     yield from perceptron_targets(decoder.box, "bbox_embed")
@@ -143,15 +143,15 @@ def _decoder(decoder: GroupedDecoder, columns: tuple[int, ...]) -> Iterator[Targ
 
 def _decoder_layer(layer: DecoderLayer, name: str) -> Iterator[Target]:
     yield from _attention(layer.attention, f"{name}.self_attn")
-    yield from layer_normalization_targets(layer.attention_normalization, f"{name}.norm1")
+    yield from token_normalization_targets(layer.attention_normalization, f"{name}.norm1")
     yield from dense_targets(layer.sampling.offsets, f"{name}.cross_attn.sampling_offsets")
     yield from dense_targets(layer.sampling.weights_of_points, f"{name}.cross_attn.attention_weights")
     yield from dense_targets(layer.sampling.memory_projection, f"{name}.cross_attn.value_proj")
     yield from dense_targets(layer.sampling.projection, f"{name}.cross_attn.output_proj")
-    yield from layer_normalization_targets(layer.sampling_normalization, f"{name}.norm2")
+    yield from token_normalization_targets(layer.sampling_normalization, f"{name}.norm2")
     yield from dense_targets(layer.perceptron.layers[0], f"{name}.linear1")
     yield from dense_targets(layer.perceptron.layers[1], f"{name}.linear2")
-    yield from layer_normalization_targets(layer.normalization, f"{name}.norm3")
+    yield from token_normalization_targets(layer.normalization, f"{name}.norm3")
 
 
 def _attention(layer: MultiHeadAttention, name: str) -> Iterator[Target]:

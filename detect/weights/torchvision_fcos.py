@@ -14,8 +14,8 @@ from detect.weights.torchvision_parts import (
     BOXES,
     checkpoint,
     convolution_targets,
-    dense_targets,
     group_normalization_targets,
+    one_stage_targets,
     read_detector,
 )
 
@@ -26,7 +26,7 @@ def targets(detector: FCOS, columns: Sequence[int] = IDS, published: int = 91) -
     Its head has a logit for every id of COCO, 0 to 90, of which eleven are not classes. The class with label k here is
     number `columns[k]` of `published` there.
     """
-    yield from dense_targets(detector, _tower, columns, published)
+    yield from one_stage_targets(detector, _tower, columns, published)
     yield from convolution_targets(f"{BOXES}.bbox_reg", detector.head.distances)
     yield from convolution_targets(f"{BOXES}.bbox_ctrness", detector.head.centreness)
 

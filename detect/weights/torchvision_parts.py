@@ -68,7 +68,7 @@ def with_modern_pyramid(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return {old.sub(r"\1.\2.0.", name): array for name, array in tensors.items()}
 
 
-def dense_targets(
+def one_stage_targets(
     detector: RetinaNet | FCOS,
     tower_targets: Callable[[HeadTower, str], Iterator[Target]],
     columns: Sequence[int],

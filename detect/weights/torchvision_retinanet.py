@@ -18,8 +18,8 @@ from detect.weights.torchvision_parts import (
     BOXES,
     checkpoint,
     convolution_targets,
-    dense_targets,
     group_normalization_targets,
+    one_stage_targets,
     read_detector,
 )
 
@@ -30,7 +30,7 @@ def targets(detector: RetinaNet, columns: Sequence[int] = IDS, published: int = 
     Its head has a logit for every id of COCO, 0 to 90, of which eleven are not classes. The class with label k here is
     number `columns[k]` of `published` there.
     """
-    yield from dense_targets(detector, _tower, columns, published)
+    yield from one_stage_targets(detector, _tower, columns, published)
     yield from convolution_targets(f"{BOXES}.bbox_reg", detector.head.box_deltas)
 
 

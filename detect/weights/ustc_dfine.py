@@ -9,26 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from detect.data.pixels.resizing import Fit
-from detect.layers.refinement_decoder import RefinementDecoder
 from detect.models.dfine import DFINE
 from detect.weights.backbones import hgnet_targets
 from detect.weights.checkpoint import Checkpoint
 from detect.weights.coco_classes import IDS, NAMES
-from detect.weights.dfine_names import renamed
+from detect.weights.dfine_names import CONSTANTS, renamed
 from detect.weights.files.tensor_files import read_tensors
 from detect.weights.hybrid_transformers import (
-    decoder_layer_targets,
-    dense_targets,
+    denoising_targets,
     encoder_targets,
-    perceptron_targets,
     projection_targets,
+    refinement_decoder_targets,
     selection_targets,
 )
 from detect.weights.tensors import STEP_COUNT, Target
 
 HUB = "https://huggingface.co/ustc-community"
-# Numbers that the settings have too, and positions that are computed.
-CONSTANTS = (".up", ".reg_scale", ".num_points_scale", "decoder.anchors", "decoder.valid_mask")
 
 
 def targets(detector: DFINE) -> Iterator[Target]:
@@ -38,24 +34,8 @@ def targets(detector: DFINE) -> Iterator[Target]:
     for index, projection in enumerate(detector.projections):
         yield from projection_targets(projection, f"model.decoder_input_proj.{index}")
     yield from selection_targets(detector.selection)
-    yield from _decoder(detector.decoder)
-    yield Target("model.denoising_class_embed.weight", detector.denoised_classes.vectors, class_columns)
-
-
-def class_columns(array: np.ndarray) -> np.ndarray:
-    """Return vectors [K + 1, D] as columns, without the last one, that of padding, which is zeros."""
-    return array[:-1].transpose()
-
-
-def _decoder(decoder: RefinementDecoder) -> Iterator[Target]:
-    name = "model.decoder"
-    yield from perceptron_targets(decoder.position, f"{name}.query_pos_head")
-    yield from perceptron_targets(decoder.first_box, f"{name}.pre_bbox_head")
-    for index, layer in enumerate(decoder.layers):
-        yield from decoder_layer_targets(layer, f"{name}.layers.{index}")
-        yield from dense_targets(decoder.class_logits[index], f"{name}.class_embed.{index}")
-        yield from perceptron_targets(decoder.corners[index], f"{name}.bbox_embed.{index}")
-        yield from perceptron_targets(decoder.quality[index], f"{name}.lqe_layers.{index}.reg_conf")
+    yield from refinement_decoder_targets(detector.decoder)
+    yield from denoising_targets(detector.denoised_classes)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.layers.attention import EncoderLayer, MultiHeadAttention, Perceptron, gelu, sine_positions
+from detect.layers.attention import (
+    EncoderLayer,
+    MultiHeadAttention,
+    Perceptron,
+    SwiGLU,
+    gelu,
+    rms_normalization,
+    sine_positions,
+)
 
 RANDOM = np.random.RandomState(0)
 TOKENS = RANDOM.normal(size=[2, 5, 8]).astype(np.float32)
@@ -78,6 +86,24 @@ def test_tokens_leave_an_encoder_layer_normalised():
 def test_a_perceptron_may_end_with_zeros():
     perceptron = Perceptron((3, 2), last={"kernel_initializer": "zeros", "bias_initializer": "ones"})
     np.testing.assert_array_equal(perceptron(TOKENS), np.ones([2, 5, 2]))
+
+
+def test_a_swiglu_by_hand():
+    """One hidden channel: the gate is the first input, what it lets through the second one."""
+    layer = SwiGLU(1, 1)
+    layer(np.zeros([1, 2], np.float32))
+    layer.layers[0].kernel.assign([[1, 0], [0, 1]])
+    layer.layers[1].kernel.assign([[2]])
+    layer.layers[1].bias.assign([-1])
+    found = layer(np.float32([[0, 5], [np.log(3), 4]]))  # whose sigmoids are 1 / 2 and 3 / 4
+    np.testing.assert_allclose(found, [[-1], [2 * np.log(3) * 0.75 * 4 - 1]], rtol=1e-6)
+
+
+def test_tokens_are_normalised_by_their_root_mean_square():
+    normalization = rms_normalization("normalization")
+    normalization.build([None, 2])
+    normalization.scale.assign([1, 2])
+    np.testing.assert_allclose(normalization(np.float32([[3, 4]])), [[3 / 12.5**0.5, 8 / 12.5**0.5]], rtol=1e-6)
 
 
 def test_gelu_is_exact():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.layers.attention import layer_normalization
 from detect.layers.decoder_layer import DecoderLayer, Gate
 from detect.layers.deformable_attention import DeformableAttention, initial_offsets
 
@@ -43,14 +44,15 @@ def test_where_all_features_are_the_same_they_are_found(projected):
 
 
 def test_a_new_gate_halves_the_sum():
-    gate = Gate(8)
+    gate = Gate(8, layer_normalization("normalization"))
     found = gate(QUERIES, QUERIES[::-1].copy())
     np.testing.assert_allclose(found, gate.normalization((QUERIES + QUERIES[::-1]) / 2), atol=1e-6)
 
 
+@pytest.mark.parametrize("rms", [True, False])
 @pytest.mark.parametrize("gated", [True, False])
-def test_gradients_reach_all_of_a_layer(gated):
-    layer = DecoderLayer(8, 2, 16, (2, 1), gated)
+def test_gradients_reach_all_of_a_layer(gated, rms):
+    layer = DecoderLayer(8, 2, 16, (2, 1), gated, projected=not gated, rms=rms)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(QUERIES, QUERIES, BOXES, MEMORY, sizes=SIZES) ** 3)
     assert all(slope is not None for slope in tape.gradient(loss, layer.trainable_variables))

@@ -27,6 +27,15 @@ def test_a_published_size_is_known_by_its_name():
     assert all(HGNetV2(sizes).size == name for name, sizes in SIZES.items())
 
 
+@pytest.mark.parametrize(("size", "filters", "blocks", "kernel"), [("atto", 256, 1, 3), ("pico", 512, 2, 5)])
+def test_small_ones_end_with_the_third_stage(size, filters, blocks, kernel):
+    backbone = HGNetV2(size, 1)
+    (level,) = backbone(np.zeros([1, 32, 64, 3], np.uint8))
+    assert level.shape == (1, 2, 4, filters)
+    assert len(backbone.stage3.blocks) == blocks
+    assert backbone.stage3.blocks[0].layers[0].depthwise.convolution.kernel.shape == (kernel, kernel, 64, 1)
+
+
 def test_an_affine_map_has_two_numbers():
     affine = Affine()
     affine(np.zeros([1, 1], np.float32))

@@ -25,6 +25,14 @@ def test_levels_keep_their_sizes(levels, elan):
     assert [tuple(level.shape) for level in found] == [(*shape[:3], 8) for shape in SHAPES[-levels:]]
 
 
+def test_levels_may_be_added_where_they_meet():
+    """A fusion block sees as many channels as a level has, instead of twice as many."""
+    layer = HybridEncoder(2, 8, 2, 16, depth=0.34, expansion=0.5, elan=True, summed=True)
+    found = layer(features(2))
+    assert [tuple(level.shape) for level in found] == [(*shape[:3], 8) for shape in SHAPES[-2:]]
+    assert layer.down_blocks[0].split.convolution.kernel.shape == (1, 1, 8, 16)
+
+
 def test_every_level_depends_on_all():
     layer, inputs = encoder(3, True), features(3)
     layer(inputs)

@@ -37,3 +37,12 @@ def test_the_tokens_with_the_best_scores_are_chosen(queries, expected):
         order = np.argsort(-best)[:expected]
         np.testing.assert_allclose(chosen.class_logits[image], every.numpy()[image, order], rtol=1e-5)
         np.testing.assert_allclose(chosen.boxes[image], tf.sigmoid(first_boxes(SIZES)[0][order]), rtol=1e-5)
+
+
+def test_tokens_may_be_chosen_as_they_are():
+    selection = QuerySelection(8, 3, 7, projected=False)
+    chosen = selection(MEMORY, sizes=SIZES)
+    assert not [weight.path for weight in selection.weights if "normalization" in weight.path]
+    scores = selection.class_logits(MEMORY).numpy().max(axis=-1)
+    for image, queries in enumerate(chosen.queries):
+        np.testing.assert_allclose(queries, MEMORY[image, np.argsort(-scores[image])[:7]])

@@ -40,23 +40,25 @@ def drawn_noise(targets: Targets) -> NoisyQueries:
 def losses_of(case: str, values: dict[str, tf.Tensor], targets: Targets, noise: NoisyQueries) -> dict[str, tf.Tensor]:
     settings = CASES[case]
     first, corners = (0, values["corners"]) if "corners" in values and settings.union else (1, None)
-    matched, places = (
-        Predictions(
-            values["logits"][first:, :, part],
-            values["boxes"][first:, :, part],
-            None if corners is None else corners[:, :, part],
-            values["references"][:, part],
-        )
-        for part in (slice(drawn.QUERIES), slice(drawn.QUERIES, None))
+    noise_of_case = None if case == "rfdetr" else noise
+
+    def denoising_first(rows: tf.Tensor) -> tf.Tensor:
+        places = rows[..., drawn.QUERIES :, :] if noise_of_case else rows[..., :0, :]
+        return tf.concat([places, rows[..., : drawn.QUERIES, :]], axis=-2)
+
+    predictions = Predictions(
+        denoising_first(values["logits"][first:]),
+        denoising_first(values["boxes"][first:]),
+        None if corners is None else denoising_first(corners),
+        denoising_first(values["references"]),
     )
     return query_losses(
         settings,
-        matched,
+        predictions,
         targets,
         drawn.SIZE,
         proposals=Predictions(values["proposed_logits"][None], values["proposed_boxes"][None]),
-        denoising=None if case == "rfdetr" else places,
-        noise=None if case == "rfdetr" else noise,
+        noise=noise_of_case,
         distances=None if corners is None else DISTANCES,
         closing=float(case == "deim_late"),
     )

@@ -33,15 +33,16 @@ def test_denoising_queries_are_in_training_only_and_not_among_the_detections(det
     assert outputs["noise"].labels.shape == (2, DENOISING)
     assert outputs["decoded"].references.shape == (2, DENOISING + TOKENS, 4)
     assert outputs["class_logits"].shape == (2, TOKENS, CLASSES)
-    last = outputs["decoded"].layers[-1]
-    np.testing.assert_array_equal(outputs["boxes"], last.boxes[:, DENOISING:])
+    np.testing.assert_array_equal(outputs["boxes"], outputs["decoded"].boxes[-1][:, DENOISING:])
 
 
 def test_the_noise_is_that_of_the_seed_and_the_step(detector):
+    chosen = detector(pictures(detector))["chosen"]
+
     def noises(steps: int) -> list[np.ndarray]:
         detector.seed.start(3)
         with uncompiled():
-            return [detector._noise(truth(detector), (64, 64), TOKENS)[0].boxes.numpy() for _ in range(steps)]
+            return [detector._start(chosen, truth(detector), (64, 64)).noise.boxes.numpy() for _ in range(steps)]
 
     first, again = noises(2), noises(2)
     np.testing.assert_array_equal(first, again)

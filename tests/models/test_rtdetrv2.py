@@ -28,8 +28,8 @@ def test_each_layer_moves_the_boxes_of_the_one_before():
         layer.layers[-1].bias.assign(bias)
     found = decoder(*inputs, sizes=[(2, 2)])
     expected = tf.sigmoid(logit(boxes)[0] + np.cumsum(moves, axis=0))
-    np.testing.assert_allclose(found.boxes[:, 0, 0], expected, atol=1e-6)
-    np.testing.assert_allclose(tf.sigmoid(found.logits), np.full([2, 1, 1, 2], 0.01), rtol=0.5)
+    np.testing.assert_allclose(np.stack(found.boxes)[:, 0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(tf.sigmoid(found.class_logits), np.full([2, 1, 1, 2], 0.01), rtol=0.5)
 
 
 def test_the_loss_of_a_layer_reaches_the_moves_of_the_one_before():
@@ -46,8 +46,9 @@ def test_denoising_queries_come_first_and_change_no_other(detector):
     image = np.random.default_rng(0).integers(0, 256, [1, 64, 64, 3], np.uint8)
     plain, noisy = (detector(image, targets=truth, training=True) for truth in (None, TRUTH))
     assert plain["noise"] is None
-    assert noisy["decoded"].logits.shape == [2, 1, 8 + 20, 3]
-    np.testing.assert_allclose(noisy["decoded"].boxes[:, :, 8:], plain["decoded"].boxes, atol=1e-6)
+    noisy_boxes, boxes = (np.stack(outputs["decoded"].boxes) for outputs in (noisy, plain))
+    assert noisy_boxes.shape == (2, 1, 8 + 20, 4)
+    np.testing.assert_allclose(noisy_boxes[:, :, 8:], boxes, atol=1e-6)
     np.testing.assert_allclose(noisy["class_logits"], plain["class_logits"], atol=1e-5)
     assert "denoising" in detector.loss(noisy, TRUTH)
     assert "denoising" not in detector.loss(plain, TRUTH)

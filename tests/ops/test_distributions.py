@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.ops.distributions import distances_of, expected_distances, moved_sides, weighting_values
+from detect.ops.distributions import (
+    distances_of,
+    expected_distances,
+    moved_sides,
+    probabilities_by_side,
+    weighting_values,
+)
 
 
 def test_values_grow_as_powers_and_the_outermost_are_twice_as_far():
@@ -25,14 +31,16 @@ def test_a_mean_is_that_of_each_side():
     values = np.float32([-2, 0, 2])
     certain, even, two_of_three, most = [-100, 0, -100], [0, 0, 0], [0, -100, 0], [np.log(1), np.log(2), np.log(5)]
     logits = tf.constant([[*certain, *even, *two_of_three, *most]], tf.float32)
-    np.testing.assert_allclose(expected_distances(logits, values), [[0, 0, 0, 2 * 5 / 8 - 2 * 1 / 8]], atol=1e-6)
+    found = expected_distances(probabilities_by_side(logits, 3), values)
+    np.testing.assert_allclose(found, [[0, 0, 0, 2 * 5 / 8 - 2 * 1 / 8]], atol=1e-6)
 
 
 def test_the_number_of_values_may_differ_from_call_to_call():
     """A compiled function forgets lengths that differ: the third call does not know it any more."""
     for count in (3, 5, 7):
         logits = np.tile(np.float32([-100] * (count - 1) + [0]), 4)[None]  # the last value is certain
-        np.testing.assert_allclose(expected_distances(logits, np.arange(count, dtype=np.float32)), [[count - 1] * 4])
+        found = expected_distances(probabilities_by_side(logits, count), np.arange(count, dtype=np.float32))
+        np.testing.assert_allclose(found, [[count - 1] * 4])
 
 
 def test_sides_move_outwards_in_parts_of_the_box():
@@ -55,5 +63,6 @@ def test_a_reference_without_an_extent_gives_finite_distances():
 
 
 def test_nothing_in_nothing_out():
-    nothing = np.zeros([2, 0, 12], np.float32)
+    nothing = probabilities_by_side(np.zeros([2, 0, 12], np.float32), 3)
+    assert nothing.shape == (2, 0, 4, 3)
     assert expected_distances(nothing, np.float32([-1, 0, 1])).shape == (2, 0, 4)

@@ -77,10 +77,8 @@ CASES: dict[str, dict] = {
     "coding.decode_distances": {"distances": PREDICTED, "points": POINTS, "strides": STRIDES},
     "coding.encode_yolox": {"boxes": PREDICTED, "points": POINTS, "strides": STRIDES},
     "coding.decode_yolox": {"raw": PREDICTED, "points": POINTS, "strides": STRIDES},
-    "distributions.expected_distances": {
-        "logits": tf.reshape(LOGITS[:, :4], [2, 12]),
-        "values": np.float32([-1, 0, 1]),
-    },
+    "distributions.probabilities_by_side": {"logits": tf.reshape(LOGITS[:, :4], [2, 12]), "count": 3},
+    "distributions.expected_distances": {"probabilities": LOGITS[:, :4], "values": np.float32([-1, 0, 1])},
     "distributions.moved_sides": {"boxes": RELATIVE, "distances": RELATIVE, "scale": 4.0},
     "distributions.distances_of": {"boxes": RELATIVE, "references": RELATIVE, "scale": 4.0},
     "hungarian.optimal_assignment": {"costs": LOGITS, "counts": tf.constant([3, 1])},

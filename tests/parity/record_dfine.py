@@ -16,13 +16,12 @@ import transformers_references as references  # noqa: E402
 from ustc_dfine_cases import CASES, CLASSES, NAMES, SIZES, noise  # noqa: E402
 
 from detect import models  # noqa: E402
-from detect.models.dfine import Config  # noqa: E402
 
 
 def main() -> None:
     recorded: dict[str, np.ndarray] = {}
     for row, settings in CASES.items():
-        config = Config(**{**models.variant(row).config.model_dump(), **settings})
+        config = models.variant(row).config.model_copy(update=settings)
         theirs = references.dfine(config, CLASSES)
         shapes = {name: list(value.shape) for name, value in theirs.state_dict().items()}
         recorded[f"{row}/shapes"] = np.array(json.dumps(shapes))

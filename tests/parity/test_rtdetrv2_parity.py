@@ -115,20 +115,20 @@ def test_features_logits_boxes_and_losses(pair, extra):
         assert_same(level, references.channels_last(expected), f"level {index} of the encoder")
 
     ours = pair.ours(images)
-    first, decoded = ours["proposals"], ours["decoded"]
+    first, decoded = ours["chosen"], ours["decoded"]
     for image in range(len(images)):
-        order = places(first.logits[0, image], theirs.enc_topk_logits[image].numpy())
-        assert_same(tf.gather(first.logits[0, image], order), theirs.enc_topk_logits[image], "logits of the encoder")
-        assert_same(tf.gather(first.boxes[0, image], order), theirs.enc_topk_bboxes[image], "boxes of the encoder")
-        found = tf.gather(decoded.logits[:, image], order, axis=1)
+        order = places(first.class_logits[image], theirs.enc_topk_logits[image].numpy())
+        assert_same(tf.gather(first.class_logits[image], order), theirs.enc_topk_logits[image], "the encoder")
+        assert_same(tf.gather(first.boxes[image], order), theirs.enc_topk_bboxes[image], "boxes of the encoder")
+        found = tf.gather(tf.stack(decoded.class_logits)[:, image], order, axis=1)
         assert_same(found, theirs.intermediate_logits[image], "logits of the layers")
-        found = tf.gather(decoded.boxes[:, image], order, axis=1)
+        found = tf.gather(tf.stack(decoded.boxes)[:, image], order, axis=1)
         assert_same(found, theirs.intermediate_reference_points[image], "boxes of the layers")
 
     truth = Targets(tf.constant(BOXES), tf.constant(LABELS), tf.zeros(LABELS.shape, tf.bool))
     losses = {name: float(value) for name, value in pair.ours.loss(ours, truth).items()}
     expected = {name: float(value) for name, value in theirs.loss_dict.items()}
-    of_encoder = f"_aux_{len(decoded.logits) - 1}"
+    of_encoder = f"_aux_{len(decoded.boxes) - 1}"
     assert losses["proposals"] == pytest.approx(total(expected, "", of_encoder), rel=CLOSEST)
     for ours_name, name in {"class": "loss_vfl", "l1": "loss_bbox", "giou": "loss_giou"}.items():
         of_layers = total(expected, name) - total(expected, name, of_encoder)

@@ -46,6 +46,36 @@ def test_every_tensor_of_an_hgnet_has_its_weight():
     assert backbones.licence_of("hgnetv2_b0") == "Apache-2.0; trained on ImageNet"
 
 
+@pytest.mark.parametrize("size", ["atto", "femto", "pico"])
+def test_small_hgnets_start_with_the_weights_of_a_larger_one(size):
+    """Every tensor of B0 is 2. Three depthwise kernels and the last two convolutions of Atto have other shapes."""
+    published, backbone = HGNetV2("b0"), HGNetV2(size, 1)
+    for each in (published, backbone):
+        each(np.zeros([1, 32, 32, 3], np.uint8))
+    tensors = {
+        target.name: np.full(unconverted(target), 2, np.float32) for target in backbones.hgnet_targets(published)
+    }
+    backbones.assign(backbone, tensors, "B0")
+    others = {weight.path.partition("/stage3/")[2] for weight in backbone.weights if np.any(weight != 2)}
+    assert backbones.backbone_weights(backbone) == "hgnetv2_b0"
+    if size != "atto":
+        assert not others
+        return
+    kernels = {f"block0/layer{layer}/depthwise/convolution/kernel" for layer in range(3)}
+    parts = ("kernel", *(f"normalization/{part}" for part in ("gamma", "beta", "moving_mean", "moving_variance")))
+    ends = {f"block0/{name}/convolution/{part}" for name in ("squeeze", "excite") for part in parts}
+    assert others == kernels | ends
+
+
+def unconverted(target) -> tuple[int, ...]:
+    """Return the shape of a tensor in a file of PyTorch."""
+    shape = tuple(target.variable.shape)
+    if len(shape) < 4:
+        return shape
+    order = (2, 3, 0, 1) if target.convert is backbones.depthwise_kernel else (3, 2, 0, 1)
+    return tuple(shape[axis] for axis in order)
+
+
 @pytest.mark.parametrize("depth", [18, 50])
 def test_every_tensor_of_a_resnet_vd_has_its_weight(depth):
     """Of RT-DETR's authors; tests/weights/test_lyuwenyu_rtdetrv2.py compares what is made of the features."""

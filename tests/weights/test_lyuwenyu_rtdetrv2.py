@@ -42,6 +42,6 @@ def test_outputs_of_the_programs_that_wrote_the_files(program, recorded_state, t
     detector, _ = read(dataclasses.replace(CHECKPOINTS[0], config={**TINY, "depth": depth}), file)
     image = np.random.RandomState(int(recorded[f"{program}/seed"])).randint(0, 256, (1, *size, 3)).astype(np.uint8)
     outputs = detector(image)
-    np.testing.assert_allclose(outputs["proposals"].boxes[0], recorded[f"{program}/first"], atol=1e-5)
+    np.testing.assert_allclose(outputs["chosen"].boxes, recorded[f"{program}/first"], atol=1e-5)
     np.testing.assert_allclose(outputs["decoded"].boxes, recorded[f"{program}/boxes"], atol=1e-5)
-    np.testing.assert_allclose(outputs["decoded"].logits, recorded[f"{program}/logits"], atol=3e-5)
+    np.testing.assert_allclose(outputs["decoded"].class_logits, recorded[f"{program}/logits"], atol=3e-5)

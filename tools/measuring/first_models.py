@@ -12,6 +12,7 @@ CLASSES = len(NAMES)
 FIRST = list({name.split("-")[0]: name for name in reversed(models.names())}.values())
 # Settings that make a first model smaller.
 LIGHTER: dict[str, dict] = {
+    "deimv2-atto": {"channels": 32, "hidden": 64, "layers": 2, "queries": 60, "denoising": 6},
     "dfine-n": {
         "filters": 32,
         "encoder_hidden": 64,

@@ -27,7 +27,7 @@ def multiply_adds(name: str) -> int:
     found = list(operations(graph_of(models.create(name, CLASSES), side, training=apart)))
     if family == "yolox":  # counted with thop (pytorch-OpCounter): normalisation counts two per output
         return sum(map(weighted_sums, found)) + 2 * sum(map(normalized, found))
-    if family == "dfine":  # counted with calflops, which leaves out the products within attention
+    if family in ("dfine", "deimv2"):  # counted with calflops, which leaves out the products within attention
         found = [operation for operation in found if operation.type != "BatchMatMulV2"]
     if (family, row) == ("fasterrcnn", "mobilenetv3"):  # counted for an image without proposals
         found = [operation for operation in found if "region_head" not in operation.name]

@@ -1,7 +1,8 @@
-"""Our D-FINE computes what that of `transformers` does, with the same weights on the same images.
+"""Our D-FINE and DEIMv2 compute what those of `transformers` do, with the same weights on the same images.
 
-The weights are random, but take the path of published ones: their state dictionary is saved to a file, and imported.
-`make parity` runs these tests in an environment with PyTorch and `transformers`.
+DEIMv2 of `transformers` is changed to be that of the authors, see `transformers_references`; `record_deimv2.py`
+compares with their own code. The weights are random, but take the path of published ones: their state dictionary is
+saved to a file, and imported. `make parity` runs these tests in an environment with PyTorch and `transformers`.
 """
 
 import dataclasses
@@ -13,7 +14,9 @@ import pytest
 import tensorflow as tf
 
 from detect import models
-from detect.models.dfine import DFINE, Config
+from detect.layers.lite_encoder import LiteEncoder
+from detect.models.deimv2 import DEIMv2
+from detect.models.dfine import DFINE
 from detect.weights.importing import checkpoints, read
 
 if not all(importlib.util.find_spec(name) for name in ("torch", "transformers")):
@@ -23,11 +26,15 @@ import torch
 import transformers_references as references
 
 # Settings by which the published rows differ from their own small versions.
-TINY = {"encoder_hidden": 64, "hidden": 64, "layers": 2, "depth": 0.34, "queries": 20}
+TINY = {"encoder_hidden": 64, "hidden": 64, "layers": 2, "depth": 0.34, "queries": 20, "channels": 32}
 CASES = {
-    "tiny n": ("dfine-n-coco", {**TINY, "filters": 32, "channels": 32, "expansion": 0.5}),
-    "tiny x": ("dfine-x-coco", {**TINY, "backbone": "b0", "filters": 48, "channels": 32, "expansion": 0.5}),
+    "tiny n": ("dfine-n-coco", {**TINY, "filters": 32, "expansion": 0.5}),
+    "tiny x": ("dfine-x-coco", {**TINY, "backbone": "b0", "filters": 48, "expansion": 0.5}),
     "n": ("dfine-n-coco", {}),
+    "tiny deimv2 atto": ("deimv2-atto-coco", TINY),
+    "tiny deimv2 n": ("deimv2-n-coco", TINY),
+    "deimv2 pico": ("deimv2-pico-coco", {}),
+    "deimv2 n": ("deimv2-n-coco", {}),
 }
 SIZES = [(0, 0), (64, 128)]  # rows and columns beyond a square
 CLOSEST = 1e-4  # largest difference, as a share of the largest number
@@ -38,7 +45,7 @@ class Pair:
     """Two models with the same weights, and the side of images for them."""
 
     theirs: torch.nn.Module
-    ours: DFINE
+    ours: DFINE | DEIMv2
     side: int
 
     def images(self, extra: tuple[int, int]) -> np.ndarray:
@@ -56,12 +63,12 @@ class Pair:
 def pair(request, tmp_path_factory) -> Pair:
     name, settings = CASES[request.param]
     checkpoint = dataclasses.replace(checkpoints()[name], config=settings)
-    config = Config(**{**models.variant(checkpoint.model).config.model_dump(), **settings})
-    theirs = references.dfine(config, 80)
+    config = models.variant(checkpoint.model).config.model_copy(update=settings)
+    theirs = (references.dfine if name.startswith("dfine") else references.deimv2)(config, 80)
     file = tmp_path_factory.mktemp("weights") / "theirs.pth"
     torch.save(theirs.state_dict(), file)
     ours, _ = read(checkpoint, file)
-    return Pair(theirs, ours, 640 if request.param == "n" else 128)
+    return Pair(theirs, ours, 128 if settings else 640)
 
 
 @pytest.mark.parametrize("extra", SIZES)
@@ -69,9 +76,10 @@ def test_features_of_backbone_and_encoder(pair, extra):
     images = pair.images(extra)
     theirs = references.outputs(pair.theirs, images)
     features = pair.ours.backbone(images)
+    levels = features[0] if isinstance(pair.ours.encoder, LiteEncoder) else list(features)
     for index, level in enumerate(features):
         assert_same(level, theirs[f"backbone{index}"], f"level {index} of the backbone")
-    for index, level in enumerate(pair.ours.encoder(list(features))):
+    for index, level in enumerate(pair.ours.encoder(levels)):
         assert_same(level, theirs[f"encoder{index}"], f"level {index} of the encoder")
 
 
@@ -87,12 +95,7 @@ def test_logits_boxes_and_distributions_of_every_layer(pair, extra):
         )
         assert_same(tf.gather(chosen.class_logits[image], order), theirs["chosen_logits"][image], "the encoder")
         assert_same(tf.gather(chosen.boxes[image], order), theirs["chosen_boxes"][image], "boxes of the encoder")
-        logits, boxes, corners = zip(*decoded.layers, strict=True)
-        parts = {
-            "logits": (decoded.class_logits, *logits),
-            "boxes": (decoded.references, *boxes),
-            "corners": corners,
-        }
+        parts = {"logits": decoded.class_logits, "boxes": decoded.boxes, "corners": decoded.corners}
         for name, layers in parts.items():
             assert len(layers) == theirs[name].shape[1]
             for number, layer in enumerate(layers):
