@@ -39,7 +39,8 @@ def drawn_noise(targets: Targets) -> NoisyQueries:
 
 def losses_of(case: str, values: dict[str, tf.Tensor], targets: Targets, noise: NoisyQueries) -> dict[str, tf.Tensor]:
     settings = CASES[case]
-    first, corners = (0, values["corners"]) if "corners" in values and settings.union else (1, None)
+    first = 0 if case.startswith(("dfine", "deim")) else 1  # whether the first layer speaks before its distributions
+    corners = values["corners"] if "corners" in values and settings.union else None
     noise_of_case = None if case == "rfdetr" else noise
 
     def denoising_first(rows: tf.Tensor) -> tf.Tensor:

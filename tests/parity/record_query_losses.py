@@ -162,7 +162,7 @@ def deim(folder: Path, late: bool, union: bool) -> dict[str, float]:
         num_classes=drawn.CLASSES,
         reg_max=drawn.VALUES - 1,
         use_uni_set=union,
-    )(outputs(values, meta, first=union, with_corners=union), targets())
+    )(outputs(values, meta, first=True, with_corners=union), targets())
     return recorded(values, losses)
 
 
