@@ -86,7 +86,7 @@ class Config(DetectorConfig):
     confidence: float = 0.001
 
 
-_MIXED = {"average.restart": True, "schedule.warmup_power": 2.0, "sizes": []}
+_COMMON = {"average.restart": True, "schedule.warmup_power": 2.0, "sizes": []}
 
 
 def _small(backbone: Literal["atto", "femto", "pico"], channels: int, hidden: int, queries: int) -> Config:
@@ -105,20 +105,16 @@ def _small(backbone: Literal["atto", "femto", "pico"], channels: int, hidden: in
 
 def _small_recipe(rate: float, mosaic: float) -> dict[str, Any]:
     """Return the recipe of a small model: `mosaic` is the probability of one in epochs 5 to 250."""
-    settings = {**_MIXED, "schedule.final": 0.5, "schedule.hold": 32 / 500}
-    settings["pipeline.augmentation.mosaic"] = mosaic * 246 / 468
-    return detr_recipe(500, 32, 128, 4000, rate, 0.5, settings)
+    mosaics = {"pipeline.augmentation.mosaic": mosaic * 246 / 468}
+    ending = {"schedule.final": 0.5, "schedule.hold": 32 / 500}
+    settings = {**_COMMON, **ending, **mosaics}
+    return detr_recipe(500, closing=32, batch=128, warmup=4000, rate=rate, backbone_factor=0.5, settings=settings)
 
 
 # In epochs 5 to 78 half of the images are mosaics, and half are mixed with another one.
+_NANO_MIXTURES = {"pipeline.augmentation.mosaic": 0.5 * 74 / 148, "pipeline.augmentation.mixup": 0.5 * 74 / 148}
 _NANO_RECIPE = detr_recipe(
-    160,
-    12,
-    32,
-    2000,
-    8e-4,
-    0.5,
-    {**_MIXED, "pipeline.augmentation.mosaic": 0.5 * 74 / 148, "pipeline.augmentation.mixup": 0.5 * 74 / 148},
+    160, closing=12, batch=32, warmup=2000, rate=8e-4, backbone_factor=0.5, settings={**_COMMON, **_NANO_MIXTURES}
 )
 
 # APs are from the README. It rounds parameters to 0.5, 1.0, 1.5 and 3.6 million, and operations, two for each
