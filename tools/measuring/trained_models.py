@@ -18,6 +18,7 @@ IMAGES = {"train": 600, "val": 200}
 SIDE = 128  # pixels, or more where a model takes no less
 # Epochs and learning rate with which a first model reaches an AP of 0.3 to 0.9 in two to five minutes on one core.
 LEARNING = {
+    "deimv2-atto": (40, 0.003),
     "yolox-micro": (40, 0.006),
     "retinanet-r18": (16, 0.002),
     "fcos-r18": (12, 0.002),
