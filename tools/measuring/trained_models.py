@@ -1,5 +1,6 @@
 """Small models of every family, trained on synthetic images, and what each loses in every format and precision."""
 
+import functools
 import multiprocessing
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import detect
 from detect import formats
 from detect.artefacts.export_card import Check
 from detect.data.shapes import write_shapes
-from detect.export import cards
-from detect.export.export_run import export
+from detect.export import cards, export_run
 
 # Each format in each of its precisions.
 WAYS = [(name, precision) for name in formats.names() for precision in formats.find(name).precisions]
@@ -33,11 +33,12 @@ ALIKE = {"mosaic": 0, "scale": [1, 1], "translate": 0, "hue": 0, "saturation": 0
 def checks_of_exports(name: str, folder: Path) -> dict[tuple[str, str], Check]:
     """Train the model within `folder`, export it in all `WAYS`, and score each export on images that are new to it.
 
-    Each runs in a separate process, because converters do not give memory back.
+    Each format has a process of its own, because converters do not give memory back.
     """
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as process:
         model, data = process.apply(_train, (name, folder))
-        return {way: process.apply(_check, (model, data, *way)) for way in WAYS}
+        found = [process.apply(_checks, (model, data, format)) for format in formats.names()]
+        return {way: check for checks in found for way, check in checks.items()}
 
 
 def _train(name: str, folder: Path) -> tuple[Path, Path]:
@@ -62,9 +63,17 @@ def _train(name: str, folder: Path) -> tuple[Path, Path]:
     return run.folder, data
 
 
-def _check(model: Path, data: Path, format: str, precision: str) -> Check:
-    """Return the check of an export whatever it loses; for squares only, which halves the work."""
+def _checks(model: Path, data: Path, format: str) -> dict[tuple[str, str], Check]:
+    """Return the checks of the exports in all precisions, whatever they lose.
+
+    They are for squares only, which halves the work, and the model is opened and traced once for all of them.
+    """
     cards.SHAPES = cards.SHAPES[:1]
-    check = export(model, format, precision=precision, data=data, max_ap_loss=100).card.check
-    assert check is not None
-    return check
+    for name in ("open_model", "TensorFlowBackEnd"):
+        setattr(export_run, name, functools.cache(getattr(export_run, name)))
+    checks = {}
+    for precision in formats.find(format).precisions:
+        check = export_run.export(model, format, precision=precision, data=data, max_ap_loss=100).card.check
+        assert check is not None
+        checks[format, str(precision)] = check
+    return checks
