@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from measuring.first_models import FIRST
-from measuring.trained_models import IMAGES, SIDE, WAYS, checks_of_exports
+from measuring.trained_models import IMAGES, LEARNING, SIDE, WAYS, checks_of_exports
 
 from detect.artefacts.export_card import Check
 from detect.export.check import AP_LOSS
@@ -24,7 +24,12 @@ AT_ONCE = 2  # models; each keeps about one core busy
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=FIRST, help="families, each named by its first model; default: all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        default=list(LEARNING),
+        help="the first models of families; default: all that are trained",
+    )
     columns, names = read_columns(), parser.parse_args().names
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for name, checks in zip(names, pool.map(measure, names), strict=True):

@@ -1,8 +1,7 @@
-"""Every family in every format and precision, with a model that has learnt something: what an export loses shows."""
+"""Families in every format and precision, with models that have learnt something: what an export loses shows."""
 
 import pytest
-from measuring.first_models import FIRST
-from measuring.trained_models import checks_of_exports
+from measuring.trained_models import LEARNING, checks_of_exports
 
 from detect.export.check import AP_LOSS, UNMATCHED_WITH_AP
 
@@ -12,7 +11,7 @@ LEAST = 0.3  # AP of the original
 SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get others in soft suppression
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", LEARNING)
 def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
     for (format, precision), check in checks_of_exports(name, tmp_path).items():
         assert check.AP_of_original > LEAST
