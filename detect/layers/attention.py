@@ -136,13 +136,38 @@ class Perceptron(Composite):
 
 
 def gelu(features: tf.Tensor) -> tf.Tensor:
-    """Return `x * Phi(x)`, element by element, with the exact normal distribution (arXiv 1606.08415)."""
-    return tf.nn.gelu(features, approximate=False)
+    """Return `x * Phi(x)`, element by element, with the exact normal distribution (arXiv 1606.08415).
+
+    It is written with erf, by which runtimes know it; TensorFlow's own has erfc.
+    """
+    return 0.5 * features * (1 + tf.math.erf(features * 0.5**0.5))
 
 
-def layer_normalization(name: str, epsilon: float = EPSILON) -> keras.layers.LayerNormalization:
-    """Return a normalisation over the channels of each token (arXiv 1607.06450)."""
-    return keras.layers.LayerNormalization(epsilon=epsilon, name=name)
+class LayerNormalization(keras.layers.LayerNormalization):
+    """Keras' layer, over the channels of each token (arXiv 1607.06450), computed by `standardized`."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.cast(standardized(inputs, self.epsilon) * self.gamma + self.beta, self.compute_dtype)
+
+
+def standardized(features: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Return features [..., C] less their mean, divided by their deviation over the channels: float32.
+
+    The mean is subtracted first, or much would be lost where it is large; and OpenVINO knows a normalisation by this
+    form only.
+
+    Args:
+        features: [..., C].
+        epsilon: added to the variance.
+    """
+    features = tf.cast(features, tf.float32)
+    centred = features - tf.reduce_mean(features, axis=[-1], keepdims=True)  # OpenVINO fails with a scalar axis
+    return centred / tf.sqrt(tf.reduce_mean(tf.square(centred), axis=[-1], keepdims=True) + epsilon)
+
+
+def layer_normalization(name: str, epsilon: float = EPSILON) -> LayerNormalization:
+    """Return a normalisation over the channels of each token."""
+    return LayerNormalization(epsilon=epsilon, name=name)
 
 
 def rms_normalization(name: str) -> keras.layers.RMSNormalization:

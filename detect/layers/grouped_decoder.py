@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from detect.layers.attention import EPSILON, Perceptron, layer_normalization
+from detect.layers.attention import EPSILON, Perceptron, layer_normalization, standardized
 from detect.layers.composite import Composite
 from detect.layers.convolution import prior_bias
 from detect.layers.decoder_layer import DecoderLayer
@@ -221,10 +221,8 @@ class GroupedNormalization(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, groups: int) -> tf.Tensor:
         """Return the first `groups`, normalised."""
-        features = tf.cast(inputs, tf.float32)
-        mean, variance = tf.nn.moments(features, [-1], keepdims=True)
-        gamma, beta = self.gamma[:groups], self.beta[:groups]
-        return tf.cast(tf.nn.batch_normalization(features, mean, variance, beta, gamma, EPSILON), inputs.dtype)
+        features = standardized(inputs, EPSILON) * self.gamma[:groups] + self.beta[:groups]
+        return tf.cast(features, inputs.dtype)
 
 
 def refined(boxes: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:

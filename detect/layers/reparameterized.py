@@ -94,7 +94,8 @@ class RepElan(Composite):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         split = self.split(inputs, training=training)
         parts = [split]
-        features = split[..., split.shape[-1] // 2 :]
+        # Not by slicing: OpenVINO would reorder the axes for it.
+        features = tf.split(split, 2, axis=-1)[1]
         for partial, convolution in zip(self.partials, self.convolutions, strict=True):
             features = convolution(partial(features, training=training), training=training)
             parts.append(features)

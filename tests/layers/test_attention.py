@@ -11,6 +11,7 @@ from detect.layers.attention import (
     Perceptron,
     SwiGLU,
     gelu,
+    layer_normalization,
     rms_normalization,
     sine_positions,
 )
@@ -117,3 +118,13 @@ def test_positions_by_hand():
     row, column = 1, 2
     expected = [part(place * step) for place in (row, column) for part in (np.sin, np.cos) for step in (1, 0.01)]
     np.testing.assert_allclose(codes[row * 3 + column], expected, atol=1e-6)
+
+
+def test_normalisation_by_hand():
+    """Of -3, 0, 3 the variance is 6, also far from 0, where float32 has few digits left."""
+    layer = layer_normalization("normalization", epsilon=3.0)
+    layer(tf.zeros([1, 3]))
+    layer.gamma.assign([1, 2, 3])
+    layer.beta.assign([10, 20, 30])
+    for offset in (0, 1e5):
+        np.testing.assert_allclose(layer(tf.constant([[-3.0, 0, 3]]) + offset), [[9, 20, 33]], rtol=1e-6)
