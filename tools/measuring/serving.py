@@ -40,18 +40,20 @@ def serve(prepare: Callable[[str], Task]) -> None:
 
 
 def measured(task: Task) -> dict[str, Any]:
-    """Return the seconds that a call takes, and the peak memory so far.
+    """Return the seconds that a call takes, those that processors work on it, and the peak memory so far.
 
     A short task is repeated for `TURN` seconds and its median counts. Otherwise, the time would depend on what the
     caches still hold of it after another process's turn.
     """
     times: list[float] = []
+    worked = time.process_time()
     end = time.perf_counter() + TURN
     while not times or time.perf_counter() < end:
         start = time.perf_counter()
         found = task()
         times.append(time.perf_counter() - start)
-    figures = {"seconds": statistics.median(times), "memory": peak_memory()}
+    worked = (time.process_time() - worked) / len(times)
+    figures = {"seconds": statistics.median(times), "processor": worked, "memory": peak_memory()}
     return {**figures, **(found if isinstance(found, dict) else {})}
 
 
