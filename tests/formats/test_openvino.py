@@ -12,6 +12,7 @@ from detect import formats
 from detect.artefacts.format import Format
 from detect.formats import openvino as of_openvino
 from detect.formats.openvino.reader import BFLOAT16, open_file
+from detect.formats.openvino.writer import halve_weights
 
 EXACT = 1 + 2.0**-12  # has more digits than bfloat16
 
@@ -39,3 +40,18 @@ def test_what_is_in_bfloat16_is_computed_in_it_where_the_processor_is_fast_in_it
 def test_other_exports_are_computed_in_one_type_on_every_processor():
     assert formats.find("openvino").computed_in("float32") == formats.find("openvino").computed_in("int8") == ""
     assert Format("", "model", ()).computed_in("float32") == ""
+
+
+def test_weights_from_which_places_are_computed_are_halved_too():
+    """A weight beyond the range of float16 stays as it is."""
+    values = ops.parameter([1, 2], np.float32, name="values")
+    small, large = np.float32([[0.1, 1], [2, 1]]), np.float32([[1e5, 0], [0, 1]])
+    product = ops.matmul(ops.matmul(values, ops.constant(small), False, False), ops.constant(large), False, False)
+    places = ops.convert(ops.clamp(product, 0, 3), "i32")
+    model = openvino.Model([ops.gather(ops.constant(np.arange(4)), places, ops.constant(0))], [values])
+    halve_weights(model)
+    kinds = [node.get_element_type() for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
+    assert kinds.count(Type.f16) == 1
+    assert kinds.count(Type.f32) == 1
+    found = openvino.Core().compile_model(model, "CPU")([np.float32([[1, 1]])])[0]
+    np.testing.assert_array_equal(found, [[3, 2]])

@@ -7,6 +7,8 @@ the two an export was compared with its original.
 
 from detect.artefacts.format import Format
 
+PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")  # operations that have weights
+
 
 def bfloat16_type() -> str:
     """Return the type that models in bfloat16 are computed in on this processor: bfloat16, or float32."""

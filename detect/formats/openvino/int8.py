@@ -6,8 +6,8 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
 from detect.artefacts.int8_network import Calls, quietly, trunk
+from detect.formats.openvino import PRODUCTS
 
-PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
 PASSING = ("Concat", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
     *(*PASSING, "Add", "Multiply", "Sigmoid", "Swish", "Relu", "Clamp", "HSwish", "HSigmoid", "Interpolate", "Pad"),

@@ -9,6 +9,7 @@ from openvino.frontend.tensorflow import ConversionExtension
 
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.job import Job
+from detect.formats.openvino import PRODUCTS
 from detect.formats.openvino.reader import BFLOAT16
 
 
@@ -23,7 +24,10 @@ def write(job: Job) -> None:
             model = quantised(model, job.calibration_inputs(canvas))
         if job.precision == "bfloat16":
             model.set_rt_info("true", list(BFLOAT16))
-        openvino.save_model(model, job.path(canvas), compress_to_fp16=job.precision in ("float16", "bfloat16"))
+        halved = job.precision in ("float16", "bfloat16")
+        if halved:
+            halve_weights(model)
+        openvino.save_model(model, job.path(canvas), compress_to_fp16=halved)
 
 
 def label(job: Job) -> None:
@@ -51,6 +55,21 @@ def _converted(step) -> openvino.Model:
     for port, name in zip(model.outputs, OUTPUTS, strict=False):
         port.get_tensor().set_names({name})
     return model
+
+
+def halve_weights(model: openvino.Model) -> None:
+    """Store the weights of convolutions and matrix products in float16.
+
+    OpenVINO does so itself, but for those on the way to the indices of a gather: nearly all of a detector with queries,
+    which look at places that they compute.
+    """
+    for node in model.get_ordered_ops():
+        weights = node.input_value(1).get_node() if node.get_type_name() in PRODUCTS else None
+        if weights is None or weights.get_type_name() != "Constant" or weights.get_element_type() != openvino.Type.f32:
+            continue
+        if np.abs(weights.data).max(initial=0) < np.finfo(np.float16).max:
+            smaller = ops.convert(ops.constant(weights.data.astype(np.float16)), "f32")
+            node.input(1).replace_source_output(smaller.output(0))
 
 
 def _suppression(node) -> list[openvino.Output]:
