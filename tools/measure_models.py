@@ -146,7 +146,7 @@ def read_rows(page: Path) -> dict[str, list[str]]:
 def write_page(page: Path, rows: list[list[str]]) -> None:
     columns = len(SIZE_HEADER)
     sizes = table(SIZE_HEADER, [row[:columns] for row in rows])
-    speeds = table(SPEED_HEADER, [row[:1] + row[columns:] for row in rows])
+    speeds = table(SPEED_HEADER, [row[:1] + row[columns:] for row in rows if row[columns:]])
     page.write_text("\n\n".join([TITLE, SIZES, sizes, speed_notes(), speeds]) + "\n", encoding="utf-8")
 
 
@@ -161,8 +161,9 @@ TITLE = """<!-- Written by tools/measure_models.py: measure again instead of edi
 SIZES = f"""## Size
 
 Parameters are trainable parameters for {CLASSES} classes. Multiply-adds are those of one image with the given side,
-counted as the authors count them: of convolutions and matrix products, for YOLOX also of normalisation, and for
-EfficientDet of all arithmetic, with 90 classes. For `fasterrcnn-mobilenetv3` they are those of an image without
+counted as the authors count them: of convolutions and matrix products, for YOLOX also of normalisation, for D-FINE
+without the products within attention, and for EfficientDet of all arithmetic, with 90 classes. Those that are published
+for D-FINE and RT-DETRv2 are rounded to half a billion. For `fasterrcnn-mobilenetv3` they are those of an image without
 proposals; the 150 regions of the second stage, which are always computed here, take 2.15 billion more."""
 
 

@@ -300,7 +300,7 @@ PREDICTION = [
 ]  # fmt: skip
 
 # Processor time of one core, because PyTorch's threads wait for each other where the machine does something else.
-ONE_CORE: dict[str, Any] = {"cores": 1, "figure": "processor", "target": 1.0, "rounds": 3, "seconds": 6}
+ONE_CORE: dict[str, Any] = {"cores": 1, "figure": "processor", "target": 1.0, "rounds": 3, "seconds": 4}
 OF_ONE_CORE = "processor time of one core"
 QUERIES = {"dfine-n": 640, "dfine-s": 640, "rtdetrv2-r18": 640, "rfdetr-nano": 384}  # with the sides of their images
 COUNTS = (("latency", "one image", "one", 1), ("batch", "8 images", "many", 8))
