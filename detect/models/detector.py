@@ -20,6 +20,7 @@ import tensorflow as tf
 from detect.config import Settings, build
 from detect.errors import BadInput
 from detect.layers.sampling_seed import SamplingSeed
+from detect.models.ordered_sums import ordered_sums
 from detect.models.suppression import Suppression
 from detect.ops.compiling import Runtime
 from detect.structures import Batch, Candidates, Detections, Targets
@@ -284,7 +285,8 @@ def losses_and_gradients(
     with tf.GradientTape() as tape:
         losses = detector.loss(detector(images, targets=targets, training=True), targets, closing)
         total = tf.add_n(list(losses.values()))
-    return losses, tape.gradient(total, detector.trainable_variables)
+    with ordered_sums():
+        return losses, tape.gradient(total, detector.trainable_variables)
 
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:

@@ -11,11 +11,20 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 # Replaceable by importing name-based checkpoints alone, or by a class compiled from TensorFlow's .proto file.
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
+# Sums gradients, and takes another function for that: see models/ordered_sums.py. Not needed once `tf.add_n` sums its
+# arguments in their order whatever memory it can reuse.
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import backprop
+
 # Tells whether XLA compiles the graph that is being traced. Not needed where all callers pass this as an argument.
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+register_vector_space = pywrap_tfe.TFE_Py_RegisterVSpace
 
 __all__ = [
     "GraphOrParentsInXlaContext",
     "SavedModel",
     "TrackableObjectGraph",
+    "backprop",
+    "register_vector_space",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from measuring.first_models import LIGHTER
 
 import detect
 from detect.data.shapes import write_shapes
@@ -19,9 +20,10 @@ SETTINGS = {
     "image_size": 64,
     "batch_size": 4,
     "validations": 6,
-    "architecture": {"width": 0.125, "depth": 0},
     "schedule": {"closing": 0.2},
 }
+# The second one draws denoising queries in each step.
+MODELS = {"yolox-micro": {"width": 0.125, "depth": 0}, "deimv2-atto": LIGHTER["deimv2-atto"]}
 KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
 
 pytestmark = pytest.mark.slow
@@ -41,7 +43,7 @@ def deadly(self, *arguments, **options):
     return step(self, *arguments, **options)
 
 TrainingStep.__call__ = deadly
-detect.train({data!r}, "yolox-micro", name="killed", **{settings!r})
+detect.train({data!r}, {model!r}, name="killed", **{settings!r})
 """
 
 
@@ -50,16 +52,17 @@ def data(tmp_path_factory) -> Path:
     return write_shapes(tmp_path_factory.mktemp("shapes"), train=16, val=4, image_size=64)
 
 
-def test_resume_after_kill_9_gives_the_same_bits(data, tmp_path):
-    settings = {**SETTINGS, "runs": str(tmp_path)}
-    detect.train(data, "yolox-micro", name="whole", **settings)
+@pytest.mark.parametrize("model", ["yolox-micro", pytest.param("deimv2-atto", marks=pytest.mark.long)])
+def test_resume_after_kill_9_gives_the_same_bits(model, data, tmp_path):
+    settings = {**SETTINGS, "architecture": MODELS[model], "weights": "none", "runs": str(tmp_path)}
+    detect.train(data, model, name="whole", **settings)
 
-    script = KILLED_RUN.format(killed_at=KILLED_AT, data=str(data), settings=settings)
+    script = KILLED_RUN.format(killed_at=KILLED_AT, data=str(data), model=model, settings=settings)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert checkpoint(tmp_path / "killed")["step"] == 6
 
-    detect.train(data, "yolox-micro", name="killed", resume=True, **settings)
+    detect.train(data, model, name="killed", resume=True, **settings)
     whole, resumed = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed")
     assert resumed.keys() == whole.keys()
     for name, value in whole.items():
