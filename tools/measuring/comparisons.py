@@ -129,10 +129,13 @@ def twin(name: str, side: int, what: str) -> list[Side]:
 def transformer(_: Inputs, name: str, side: int, what: str) -> list[Side]:
     """Return our model and that of transformers: the same network, with a task of both scripts."""
     more = " 8" if what == "train" else ""
-    return [
+    sides = [
         ours(f"train {name} {side}{more}") if what == "train" else ours(f"{name} {what} {side}", "our_models.py"),
         Side(TRANSFORMERS, "transformers_models.py", f"{name} {side} {what}{more}", "transformers"),
     ]
+    if (name, what) == ("dfine-n", "one"):
+        sides.append(Side(KERASHUB, "kerashub_models.py", f"dfine {side} 1", "kerashub"))
+    return sides
 
 
 def exported_transformer(inputs: Inputs, name: str, side: int, count: int, precision: str) -> list[Side]:
