@@ -56,12 +56,13 @@ def imported(checkpoint: Checkpoint, progress: Progress | None = None) -> Path:
     Raises:
         RunFailure: the checkpoint cannot be downloaded or read.
     """
-    folder = _own_folder(checkpoint)
-    if not _is_imported(checkpoint):
-        with alone(folder):
-            if not _is_imported(checkpoint):  # another process may have imported it meanwhile
-                import_weights(checkpoint.name, progress=progress)
-    return folder
+    _import_once(checkpoint, progress)
+    return _own_folder(checkpoint)
+
+
+def opened(checkpoint: Checkpoint, progress: Progress | None = None) -> tuple[Detector, ModelCard]:
+    """Return the detector of a checkpoint and its card; import it if necessary, as `imported` does."""
+    return _import_once(checkpoint, progress) or saving.load(_own_folder(checkpoint))
 
 
 def import_weights(
@@ -85,14 +86,7 @@ def import_weights(
     """
     checkpoint = find(name)
     folder = _own_folder(checkpoint) if out is None else _free(Path(out))
-    path = download(checkpoint, progress) if file is None else _existing(Path(file))
-    problem = difference(path, checkpoint.digest) if out is None else None
-    if problem:
-        raise BadInput(
-            f"{path} is not the published file of {name}: {problem}. To import it anyway, name a folder for it: "
-            "--out FOLDER."
-        )
-    saving.save(*read(checkpoint, path), folder)
+    _import_to(folder, checkpoint, file, out is None, progress)
     return folder
 
 
@@ -123,6 +117,33 @@ def read(checkpoint: Checkpoint, path: Path) -> tuple[Detector, ModelCard]:
     else:
         _fill(detector, checkpoint, targets, tensors, path)
     return detector, _card(detector, checkpoint, path)
+
+
+def _import_once(checkpoint: Checkpoint, progress: Progress | None) -> tuple[Detector, ModelCard] | None:
+    """Import a checkpoint to the cache folder, and return its detector and card; None where it is there already."""
+    if _is_imported(checkpoint):
+        return None
+    folder = _own_folder(checkpoint)
+    with alone(folder):
+        if _is_imported(checkpoint):  # another process has imported it meanwhile
+            return None
+        return _import_to(folder, checkpoint, None, True, progress)
+
+
+def _import_to(
+    folder: Path, checkpoint: Checkpoint, file: str | Path | None, must_be_published: bool, progress: Progress | None
+) -> tuple[Detector, ModelCard]:
+    """Save the model in a file, None for the one that is downloaded, to a folder; return the detector and its card."""
+    path = download(checkpoint, progress) if file is None else _existing(Path(file))
+    problem = difference(path, checkpoint.digest) if must_be_published else None
+    if problem:
+        raise BadInput(
+            f"{path} is not the published file of {checkpoint.name}: {problem}. To import it anyway, name a folder for "
+            "it: --out FOLDER."
+        )
+    detector, card = read(checkpoint, path)
+    saving.save(detector, card, folder)
+    return detector, card
 
 
 def is_published(checkpoint: Checkpoint, path: Path) -> bool:

@@ -10,8 +10,9 @@ from detect.models import saving
 from detect.models.card import ModelCard, load_card, model_folder
 from detect.models.detector import Detector
 from detect.models.places import EXPECTED, nothing_there, require_model
+from detect.weights.checkpoint import Checkpoint
 from detect.weights.download import Progress
-from detect.weights.importing import checkpoint_of, checkpoints, imported, read
+from detect.weights.importing import checkpoint_of, checkpoints, imported, opened, read
 
 
 def open_model(
@@ -29,8 +30,9 @@ def open_model(
         BadInput: there is no such model, it is damaged, or it is another model.
         RunFailure: a checkpoint cannot be downloaded or read.
     """
-    folder = find_folder(named, model, progress)
-    if folder is not None:
+    if (checkpoint := _find_checkpoint(named, model)) is not None:
+        return opened(checkpoint, progress)
+    if (folder := find_folder(named, model)) is not None:
         return saving.load(folder)
     if model is not None and os.path.isfile(named):
         return _open_file(Path(named), model)
@@ -43,11 +45,16 @@ def find_folder(named: str | Path, model: str | None = None, progress: Progress 
     if folder is not None:
         require_model(named, load_card(folder).model, model)
         return folder
-    checkpoint = checkpoints().get(str(named))
-    if checkpoint is None:
-        return None
-    require_model(named, checkpoint.model, model)
-    return imported(checkpoint, progress)
+    checkpoint = _find_checkpoint(named, model)
+    return None if checkpoint is None else imported(checkpoint, progress)
+
+
+def _find_checkpoint(named: str | Path, model: str | None) -> Checkpoint | None:
+    """Return the checkpoint of this name; None where it is that of a folder, or of nothing. It must be of `model`."""
+    checkpoint = None if model_folder(Path(named)) else checkpoints().get(str(named))
+    if checkpoint is not None:
+        require_model(named, checkpoint.model, model)
+    return checkpoint
 
 
 def _open_file(path: Path, model: str) -> tuple[Detector, ModelCard]:
