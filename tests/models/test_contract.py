@@ -146,6 +146,7 @@ def test_every_runtime_finds_the_same(loud, runtime):
     check_same(found, loud.decode(outputs, confidence=confidence))
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 def test_suppression_is_what_it_says(loud):
     """What a client makes of the candidates is what `decode` finds."""
     if loud.suppression is None:
