@@ -24,7 +24,7 @@ from detect.ops.deformable import Method
 
 
 class Decoded(NamedTuple):
-    """What the layers of a decoder say of queries, the last layer last; boxes are relative boxes."""
+    """Predictions of each layer of a decoder for its queries, the last layer last; boxes are relative boxes."""
 
     class_logits: list[tf.Tensor]  # float32 [B, Q, K] each
     boxes: list[tf.Tensor]  # float32 [B, Q, 4] each

@@ -20,7 +20,7 @@ from detect.structures import Targets
 
 
 class Start(NamedTuple):
-    """What a decoder starts from, denoising queries first."""
+    """Inputs of a decoder for its queries, denoising queries first."""
 
     queries: tf.Tensor  # [B, Q, D]
     boxes: tf.Tensor  # float32 [B, Q, 4], relative boxes

@@ -63,7 +63,7 @@ def deformable_sampling(
 
 
 class _Grid(NamedTuple):
-    """What is known of the points before any is chosen."""
+    """Levels of the memory, and how points are divided among them and read: fixed for all calls of a graph."""
 
     sizes: tuple[tuple[int, int], ...]  # height and width of each level, in tokens
     points: tuple[int, ...]  # of each level

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.data.pixels.resizing import Fit
 from detect.layers.lite_encoder import LiteEncoder
 from detect.models.deimv2 import DEIMv2
 from detect.weights.backbones import hgnet_targets
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.dfine_names import CONSTANTS, renamed
 from detect.weights.files.tensor_files import read_tensors
 from detect.weights.hybrid_transformers import (
@@ -26,9 +24,9 @@ from detect.weights.hybrid_transformers import (
     refinement_decoder_targets,
     selection_targets,
 )
-from detect.weights.tensors import STEP_COUNT, Target
+from detect.weights.model_hub import hub_checkpoint
+from detect.weights.tensors import Target
 
-HUB = "https://huggingface.co/Intellindust"
 # Patterns and what replaces them, in order, where names differ from those that `renamed` knows.
 _OF_AUTHORS = (
     (r"^encoder\.down_sample(\d)\.1\.", r"encoder.down_conv\1.conv."),
@@ -114,23 +112,9 @@ def _without_copies(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _checkpoint(row: str, published_ap: float, image_size: int) -> Checkpoint:
-    page = f"{HUB}/DEIMv2_HGNetv2_{row.upper()}_COCO"
-    return Checkpoint(
-        name=f"deimv2-{row}-coco",
-        model=f"deimv2-{row}",
-        address=f"{page}/resolve/main/model.safetensors",
-        digest="",  # not published but by the server itself
-        publisher=f"Intellindust AI Lab, {page}",
-        licence="Apache-2.0; trained on COCO",
-        published_ap=published_ap,
-        image_size=image_size,
-        fit=Fit(kind="stretch"),
-        classes=NAMES,
-        category_ids=IDS,
-        read=read,
-        targets=targets,
-        unused=(STEP_COUNT, *CONSTANTS),
-    )
+    page = f"Intellindust/DEIMv2_HGNetv2_{row.upper()}_COCO"
+    name = f"deimv2-{row}-coco"
+    return hub_checkpoint(name, page, "Intellindust AI Lab", published_ap, read, targets, CONSTANTS, image_size)
 
 
 CHECKPOINTS = (

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.data.pixels.resizing import Fit
 from detect.models.rtdetrv2 import BoxDecoder, RTDETRv2
 from detect.weights.backbones import resnet_vd_targets
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.dfine_names import renamed
 from detect.weights.files.tensor_files import read_tensors
 from detect.weights.hybrid_transformers import (
@@ -25,9 +23,9 @@ from detect.weights.hybrid_transformers import (
     projection_targets,
     selection_targets,
 )
-from detect.weights.tensors import STEP_COUNT, Target
+from detect.weights.model_hub import hub_checkpoint
+from detect.weights.tensors import Target
 
-HUB = "https://huggingface.co/PekingU"
 # Numbers that the settings have too, and positions that are computed.
 CONSTANTS = (".n_points_scale", ".num_points_scale", "decoder.anchors", "decoder.valid_mask")
 # What replaces patterns in the names that all versions of `transformers` have for the tensors of the backbone.
@@ -89,23 +87,8 @@ def _is_of_backbone(name: str) -> bool:
 
 
 def _checkpoint(row: str, published_ap: float) -> Checkpoint:
-    page = f"{HUB}/rtdetr_v2_{row}vd"
-    return Checkpoint(
-        name=f"rtdetrv2-{row}-coco",
-        model=f"rtdetrv2-{row}",
-        address=f"{page}/resolve/main/model.safetensors",
-        digest="",  # not published but by the server itself
-        publisher=f"Peking University and Baidu, {page}",
-        licence="Apache-2.0; trained on COCO",
-        published_ap=published_ap,
-        image_size=640,
-        fit=Fit(kind="stretch"),
-        classes=NAMES,
-        category_ids=IDS,
-        read=read,
-        targets=targets,
-        unused=(STEP_COUNT, *CONSTANTS),
-    )
+    name, page = f"rtdetrv2-{row}-coco", f"PekingU/rtdetr_v2_{row}vd"
+    return hub_checkpoint(name, page, "Peking University and Baidu", published_ap, read, targets, CONSTANTS)
 
 
 CHECKPOINTS = (

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.data.pixels.resizing import Fit
 from detect.models.dfine import DFINE
 from detect.weights.backbones import hgnet_targets
 from detect.weights.checkpoint import Checkpoint
-from detect.weights.coco_classes import IDS, NAMES
 from detect.weights.dfine_names import CONSTANTS, renamed
 from detect.weights.files.tensor_files import read_tensors
 from detect.weights.hybrid_transformers import (
@@ -22,9 +20,8 @@ from detect.weights.hybrid_transformers import (
     refinement_decoder_targets,
     selection_targets,
 )
-from detect.weights.tensors import STEP_COUNT, Target
-
-HUB = "https://huggingface.co/ustc-community"
+from detect.weights.model_hub import hub_checkpoint
+from detect.weights.tensors import Target
 
 
 def targets(detector: DFINE) -> Iterator[Target]:
@@ -44,22 +41,15 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _checkpoint(row: str, size: str, data: str, published_ap: float) -> Checkpoint:
-    licence = "Apache-2.0; trained on " + ("COCO" if data == "coco" else "Objects365 and COCO")
-    return Checkpoint(
-        name=f"dfine-{row}-{data.partition('-')[0]}",
-        model=f"dfine-{row}",
-        address=f"{HUB}/dfine-{size}-{data}/resolve/main/model.safetensors",
-        digest="",  # not published but by the server itself
-        publisher=f"University of Science and Technology of China, {HUB}/dfine-{size}-{data}",
-        licence=licence,
-        published_ap=published_ap,
-        image_size=640,
-        fit=Fit(kind="stretch"),
-        classes=NAMES,
-        category_ids=IDS,
-        read=read,
-        targets=targets,
-        unused=(STEP_COUNT, *CONSTANTS),
+    return hub_checkpoint(
+        f"dfine-{row}-{data.partition('-')[0]}",
+        f"ustc-community/dfine-{size}-{data}",
+        "University of Science and Technology of China",
+        published_ap,
+        read,
+        targets,
+        CONSTANTS,
+        data="COCO" if data == "coco" else "Objects365 and COCO",
     )
 
 
