@@ -16,7 +16,7 @@ from detect.errors import BadInput
 GARBAGE_THRESHOLD = 50_000
 # Packages that TensorFlow and Keras import if they are installed, for functions that nothing here calls: a third of the
 # time that the import takes.
-UNUSED = ("jax", "pandas", "sklearn")
+UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 
 
 def start_tensorflow() -> None:

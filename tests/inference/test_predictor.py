@@ -66,7 +66,7 @@ def test_the_step_is_traced_for_neither_thresholds_nor_batch_sizes(red_finder, i
         found = model.detect(np.stack([image] * count), confidence, iou=0.3)
         assert found.labels.tolist() == [[0 if confidence < 0.875 else -1]] * count
     assert model.detect(tf.zeros([0, 64, 64, 3], tf.uint8)).labels.shape == (0, 1)
-    assert len(traces) == 2  # for the first call, and for all later ones, with constant weights
+    assert len(traces) == 2  # the first call runs as it is, and the second one traces a step for all later ones
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 4), (1, 60, 64, 3)])
