@@ -10,7 +10,7 @@ import numpy as np
 from detect.data.problems import Problems
 from detect.data.records import Records
 from detect.data.tolerance import MAX_LOST
-from detect.errors import BadInput, did_you_mean
+from detect.errors import BadInput, counted, did_you_mean
 
 _DESCRIPTIONS = (".yaml", ".yml", ".data")  # suffixes of files that name the files of a dataset
 
@@ -108,7 +108,8 @@ def with_validation(dataset: Dataset, share: float = 0.15, seed: int = 0) -> Dat
         raise BadInput(f"{_refused(dataset, 'val')} {way_on}")
     train = split(dataset, "train")
     if len(train) < 2:
-        raise BadInput(f"{dataset.source}: no validation split, and {len(train)} training image cannot be divided.")
+        count = counted(len(train), "training image", "training images")
+        raise BadInput(f"{dataset.source}: no validation split, and {count} cannot be divided.")
     held_out = min(max(round(share * len(train)), 1), len(train) - 1)
     order = np.random.default_rng(seed).permutation(len(train))
     parts = {"train": train.select(np.sort(order[held_out:])), "val": train.select(np.sort(order[:held_out]))}
@@ -140,7 +141,7 @@ def _is_one_file(dataset: Dataset) -> bool:
 def _renamed(dataset: Dataset, name: str) -> Dataset:
     """Return the dataset with its only split under another name."""
     ((only, records),) = dataset.splits.items()
-    note = f"all {len(records)} images of {dataset.source} are taken: it is one file, and has no split {name!r}"
+    note = f"all images of {dataset.source} are taken ({len(records)}): it is one file, and has no split {name!r}"
     problems = {name: dataset.problems[only]} if only in dataset.problems else {}
     return replace(dataset, splits={name: records}, problems=problems, notes=(*dataset.notes, note))
 

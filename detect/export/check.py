@@ -9,6 +9,7 @@ import numpy as np
 from detect.artefacts.export_card import Check
 from detect.artefacts.format import Precision
 from detect.data.records import Records
+from detect.errors import counted
 from detect.export.replay import PIXELS, SCORE, replay
 from detect.inference.predictor import Model
 from detect.models.detector import Detector
@@ -115,9 +116,10 @@ def worth_of_scores(records: Records, precision: Precision, max_ap_loss: float |
     objects = int(np.count_nonzero(~records.ignore))
     if precision == "float32" or not objects or 100 / objects <= most:
         return ""
+    scored = f"{counted(len(records), 'image', 'images')} with {counted(objects, 'object', 'objects')}"
     return (
-        f"AP is that of {len(records)} images with {objects} objects, each of which is worth up to {100 / objects:.2g} "
-        f"points: a loss of {most:g} points cannot be told from chance. Give more images with --data."
+        f"AP is that of {scored}, each of which is worth up to {100 / objects:.2g} points: a loss of {most:g} points "
+        "cannot be told from chance. Give more images with --data."
     )
 
 

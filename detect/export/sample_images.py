@@ -31,7 +31,7 @@ def images_of(model: Model, records: Records, count: int, say: Callable[[str], N
     read = (_read(records.image_path(index), say) for index in chosen)
     images = [_placed(image, model) for image in read if image is not None]
     if not images:
-        raise BadInput(f"None of {len(chosen)} images of the dataset can be read. Check it with detect data check.")
+        raise BadInput(f"No image of the dataset can be read ({len(chosen)} tried). Check it with detect data check.")
     return images
 
 

@@ -92,6 +92,54 @@ def litert_arrays(folder):
     return [(types[graph.tensors[index].type], int(np.prod(graph.tensors[index].shape))) for index in read]
 
 
+def test_each_channel_of_the_weights_has_a_scale(exported):
+    readers = {"openvino": openvino_scales, "onnx": onnx_scales, "litert": litert_scales}
+    if exported.card.format not in readers:
+        pytest.skip("this test cannot read its files")
+    scales = readers[exported.card.format](exported.folder)
+    assert len(scales) == 4  # the convolutions of its trunk
+    assert all(count == channels for count, channels in scales)
+
+
+def openvino_scales(folder):
+    """Return the number of scales of each filter in int8, and the number of its channels."""
+    model = openvino.Core().read_model(folder / f"{SIDE}x{SIDE}.xml")
+    multiplied = [node for node in model.get_ordered_ops() if node.get_type_name() == "Multiply"]
+    weights = [(scale, values.get_node()) for scale, values in map(scaled_constant, multiplied) if scale is not None]
+    return [(scale.data.size, filters.get_output_shape(0)[0]) for scale, filters in weights]
+
+
+def scaled_constant(node):
+    """Return the constant that int8 values are multiplied by, and these values; None and None for other values."""
+    converted, scale = (node.input_value(place).get_node() for place in range(2))
+    if converted.get_type_name() != "Convert" or scale.get_type_name() != "Constant":
+        return None, None
+    values = converted.input_value(0)
+    return (scale, values) if values.get_element_type().to_dtype() == np.int8 else (None, None)
+
+
+def onnx_scales(folder):
+    graph = onnx.load(folder / f"{SIDE}x{SIDE}.onnx").graph
+    arrays = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in arrays]
+    filters = [node for node in nodes if arrays[node.input[0]].dtype == np.int8]
+    return [(arrays[node.input[1]].size, arrays[node.input[0]].shape[0]) for node in filters]
+
+
+def litert_scales(folder):
+    content = schema.ModelT.InitFromPackedBuf((folder / f"{SIDE}x{SIDE}.tflite").read_bytes(), 0)
+    [graph] = content.subgraphs
+    filters = [tensor for tensor in graph.tensors if tensor.type == schema.TensorType.INT8 and len(tensor.shape) == 4]
+    filters = [tensor for tensor in filters if has_data(content.buffers[tensor.buffer])]
+    axes = [tensor.quantization.quantizedDimension for tensor in filters]
+    return [(len(tensor.quantization.scale), tensor.shape[axis]) for tensor, axis in zip(filters, axes, strict=True)]
+
+
+def has_data(buffer):
+    """Return whether a buffer of LiteRT has values, in the description of the model or after it."""
+    return buffer.data is not None or buffer.size > 0
+
+
 def test_boxes_are_not_rounded(exported):
     """Offsets in int8 would give 256 widths for each of the three strides."""
     model, widths = load(exported.folder), []

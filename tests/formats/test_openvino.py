@@ -12,7 +12,7 @@ from detect import formats
 from detect.artefacts.format import Format
 from detect.formats import openvino as of_openvino
 from detect.formats.openvino.reader import BFLOAT16, open_file
-from detect.formats.openvino.writer import halve_weights
+from detect.formats.openvino.writer import halve_weights, keep_places_exact
 
 EXACT = 1 + 2.0**-12  # has more digits than bfloat16
 
@@ -55,3 +55,20 @@ def test_weights_from_which_places_are_computed_are_halved_too():
     assert kinds.count(Type.f32) == 1
     found = openvino.Core().compile_model(model, "CPU")([np.float32([[1, 1]])])[0]
     np.testing.assert_array_equal(found, [[3, 2]])
+
+
+def test_places_are_exact_in_a_model_that_is_computed_in_bfloat16(tmp_path):
+    """1003 becomes 1004 in bfloat16; only that row of the table has a 1."""
+    values, unit = ops.parameter([1, 64], np.float32), ops.constant(np.eye(64, dtype=np.float32))
+    values.output(0).get_tensor().set_names({"values"})
+    places = ops.convert(ops.add(ops.matmul(values, unit, False, False), np.float32(1002)), "i32")
+    table = np.zeros(2000, np.float32)
+    table[1003] = 1
+    read = ops.gather(ops.constant(table), places, ops.constant(0))
+    model = openvino.Model([ops.matmul(read, unit, False, False)], [values])
+    model.set_rt_info("true", list(BFLOAT16))
+    path = tmp_path / "model.xml"
+    openvino.save_model(model, path, compress_to_fp16=False)
+    keep_places_exact(model, path)
+    (found,) = open_file(path)({"values": np.ones([1, 64], np.float32)})
+    assert found.tolist() == [[1.0] * 64]

@@ -231,7 +231,7 @@ def test_of_one_file_all_is_predicted_and_scored_whatever_its_name(red_finder, a
     scores = evaluate(red_finder, file, split, confidence=0.01)
     assert scores.to_json() == evaluate_predictions(tmp_path / "r.json", file, split).to_json()
     assert sum(row["images"] for row in scores.per_class.values()) == 2
-    assert f"all 2 images of {file} are taken: it is one file, and has no split {split!r}" in scores.notes
+    assert f"all images of {file} are taken (2): it is one file, and has no split {split!r}" in scores.notes
 
 
 def test_scores_of_images_that_were_learnt_say_so(red_finder, annotated):

@@ -180,7 +180,7 @@ def test_new_runs_get_a_folder_of_their_own(settings, dataset, tmp_path):
     [
         ({}, 1, "--seeds: expected 2 or more runs, got 1"),
         ({"folds": 2}, 2, "--seeds or --folds, not both"),
-        ({"folds": 10}, None, "--folds 10: the 9 images"),
+        ({"folds": 10}, None, "--folds 10: the images"),
         ({"folds": 2, "name": "single"}, None, "is a single run"),
         ({"folds": 2, "name": "several"}, None, "has the runs of --seeds 3"),
         ({"name": "several"}, None, "continue them with this"),

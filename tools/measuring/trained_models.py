@@ -2,7 +2,10 @@
 
 import functools
 import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 from measuring.first_models import LIGHTER, create_light
 
@@ -11,6 +14,8 @@ from detect import formats
 from detect.artefacts.export_card import Check
 from detect.data.shapes import write_shapes
 from detect.export import cards, export_run
+
+Result = TypeVar("Result")
 
 # Each format in each of its precisions.
 WAYS = [(name, precision) for name in formats.names() for precision in formats.find(name).precisions]
@@ -35,11 +40,19 @@ def checks_of_exports(name: str, folder: Path) -> dict[tuple[str, str], Check]:
     """Train the model within `folder`, export it in all `WAYS`, and score each export on images that are new to it.
 
     Each format has a process of its own, because converters do not give memory back.
+
+    Raises:
+        BrokenProcessPool: an export ends the process that runs it.
     """
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as process:
-        model, data = process.apply(_train, (name, folder))
-        found = [process.apply(_checks, (model, data, format)) for format in formats.names()]
-        return {way: check for checks in found for way, check in checks.items()}
+    model, data = _in_a_process(_train, name, folder)
+    found = [_in_a_process(_checks, model, data, format) for format in formats.names()]
+    return {way: check for checks in found for way, check in checks.items()}
+
+
+def _in_a_process(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return what the function returns in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
 
 
 def _train(name: str, folder: Path) -> tuple[Path, Path]:

@@ -52,7 +52,7 @@ def divide(
     count = int(groups.max(initial=-1)) + 1
     if count < len(parts):
         raise BadInput(
-            f"{dataset.source}: its {len(records)} images make {counted(count, 'group', 'groups')} of images that "
+            f"{dataset.source}: its images ({len(records)}) make {counted(count, 'group', 'groups')} of images that "
             f"belong together, and {len(parts)} splits need one each. Group by another rule, do not group, or add "
             "images."
         )

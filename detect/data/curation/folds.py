@@ -69,7 +69,7 @@ def divide_into_folds(
     found = int(groups.max(initial=-1)) + 1
     if found < count:
         raise BadInput(
-            f"--folds {count}: the {len(records)} images of {dataset.source} make "
+            f"--folds {count}: the images of {dataset.source} ({len(records)}) make "
             f"{counted(found, 'group', 'groups')} of images that belong together, and each fold needs one. "
             f"{_way_on(found)}"
         )

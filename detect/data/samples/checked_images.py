@@ -78,7 +78,7 @@ class UnreadableImages:
             candidate = (index + step) % count
             if candidate not in self:
                 return candidate
-        raise BadInput(f"None of the {count} images of the split can be read. Check them with detect data check.")
+        raise BadInput(f"No image of the split can be read ({count} tried). Check them with detect data check.")
 
     def readable(self, records: Records) -> Records:
         """Return the other records."""

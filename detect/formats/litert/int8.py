@@ -50,7 +50,7 @@ def quantised(model: bytes, calls: Calls) -> bytes:
         quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
     else:
         quantizer.add_dynamic_config(_scope(products), every, num_bits=8)
-    tensors = {name for operation in fixed for name in (*operation.inputs, *operation.outputs)}
+    tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
     with quietly():
         return bytes(quantizer.quantize(_statistics(model, tensors, calls)).quantized_model)
 
@@ -82,6 +82,11 @@ def _fixed(operations: list[Operation], products: list[Operation]) -> list[Opera
         lambda operation: operation.kind in JOINS,
     )
     return [operation for operation in operations if operation in chosen and operation.kind in (*PRODUCTS, *PASSING)]
+
+
+def _activations_of(operation: Operation) -> tuple[str, ...]:
+    """Return the inputs of the operation but its weights, whose ranges the quantiser finds per channel."""
+    return operation.inputs[:1] if operation.kind in PRODUCTS else operation.inputs
 
 
 def _scope(operations: Iterable[Operation]) -> str:

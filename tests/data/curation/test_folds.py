@@ -66,7 +66,7 @@ def test_the_seed_decides_what_is_in_a_fold(looks):
 
 def test_more_folds_than_groups_are_refused(looks):
     looks([number // 10 for number in range(40)])
-    with pytest.raises(BadInput, match=r"--folds 5: the 40 images .* make 4 groups .* Give --folds 4 or fewer"):
+    with pytest.raises(BadInput, match=r"--folds 5: the images .* make 4 groups .* Give --folds 4 or fewer"):
         divide_into_folds(dataset_of("xy", train=IMAGES), 5)
 
 

@@ -34,7 +34,7 @@ def test_the_next_readable_record_stands_in_in_a_circle():
         unreadable.add(index)
     assert [unreadable.stand_in(index) for index in range(4)] == [0, 0, 0, 0]
     unreadable.add(0)
-    with pytest.raises(BadInput, match="None of the 4 images of the split can be read"):
+    with pytest.raises(BadInput, match=r"No image of the split can be read .4 tried"):
         unreadable.stand_in(2)
 
 

@@ -56,7 +56,7 @@ def test_cached_or_not_the_examples_are_the_same(records):
         record.image_path.unlink()
     assert example(keeping, 1).image.shape == (150, 200, 3)
     assert not example(keeping, 1).image.flags.writeable
-    with pytest.raises(BadInput, match="None of the 3 images of the split can be read"):
+    with pytest.raises(BadInput, match=r"No image of the split can be read .3 tried"):
         example(decoding, 1)
 
 
