@@ -113,8 +113,17 @@ def test_every_model_answers_and_has_its_published_size(name):
     check_detections(detector.decode(outputs), detector, images)
 
 
-@pytest.mark.parametrize("extra", [(0, 1), (2, 0)])
-def test_sizes_that_are_not_square(detector, extra):
+def test_wider_images(detector):
+    check_size(detector, (0, 1))
+
+
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
+def test_higher_images(detector):
+    check_size(detector, (2, 0))
+
+
+def check_size(detector, extra) -> None:
+    """Check outputs and detections of images that are higher and wider than squares by `extra` size divisors."""
     images = pictures(detector, 2, tuple(detector.size_divisor * side for side in extra))
     outputs = detector(images, training=False)
     tensors = [value for value in outputs.values() if isinstance(value, tf.Tensor) and value.dtype.is_floating]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from light_models import SMALL
 from measuring.first_models import LIGHTER
 
 import detect
@@ -22,8 +23,8 @@ SETTINGS = {
     "validations": 6,
     "schedule": {"closing": 0.2},
 }
-# The second one draws denoising queries in each step.
-MODELS = {"yolox-micro": {"width": 0.125, "depth": 0}, "deimv2-atto": LIGHTER["deimv2-atto"]}
+# The last one draws denoising queries in each step.
+MODELS = {SMALL: {}, "yolox-micro": {"width": 0.125, "depth": 0}, "deimv2-atto": LIGHTER["deimv2-atto"]}
 KILLED_AT = 8  # calls of the step: seven updates were made, six of them are in a checkpoint
 
 pytestmark = pytest.mark.slow
@@ -52,7 +53,10 @@ def data(tmp_path_factory) -> Path:
     return write_shapes(tmp_path_factory.mktemp("shapes"), train=16, val=4, image_size=64)
 
 
-@pytest.mark.parametrize("model", ["yolox-micro", pytest.param("deimv2-atto", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, id=Path(name).stem, marks=[] if name == SMALL else pytest.mark.long) for name in MODELS],
+)
 def test_resume_after_kill_9_gives_the_same_bits(model, data, tmp_path):
     settings = {**SETTINGS, "architecture": MODELS[model], "weights": "none", "runs": str(tmp_path)}
     detect.train(data, model, name="whole", **settings)

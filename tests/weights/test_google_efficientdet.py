@@ -100,7 +100,7 @@ def test_outputs_and_boxes_are_the_authors(recorded, tmp_path, row, prediction):
         np.testing.assert_allclose(found.boxes[0, :best], boxes, rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize(("row", "prediction"), [("d0", 1.0), ("lite0", 0.3)])
+@pytest.mark.parametrize(("row", "prediction"), [("d0", 1.0), pytest.param("lite0", 0.3, marks=pytest.mark.long)])
 def test_the_same_file_has_the_same_boxes(recorded, tmp_path, row, prediction):
     """Both complete pipelines agree; theirs ran with the source and versions of `recorded`, and Pillow 13.0.
 
