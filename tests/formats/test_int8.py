@@ -140,6 +140,33 @@ def has_data(buffer):
     return buffer.data is not None or buffer.size > 0
 
 
+def test_channels_of_unequal_size_cost_nothing(folder, data, exported, tmp_path):
+    """Published networks are like that: the same function with channels that differ a thousandfold."""
+    format = exported.card.format
+    detector, card = open_model(folder)
+    make_unequal(detector.backbone.convolutions)
+    save(detector, card, tmp_path / "unequal")
+    unequal = export(tmp_path / "unequal", format, precision="int8", data=data)
+    assert lost(unequal.folder, tmp_path / "unequal") < 1.5 * lost(exported.folder, folder)
+
+
+def make_unequal(convolutions) -> None:
+    """Multiply the channels of convolutions, and divide the weights of the next one: ReLU lets factors through."""
+    random = np.random.default_rng(0)
+    for convolution, following in zip(convolutions, convolutions[1:], strict=False):
+        factors = 10 ** random.uniform(-1.5, 1.5, convolution.filters).astype(np.float32)
+        convolution.kernel.assign(convolution.kernel * factors)
+        convolution.bias.assign(convolution.bias * factors)
+        following.kernel.assign(following.kernel / factors[:, None])
+
+
+def lost(exported, original) -> float:
+    """Return the mean difference between the scores of an export and those of its original, best first."""
+    images = np.random.default_rng(0).integers(0, 256, (8, SIDE, SIDE, 3), np.uint8)
+    found, expected = (load(path).detect(images, 0.0).scores for path in (exported, original))
+    return float(np.abs(found - expected).mean())
+
+
 def test_boxes_are_not_rounded(exported):
     """Offsets in int8 would give 256 widths for each of the three strides."""
     model, widths = load(exported.folder), []

@@ -10,7 +10,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import Quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
+from detect.artefacts.channel_factors import Factors, factors_of, sizes_of_channels
 from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
+from detect.formats.litert.multiplying import multiplied, shared_weights
 
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 PASSING = (
@@ -42,6 +44,7 @@ def quantised(model: bytes, calls: Calls) -> bytes:
             rest stays float32. Without any, all products have int8 weights, and the ranges of their inputs are found
             anew for each image.
     """
+    model = with_factors(model, calls) if calls else model
     operations = _operations(model)
     products = _products(operations)
     quantizer, every = Quantizer(bytearray(model)), TFLOperationName.ALL_SUPPORTED
@@ -53,6 +56,18 @@ def quantised(model: bytes, calls: Calls) -> bytes:
     tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
     with quietly():
         return bytes(quantizer.quantize(_statistics(model, tensors, calls)).quantized_model)
+
+
+def with_factors(model: bytes, calls: Calls) -> bytes:
+    """Return the model with `Factors` for the channels of its convolutions that will be quantised."""
+    operations, shared = _operations(model), shared_weights(model)
+    fixed = _fixed(operations, _products(operations))
+    products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
+    tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
+    sizes = sizes_of_channels(_activations(model, tensors, calls), axis=-1)
+    factors = {name: factors_of(size) for name, size in sizes.items()}
+    names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
+    return multiplied(model, {after: Factors(factors[before], factors[after]) for before, after in names})
 
 
 def _operations(model: bytes) -> list[Operation]:
@@ -97,22 +112,27 @@ def _scope(operations: Iterable[Operation]) -> str:
 
 def _statistics(model: bytes, tensors: set[str], calls: Calls) -> dict[str, dict[str, np.ndarray]]:
     """Return the ranges of these tensors as the quantiser takes them."""
+    ranks: dict[str, int] = {}
+
+    def noted(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        ranks.update((name, value.ndim) for name, value in values.items())
+        return values
+
+    ranges = ranges_of(map(noted, _activations(model, tensors, calls)), len(calls))
+    edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
+    return {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
+
+
+def _activations(model: bytes, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the values of these tensors for each call."""
     with quietly():
         interpreter = Interpreter(
             model_content=model,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             experimental_preserve_all_tensors=True,
         )
-    details = [tensor for tensor in interpreter.get_tensor_details() if tensor["name"] in tensors]
-    ranks = {tensor["name"]: len(tensor["shape"]) for tensor in details}
-    ranges = ranges_of(_activations(interpreter, details, calls), len(calls))
-    edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
-    return {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
-
-
-def _activations(interpreter: Interpreter, details: list[dict], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the values of these tensors for each call."""
+    places = {tensor["name"]: tensor["index"] for tensor in interpreter.get_tensor_details()}
     step = interpreter.get_signature_runner()
     for call in calls:
         step(**call)
-        yield {tensor["name"]: interpreter.get_tensor(tensor["index"]) for tensor in details}
+        yield {name: interpreter.get_tensor(places[name]) for name in tensors}

@@ -1,6 +1,7 @@
 """Convert the convolutions and matrix products of an ONNX model to int8, calibrated on images."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
+from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
 from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
+CHANNELS = 1  # their axis in activations
 PASSING = ("Relu", "Clip", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
     *(*PASSING, "Add", "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Concat", "Pad", "Resize", "Transpose"),
@@ -28,6 +31,7 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
         model: the model in float32.
         calls: inputs by name, one dictionary per call.
     """
+    model = with_factors(model, calls)
     nodes = _nodes(model.graph)
     by_name = {node.name: node for node in nodes}
     tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
@@ -49,6 +53,65 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
             extra_options={"TensorQuantOverrides": overrides},
         )
         return onnx.load(path)
+
+
+def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
+    """Return the model with `Factors` for the channels of its convolutions that will be quantised."""
+    uses = Counter(name for node in model.graph.node for name in node.input)
+    convolutions = [node for node in _nodes(model.graph) if node.op_type == "Conv" and uses[node.input[1]] == 1]
+    tensors = {tensor for node in convolutions for tensor in (node.input[0], node.output[0])}
+    sizes = sizes_of_channels(_activations(model, tensors, calls), CHANNELS)
+    factors = {name: factors_of(size) for name, size in sizes.items()}
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    chosen, nodes = {node.name for node in convolutions}, list(changed.graph.node)
+    del changed.graph.node[:]
+    for node in nodes:
+        if node.name in chosen:
+            own = Factors(factors[node.input[0]], factors[node.output[0]])
+            changed.graph.node.extend(_multiplied(changed.graph, node, own))
+        else:
+            changed.graph.node.append(node)
+    _drop_unused_constants(changed.graph)
+    return changed
+
+
+def _multiplied(graph: onnx.GraphProto, node: onnx.NodeProto, factors: Factors) -> list[onnx.NodeProto]:
+    """Return the convolution with weights for its factors, and the multiplications by them, in order."""
+    constants = {constant.name: constant for constant in graph.initializer}
+    weights, *bias = (onnx.numpy_helper.to_array(constants[name]) for name in node.input[1:])
+    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    if 1 < groups < len(weights):  # input channels lie along two axes
+        factors = factors._replace(inputs=None)
+    before, after = list[onnx.NodeProto](), list[onnx.NodeProto]()
+
+    def constant(values: np.ndarray, what: str) -> str:
+        graph.initializer.append(onnx.numpy_helper.from_array(values.astype(np.float32), f"{node.name}/{what}"))
+        return f"{node.name}/{what}"
+
+    def multiply(tensor: str, values: np.ndarray, result: str, what: str) -> onnx.NodeProto:
+        shaped = constant(along(values, CHANNELS, weights.ndim), f"{what}_factors")
+        return onnx.helper.make_node("Mul", [tensor, shaped], [result], name=f"{node.name}/{what}")
+
+    if factors.inputs is not None:
+        before.append(multiply(node.input[0], factors.inputs, f"{node.name}/multiplied", "multiply"))
+        node.input[0] = f"{node.name}/multiplied"
+    if factors.outputs is not None:
+        after.append(multiply(f"{node.name}/undivided", 1 / factors.outputs, node.output[0], "divide"))
+        node.output[0] = f"{node.name}/undivided"
+        if bias:
+            node.input[2] = constant(bias[0] * factors.outputs, "bias")
+    if before or after:
+        input_axis = 0 if groups > 1 else 1
+        node.input[1] = constant(scaled_weights(weights, factors, input_axis, 0), "weights")
+    return [*before, node, *after]
+
+
+def _drop_unused_constants(graph: onnx.GraphProto) -> None:
+    used = {name for node in graph.node for name in node.input}
+    kept = [constant for constant in graph.initializer if constant.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

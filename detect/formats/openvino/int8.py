@@ -1,13 +1,22 @@
 """Convert the convolutions and matrix products of an OpenVINO model to int8, calibrated on images."""
 
+from collections.abc import Iterator
+
 import nncf
+import numpy as np
 import openvino
+import openvino.opset13 as ops
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
+from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
 from detect.artefacts.int8_network import Calls, quietly, trunk
 from detect.formats.openvino import PRODUCTS
 
+CHANNELS = 1  # their axis in activations
+# The axis of the weights along which input channels lie; those of a group come first.
+AXES = {"Convolution": 1, "GroupConvolution": 0}
+RANK_IN_GROUPS = 5  # of the weights of a GroupConvolution: groups, outputs and inputs of each, height, width
 PASSING = ("Concat", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
     *(*PASSING, "Add", "Multiply", "Sigmoid", "Swish", "Relu", "Clamp", "HSwish", "HSigmoid", "Interpolate", "Pad"),
@@ -23,9 +32,10 @@ def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
     with ranges that leave out outliers.
 
     Args:
-        model: the model in float32.
+        model: the model in float32, which is changed.
         calls: inputs by name, one dictionary per call.
     """
+    multiply_inputs(model, calls)
     with quietly():
         return nncf.quantize(
             model,
@@ -39,20 +49,62 @@ def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
         )
 
 
+def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
+    """Multiply the inputs of convolutions that will be quantised by factors; the function of the model stays the same.
+
+    Their outputs are not rounded and need none.
+    """
+    chosen = _quantised_names(model)
+    nodes = [node for node in model.get_ordered_ops() if node.get_friendly_name() in chosen]
+    nodes = [node for node in nodes if node.get_type_name() in AXES and _is_own(node.input_value(1))]
+    inputs = {node.get_friendly_name(): node.input_value(0) for node in nodes}
+    sizes = sizes_of_channels(_values(model, inputs, calls), CHANNELS)
+    for node in nodes:
+        factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
+        if factors is None or weights.get_type_name() != "Constant":
+            continue
+        scaled = scaled_weights(weights.data, Factors(factors, None), AXES[node.get_type_name()], 0)
+        constant = ops.constant(along(factors, CHANNELS, len(node.get_input_partial_shape(0))))
+        node.input(0).replace_source_output(ops.multiply(node.input_value(0), constant).output(0))
+        node.input(1).replace_source_output(ops.constant(scaled).output(0))
+
+
+def _is_own(weights: openvino.Output) -> bool:
+    """Return whether only one convolution has these weights, and its groups, if it has any, have one channel each."""
+    rank = len(weights.get_partial_shape())
+    is_grouped = rank == RANK_IN_GROUPS and weights.get_shape()[1:3] != [1, 1]
+    return len(weights.get_target_inputs()) == 1 and not is_grouped
+
+
+def _values(
+    model: openvino.Model, outputs: dict[str, openvino.Output], calls: Calls
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the values of these outputs of nodes, by the names they are given with, for each call."""
+    cut = openvino.Model([ops.result(output) for output in outputs.values()], model.get_parameters())
+    compiled = openvino.Core().compile_model(cut, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for call in calls:
+        found = compiled({port.any_name: call[port.any_name] for port in compiled.inputs})
+        yield {name: found[place] for place, name in enumerate(outputs)}
+
+
 def _others(model: openvino.Model) -> list[str]:
     """Return the names of the operations that are not quantised."""
+    chosen = _quantised_names(model)
+    nodes = [node for node in model.get_ordered_ops() if node.get_friendly_name() not in chosen]
+    return [
+        node.get_friendly_name() for node in nodes if node.get_type_name() not in ("Parameter", "Constant", "Result")
+    ]
+
+
+def _quantised_names(model: openvino.Model) -> set[str]:
+    """Return the names of the operations that are quantised."""
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     chosen = trunk(
         {name for name, node in nodes.items() if _is_product(node)},
         lambda name: [value.get_node().get_friendly_name() for value in nodes[name].input_values()],
         lambda name: nodes[name].get_type_name() in JOINS,
     )
-    chosen = {name for name in chosen if nodes[name].get_type_name() in (*PRODUCTS, *PASSING)}
-    return [
-        name
-        for name, node in nodes.items()
-        if name not in chosen and node.get_type_name() not in ("Parameter", "Constant", "Result")
-    ]
+    return {name for name in chosen if nodes[name].get_type_name() in (*PRODUCTS, *PASSING)}
 
 
 def _is_product(node: openvino.Node) -> bool:

@@ -1,0 +1,54 @@
+"""Factors for the channels of a network in int8."""
+
+import numpy as np
+
+from detect.artefacts.channel_factors import (
+    OUTLIERS,
+    UNEQUAL,
+    Factors,
+    along,
+    factors_of,
+    scaled_weights,
+    sizes_of_channels,
+)
+
+
+def test_all_channels_become_as_large_as_the_largest():
+    np.testing.assert_allclose(factors_of(np.float32([8, 1, 0.5, 0.25])), [1, 8, 16, 32])
+
+
+def test_channels_that_are_nearly_equal_have_no_factors():
+    assert factors_of(np.float32([4, 1, 4])) is None
+    assert factors_of(np.float32([UNEQUAL, 1, 1])) is None
+    assert factors_of(np.float32([UNEQUAL + 0.1, 1, 1])) is not None
+
+
+def test_one_tiny_channel_is_enough():
+    assert factors_of(np.float32([1, 1, 0.5 / 10 / UNEQUAL])) is not None
+    assert factors_of(np.float32([1, 1, 2 / 10 / UNEQUAL])) is None
+
+
+def test_channels_without_values_have_finite_factors():
+    assert np.isfinite(factors_of(np.float32([1, 0, 0]))).all()
+    assert factors_of(np.zeros(3, np.float32)) is None
+
+
+def test_the_size_of_a_channel_leaves_out_its_outliers():
+    values = np.linspace(-1, 1, 4000, dtype=np.float32)
+    values[: int(OUTLIERS * len(values))] = 1000
+    calls = [{"x": np.stack([values, 3 * values])[None]}, {"x": np.zeros([1, 2, 10], np.float32)}]
+    np.testing.assert_allclose(sizes_of_channels(calls, axis=1)["x"], [1, 3], rtol=0.01)
+
+
+def test_a_convolution_stays_the_same():
+    """Weights [outputs, inputs] of a convolution of one pixel."""
+    random = np.random.default_rng(0)
+    values, weights = random.normal(size=[5, 3]), random.normal(size=[2, 3])
+    factors = Factors(np.float32([1, 10, 100]), np.float32([4, 0.5]))
+    changed = (values * factors.inputs) @ scaled_weights(weights, factors, input_axis=1, output_axis=0).T
+    np.testing.assert_allclose(changed / factors.outputs, values @ weights.T)
+
+
+def test_factors_lie_along_their_axis():
+    assert along(np.ones(3, np.float32), 1, 4).shape == (1, 3, 1, 1)
+    assert along(np.ones(3, np.float32), -1, 3).shape == (1, 1, 3)
