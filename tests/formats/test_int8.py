@@ -1,5 +1,6 @@
 """Exports whose network computes in int8: much smaller, and with unrounded boxes."""
 
+import itertools
 import sys
 from dataclasses import replace
 
@@ -153,7 +154,7 @@ def test_channels_of_unequal_size_cost_nothing(folder, data, exported, tmp_path)
 def make_unequal(convolutions) -> None:
     """Multiply the channels of convolutions, and divide the weights of the next one: ReLU lets factors through."""
     random = np.random.default_rng(0)
-    for convolution, following in zip(convolutions, convolutions[1:], strict=False):
+    for convolution, following in itertools.pairwise(convolutions):
         factors = 10 ** random.uniform(-1.5, 1.5, convolution.filters).astype(np.float32)
         convolution.kernel.assign(convolution.kernel * factors)
         convolution.bias.assign(convolution.bias * factors)

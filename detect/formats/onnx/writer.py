@@ -23,6 +23,7 @@ def write(job: Job) -> None:
     job = job.built_for("portable")
     for canvas in job.export.canvases:
         model = _converted(job.frozen_step(canvas, combined=True))
+        rename_pixel_centres(model.graph)
         if job.precision == "float16":
             _halve_weights(model.graph)
         elif job.precision == "int8":
@@ -79,6 +80,21 @@ def _without_copies() -> Iterator[None]:
         del os.environ[name]
         if before is not None:
             os.environ[name] = before
+
+
+def rename_pixel_centres(graph: onnx.GraphProto) -> None:
+    """Write resizing to the nearest pixel as current versions of ONNX have it.
+
+    tf2onnx writes it as in version 11, of which ONNX Runtime warns at each start: rounding (x + 0.5) / scale down is
+    rounding (x + 0.5) / scale - 0.5 to the nearest pixel, and halves up.
+    """
+    current = {"coordinate_transformation_mode": b"half_pixel", "nearest_mode": b"round_prefer_ceil"}
+    for node in graph.node:
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        mode = attributes.get("coordinate_transformation_mode")
+        if node.op_type == "Resize" and mode is not None and mode.s == b"tf_half_pixel_for_nn":
+            for name, value in current.items():
+                attributes[name].s = value
 
 
 def _halve_weights(graph: onnx.GraphProto) -> None:

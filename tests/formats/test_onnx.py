@@ -1,0 +1,37 @@
+"""What the writer of ONNX changes in a converted model."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+
+from detect.formats.onnx.writer import rename_pixel_centres
+
+SIDES = 15, 20  # pixels
+
+
+@pytest.mark.parametrize("scale", [(2, 2), (3, 2), (1.5, 2.5), (0.5, 0.75), (7 / 5, 5 / 3)])
+def test_resizing_has_the_same_pixels_under_its_current_name(scale):
+    model = resizing(scale)
+    expected = run(model)
+    rename_pixel_centres(model.graph)
+    assert "tf_half_pixel_for_nn" not in str(model)
+    np.testing.assert_array_equal(run(model), expected)
+
+
+def resizing(scale: tuple[float, float]) -> onnx.ModelProto:
+    """Return a model that resizes as tf2onnx writes it."""
+    images, resized = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("x", "y"))
+    region = onnx.numpy_helper.from_array(np.zeros(0, np.float32), "region")
+    scales = onnx.numpy_helper.from_array(np.float32([1, 1, *scale]), "scales")
+    mode = {"mode": "nearest", "coordinate_transformation_mode": "tf_half_pixel_for_nn", "nearest_mode": "floor"}
+    node = helper.make_node("Resize", ["x", "region", "scales"], ["y"], **mode)
+    graph = helper.make_graph([node], "resizing", [images], [resized], [region, scales])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def run(model: onnx.ModelProto) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    images = np.arange(np.prod(SIDES), dtype=np.float32).reshape(1, 1, *SIDES)
+    return session.run(None, {"x": images})[0]
