@@ -3,8 +3,16 @@
 The channels of published networks differ a thousandfold, above all where normalisation is folded into depthwise
 convolutions: most of them would be rounded to a few of 256 values. So the input of a convolution is multiplied by a
 factor per channel, by which its weights are divided, and its output is divided by factors that its weights are
-multiplied with. In exact numbers the network stays the same (as in SmoothQuant, Xiao et al., 2023, equation 3). The
-authors' YOLOX-Nano, LiteRT on 128 images of COCO: AP 0.238 without factors, 0.340 with them, 0.341 in float32.
+multiplied with. In exact numbers the network stays the same (as in SmoothQuant, Xiao et al., 2023, equation 3).
+
+The authors' YOLOX-Nano on 128 images of COCO, calibrated on 128 others, AP 0.341 in float32. Here "kept" stands for
+convolutions that stay in float32, see `int8_network.MOST_LOST`:
+
+| | neither | factors | factors, some kept |
+| --- | --- | --- | --- |
+| LiteRT | 0.238 (of 32 images) | 0.329 | 0.335 |
+| ONNX Runtime | 0.240 | 0.319 | 0.333 |
+| OpenVINO, whose outputs are not rounded | 0.335 | 0.339 | |
 """
 
 from collections.abc import Iterable, Mapping

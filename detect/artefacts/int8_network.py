@@ -15,6 +15,11 @@ Calls = Sequence[dict[str, np.ndarray]]  # inputs by name, one dictionary per ca
 # `write_shapes`, EfficientDet-D0 and YOLOX-micro lose 0.14 and 0.07 points of AP with this share, 0.98 and none with 0,
 # 1.6 and 4.5 with 0.001.
 OUTLIERS = 2e-5
+# A product stays in float32 if its channels lose a larger share of their variance than this, by rounding its input and
+# output. In the authors' YOLOX-Nano these are a few convolutions near the image, the same that cost the most if each is
+# rounded alone and the error is measured behind the last layer.
+MOST_LOST = 0.01
+SAMPLED = 16  # calls that are enough to find how large channels are and what rounding costs them
 TAIL = 3  # last products with weights on each path to a prediction, which stay in float32
 
 Node = TypeVar("Node", bound=Hashable)
@@ -69,6 +74,34 @@ def ranges_of(calls: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str
             low, high = ends.get(name, (nothing, nothing))
             ends[name] = _largest(low, -values, most), _largest(high, values, most)
     return {name: (min(0.0, -float(low.min())), max(0.0, float(high.min()))) for name, (low, high) in ends.items()}
+
+
+def sample_of(calls: Calls) -> Calls:
+    """Return `SAMPLED` of the calls from all over them, or all."""
+    return calls[:: -(-len(calls) // SAMPLED)]
+
+
+def lost_by_rounding(
+    calls: Iterable[Mapping[str, np.ndarray]], ranges: Mapping[str, tuple[float, float]], axis: int
+) -> dict[str, float]:
+    """Return the share of their variance that the channels of each tensor lose in int8, at most 1, in the mean.
+
+    Args:
+        calls: the tensors by name, float32 with channels along `axis`, one dictionary per call.
+        ranges: of the tensors by name, which have 255 steps.
+        axis: of the channels.
+    """
+    shares: dict[str, list[float]] = {}
+    for tensors in calls:
+        for name, values in tensors.items():
+            low, high = ranges[name]
+            step = (high - low) / 255 or 1.0
+            rounded = np.clip(np.round((values - low) / step), 0, 255) * step + low
+            others = tuple(place for place in range(values.ndim) if place != axis % values.ndim)
+            error, variance = np.square(values - rounded).mean(others), values.var(others)
+            share = np.where(error < variance, error / np.maximum(variance, np.finfo(np.float32).tiny), 1)
+            shares.setdefault(name, []).append(float(share[variance > 0].mean()) if variance.any() else 0.0)
+    return {name: float(np.mean(each)) for name, each in shares.items()}
 
 
 def _largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:

@@ -14,7 +14,16 @@ from light_models import saved_small
 import detect
 from detect import formats
 from detect.artefacts.export_card import files_size
-from detect.artefacts.int8_network import OUTLIERS, TAIL, quietly, ranges_of, trunk
+from detect.artefacts.int8_network import (
+    OUTLIERS,
+    SAMPLED,
+    TAIL,
+    lost_by_rounding,
+    quietly,
+    ranges_of,
+    sample_of,
+    trunk,
+)
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput
 from detect.export.export_run import export
@@ -228,6 +237,26 @@ def test_ranges_leave_out_a_few_of_many_values():
     assert outside == 8
     calls = [{"x": part.reshape(2, -1)} for part in np.split(values, 4)]
     assert ranges_of(calls, 4) == {"x": (outside - 100_000, 299_999 - outside)}
+
+
+def test_a_sample_of_the_calls_is_from_all_over_them():
+    calls = [{"x": np.float32(number)} for number in range(100)]
+    sampled = [int(call["x"]) for call in sample_of(calls)]
+    assert sampled[0] == 0
+    assert sampled[-1] > 90
+    assert SAMPLED / 2 < len(sampled) <= SAMPLED
+    assert sample_of(calls[:3]) == calls[:3]
+
+
+def test_a_channel_loses_its_variance_where_it_is_smaller_than_a_step():
+    """A uniform error within a step of 2 / 255 has a variance of a twelfth of its square."""
+    values = np.random.default_rng(0).uniform(-1, 1, (50_000, 1)).astype(np.float32)
+    calls = [{"x": np.concatenate([values, 1e-3 * values, 0 * values], axis=1)}]
+    step, variance = 2 / 255, 1 / 3
+    first = step**2 / 12 / variance
+    lost = lost_by_rounding(calls, {"x": (-1.0, 1.0)}, axis=1)
+    assert lost["x"] == pytest.approx((first + 1) / 2, rel=0.01)  # the last one has no variance
+    assert lost_by_rounding([{"x": np.zeros([4, 2], np.float32)}], {"x": (0.0, 0.0)}, axis=1) == {"x": 0.0}
 
 
 def test_quietly(capsys):

@@ -11,7 +11,15 @@ from ai_edge_quantizer import Quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
 from detect.artefacts.channel_factors import Factors, factors_of, sizes_of_channels
-from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
+from detect.artefacts.int8_network import (
+    MOST_LOST,
+    Calls,
+    lost_by_rounding,
+    quietly,
+    ranges_of,
+    sample_of,
+    trunk,
+)
 from detect.formats.litert.multiplying import multiplied, shared_weights
 
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -44,18 +52,37 @@ def quantised(model: bytes, calls: Calls) -> bytes:
             rest stays float32. Without any, all products have int8 weights, and the ranges of their inputs are found
             anew for each image.
     """
-    model = with_factors(model, calls) if calls else model
-    operations = _operations(model)
-    products = _products(operations)
-    quantizer, every = Quantizer(bytearray(model)), TFLOperationName.ALL_SUPPORTED
-    fixed = _fixed(operations, products) if calls else []
+    every = TFLOperationName.ALL_SUPPORTED
     if calls:
+        model = with_factors(model, calls)
+        fixed, statistics = _in_int8(model, calls)
+        quantizer = Quantizer(bytearray(model))
         quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
     else:
-        quantizer.add_dynamic_config(_scope(products), every, num_bits=8)
-    tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
+        statistics, quantizer = {}, Quantizer(bytearray(model))
+        quantizer.add_dynamic_config(_scope(_products(_operations(model))), every, num_bits=8)
     with quietly():
-        return bytes(quantizer.quantize(_statistics(model, tensors, calls)).quantized_model)
+        return bytes(quantizer.quantize(statistics).quantized_model)
+
+
+def _in_int8(model: bytes, calls: Calls) -> tuple[list[Operation], dict[str, dict[str, np.ndarray]]]:
+    """Return the operations that work in int8 from input to output, and the ranges of their tensors.
+
+    The ranges are as the quantiser takes them.
+    """
+    operations = _operations(model)
+    fixed = _fixed(operations, _products(operations))
+    tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
+    ranges = ranges_of(_activations(model, tensors, calls), len(calls))
+    lost = lost_by_rounding(_activations(model, tensors, sample_of(calls)), ranges, axis=-1)
+    kept = [operation for operation in fixed if operation.kind not in PRODUCTS or _lost(operation, lost) <= MOST_LOST]
+    ranks = {name: values.ndim for name, values in next(_activations(model, tensors, calls[:1])).items()}
+    edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
+    return kept, {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
+
+
+def _lost(operation: Operation, lost: dict[str, float]) -> float:
+    return lost[operation.inputs[0]] + lost[operation.outputs[0]]
 
 
 def with_factors(model: bytes, calls: Calls) -> bytes:
@@ -64,7 +91,7 @@ def with_factors(model: bytes, calls: Calls) -> bytes:
     fixed = _fixed(operations, _products(operations))
     products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
     tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
-    sizes = sizes_of_channels(_activations(model, tensors, calls), axis=-1)
+    sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), axis=-1)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
     return multiplied(model, {after: Factors(factors[before], factors[after]) for before, after in names})
@@ -108,19 +135,6 @@ def _scope(operations: Iterable[Operation]) -> str:
     """Return a regular expression for the names that the quantiser gives to these operations."""
     names = ("".join(f"{name};" for name in operation.outputs) for operation in operations)
     return f"^({'|'.join(map(re.escape, names))})$"
-
-
-def _statistics(model: bytes, tensors: set[str], calls: Calls) -> dict[str, dict[str, np.ndarray]]:
-    """Return the ranges of these tensors as the quantiser takes them."""
-    ranks: dict[str, int] = {}
-
-    def noted(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        ranks.update((name, value.ndim) for name, value in values.items())
-        return values
-
-    ranges = ranges_of(map(noted, _activations(model, tensors, calls)), len(calls))
-    edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
-    return {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
 
 
 def _activations(model: bytes, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:

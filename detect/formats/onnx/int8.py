@@ -11,7 +11,15 @@ import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
-from detect.artefacts.int8_network import Calls, quietly, ranges_of, trunk
+from detect.artefacts.int8_network import (
+    MOST_LOST,
+    Calls,
+    lost_by_rounding,
+    quietly,
+    ranges_of,
+    sample_of,
+    trunk,
+)
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
 CHANNELS = 1  # their axis in activations
@@ -33,12 +41,11 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     """
     model = with_factors(model, calls)
     nodes = _nodes(model.graph)
-    by_name = {node.name: node for node in nodes}
     tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
-    overrides = {
-        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
-        for name, (low, high) in ranges_of(_activations(model, tensors, calls), len(calls)).items()
-    }
+    ranges = ranges_of(_activations(model, tensors, calls), len(calls))
+    lost = lost_by_rounding(_activations(model, tensors, sample_of(calls)), ranges, CHANNELS)
+    chosen = [node.name for node in nodes if node.op_type != "Conv" or _lost(node, lost) <= MOST_LOST]
+    overrides = {name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()}
     with tempfile.TemporaryDirectory() as folder, quietly():
         original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, original)
@@ -49,10 +56,14 @@ def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
             per_channel=True,
             reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
             activation_type=QuantType.QUInt8,
-            nodes_to_quantize=list(by_name),
+            nodes_to_quantize=chosen,
             extra_options={"TensorQuantOverrides": overrides},
         )
         return onnx.load(path)
+
+
+def _lost(node: onnx.NodeProto, lost: dict[str, float]) -> float:
+    return lost[node.input[0]] + lost[node.output[0]]
 
 
 def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
@@ -60,7 +71,7 @@ def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     uses = Counter(name for node in model.graph.node for name in node.input)
     convolutions = [node for node in _nodes(model.graph) if node.op_type == "Conv" and uses[node.input[1]] == 1]
     tensors = {tensor for node in convolutions for tensor in (node.input[0], node.output[0])}
-    sizes = sizes_of_channels(_activations(model, tensors, calls), CHANNELS)
+    sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), CHANNELS)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     changed = onnx.ModelProto()
     changed.CopyFrom(model)

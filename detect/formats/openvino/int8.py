@@ -10,7 +10,7 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
 from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
-from detect.artefacts.int8_network import Calls, quietly, trunk
+from detect.artefacts.int8_network import Calls, quietly, sample_of, trunk
 from detect.formats.openvino import PRODUCTS
 
 CHANNELS = 1  # their axis in activations
@@ -58,7 +58,7 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
     nodes = [node for node in model.get_ordered_ops() if node.get_friendly_name() in chosen]
     nodes = [node for node in nodes if node.get_type_name() in AXES and _is_own(node.input_value(1))]
     inputs = {node.get_friendly_name(): node.input_value(0) for node in nodes}
-    sizes = sizes_of_channels(_values(model, inputs, calls), CHANNELS)
+    sizes = sizes_of_channels(_values(model, inputs, sample_of(calls)), CHANNELS)
     for node in nodes:
         factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
         if factors is None or weights.get_type_name() != "Constant":
