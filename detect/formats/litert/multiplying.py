@@ -61,21 +61,25 @@ class _Graph:
 
     def multiply(self, operator, factors: Factors) -> None:
         """Add the operator with weights for its factors, and the multiplications by them."""
-        values, weights, bias = operator.inputs = np.array(operator.inputs)
-        self._assign(weights, scaled_weights(self._array(weights), factors, *AXES[self.kind(operator)]))
+        operator.inputs = np.array(operator.inputs)
+        values, weights, *bias = operator.inputs
+        scaled = scaled_weights(self._array(weights), factors, *AXES[self.kind(operator)])
+        operator.inputs[1] = self._constant_like(weights, "weights", operator, scaled)
         if factors.inputs is not None:
             operator.inputs[0] = self._tensor_like(values, "multiplied", operator)
             self._add_product(values, factors.inputs, operator.inputs[0])
         self.operators.append(operator)
         if factors.outputs is not None:
-            if bias >= 0:
-                self._assign(bias, self._array(bias) * factors.outputs)
+            for index in bias:
+                scaled = self._array(index) * factors.outputs
+                operator.inputs[2] = self._constant_like(index, "bias", operator, scaled)
             result, operator.outputs = operator.outputs[0], np.array(operator.outputs)
             operator.outputs[0] = self._tensor_like(result, "undivided", operator)
             self._add_product(operator.outputs[0], 1 / factors.outputs, result)
 
     def packed(self) -> bytes:
         """Return the model as bytes."""
+        self._drop_unused_values()
         builder = flatbuffers.Builder(len(self._bytes))
         builder.Finish(self._model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
@@ -85,8 +89,20 @@ class _Graph:
         content = self._model.buffers[tensor.buffer].data
         return np.frombuffer(content.tobytes(), np.float32).reshape(tensor.shape)
 
-    def _assign(self, index: int, values: np.ndarray) -> None:
-        self._model.buffers[self._graph.tensors[index].buffer] = _buffer(values)
+    def _drop_unused_values(self) -> None:
+        """Empty the buffers of tensors that no operator reads any more; several tensors may have one buffer."""
+        read = {index for operator in self.operators for index in operator.inputs}
+        read_buffers = {self._graph.tensors[index].buffer for index in read if index >= 0}
+        for tensor in self._graph.tensors:
+            if tensor.buffer not in read_buffers:
+                self._model.buffers[tensor.buffer].data = None
+
+    def _constant_like(self, index: int, what: str, operator, values: np.ndarray) -> int:
+        """Add a constant of the shape of another one, which may belong to other operators too."""
+        constant = self._tensor_like(index, what, operator)
+        self._graph.tensors[constant].buffer = len(self._model.buffers)
+        self._model.buffers.append(_buffer(values))
+        return constant
 
     def _add_product(self, values: int, factors: np.ndarray, result: int) -> None:
         """Multiply a tensor by constant factors."""

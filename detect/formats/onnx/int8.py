@@ -69,7 +69,14 @@ def _lost(node: onnx.NodeProto, lost: dict[str, float]) -> float:
 def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     """Return the model with `Factors` for the channels of its convolutions that will be quantised."""
     uses = Counter(name for node in model.graph.node for name in node.input)
-    convolutions = [node for node in _nodes(model.graph) if node.op_type == "Conv" and uses[node.input[1]] == 1]
+    constants = {constant.name for constant in model.graph.initializer}
+    convolutions = [
+        node
+        for node in _nodes(model.graph)
+        if node.op_type == "Conv" and constants.issuperset(node.input[1:]) and uses[node.input[1]] == 1
+    ]
+    if not convolutions:
+        return model
     tensors = {tensor for node in convolutions for tensor in (node.input[0], node.output[0])}
     sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), CHANNELS)
     factors = {name: factors_of(size) for name, size in sizes.items()}

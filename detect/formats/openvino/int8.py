@@ -56,12 +56,14 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
     """
     chosen = _quantised_names(model)
     nodes = [node for node in model.get_ordered_ops() if node.get_friendly_name() in chosen]
-    nodes = [node for node in nodes if node.get_type_name() in AXES and _is_own(node.input_value(1))]
+    nodes = [node for node in nodes if node.get_type_name() in AXES and _has_own_weights(node)]
+    if not nodes:
+        return
     inputs = {node.get_friendly_name(): node.input_value(0) for node in nodes}
     sizes = sizes_of_channels(_values(model, inputs, sample_of(calls)), CHANNELS)
     for node in nodes:
         factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
-        if factors is None or weights.get_type_name() != "Constant":
+        if factors is None:
             continue
         scaled = scaled_weights(weights.data, Factors(factors, None), AXES[node.get_type_name()], 0)
         constant = ops.constant(along(factors, CHANNELS, len(node.get_input_partial_shape(0))))
@@ -69,11 +71,13 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
         node.input(1).replace_source_output(ops.constant(scaled).output(0))
 
 
-def _is_own(weights: openvino.Output) -> bool:
-    """Return whether only one convolution has these weights, and its groups, if it has any, have one channel each."""
-    rank = len(weights.get_partial_shape())
-    is_grouped = rank == RANK_IN_GROUPS and weights.get_shape()[1:3] != [1, 1]
-    return len(weights.get_target_inputs()) == 1 and not is_grouped
+def _has_own_weights(node: openvino.Node) -> bool:
+    """Return whether no other node has the weights of this one, and its groups, if any, have one channel each."""
+    weights = node.input_value(1)
+    if weights.get_node().get_type_name() != "Constant" or len(weights.get_target_inputs()) > 1:
+        return False
+    shape = list(weights.get_shape())
+    return len(shape) < RANK_IN_GROUPS or shape[1:3] == [1, 1]
 
 
 def _values(
