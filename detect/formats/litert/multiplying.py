@@ -34,18 +34,18 @@ def multiplied(model: bytes, factors: Mapping[str, Factors]) -> bytes:
 
 def shared_weights(model: bytes) -> set[str]:
     """Return the names of the tensors that several operations read."""
-    [graph] = schema.ModelT.InitFromPackedBuf(model, 0).subgraphs
+    graph = schema.ModelT.InitFromPackedBuf(model, 0).subgraphs[0]
     uses = Counter(index for operator in graph.operators for index in set(operator.inputs))
     return {graph.tensors[index].name.decode() for index, count in uses.items() if count > 1 and index >= 0}
 
 
 class _Graph:
-    """The only graph of a model, which is written anew."""
+    """The main graph of a model, which is written anew; others are the bodies of its loops."""
 
     def __init__(self, model: bytes):
         self._bytes = model
         self._model = schema.ModelT.InitFromPackedBuf(model, 0)
-        [self._graph] = self._model.subgraphs
+        self._graph, *self._bodies = self._model.subgraphs
         self.operators: list = []
 
     def take_operators(self) -> list:
@@ -91,10 +91,11 @@ class _Graph:
 
     def _drop_unused_values(self) -> None:
         """Empty the buffers of tensors that no operator reads any more; several tensors may have one buffer."""
-        read = {index for operator in self.operators for index in operator.inputs}
-        read_buffers = {self._graph.tensors[index].buffer for index in read if index >= 0}
+        read = {index for operator in self.operators for index in operator.inputs if index >= 0}
+        of_bodies = {tensor.buffer for body in self._bodies for tensor in body.tensors}
+        kept = of_bodies | {self._graph.tensors[index].buffer for index in read}
         for tensor in self._graph.tensors:
-            if tensor.buffer not in read_buffers:
+            if tensor.buffer not in kept:
                 self._model.buffers[tensor.buffer].data = None
 
     def _constant_like(self, index: int, what: str, operator, values: np.ndarray) -> int:
