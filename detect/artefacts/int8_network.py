@@ -99,7 +99,7 @@ def lost_by_rounding(
             rounded = np.clip(np.round((values - low) / step), 0, 255) * step + low
             others = tuple(place for place in range(values.ndim) if place != axis % values.ndim)
             error, variance = np.square(values - rounded).mean(others), values.var(others)
-            share = np.where(error < variance, error / np.maximum(variance, np.finfo(np.float32).tiny), 1)
+            share = np.divide(error, variance, out=np.ones_like(error), where=error < variance)
             shares.setdefault(name, []).append(float(share[variance > 0].mean()) if variance.any() else 0.0)
     return {name: float(np.mean(each)) for name, each in shares.items()}
 

@@ -90,7 +90,7 @@ def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
             changed.graph.node.extend(_multiplied(changed.graph, node, own))
         else:
             changed.graph.node.append(node)
-    _drop_unused_constants(changed.graph)
+    _drop_unused(changed.graph, {name for node in convolutions for name in node.input[1:]})
     return changed
 
 
@@ -125,9 +125,10 @@ def _multiplied(graph: onnx.GraphProto, node: onnx.NodeProto, factors: Factors) 
     return [*before, node, *after]
 
 
-def _drop_unused_constants(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    kept = [constant for constant in graph.initializer if constant.name in used]
+def _drop_unused(graph: onnx.GraphProto, constants: set[str]) -> None:
+    """Drop those of the constants, which are weights of convolutions, that no node reads any more."""
+    unused = constants - {name for node in graph.node for name in node.input}
+    kept = [constant for constant in graph.initializer if constant.name not in unused]
     del graph.initializer[:]
     graph.initializer.extend(kept)
 
