@@ -151,7 +151,7 @@ def has_data(buffer):
 
 
 def test_channels_of_unequal_size_cost_nothing(folder, data, exported, tmp_path):
-    """Published networks are like that: the same function with channels that differ a thousandfold."""
+    """Published networks are like that: the same function with channels that differ a hundredfold."""
     format = exported.card.format
     detector, card = open_model(folder)
     make_unequal(detector.backbone.convolutions)
@@ -164,7 +164,7 @@ def make_unequal(convolutions) -> None:
     """Multiply the channels of convolutions, and divide the weights of the next one: ReLU lets factors through."""
     random = np.random.default_rng(0)
     for convolution, following in itertools.pairwise(convolutions):
-        factors = 10 ** random.uniform(-1.5, 1.5, convolution.filters).astype(np.float32)
+        factors = 10 ** random.uniform(-1, 1, convolution.filters).astype(np.float32)
         convolution.kernel.assign(convolution.kernel * factors)
         convolution.bias.assign(convolution.bias * factors)
         following.kernel.assign(following.kernel / factors[:, None])
