@@ -29,7 +29,7 @@ LEAST = 1e-2
 
 
 class Factors(NamedTuple):
-    """What a convolution's channels are multiplied by, float32 [channels]; None: nothing."""
+    """Factors for the channels of a convolution's input and output, float32 [channels]; None where it has none."""
 
     inputs: np.ndarray | None
     outputs: np.ndarray | None
@@ -63,6 +63,21 @@ def sizes_of_channels(calls: Iterable[Mapping[str, np.ndarray]], axis: int) -> d
             found = np.abs(values).max(others)
             sizes[name] = np.maximum(sizes.get(name, found), found)
     return sizes
+
+
+def fitting(factors: Factors, weights: np.ndarray, input_axis: int) -> Factors:
+    """Return the factors without those of input channels that do not lie along one axis of the weights.
+
+    That is so in grouped convolutions, and in depthwise ones with several outputs per input.
+
+    Args:
+        factors: of a convolution.
+        weights: its weights.
+        input_axis: the axis of the weights along which input channels would lie.
+    """
+    if factors.inputs is not None and len(factors.inputs) != weights.shape[input_axis]:
+        return factors._replace(inputs=None)
+    return factors
 
 
 def scaled_weights(weights: np.ndarray, factors: Factors, input_axis: int, output_axis: int) -> np.ndarray:

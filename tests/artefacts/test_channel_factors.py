@@ -8,6 +8,7 @@ from detect.artefacts.channel_factors import (
     Factors,
     along,
     factors_of,
+    fitting,
     scaled_weights,
     sizes_of_channels,
 )
@@ -52,6 +53,13 @@ def test_a_convolution_stays_the_same():
     factors = Factors(np.float32([1, 10, 100]), np.float32([4, 0.5]))
     changed = (values * factors.inputs) @ scaled_weights(weights, factors, input_axis=1, output_axis=0).T
     np.testing.assert_allclose(changed / factors.outputs, values @ weights.T)
+
+
+def test_inputs_of_grouped_convolutions_have_no_factors():
+    both = Factors(np.ones(8, np.float32), np.ones(6, np.float32))
+    grouped, plain = np.zeros([6, 4, 3, 3]), np.zeros([6, 8, 3, 3])
+    assert fitting(both, plain, input_axis=1) is both
+    assert fitting(both, grouped, input_axis=1) == Factors(None, both.outputs)
 
 
 def test_factors_lie_along_their_axis():

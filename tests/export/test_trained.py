@@ -8,8 +8,8 @@ from detect.export.check import AP_LOSS, UNMATCHED_WITH_AP
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 LEAST = 0.3  # AP of the original
-# FCOS computed in bfloat16 loses 0.7 points, more than `detect export` delivers by default.
-LOSS = {**AP_LOSS, "bfloat16": 1.0}
+# FCOS computed in bfloat16 loses 0.7 points: `detect export` does not deliver that by default.
+REFUSED = ("fcos-r18", "bfloat16")
 SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get others in soft suppression
 
 
@@ -17,7 +17,8 @@ SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get oth
 def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
     for (format, precision), check in checks_of_exports(name, tmp_path).items():
         assert check.AP_of_original > LEAST
-        assert 100 * (check.AP_of_original - check.AP) <= LOSS[precision], (format, precision)
+        lost = 100 * (check.AP_of_original - check.AP)
+        assert lost <= (1 if (name, precision) == REFUSED else AP_LOSS[precision]), (format, precision)
         if precision == "float32":
             assert check.unmatched <= UNMATCHED_WITH_AP * check.detections, format
             assert check.box_difference < 0.05

@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
 
 SIDE = 64  # pixels
 FORMATS = [name for name in formats.names() if "int8" in formats.find(name).precisions]
+CONVOLUTIONS = 4  # of the trunk of the model
 WIDER = 3000  # factor that spreads the widths of boxes of a model with random weights
 
 
@@ -103,11 +104,10 @@ def litert_arrays(folder):
 
 
 def test_each_channel_of_the_weights_has_a_scale(exported):
-    readers = {"openvino": openvino_scales, "onnx": onnx_scales, "litert": litert_scales}
-    if exported.card.format not in readers:
+    if exported.card.format not in SCALES:
         pytest.skip("this test cannot read its files")
-    scales = readers[exported.card.format](exported.folder)
-    assert len(scales) == 4  # the convolutions of its trunk
+    scales = SCALES[exported.card.format](exported.folder)
+    assert len(scales) == CONVOLUTIONS
     assert all(count == channels for count, channels in scales)
 
 
@@ -150,6 +150,9 @@ def has_data(buffer):
     return buffer.data is not None or buffer.size > 0
 
 
+SCALES = {"openvino": openvino_scales, "onnx": onnx_scales, "litert": litert_scales}
+
+
 def test_channels_of_unequal_size_cost_nothing(folder, data, exported, tmp_path):
     """Published networks are like that: the same function with channels that differ a hundredfold."""
     format = exported.card.format
@@ -158,6 +161,8 @@ def test_channels_of_unequal_size_cost_nothing(folder, data, exported, tmp_path)
     save(detector, card, tmp_path / "unequal")
     unequal = export(tmp_path / "unequal", format, precision="int8", data=data)
     assert lost(unequal.folder, tmp_path / "unequal") < 1.5 * lost(exported.folder, folder)
+    if format in SCALES:
+        assert len(SCALES[format](unequal.folder)) == CONVOLUTIONS  # none of them had to stay in float32
 
 
 def make_unequal(convolutions) -> None:

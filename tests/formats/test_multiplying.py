@@ -5,7 +5,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from detect.artefacts.channel_factors import Factors
-from detect.formats.litert.int8 import _operations
+from detect.formats.litert.int8 import operations_of
 from detect.formats.litert.multiplying import multiplied, shared_weights
 
 CHANNELS = 4
@@ -14,7 +14,7 @@ CHANNELS = 4
 def test_a_convolution_keeps_its_function_and_leaves_others_alone():
     """Both convolutions have the same weights and the same bias, which the converter stores once."""
     model = two_convolutions()
-    first, second = (row.outputs[0] for row in _operations(model) if row.kind == "CONV_2D")
+    first, second = (row.outputs[0] for row in operations_of(model) if row.kind == "CONV_2D")
     inputs, outputs = np.float32([1, 10, 100, 1000]), np.float32([0.5, 5, 50, 500])
     expected = run(model)
     for name, factors in (
@@ -23,13 +23,13 @@ def test_a_convolution_keeps_its_function_and_leaves_others_alone():
         (first, Factors(inputs, None)),
     ):
         changed = multiplied(model, {name: factors})
-        assert len(_operations(changed)) > len(_operations(model))
+        assert len(operations_of(changed)) > len(operations_of(model))
         np.testing.assert_allclose(run(changed), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_weights_of_several_operations_are_found():
     model = two_convolutions()
-    [weights] = {row.inputs[1] for row in _operations(model) if row.kind == "CONV_2D"}
+    [weights] = {row.inputs[1] for row in operations_of(model) if row.kind == "CONV_2D"}
     assert weights in shared_weights(model)
 
 

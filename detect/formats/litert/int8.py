@@ -60,7 +60,7 @@ def quantised(model: bytes, calls: Calls) -> bytes:
         quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
     else:
         statistics, quantizer = {}, Quantizer(bytearray(model))
-        quantizer.add_dynamic_config(_scope(_products(_operations(model))), every, num_bits=8)
+        quantizer.add_dynamic_config(_scope(_products(operations_of(model))), every, num_bits=8)
     with quietly():
         return bytes(quantizer.quantize(statistics).quantized_model)
 
@@ -70,7 +70,7 @@ def _in_int8(model: bytes, calls: Calls) -> tuple[list[Operation], dict[str, dic
 
     The ranges are as the quantiser takes them.
     """
-    operations = _operations(model)
+    operations = operations_of(model)
     fixed = _fixed(operations, _products(operations))
     tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
     ranges = ranges_of(_activations(model, tensors, calls), len(calls))
@@ -87,17 +87,18 @@ def _lost(operation: Operation, lost: dict[str, float]) -> float:
 
 def with_factors(model: bytes, calls: Calls) -> bytes:
     """Return the model with `Factors` for the channels of its convolutions that will be quantised."""
-    operations, shared = _operations(model), shared_weights(model)
+    operations, shared = operations_of(model), shared_weights(model)
     fixed = _fixed(operations, _products(operations))
     products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
     tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
     sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), axis=-1)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
-    return multiplied(model, {after: Factors(factors[before], factors[after]) for before, after in names})
+    unequal = [(before, after) for before, after in names if factors[before] is not None or factors[after] is not None]
+    return multiplied(model, {after: Factors(factors[before], factors[after]) for before, after in unequal})
 
 
-def _operations(model: bytes) -> list[Operation]:
+def operations_of(model: bytes) -> list[Operation]:
     """Return the operations of the model in the order in which they run."""
     content = schema.ModelT.InitFromPackedBuf(model, 0)
     main = content.subgraphs[0]

@@ -8,7 +8,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from detect.artefacts.channel_factors import Factors, scaled_weights
+from detect.artefacts.channel_factors import Factors, fitting, scaled_weights
 
 IDENTIFIER = b"TFL3"  # of the file format
 # The axes of the weights along which the channels of inputs and outputs lie, by kind of convolution.
@@ -63,7 +63,9 @@ class _Graph:
         """Add the operator with weights for its factors, and the multiplications by them."""
         operator.inputs = np.array(operator.inputs)
         values, weights, *bias = operator.inputs
-        scaled = scaled_weights(self._array(weights), factors, *AXES[self.kind(operator)])
+        array, axes = self._array(weights), AXES[self.kind(operator)]
+        factors = fitting(factors, array, axes[0])
+        scaled = scaled_weights(array, factors, *axes)
         operator.inputs[1] = self._constant_like(weights, "weights", operator, scaled)
         if factors.inputs is not None:
             operator.inputs[0] = self._tensor_like(values, "multiplied", operator)

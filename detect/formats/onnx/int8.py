@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
+from detect.artefacts.channel_factors import Factors, along, factors_of, fitting, scaled_weights, sizes_of_channels
 from detect.artefacts.int8_network import (
     MOST_LOST,
     Calls,
@@ -99,8 +99,8 @@ def _multiplied(graph: onnx.GraphProto, node: onnx.NodeProto, factors: Factors) 
     constants = {constant.name: constant for constant in graph.initializer}
     weights, *bias = (onnx.numpy_helper.to_array(constants[name]) for name in node.input[1:])
     groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-    if 1 < groups < len(weights):  # input channels lie along two axes
-        factors = factors._replace(inputs=None)
+    input_axis = 0 if groups == len(weights) > 1 else 1
+    factors = fitting(factors, weights, input_axis)
     before, after = list[onnx.NodeProto](), list[onnx.NodeProto]()
 
     def constant(values: np.ndarray, what: str) -> str:
@@ -120,7 +120,6 @@ def _multiplied(graph: onnx.GraphProto, node: onnx.NodeProto, factors: Factors) 
         if bias:
             node.input[2] = constant(bias[0] * factors.outputs, "bias")
     if before or after:
-        input_axis = 0 if groups > 1 else 1
         node.input[1] = constant(scaled_weights(weights, factors, input_axis, 0), "weights")
     return [*before, node, *after]
 
