@@ -201,14 +201,18 @@ def test_weights_alone_need_no_pictures(folder):
 @pytest.mark.long
 @pytest.mark.parametrize("options", [{"batch": 3}, {"raw": True}], ids=str)
 def test_with_other_options(folder, data, exported, options, tmp_path):
-    """15 pictures are shown three at a time; or the file ends before suppression."""
+    """15 pictures are shown three at a time; or the file ends before suppression.
+
+    A fixed batch may run by other kernels, which round a few sums to the next of 256 values: the scores differ by 2e-4
+    then, and by 1e-2 where the ranges were found on 12 of the images.
+    """
     format = exported.card.format
     if formats.find(format).batch == "one" and "batch" in options:
         pytest.skip("it takes one image per call")
     done = export(folder, format, precision="int8", data=data, out=tmp_path / "other", **options)
     images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
     found, expected = (load(each.folder).detect(images, 1e-4) for each in (done, exported))
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
 
 
 def test_what_int8_needs(tmp_path, monkeypatch):
