@@ -1,6 +1,7 @@
 """From a model folder to an artefact that finds the same, run as its user would run it."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,13 @@ MORE_FILES = {
 @pytest.fixture(scope="module", params=formats.names())
 def exported(run, request):
     """An export in each format."""
-    return export(run, request.param)
+    warned, handler = [], logging.Handler()
+    handler.emit = lambda record: warned.append(record.getMessage())
+    logging.getLogger("absl").addHandler(handler)
+    done = export(run, request.param)
+    logging.getLogger("absl").removeHandler(handler)
+    assert not warned
+    return done
 
 
 def test_what_is_written(run, exported):

@@ -73,10 +73,11 @@ def _in_int8(model: bytes, calls: Calls) -> tuple[list[Operation], dict[str, dic
     operations = operations_of(model)
     fixed = _fixed(operations, _products(operations))
     tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
-    ranges = ranges_of(_activations(model, tensors, calls), len(calls))
-    lost = lost_by_rounding(_activations(model, tensors, sample_of(calls)), ranges, axis=-1)
+    activations = _Activations(model, tensors)
+    ranges = ranges_of(activations.of(calls), len(calls))
+    lost = lost_by_rounding(activations.of(sample_of(calls)), ranges, axis=-1)
     kept = [operation for operation in fixed if operation.kind not in PRODUCTS or _lost(operation, lost) <= MOST_LOST]
-    ranks = {name: values.ndim for name, values in next(_activations(model, tensors, calls[:1])).items()}
+    ranks = {name: values.ndim for name, values in next(activations.of(calls[:1])).items()}
     edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
     return kept, {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
 
@@ -91,7 +92,7 @@ def with_factors(model: bytes, calls: Calls) -> bytes:
     fixed = _fixed(operations, _products(operations))
     products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
     tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
-    sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), axis=-1)
+    sizes = sizes_of_channels(_Activations(model, tensors).of(sample_of(calls)), axis=-1)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
     unequal = [(before, after) for before, after in names if factors[before] is not None or factors[after] is not None]
@@ -138,16 +139,27 @@ def _scope(operations: Iterable[Operation]) -> str:
     return f"^({'|'.join(map(re.escape, names))})$"
 
 
-def _activations(model: bytes, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the values of these tensors for each call."""
-    with quietly():
-        interpreter = Interpreter(
-            model_content=model,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
-    places = {tensor["name"]: tensor["index"] for tensor in interpreter.get_tensor_details()}
-    step = interpreter.get_signature_runner()
-    for call in calls:
-        step(**call)
-        yield {name: interpreter.get_tensor(places[name]) for name in tensors}
+class _Activations:
+    """The values of some tensors of a model."""
+
+    def __init__(self, model: bytes, tensors: set[str]):
+        """
+        Args:
+            model: the model in float32.
+            tensors: their names.
+        """
+        with quietly():
+            self._interpreter = Interpreter(
+                model_content=model,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+        details = self._interpreter.get_tensor_details()
+        self._places = {tensor["name"]: tensor["index"] for tensor in details if tensor["name"] in tensors}
+
+    def of(self, calls: Calls) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the values by name for each call."""
+        step = self._interpreter.get_signature_runner()
+        for call in calls:
+            step(**call)
+            yield {name: self._interpreter.get_tensor(place) for name, place in self._places.items()}

@@ -2,12 +2,14 @@
 
 import tempfile
 import zipfile
+from pathlib import Path
 
 import tensorflow as tf
 
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.format import Precision
 from detect.artefacts.job import Job
+from detect.artefacts.saved_model import remove_gradient_names
 from detect.errors import RunFailure
 from detect.files import write_bytes
 
@@ -42,6 +44,7 @@ def _converted(step, precision: Precision) -> bytes:
     with tempfile.TemporaryDirectory() as saved:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(tf.Module(), saved, served.get_concrete_function(), options)
+        remove_gradient_names(Path(saved))
         return _converted_folder(saved, precision)
 
 

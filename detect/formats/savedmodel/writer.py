@@ -11,7 +11,6 @@ Its signatures:
 Where suppression is left to the client, only the latter are written.
 """
 
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,12 +18,12 @@ import tensorflow as tf
 
 from detect.artefacts.format import Canvas
 from detect.artefacts.job import Job
-from detect.files import write_bytes, write_text
+from detect.artefacts.saved_model import remove_gradient_names
+from detect.files import write_text
 from detect.formats.savedmodel import signature_name
 from detect.formats.savedmodel.encoded_images import read_images
 from detect.models.card import least_scores
 from detect.models.predict_step import with_weights
-from detect.ops.tensorflow_internals import SavedModel
 
 TEXTS = "assets.extra"  # the folder of a SavedModel for files that are not TensorFlow's
 
@@ -42,7 +41,7 @@ def write(job: Job) -> None:
     [folder] = job.paths
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(served, str(folder), signatures, options)
-    _remove_gradient_names(folder / "saved_model.pb")
+    remove_gradient_names(folder)
 
 
 def label(job: Job) -> None:
@@ -101,13 +100,3 @@ def _above(found: dict[str, tf.Tensor], least: np.ndarray) -> dict[str, tf.Tenso
         "scores": tf.where(stays, scores, 0.0),
         "labels": tf.where(stays, labels, -1),
     }
-
-
-def _remove_gradient_names(path: Path) -> None:
-    """Remove the names of custom gradients, which are not saved, from the operations: loading would warn of each."""
-    saved = SavedModel.FromString(path.read_bytes())
-    for graph in saved.meta_graphs:
-        for function in graph.graph_def.library.function:
-            for node in function.node_def:
-                node.attr.pop("_gradient_op_type", None)
-    write_bytes(path, saved.SerializeToString())
