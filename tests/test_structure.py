@@ -80,7 +80,7 @@ SUBROOMS = {
 }
 MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "base"}
-ROLES = {"reader", "writer", "int8"}  # what files in the folder of an export format may be called, in each
+ROLES = {"reader", "writer", "network", "int8"}  # what files in the folder of an export format may be called, in each
 
 # Values of modules that can change, and calls whose results cannot.
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)

@@ -11,6 +11,7 @@ from detect.errors import BadInput
 if TYPE_CHECKING:  # a program that only lists the formats loads neither NumPy nor TensorFlow
     from detect.artefacts.artefact_backend import Run
     from detect.artefacts.job import Job
+    from detect.artefacts.network import Network
 
 Canvas = tuple[int, int]  # height and width of images, pixels
 # bfloat16: weights in float16, and the computation in bfloat16 where the processor is fast in it. int8: weights and,
@@ -72,6 +73,13 @@ class Writer(Protocol):
 
     def write(self, job: "Job") -> None:
         """Write a model for each canvas of the job, with the detector's weights.
+
+        Raises:
+            RunFailure: the format cannot hold this detector.
+        """
+
+    def network(self, job: "Job", canvas: Canvas) -> "Network":
+        """Return the converted model of one canvas; only in formats that have precisions to choose from.
 
         Raises:
             RunFailure: the format cannot hold this detector.

@@ -27,6 +27,7 @@ class Job:
         export: the card of the export; it has no check while the models are written.
         folder: where the files go.
         images: for int8 to be calibrated on, [H, W, 3] as they are placed on the first canvas; empty otherwise.
+        kept: names of products that stay in float32, of those that a `Network` has.
     """
 
     format: Format
@@ -35,6 +36,7 @@ class Job:
     export: ExportCard
     folder: Path
     images: list[np.ndarray] = field(default_factory=list)
+    kept: frozenset[str] = frozenset()
 
     @property
     def precision(self) -> Precision:
@@ -62,6 +64,8 @@ class Job:
 
     def built_for(self, runtime: Runtime) -> "Job":
         """Return the job with the detector built for what will run the export, with the same weights."""
+        if self.detector.runtime == runtime:
+            return self
         detector = self.detector.like(runtime=runtime)
         detector.set_weights(self.detector.get_weights())
         return replace(self, detector=detector)

@@ -11,8 +11,9 @@ from openvino import Type
 from detect import formats
 from detect.artefacts.format import Format
 from detect.formats import openvino as of_openvino
+from detect.formats.openvino.bfloat16 import keep_places_exact
+from detect.formats.openvino.network import with_halved_weights
 from detect.formats.openvino.reader import BFLOAT16, open_file
-from detect.formats.openvino.writer import halve_weights, keep_places_exact
 
 EXACT = 1 + 2.0**-12  # has more digits than bfloat16
 
@@ -49,7 +50,7 @@ def test_weights_from_which_places_are_computed_are_halved_too():
     product = ops.matmul(ops.matmul(values, ops.constant(small), False, False), ops.constant(large), False, False)
     places = ops.convert(ops.clamp(product, 0, 3), "i32")
     model = openvino.Model([ops.gather(ops.constant(np.arange(4)), places, ops.constant(0))], [values])
-    halve_weights(model)
+    model = with_halved_weights(model)
     kinds = [node.get_element_type() for node in model.get_ordered_ops() if node.get_type_name() == "Constant"]
     assert kinds.count(Type.f16) == 1
     assert kinds.count(Type.f32) == 1

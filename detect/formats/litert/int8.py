@@ -1,85 +1,107 @@
-"""Convert the weights of a LiteRT model to int8, and its activations if there are images to calibrate them on."""
+"""Convert the convolutions and matrix products of a LiteRT model to int8, calibrated on images."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import Quantizer
 from ai_edge_quantizer.qtyping import TFLOperationName
 
 from detect.artefacts.channel_factors import Factors, factors_of, sizes_of_channels
-from detect.artefacts.int8_network import (
-    MOST_LOST,
-    Calls,
-    lost_by_rounding,
-    quietly,
-    ranges_of,
-    sample_of,
-    trunk,
-)
+from detect.artefacts.int8_network import MOST_LOST, lost_by_rounding, quietly, ranges_of, sample_of, trunk
+from detect.artefacts.network import Calls, Values
+from detect.files import write_bytes
 from detect.formats.litert.multiplying import multiplied, shared_weights
+from detect.formats.litert.network import (
+    PRODUCTS,
+    Operation,
+    activations,
+    operations_of,
+    products_of,
+    shapes_of,
+    values_of,
+    with_weights,
+)
 
-PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-PASSING = (
-    "PAD",
-    "MAX_POOL_2D",
-    "CONCATENATION",
-    "RESIZE_NEAREST_NEIGHBOR",
-)  # int8 passes unchanged
+EVERY = TFLOperationName.ALL_SUPPORTED
+PASSING = ("PAD", "MAX_POOL_2D", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR")  # int8 passes through these unchanged
 JOINS = (*PASSING, "ADD", "MUL", "LOGISTIC", "RELU", "RELU6", "HARD_SWISH", "MEAN", "RESHAPE", "RESIZE_BILINEAR")
 
-KINDS = {code: kind for kind, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+
+class Int8Network:
+    """A network whose trunk has int8 weights, one scale per channel, and int8 activations; see `Network`."""
+
+    def __init__(self, model: bytes, calls: Calls):
+        """Find the ranges of activations.
+
+        Args:
+            model: the model in float32.
+            calls: inputs by name, one dictionary per call.
+        """
+        self._model = with_factors(model, calls)
+        operations = operations_of(self._model)
+        fixed = _fixed(operations, with_weights(operations))
+        tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
+        ranges = ranges_of(activations(self._model, tensors, calls), len(calls))
+        lost = lost_by_rounding(activations(self._model, tensors, sample_of(calls)), ranges, axis=-1)
+        self._chosen = [each for each in fixed if each.kind not in PRODUCTS or _lost(each, lost) <= MOST_LOST]
+        self._statistics = _statistics(ranges, shapes_of(self._model))
+        self.products = products_of(self._model, self._chosen)
+
+    def write(self, path: Path, kept: Collection[str]) -> None:
+        """See `Network`."""
+        write_bytes(path, self._quantised(kept))
+
+    def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
+        """See `Network`."""
+        model = self._model if kept is None else self._quantised(kept)
+        return values_of(model, self._model, self.products, calls)
+
+    def _quantised(self, kept: Collection[str]) -> bytes:
+        chosen = [operation for operation in self._chosen if operation.outputs[0] not in kept]
+        quantizer = Quantizer(bytearray(self._model))
+        quantizer.add_static_config(_scope(chosen), EVERY, activation_num_bits=8, weight_num_bits=8)
+        with quietly():
+            return bytes(quantizer.quantize(self._statistics).quantized_model)
 
 
-@dataclass(frozen=True)
-class Operation:
-    """An operation of a model with the names of its tensors."""
+class WeightsNetwork:
+    """A network with int8 weights, one scale per channel, that computes in float32; see `Network`.
 
-    kind: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-def quantised(model: bytes, calls: Calls) -> bytes:
-    """Return the model with int8 weights, one scale per channel.
-
-    Args:
-        model: the model in float32.
-        calls: inputs to calibrate it on. Activations in the trunk are int8 too, within ranges found with these; the
-            rest stays float32. Without any, all products have int8 weights, and the ranges of their inputs are found
-            anew for each image.
+    With inputs in int8 too, within ranges found anew for each image, the authors' YOLOX-Nano loses 8.5 points of AP
+    instead of 0.4, and takes half as long again.
     """
-    every = TFLOperationName.ALL_SUPPORTED
-    if calls:
-        model = with_factors(model, calls)
-        fixed, statistics = _in_int8(model, calls)
-        quantizer = Quantizer(bytearray(model))
-        quantizer.add_static_config(_scope(fixed), every, activation_num_bits=8, weight_num_bits=8)
-    else:
-        statistics, quantizer = {}, Quantizer(bytearray(model))
-        quantizer.add_dynamic_config(_scope(_products(operations_of(model))), every, num_bits=8)
-    with quietly():
-        return bytes(quantizer.quantize(statistics).quantized_model)
+
+    def __init__(self, model: bytes):
+        self._model, self._chosen = model, with_weights(operations_of(model))
+        self.products = products_of(model, self._chosen)
+
+    def write(self, path: Path, kept: Collection[str]) -> None:
+        """See `Network`."""
+        write_bytes(path, self._quantised(kept))
+
+    def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
+        """See `Network`."""
+        model = self._model if kept is None else self._quantised(kept)
+        return values_of(model, self._model, self.products, calls)
+
+    def _quantised(self, kept: Collection[str]) -> bytes:
+        quantizer = Quantizer(bytearray(self._model))
+        chosen = [operation for operation in self._chosen if operation.outputs[0] not in kept]
+        quantizer.add_weight_only_config(_scope(chosen), EVERY, num_bits=8)
+        with quietly():
+            return bytes(quantizer.quantize({}).quantized_model)
 
 
-def _in_int8(model: bytes, calls: Calls) -> tuple[list[Operation], dict[str, dict[str, np.ndarray]]]:
-    """Return the operations that work in int8 from input to output, and the ranges of their tensors.
-
-    The ranges are as the quantiser takes them.
-    """
-    operations = operations_of(model)
-    fixed = _fixed(operations, _products(operations))
-    tensors = {name for operation in fixed for name in (*_activations_of(operation), *operation.outputs)}
-    activations = _Activations(model, tensors)
-    ranges = ranges_of(activations.of(calls), len(calls))
-    lost = lost_by_rounding(activations.of(sample_of(calls)), ranges, axis=-1)
-    kept = [operation for operation in fixed if operation.kind not in PRODUCTS or _lost(operation, lost) <= MOST_LOST]
-    ranks = {name: values.ndim for name, values in next(activations.of(calls[:1])).items()}
-    edges = {name: [np.full([1] * ranks[name], edge, np.float32) for edge in ends] for name, ends in ranges.items()}
-    return kept, {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
+def _statistics(
+    ranges: Mapping[str, tuple[float, float]], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the ranges of tensors as the quantiser takes them."""
+    edges = {
+        name: [np.full([1] * len(shapes[name]), edge, np.float32) for edge in ends] for name, ends in ranges.items()
+    }
+    return {name: {"min": low, "max": high} for name, (low, high) in edges.items()}
 
 
 def _lost(operation: Operation, lost: dict[str, float]) -> float:
@@ -89,32 +111,14 @@ def _lost(operation: Operation, lost: dict[str, float]) -> float:
 def with_factors(model: bytes, calls: Calls) -> bytes:
     """Return the model with `Factors` for the channels of its convolutions that will be quantised."""
     operations, shared = operations_of(model), shared_weights(model)
-    fixed = _fixed(operations, _products(operations))
+    fixed = _fixed(operations, with_weights(operations))
     products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
     tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
-    sizes = sizes_of_channels(_Activations(model, tensors).of(sample_of(calls)), axis=-1)
+    sizes = sizes_of_channels(activations(model, tensors, sample_of(calls)), axis=-1)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
     unequal = [(before, after) for before, after in names if factors[before] is not None or factors[after] is not None]
     return multiplied(model, {after: Factors(factors[before], factors[after]) for before, after in unequal})
-
-
-def operations_of(model: bytes) -> list[Operation]:
-    """Return the operations of the model in the order in which they run."""
-    content = schema.ModelT.InitFromPackedBuf(model, 0)
-    main = content.subgraphs[0]
-    kinds = [KINDS[code.builtinCode] for code in content.operatorCodes]
-
-    def named(indices: Iterable[int]) -> tuple[str, ...]:
-        return tuple(main.tensors[index].name.decode() for index in indices if index >= 0)  # -1: not given
-
-    return [Operation(kinds[row.opcodeIndex], named(row.inputs), named(row.outputs)) for row in main.operators]
-
-
-def _products(operations: list[Operation]) -> list[Operation]:
-    """Return the operations with weights."""
-    made = {name for operation in operations for name in operation.outputs}
-    return [operation for operation in operations if operation.kind in PRODUCTS and operation.inputs[1] not in made]
 
 
 def _fixed(operations: list[Operation], products: list[Operation]) -> list[Operation]:
@@ -137,29 +141,3 @@ def _scope(operations: Iterable[Operation]) -> str:
     """Return a regular expression for the names that the quantiser gives to these operations."""
     names = ("".join(f"{name};" for name in operation.outputs) for operation in operations)
     return f"^({'|'.join(map(re.escape, names))})$"
-
-
-class _Activations:
-    """The values of some tensors of a model."""
-
-    def __init__(self, model: bytes, tensors: set[str]):
-        """
-        Args:
-            model: the model in float32.
-            tensors: their names.
-        """
-        with quietly():
-            self._interpreter = Interpreter(
-                model_content=model,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-        details = self._interpreter.get_tensor_details()
-        self._places = {tensor["name"]: tensor["index"] for tensor in details if tensor["name"] in tensors}
-
-    def of(self, calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-        """Yield the values by name for each call."""
-        step = self._interpreter.get_signature_runner()
-        for call in calls:
-            step(**call)
-            yield {name: self._interpreter.get_tensor(place) for name, place in self._places.items()}

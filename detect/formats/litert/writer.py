@@ -7,23 +7,29 @@ from pathlib import Path
 import tensorflow as tf
 
 from detect.artefacts.export_card import OUTPUTS
-from detect.artefacts.format import Precision
+from detect.artefacts.format import Canvas, Precision
 from detect.artefacts.job import Job
 from detect.artefacts.saved_model import remove_gradient_names
+from detect.artefacts.network import Network
 from detect.errors import RunFailure
-from detect.files import write_bytes
+from detect.formats.litert.network import FloatNetwork
 
 
 def write(job: Job) -> None:
     """See `Writer`."""
     job = job.built_for("minimal")
     for canvas in job.export.canvases:
-        model = _converted(job.frozen_step(canvas), job.precision)
-        if job.precision in ("int8", "int8-weights"):
-            from detect.formats.litert.int8 import quantised
+        network(job, canvas).write(job.path(canvas), job.kept)
 
-            model = quantised(model, job.calibration_inputs(canvas))
-        write_bytes(job.path(canvas), model)
+
+def network(job: Job, canvas: Canvas) -> Network:
+    """See `Writer`."""
+    model = _converted(job.built_for("minimal").frozen_step(canvas), job.precision)
+    if job.precision not in ("int8", "int8-weights"):
+        return FloatNetwork(model)
+    from detect.formats.litert.int8 import Int8Network, WeightsNetwork
+
+    return Int8Network(model, job.calibration_inputs(canvas)) if job.precision == "int8" else WeightsNetwork(model)
 
 
 def label(job: Job) -> None:

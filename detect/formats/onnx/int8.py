@@ -2,26 +2,18 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from detect.artefacts.channel_factors import Factors, along, factors_of, fitting, scaled_weights, sizes_of_channels
-from detect.artefacts.int8_network import (
-    MOST_LOST,
-    Calls,
-    lost_by_rounding,
-    quietly,
-    ranges_of,
-    sample_of,
-    trunk,
-)
+from detect.artefacts.int8_network import MOST_LOST, lost_by_rounding, quietly, ranges_of, sample_of, trunk
+from detect.artefacts.network import Calls, Values
+from detect.formats.onnx.network import PRODUCTS, activations, products_of, save, values_of
 
-PRODUCTS = ("Conv", "MatMul", "Gemm")
 CHANNELS = 1  # their axis in activations
 PASSING = ("Relu", "Clip", "MaxPool")  # int8 passes through these unchanged
 JOINS = (
@@ -30,36 +22,56 @@ JOINS = (
 )
 
 
-def quantised(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
-    """Return the model with int8 weights, one scale per channel, and uint8 activations.
+class Int8Network:
+    """A network whose trunk has int8 weights, one scale per channel, and uint8 activations; see `Network`.
 
     x86 and ARM are both fast with uint8 activations.
-
-    Args:
-        model: the model in float32.
-        calls: inputs by name, one dictionary per call.
     """
-    model = with_factors(model, calls)
-    nodes = _nodes(model.graph)
-    tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
-    ranges = ranges_of(_activations(model, tensors, calls), len(calls))
-    lost = lost_by_rounding(_activations(model, tensors, sample_of(calls)), ranges, CHANNELS)
-    chosen = [node.name for node in nodes if node.op_type != "Conv" or _lost(node, lost) <= MOST_LOST]
-    overrides = {name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()}
-    with tempfile.TemporaryDirectory() as folder, quietly():
-        original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
-        onnx.save(model, original)
-        quantize_static(
-            original,
-            path,
-            _OneCall(calls[0]),  # required, but its ranges are overridden
-            per_channel=True,
-            reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
-            activation_type=QuantType.QUInt8,
-            nodes_to_quantize=chosen,
-            extra_options={"TensorQuantOverrides": overrides},
-        )
-        return onnx.load(path)
+
+    def __init__(self, model: onnx.ModelProto, calls: Calls):
+        """Find the ranges of activations.
+
+        Args:
+            model: the model in float32.
+            calls: inputs by name, one dictionary per call.
+        """
+        self._model, self._call = with_factors(model, calls), calls[0]
+        nodes = _nodes(self._model.graph)
+        tensors = {tensor for node in nodes for tensor in (node.input[0], node.output[0])}
+        self._ranges = ranges_of(activations(self._model, tensors, calls), len(calls))
+        lost = lost_by_rounding(activations(self._model, tensors, sample_of(calls)), self._ranges, CHANNELS)
+        self._chosen = [node for node in nodes if node.op_type != "Conv" or _lost(node, lost) <= MOST_LOST]
+        self.products = products_of(self._model.graph, self._chosen)
+
+    def write(self, path: Path, kept: Collection[str]) -> None:
+        """See `Network`."""
+        save(self._quantised(kept), path)
+
+    def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
+        """See `Network`."""
+        model = self._model if kept is None else self._quantised(kept)
+        return values_of(model, self._model.graph, self.products, calls)
+
+    def _quantised(self, kept: Collection[str]) -> onnx.ModelProto:
+        ranges = self._ranges.items()
+        overrides = {name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges}
+        chosen = [node.name for node in self._chosen if node.name not in kept]
+        if not chosen:  # all, for ONNX Runtime
+            return self._model
+        with tempfile.TemporaryDirectory() as folder, quietly():
+            original, path = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
+            onnx.save(self._model, original)
+            quantize_static(
+                original,
+                path,
+                _OneCall(self._call),  # required, but its ranges are overridden
+                per_channel=True,
+                reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
+                activation_type=QuantType.QUInt8,
+                nodes_to_quantize=chosen,
+                extra_options={"TensorQuantOverrides": overrides},
+            )
+            return onnx.load(path)
 
 
 def _lost(node: onnx.NodeProto, lost: dict[str, float]) -> float:
@@ -78,7 +90,7 @@ def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     if not convolutions:
         return model
     tensors = {tensor for node in convolutions for tensor in (node.input[0], node.output[0])}
-    sizes = sizes_of_channels(_activations(model, tensors, sample_of(calls)), CHANNELS)
+    sizes = sizes_of_channels(activations(model, tensors, sample_of(calls)), CHANNELS)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -143,21 +155,6 @@ def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
     chosen = trunk(products, inputs, lambda name: by_name[name].op_type in JOINS)
     return [node for node in graph.node if node.name in chosen and node.op_type in (*PRODUCTS, *PASSING)]
-
-
-def _activations(model: onnx.ModelProto, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the values of these tensors of the model for each call."""
-    opened, names = onnx.ModelProto(), sorted(tensors)
-    opened.CopyFrom(model)
-    kept = {output.name for output in opened.graph.output}
-    opened.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name not in kept
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for call in calls:
-        yield dict(zip(names, session.run(names, call), strict=True))
 
 
 class _OneCall(CalibrationDataReader):

@@ -10,26 +10,30 @@ import onnx
 import tf2onnx
 
 from detect.artefacts.export_card import OUTPUTS
+from detect.artefacts.format import Canvas
 from detect.artefacts.job import Job
-from detect.formats.onnx.int8 import quantised
+from detect.artefacts.network import Network
+from detect.formats.onnx.int8 import Int8Network
+from detect.formats.onnx.network import FloatNetwork
 
 OPSET = 17
 Pairs = tuple[str, str, str, str]  # of box and class: nodes for their images, boxes, scores and classes
-SMALL = 1024  # a constant with at most this many values stays in float32
 
 
 def write(job: Job) -> None:
     """See `Writer`."""
     job = job.built_for("portable")
     for canvas in job.export.canvases:
-        model = _converted(job.frozen_step(canvas, combined=True))
-        rename_pixel_centres(model.graph)
-        if job.precision == "float16":
-            _halve_weights(model.graph)
-        elif job.precision == "int8":
-            model = quantised(model, job.calibration_inputs(canvas))
-        onnx.checker.check_model(model)
-        onnx.save(model, job.path(canvas))
+        network(job, canvas).write(job.path(canvas), job.kept)
+
+
+def network(job: Job, canvas: Canvas) -> Network:
+    """See `Writer`."""
+    model = _converted(job.built_for("portable").frozen_step(canvas, combined=True))
+    rename_pixel_centres(model.graph)
+    if job.precision == "int8":
+        return Int8Network(model, job.calibration_inputs(canvas))
+    return FloatNetwork(model, halved=job.precision == "float16")
 
 
 def label(job: Job) -> None:
@@ -95,20 +99,6 @@ def rename_pixel_centres(graph: onnx.GraphProto) -> None:
         if node.op_type == "Resize" and mode is not None and mode.s == b"tf_half_pixel_for_nn":
             for name, value in current.items():
                 attributes[name].s = value
-
-
-def _halve_weights(graph: onnx.GraphProto) -> None:
-    """Store large constants as float16, each followed by a cast to float32."""
-    casts = []
-    for constant in graph.initializer:
-        if constant.data_type != onnx.TensorProto.FLOAT or np.prod(constant.dims) <= SMALL:
-            continue
-        name, values = constant.name, onnx.numpy_helper.to_array(constant)
-        constant.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
-        casts.append(onnx.helper.make_node("Cast", [constant.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def _suppression(graph, node, name: str, _) -> None:

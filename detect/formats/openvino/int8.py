@@ -1,6 +1,7 @@
 """Convert the convolutions and matrix products of an OpenVINO model to int8, calibrated on images."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import nncf
 import numpy as np
@@ -10,8 +11,10 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
 from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
-from detect.artefacts.int8_network import Calls, quietly, sample_of, trunk
+from detect.artefacts.int8_network import quietly, sample_of, trunk
+from detect.artefacts.network import Calls, Values
 from detect.formats.openvino import PRODUCTS
+from detect.formats.openvino.network import is_product, outputs_of, products_of, unrounded, values_of
 
 CHANNELS = 1  # their axis in activations
 # The axis of the weights along which input channels lie; those of a group come first.
@@ -24,29 +27,65 @@ JOINS = (
 )
 
 
-def quantised(model: openvino.Model, calls: Calls) -> openvino.Model:
-    """Return the model with int8 weights, one scale per channel, and int8 inputs of the products in its trunk.
+class Int8Network:
+    """A network with int8 weights, one scale per channel, and int8 inputs of the products in its trunk; see `Network`.
 
     The products return float32, and activation functions are computed in it: in int8 they cost YOLOX-micro 0.7 points
     of AP. With the heads in int8 too, some models would lose a point with ranges from minimum to maximum, and others 6
     with ranges that leave out outliers.
-
-    Args:
-        model: the model in float32, which is changed.
-        calls: inputs by name, one dictionary per call.
     """
-    multiply_inputs(model, calls)
-    with quietly():
-        return nncf.quantize(
-            model,
-            nncf.Dataset(calls),
-            preset=nncf.QuantizationPreset.MIXED,  # activations may be more positive than negative
-            subset_size=len(calls),
-            advanced_parameters=AdvancedQuantizationParameters(
-                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
-            ),
-            ignored_scope=nncf.IgnoredScope(names=_others(model), validate=False),
-        )
+
+    def __init__(self, model: openvino.Model, calls: Calls):
+        """Find the ranges of activations.
+
+        Args:
+            model: the model in float32, which is changed.
+            calls: inputs by name, one dictionary per call.
+        """
+        multiply_inputs(model, calls)
+        self._model = model
+        self.products = products_of(model, _quantised_names(model))
+        with quietly():
+            self._quantised = nncf.quantize(
+                model,
+                nncf.Dataset(calls),
+                preset=nncf.QuantizationPreset.MIXED,  # activations may be more positive than negative
+                subset_size=len(calls),
+                advanced_parameters=AdvancedQuantizationParameters(
+                    activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+                ),
+                ignored_scope=nncf.IgnoredScope(names=_others(model), validate=False),
+            )
+
+    def write(self, path: Path, kept: Collection[str]) -> None:
+        """See `Network`."""
+        openvino.save_model(self._without(kept), path, compress_to_fp16=False)
+
+    def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
+        """See `Network`."""
+        return values_of(self._model if kept is None else self._without(kept), self.products, calls)
+
+    def _without(self, kept: Collection[str]) -> openvino.Model:
+        """Return the model with the weights and inputs of these products in float32.
+
+        An input stays rounded where it comes through a node that other products read, too.
+        """
+        model = self._quantised.clone()
+        originals = {node.get_friendly_name(): node.input_value(1) for node in _products(self._model, kept)}
+        for node in _products(model, kept):
+            weights = _computed(originals[node.get_friendly_name()])
+            node.input(0).replace_source_output(unrounded(node.input_value(0)))
+            node.input(1).replace_source_output(ops.constant(weights).output(0))
+        return model
+
+
+def _computed(value: openvino.Output) -> np.ndarray:
+    """Return what is computed of constants alone."""
+    return openvino.Core().compile_model(openvino.Model([ops.result(value)], []), "CPU")({})[0]
+
+
+def _products(model: openvino.Model, names: Collection[str]) -> list[openvino.Node]:
+    return [node for node in model.get_ordered_ops() if node.get_friendly_name() in names]
 
 
 def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
@@ -59,8 +98,9 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
     nodes = [node for node in nodes if node.get_type_name() in AXES and _has_own_weights(node)]
     if not nodes:
         return
-    inputs = {node.get_friendly_name(): node.input_value(0) for node in nodes}
-    sizes = sizes_of_channels(_values(model, inputs, sample_of(calls)), CHANNELS)
+    names, inputs = [node.get_friendly_name() for node in nodes], [node.input_value(0) for node in nodes]
+    found = (dict(zip(names, values, strict=True)) for values in outputs_of(model, inputs, sample_of(calls)))
+    sizes = sizes_of_channels(found, CHANNELS)
     for node in nodes:
         factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
         if factors is None:
@@ -80,17 +120,6 @@ def _has_own_weights(node: openvino.Node) -> bool:
     return len(shape) < RANK_IN_GROUPS or shape[1:3] == [1, 1]
 
 
-def _values(
-    model: openvino.Model, outputs: dict[str, openvino.Output], calls: Calls
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yield the values of these outputs of nodes, by the names they are given with, for each call."""
-    cut = openvino.Model([ops.result(output) for output in outputs.values()], model.get_parameters())
-    compiled = openvino.Core().compile_model(cut, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    for call in calls:
-        found = compiled({port.any_name: call[port.any_name] for port in compiled.inputs})
-        yield {name: found[place] for place, name in enumerate(outputs)}
-
-
 def _others(model: openvino.Model) -> list[str]:
     """Return the names of the operations that are not quantised."""
     chosen = _quantised_names(model)
@@ -104,20 +133,8 @@ def _quantised_names(model: openvino.Model) -> set[str]:
     """Return the names of the operations that are quantised."""
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     chosen = trunk(
-        {name for name, node in nodes.items() if _is_product(node)},
+        {name for name, node in nodes.items() if is_product(node)},
         lambda name: [value.get_node().get_friendly_name() for value in nodes[name].input_values()],
         lambda name: nodes[name].get_type_name() in JOINS,
     )
     return {name for name in chosen if nodes[name].get_type_name() in (*PRODUCTS, *PASSING)}
-
-
-def _is_product(node: openvino.Node) -> bool:
-    """Return whether the node is a product with weights."""
-    return node.get_type_name() in PRODUCTS and _is_constant(node.input_value(1).get_node())
-
-
-def _is_constant(node: openvino.Node) -> bool:
-    """Return whether the node is a constant, possibly converted or reshaped."""
-    while node.get_input_size() and node.get_type_name() in ("Convert", "Reshape", "Transpose", "Unsqueeze"):
-        node = node.input_value(0).get_node()
-    return node.get_type_name() == "Constant"

@@ -1,6 +1,5 @@
 """Write the whole predict step as OpenVINO IR, non-maximum suppression and thresholds included."""
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,30 +8,27 @@ import openvino.opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
 
 from detect.artefacts.export_card import OUTPUTS
+from detect.artefacts.format import Canvas
 from detect.artefacts.job import Job
-from detect.formats.openvino import PRODUCTS
-from detect.formats.openvino.reader import BFLOAT16
-
-GATHERS = ("Gather", "GatherND")
+from detect.artefacts.network import Network
+from detect.formats.openvino.network import FloatNetwork
 
 
 def write(job: Job) -> None:
     """See `Writer`. The weights go into a file beside each model."""
     job = job.built_for("portable")
     for canvas in job.export.canvases:
-        model = _converted(job.frozen_step(canvas, combined=True))
-        if job.precision == "int8":
-            from detect.formats.openvino.int8 import quantised
+        network(job, canvas).write(job.path(canvas), job.kept)
 
-            model = quantised(model, job.calibration_inputs(canvas))
-        if job.precision == "bfloat16":
-            model.set_rt_info("true", list(BFLOAT16))
-        halved = job.precision in ("float16", "bfloat16")
-        if halved:
-            halve_weights(model)
-        openvino.save_model(model, job.path(canvas), compress_to_fp16=halved)
-        if job.precision == "bfloat16":
-            keep_places_exact(model, job.path(canvas))
+
+def network(job: Job, canvas: Canvas) -> Network:
+    """See `Writer`."""
+    model = _converted(job.built_for("portable").frozen_step(canvas, combined=True))
+    if job.precision == "int8":
+        from detect.formats.openvino.int8 import Int8Network
+
+        return Int8Network(model, job.calibration_inputs(canvas))
+    return FloatNetwork(model, job.precision)
 
 
 def label(job: Job) -> None:
@@ -60,52 +56,6 @@ def _converted(step) -> openvino.Model:
     for port, name in zip(model.outputs, OUTPUTS, strict=False):
         port.get_tensor().set_names({name})
     return model
-
-
-def halve_weights(model: openvino.Model) -> None:
-    """Store the weights of convolutions and matrix products in float16.
-
-    OpenVINO does so itself, but for those on the way to the indices of a gather: nearly all of a detector with queries,
-    which look at places that they compute.
-    """
-    for node in model.get_ordered_ops():
-        weights = node.input_value(1).get_node() if node.get_type_name() in PRODUCTS else None
-        if weights is None or weights.get_type_name() != "Constant" or weights.get_element_type() != openvino.Type.f32:
-            continue
-        if np.abs(weights.data).max(initial=0) < np.finfo(np.float16).max:
-            smaller = ops.convert(ops.constant(weights.data.astype(np.float16)), "f32")
-            node.input(1).replace_source_output(smaller.output(0))
-
-
-def keep_places_exact(model: openvino.Model, path: Path) -> None:
-    """Mark the nodes of a written model that compute where a gather reads, so that they are never in bfloat16.
-
-    Its 8 bits hold no places: a detector that samples where it computes would read elsewhere, even outside of its
-    features, which ends the process (OpenVINO 2026.4).
-
-    Args:
-        model: the model.
-        path: the file that it was written to.
-    """
-    names, description = _places(model), ElementTree.parse(path)
-    for layer in description.iterfind("layers/layer"):
-        if layer.get("name") in names:
-            texts = layer.find("rt_info")
-            texts = ElementTree.SubElement(layer, "rt_info") if texts is None else texts
-            ElementTree.SubElement(texts, "attribute", name="precise", version="0")
-    description.write(path, encoding="utf-8", xml_declaration=True)
-
-
-def _places(model: openvino.Model) -> set[str]:
-    """Return the names of the nodes between products and the places that gathers read from."""
-    waiting = [node.input_value(1).get_node() for node in model.get_ordered_ops() if node.get_type_name() in GATHERS]
-    found = set[str]()
-    while waiting:
-        node = waiting.pop()
-        if node.get_friendly_name() not in found and node.get_type_name() not in PRODUCTS:
-            found.add(node.get_friendly_name())
-            waiting += [value.get_node() for value in node.input_values()]
-    return found
 
 
 def _suppression(node) -> list[openvino.Output]:
