@@ -53,6 +53,36 @@ class Check(Settings):
     """Why the export was not delivered; empty: it was."""
 
 
+class Layer(Settings):
+    """What the export doctor found out about a product that is in lower precision, or was before it was kept."""
+
+    name: str
+    """Its name in the model."""
+    error: float = Field(ge=0)
+    """Squared error of its output, as a share of the variance of the output in float32, on calibration images."""
+    added: float = Field(ge=0)
+    """By how much this is more than that of its input."""
+    multiply_adds: float = Field(ge=0, le=1)
+    """Its share of the multiply-adds of all such products."""
+    weights: float = Field(ge=0, le=1)
+    """Its share of their weights."""
+    AP_alone: float | None = None
+    """AP of the export in which it alone stays in float32, 0..1; null where that was not measured."""
+    kept: bool = False
+    """Whether it stays in float32."""
+
+
+class Treatment(Settings):
+    """What the export doctor changed."""
+
+    AP_before: float
+    """AP of the export before, 0..1."""
+    seconds_before: float
+    """Its seconds per image."""
+    size_before: PositiveInt
+    """Its size, bytes."""
+
+
 class ExportCard(Card):
     """The facts about an export that a client needs in addition to the card of the model."""
 
@@ -82,6 +112,10 @@ class ExportCard(Card):
     """SHA-256 of its weights."""
     files: dict[str, str] = {}
     """SHA-256 of the files of the format, by path in the folder; empty in exports of earlier versions."""
+    layers: tuple[Layer, ...] = ()
+    """Those that add the most error, and all that are kept in float32; empty where the export doctor was not asked."""
+    treatment: Treatment | None = None
+    """What keeping layers in float32 costs; null: none were kept."""
     check: Check | None = None
     """Comparison with the original; null only until the export was run."""
 

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect import formats
-from detect.cli.printing import download_bar, say
+from detect.cli.printing import download_bar, say, show_table
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput, counted
+from detect.terminal import shortened
 
 if TYPE_CHECKING:
     from detect.export.export_run import Exported
+
+LONGEST_NAME = 60  # of a layer, characters
+WORST = 10  # layers to print, those that add the most error
 
 FORMATS = {name: formats.find(name) for name in formats.names()}
 SUMMARIES = "; ".join(f"{name}: {format.summary}" for name, format in FORMATS.items())
@@ -30,6 +34,7 @@ def holding(precision: str) -> str:
 
 
 def export(
+    context: typer.Context,
     model: Annotated[
         str, typer.Argument(help="Run folder, model folder, or name of a published checkpoint.", show_default=False)
     ],
@@ -72,8 +77,16 @@ def export(
     ] = None,
     max_ap_loss: Annotated[
         float | None,
-        typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; bfloat16: 0.5; int8: 1"),
+        typer.Option(help="Points of AP that may be lost.", show_default="0.1; float16: 0.3; others: 0.5"),
     ] = None,
+    doctor: Annotated[
+        bool,
+        typer.Option(
+            "--doctor",
+            help="Show what each layer costs. Where an export in float16 or int8 loses too much AP, this is measured "
+            "anyway, and the fewest layers that bring it back stay in float32.",
+        ),
+    ] = False,
     licence_policy: Annotated[
         str,
         typer.Option(metavar="any|permissive", help="Refuse a model made of what is not under a permissive licence."),
@@ -111,6 +124,7 @@ def export(
             split=split,
             out=out,
             max_ap_loss=max_ap_loss,
+            doctor=doctor or bool(context.obj),
             licence_policy=licence_policy,
             say=say,
             progress=progress,
@@ -144,5 +158,40 @@ def show_export(done: "Exported") -> None:
     if check.computed_in:
         say(f"  Computed in {check.computed_in} here. {ON_OTHERS[check.computed_in]}")
     say(f"  {1e3 * check.seconds:.1f} ms per image, original {1e3 * check.seconds_of_original:.1f} ms")
+    show_layers(done)
     say(f"  Licences: {done.licences}")
     say(f"  Run it: detect predict {done.folder} IMAGES_OR_VIDEOS")
+
+
+def show_layers(done: "Exported") -> None:
+    """Print what layers cost, and what it costs that some of them stay in float32; nothing if that was not measured."""
+    card = done.card
+    kept = [layer for layer in card.layers if layer.kept]
+    if card.treatment and card.check:
+        before = card.treatment
+        say(
+            f"  {counted(len(kept), 'layer stays', 'layers stay')} in float32 "
+            f"({sum(layer.multiply_adds for layer in kept):.1%} of the multiply-adds, "
+            f"{sum(layer.weights for layer in kept):.1%} of the weights): AP {before.AP_before:.4f} -> "
+            f"{card.check.AP:.4f}, {1e3 * before.seconds_before:.1f} -> {1e3 * card.check.seconds:.1f} ms, "
+            f"{before.size_before / 1e6:.1f} -> {done.size / 1e6:.1f} MB"
+        )
+    worst = card.layers[:WORST]
+    rows = [
+        (
+            _shown(layer.name),
+            f"{layer.error:.2%}",
+            f"{layer.added:.2%}",
+            "" if layer.AP_alone is None else f"{layer.AP_alone:.4f}",
+            f"{layer.multiply_adds:.1%}",
+            "yes" if layer.kept else "",
+        )
+        for layer in (*worst, *(layer for layer in kept if layer not in worst))
+    ]
+    if rows:
+        show_table(("layer", "error", "added here", "AP if float32", "multiply-adds", "stays in float32"), rows)
+
+
+def _shown(name: str) -> str:
+    """Return the end of the name of a layer, which may be that of all that was fused."""
+    return shortened(name.split(";")[-1], LONGEST_NAME)

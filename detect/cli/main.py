@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         require_no_empty(arguments)
-        app([argument for argument in arguments if argument != "--debug"], prog_name="detect")
+        app([argument for argument in arguments if argument != "--debug"], prog_name="detect", obj=debug)
     except SystemExit as done:
         return _exit_code(done.code)
     except Interrupted as ending:

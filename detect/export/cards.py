@@ -3,15 +3,25 @@
 from collections.abc import Mapping
 
 from detect import formats
+from detect.artefacts.export_card import EXPORT_CARD
 from detect.artefacts.format import Canvas
+from detect.artefacts.job import Job
+from detect.config import to_json
 from detect.errors import BadInput, did_you_mean
-from detect.models.card import ModelCard, licences_of
+from detect.files import write_text
+from detect.models.card import CARD, ModelCard, licences_of
 from detect.models.detector import Detector
 from detect.models.image_sides import require_side
 from detect.models.suppression import Suppression
 
 SHAPES: tuple[tuple[int, int], ...] = ((1, 1), (9, 16))  # height to width of the images that an export has a canvas for
 MORE_SHAPES = ((16, 9), (3, 4), (4, 3), (2, 3), (3, 2))  # with `dynamic`
+
+
+def write_cards(job: Job) -> None:
+    """Write the cards of an export into its folder."""
+    write_text(job.folder / CARD, to_json(job.card))
+    write_text(job.folder / EXPORT_CARD, to_json(job.export))
 
 
 def exported_card(

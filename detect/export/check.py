@@ -25,7 +25,7 @@ SCORE_TOLERANCE: dict[Precision, float] = {"float32": SCORE, "float16": 0.05, "i
 UNMATCHED: dict[Precision, float] = {"float32": 0.0, "float16": 0.1, "int8-weights": 0.25}
 # Limits with a dataset: points of AP (of 100) that may be lost; and in float32, because the AP of a model that has
 # learnt little says little, the share of detections that only one side has.
-AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "bfloat16": 0.5, "int8": 1.0, "int8-weights": 1.0}
+AP_LOSS: dict[Precision, float] = {"float32": 0.1, "float16": 0.3, "bfloat16": 0.5, "int8": 0.5, "int8-weights": 0.5}
 UNMATCHED_WITH_AP = 0.02  # equal regions of a first stage that change places are not told from faults
 
 
@@ -95,7 +95,7 @@ def fault_of(check: Check, precision: Precision, max_ap_loss: float | None) -> s
     """
     alone = f"{check.unmatched} of {check.detections} detections are on one side only"
     if check.AP is not None and check.AP_of_original is not None:
-        most = _most_lost(precision, max_ap_loss)
+        most = most_lost(precision, max_ap_loss)
         lost = 100 * (check.AP_of_original - check.AP)
         if lost > most:
             return f"it loses {lost:.2f} points of AP, more than {most:g}"
@@ -112,7 +112,7 @@ def worth_of_scores(records: Records, precision: Precision, max_ap_loss: float |
 
     It is empty for float32, where single detections are compared too. For the arguments see `fault_of`.
     """
-    most = _most_lost(precision, max_ap_loss)
+    most = most_lost(precision, max_ap_loss)
     objects = int(np.count_nonzero(~records.ignore))
     if precision == "float32" or not objects or 100 / objects <= most:
         return ""
@@ -123,7 +123,8 @@ def worth_of_scores(records: Records, precision: Precision, max_ap_loss: float |
     )
 
 
-def _most_lost(precision: Precision, max_ap_loss: float | None) -> float:
+def most_lost(precision: Precision, max_ap_loss: float | None) -> float:
+    """Return the points of AP that an export may lose; for the arguments see `fault_of`."""
     return AP_LOSS[precision] if max_ap_loss is None else max_ap_loss
 
 

@@ -15,7 +15,6 @@ from detect import formats
 from detect.artefacts.export_card import (
     EXPORT_CARD,
     INPUTS,
-    Check,
     ExportCard,
     digests_of_files,
     exports_folder,
@@ -23,27 +22,25 @@ from detect.artefacts.export_card import (
 )
 from detect.artefacts.format import Precision, missing
 from detect.artefacts.job import Job
-from detect.config import to_json
 from detect.data.dataset import Dataset, scored_split
 from detect.data.readers.description import open_dataset
 from detect.data.records import Records
 from detect.errors import BadInput, RunFailure, did_you_mean
-from detect.evaluation.evaluation_run import evaluate
-from detect.export.cards import canvases, exported_card, images_per_call, left_out
-from detect.export.check import compare, fault_of, worth_of_scores
-from detect.export.sample_images import generated_images, images_of
-from detect.files import deliver_folder, draft_folder, explained, is_free, write_text
+from detect.export.cards import canvases, exported_card, images_per_call, left_out, write_cards
+from detect.export.check import fault_of, most_lost, worth_of_scores
+from detect.export.original import Original
+from detect.export.sample_images import images_of
+from detect.export.treatment import with_layers, with_treatment
+from detect.files import deliver_folder, draft_folder, explained, is_free
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
-from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
-from detect.models.card import CARD, WEIGHTS, licences_of, load_card, model_folder
-from detect.models.detector import Detector
+from detect.models.card import WEIGHTS, licences_of, load_card, model_folder
 from detect.models.licences import Licences, require_permitted, require_policy
 from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
-COMPARED = 32  # images of the dataset on which single detections are compared
 CALIBRATION = 128  # images of the training data that int8 is calibrated on
+DOCTORED = ("float16", "int8", "int8-weights")  # precisions that layers can be kept from
 BY_AP = ("int8", "bfloat16")  # precisions in which single detections differ, so that only AP tells a fault
 FEW = 32  # calibration images below which their number is worth a note
 
@@ -72,6 +69,7 @@ def export(
     split: str = "val",
     out: str | Path | None = None,
     max_ap_loss: float | None = None,
+    doctor: bool = False,
     licence_policy: str = "any",
     say: Callable[[str], None] = lambda text: None,
     progress: Progress | None = None,
@@ -97,8 +95,10 @@ def export(
         split: part of the dataset to score on.
         out: folder of the export; by default `exports/` in the folder of the run or model, where `auto` finds it; for a
             checkpoint `NAME-FORMAT` in the current folder.
-        max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 0.5 with bfloat16, 1
-            with int8.
+        max_ap_loss: points of AP that may be lost; by default 0.1 with float32, 0.3 with float16, 0.5 with others. An
+            export in float16 or int8 that loses more gets the fewest layers in float32 that bring it back, see
+            `detect.export.doctor`.
+        doctor: measure what each layer costs even if the export is good enough.
         licence_policy: `permissive` refuses a model of which a part has no permissive licence, see
             `detect.models.licences`; `any` does not.
         say: called with each progress message.
@@ -126,7 +126,7 @@ def export(
     # Faults of the data are reported before the work begins.
     whole = None if data is None else open_dataset(data)
     dataset, records = (None, None) if whole is None else scored_split(whole, split)
-    if bits in BY_AP and dataset and records is not None and records.ignore.all():  # of no boxes, all are
+    if bits in BY_AP and dataset and records is not None and records.ignore.all():
         raise BadInput(f"{dataset.source}: {bits} is delivered by its AP, but the split {split!r} has no box to find.")
     detector, card = open_model(folder)
     card = exported_card(detector, card, image_size, class_confidence or {})
@@ -144,26 +144,22 @@ def export(
         run=exports_folder(folder).parent.resolve().name,
         weights=sha256(folder / WEIGHTS),
     )
-    original = Model(TensorFlowBackEnd(detector), card)
+    original = Original(Model(TensorFlowBackEnd(detector), card), whole, split, records, say)
     seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None
     with draft_folder(target) as new:
         if (target / EXPORT_CARD).exists():
             say(f"The export in {target} will be replaced.")
         say(f"Writing {format}, {bits}, for images of {card.image_size} pixels.")
-        images = _calibration_images(original, seen, say) if seen else []
+        images = _calibration_images(original.model, seen, say) if seen else []
         job = Job(formats.find(format), detector, card, export_card, new, images)
-        with explained(target, _least_size(folder / WEIGHTS, bits)):
-            formats.load_writer(format).write(job)
-        _write_cards(job)
-        say("Comparing with the original.")
-        exact = detector if bits == "float32" else None
-        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, whole, split, say)
-        found = {"fault": fault_of(check, bits, max_ap_loss), "computed_in": formats.find(format).computed_in(bits)}
-        check = check.model_copy(update=found)
+        job = _compared(job, original, target, max_ap_loss)
+        job = _examined(job, original, target, max_ap_loss, doctor)
+        assert job.export.check is not None
+        check = job.export.check
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
         with explained(target):
-            job = _labelled(job, check)
+            job = _labelled(job)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver_folder(new, target)
     if check.fault:
@@ -216,55 +212,38 @@ def _calibration_images(original: Model, records: Records, say: Callable[[str], 
     return images
 
 
-def _labelled(job: Job, check: Check) -> Job:
-    """Write the outcome of the check and the digests of the files into the export, and return the job with them."""
-    job = replace(job, export=job.export.model_copy(update={"check": check}))
+def _compared(job: Job, original: Original, target: Path, max_ap_loss: float | None) -> Job:
+    """Write the models, and return the job with the outcome of their check."""
+    with explained(target, _least_size(job)):
+        formats.load_writer(job.export.format).write(job)
+    write_cards(job)
+    original.say("Comparing with the original.")
+    check = original.check(job.folder, job.detector if job.precision == "float32" else None)
+    found = {"fault": fault_of(check, job.precision, max_ap_loss), "computed_in": job.format.computed_in(job.precision)}
+    return replace(job, export=job.export.model_copy(update={"check": check.model_copy(update=found)}))
+
+
+def _examined(job: Job, original: Original, target: Path, max_ap_loss: float | None, doctor: bool) -> Job:
+    """Return the job, written anew with layers in float32 where it loses too much AP without."""
+    check = job.export.check
+    assert check is not None
+    if job.precision not in DOCTORED or not (doctor or check.fault):
+        return job
+    if not check.fault or not original.is_scored:
+        return with_layers(job, original)
+    job = with_treatment(job, original, original.score - most_lost(job.precision, max_ap_loss) / 100)
+    return _compared(job, original, target, max_ap_loss) if job.kept else job
+
+
+def _labelled(job: Job) -> Job:
+    """Write the cards and the digests of the files into the export, and return the job with them."""
     formats.load_writer(job.export.format).label(job)
     job = replace(job, export=job.export.model_copy(update={"files": digests_of_files(job.folder)}))
-    _write_cards(job)
+    write_cards(job)
     return job
 
 
-def _write_cards(job: Job) -> None:
-    write_text(job.folder / CARD, to_json(job.card))
-    write_text(job.folder / EXPORT_CARD, to_json(job.export))
-
-
-def _compare(
-    original: Model,
-    exported: Model,
-    detector: Detector | None,
-    records: Records | None,
-    dataset: Dataset | None,
-    split: str,
-    say: Callable[[str], None],
-) -> Check:
-    """Compare both on the same images of every size of the export, and with a dataset by AP, each as its users run it.
-
-    Args:
-        original: the model in TensorFlow.
-        exported: the export.
-        detector: see `compare`.
-        records: the part of the dataset to score on; None if there is no dataset.
-        dataset: the dataset.
-        split: name of its part.
-        say: is told which images are left out.
-    """
-    square, *others = exported.backend.canvases
-    if dataset is None or records is None:
-        images, shown = generated_images(exported, square), "generated images"
-    else:
-        images = images_of(exported, records, COMPARED, say)
-        shown = f"images of {dataset.source}, {split}, and generated images"
-    images += [image for canvas in others for image in generated_images(exported, canvas)]
-    check = compare(original, exported, images, shown, detector)
-    if dataset is None or records is None or records.ignore.all():
-        return check
-    models = {"AP": exported, "AP_of_original": original}
-    scores = {name: evaluate(model, dataset, split).AP for name, model in models.items()}
-    return check.model_copy(update=scores)
-
-
-def _least_size(weights: Path, precision: Precision) -> int:
-    """Return the approximate size of the weights in a precision, bytes, from their file in float32."""
-    return weights.stat().st_size // {"float32": 1, "float16": 2, "bfloat16": 2}.get(precision, 4)
+def _least_size(job: Job) -> int:
+    """Return the approximate size of the weights, bytes."""
+    shares = {"float32": 4, "float16": 2, "bfloat16": 2}
+    return shares.get(job.precision, 1) * sum(int(np.prod(weight.shape)) for weight in job.detector.weights)

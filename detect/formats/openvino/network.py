@@ -56,6 +56,17 @@ def with_halved_weights(model: openvino.Model, kept: Collection[str] = ()) -> op
     return model
 
 
+def name_products(model: openvino.Model) -> None:
+    """Name the products by their place and the shape of their weights.
+
+    OpenVINO numbers them anew for each model, so that the same product has another name for another canvas.
+    """
+    products = (node for node in model.get_ordered_ops() if is_product(node))
+    for place, node in enumerate(products):
+        shape = "x".join(map(str, node.input_value(1).get_shape()))
+        node.set_friendly_name(f"{node.get_type_name()} {place} ({shape})")
+
+
 def products_of(model: openvino.Model, chosen: Collection[str] | None = None) -> dict[str, Product]:
     """Return the products with constant weights, by name: all, or those of the chosen nodes."""
     nodes = [node for node in model.get_ordered_ops() if is_product(node)]

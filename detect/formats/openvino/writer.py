@@ -11,7 +11,7 @@ from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.format import Canvas
 from detect.artefacts.job import Job
 from detect.artefacts.network import Network
-from detect.formats.openvino.network import FloatNetwork
+from detect.formats.openvino.network import FloatNetwork, name_products
 
 
 def write(job: Job) -> None:
@@ -55,6 +55,7 @@ def _converted(step) -> openvino.Model:
         port.get_tensor().set_names({port.any_name.split(":")[0]})
     for port, name in zip(model.outputs, OUTPUTS, strict=False):
         port.get_tensor().set_names({name})
+    name_products(model)
     return model
 
 
