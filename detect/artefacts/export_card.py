@@ -52,6 +52,11 @@ class Check(Settings):
     fault: str = ""
     """Why the export was not delivered; empty: it was."""
 
+    @property
+    def speedup(self) -> float:
+        """How many times as fast as the original the export is."""
+        return self.seconds_of_original / self.seconds
+
 
 class Layer(Settings):
     """What the export doctor found out about a product that is in lower precision, or was before it was kept."""
@@ -77,8 +82,8 @@ class Treatment(Settings):
 
     AP_before: float
     """AP of the export before, 0..1."""
-    seconds_before: float
-    """Its seconds per image."""
+    speedup_before: float
+    """How many times as fast as the original it was."""
     size_before: PositiveInt
     """Its size, bytes."""
 

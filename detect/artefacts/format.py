@@ -30,6 +30,7 @@ class Format:
         writes_with: packages that are needed in addition to write one.
         int8_with: packages that are needed in addition to write one in int8.
         precisions: those that it can be written in.
+        mixed: those of them in which products may stay in float32, see `Network`.
         bfloat16_type: returns the type that exports in bfloat16 are computed in on this machine; None: there are none.
         batch: images per call: "any" number; a "fixed" number that is chosen at export, 1 by default; or "one".
     """
@@ -40,6 +41,7 @@ class Format:
     writes_with: tuple[str, ...] = ()
     int8_with: tuple[str, ...] = ()
     precisions: tuple[Precision, ...] = ("float32",)
+    mixed: tuple[Precision, ...] = ()
     bfloat16_type: Callable[[], str] | None = None
     batch: Literal["any", "fixed", "one"] = "any"
 
@@ -79,7 +81,7 @@ class Writer(Protocol):
         """
 
     def network(self, job: "Job", canvas: Canvas) -> "Network":
-        """Return the converted model of one canvas; only in formats that have precisions to choose from.
+        """Return the converted model of one canvas; only in formats with `mixed` precisions.
 
         Raises:
             RunFailure: the format cannot hold this detector.

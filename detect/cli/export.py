@@ -12,6 +12,7 @@ from detect.errors import BadInput, counted
 from detect.terminal import shortened
 
 if TYPE_CHECKING:
+    from detect.artefacts.export_card import Layer
     from detect.export.export_run import Exported
 
 LONGEST_NAME = 60  # of a layer, characters
@@ -164,34 +165,27 @@ def show_export(done: "Exported") -> None:
 
 
 def show_layers(done: "Exported") -> None:
-    """Print what layers cost, and what it costs that some of them stay in float32; nothing if that was not measured."""
+    """Print what layers cost, and what it costs that some stay in float32; nothing if that was not measured."""
     card = done.card
     kept = [layer for layer in card.layers if layer.kept]
     if card.treatment and card.check:
-        before = card.treatment
+        before, check = card.treatment, card.check
+        multiply_adds, weights = sum(layer.multiply_adds for layer in kept), sum(layer.weights for layer in kept)
         say(
-            f"  {counted(len(kept), 'layer stays', 'layers stay')} in float32 "
-            f"({sum(layer.multiply_adds for layer in kept):.1%} of the multiply-adds, "
-            f"{sum(layer.weights for layer in kept):.1%} of the weights): AP {before.AP_before:.4f} -> "
-            f"{card.check.AP:.4f}, {1e3 * before.seconds_before:.1f} -> {1e3 * card.check.seconds:.1f} ms, "
-            f"{before.size_before / 1e6:.1f} -> {done.size / 1e6:.1f} MB"
+            f"  {counted(len(kept), 'layer stays', 'layers stay')} in float32, {multiply_adds:.1%} of the "
+            f"multiply-adds and {weights:.1%} of the weights:"
+        )
+        say(
+            f"  AP {before.AP_before:.4f} -> {check.AP:.4f}, {before.speedup_before:.1f} -> {check.speedup:.1f} times "
+            f"as fast as the original, {before.size_before / 1e6:.1f} -> {done.size / 1e6:.1f} MB"
         )
     worst = card.layers[:WORST]
-    rows = [
-        (
-            _shown(layer.name),
-            f"{layer.error:.2%}",
-            f"{layer.added:.2%}",
-            "" if layer.AP_alone is None else f"{layer.AP_alone:.4f}",
-            f"{layer.multiply_adds:.1%}",
-            "yes" if layer.kept else "",
-        )
-        for layer in (*worst, *(layer for layer in kept if layer not in worst))
-    ]
-    if rows:
+    if rows := [_row(layer) for layer in (*worst, *(layer for layer in kept if layer not in worst))]:
         show_table(("layer", "error", "added here", "AP if float32", "multiply-adds", "stays in float32"), rows)
 
 
-def _shown(name: str) -> str:
-    """Return the end of the name of a layer, which may be that of all that was fused."""
-    return shortened(name.split(";")[-1], LONGEST_NAME)
+def _row(layer: "Layer") -> tuple[str, ...]:
+    name = shortened(layer.name.split(";")[-1], LONGEST_NAME)  # LiteRT's names are those of all that was fused
+    alone = "" if layer.AP_alone is None else f"{layer.AP_alone:.4f}"
+    kept = "yes" if layer.kept else ""
+    return name, f"{layer.error:.2%}", f"{layer.added:.2%}", alone, f"{layer.multiply_adds:.1%}", kept

@@ -59,6 +59,7 @@ def treated(
     layers: Sequence[Layer],
     score: Score,
     target: float,
+    say: Callable[[str], None],
     seconds: float = SEARCH_SECONDS,
 ) -> list[Layer]:
     """Return the layers with the AP that the first of them bring back, and with the fewest kept that are enough.
@@ -72,12 +73,14 @@ def treated(
         layers: of `layers_of`.
         score: writes and scores an export.
         target: the least AP.
+        say: is told how it goes.
         seconds: after which no export is scored any more.
     """
     trials = _Trials(score, target, seconds)
     count = _candidates([layer.added for layer in layers])
     measured = list(_measured_alone(layers[:count], trials, ALONE * seconds))
     best_first = sorted(measured, key=lambda layer: (-(layer.AP_alone or 0.0), -layer.added))
+    say("Looking for the fewest that are enough.")
     kept = _pruned(_fewest(_affordable(best_first), trials), trials)
     return [layer.model_copy(update={"kept": layer.name in kept}) for layer in (*measured, *layers[count:])]
 

@@ -40,7 +40,6 @@ from detect.weights.download import Progress, sha256
 from detect.weights.opening import find_folder, open_model
 
 CALIBRATION = 128  # images of the training data that int8 is calibrated on
-DOCTORED = ("float16", "int8", "int8-weights")  # precisions that layers can be kept from
 BY_AP = ("int8", "bfloat16")  # precisions in which single detections differ, so that only AP tells a fault
 FEW = 32  # calibration images below which their number is worth a note
 
@@ -227,7 +226,7 @@ def _examined(job: Job, original: Original, target: Path, max_ap_loss: float | N
     """Return the job, written anew with layers in float32 where it loses too much AP without."""
     check = job.export.check
     assert check is not None
-    if job.precision not in DOCTORED or not (doctor or check.fault):
+    if job.precision not in job.format.mixed or not (doctor or check.fault):
         return job
     if not check.fault or not original.is_scored:
         return with_layers(job, original)

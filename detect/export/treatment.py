@@ -31,13 +31,11 @@ def with_treatment(job: Job, original: Original, target: float) -> Job:
         target: the least AP.
     """
     network, layers = _examined(job, original)
-    if not layers:
-        return job
     original.say(
         f"Looking for the layers to keep in float32: as few as possible, with at most {MOST_KEPT:.0%} of the "
         f"multiply-adds and of the weights. This takes {SEARCH_SECONDS // 60} minutes at most."
     )
-    found = treated(layers, _score(job, network, original), target)
+    found = treated(layers, _score(job, network, original), target, original.say)
     kept = frozenset(layer.name for layer in found if layer.kept)
     if not kept:
         original.say("None were found that bring back enough AP.")
@@ -45,17 +43,15 @@ def with_treatment(job: Job, original: Original, target: float) -> Job:
     check = job.export.check
     assert check is not None
     assert check.AP is not None
-    before = Treatment(AP_before=check.AP, seconds_before=check.seconds, size_before=files_size(job.folder))
+    before = Treatment(AP_before=check.AP, speedup_before=check.speedup, size_before=files_size(job.folder))
     job = _noted(replace(job, kept=kept), found)
     return replace(job, export=job.export.model_copy(update={"treatment": before}))
 
 
 def _examined(job: Job, original: Original) -> tuple[Network, list[Layer]]:
-    """Return the model of the first canvas, and what each of its products costs; none in formats without a choice."""
+    """Return the model of the first canvas, and what each of its products costs."""
     square = job.export.canvases[0]
     network = formats.load_writer(job.export.format).network(job, square)
-    if not network.products:
-        return network, []
     images = job.images[:SAMPLED]
     if not images and original.records is not None:
         images = images_of(original.model, original.records, SAMPLED, original.say)

@@ -42,24 +42,24 @@ def kept(found):
     [(0.035, {"stage"}), (0.055, {"stage", "neck"}), (0.065, {"stage", "neck", "stem"}), (0.071, set(WORTH))],
 )
 def test_the_fewest_that_are_enough_are_kept(gain, expected):
-    assert kept(treated(layers(), Score(), LOST + gain - 1e-9)) == expected
+    assert kept(treated(layers(), Score(), LOST + gain - 1e-9, print)) == expected
 
 
 def test_none_is_kept_where_all_are_not_enough():
-    found = treated(layers(), Score(), LOST + 0.08)
+    found = treated(layers(), Score(), LOST + 0.08, print)
     assert kept(found) == set()
     assert {layer.name: round(layer.AP_alone - LOST, 6) for layer in found} == WORTH
 
 
 def test_no_layers_are_looked_for_after_one_that_is_enough():
     score = Score()
-    treated(layers(), score, LOST + 0.005)
+    treated(layers(), score, LOST + 0.005, print)
     assert score.asked == [{"stem"}]
 
 
 def test_no_export_is_scored_twice():
     score = Score()
-    treated(layers(), score, LOST + 0.065)
+    treated(layers(), score, LOST + 0.065, print)
     assert len(score.asked) == len(set(score.asked))
 
 
@@ -69,18 +69,18 @@ def test_those_that_are_not_needed_are_left_out_again():
     def score(names):
         return 0.5 if {"neck", "stem"} <= names else 0.1 + 0.1 * WORTH["stage"] * len(names & {"stage"})
 
-    assert kept(treated(layers(), score, 0.5)) == {"neck", "stem"}
+    assert kept(treated(layers(), score, 0.5, print)) == {"neck", "stem"}
 
 
 def test_more_than_the_budget_is_never_kept():
-    assert kept(treated(layers(multiply_adds=0.15), Score(), LOST + 0.05)) == set()
-    assert kept(treated(layers(weights=0.15), Score(), LOST + 0.05)) == set()
-    assert kept(treated(layers(weights=0.12), Score(), LOST + 0.05)) == {"stage", "neck"}
+    assert kept(treated(layers(multiply_adds=0.15), Score(), LOST + 0.05, print)) == set()
+    assert kept(treated(layers(weights=0.15), Score(), LOST + 0.05, print)) == set()
+    assert kept(treated(layers(weights=0.12), Score(), LOST + 0.05, print)) == {"stage", "neck"}
 
 
 def test_layers_that_add_hardly_any_error_are_no_candidates():
     score = Score()
-    treated([layer("stem", 0.5), layer("neck", 0.45), layer("stage", 0.05)], score, LOST + 0.04)
+    treated([layer("stem", 0.5), layer("neck", 0.45), layer("stage", 0.05)], score, LOST + 0.04, print)
     assert "stage" not in set().union(*score.asked)
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_scored_after_the_time(monkeypatch):
     ticks = itertools.count()
     monkeypatch.setattr(doctor.time, "monotonic", lambda: float(next(ticks)))
     score = Score()
-    found = treated(layers(), score, LOST + 0.065, seconds=4)
+    found = treated(layers(), score, LOST + 0.065, print, seconds=4)
     assert len(score.asked) < len(WORTH)
     assert kept(found) == set()
 

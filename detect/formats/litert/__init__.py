@@ -12,5 +12,6 @@ FORMAT = Format(
     runs_with=("ai_edge_litert",),
     int8_with=("ai_edge_quantizer",),
     precisions=("float32", "float16", "int8", "int8-weights"),
+    mixed=("int8", "int8-weights"),
     batch="one",  # its suppression handles one image
 )

@@ -8,4 +8,5 @@ FORMAT = Format(
     runs_with=("onnxruntime",),
     writes_with=("onnx", "tf2onnx"),
     precisions=("float32", "float16", "int8"),
+    mixed=("float16", "int8"),
 )

@@ -50,7 +50,7 @@ class Int8Network:
     def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
         """See `Network`."""
         model = self._model if kept is None else self._quantised(kept)
-        return values_of(model, self._model.graph, self.products, calls)
+        return values_of(model, self.products, calls)
 
     def _quantised(self, kept: Collection[str]) -> onnx.ModelProto:
         ranges = self._ranges.items()

@@ -27,7 +27,7 @@ class FloatNetwork:
     def values(self, calls: Calls, kept: Collection[str] | None) -> Iterator[dict[str, Values]]:
         """See `Network`."""
         model = self._model if kept is None else self._with_weights(kept)
-        return values_of(model, self._model.graph, self.products, calls)
+        return values_of(model, self.products, calls)
 
     def _with_weights(self, kept: Collection[str]) -> onnx.ModelProto:
         if not self._halved:
@@ -57,14 +57,22 @@ def products_of(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> dict
     return found
 
 
-def values_of(
-    model: onnx.ModelProto, original: onnx.GraphProto, products: Mapping[str, Product], calls: Calls
-) -> Iterator[dict[str, Values]]:
-    """Yield the values of products, whose tensors are named as in the original, for each call."""
-    tensors = {node.name: (node.input[0], node.output[0]) for node in original.node if node.name in products}
+def values_of(model: onnx.ModelProto, products: Mapping[str, Product], calls: Calls) -> Iterator[dict[str, Values]]:
+    """Yield the values of products for each call, inputs before they are rounded."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    nodes = [node for node in model.graph.node if node.name in products]
+    tensors = {node.name: (_unrounded(node.input[0], makers), node.output[0]) for node in nodes}
     wanted = {tensor for pair in tensors.values() for tensor in pair}
     for found in activations(model, wanted, calls):
         yield {name: Values(found[before], found[after]) for name, (before, after) in tensors.items()}
+
+
+def _unrounded(tensor: str, makers: Mapping[str, onnx.NodeProto]) -> str:
+    """Return what is rounded to this tensor, or the tensor itself."""
+    for kind in ("DequantizeLinear", "QuantizeLinear"):
+        if tensor in makers and makers[tensor].op_type == kind:
+            tensor = makers[tensor].input[0]
+    return tensor
 
 
 def activations(model: onnx.ModelProto, tensors: set[str], calls: Calls) -> Iterator[dict[str, np.ndarray]]:

@@ -24,5 +24,6 @@ FORMAT = Format(
     runs_with=("openvino",),
     int8_with=("nncf",),
     precisions=("float32", "float16", "bfloat16", "int8"),
+    mixed=("float16", "int8"),
     bfloat16_type=bfloat16_type,
 )
