@@ -15,7 +15,8 @@ SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get oth
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
-    for (format, precision), check in checks_of_exports(name, tmp_path).items():
+    """Its channels differ a hundredfold where the function of the model allows it, as those of published models do."""
+    for (format, precision), check in checks_of_exports(name, tmp_path, rescaled=True).items():
         assert check.AP_of_original > LEAST
         lost = 100 * (check.AP_of_original - check.AP)
         assert lost <= (1 if (name, precision) == REFUSED else AP_LOSS[precision]), (format, precision)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from measuring.first_models import LIGHTER, create_light
+from measuring.rescaling import rescale
 
 import detect
 from detect import formats
@@ -15,6 +16,8 @@ from detect.artefacts.export_card import Check, load_export_card
 from detect.data.shapes import write_shapes
 from detect.errors import RunFailure
 from detect.export import cards, export_run
+from detect.models.saving import save
+from detect.weights.opening import open_model
 
 Result = TypeVar("Result")
 
@@ -37,15 +40,23 @@ LEARNING = {
 ALIKE = {"mosaic": 0, "scale": [1, 1], "translate": 0, "hue": 0, "saturation": 0, "value": 0}
 
 
-def checks_of_exports(name: str, folder: Path) -> dict[tuple[str, str], Check]:
+def checks_of_exports(name: str, folder: Path, rescaled: bool = False) -> dict[tuple[str, str], Check]:
     """Train the model within `folder`, export it in all `WAYS`, and score each export on images that are new to it.
 
     Each format has a process of its own, because converters do not give memory back.
+
+    Args:
+        name: of the model.
+        folder: for the dataset, the run and the exports.
+        rescaled: whether the channels of the trained model are made unequal, see `rescale`.
 
     Raises:
         BrokenProcessPool: an export ends the process that runs it.
     """
     model, data = _in_a_process(_train, name, folder)
+    if rescaled:
+        _in_a_process(_rescale, model, folder / "rescaled")
+        model = folder / "rescaled"
     found = [_in_a_process(_checks, model, data, format) for format in formats.names()]
     return {way: check for checks in found for way, check in checks.items()}
 
@@ -76,6 +87,13 @@ def _train(name: str, folder: Path) -> tuple[Path, Path]:
         pipeline={"augmentation": ALIKE},
     )
     return run.folder, data
+
+
+def _rescale(model: Path, out: Path) -> None:
+    """Save the model with channels of unequal size; see `rescale`."""
+    detector, card = open_model(model)
+    print(f"{card.model}: the channels of {rescale(detector)} convolutions are rescaled.", flush=True)
+    save(detector, card, out)
 
 
 def _checks(model: Path, data: Path, format: str) -> dict[tuple[str, str], Check]:
