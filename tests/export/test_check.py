@@ -84,6 +84,6 @@ def test_a_note_says_what_the_scores_of_few_objects_are_worth():
     nothing = np.zeros(25, np.int32), np.arange(25) >= 20, np.ones(25)
     records = records_of([Record(Path("a.png"), 1, 9, 9, np.ones((25, 4), np.float32), *nothing)] * 2)
     note = worth_of_scores(records, "int8", None)
-    assert "2 images with 40 objects, each of which is worth up to 2.5 points: a loss of 1 points cannot" in note
+    assert "2 images with 40 objects, each of which is worth up to 2.5 points: a loss of 0.5 points cannot" in note
     assert worth_of_scores(records, "int8", 2.5) == worth_of_scores(records, "float32", None) == ""
     assert worth_of_scores(records[:0], "int8", None) == ""

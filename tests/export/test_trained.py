@@ -1,7 +1,7 @@
 """Families in every format and precision, with models that have learnt something: what an export loses shows."""
 
 import pytest
-from measuring.trained_models import LEARNING, checks_of_exports
+from measuring.trained_models import LEARNING, train_and_export
 
 from detect.export.check import AP_LOSS, UNMATCHED_WITH_AP
 
@@ -16,7 +16,8 @@ SOFT = "efficientdet-d0"  # two boxes of equal scores that change places get oth
 @pytest.mark.parametrize("name", LEARNING)
 def test_every_export_of_a_trained_model_is_as_good(name, tmp_path):
     """Its channels differ a hundredfold where the function of the model allows it, as those of published models do."""
-    for (format, precision), check in checks_of_exports(name, tmp_path, rescaled=True).items():
+    for (format, precision), outcome in train_and_export(name, tmp_path, rescaled=True).items():
+        check = outcome.check
         assert check.AP_of_original > LEAST
         lost = 100 * (check.AP_of_original - check.AP)
         assert lost <= (1 if (name, precision) == REFUSED else AP_LOSS[precision]), (format, precision)

@@ -1,11 +1,14 @@
 """What the writer of ONNX changes in a converted model."""
 
+import itertools
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import helper
 
+from detect.formats.onnx.int8 import exact_scales
 from detect.formats.onnx.writer import rename_pixel_centres
 
 SIDES = 15, 20  # pixels
@@ -35,3 +38,20 @@ def run(model: onnx.ModelProto) -> np.ndarray:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     images = np.arange(np.prod(SIDES), dtype=np.float32).reshape(1, 1, *SIDES)
     return session.run(None, {"x": images})[0]
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 1, 1), (6, 4, 3, 3), (6, 1, 5, 5)])
+def test_no_sum_of_two_products_overflows_16_bits(shape):
+    """Whatever order ONNX Runtime multiplies them in: values of one tap together, or those of one channel."""
+    weights = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    weights[0] = 0
+    weights[1, 0, 0, 0] = 100  # alone
+    weights[2] = 1  # all pairs are as large
+    scales = exact_scales(weights)
+    rounded = np.round(weights / scales[:, None, None, None]).astype(int)
+    for order in (rounded.reshape(6, -1), rounded.transpose(0, 2, 3, 1).reshape(6, -1)):
+        sums = [255 * abs(a) + 255 * abs(b) for row in order for a, b in itertools.pairwise(row)]
+        assert max(sums) <= np.iinfo(np.int16).max
+    assert rounded[0].max() == 0
+    assert rounded[1].max() > 120  # nearly 8 bits
+    assert rounded[2].max() == 64  # 7 bits

@@ -5,14 +5,14 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from measuring.first_models import LIGHTER, create_light
 from measuring.rescaling import rescale
 
 import detect
 from detect import formats
-from detect.artefacts.export_card import Check, load_export_card
+from detect.artefacts.export_card import Check, files_size, load_export_card
 from detect.data.shapes import write_shapes
 from detect.errors import RunFailure
 from detect.export import cards, export_run
@@ -40,7 +40,15 @@ LEARNING = {
 ALIKE = {"mosaic": 0, "scale": [1, 1], "translate": 0, "hue": 0, "saturation": 0, "value": 0}
 
 
-def checks_of_exports(name: str, folder: Path, rescaled: bool = False) -> dict[tuple[str, str], Check]:
+class Outcome(NamedTuple):
+    """An export, delivered or not."""
+
+    check: Check
+    size: int  # of all files, bytes
+    kept: int  # layers in float32 that its AP needs
+
+
+def train_and_export(name: str, folder: Path, rescaled: bool = False) -> dict[tuple[str, str], Outcome]:
     """Train the model within `folder`, export it in all `WAYS`, and score each export on images that are new to it.
 
     Each format has a process of its own, because converters do not give memory back.
@@ -57,8 +65,16 @@ def checks_of_exports(name: str, folder: Path, rescaled: bool = False) -> dict[t
     if rescaled:
         _in_a_process(_rescale, model, folder / "rescaled")
         model = folder / "rescaled"
-    found = [_in_a_process(_checks, model, data, format) for format in formats.names()]
-    return {way: check for checks in found for way, check in checks.items()}
+    return export_in_all_ways(model, data)
+
+
+def export_in_all_ways(model: Path, data: str | Path) -> dict[tuple[str, str], Outcome]:
+    """Export a model in all `WAYS` into its folder, with the layers in float32 that it needs, and score each export.
+
+    They are for squares only, which halves the work. For processes see `train_and_export`.
+    """
+    found = [_in_a_process(_outcomes, model, data, format) for format in formats.names()]
+    return {way: outcome for outcomes in found for way, outcome in outcomes.items()}
 
 
 def _in_a_process(function: Callable[..., Result], *arguments: Any) -> Result:
@@ -96,25 +112,21 @@ def _rescale(model: Path, out: Path) -> None:
     save(detector, card, out)
 
 
-def _checks(model: Path, data: Path, format: str) -> dict[tuple[str, str], Check]:
-    """Return the checks of the exports in all precisions, with the layers in float32 that they need.
-
-    They are for squares only, which halves the work, and the model is opened and traced once for all of them.
-    """
+def _outcomes(model: Path, data: str | Path, format: str) -> dict[tuple[str, str], Outcome]:
+    """Export the model in all precisions of a format; it is opened and traced once for all of them."""
     cards.SHAPES = cards.SHAPES[:1]
     for name in ("open_model", "TensorFlowBackEnd"):
         setattr(export_run, name, functools.cache(getattr(export_run, name)))
     precisions = formats.find(format).precisions
-    return {(format, precision): _check(model, data, format, precision) for precision in precisions}
+    return {(format, precision): _outcome(model, data, format, precision) for precision in precisions}
 
 
-def _check(model: Path, data: Path, format: str, precision: str) -> Check:
-    """Return the check of an export, which may be rejected."""
+def _outcome(model: Path, data: str | Path, format: str, precision: str) -> Outcome:
     out = model / "exports" / f"{format}-{precision}"
     try:
         export_run.export(model, format, precision=precision, data=data, out=out)
     except RunFailure:
         out = out.with_name(f"{out.name}.rejected")
-    check = load_export_card(out).check
-    assert check is not None
-    return check
+    card = load_export_card(out)
+    assert card.check is not None
+    return Outcome(card.check, files_size(out), sum(layer.kept for layer in card.layers))

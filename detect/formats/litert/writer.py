@@ -9,8 +9,8 @@ import tensorflow as tf
 from detect.artefacts.export_card import OUTPUTS
 from detect.artefacts.format import Canvas, Precision
 from detect.artefacts.job import Job
-from detect.artefacts.saved_model import remove_gradient_names
 from detect.artefacts.network import Network
+from detect.artefacts.saved_model import remove_gradient_names
 from detect.errors import RunFailure
 from detect.formats.litert.network import FloatNetwork
 

@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -55,6 +56,7 @@ class Int8Network:
     def _quantised(self, kept: Collection[str]) -> onnx.ModelProto:
         ranges = self._ranges.items()
         overrides = {name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges}
+        overrides |= self._weight_scales()
         chosen = [node.name for node in self._chosen if node.name not in kept]
         if not chosen:  # all, for ONNX Runtime
             return self._model
@@ -66,12 +68,41 @@ class Int8Network:
                 path,
                 _OneCall(self._call),  # required, but its ranges are overridden
                 per_channel=True,
-                reduce_range=True,  # 7 bits of weights: CPUs without VNNI add products in 16 bits, which 8 overflow
+                reduce_range=True,  # for the weights of matrix products
                 activation_type=QuantType.QUInt8,
                 nodes_to_quantize=chosen,
                 extra_options={"TensorQuantOverrides": overrides},
             )
             return onnx.load(path)
+
+    def _weight_scales(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the scales of the weights of convolutions, one per channel, as the quantiser takes them."""
+        constants = {constant.name: constant for constant in self._model.graph.initializer}
+        names = {node.input[1] for node in self._chosen if node.op_type == "Conv"}
+        scales = {name: exact_scales(onnx.numpy_helper.to_array(constants[name])) for name in names}
+        return {
+            name: [
+                {"axis": 0, "scale": scale, "zero_point": np.int8(0), "quant_type": QuantType.QInt8} for scale in each
+            ]
+            for name, each in scales.items()
+        }
+
+
+def exact_scales(weights: np.ndarray) -> np.ndarray:
+    """Return the smallest scales of weights in int8 for which no processor adds products wrongly, float32 [O].
+
+    Processors without VNNI multiply by uint8 values, and add two products in 16 bits. That overflows unless the
+    absolute values of two weights that follow each other add up to 128 at most. With 7 bits they always do, but with
+    them the authors' YOLOX-Nano has 0.333 AP instead of 0.340.
+
+    Args:
+        weights: [O, I, ...], which ONNX Runtime may lay out with the input channels first or last.
+    """
+    sizes = np.abs(weights.reshape(len(weights), weights.shape[1], -1))  # [O, I, H * W]
+    orders = (sizes.reshape(len(sizes), -1), sizes.transpose(0, 2, 1).reshape(len(sizes), -1))
+    pairs = [(order[:, 1:] + order[:, :-1]).max(axis=1, initial=0) for order in orders]
+    largest = np.maximum(np.max(pairs, axis=0), sizes.max(axis=(1, 2))) / 127  # both may be rounded up
+    return np.where(largest > 0, largest, 1).astype(np.float32)
 
 
 def _lost(node: onnx.NodeProto, lost: dict[str, float]) -> float:
