@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # a program that only lists the formats loads neither NumPy n
 
 Canvas = tuple[int, int]  # height and width of images, pixels
 # bfloat16: weights in float16, and the computation in bfloat16 where the processor is fast in it. int8: weights and,
-# within ranges calibrated on images, activations. int8-weights: weights only.
+# within ranges calibrated on images, activations. int8-weights: weights only; the computation is in float32.
 Precision = Literal["float32", "float16", "bfloat16", "int8", "int8-weights"]
 
 

@@ -45,8 +45,8 @@ def export(
         typer.Option(
             help="Precision of the weights: float32; float16, half the size; bfloat16, half the size, computes in "
             f"bfloat16 if the processor is fast in it and needs --data ({holding('bfloat16')} only); int8, smaller "
-            "still, computes in int8 and needs --data; int8-weights, a quarter of the size, without --data "
-            f"({holding('int8-weights')} only)."
+            "still, computes in int8 and needs --data; int8-weights, a quarter to a third of the size, computes in "
+            f"float32 and needs no --data ({holding('int8-weights')} only)."
         ),
     ] = "float32",
     image_size: Annotated[

@@ -1,7 +1,7 @@
 """LiteRT, formerly TensorFlow Lite, for phones and single-board computers.
 
-Its suppression handles one image, so a call takes one image. `int8-weights` stores only the weights in int8, for which
-no dataset is needed.
+Its suppression handles one image, so a call takes one image. `int8-weights` stores the weights in int8 and computes in
+float32, for which no dataset is needed.
 """
 
 from detect.artefacts.format import Format
