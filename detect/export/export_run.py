@@ -22,6 +22,7 @@ from detect.artefacts.export_card import (
     files_size,
 )
 from detect.artefacts.format import Precision, missing
+from detect.artefacts.golden_vectors import write_golden
 from detect.artefacts.job import Job
 from detect.config import to_json
 from detect.data.dataset import Dataset, scored_split
@@ -31,6 +32,7 @@ from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
 from detect.export.cards import canvases, exported_card, images_per_call, left_out
 from detect.export.check import compare, fault_of, worth_of_scores
+from detect.export.golden_choice import golden_calls
 from detect.export.sample_images import generated_images, images_of
 from detect.files import deliver_folder, draft_folder, explained, is_free, write_text
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
@@ -157,12 +159,15 @@ def export(
         _write_cards(job)
         say("Comparing with the original.")
         exact = detector if bits == "float32" else None
-        check = _compare(original, Model(open_artefact(new), load_card(new)), exact, records, whole, split, say)
+        exported = Model(open_artefact(new), load_card(new))
+        check = _compare(original, exported, exact, records, whole, split, say)
         found = {"fault": fault_of(check, bits, max_ap_loss), "computed_in": formats.find(format).computed_in(bits)}
         check = check.model_copy(update=found)
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
         with explained(target):
+            if not check.fault:
+                write_golden(new, golden_calls(exported, original, bits))
             job = _labelled(job, check)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver_folder(new, target)

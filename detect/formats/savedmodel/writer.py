@@ -11,7 +11,6 @@ Its signatures:
 Where suppression is left to the client, only the latter are written.
 """
 
-
 import keras
 import numpy as np
 import tensorflow as tf
