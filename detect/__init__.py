@@ -35,6 +35,7 @@ _PUBLIC = {
     "CocoScores": "detect.evaluation.fit_scores",
     "load": "detect.inference.loading",
     "export": "detect.export.export_run",
+    "check_export": "detect.export.golden_check",
     "benchmark": "detect.export.comparison",
     "open_dataset": "detect.data.readers.description",
     "convert": "detect.data.curation.converting",

@@ -115,8 +115,9 @@ def test_commands_in_a_document_exist_and_have_the_options_that_it_gives(writer,
     known = {command: set(re.findall(r"`(--[\w-]+)`", text)) for command, text in sections}
     for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in re.findall(r"^detect .*$", block, re.MULTILINE):
-            (command,) = [command for command in known if f"{line} ".startswith(f"{command} ")] or [None]
-            assert command, f"{line!r}: there is no such command"
+            named = [command for command in known if f"{line} ".startswith(f"{command} ")]
+            assert named, f"{line!r}: there is no such command"
+            command = max(named, key=len)
             given = set(re.findall(r"(--[\w-]+)", line))
             assert given <= known[command], f"{line!r}: the command has no {given - known[command]}"
 

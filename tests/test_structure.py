@@ -91,7 +91,7 @@ DATA = [path for path in FILES if PACKAGE / "data" in path.parents and path.stem
 AROUND_PREDICTION = [
     PACKAGE / "inference" / f"{name}.py"
     for name in ("sources/finding", "writers/video_encoder", "result", "drawing", "exports")
-]
+] + [PACKAGE / "export" / "golden_check.py"]
 READERS = [
     path
     for path in sorted((PACKAGE / "formats").glob("*/reader.py"))

@@ -64,8 +64,8 @@ def factors(overlap: np.ndarray, sigma: float | None, iou: float) -> np.ndarray:
 
 
 def overlaps_of(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the IoU [n] of a box [4] with others [n, 4]."""
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    """Return the IoU [..., n] of a box [4], or of boxes [..., 1, 4], with others [n, 4]."""
+    sides = np.minimum(box[..., 2:], boxes[:, 2:]) - np.maximum(box[..., :2], boxes[:, :2])
     common = _product(np.maximum(sides, 0))
     area, areas = (_product(each[..., 2:] - each[..., :2]) for each in (box, boxes))
     return common / np.maximum(area + areas - common, EPSILON)

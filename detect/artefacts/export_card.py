@@ -23,6 +23,28 @@ INPUTS = get_args(Input)
 OUTPUTS = ("boxes", "scores", "labels")
 
 
+class ConfidentCheck(Settings):
+    """The comparison of the detections that prediction shows: those from the confidence of their class.
+
+    Detections of one class that overlap by 0.5 are the same object, whatever the other side scores it.
+    """
+
+    confidence: float
+    """Lowest of these confidences."""
+    detections: int
+    """Detections of the original."""
+    unmatched: int
+    """Detections of either side that the other side has not, at any score."""
+    box_median: float
+    """Median of the differences between matched boxes, each the largest of a box, pixels of the model's image."""
+    box_difference: float
+    """Largest of them."""
+    score_median: float
+    """Median of the differences between the scores of matched boxes."""
+    score_difference: float
+    """Largest of them."""
+
+
 class Check(Settings):
     """The comparison of an export with its original, on the machine that made the export."""
 
@@ -41,6 +63,8 @@ class Check(Settings):
     """Largest difference between matched boxes, pixels of the model's image."""
     score_difference: float
     """Largest difference between the scores of matched boxes."""
+    confident: ConfidentCheck | None = None
+    """The same for what prediction shows; null in exports of earlier versions."""
     AP: float | None = None
     """AP of the export on the validation images, 0..1; null without a dataset."""
     AP_of_original: float | None = None

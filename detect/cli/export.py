@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detect import formats
+from detect.cli.library_log import hide_library_log
 from detect.cli.printing import download_bar, say, show_table
 from detect.cli.starting import start_tensorflow
-from detect.errors import BadInput, counted
+from detect.errors import BadInput, RunFailure, counted
 from detect.terminal import shortened
 
 if TYPE_CHECKING:
-    from detect.artefacts.export_card import Layer
+    from detect.artefacts.export_card import Check, Layer
     from detect.export.export_run import Exported
 
 LONGEST_NAME = 60  # of a layer, characters
@@ -93,7 +94,10 @@ def export(
         typer.Option(metavar="any|permissive", help="Refuse a model made of what is not under a permissive licence."),
     ] = "any",
 ) -> None:
-    """Export a trained model to another runtime, and deliver it only if it finds what the original finds."""
+    """Export a trained model to another runtime, and deliver it only if it finds what the original finds.
+
+    `detect export check FOLDER` then checks it on the machine where it will run.
+    """
     from detect.data.readers.description import open_with_split
     from detect.models.image_sides import require_sides
     from detect.models.licences import require_policy
@@ -133,6 +137,34 @@ def export(
     show_export(done)
 
 
+def check(
+    folder: Annotated[str, typer.Argument(help="Folder of an export, or a file in it.", show_default=False)],
+) -> None:
+    """Check an export on this machine: it must find what it found where it was made.
+
+    Runs it on the images in its golden.npz, says which outputs differ, and exits with 1 if one does. A model that is
+    called check is exported by `detect export ./check`.
+    """
+    hide_library_log()
+    from detect.export.golden_check import check_export, sentences
+
+    done = check_export(folder)
+    found = counted(done.detections, "detection", "detections")
+    say(f"{done.folder}: {done.card.format}, {done.card.precision}, {found} expected", style="bold")
+    for sentence in sentences(done):
+        say(f"  {sentence}")
+    here = FORMATS[done.card.format].computed_in(done.card.precision)
+    there = done.card.check.computed_in if done.card.check else here
+    if here != there:
+        say(f"  Computed in {here} here, and in {there} where it was made.")
+    if not done.agrees:
+        raise RunFailure(
+            f"{done.folder} does not compute here what it computed where it was made. Measure what that costs: detect "
+            f"evaluate {done.folder} --data DATA"
+        )
+    say("It finds here what it found where it was made.")
+
+
 def _pair(text: str) -> tuple[str, float]:
     """Return the two parts of CLASS=SCORE."""
     name, _, score = text.rpartition("=")
@@ -151,17 +183,30 @@ def show_export(done: "Exported") -> None:
         say(f"  AP {check.AP:.4f}, original {check.AP_of_original:.4f}")
     else:
         say("  AP was not checked: give a dataset with --data.")
-    found = counted(check.detections, "detection", "detections")
-    say(
-        f"  On {check.images} {check.shown}: {found}, {check.unmatched} by one side only; boxes "
-        f"differ by up to {check.box_difference:.2g} pixels, scores by {check.score_difference:.2g}"
-    )
+    say(f"  On {check.images} {check.shown}: {differences(check)}")
     if check.computed_in:
         say(f"  Computed in {check.computed_in} here. {ON_OTHERS[check.computed_in]}")
     say(f"  {1e3 * check.seconds:.1f} ms per image, original {1e3 * check.seconds_of_original:.1f} ms")
     show_layers(done)
     say(f"  Licences: {done.licences}")
     say(f"  Run it: detect predict {done.folder} IMAGES_OR_VIDEOS")
+    say(f"  Check it where it will run: detect export check {done.folder}")
+
+
+def differences(compared: "Check") -> str:
+    """Return how the detections of an export and its original differ: those that prediction shows, or else all."""
+    shown = compared.confident
+    if shown is None or not shown.detections + shown.unmatched:
+        none = f"none from {shown.confidence:g}; of all, " if shown else ""
+        found = counted(compared.detections, "detection", "detections")
+        largest = f"{compared.box_difference:.2g} pixels, scores by {compared.score_difference:.2g}"
+        return f"{none}{found}, {compared.unmatched} by one side only; boxes differ by up to {largest}"
+    found = counted(shown.detections, "detection", "detections")
+    return (
+        f"{found} from {shown.confidence:g}, {shown.unmatched} by one side only; boxes differ by "
+        f"{shown.box_median:.2g} pixels at the median, {shown.box_difference:.2g} at most, scores by "
+        f"{shown.score_median:.2g} and {shown.score_difference:.2g}"
+    )
 
 
 def show_layers(done: "Exported") -> None:

@@ -15,7 +15,13 @@ class Commands(TyperGroup):
     """Raises `Interrupted` for Ctrl-C, which typer ends in another way in each version, some of them without a word.
 
     `EOFError`, which typer takes for the end of a dialogue, is raised as an error like all others.
+
+    A command may have a name of two words, such as `export check` beside `export`.
     """
+
+    def resolve_command(self, context: Any, words: list[str]) -> Any:
+        both = " ".join(words[:2])
+        return super().resolve_command(context, [both, *words[2:]] if both in self.commands else words)
 
     def invoke(self, context: Any) -> Any:
         try:

@@ -17,7 +17,7 @@ from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
 from detect.cli.example import example
-from detect.cli.export import export
+from detect.cli.export import check, export
 from detect.cli.interruption import EXIT_CODE, Commands, Interrupted
 from detect.cli.library_log import TENSORFLOW_LEVEL
 from detect.cli.models import models
@@ -41,6 +41,7 @@ app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --sp
 app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect export runs/plates --format onnx --data plates.yaml")(export)
+app.command("export check", epilog="Example: detect export check runs/plates/exports/onnx")(check)
 app.command(epilog="Example: detect benchmark runs/plates --data plates.yaml")(benchmark)
 app.add_typer(data_commands, name="data")
 app.command(epilog="Example: detect models yolox-s")(models)

@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detect.artefacts.export_card import Check
+from detect.artefacts.export_card import Check, ConfidentCheck
 from detect.artefacts.format import Precision
 from detect.data.records import Records
 from detect.errors import counted
+from detect.export.pairing import TIE, largest_differences, pairs, rows_of, same_objects
 from detect.export.replay import PIXELS, SCORE, replay
 from detect.inference.predictor import Model
+from detect.models.card import CONFIDENCE, least_scores
 from detect.models.detector import Detector
 from detect.models.suppression import Suppression
-from detect.ops.boxes import iou
 from detect.structures import Candidates, Detections
 
 SAME = 0.9  # IoU from which boxes of one class are the same detection
@@ -45,6 +46,15 @@ class Differences(NamedTuple):
     scores: float  # largest difference of scores
 
 
+class Confident(NamedTuple):
+    """The differences between the detections of both sides on one image that prediction shows."""
+
+    detections: int  # of the original
+    unmatched: int  # detections that only one side has, at any score
+    boxes: np.ndarray  # differences of boxes [n], pixels
+    scores: np.ndarray  # differences of scores [n]
+
+
 def compare(
     original: Model, artefact: Model, images: list[np.ndarray], shown: str, detector: Detector | None = None
 ) -> Check:
@@ -63,11 +73,13 @@ def compare(
     Returns:
         The differences, without AP. The times are for the first image.
     """
-    confidence = _confidence(original, images)
-    differences = []
+    confidence = detecting_confidence(original, images)
+    differences, shown_ones = [], []
     rules = detector.suppression if detector else None
+    least = least_scores(original.card)
     for image in images:
         ours, theirs = (_found(model, image, confidence) for model in (original, artefact))
+        shown_ones.append(_confident(ours.found, theirs.found, least))
         found = _paired(ours, theirs)
         if detector and rules and not _are_equal(ours, theirs, found):
             found = _replayed(detector, rules, image, ours, theirs, confidence) or found
@@ -80,6 +92,7 @@ def compare(
         unmatched=sum(each.unmatched for each in differences),
         box_difference=max(each.boxes for each in differences),
         score_difference=max(each.scores for each in differences),
+        confident=_summary(shown_ones, float(least.min(initial=CONFIDENCE))),
         seconds=seconds,
         seconds_of_original=seconds_of_original,
     )
@@ -128,7 +141,7 @@ def most_lost(precision: Precision, max_ap_loss: float | None) -> float:
     return AP_LOSS[precision] if max_ap_loss is None else max_ap_loss
 
 
-def _confidence(original: Model, images: list[np.ndarray]) -> float:
+def detecting_confidence(original: Model, images: list[np.ndarray]) -> float:
     """Return the confidence of scoring, or one at which the original detects something on every image."""
     least = original.backend.confidence
     if any((original.detect(image[None], least).labels >= 0).any() for image in images):
@@ -178,31 +191,42 @@ def _replayed(
 
 def _paired(ours: Side, theirs: Side) -> Differences:
     """Return the differences between detections that are each other's best match."""
-    (ours_found, our_end), (their_found, their_end) = ours, theirs
-    overlap = np.asarray(iou(ours_found.boxes, their_found.boxes))
-    overlap = np.where(ours_found.labels[:, None] == their_found.labels, overlap, 0)
-    rows, columns = np.nonzero((overlap >= SAME) & _is_best(overlap))
+    rows, columns = pairs(ours.found, theirs.found, SAME, TIE)
     # Near the end of its list one side may have kept what the other dropped.
-    end = max(our_end, their_end) * 1.05
-    alone = (
-        np.delete(np.asarray(ours_found.scores), rows) > end,
-        np.delete(np.asarray(their_found.scores), columns) > end,
-    )
-    boxes = np.abs(ours_found.boxes[rows] - their_found.boxes[columns])
-    scores = np.abs(ours_found.scores[rows] - their_found.scores[columns])
+    end = max(ours.end, theirs.end) * 1.05
+    alone = np.delete(ours.found.scores, rows) > end, np.delete(theirs.found.scores, columns) > end
+    boxes, scores = largest_differences(rows_of(ours.found, rows), rows_of(theirs.found, columns))
     return Differences(
-        detections=len(ours_found.scores),
+        detections=len(ours.found.scores),
         unmatched=int(sum(part.sum() for part in alone)),
         boxes=float(boxes.max(initial=0)),
         scores=float(scores.max(initial=0)),
     )
 
 
-def _is_best(overlap: np.ndarray) -> np.ndarray:
-    """Return which pairs are each other's best."""
-    if not overlap.size:
-        return np.zeros(overlap.shape, bool)
-    return (overlap == overlap.max(axis=1, keepdims=True)) & (overlap == overlap.max(axis=0, keepdims=True))
+def _confident(ours: Detections, theirs: Detections, least: np.ndarray) -> Confident:
+    """Return the differences between detections of which at least one side has the `least` score [K] of its class."""
+    rows, columns = same_objects(ours, theirs)
+    shown, shown_by_other = (found.scores >= least[found.labels] for found in (ours, theirs))
+    visible = shown[rows] | shown_by_other[columns]
+    return Confident(
+        int(shown.sum()),
+        int(np.delete(shown, rows).sum() + np.delete(shown_by_other, columns).sum()),
+        *largest_differences(rows_of(ours, rows[visible]), rows_of(theirs, columns[visible])),
+    )
+
+
+def _summary(images: list[Confident], confidence: float) -> ConfidentCheck:
+    boxes, scores = (np.concatenate([image[place] for image in images]) for place in (2, 3))
+    return ConfidentCheck(
+        confidence=confidence,
+        detections=sum(image.detections for image in images),
+        unmatched=sum(image.unmatched for image in images),
+        box_median=float(np.median(boxes)) if len(boxes) else 0.0,
+        box_difference=float(boxes.max(initial=0)),
+        score_median=float(np.median(scores)) if len(scores) else 0.0,
+        score_difference=float(scores.max(initial=0)),
+    )
 
 
 def _seconds(artefact: Model, original: Model, image: np.ndarray) -> tuple[float, float]:

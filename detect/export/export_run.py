@@ -21,6 +21,7 @@ from detect.artefacts.export_card import (
     files_size,
 )
 from detect.artefacts.format import Precision, missing
+from detect.artefacts.golden_vectors import write_golden
 from detect.artefacts.job import Job
 from detect.data.dataset import Dataset, scored_split
 from detect.data.readers.description import open_dataset
@@ -28,7 +29,8 @@ from detect.data.records import Records
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.export.cards import canvases, exported_card, images_per_call, left_out, write_cards
 from detect.export.check import fault_of, most_lost, worth_of_scores
-from detect.export.original import Original
+from detect.export.golden_choice import golden_calls
+from detect.export.original import Original, opened
 from detect.export.sample_images import images_of
 from detect.export.treatment import with_layers, with_treatment
 from detect.files import deliver_folder, draft_folder, explained, is_free
@@ -153,11 +155,13 @@ def export(
         job = Job(formats.find(format), detector, card, export_card, new, images)
         job = _compared(job, original, target, max_ap_loss)
         job = _examined(job, original, target, max_ap_loss, doctor)
-        assert job.export.check is not None
         check = job.export.check
+        assert check is not None
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
             say(f"Note: {note}")
         with explained(target):
+            if not check.fault:
+                write_golden(new, golden_calls(opened(new), original.model, bits))
             job = _labelled(job)
         target = target.with_name(f"{target.name}.rejected") if check.fault else target
         deliver_folder(new, target)

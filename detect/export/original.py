@@ -45,7 +45,7 @@ class Original:
 
     def score_of(self, folder: Path) -> float:
         """Return the AP of the export in a folder."""
-        return self._scored(_opened(folder))
+        return self._scored(opened(folder))
 
     def check(self, folder: Path, detector: Detector | None) -> Check:
         """Compare with the export in a folder on images of all its sizes, and with a dataset by AP.
@@ -56,7 +56,7 @@ class Original:
             folder: of the export.
             detector: see `compare`.
         """
-        exported = _opened(folder)
+        exported = opened(folder)
         images, shown = self._images(exported)
         check = compare(self.model, exported, images, shown, detector)
         scores = {"AP": self._scored(exported), "AP_of_original": self.score} if self.is_scored else {}
@@ -77,5 +77,6 @@ class Original:
         return evaluate(model, self._dataset, self._split).AP
 
 
-def _opened(folder: Path) -> Model:
+def opened(folder: Path) -> Model:
+    """Return the export in a folder, with its card as it is."""
     return Model(open_artefact(folder), load_card(folder))

@@ -2,19 +2,20 @@
 //
 //     g++ -std=c++17 -O2 litert.cpp -I LITERT -L LITERT/lib -lLiteRt -o detect-litert
 //     ./detect-litert exports/litert/416x416.tflite 416 photo.ppm
+//     ./detect-litert --check exports/litert/416x416.tflite
 //
 // Prints a line for each object: label, score, x1, y1, x2, y2 in pixels of the picture. Names are in model.json.
 
 #include <cstring>
 #include <map>
 
+#include "client.h"
 #include "litert/c/litert_compiled_model.h"
 #include "litert/c/litert_environment.h"
 #include "litert/c/litert_model.h"
 #include "litert/c/litert_options.h"
 #include "litert/c/litert_tensor_buffer.h"
 #include "litert/c/litert_tensor_buffer_requirements.h"
-#include "picture.h"
 
 void check(LiteRtStatus status, const char* what) {
   if (status != kLiteRtStatusOk) throw std::runtime_error(std::string(what) + ": LiteRT status " + std::to_string(status));
@@ -37,17 +38,23 @@ class Detector {
     make_outputs(signature);
   }
 
+  Found detect(const std::vector<uint8_t>& images, int, int, const float* extent, float confidence, float iou) {
+    write("images", images.data(), images.size());
+    write("extents", extent, 2 * sizeof(float));
+    write("confidence", &confidence, sizeof(confidence));
+    write("iou", &iou, sizeof(iou));
+    check(LiteRtRunCompiledModel(compiled_, 0, inputs_.size(), inputs_.data(), outputs_.size(), outputs_.data()),
+          "running");
+    return {read<float>("boxes"), read<float>("scores"), read<int32_t>("labels")};
+  }
+
+ private:
   void write(const std::string& name, const void* values, size_t bytes) {
     void* place = nullptr;
     LiteRtTensorBuffer buffer = inputs_.at(positions_.at(name));
     check(LiteRtLockTensorBuffer(buffer, &place, kLiteRtTensorBufferLockModeWrite), name.c_str());
     std::memcpy(place, values, bytes);
     check(LiteRtUnlockTensorBuffer(buffer), name.c_str());
-  }
-
-  void run() {
-    check(LiteRtRunCompiledModel(compiled_, 0, inputs_.size(), inputs_.data(), outputs_.size(), outputs_.data()),
-          "running");
   }
 
   template <typename T>
@@ -62,7 +69,6 @@ class Detector {
     return values;
   }
 
- private:
   void make_inputs(LiteRtSignature signature) {
     LiteRtParamIndex count;
     check(LiteRtGetNumSignatureInputs(signature, &count), "inputs");
@@ -108,23 +114,4 @@ class Detector {
   std::vector<LiteRtTensorBuffer> inputs_, outputs_;
 };
 
-void run(const std::string& model, int side, const std::string& path, float confidence) {
-  const Picture picture = read_ppm(path);
-  const float scale = letterbox_scale(picture, side);
-  const std::vector<uint8_t> images = letterbox(picture, side);
-  const float extents[] = {picture.height * scale, picture.width * scale};  // rows and columns that the picture takes
-  const float iou = 0.65f;
-
-  Detector detector(model);
-  detector.write("images", images.data(), images.size());
-  detector.write("extents", extents, sizeof(extents));
-  detector.write("confidence", &confidence, sizeof(confidence));
-  detector.write("iou", &iou, sizeof(iou));
-  detector.run();
-
-  const auto boxes = detector.read<float>("boxes"), scores = detector.read<float>("scores");
-  const auto labels = detector.read<int32_t>("labels");
-  print_objects(boxes.data(), scores.data(), labels.data(), labels.size(), scale);
-}
-
-int main(int count, char** words) { return run_client(count, words, run); }
+int main(int count, char** words) { return run_client<Detector>(count, words); }

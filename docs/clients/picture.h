@@ -1,4 +1,4 @@
-// What both C++ clients share: a picture, brought to the square that a model takes, and what was found on it.
+// What both C++ clients share: a picture, brought to the square that a model takes, and what was found in it.
 #pragma once
 
 #include <algorithm>
@@ -59,25 +59,26 @@ inline std::vector<uint8_t> letterbox(const Picture& picture, int side) {
   return square;
 }
 
-// A line for each of `count` objects, best first; those with label -1 are padding. Boxes are of the square.
-inline void print_objects(const float* boxes, const float* scores, const int32_t* labels, size_t count, float scale) {
-  for (size_t row = 0; row < count && labels[row] >= 0; ++row, boxes += 4) {
-    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", labels[row], scores[row], boxes[0] / scale, boxes[1] / scale,
-                boxes[2] / scale, boxes[3] / scale);
+// What a model found in one image, best first: boxes of four edges each, scores, and labels, -1 for padding.
+struct Found {
+  std::vector<float> boxes, scores;
+  std::vector<int32_t> labels;
+};
+
+// A line for each object. Boxes are of the square.
+inline void print_objects(const Found& found, float scale) {
+  for (size_t row = 0; row < found.labels.size() && found.labels[row] >= 0; ++row) {
+    const float* box = &found.boxes[4 * row];
+    std::printf("%d %.4f %.2f %.2f %.2f %.2f\n", found.labels[row], found.scores[row], box[0] / scale, box[1] / scale,
+                box[2] / scale, box[3] / scale);
   }
 }
 
-// The command line of a client: a model, the side of its square, a picture, and the least score.
-inline int run_client(int count, char** words, void (*run)(const std::string&, int, const std::string&, float)) {
-  if (count < 4) {
-    std::fprintf(stderr, "usage: %s MODEL SIDE PICTURE.ppm [CONFIDENCE]\n", words[0]);
-    return 2;
-  }
-  try {
-    run(words[1], std::stoi(words[2]), words[3], count > 4 ? std::stof(words[4]) : 0.25f);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-  return 0;
+template <class Detector>
+void print_found(const std::string& model, int side, const std::string& path, float confidence) {
+  const Picture picture = read_ppm(path);
+  const float scale = letterbox_scale(picture, side);
+  const float extent[] = {picture.height * scale, picture.width * scale};  // rows and columns that the picture takes
+  Detector detector(model);
+  print_objects(detector.detect(letterbox(picture, side), side, side, extent, confidence, 0.65f), scale);
 }

@@ -3,9 +3,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
-from detect.artefacts.export_card import EXPORT_CARD
+from detect.artefacts.export_card import EXPORT_CARD, Check, ConfidentCheck
+from detect.artefacts.golden_vectors import read_golden, write_golden
+from detect.cli.export import differences
 from detect.export import comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_once")]
@@ -31,6 +34,52 @@ def test_an_export_predicts(command, shapes, folder, tmp_path):
     assert f"Running the export in {exported}" in done.out
     assert json.loads((tmp_path / "a.json").read_text())
     assert "Running the export" not in command(*words, "--backend", "tensorflow").out
+
+
+def test_an_export_is_checked(command, folder, tmp_path, monkeypatch):
+    exported = tmp_path / "exported"
+    assert command("export", folder, "--format", "onnx", "--out", exported).code == 0
+    done = command("export", "check", exported)
+    assert done.code == 0, done.err
+    assert "64x64: boxes agree" in done.out
+    assert "It finds here what it found" in done.out
+
+    card = json.loads((exported / EXPORT_CARD).read_text())
+    (golden,) = read_golden(exported, ((64, 64),)).values()
+    write_golden(exported, {(64, 64): golden._replace(scores=golden.scores * np.float32(1.1))})
+    done = command("export", "check", exported)
+    assert (done.code, "golden.npz is damaged, or is of another export" in done.err) == (2, True)
+    card["files"].pop("golden.npz")
+    (exported / EXPORT_CARD).write_text(json.dumps(card))
+    done = command("export", "check", exported)
+    assert (done.code, "does not compute here what it computed" in done.err) == (1, True)
+    assert done.out.splitlines()[1].startswith("  64x64: scores differ: image 0, position 0: expected ")
+
+    (exported / "golden.npz").unlink()
+    done = command("export", "check", exported)
+    assert (done.code, "has no golden.npz" in done.err, "Export the model again" in done.err) == (2, True, True)
+    done = command("export", "check", folder)
+    assert (done.code, "is not an export. Give one that" in done.err) == (2, True)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "check", ignore=shutil.ignore_patterns("exports"))
+    assert command("export", "./check", "--format", "onnx").code == 0
+
+
+def test_differences_are_those_of_what_prediction_shows():
+    check = Check(
+        images=32, shown="", detections=1553, unmatched=409, box_difference=30, score_difference=0.4,
+        seconds=1, seconds_of_original=1,
+    )  # fmt: skip
+    everything = "1553 detections, 409 by one side only; boxes differ by up to 30 pixels, scores by 0.4"
+    assert differences(check) == everything
+    few = {"confidence": 0.25, "box_median": 1.21, "box_difference": 4, "score_median": 0.01, "score_difference": 0.1}
+    shown = check.model_copy(update={"confident": ConfidentCheck(detections=212, unmatched=3, **few)})
+    assert differences(shown) == (
+        "212 detections from 0.25, 3 by one side only; boxes differ by 1.2 pixels at the median, 4 at most, scores by "
+        "0.01 and 0.1"
+    )
+    none = check.model_copy(update={"confident": ConfidentCheck(detections=0, unmatched=0, **few)})
+    assert differences(none) == f"none from 0.25; of all, {everything}"
 
 
 def test_without_data_nothing_is_claimed_of_ap(command, folder, tmp_path):

@@ -54,6 +54,17 @@ def test_moved_renamed_and_missing():
     assert "scores differ by up to 0.05" in fault_of(check, "float32", None)
 
 
+def test_confident_detections():
+    """Of both sides from 0.25; one that the other side scores lower has a match, one that it has not is alone."""
+    original = Fixed((SQUARE, 0.9, 0), (WIDE, 0.6, 1), (SQUARE, 0.3, 2), (WIDE, 0.2, 0))
+    moved = tuple(edge + 1 for edge in SQUARE)
+    check = compared(Fixed((moved, 0.8, 0), (WIDE, 0.2, 1), (WIDE, 0.15, 0)), original).confident
+    assert (check.confidence, check.detections, check.unmatched) == (0.25, 2 * 3, 2)
+    assert (check.box_median, check.box_difference) == (0.5, 1)  # one by 1, the other by 0
+    assert (check.score_median, check.score_difference) == pytest.approx((0.25, 0.4))
+    assert compared(Fixed((SQUARE, 0.2, 0)), Fixed((SQUARE, 0.2, 0))).confident.detections == 0
+
+
 def test_the_end_of_a_list_may_differ():
     """Below the worst of a full list, and close to the threshold, nothing is expected of the other side."""
     full = Fixed((SQUARE, 0.9, 0), (WIDE, 0.5, 1), room=2)

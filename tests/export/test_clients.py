@@ -12,6 +12,8 @@ import pytest
 from light_models import saved_small
 from PIL import Image
 
+from detect.artefacts.export_card import load_export_card
+from detect.artefacts.golden_vectors import GOLDEN, read_golden, write_golden
 from detect.export.export_run import export
 from detect.inference.loading import load
 
@@ -64,6 +66,25 @@ def test_python_without_tensorflow(folder, picture, tmp_path):
     check_found([line.split() for line in done.stdout.splitlines()], folder, picture, names=True)
 
 
+def test_the_golden_vectors_in_python(folder, tmp_path):
+    words = [sys.executable, CLIENTS / "onnx_client.py", folder / "exports" / "onnx", "--check"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "It finds here what it found where it was made.\n"
+    words[2] = with_other_scores(folder / "exports" / "onnx", tmp_path / "other")
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith(f"{SIDE}x{SIDE}: image 1, expected at position 0: class ")
+
+
+def with_other_scores(exported: Path, copy: Path) -> Path:
+    """Return a copy of an export that was made where the second image had other scores."""
+    shutil.copytree(exported, copy)
+    calls = read_golden(copy, load_export_card(copy).canvases)
+    worse = {canvas: call._replace(scores=call.scores * np.float32([[1], [0.9]])) for canvas, call in calls.items()}
+    write_golden(copy, worse)
+    return copy
+
+
 @pytest.mark.parametrize("format", LIBRARIES)
 def test_cpp(folder, picture, format, tmp_path):
     variable, package, pattern, name = LIBRARIES[format]
@@ -82,3 +103,23 @@ def test_cpp(folder, picture, format, tmp_path):
     broken = subprocess.run([program, model, str(SIDE), model], capture_output=True, text=True)
     assert broken.returncode == 1
     assert "expected a binary PPM file" in broken.stderr
+    check_golden(program, model, tmp_path / "other")
+
+
+def check_golden(program: Path, model: Path, copy: Path) -> None:
+    """The program tells the golden vectors from others, and a whole file from a part of one."""
+
+    def check(path: Path) -> subprocess.CompletedProcess:
+        return subprocess.run([program, "--check", path], capture_output=True, text=True)
+
+    for path in model.parent.glob(f"*{model.suffix}"):  # of every canvas
+        done = check(path)
+        assert (done.returncode, done.stdout) == (0, f"{path.stem} finds here what it found where it was made\n")
+    model = with_other_scores(model.parent, copy) / model.name
+    done = check(model)
+    assert (done.returncode, done.stdout.startswith("image 1, expected at position 0: class ")) == (1, True)
+    golden = copy / GOLDEN
+    golden.write_bytes(golden.read_bytes()[:-100])
+    assert (check(model).returncode, "golden.npz is damaged" in check(model).stderr) == (1, True)
+    golden.unlink()
+    assert (check(model).returncode, "Export it again" in check(model).stderr) == (1, True)

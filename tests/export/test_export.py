@@ -15,6 +15,7 @@ from same_detections import check_same
 
 from detect import formats
 from detect.artefacts.export_card import EXPORT_CARD, load_export_card
+from detect.artefacts.golden_vectors import GOLDEN
 from detect.config import to_json
 from detect.data.shapes import CLASSES
 from detect.errors import BadInput
@@ -65,7 +66,7 @@ def test_what_is_written(run, exported):
     files = {path for path in exported.folder.rglob("*") if path.is_file()}
     names = {path.relative_to(exported.folder).as_posix() for path in files}
     of_canvases = {path.relative_to(exported.folder).as_posix() for path in models}
-    assert names - of_canvases == {CARD, EXPORT_CARD, *MORE_FILES.get(format, ())}
+    assert names - of_canvases == {CARD, EXPORT_CARD, GOLDEN, *MORE_FILES.get(format, ())}
     assert exported.card.files.keys() == names - {CARD, EXPORT_CARD}
     assert exported.size == sum(path.stat().st_size for path in files)
 
@@ -137,10 +138,11 @@ def test_prediction_goes_without_tensorflow_and_models(exported, tmp_path):
         "import sys, numpy as np, detect\n"
         f"model = detect.load({str(exported.folder)!r})\n"
         "(result,) = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
-        f"print(len(result), [name for name in {unwanted} if name in sys.modules])\n"
+        f"agrees = detect.check_export({str(exported.folder)!r}).agrees\n"
+        f"print(len(result), agrees, [name for name in {unwanted} if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[0] == "100 []"
+    assert done.stdout.split("\n")[0] == "100 True []"
 
 
 def test_two_threads_may_be_the_first(exported):

@@ -1,8 +1,10 @@
 """Exports with the options of a user, each compared with its original."""
 
+import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import openvino
 import pytest
@@ -11,12 +13,14 @@ from same_detections import check_same
 
 import detect
 from detect import formats
-from detect.artefacts.export_card import EXPORT_CARD, load_export_card
+from detect.artefacts.export_card import EXPORT_CARD, digests_of_files, load_export_card
+from detect.config import to_json
 from detect.data.pixels.resizing import Fit
 from detect.data.shapes import CLASSES, write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.export import check as tolerances
 from detect.export.export_run import export
+from detect.export.golden_check import check_export, sentences
 from detect.inference.loading import load
 from detect.models.card import load_card
 from detect.structures import Detections
@@ -59,6 +63,7 @@ def test_bfloat16_is_judged_by_its_ap(run, tmp_path):
     done = export(run, precision="bfloat16", image_size=SIDE, data=data, out=tmp_path / "fast", max_ap_loss=100)
     assert done.card.check.computed_in == formats.find("openvino").computed_in("bfloat16")
     assert None not in (done.card.check.AP, done.card.check.AP_of_original)
+    assert check_export(done.folder).agrees
     assert openvino.Core().read_model(done.folder / f"{SIDE}x{SIDE}.xml").has_rt_info(["detect", "model"])
     assert largest_file(done.folder) < 0.6 * largest_file(run / "best")
 
@@ -71,6 +76,7 @@ def largest_file(folder):
 @pytest.mark.parametrize("format", parameters(name for name in formats.names() if formats.find(name).batch != "one"))
 def test_a_fixed_number_of_images(run, original, format, tmp_path):
     done = export(run, format, batch=2, image_size=SIDE, out=tmp_path / "pairs")
+    assert check_export(done.folder).agrees
     images = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
     found, expected = (model.detect(images, 1e-4) for model in (load(done.folder), original))
     for row in range(len(images)):
@@ -93,6 +99,7 @@ def test_a_soft_suppression_and_that_of_boxes_for_each_class_may_be_left_to_the_
 
 def check_raw(done, original):
     """Check that an export and its clients find what the original finds."""
+    assert check_export(done.folder).agrees
     assert done.card.check.unmatched == 0
     assert done.card.suppression.max_detections == load_card(done.folder).config["max_detections"]
     assert done.card.check.score_difference < 1e-5
@@ -164,3 +171,36 @@ def test_a_bad_export_is_kept_aside(run, tmp_path, monkeypatch):
     check = load_export_card(tmp_path / "worse.rejected").check
     assert check.images == 8
     assert check.fault.startswith("scores differ")
+    with pytest.raises(BadInput, match=r"worse.rejected has no golden.npz, .* not delivered"):
+        check_export(tmp_path / "worse.rejected")
+
+
+def other_weights(model: onnx.ModelProto) -> None:
+    """Make one weight in seven of the largest array a twentieth larger."""
+    weights = max(model.graph.initializer, key=lambda each: len(each.raw_data))
+    values = onnx.numpy_helper.to_array(weights).copy()
+    values.reshape(-1)[::7] *= 1.05
+    weights.CopyFrom(onnx.numpy_helper.from_array(values, weights.name))
+
+
+def other_order(model: onnx.ModelProto) -> None:
+    """Return scores first."""
+    boxes, scores, labels = list(model.graph.output)
+    del model.graph.output[:]
+    model.graph.output.extend([scores, boxes, labels])
+
+
+@pytest.mark.parametrize("change", [other_weights, other_order])
+def test_another_computation_is_told_by_the_golden_vectors(run, tmp_path, change):
+    """As if the file had been changed before its digest was taken."""
+    done = export(run, "onnx", image_size=SIDE, out=tmp_path / "changed")
+    assert check_export(done.folder).agrees
+    file = done.folder / f"{SIDE}x{SIDE}.onnx"
+    model = onnx.load(file)
+    change(model)
+    onnx.save(model, file)
+    card = done.card.model_copy(update={"files": digests_of_files(done.folder)})
+    (done.folder / EXPORT_CARD).write_text(to_json(card))
+    checked = check_export(done.folder)
+    assert not checked.agrees
+    assert re.match(r"64x64: (boxes|scores) differ: image 0, position 0: expected .*, got ", next(sentences(checked)))

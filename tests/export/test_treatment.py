@@ -72,7 +72,7 @@ def test_the_fewest_layers_stay_in_float32(folder, data, tmp_path, capsys):
 
 def test_it_is_rejected_where_no_layers_are_enough(folder, data, tmp_path, monkeypatch):
     monkeypatch.setattr("detect.export.doctor.MOST_KEPT", 0)
-    with pytest.raises(RunFailure, match="it loses 8.00 points of AP, more than 5"):
+    with pytest.raises(RunFailure, match=r"it loses 8\.00 points of AP, more than 5"):
         export(folder, "onnx", precision="int8", data=data, out=tmp_path / "x", max_ap_loss=5)
     card = load_export_card(tmp_path / "x.rejected")
     assert len(card.layers) == LAYERS
