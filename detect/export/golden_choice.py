@@ -25,6 +25,7 @@ DRAWN, COMPARED = 8, 3  # images of each kind: those that the export is run on, 
 PADDED = 0.75  # share of the rows of the canvas that an image of the second kind covers
 EXACT: tuple[Precision, ...] = ("float32", "float16")  # precisions that are computed in float32
 FEWEST, MOST = 10, 40  # detections that the threshold leaves in these precisions, where there are so many
+HIGHEST = 0.95  # share of the best score that the threshold may be
 SHARE = 0.02  # of the best score that scores may differ by, where that is less than `SCORE`
 # In other precisions, values are rounded between operations, and another processor rounds some of them the other way.
 # Its outputs are as far from those without rounding as ours are, so by the triangle inequality up to twice as far from
@@ -143,6 +144,8 @@ def _strong(scores: np.ndarray) -> tuple[int, int]:
 def _in_a_gap(scores: np.ndarray, fewest: int, most: int) -> float:
     """Return the middle of the widest gap, relative to its upper end, behind the best `fewest` to `most` scores.
 
+    It is less than `HIGHEST` of the best, so that something is found where all scores are nearly the same.
+
     Args:
         scores: the best first.
         fewest: of them to be above.
@@ -154,7 +157,7 @@ def _in_a_gap(scores: np.ndarray, fewest: int, most: int) -> float:
     gaps = 1 - best[1:] / best[:-1]
     start = min(fewest, len(gaps)) - 1
     place = start + int(gaps[start:].argmax())
-    return float(best[place : place + 2].mean())
+    return float(min(best[place : place + 2].mean(), HIGHEST * best[0]))
 
 
 def _tolerances(kept: list[Drawn], confidence: float, best: float) -> tuple[float, float]:

@@ -222,3 +222,4 @@ def test_the_threshold_lies_in_the_widest_gap():
     assert golden_choice._in_a_gap(scores, 4, 4) == pytest.approx(0.295)
     assert golden_choice._in_a_gap(scores, 10, 40) == pytest.approx(0.09)  # behind all of them
     assert golden_choice._in_a_gap(scores[:0], 1, 5) > 0
+    assert golden_choice._in_a_gap(np.ones(50), 10, 40) == 0.95  # scores that are all the same are above it
