@@ -68,5 +68,5 @@ def _are_same(found: list[tf.Tensor], expected: list[tf.Tensor]) -> bool:
 
 
 def _rounding(values: np.ndarray) -> float:
-    spread = np.median(values.reshape(-1, values.shape[-1]).std(axis=0)) if values.ndim > 1 else 0.0
+    spread = np.median(values.std(axis=1)) if values.ndim > 1 else 0.0  # over the places of an image
     return SAME * float(spread) + 1e-6 * float(np.abs(values).max(initial=0))
