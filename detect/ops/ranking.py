@@ -27,6 +27,7 @@ def best_detections(
     """
     boxes, scores, labels = best_pairs(boxes, scores, max_detections, None, confidence, runtime=runtime)
     real = scores > confidence
+    scores = tf.maximum(scores, 0.0)  # where there is no pair they are minus infinity, and tf2onnx multiplies by 0
     padding = [[0, 0], [0, max_detections - dimension(scores, 1)]]
     return Detections(
         tf.pad(tf.where(real[..., None], boxes, 0.0), [*padding, [0, 0]]),

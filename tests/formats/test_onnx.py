@@ -6,10 +6,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tensorflow as tf
 from onnx import helper
 
 from detect.formats.onnx.int8 import exact_scales
-from detect.formats.onnx.writer import rename_pixel_centres
+from detect.formats.onnx.writer import _converted, rename_pixel_centres
+from detect.ops.ranking import best_detections
 
 SIDES = 15, 20  # pixels
 
@@ -55,3 +57,17 @@ def test_no_sum_of_two_products_overflows_16_bits(shape):
     assert rounded[0].max() == 0
     assert rounded[1].max() > 120  # nearly 8 bits
     assert rounded[2].max() == 64  # 7 bits
+
+
+def test_padding_of_images_with_fewer_detections_is_zero():
+    """The second image has one, the first has three."""
+    signature = [tf.TensorSpec([None, 4, 4], name="queries"), tf.TensorSpec([None, 4, 2], name="chances")]
+    limits = {"confidence": 0.5, "max_detections": 5, "runtime": "portable"}
+    step = tf.function(lambda boxes, chances: best_detections(boxes, chances, **limits), signature)
+    model = _converted(step.get_concrete_function())
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    chances = np.float32([[[0.9, 0.1], [0.2, 0.8], [0.1, 0.7], [0.1, 0.1]], [[0.1, 0.1], [0.1, 0.6], [0, 0], [0, 0]]])
+    boxes, scores, labels = session.run(None, {"queries": np.ones((2, 4, 4), np.float32), "chances": chances})
+    np.testing.assert_array_equal(scores, np.float32([[0.9, 0.8, 0.7, 0, 0], [0.6, 0, 0, 0, 0]]))
+    np.testing.assert_array_equal(labels, [[0, 1, 1, -1, -1], [1, -1, -1, -1, -1]])
+    np.testing.assert_array_equal(boxes, np.broadcast_to((scores > 0)[..., None], (2, 5, 4)))
