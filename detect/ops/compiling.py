@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 import tensorflow as tf
 
-from detect.ops.tensorflow_internals import GraphOrParentsInXlaContext
+from detect.ops.tensorflow_internals import GraphOrParentsInXlaContext, optimization_barrier
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +110,11 @@ def suits_xla(runtime: Runtime = "local") -> bool:
 def wants_static_shapes(runtime: Runtime = "local") -> bool:
     """Return whether the shapes of what is traced now must not depend on values."""
     return runtime == "minimal" or suits_xla(runtime)
+
+
+def materialized(tensor: tf.Tensor) -> tf.Tensor:
+    """Return `tensor`, which XLA then writes to memory instead of computing it again wherever it is used."""
+    return optimization_barrier(tensor)[0]
 
 
 def _to_tensors(arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

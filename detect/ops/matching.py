@@ -5,12 +5,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from detect.ops.boxes import EPSILON, area
-from detect.ops.compiling import Runtime, compiled, dimension, fused
+from detect.ops.compiling import Runtime, compiled, dimension, fused, materialized, on_accelerator
 from detect.ops.visiting import visit_boxes, with_spare_row
 
 NEGATIVE = -1  # background
 NEITHER = -2  # not part of the loss
 INFINITE = float("inf")
+GROUP = 20  # true boxes of which XLA finds the largest IoU in a loop, without a tree of partial results
+SPAN = 2**31  # more than the number of true boxes
 TIE = 1 - 1e-6  # IoUs of this ratio are equal: compilers may round the same sum differently in two places
 
 
@@ -163,21 +165,45 @@ def _see_boxes(anchors, boxes, labels, ignore, runtime, sole_leader=False):
     each = anchors if anchors.shape.rank == 2 else anchors[:, None]  # [A, 4] or [B, 1, A, 4]
     size = area(each)
 
-    def visit(numbers, boxes, labels, real, ignored, best, index, leads_for, in_ignored):
-        iou, overlap = _overlaps(each, size, boxes[:, :, None])  # [B, n, A]
-        iou = tf.where(real, iou, 0.0)
-        leads = (iou > 0) & (iou >= TIE * tf.reduce_max(iou, axis=-1, keepdims=True))
+    def visit(numbers, boxes, labels, real, ignored, *known):
+        iou = tf.where(real, _overlaps(each, size, boxes[:, :, None])[0], 0.0)  # [B, n, A]
+        least = TIE * tf.reduce_max(iou, axis=-1, keepdims=True)
         if sole_leader:
-            leads &= position == _first(leads)
-        most = tf.reduce_max(iou, axis=1)
-        index = tf.where(most > best, tf.gather(numbers, tf.argmax(iou, axis=1)), index)
+            first = _first((iou > 0) & (iou >= least))
+        if on_accelerator(runtime):
+            least = materialized(least)
+        # In small groups, whose IoUs an accelerator computes again, which is faster than to write and read them.
+        for start in range(0, numbers.shape[0], GROUP):
+            rows = slice(start, min(start + GROUP, numbers.shape[0]))
+            iou, overlap = _overlaps(each, size, boxes[:, rows, None])
+            iou = tf.where(real[:, rows], iou, 0.0)
+            leads = position == first[:, rows] if sole_leader else (iou > 0) & (iou >= least[:, rows])
+            overlap = tf.where(ignored[:, rows], overlap, 0.0)
+            known = see(numbers[rows], iou, leads, overlap, *known)
+        return known
+
+    def see(numbers, iou, leads, ignored_overlap, best, index, leads_for, in_ignored):
+        most, which = _best_of(iou)
+        index = tf.where(most > best, numbers[0] + which, index)
         leads_for = tf.maximum(leads_for, tf.reduce_max(tf.where(leads, numbers[:, None], -1), axis=1))
-        in_ignored |= tf.reduce_any(ignored & (overlap > 0.5 * size), axis=1)
+        in_ignored |= tf.reduce_max(ignored_overlap, axis=1) > 0.5 * area(anchors)
         return tf.maximum(best, most), index, leads_for, in_ignored
 
     shape = [dimension(boxes, 0), dimension(anchors, -2)]
     start = tf.zeros(shape), tf.zeros(shape, tf.int32), tf.fill(shape, -1), tf.zeros(shape, tf.bool)
     return visit_boxes(visit, start, boxes, labels, ignore, runtime=runtime)
+
+
+def _best_of(ious):
+    """Return the largest of `ious` [B, n, A] along the second axis, and the first position of it: [B, A] each.
+
+    Both are in one integer, of which XLA finds the largest in the same loop as other maxima; it has no such loop for
+    `argmax`.
+    """
+    count = dimension(ious, 1)
+    bits = tf.cast(tf.bitcast(ious, tf.int32), tf.int64)  # in the order of the numbers, none of which is negative
+    best = tf.reduce_max(bits * SPAN + tf.cast(tf.range(count - 1, -1, -1), tf.int64)[:, None], axis=1)
+    return tf.bitcast(tf.cast(best // SPAN, tf.int32), tf.float32), count - 1 - tf.cast(best % SPAN, tf.int32)
 
 
 def _overlaps(anchors, size, box):

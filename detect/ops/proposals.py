@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas
-from detect.ops.compiling import Runtime, at_most, compiled, dimension
+from detect.ops.compiling import Runtime, at_most, compiled, dimension, on_accelerator
 from detect.ops.matching import NEGATIVE, match_by_iou
 from detect.ops.nms import suppress
 from detect.ops.sampling import sample_balanced
+from detect.ops.selection import positions_of_largest
 
 SMALLEST_SIDE = 1e-3  # pixels; narrower boxes are not proposed, as in torchvision
 
@@ -59,7 +60,7 @@ def propose_regions(
         R regions per image, most likely first, then padding.
     """
     objectness, deltas = tf.stop_gradient(objectness), tf.stop_gradient(deltas)
-    rows = _best_of_each_level(objectness, levels, candidates)  # [B, C]
+    rows = _best_of_each_level(objectness, levels, candidates, runtime)  # [B, C]
     boxes = decode_deltas(tf.gather(anchors, rows), tf.gather(deltas, rows, batch_dims=1))
     boxes = clip(boxes, extents)
     scores = tf.gather(objectness, rows, batch_dims=1)
@@ -123,9 +124,18 @@ def sample_regions(
     return Regions(tf.gather(regions.boxes, order, batch_dims=1), tf.gather(drawn, order, batch_dims=1))
 
 
-def _best_of_each_level(scores: tf.Tensor, levels: tuple[int, ...], candidates: int) -> tf.Tensor:
-    """Return the positions [B, C] in `scores` [B, A] of the best of each level, level by level, best first."""
+def _best_of_each_level(
+    scores: tf.Tensor, levels: tuple[int, ...], candidates: int, runtime: Runtime = "local"
+) -> tf.Tensor:
+    """Return the positions [B, C] in `scores` [B, A] of the best of each level, level by level.
+
+    Within a level the best are first, or on an accelerator the lowest positions: equal ones are in the same order.
+    """
     starts = np.cumsum([0, *levels[:-1]])
     parts = tf.split(scores, levels, axis=1)
-    best = [tf.math.top_k(part, min(candidates, count)).indices for part, count in zip(parts, levels, strict=True)]
+    counts = [min(candidates, count) for count in levels]
+    if on_accelerator(runtime):
+        best = [positions_of_largest(part, count) for part, count in zip(parts, counts, strict=True)]
+    else:
+        best = [tf.math.top_k(part, count).indices for part, count in zip(parts, counts, strict=True)]
     return tf.concat([rows + int(start) for rows, start in zip(best, starts, strict=True)], axis=1)

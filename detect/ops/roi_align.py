@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from detect.ops.boxes import area
-from detect.ops.compiling import Runtime, compiled, dimension, fused
+from detect.ops.compiling import Runtime, compiled, dimension, fused, materialized, on_accelerator
 
 EPSILON = 1e-6  # levels: a box so little smaller than the smallest of a level belongs to it
 
@@ -166,7 +166,7 @@ def _weighted_sum(table, row, column, row_weight, column_weight, runtime):
     @tf.custom_gradient
     def weighted_sum(table, *places):
         def gradient(upstream):
-            return tf.cast(_spread(upstream, *places, cells=cells), kind), *(None for _ in places)
+            return tf.cast(_spread(upstream, *places, cells=cells, runtime=runtime), kind), *(None for _ in places)
 
         constant = tf.stop_gradient(table)  # or TensorFlow prepares its gradient all the same
         return tf.cast(_gather_sum(constant, *places, runtime=runtime), kind), gradient
@@ -177,6 +177,11 @@ def _weighted_sum(table, row, column, row_weight, column_weight, runtime):
 @fused
 def _gather_sum(table, row, column, row_weight, column_weight, *, runtime):
     """Return the sums, float32 [B, R, h, w, C], in one pass over the bins. `fused` reads `runtime`."""
+    if on_accelerator(runtime):
+        cells, weights = _terms(row, column, row_weight, column_weight)
+        # Written to memory, or each term of each bin would look for its level and compute its weight again.
+        table, cells, weights = materialized(table), materialized(cells), materialized(weights)
+        return tf.reduce_sum(tf.cast(tf.gather(table, cells), tf.float32) * weights[..., None], axis=-2)
     row, column, row_weight, column_weight = (
         tf.unstack(terms, axis=-1) for terms in (row, column, row_weight, column_weight)
     )
@@ -191,12 +196,17 @@ def _gather_sum(table, row, column, row_weight, column_weight, *, runtime):
 
 
 @fused
-def _spread(upstream, row, column, row_weight, column_weight, *, cells):
+def _spread(upstream, row, column, row_weight, column_weight, *, cells, runtime):
     """Return the gradient of the table's cells, float32 [T, C]: `upstream` [B, R, h, w, C] added up in the cells.
 
-    Terms of the bins are added one after the other, because XLA stores what it is going to add.
+    An accelerator adds all terms at once. On a CPU those of the bins are added one after the other, because XLA stores
+    there what it is going to add.
     """
     upstream = tf.cast(upstream, tf.float32)
+    table = tf.zeros([cells, upstream.shape[-1]])
+    if on_accelerator(runtime):
+        cell, weight = _terms(row, column, row_weight, column_weight)
+        return tf.tensor_scatter_nd_add(table, cell[..., None], upstream[..., None, :] * weight[..., None])
     terms = [(down, across) for down in range(row.shape[-1]) for across in range(column.shape[-1])]
 
     def add(index, table):
@@ -206,5 +216,12 @@ def _spread(upstream, row, column, row_weight, column_weight, *, cells):
         weight *= tf.gather(column_weight, across, axis=-1)[..., None, :, None]
         return index + 1, tf.tensor_scatter_nd_add(table, cell[..., None], upstream * weight)
 
-    table = tf.zeros([cells, upstream.shape[-1]])
     return tf.while_loop(lambda index, _: index < len(terms), add, (0, table))[1]
+
+
+def _terms(row, column, row_weight, column_weight):
+    """Return the cells of each bin and their weights, [B, R, h, w, n * n] each; see `_weighted_sum`."""
+    cells = row[..., :, None, :, None] + column[..., None, :, None, :]
+    weights = row_weight[..., :, None, :, None] * column_weight[..., None, :, None, :]
+    shape = [dimension(row, 0), dimension(row, 1), row.shape[2], column.shape[2], row.shape[3] * column.shape[3]]
+    return tf.reshape(cells, shape), tf.reshape(weights, shape)

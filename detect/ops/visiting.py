@@ -5,8 +5,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from detect.ops.compiling import Runtime, dimension, on_accelerator
+from detect.ops.selection import few_largest
 
-AT_ONCE = 64  # boxes that an accelerator visits in one turn
+AT_ONCE = 100  # boxes that an accelerator visits in one turn
+TURNS = 2  # that an accelerator makes sooner than it asks the host how many are needed
 
 
 def visit_boxes(
@@ -21,7 +23,8 @@ def visit_boxes(
     """Return what is known when all true boxes of a batch have been visited.
 
     On a CPU boxes are visited one after the other, on an accelerator, which waits for the host at each turn of a loop,
-    many at a time. So no tensor of B * N * A is made, and time grows with the number of boxes without the padding.
+    many at a time, and without a loop where there are few. So no tensor of B * N * A is made, and where there are many,
+    time grows with the number of boxes without the padding.
 
     Args:
         visit: takes the numbers [n] of some boxes, the boxes [B, n, 4], their labels [B, n], whether they are real and
@@ -35,16 +38,30 @@ def visit_boxes(
     Returns:
         Tensors like those of `start`.
     """
+    count = dimension(labels, 1)
+    if on_accelerator(runtime) and isinstance(count, int) and 0 < count <= TURNS * AT_ONCE:
+        turns = -(-count // AT_ONCE)
+        size = -(-count // turns)
+        turn = _turn(visit, size, *_with_rows(boxes, labels, ignore, turns * size - count))
+        known = 0, *start
+        for _ in range(turns):
+            known = turn(*known)
+        return known[1:]
     size = AT_ONCE if on_accelerator(runtime) else 1
     boxes, labels, ignore = with_spare_row(boxes, labels, ignore, size)
-    rows = boxes, labels, ((labels >= 0) & ~ignore)[..., None], ignore[..., None]
     used = _used_rows(labels, ignore)
+    return tf.while_loop(lambda n, *_: n < used, _turn(visit, size, boxes, labels, ignore), (0, *start))[1:]
 
-    def visit_some(n, *known):
+
+def _turn(visit, size, boxes, labels, ignore):
+    """Return a function that visits `size` boxes from number n on: n and what is known, to the next n and the same."""
+    rows = boxes, labels, ((labels >= 0) & ~ignore)[..., None], ignore[..., None]
+
+    def turn(n, *known):
         numbers = n + tf.range(size)
         return n + size, *visit(numbers, *(tf.gather(values, numbers, axis=1) for values in rows), *known)
 
-    return tf.while_loop(lambda n, *_: n < used, visit_some, (0, *start))[1:]
+    return turn
 
 
 def with_spare_row(
@@ -63,7 +80,12 @@ def with_spare_row(
     Returns:
         boxes [B, n, 4], labels [B, n] and ignore [B, n].
     """
-    rows = [[0, 0], [0, multiple - dimension(labels, 1) % multiple]]
+    return _with_rows(boxes, labels, ignore, multiple - dimension(labels, 1) % multiple)
+
+
+def _with_rows(boxes, labels, ignore, count):
+    """Return the true boxes of a batch with `count` more padded rows."""
+    rows = [[0, 0], [0, count]]
     return tf.pad(boxes, [*rows, [0, 0]]), tf.pad(labels, rows, constant_values=-1), tf.pad(ignore, rows)
 
 
@@ -80,28 +102,13 @@ def largest_in_rows(
 
     Both are [B, n, count].
     """
-    if on_accelerator(runtime) and isinstance(count, int):
-        return _one_after_the_other(values, count)
+    if on_accelerator(runtime) and isinstance(count, int) and values.shape[2] is not None:
+        position = few_largest(values, count)
+        return tf.gather(values, position, batch_dims=2), position
     shape = [dimension(values, 0), dimension(values, 1)]
     table = tf.reshape(values, [shape[0] * shape[1], dimension(values, 2)])  # XLA's fast way is for two dimensions
     found = tf.math.top_k(table, count)
     return tf.reshape(found.values, [*shape, count]), tf.reshape(found.indices, [*shape, count])
-
-
-def _one_after_the_other(values, count):
-    """Return what `largest_in_rows` does, for few on a GPU: one pass over the values for each.
-
-    XLA's `top_k` takes ten times as long.
-    """
-    position = tf.range(dimension(values, 2))
-    largest, where = tf.fill(tf.shape(values[..., :1]), float("inf")), -1
-    found = []
-    for _ in range(count):
-        left = (values < largest) | ((values == largest) & (position > where))
-        where = tf.argmax(tf.where(left, values, -float("inf")), axis=2, output_type=tf.int32)[..., None]
-        largest = tf.gather(values, where, batch_dims=2)
-        found.append((largest, where))
-    return tuple(tf.concat(parts, axis=2) for parts in zip(*found, strict=True))
 
 
 def scatter_in_rows(positions: tf.Tensor, values: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.ops import visiting
+from detect.ops import matching, visiting
 from detect.ops.assignment import sim_ota
 from detect.ops.atss import assign_atss
 from detect.ops.centre_sampling import assign_points
 from detect.ops.compiling import Runtime
 from detect.ops.matching import match_by_iou, match_default_boxes
 from detect.ops.nms import non_maximum_suppression
+from detect.ops.roi_align import pyramid_roi_align
 from detect.ops.visiting import largest_in_rows
 
 SIDE, STRIDES, CLASSES = 128, (8, 16, 32), 5
@@ -76,6 +77,12 @@ def suppression(random: np.random.Generator, runtime: Runtime):
     return non_maximum_suppression(boxes, scores, **options, runtime=runtime)
 
 
+def suppression_of_one(random: np.random.Generator, runtime: Runtime):
+    boxes, scores = random_boxes(random, 1, 200), random.random((1, 200, CLASSES)).astype(np.float32)
+    options = {"iou": 0.5, "confidence": 0.3, "max_detections": 50, "candidates": 60, "levels": (150, 50)}
+    return non_maximum_suppression(boxes, np.round(scores, 2), **options, runtime=runtime)
+
+
 OPERATIONS = {
     "match_by_iou": anchored(match_by_iou),
     "match_default_boxes": anchored(match_default_boxes),
@@ -83,18 +90,65 @@ OPERATIONS = {
     "assign_points": by_points,
     "sim_ota": by_cost,
     "non_maximum_suppression": suppression,
+    "non_maximum_suppression of one image": suppression_of_one,
 }
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_both_ways_agree(name, monkeypatch):
     """All seeds in one test: one worker compiles an operation for them once."""
-    monkeypatch.setattr(visiting, "AT_ONCE", 5)
+    monkeypatch.setattr(visiting, "AT_ONCE", 5)  # more than two turns: in a loop
     for seed in range(3):
         expected, found = (OPERATIONS[name](np.random.default_rng(seed), way) for way in ("local", "accelerator"))
         for one, other in zip(expected, found, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6, err_msg=f"seed {seed}")
         assert any(np.unique(each).size > 2 for each in expected)
+
+
+@pytest.mark.parametrize("operation", [match_by_iou, match_default_boxes])
+@pytest.mark.parametrize("boxes", [0, 1, 12])
+def test_matching_without_a_loop(operation, boxes, monkeypatch):
+    """In two turns of 6 boxes, each in groups of 4 and 2."""
+    monkeypatch.setattr(visiting, "AT_ONCE", 8)
+    monkeypatch.setattr(matching, "GROUP", 4)
+    random = np.random.default_rng(3)
+    anchors, objects = random_boxes(random, 200), truth(random, 2, boxes)
+    expected, found = (operation(anchors, **objects, runtime=way) for way in ("local", "accelerator"))
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def regions(random: np.random.Generator, kind: str) -> np.ndarray:
+    boxes = {
+        "all sizes": random_boxes(random, 2, 20),
+        "outside": random_boxes(random, 2, 20) + np.float32(random.choice([-1, 1], (2, 20, 1)) * SIDE),
+        "of one level": np.tile(np.float32([8, 8, 30, 30]), (2, 20, 1)),
+        "none": np.zeros((2, 0, 4), np.float32),
+        "empty": np.zeros((2, 5, 4), np.float32),
+    }
+    return boxes[kind]
+
+
+@pytest.mark.parametrize("kind", ["all sizes", "outside", "of one level", "none", "empty"])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+def test_roi_align_and_its_gradient(kind, dtype):
+    random = np.random.default_rng(0)
+    levels = [tf.cast(random.normal(size=(2, SIDE // s, SIDE // s, 3)), dtype) for s in STRIDES]
+    boxes, results = tf.constant(regions(random, kind)), []
+    for way in ("local", "accelerator"):
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            bins = pyramid_roi_align(
+                levels, boxes, strides=STRIDES, size=(2, 3), canonical_level=4, canonical_size=32, runtime=way
+            )
+            total = tf.reduce_sum(tf.cast(bins, tf.float32) ** 2)
+        results.append([bins, *tape.gradient(total, levels)])
+    for one, other in zip(*results, strict=True):
+        assert one.dtype == other.dtype == dtype
+        tolerance = 1e-5 if dtype == tf.float32 else 2**-7
+        np.testing.assert_allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), rtol=tolerance, atol=tolerance)
+    if kind == "all sizes":
+        assert all(np.any(level.numpy() != 0) for level in results[0])
 
 
 def test_the_largest_of_rows_with_equals():
