@@ -11,26 +11,24 @@ Each case becomes a folder with these files:
     operands.json   how to compute these
     outputs.npz     for operations: what TensorFlow computes on this machine; a part of each large result
 
-So that the files of a step stay small, images are coarse noise, weights are random with few bits, and their average is
-zeros.
+So that the files of a step stay small, `operands.json` also says which inputs are random kernels of which shape, and
+the average of the weights is zeros.
 """
 
 import argparse
+import functools
 import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from measuring import operands
+from measuring.exported_steps import Case, network, prediction, training
 
-from detect import models
-from detect.models.detector import Detector
 from detect.ops.assignment import sim_ota
 from detect.ops.boxes import iou
 from detect.ops.compiling import Runtime
@@ -38,13 +36,8 @@ from detect.ops.losses import sigmoid_focal
 from detect.ops.matching import match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.roi_align import pyramid_roi_align
-from detect.structures import Batch, Targets
-from detect.training.settings import OptimizerSettings
-from detect.training.updates.average import WeightAverage
-from detect.training.updates.optimizers import Optimizer
-from detect.training.updates.step import TrainingStep
 
-MODEL, SIDE, TRAINED, PREDICTED = "yolox-s", 640, 64, 16  # images per step
+PRECISIONS = {"bfloat16": "mixed_bfloat16", "float32": "float32"}  # policies of Keras
 ARGUMENTS = re.compile(r"func\.func @main\((?P<arguments>.*?)\) -> ", re.DOTALL)
 ARGUMENT = re.compile(r"%arg\d+: tensor<(?P<type>[^>]+)>")
 TRUTHS = re.compile(r'dense<"0x(?P<bytes>[0-9A-F]+)"> : tensor<(?P<shape>[0-9x]+)xi1>')
@@ -52,16 +45,6 @@ COPY = re.compile(r"mhlo\.copy (?P<value>%\w+) : (?P<type>tensor<[^>]*>)")
 # Weights that are updated in place. Without this attribute, calls can be repeated.
 ALIASES = re.compile(r"mhlo\.input_output_alias = \[.*?\](?=, mhlo\.)")
 TYPES = {"i1": "bool", "ui8": "uint8", "i32": "int32", "i64": "int64", "f32": "float32", "bf16": "bfloat16"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A function to compile as a whole, with its arguments."""
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    operands: str = ""  # the call of `measuring.operands` that computes the large arguments
-    answers: bool = field(default=True)  # whether TensorFlow computes the outputs, which takes too long for steps
 
 
 def main() -> None:
@@ -100,15 +83,17 @@ def write(make: Callable[[Runtime], Case], folder: Path) -> None:
 
 def write_inputs(inputs: list[np.ndarray], call: str, folder: Path) -> None:
     made = operands.made_by(call) if call else []
-    saved, places = {}, {}
+    saved, places, drawn = {}, {}, {}
     for position, value in enumerate(inputs):
         index = next((index for index, other in enumerate(made) if np.array_equal(value, other)), None)
-        if index is None:
+        if index is None and operands.is_drawn(value.shape) and np.array_equal(value, operands.weights(*value.shape)):
+            drawn[position] = value.shape
+        elif index is None:
             saved[str(position)] = value
         else:
             places[position] = index
     np.savez_compressed(folder / "inputs.npz", **saved)  # type: ignore[arg-type]
-    (folder / "operands.json").write_text(json.dumps({"call": call, "places": places}))
+    (folder / "operands.json").write_text(json.dumps({"call": call, "places": places, "drawn": drawn}))
 
 
 def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tuple[Any, ...]) -> list[np.ndarray]:
@@ -116,7 +101,8 @@ def inputs_of(function: tf.types.experimental.PolymorphicFunction, arguments: tu
     concrete = function.get_concrete_function(*arguments)
     variables = {id(variable.handle): variable for variable in concrete.variables}
     captured = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
-    return [value.numpy() for value in (*tf.nest.flatten(arguments), *captured)]
+    given = [value for value in tf.nest.flatten(arguments) if value is not None]
+    return [value.numpy() for value in (*given, *captured)]
 
 
 def check_arguments(text: str, inputs: list[np.ndarray]) -> None:
@@ -193,74 +179,21 @@ def suppression(runtime: Runtime, images: int, count: int) -> Case:
     return Case(suppress, arguments, f"boxes_and_scores {images} {count}")
 
 
-def pooling(runtime: Runtime) -> Case:
+def pooling(runtime: Runtime, gradient: bool = False) -> Case:
+    """Return the case of RoIAlign, or of the sum of its squared results and their gradient."""
     levels, boxes = operands.pyramid_operands()
 
     def pool(levels: list[tf.Tensor], boxes: tf.Tensor) -> tf.Tensor:
         return pyramid_roi_align(levels, boxes, strides=operands.PYRAMID_STRIDES, size=7, samples=2, runtime=runtime)
 
-    return Case(pool, ([tf.constant(level) for level in levels], tf.constant(boxes)), "pyramid_operands")
-
-
-# Steps
-
-
-def pictures(count: int) -> tf.Tensor:
-    """Return noise uint8 [B, H, W, 3] in squares of 32 pixels."""
-    squares = np.random.default_rng(0).integers(0, 256, (count, SIDE // 32, SIDE // 32, 3), np.uint8)
-    return tf.constant(squares.repeat(32, axis=1).repeat(32, axis=2))
-
-
-def create(precision: str, runtime: Runtime) -> Detector:
-    """Return the model, with the same random weights every time."""
-    keras.config.set_dtype_policy(precision)
-    keras.utils.set_random_seed(0)
-    detector = models.create(MODEL, operands.CLASSES, runtime=runtime)
-    for variable in detector.variables:
-        variable.assign(tf.cast(tf.cast(variable.value, tf.bfloat16), variable.dtype))
-    return detector
-
-
-def network(runtime: Runtime) -> Case:
-    """Return the case of the network and its gradient, without assignment and loss."""
-    detector = create("mixed_bfloat16", runtime)
-    weights = [variable.value for variable in detector.trainable_variables]
-
-    def gradients(images: tf.Tensor) -> Any:
+    def gradient_of_squares(levels: list[tf.Tensor], boxes: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
-            outputs = [x for x in tf.nest.flatten(detector(images, training=True)) if tf.is_tensor(x)]
-            total = tf.add_n([tf.reduce_sum(tf.cast(x, tf.float32)) for x in outputs])
-        return tape.gradient(total, weights)
+            tape.watch(levels)
+            total = tf.reduce_sum(pool(levels, boxes) ** 2)
+        return tape.gradient(total, levels)
 
-    return Case(gradients, (pictures(TRAINED),), answers=False)
-
-
-def training(runtime: Runtime) -> Case:
-    """Return the case of a training step as in a run on one GPU: forward, loss, gradients, update, average."""
-    detector, random = create("mixed_bfloat16", runtime), np.random.default_rng(0)
-    boxes = operands.random_boxes(random, (TRAINED, operands.OBJECTS))
-    labels = random.integers(0, operands.CLASSES, boxes.shape[:2], np.int32)
-    labels[:, 8:] = -1  # padding, as most rows are
-    targets = Targets(tf.constant(boxes), tf.constant(labels), tf.zeros(labels.shape, tf.bool))
-    batch = Batch(pictures(TRAINED), targets, tf.range(TRAINED, dtype=tf.int64))
-    average = WeightAverage(detector)
-    average.average.assign(tf.zeros_like(average.average))
-    optimizer = Optimizer(OptimizerSettings(), [variable.value for variable in detector.trainable_variables])
-    step = TrainingStep(detector, optimizer, average, (SIDE,), tf.distribute.get_strategy())
-    numbers = tf.constant(1e-3), tf.constant(0.99), tf.constant(0.0)  # learning rate, decay, not the closing phase
-    return Case(step.compiled[SIDE].python_function, ((batch,), *numbers), answers=False)
-
-
-def prediction(runtime: Runtime) -> Case:
-    """Return the case from pixels to boxes."""
-    detector = create("float32", runtime)
-
-    def predict(images: tf.Tensor, extents: tf.Tensor, confidence: tf.Tensor, overlap: tf.Tensor) -> Any:
-        return detector.decode(detector(images, extents=extents), confidence=confidence, iou=overlap)
-
-    thresholds = tf.constant(0.0), tf.constant(operands.OVERLAP)  # suppression gets as many boxes as possible
-    arguments = (pictures(PREDICTED), tf.fill([PREDICTED, 2], float(SIDE)), *thresholds)
-    return Case(predict, arguments, answers=False)
+    arguments = [tf.constant(level) for level in levels], tf.constant(boxes)
+    return Case(gradient_of_squares if gradient else pool, arguments, "pyramid_operands")
 
 
 CASES: dict[str, Callable[[Runtime], Case]] = {
@@ -271,9 +204,20 @@ CASES: dict[str, Callable[[Runtime], Case]] = {
     "nms_1": lambda runtime: suppression(runtime, 1, operands.POINTS),
     "nms_8": lambda runtime: suppression(runtime, operands.IMAGES, operands.POINTS),
     "roi_align": pooling,
-    "network": network,
-    "train": training,
-    "predict": prediction,
+    "roi_gradient": functools.partial(pooling, gradient=True),
+    "network_yolox-s": lambda runtime: network(runtime, "yolox-s", 64, 640),
+    "train_yolox-s": lambda runtime: training(runtime, "yolox-s", 64, 640),
+    "train_retinanet-r50": lambda runtime: training(runtime, "retinanet-r50", 32, 512),
+    "train_dfine-n": lambda runtime: training(runtime, "dfine-n", 32, 640),
+    "train_fasterrcnn-r50": lambda runtime: training(runtime, "fasterrcnn-r50", 16, 640),
+    **{
+        f"predict_{name}_{count}_{precision}": functools.partial(
+            prediction, name=name, count=count, side=640, precision=PRECISIONS[precision]
+        )
+        for name in ("yolox-s", "retinanet-r50")
+        for count in (1, 32)
+        for precision in PRECISIONS
+    },
 }
 
 

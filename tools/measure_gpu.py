@@ -5,17 +5,20 @@
     python tools/measure_gpu.py FOLDER OUT nms         only rows whose names contain one of these words
     python tools/measure_gpu.py FOLDER OUT --profile   also the time of each kernel
 
-The machine with the GPU needs no TensorFlow: XLA compiles the functions there from StableHLO. The training step
-of YOLOX also needs its authors' package, `yolox`. Writes OUT/gpu.json and OUT/gpu.md.
+Rows that are in OUT already and are not measured again stay there.
+
+The machine with the GPU needs no TensorFlow: XLA compiles the functions there from StableHLO. Steps of YOLOX also need
+its authors' package, `yolox`, and those of D-FINE `transformers`. Writes OUT/gpu.json and OUT/gpu.md.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import statistics
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,18 @@ from measuring import gpu_page
 from measuring.workers import Answer, Worker, take_turns
 
 MEGABYTE, TERA = 1e6, 1e12
+KERNELS = 20  # of a profile that are kept, the longest
 ANCHOR_LOGITS = 8 * 76_725 * 80 * 4 / MEGABYTE
 FLOATS_OF_IOU = 8 * 76_725 * 100 * 4 / MEGABYTE
 PYRAMID = 8 * (128**2 + 64**2 + 32**2 + 16**2) * 256 * 4 / MEGABYTE
 FORWARD = 26.8e9 / TERA  # operations of YOLOX-s for one image of 640 pixels, as its authors count
+
+
+ROIS_MEGABYTES = 8_000 * 49 * 256 * 4 / MEGABYTE
+PREDICTED = (
+    ("YOLOX-s", "yolox-s", "megvii_ops.py", "predict"),
+    ("RetinaNet-R50", "retinanet-r50", "torch_steps.py", "predict retinanet-r50"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class Row:
     peer: tuple[str, str] | None = None  # script and task
     megabytes: float = 0  # if everything is read and written once
     tera_operations: float = 0  # of matrix products, in bfloat16
+    images: int = 0  # of a step
 
 
 ROWS = [
@@ -55,13 +67,24 @@ ROWS = [
     Row("NMS, 1 image", "nms_1", "8,400 boxes, 80 classes, from the best 1,000 to 100", 10,
         ("torchvision_ops.py", "nms 1 8400"), 2.8),
     Row("RoIAlign", "roi_align", "8 images of 512 px, four levels, 1,000 boxes each", 10,
-        ("torchvision_ops.py", "roi"), PYRAMID + 8_000 * 49 * 256 * 4 / MEGABYTE),
-    Row("network", "network", "YOLOX-s forward and backward, 64 images of 640 px, bfloat16", 2,
-        ("megvii_ops.py", "network 64 640"), 0, 64 * 3 * FORWARD),
-    Row("training step", "train", "YOLOX-s with loss, update and average, 64 images of 640 px, bfloat16", 2,
-        ("megvii_ops.py", "train 64 640"), 0, 64 * 3 * FORWARD),
-    Row("prediction", "predict", "YOLOX-s from pixels to boxes, 16 images of 640 px, float32", 2,
-        None, 0, 16 * FORWARD),
+        ("torchvision_ops.py", "roi"), PYRAMID + ROIS_MEGABYTES),
+    Row("RoIAlign, gradient", "roi_gradient", "forward and backward of the same", 10,
+        ("torchvision_ops.py", "roi_gradient"), 3 * PYRAMID + 3 * ROIS_MEGABYTES),
+    Row("training step, YOLOX-s", "train_yolox-s", "640 px", 2,
+        ("megvii_ops.py", "eager train 64 640"), 0, 64 * 3 * FORWARD, 64),
+    Row("training step, RetinaNet-R50", "train_retinanet-r50", "512 px", 2,
+        ("torch_steps.py", "eager train retinanet-r50 32 512"), images=32),
+    Row("training step, D-FINE-N", "train_dfine-n", "640 px", 2,
+        ("torch_steps.py", "eager train dfine-n 32 640"), images=32),
+    Row("training step, Faster R-CNN-R50", "train_fasterrcnn-r50", "640 px", 2,
+        ("torch_steps.py", "eager train fasterrcnn-r50 16 640"), images=16),
+    *(
+        Row(f"prediction, {title}, {count} x {precision}", f"predict_{name}_{count}_{precision}", "640 px",
+            20 if count == 1 else 4, (script, f"{task} {count} 640 {precision}"), images=count)
+        for title, name, script, task in PREDICTED
+        for count in (1, 32)
+        for precision in ("bfloat16", "float32")
+    ),
 ]  # fmt: skip
 
 
@@ -72,12 +95,28 @@ def main() -> int:
     there = [row for row in ROWS if (arguments.cases / row.case).is_dir()]
     chosen = [row for row in there if any(word in row.name.lower() for word in words)]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    limits, rows = measure_limits(), []
-    for row in chosen:
-        rows.append(measure(row, arguments.cases.resolve(), limits, arguments.profile))
-        print(gpu_page.line(rows[-1]), flush=True)
-        gpu_page.write(arguments.out, limits, rows)
+    limits, rows = earlier(arguments.out)
+    limits = limits or measure_limits()
+    for start in range(0, len(chosen), arguments.together):
+        some = chosen[start : start + arguments.together]
+        with contextlib.ExitStack() as stack:
+            ready = [prepare(row, arguments, stack) for row in some]
+            wait(future for _, futures, _ in ready for future in futures)
+            for row, (workers, futures, task) in zip(some, ready, strict=True):
+                try:
+                    rows[row.name] = measure(row, workers, futures, task, limits, arguments.profile)
+                except RuntimeError as error:
+                    rows[row.name] = {"name": row.name, "text": row.text, "failed": str(error)[-3000:]}
+                print(gpu_page.line(rows[row.name]), flush=True)
+                gpu_page.write(arguments.out, limits, [rows[row.name] for row in ROWS if row.name in rows])
     return int(not chosen)
+
+
+def earlier(folder: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    """Return the limits of the device and the rows by name that are in `folder` already."""
+    file = folder / "gpu.json"
+    content = json.loads(file.read_text()) if file.exists() else {"limits": {}, "rows": []}
+    return content["limits"], {row["name"]: row for row in content["rows"]}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -85,6 +124,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("cases", type=Path, help="folder written by export_stablehlo_cases.py")
     parser.add_argument("out", type=Path, help="folder for gpu.json and gpu.md")
     parser.add_argument("words", nargs="*", default=[""], help="rows whose names contain one of these; default: all")
+    parser.add_argument("--together", type=int, default=1, help="rows that compile at the same time; default: 1")
+    parser.add_argument("--patience", type=float, default=600, help="seconds for a side to compile; default: 600")
     parser.add_argument("--profile", action="store_true", help="also measure the time of each kernel")
     return parser.parse_args()
 
@@ -96,24 +137,41 @@ def measure_limits() -> dict[str, float]:
         return {key: max(worker.do(name)["rate"] for _ in range(3)) for key, name in names.items()}
 
 
-def measure(row: Row, cases: Path, limits: dict[str, float], profile: bool) -> dict[str, Any]:
-    task = f"{cases / row.case} {row.calls}"
-    with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(Worker(sys.executable, "stablehlo_cases.py"))
-        tasks: list[Callable[[], Answer]] = [lambda: ours.do(task)]
-        if row.peer:
-            theirs, their_task = stack.enter_context(Worker(sys.executable, row.peer[0])), row.peer[1]
-            tasks.append(lambda: theirs.do(their_task))
-        with ThreadPoolExecutor() as pool:  # both compile at once
-            errors = [future.exception() for future in [pool.submit(each) for each in tasks]]
-        if errors[0]:
-            return {"name": row.name, "text": row.text, "failed": str(errors[0])[-3000:]}
-        answers = take_turns(tasks[: 1 if errors[-1] else None], rounds=7, seconds=3)
-        found = summary(row, answers, limits)
-        if errors[-1]:
-            found["peer_failed"] = str(errors[-1])[-3000:]
-        if profile:
-            found["kernels"] = ours.do(f"profile {task}")["kernels"]
+def prepare(row: Row, arguments: argparse.Namespace, stack: contextlib.ExitStack) -> tuple[list, list, str]:
+    """Return the workers of a row's sides, the futures of their first answers, and the task of ours."""
+    task = f"{arguments.cases.resolve() / row.case} {row.calls}"
+    sides = [("stablehlo_cases.py", task), *([row.peer] if row.peer else [])]
+    pool = ThreadPoolExecutor(len(sides))
+    workers, futures = [], []
+    for script, its_task in sides:
+        worker = stack.enter_context(Worker(sys.executable, script))
+        workers.append(worker)
+        futures.append(pool.submit(worker.do, its_task, arguments.patience))
+    return workers, futures, task
+
+
+def measure(
+    row: Row, workers: list[Worker], futures: list[Future], task: str, limits: dict[str, float], profile: bool
+) -> dict[str, Any]:
+    """Return the row's figures; RuntimeError where our side failed."""
+    futures[0].result()
+    ours, *theirs = workers
+    tasks: list[Callable[[], Answer]] = [lambda: ours.do(task)]
+    peer_failed = ""
+    if row.peer:
+        its_task = row.peer[1]
+        try:
+            futures[1].result()
+            theirs[0].do(its_task)  # it may run out of memory only now
+            tasks.append(lambda: theirs[0].do(its_task))
+        except RuntimeError as error:
+            peer_failed = str(error)[-3000:]
+    found = summary(row, take_turns(tasks, rounds=7, seconds=3), limits)
+    if peer_failed:
+        found["peer_failed"] = peer_failed
+    if profile:
+        kernels = ours.do(f"profile {task}")["kernels"]
+        found |= {"kernels": kernels[:KERNELS], "others": gpu_page.share_of_others(kernels)}
     return found
 
 
@@ -131,9 +189,12 @@ def summary(row: Row, answers: list[list[Answer]], limits: dict[str, float]) -> 
         "ours_all": sides[0],
         "peer": peer,
         "peer_name": row.peer[0].split("_")[0] if row.peer else None,
+        "peer_eager": answers[1][0].get("eager") if peer else None,
         "ratio": ratio,
         "least": least,
+        "images": row.images,
         "memory": first["memory"] / MEGABYTE,
+        "peer_memory": answers[1][0]["memory"] / MEGABYTE if peer else None,
         "compiling": first["compiling"],
         "difference": first.get("difference"),
     }

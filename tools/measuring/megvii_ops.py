@@ -11,9 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring.operands import CLASSES, OBJECTS, SIDE, random_boxes, sim_ota_operands
+from measuring.operands import (
+    CLASSES,
+    CONFIDENCE,
+    OBJECTS,
+    OVERLAP,
+    REAL,
+    SIDE,
+    random_boxes,
+    sim_ota_operands,
+    training_batch,
+)
 from measuring.serving import Task, serve
-from measuring.torch_device import DEVICE, finished, on_device
+from measuring.torch_device import DEVICE, finished, on_device, without_compiler
 
 for name in ("loguru", "thop"):  # its logger and its operation counter, which are not needed here
     sys.modules[name] = types.ModuleType(name)
@@ -25,10 +35,12 @@ RATE, DECAY = 1e-3, 0.99
 
 
 def prepare(task: str) -> Task:
-    name, *numbers = task.split()
+    name, *numbers = without_compiler(task).split()
     if name == "sim_ota":
         return assignment()
-    count, side = map(int, numbers)
+    count, side = map(int, numbers[:2])
+    if name == "predict":
+        return prediction(count, side, numbers[2])
     return training(count, side, with_loss=name == "train")
 
 
@@ -75,13 +87,31 @@ def training(count: int, side: int, with_loss: bool) -> Task:
     return finished(run)
 
 
+def prediction(count: int, side: int, precision: str) -> Task:
+    """Return a call from pixels to boxes, after the authors' suppression."""
+    from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
+    from yolox.utils import postprocess
+
+    model = YOLOX(YOLOPAFPN(DEPTH, WIDTH), YOLOXHead(CLASSES, WIDTH)).to(DEVICE, memory_format=torch.channels_last)
+    compiled = torch.compile(model.eval())
+    images = on_device(training_batch(count, side)[0])
+
+    @torch.inference_mode()
+    def run() -> Any:
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=precision == "bfloat16"):
+            found = compiled(images.permute(0, 3, 1, 2).float())
+        return postprocess(found.float(), CLASSES, conf_thre=CONFIDENCE, nms_thre=OVERLAP)
+
+    return finished(run)
+
+
 def truth(count: int) -> torch.Tensor:
     """Return labels and boxes [B, N, 5] of `count` images, eight and padding per image, as the authors' code takes."""
     random = np.random.default_rng(0)
     boxes = centred(on_device(random_boxes(random, (count, OBJECTS))))
     labels = on_device(random.integers(0, CLASSES, (count, OBJECTS, 1), np.int32))
     rows = torch.arange(OBJECTS, device=DEVICE)[:, None]
-    return torch.where(rows < 8, torch.cat([labels, boxes], dim=-1), 0.0)
+    return torch.where(rows < REAL, torch.cat([labels, boxes], dim=-1), 0.0)
 
 
 def centred(boxes: torch.Tensor) -> torch.Tensor:

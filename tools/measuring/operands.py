@@ -1,10 +1,12 @@
 """The operands of single operations, the same for all sides. Imports only NumPy."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 IMAGES, OBJECTS, CLASSES, SIDE = 8, 100, 80, 640
+REAL = 8  # of the true boxes of an image in a training step
 ANCHORS = 76_725  # of RetinaNet at 640 pixels
 POINTS = 8_400  # of YOLOX at 640 pixels
 ROIS, CHANNELS = 1_000, 256  # regions per image, channels of the pyramid
@@ -80,6 +82,30 @@ def pyramid_operands() -> tuple[list[np.ndarray], np.ndarray]:
     sides = [PYRAMID_SIDE // stride for stride in PYRAMID_STRIDES]
     levels = [random.normal(size=(IMAGES, side, side, CHANNELS)).astype(np.float32) for side in sides]
     return levels, random_boxes(random, (IMAGES, ROIS), PYRAMID_SIDE)
+
+
+def training_batch(count: int, side: int) -> tuple[np.ndarray, ...]:
+    """Return images uint8 [B, S, S, 3], noise in squares of 32 pixels, with true boxes [B, N, 4] and labels [B, N].
+
+    Eight boxes of each image are real, and the other rows are padding, as most are in a run.
+    """
+    random = np.random.default_rng(0)
+    squares = random.integers(0, 256, (count, side // 32, side // 32, 3), np.uint8)
+    boxes = random_boxes(random, (count, OBJECTS), side)
+    labels = random.integers(0, CLASSES, (count, OBJECTS), np.int32)
+    labels[:, REAL:] = -1
+    return squares.repeat(32, axis=1).repeat(32, axis=2), boxes, labels
+
+
+def is_drawn(shape: tuple[int, ...]) -> bool:
+    """Return whether `weights` stands for the kernels of this shape."""
+    return len(shape) > 1 and math.prod(shape) >= 10_000
+
+
+def weights(*shape: int) -> np.ndarray:
+    """Return kernels float32, the last axis of which are the outputs. They depend on the shape alone."""
+    deviation = math.sqrt(2 / math.prod(shape[:-1]))
+    return np.random.default_rng(shape).normal(0, deviation, shape).astype(np.float32)
 
 
 def random_boxes(random: np.random.Generator, shape: tuple[int, ...], side: int = SIDE) -> np.ndarray:

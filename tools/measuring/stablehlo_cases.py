@@ -65,6 +65,7 @@ def inputs_of(case: Path) -> list[np.ndarray]:
     with np.load(case / "inputs.npz") as saved:
         values = {int(position): saved[position] for position in saved.files}
     values.update({int(position): made[index] for position, index in recipe["places"].items()})
+    values.update({int(position): operands.weights(*shape) for position, shape in recipe["drawn"].items()})
     return [values[position] for position in range(len(values))]
 
 

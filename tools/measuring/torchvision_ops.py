@@ -1,6 +1,7 @@
 """Tasks of `workers.py`: the operations of `our_ops.py` in torchvision and PyTorch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torchvision.models.detection._utils as detection
@@ -24,7 +25,8 @@ from torchvision.ops import MultiScaleRoIAlign, batched_nms, box_iou, sigmoid_fo
 def prepare(task: str) -> Task:
     name, *numbers = task.split()
     tasks: dict[str, Callable[..., Task]] = {
-        "iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi
+        "iou": pairwise_iou, "matching": matching, "focal": focal, "nms": nms, "roi": roi,
+        "roi_gradient": roi_gradient,
     }  # fmt: skip
     return finished(tasks[name](*map(int, numbers)))
 
@@ -71,11 +73,22 @@ def nms(images: int, count: int) -> Task:
 
 
 def roi() -> Task:
+    pool, features, *others = roi_operands()
+    return torch.inference_mode()(lambda: pool(features, *others))
+
+
+def roi_gradient() -> Task:
+    """Return a call that computes the sum of the squared results, and its gradient."""
+    pool, features, *others = roi_operands()
+    levels = [level.requires_grad_() for level in features.values()]
+    return lambda: torch.autograd.grad((pool(features, *others) ** 2).sum(), levels)
+
+
+def roi_operands() -> tuple[Any, ...]:
     levels, boxes = pyramid_operands()
     features = {str(level): on_device(x).permute(0, 3, 1, 2).contiguous() for level, x in enumerate(levels)}
-    regions, sizes = list(on_device(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)
     pool = MultiScaleRoIAlign(list(features), output_size=7, sampling_ratio=2)
-    return torch.inference_mode()(lambda: pool(features, regions, sizes))
+    return pool, features, list(on_device(boxes)), [(PYRAMID_SIDE, PYRAMID_SIDE)] * len(boxes)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,12 +44,23 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()  # it ends when its input ends
 
-    def do(self, task: str) -> Answer:
+    def do(self, task: str, patience: float | None = None) -> Answer:
         """Run a task once, and return its answer.
+
+        Args:
+            task: its name.
+            patience: seconds after which the process is ended; None: never.
 
         Raises:
             RuntimeError: the task failed; the message contains the output of the process.
         """
+        if patience is not None:
+            timer = threading.Timer(patience, self._process.kill)
+            timer.start()
+            try:
+                return self.do(task)
+            finally:
+                timer.cancel()
         print(task, file=self._process.stdin, flush=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
         answer = json.loads(line) if line else {"error": f"The process ended.\n{self._last_words()}"}
