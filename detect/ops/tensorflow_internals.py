@@ -3,10 +3,11 @@
 No other file imports from `tensorflow.core` or `tensorflow.python`, whose names may change with any release.
 """
 
-# Edits `saved_model.pb` after it was written. The public API saves and loads it, but does not give access to its nodes.
-# Not needed once `tf.saved_model.SaveOptions` can leave out the names of custom gradients.
 # Keeps XLA from computing a value again wherever it is used. Not needed once TensorFlow has it in its public API.
 from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
+
+# Edits `saved_model.pb` after it was written. The public API saves and loads it, but does not give access to its nodes.
+# Not needed once `tf.saved_model.SaveOptions` can leave out the names of custom gradients.
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 # Maps the keys of an object-based checkpoint to the names of its variables; `tf.train.load_checkpoint` has only keys.
