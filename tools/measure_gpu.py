@@ -70,6 +70,8 @@ ROWS = [
         ("torchvision_ops.py", "roi"), PYRAMID + ROIS_MEGABYTES),
     Row("RoIAlign, gradient", "roi_gradient", "forward and backward of the same", 10,
         ("torchvision_ops.py", "roi_gradient"), 3 * PYRAMID + 3 * ROIS_MEGABYTES),
+    Row("network, YOLOX-s", "network_yolox-s", "640 px, forward and backward without loss", 2,
+        ("megvii_ops.py", "network 64 640"), 0, 64 * 3 * FORWARD, 64),
     Row("training step, YOLOX-s", "train_yolox-s", "640 px", 2,
         ("megvii_ops.py", "eager train 64 640"), 0, 64 * 3 * FORWARD, 64),
     Row("training step, RetinaNet-R50", "train_retinanet-r50", "512 px", 2,

@@ -1,4 +1,5 @@
-"""Tasks of `workers.py`: YOLOX by its authors' code, the package `yolox`: its assignment, and its training step.
+"""Tasks of `workers.py`: YOLOX by its authors' code, the package `yolox` as in their repository: its assignment, its
+training step, and its prediction. The releases of the package are older, and assign in another way.
 
 In a training step, PyTorch compiles the backbone and the convolutions of the head, in bfloat16 where that is safe, as
 the authors' trainer does in float16; the loss is theirs, unchanged. `network` is the same step with the sum of the
@@ -17,7 +18,6 @@ from measuring.operands import (
     OBJECTS,
     OVERLAP,
     REAL,
-    SIDE,
     random_boxes,
     sim_ota_operands,
     training_batch,
@@ -51,14 +51,13 @@ def assignment() -> Task:
     predicted, classes, objectness, points, strides, boxes, labels = map(on_device, sim_ota_operands())
     predicted, boxes = centred(predicted), centred(boxes)
     x, y = (points / strides[:, None] - 0.5).T[:, None]  # column and row of each cell
-    images = torch.zeros(len(boxes), 3, SIDE, SIDE, device=DEVICE)
 
     @torch.inference_mode()
     def run() -> None:
         for image in range(len(boxes)):
             head.get_assignments(
-                image, len(boxes[image]), len(points), boxes[image], labels[image].float(), predicted[image],
-                strides[None], x, y, classes, predicted, objectness[..., None], labels, images,
+                image, len(boxes[image]), boxes[image], labels[image].float(), predicted[image], strides[None], x, y,
+                classes, objectness[..., None],
             )  # fmt: skip
 
     return finished(run)
