@@ -18,13 +18,14 @@ def page(figures: Figures) -> str:
 # Exports
 
 Each model is exported in every format and precision, and each export is run by its own runtime on the images that its
-original is scored on. By default, `detect export` accepts these losses of AP, in points: {bounds}.
+original is scored on. By default, `detect export` accepts these losses of AP, in points:
+{bounds}.
 Exports that would lose more get the fewest layers in float32 that bring the AP back, or are refused.
 
 ## Published weights
 
-Scored on images of COCO val2017, int8 is calibrated on images of train2017. The speed is that of one image through
-`detect`, without reading it, compared with the model in TensorFlow and measured in turns with it.
+Scored on images of COCO val2017, int8 is calibrated on images of train2017. MB are for square images only. The
+time is for one image through `detect`, from pixels to boxes, each export in a process of its own, on two cores.
 
 {published}
 
@@ -43,11 +44,11 @@ of each export minus that of the original.
 def published_table(name: str, rows: dict[str, dict[str, float]]) -> str:
     original = next(iter(rows.values()))["AP_of_original"]
     lines = [
-        f"| {way} | {row['difference']:+.2f} | {row['megabytes']:.1f} | {row['speedup']:.1f} | {row['kept'] or ''} |"
+        f"| {way} | {_difference(row)} | {row['megabytes']:.1f} | {row['milliseconds']:.1f} | {row['kept'] or ''} |"
         for way in ROWS
         if (row := rows.get(way))
     ]
-    head = "| | AP, difference | MB | times as fast | layers in float32 for AP |\n| --- | --- | --- | --- | --- |"
+    head = "| | AP, difference | MB | ms | layers in float32 for AP |\n| --- | --- | --- | --- | --- |"
     return "\n".join([f"`{name}`, AP {original:.1f}:", "", head, *lines])
 
 
