@@ -27,9 +27,9 @@ def network(job: Job, canvas: Canvas) -> Network:
     model = _converted(job.built_for("minimal").frozen_step(canvas), job.precision)
     if job.precision not in ("int8", "int8-weights"):
         return FloatNetwork(model)
-    from detect.formats.litert.int8 import Int8Network, WeightsNetwork
+    from detect.formats.litert.int8 import int8_network, weights_network
 
-    return Int8Network(model, job.calibration_inputs(canvas)) if job.precision == "int8" else WeightsNetwork(model)
+    return int8_network(model, job.calibration_inputs(canvas)) if job.precision == "int8" else weights_network(model)
 
 
 def label(job: Job) -> None:
