@@ -230,7 +230,14 @@ def show_layers(done: "Exported") -> None:
 
 
 def _row(layer: "Layer") -> tuple[str, ...]:
-    name = shortened(layer.name.split(";")[-1], LONGEST_NAME)  # LiteRT's names are those of all that was fused
+    name = max(layer.name.split(";"), key=len)  # LiteRT's names are those of all that was fused
     alone = "" if layer.AP_alone is None else f"{layer.AP_alone:.4f}"
     kept = "yes" if layer.kept else ""
-    return name, f"{layer.error:.2%}", f"{layer.added:.2%}", alone, f"{layer.multiply_adds:.1%}", kept
+    return (
+        shortened(name, LONGEST_NAME),
+        f"{layer.error:.2%}",
+        f"{layer.added:.2%}",
+        alone,
+        f"{layer.multiply_adds:.1%}",
+        kept,
+    )
