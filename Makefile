@@ -4,7 +4,7 @@
 # make lint    style and types
 # make parity  compare our models with those of torchvision and transformers, with the same weights on the same images
 # make long    what make test checks for some models and formats, for all others; over half an hour (ONLY=yolox: of one)
-# make exports the part of make long that exports all families in all formats, trained ones too; takes an hour or two
+# make exports the part of make long that exports all families in all formats, trained ones too; takes hours
 # make bench   compare our speed with other projects, which it installs; takes an hour
 # make docs    write the generated pages of docs/, and build the documentation site in site/
 # make clean   remove what the above created, except runs/

@@ -83,7 +83,7 @@ class Check(Settings):
 
 
 class Layer(Settings):
-    """What the export doctor found out about a product that is in lower precision, or was before it was kept."""
+    """A product in lower precision, or one that is kept in float32, with what it costs, as the export doctor measures it."""
 
     name: str
     """Its name in the model."""
@@ -102,10 +102,10 @@ class Layer(Settings):
 
 
 class Treatment(Settings):
-    """What the export doctor changed."""
+    """An export before layers were kept in float32: the difference to its check is what that costs."""
 
     AP_before: float
-    """AP of the export before, 0..1."""
+    """Its AP, 0..1."""
     speedup_before: float
     """How many times as fast as the original it was."""
     size_before: PositiveInt
@@ -142,9 +142,9 @@ class ExportCard(Card):
     files: dict[str, str] = {}
     """SHA-256 of the files of the format, by path in the folder; empty in exports of earlier versions."""
     layers: tuple[Layer, ...] = ()
-    """Those that add the most error, and all that are kept in float32; empty where the export doctor was not asked."""
+    """Layers that add the most error, and all that are kept in float32; empty where they were not measured."""
     treatment: Treatment | None = None
-    """What keeping layers in float32 costs; null: none were kept."""
+    """The export before layers were kept in float32; null: none were kept."""
     check: Check | None = None
     """Comparison with the original; null only until the export was run."""
 

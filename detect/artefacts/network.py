@@ -17,7 +17,7 @@ class Product(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What went into a product in one call and what came out, float32."""
+    """The input and the output of a product in one call, float32."""
 
     input: np.ndarray
     output: np.ndarray
@@ -28,7 +28,7 @@ class Network(Protocol):
 
     @property
     def products(self) -> Mapping[str, Product]:
-        """Those that are in lower precision unless they are kept in float32, by name, in the order in which they run.
+        """Products in lower precision unless they are kept in float32, by name, in the order in which they run.
 
         Empty where that cannot be chosen. The models of all canvases have the same names.
         """

@@ -33,7 +33,7 @@ def with_treatment(job: Job, original: Original, target: float) -> Job:
     network, layers = _examined(job, original)
     original.say(
         f"Looking for the layers to keep in float32: as few as possible, with at most {MOST_KEPT:.0%} of the "
-        f"multiply-adds and of the weights. This takes {SEARCH_SECONDS // 60} minutes at most."
+        f"multiply-adds and of the weights. No export is scored any more after {SEARCH_SECONDS // 60} minutes."
     )
     found = treated(layers, _score(job, network, original), target, original.say)
     kept = frozenset(layer.name for layer in found if layer.kept)
