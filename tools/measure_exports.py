@@ -4,8 +4,8 @@
     python tools/measure_exports.py yolox-micro                of these families; other columns of the page stay
     python tools/measure_exports.py --published MODEL --data D   a model with published weights, on a dataset
 
-The trained models are those of tools/measuring/trained_models.py, which take hours on two cores. MODEL is the folder of a
-model, in which exports are written. Times are measured with nothing beside.
+The trained models are those of tools/measuring/trained_models.py, which take hours on two cores. MODEL is the folder of
+a model, in which exports are written. Times are measured with nothing beside.
 """
 
 import argparse

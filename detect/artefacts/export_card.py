@@ -83,7 +83,7 @@ class Check(Settings):
 
 
 class Layer(Settings):
-    """A product in lower precision, or one that is kept in float32, with what it costs, as the export doctor measures it."""
+    """A product in lower precision, or one that is kept in float32, and its cost as the export doctor measures it."""
 
     name: str
     """Its name in the model."""
