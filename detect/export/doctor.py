@@ -78,10 +78,15 @@ def treated(
     """
     trials = _Trials(score, target, seconds)
     count = _candidates([layer.added for layer in layers])
+    say(
+        f"Scoring it with each of {min(count, len(layers))} layers in float32, which add {CANDIDATES:.0%} of the error."
+    )
     measured = list(_measured_alone(layers[:count], trials, ALONE * seconds))
     best_first = sorted(measured, key=lambda layer: (-(layer.AP_alone or 0.0), -layer.added))
     say("Looking for the fewest that are enough.")
     kept = _pruned(_fewest(_affordable(best_first), trials), trials)
+    if not kept:
+        say(f"None are enough: the best of {trials.count} exports has AP {trials.best:.4f}, not {target:.4f}.")
     return [layer.model_copy(update={"kept": layer.name in kept}) for layer in (*measured, *layers[count:])]
 
 
@@ -97,6 +102,16 @@ class _Trials:
         self._score, self._target = score, target
         self._begin, self._seconds = time.monotonic(), seconds
         self._scored: dict[frozenset[str], float] = {}
+
+    @property
+    def count(self) -> int:
+        """How many were scored."""
+        return len(self._scored)
+
+    @property
+    def best(self) -> float:
+        """The highest AP of them; 0 where none was scored."""
+        return max(self._scored.values(), default=0.0)
 
     @property
     def passed(self) -> float:

@@ -38,7 +38,6 @@ def with_treatment(job: Job, original: Original, target: float) -> Job:
     found = treated(layers, _score(job, network, original), target, original.say)
     kept = frozenset(layer.name for layer in found if layer.kept)
     if not kept:
-        original.say("None were found that bring back enough AP.")
         return _noted(job, found)
     check = job.export.check
     assert check is not None

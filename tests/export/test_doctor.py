@@ -46,7 +46,11 @@ def test_the_fewest_that_are_enough_are_kept(gain, expected):
 
 
 def test_none_is_kept_where_all_are_not_enough():
-    found = treated(layers(), Score(), LOST + 0.08, print)
+    said = []
+    found = treated(layers(), Score(), LOST + 0.08, said.append)
+    assert said[-1].startswith(
+        "None are enough: the best of 6 exports has AP 0.3700, not 0.3790"
+    )  # four alone, two, and all
     assert kept(found) == set()
     assert {layer.name: round(layer.AP_alone - LOST, 6) for layer in found} == WORTH
 
