@@ -159,7 +159,7 @@ def train(
     start_tensorflow()
     settings = resolve_settings(options, set or [])
     try:
-        if several is None:
+        if several is None or dataset is None:
             train_one(settings, resume, dataset, started)
         else:
             train_all(settings, several, dataset)
@@ -169,7 +169,9 @@ def train(
         ) from None
 
 
-def planned(settings: "TrainingSettings", seeds: int | None, dataset: "Dataset", resume: bool) -> "SeveralRuns | None":
+def planned(
+    settings: "TrainingSettings", seeds: int | None, dataset: "Dataset | None", resume: bool
+) -> "SeveralRuns | None":
     """Return the runs that are wanted, see `plan_runs`; a bar shows how images are compared, where they are."""
     from detect.training.several_runs import plan_runs
 
@@ -179,7 +181,7 @@ def planned(settings: "TrainingSettings", seeds: int | None, dataset: "Dataset",
         return plan_runs(settings, seeds, dataset, resume, progress)
 
 
-def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset", started: float) -> None:
+def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset | None", started: float) -> None:
     """Train a run and print its scores. Its time limit counts from `started`, a reading of the monotonic clock."""
     from detect.evaluation.kept_scores import kept_classes
     from detect.training.training_run import run as train_on

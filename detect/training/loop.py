@@ -17,17 +17,17 @@ from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
 from detect.training.callbacks import Callbacks, Progress
 from detect.training.reporting.display import Display, clock
-from detect.training.reporting.journal import Journal
+from detect.training.reporting.journal import Journal, SilentJournal
 from detect.training.reporting.meter import Meter
 from detect.training.settings import TrainingSettings
 from detect.training.updates.batch_stream import Stream
 from detect.training.updates.checkpoints import Position
-from detect.training.updates.distribution import chief_values, is_chief
 from detect.training.updates.optimizers import peak_learning_rate
 from detect.training.updates.out_of_memory import is_out_of_memory, more_parts
 from detect.training.updates.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
 from detect.training.updates.step import TrainingStep
 from detect.training.validation import Validation
+from detect.training.workers.exchange import Workers
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
 NOT_PARTS = ("loss", "images_per_second", "data_wait")  # the numbers of `Meter.values` that are not parts of the loss
@@ -35,7 +35,7 @@ NOT_PARTS = ("loss", "images_per_second", "data_wait")  # the numbers of `Meter.
 
 @dataclass
 class Loop:
-    """All that the loop works with; `training_run.assemble` puts it together.
+    """All that the loop works with; `assembly.assemble` puts it together.
 
     Attributes:
         validate: scores and saves the model, given the best AP so far.
@@ -46,7 +46,7 @@ class Loop:
     """
 
     settings: TrainingSettings
-    strategy: tf.distribute.Strategy
+    workers: Workers
     stream: Stream
     step: TrainingStep
     budget: Budget
@@ -54,7 +54,7 @@ class Loop:
     validate: Callable[[float], Validation]
     save: Callable[[Position], None]
     check_images: Callable[[], None]
-    journal: Journal
+    journal: Journal | SilentJournal
     display: Display
     callbacks: Callbacks = field(default_factory=Callbacks)
     scores: Scores | None = None
@@ -83,11 +83,10 @@ def train(loop: Loop) -> None:
     """Run until the budget is used up or validations no longer improve. `loop.position` is where it ended."""
     settings, position, meter = loop.settings, loop.position, Meter()
     peak = peak_learning_rate(settings.optimizer, loop.stream.images_per_step)
-    of_chief = chief_values(loop.strategy)
     closing = finished = None  # no phase has begun, no step is made
     started = time.monotonic() - position.seconds
     if is_validation_due(position, settings.validation_count, loop.budget):  # the run ended in its first validation
-        validate(loop, of_chief)
+        validate(loop)
     while position.progress < 1:
         if closing is not is_closing(position.progress, settings.schedule):
             closing = is_closing(position.progress, settings.schedule)
@@ -115,11 +114,11 @@ def train(loop: Loop) -> None:
 
         position.step += 1
         seconds, progress = time.monotonic() - started, loop.budget.progress(position.step)
-        position.seconds, position.progress = of_chief(seconds, progress)
+        position.seconds, position.progress = loop.workers.numbers_of_chief(seconds, progress)
         if is_validation_due(position, settings.validation_count, loop.budget):
             report(loop, meter, finished)
             finished = None
-            validate(loop, of_chief)
+            validate(loop)
             meter.reset()
             if settings.patience is not None and position.stale >= settings.patience:
                 loop.display.say(
@@ -137,7 +136,7 @@ def divide_batches(loop: Loop, error: Exception) -> None:
     if not is_out_of_memory(error):
         raise error
     size, position = loop.settings.images_per_batch, loop.position
-    position.parts = more_parts(size, position.parts, loop.strategy.num_replicas_in_sync)
+    position.parts = more_parts(size, position.parts, loop.workers.strategy.num_replicas_in_sync)
     loop.stream.parts = position.parts
     loop.display.say(
         f"Out of memory: from step {position.step} on, each batch of {size} images is trained on in {position.parts} "
@@ -163,30 +162,25 @@ def validations_reached(position: Position, validations: int) -> int:
     return math.floor(position.progress * validations + 1e-9)  # 0.1 + 0.2 is 0.30000000000000004
 
 
-def validate(loop: Loop, of_chief: Callable[..., tuple[float, ...]]) -> None:
-    """Validate on the chief, then bring position, journal, checkpoint and budget up to date on every worker.
-
-    Args:
-        loop: the run.
-        of_chief: gives every worker the numbers of the chief, see `chief_values`.
-    """
+def validate(loop: Loop) -> None:
+    """Validate on the chief, then bring position, journal, checkpoint and budget up to date on every worker."""
     position, started = loop.position, time.monotonic()
     if not position.saved_step:
         save(loop)  # if this first validation fails, the training before it is not lost
     best, ap = 0.0, 0.0  # replaced by the numbers of the chief
-    validation = loop.validate(position.best) if is_chief(loop.strategy) else None
+    validation = loop.validate(position.best) if loop.workers.is_chief else None
     if validation:
         best, ap = float(validation.best), validation.average_precision
         loop.scores = validation.scores if validation.best else loop.scores
         loop.journal.write("val", position.step, loop.epoch, validation.metrics)
         loop.display.say(describe_validation(loop.epoch, validation))
-    best, ap = of_chief(best, ap)
+    best, ap = loop.workers.numbers_of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
     position.stale = 0 if best else position.stale + 1
     if best:
         position.best, position.best_step = ap, position.step
     save(loop)
-    loop.budget.note_pause(*of_chief(time.monotonic() - started))
+    loop.budget.note_pause(*loop.workers.numbers_of_chief(time.monotonic() - started))
     if validation:  # last, because it may end the run
         loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
 
@@ -195,7 +189,7 @@ def save(loop: Loop) -> None:
     """Write a checkpoint to resume from."""
     position = loop.position
     position.saved_step, position.saved_seconds = position.step, position.seconds
-    if is_chief(loop.strategy):
+    if loop.workers.is_chief:
         loop.save(position)
 
 

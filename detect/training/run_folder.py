@@ -20,6 +20,8 @@ from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
 _FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
+# Settings that name places on one machine.
+_OF_MACHINE = ("data", "runs", "weights")
 # Values of settings that are decided when a run begins.
 _OPEN = {"model": AUTO, "image_size": None, "batch_size": AUTO, "epochs": None}
 
@@ -98,8 +100,8 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
         return None
     saved = folder.settings()
     architecture = {**saved.architecture, **settings.architecture}  # weights may have added to it
-    now = _decisive(decided(saved, settings).model_copy(update={"architecture": architecture}))
-    before = _decisive(saved)
+    now = decisive(decided(saved, settings).model_copy(update={"architecture": architecture}))
+    before = decisive(saved)
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     changed = [f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in keys]
     if file := own_files.changed_since(saved.model, folder.path):
@@ -126,6 +128,12 @@ def continued(folder: RunFolder, settings: TrainingSettings) -> TrainingSettings
     return change(folder.settings(), [(key, given[key]) for key in _FREE], "--resume")
 
 
+def with_own(settings: TrainingSettings, own: TrainingSettings) -> TrainingSettings:
+    """Return the settings that the chief of several workers sent, with what each of them has for itself in `own`."""
+    given, file = flat(own.model_dump()), ["model"] if own_files.is_own(own.model) else []
+    return change(settings, [(key, given[key]) for key in (*_OF_MACHINE, *file, *_FREE)], "the settings of the chief")
+
+
 def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[str, ...], licences: Licences) -> None:
     """Write what is known of a run that starts, and the file of a model of the user's own.
 
@@ -142,7 +150,7 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
         own_files.write_copy(own_files.load_class(settings.model), folder.path)
 
 
-def _decisive(settings: TrainingSettings) -> dict[str, Any]:
+def decisive(settings: TrainingSettings) -> dict[str, Any]:
     """Return the settings that change what is trained, by their dotted names."""
     located = settings.model_copy(update={"model": own_files.located(settings.model)})
     values = flat(located.model_dump(mode="json", exclude={"name", "runs"}))  # as those that were saved

@@ -9,7 +9,6 @@ This does not need TensorFlow.
 import itertools
 import json
 import math
-import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -110,7 +109,7 @@ class SeveralRuns:
 def plan_runs(
     settings: TrainingSettings,
     seeds: int | None,
-    dataset: Dataset,
+    dataset: Dataset | None,
     resume: bool,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SeveralRuns | None:
@@ -119,7 +118,7 @@ def plan_runs(
     Args:
         settings: as given.
         seeds: number of runs with other seeds, from that of the settings on; None: one.
-        dataset: that of the settings, which is divided here where folds are wanted.
+        dataset: that of the settings, which is divided here where folds are wanted; None: that of several workers.
         resume: whether to continue earlier runs.
         progress: called with the number of images that are compared, and of all.
 
@@ -130,6 +129,8 @@ def plan_runs(
         _require_single(settings, resume)
         return None
     _require_possible(settings, seeds)
+    if dataset is None:
+        raise BadInput("Several machines train one run at a time: leave out --seeds and --folds.")
     kind: Kind = "seeds" if seeds else "folds"
     several = SeveralRuns(
         kind,
@@ -203,8 +204,6 @@ def _require_possible(settings: TrainingSettings, seeds: int | None) -> None:
         )
     if seeds is not None and seeds < 2:
         raise BadInput(f"--seeds: expected 2 or more runs, got {seeds}. For one run, leave it out.")
-    if "TF_CONFIG" in os.environ:
-        raise BadInput("Several machines train one run at a time: leave out --seeds and --folds.")
 
 
 def _changes(settings: TrainingSettings, seeds: int | None) -> dict[str, dict[str, int]]:

@@ -80,7 +80,7 @@ def train_several(
     resolved = resolve_settings(given_options(data=data, folds=folds, **settings), [], spelled=str)
     dataset = open_requested(resolved, resume)
     several = plan_runs(resolved, seeds, dataset, resume)
-    if several is None:
+    if several is None or dataset is None:
         raise BadInput("Give seeds or folds, 2 or more. For one run, call detect.train.")
     return run_all(resolved, several, dataset, print)
 

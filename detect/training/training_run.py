@@ -1,35 +1,24 @@
 """`detect.train`: trains a model on a dataset and leaves a run folder with the trained detector."""
 
 import contextlib
-import itertools
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
+from detect.config import from_json, to_json
 from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
-from detect.errors import counted
 from detect.evaluation.coco_scores import Scores
 from detect.evaluation.report import write_report
-from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
-from detect.inference.predictor import Model
-from detect.layers.folded_normalization import restore_statistics
-from detect.models import own_files
-from detect.models.card import ModelCard
 from detect.models.detector import Detector
-from detect.models.licences import Licences
+from detect.training.assembly import assemble
 from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
 from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
 from detect.training.reporting.display import Display, create_display
 from detect.training.reporting.ending import Ending
-from detect.training.reporting.journal import Journal
-from detect.training.reporting.training_pictures import save_batch
 from detect.training.run_folder import (
     RunFolder,
     continued,
@@ -37,33 +26,19 @@ from detect.training.run_folder import (
     new_folder,
     require_place,
     resumed_folder,
+    with_own,
     write_start,
 )
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
-from detect.training.start.class_weights import class_weights, describe_weights
-from detect.training.start.preparation import (
-    advice_on_few,
-    create_detector,
-    find_weights,
-    prepare_data,
-    show_data,
-    start_detector,
-)
-from detect.training.start.resolution import DEFAULT_EPOCHS, given_options, resolve_settings
+from detect.training.start.initial_weights import Source
+from detect.training.start.preparation import create_detector, find_weights, prepare_data, show_data, start_detector
+from detect.training.start.resolution import given_options, resolve_settings
 from detect.training.teachers.kept_classes import with_kept_classes
 from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
-from detect.training.updates.average import WeightAverage
-from detect.training.updates.batch_stream import Stream
-from detect.training.updates.checkpoints import Position, load_checkpoint, save_checkpoint
-from detect.training.updates.distribution import create_strategy, is_chief
-from detect.training.updates.left_out import LeftOut
-from detect.training.updates.optimizers import create_optimizer
-from detect.training.updates.schedule import Budget, StepBudget, TimeBudget
-from detect.training.updates.step import TrainingStep
-from detect.training.validation import Validator
-
-MEASURED_IMAGES = 64  # samples that give folded normalisations their statistics
+from detect.training.workers.agreement import require_same, start_facts
+from detect.training.workers.distribution import create_strategy
+from detect.training.workers.exchange import Workers
 
 
 @dataclass(frozen=True)
@@ -152,32 +127,24 @@ def run(
         started: reading of the monotonic clock from which a time limit counts, seconds; by default now.
     """
     started = time.monotonic() if started is None else started
-    require_place(settings)
     strategy = create_strategy(settings.strategy)
-    chief = is_chief(strategy)
+    workers = Workers(strategy)
+    chief = workers.is_chief
     heard = Callbacks(callbacks if chief else ())
     with contextlib.closing(create_display(chief)) as display:
-        whole = with_fold(settings, dataset or open_dataset(settings.data))
-        dataset = prepare_data(whole, settings.max_lost, display)
-        earlier = resumed_folder(settings) if resume else None
-        if resume and earlier is None:
-            wanted = f"run {settings.name}" if settings.name else "earlier run of the model"
-            display.say(f"There is no {wanted} in {settings.runs} to continue: a new one begins.")
-        begun = earlier if earlier and earlier.checkpoint.exists() else None
-        if begun:
-            settings, source = continued(begun, settings), None
-        else:
-            given = decided(earlier.settings(), settings) if earlier else settings
-            settings, source = find_weights(given, len(split(dataset, "train")), display)
-        lesson = None
+        data = workers.together(lambda: open_data(settings, dataset, chief, display))
+        require_same(workers, start_facts(settings, data))
+        decision = decision_of_chief(workers, settings, lambda: decide(settings, resume, data, display))
+        settings, begun, lesson = decision.settings, decision.begun, None
         if settings.keep_classes:
-            dataset, lesson = teach(settings, dataset, begun, display)
-        show_data(settings, dataset, display)
+            data, lesson = teach(settings, data, begun, display)
+        show_data(settings, data, display)
         with strategy.scope():
-            detector = create_detector(settings, len(dataset.classes))
-            licences = begun.licences() if begun else start_detector(settings, detector, dataset, source, display)
-            folder = begun or prepare_folder(settings, dataset, licences, lesson, earlier, chief)
-            loop = assemble(settings, dataset, detector, folder, strategy, display, started, heard)
+            detector = create_detector(settings, len(data.classes))
+        # Outside of the scope: it may make a second detector, and variables of the scope would wait for other workers.
+        folder = folder_of_chief(workers, lambda: begun or start(decision, detector, data, lesson, display))
+        with strategy.scope():
+            loop = assemble(settings, data, detector, folder, workers, display, started, heard)
             with contextlib.closing(loop.journal):
                 if is_finished(loop):
                     display.say(describe_end(settings, folder))
@@ -194,6 +161,102 @@ def run(
     trained = TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
     heard.call("on_end", trained)
     return trained
+
+
+def open_data(settings: TrainingSettings, dataset: Dataset | None, chief: bool, display: Display) -> Dataset:
+    """Return the dataset of a run, and check where the chief will write.
+
+    Args:
+        settings: of the run.
+        dataset: the one in the settings, where it has been opened already.
+        chief: whether this process writes files.
+        display: where to show the problems of the annotations.
+
+    Raises:
+        DetectError: the data cannot be used, or the folder of the run cannot be written.
+    """
+    if chief:
+        require_place(settings)
+    return prepare_data(with_fold(settings, dataset or open_dataset(settings.data)), settings.max_lost, display)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided before a run begins or goes on, by the chief where several workers train.
+
+    Attributes:
+        settings: with all that the given ones leave open.
+        earlier: folder of the run that goes on; on the chief only.
+        source: the trained detector to start from, if any; on the chief only.
+    """
+
+    settings: TrainingSettings
+    earlier: RunFolder | None = None
+    source: Source | None = None
+
+    @property
+    def begun(self) -> RunFolder | None:
+        """The folder of the run that goes on, if it has a checkpoint."""
+        return self.earlier if self.earlier and self.earlier.checkpoint.exists() else None
+
+
+def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, display: Display) -> Decision:
+    """Return whether a run goes on, the settings that nobody gave, and the weights to start from.
+
+    Args:
+        settings: as given.
+        resume: whether to continue a run.
+        dataset: that it trains on.
+        display: where to say it.
+    """
+    earlier = resumed_folder(settings) if resume else None
+    if resume and earlier is None:
+        wanted = f"run {settings.name}" if settings.name else "earlier run of the model"
+        display.say(f"There is no {wanted} in {settings.runs} to continue: a new one begins.")
+    if earlier and earlier.checkpoint.exists():
+        return Decision(continued(earlier, settings), earlier)
+    given = decided(earlier.settings(), settings) if earlier else settings
+    found, source = find_weights(given, len(split(dataset, "train")), display)
+    return Decision(found, earlier, source)
+
+
+def decision_of_chief(workers: Workers, settings: TrainingSettings, make: Callable[[], Decision]) -> Decision:
+    """Return what `make` decides on the chief, on other workers with the paths and the memory in their own `settings`.
+
+    Args:
+        workers: that train.
+        settings: as given to this worker.
+        make: called on the chief.
+    """
+    decision = workers.together(lambda: make() if workers.is_chief else None)
+    text = workers.text_of_chief(lambda: to_json(decision.settings) if decision else "")
+    return decision or Decision(with_own(from_json(TrainingSettings, text, "the settings of the chief"), settings))
+
+
+def folder_of_chief(workers: Workers, make: Callable[[], RunFolder]) -> RunFolder:
+    """Return the folder of the run that `make` returns on the chief; other workers know its path only."""
+    return RunFolder(Path(workers.text_of_chief(lambda: str(make().path))))
+
+
+def start(
+    decision: Decision, detector: Detector, dataset: Dataset, lesson: Lesson | None, display: Display
+) -> RunFolder:
+    """Give the detector of a run its initial weights, and return the folder of the run, with what is known of it.
+
+    Args:
+        decision: about the run.
+        detector: with random weights.
+        dataset: that it is trained on.
+        lesson: of the teacher, if there is one.
+        display: where to show what the weights are.
+    """
+    settings = decision.settings
+    licences = start_detector(settings, detector, dataset, decision.source, display)
+    folder = decision.earlier or new_folder(settings)
+    write_start(folder, settings, dataset.classes, licences)
+    if lesson:
+        lesson.save(folder)
+    return folder
 
 
 def ending_of(loop: Loop, folder: Path) -> Ending:
@@ -231,156 +294,7 @@ def teach(
     return learn_from(whole, lesson), lesson
 
 
-def prepare_folder(
-    settings: TrainingSettings,
-    dataset: Dataset,
-    licences: Licences,
-    lesson: Lesson | None,
-    earlier: RunFolder | None,
-    chief: bool,
-) -> RunFolder:
-    """Return the folder of a run that starts, with its settings, classes and licences in it.
-
-    Args:
-        settings: of the run.
-        dataset: that it trains on.
-        licences: of what it trains.
-        lesson: of the teacher, if there is one.
-        earlier: the folder of a run that was interrupted before its first checkpoint, if it is to be used again.
-        chief: whether this process writes files.
-    """
-    if not chief:
-        return earlier or RunFolder(Path(settings.runs) / (settings.name or own_files.label(settings.model)))
-    folder = earlier or new_folder(settings)
-    write_start(folder, settings, dataset.classes, licences)
-    if lesson:
-        lesson.save(folder)
-    return folder
-
-
-def assemble(
-    settings: TrainingSettings,
-    dataset: Dataset,
-    detector: Detector,
-    folder: RunFolder,
-    strategy: tf.distribute.Strategy,
-    display: Display,
-    started: float,
-    callbacks: Callbacks,
-) -> Loop:
-    """Return the loop with all that it works with, at its start or where it was interrupted.
-
-    Args:
-        settings: of the run.
-        dataset: with the splits `train` and `val`.
-        detector: with its initial weights, made in the scope of `strategy`.
-        folder: of the run.
-        strategy: the devices of the run.
-        display: where the run shows its progress.
-        started: reading of the monotonic clock when the run began, seconds.
-        callbacks: hear of steps and validations.
-    """
-    records = split(dataset, "train")
-    stream = Stream(settings, records, strategy)
-    restore_folded(detector, stream, display)
-    detector.class_weights = class_weights(settings.class_weights, records, dataset.classes)
-    if detector.class_weights is not None:
-        display.say(describe_weights(detector.class_weights, dataset.classes))
-    average = WeightAverage(detector)
-    optimizer = create_optimizer(settings.optimizer, detector)
-    variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
-    position = resume_position(folder, variables, display)
-    stream.parts = position.parts
-    if is_chief(strategy) and not position.step:
-        save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
-    model = Model(
-        TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
-    )
-    train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
-    validator = Validator(
-        detector,
-        model,
-        average,
-        split(dataset, "val"),
-        lambda: stream.batch_size,
-        folder,
-        val_images.note,
-        advice_on_few(settings),
-    )
-    return Loop(
-        settings=settings,
-        strategy=strategy,
-        stream=stream,
-        step=TrainingStep(detector, optimizer, average, settings.sides, strategy),
-        budget=create_budget(settings, stream.steps_per_epoch, position, started),
-        position=position,
-        validate=validator.validate,
-        save=lambda position: save_checkpoint(folder.checkpoint, position, variables),
-        check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=Journal(folder.path, position.step),
-        display=display,
-        callbacks=callbacks,
-    )
-
-
-def restore_folded(detector: Detector, stream: Stream, display: Display) -> None:
-    """Give normalisations that are folded in the file of the initial weights the statistics of the first samples."""
-    count = math.ceil(MEASURED_IMAGES / stream.settings.images_per_batch)
-    batches = itertools.islice(stream.samples(), count)
-    restored = restore_statistics(detector, (batch.images for batch in batches))
-    if restored:
-        images = count * stream.settings.images_per_batch
-        lacking = counted(restored, "normalisation", "normalisations")
-        display.say(f"Weights: {lacking} had no statistics, which were measured on {images} samples.")
-
-
-def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:
-    """Return the start, or the position of the checkpoint in the folder; `variables` then get its values."""
-    if not folder.checkpoint.exists():
-        return Position()
-    position = load_checkpoint(folder.checkpoint, variables)
-    display.say(f"Resuming {folder.path} at step {position.step}.")
-    return position
-
-
 def describe_end(settings: TrainingSettings, folder: RunFolder) -> str:
     """Return the message for a run that is resumed and has come to its end."""
     more = f"detect train --data {settings.data} --model {settings.model} --weights {folder.path} --name NEW_NAME"
     return f"{folder.path} is finished: nothing was trained. To train its model further, start another run: {more}"
-
-
-def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float) -> Budget:
-    """Return the length of the run.
-
-    Args:
-        settings: of the run.
-        steps_per_epoch: updates in which every image is seen once.
-        position: where the run is.
-        started: reading of the monotonic clock when this part of the run began, seconds.
-    """
-    if settings.max_time is not None:
-        limit = settings.max_time
-        return TimeBudget(limit, position.seconds, reserve=0.05 * limit, pause=0.005 * limit, started=started)
-    return StepBudget(max(1, round((settings.epochs or DEFAULT_EPOCHS) * steps_per_epoch)))
-
-
-def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector, licences: Licences) -> ModelCard:
-    """Return the card of the models that the run saves.
-
-    Args:
-        settings: of the run.
-        dataset: that it trains on.
-        detector: that it trains.
-        licences: of what it trains.
-    """
-    return ModelCard(
-        model=settings.model,
-        config=detector.config.model_dump(),
-        classes=dataset.classes,
-        category_ids=dataset.category_ids,
-        image_size=settings.side,
-        licences=licences,
-        data=str(dataset.source),
-        data_digest=(dataset.given or dataset).digest(),
-        fold="" if settings.fold is None else f"{settings.fold} of {settings.folds}",
-    )

@@ -29,6 +29,7 @@ from detect.training.settings import TrainingSettings
 from detect.training.updates.checkpoints import Position
 from detect.training.updates.schedule import StepBudget, TimeBudget
 from detect.training.validation import Validation
+from detect.training.workers.exchange import Workers
 
 
 class Stream:
@@ -99,7 +100,7 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
     saved = []
     loop = Loop(
         settings=TrainingSettings(data="d", batch_size=2, **{"validations": 4, **settings}),
-        strategy=tf.distribute.get_strategy(),
+        workers=Workers(tf.distribute.get_strategy()),
         stream=Stream(),
         step=Step(losses),
         budget=StepBudget(steps),
@@ -213,7 +214,7 @@ def test_a_validation_under_a_time_limit_tells_the_budget_how_long_it_took(monke
     monkeypatch.setattr(subject.time, "monotonic", lambda: next(clock))
     loop = a_loop()
     loop.budget = TimeBudget(seconds=1000, reserve=10, pause=5, started=100.0)
-    validate(loop, lambda *values: values)
+    validate(loop)
     assert loop.budget.pause == 1
     assert loop.budget.reserve == 1.3 * 1 + 8
 

@@ -17,23 +17,23 @@ pytestmark = pytest.mark.slow
 
 WORKER = """
 import detect, numpy as np
-from detect.training import training_run as run
+from detect.training import assembly
 
-step = run.TrainingStep
+step = assembly.TrainingStep
 made = []
-run.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
-detect.train({data!r}, {model!r}, name="run", epochs=2, image_size=64, batch_size=2, runs={runs!r}, validations=2)
+assembly.TrainingStep = lambda *parts: made.append(step(*parts)) or made[-1]
+detect.train({data!r}, {model!r}, epochs=2, image_size=64, batch_size=2, runs={runs!r}, validations=2)
 np.save({weights!r}, made[0].average.average.numpy())
 """
 
 
 def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
-    data = write_shapes(tmp_path / "shapes", train=8, val=4, image_size=64)
+    data = [write_shapes(tmp_path / f"shapes_{index}", train=8, val=4, image_size=64) for index in range(2)]
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     weights = [tmp_path / f"weights_{index}.npy" for index in range(2)]
     workers = []
     for index in range(2):
-        places = {"data": str(data), "runs": str(tmp_path / "runs"), "weights": str(weights[index])}
+        places = {"data": str(data[index]), "runs": str(tmp_path / f"runs_{index}"), "weights": str(weights[index])}
         script = WORKER.format(model=SMALL, **places)
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         workers.append(start(script, {**os.environ, "TF_CONFIG": config}))
@@ -46,7 +46,8 @@ def test_two_workers_end_with_the_same_weights_and_the_first_writes(tmp_path):
             worker.kill()  # it may wait for one that failed
     first, second = map(np.load, weights)
     np.testing.assert_allclose(first, second, rtol=1e-6)
-    folder = RunFolder(tmp_path / "runs" / "run")
+    assert not (tmp_path / "runs_1").exists()
+    folder = RunFolder(tmp_path / "runs_0" / "SmallDetector")
     rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
     assert [row["step"] for row in rows if row["kind"] == "val"] == [2, 4]  # 2 epochs of 8 images, 4 images a step
     assert folder.best.is_dir()

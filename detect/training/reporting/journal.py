@@ -51,6 +51,16 @@ class Journal:
             self.file.close()
 
 
+class SilentJournal:
+    """Writes nothing: for all workers but the first."""
+
+    def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def _forget_after(path: Path, step: int) -> None:
     if not path.exists():
         return

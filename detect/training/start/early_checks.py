@@ -1,7 +1,5 @@
 """Mistakes in a request for a training run that are found before TensorFlow is imported, which takes seconds."""
 
-import os
-
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
@@ -9,10 +7,13 @@ from detect.training.run_folder import require_free, require_place
 from detect.training.settings import TrainingSettings
 from detect.training.start.class_weights import require_classes
 from detect.training.teachers.kept_classes import card_to_keep, require_new
+from detect.training.workers.cluster import read_cluster
 
 
-def open_requested(settings: TrainingSettings, resume: bool) -> Dataset:
+def open_requested(settings: TrainingSettings, resume: bool) -> Dataset | None:
     """Return the dataset of a run for which everything else has been checked that can be without TensorFlow.
+
+    Of several workers none opens it here: what is wrong on one must be told to the others, see `Workers.together`.
 
     Args:
         settings: as given, see `training.start.resolution`.
@@ -24,11 +25,12 @@ def open_requested(settings: TrainingSettings, resume: bool) -> Dataset:
     """
     data = settings.data_licence or UNKNOWN
     require_permitted(Licences(weights=NONE, backbone=NONE, teacher=NONE, data=data), settings.licence_policy)
-    # Of several workers, one creates the folder, maybe before the others come here.
-    if not resume and "TF_CONFIG" not in os.environ:
+    card = card_to_keep(settings) if settings.keep_classes else None
+    if len(read_cluster().addresses) > 1:
+        return None
+    if not resume:
         require_free(settings)
     require_place(settings)
-    card = card_to_keep(settings) if settings.keep_classes else None
     dataset = open_dataset(settings.data)
     if card:
         require_new(card, dataset)

@@ -1,7 +1,6 @@
 """Training settings from the options of a command or a call. What needs no model is checked without TensorFlow."""
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,8 +61,8 @@ def given_settings(
     settings = settings.model_copy(
         update={"model": choose_model(settings.model, settings.weights, settings.architecture)}
     )
-    if settings.model == AUTO:
-        _require_open_model(settings)
+    if settings.model == AUTO and settings.recipe == "paper":
+        raise BadInput("recipe=paper is the recipe of a model: name it with --model.")
     if not own_files.is_own(settings.model):  # whose file imports TensorFlow
         _require_suitable(settings)
     _require_one_length(settings)
@@ -130,14 +129,6 @@ def default_batch_size(images: int) -> int:
 def default_epochs(images: int) -> float:
     """Return the passes over the training images of a run whose length the user does not give."""
     return max(DEFAULT_EPOCHS, math.ceil(LEAST_SAMPLES / images))
-
-
-def _require_open_model(settings: TrainingSettings) -> None:
-    """Raise `BadInput` where the name of the model is needed, and none is given."""
-    if settings.recipe == "paper":
-        raise BadInput("recipe=paper is the recipe of a model: name it with --model.")
-    if "TF_CONFIG" in os.environ:
-        raise BadInput("Several machines must train the same model: name it with --model.")
 
 
 def _require_suitable(settings: TrainingSettings) -> None:

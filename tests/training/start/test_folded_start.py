@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from detect.layers.convolution import ConvolutionBlock
 from detect.layers.folded_normalization import fold, is_folded
-from detect.training.training_run import MEASURED_IMAGES, restore_folded
+from detect.training.assembly import MEASURED_IMAGES, restore_folded
 
 BATCH = 24
 

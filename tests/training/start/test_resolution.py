@@ -80,13 +80,6 @@ def test_a_recipe_needs_the_name_of_its_model(weights):
             resolve_settings(given, ["recipe=paper"])
 
 
-def test_several_machines_need_the_name_of_the_model(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    assert resolve_settings(GIVEN, []).model == "yolox-nano"
-    with pytest.raises(BadInput, match="Several machines must train the same model: name it with --model"):
-        resolve_settings({"data": "d"}, [])
-
-
 def test_assignments_come_last():
     settings = resolve_settings({**GIVEN, "batch_size": 4}, ["batch_size=8", "optimizer.name=sgd"])
     assert settings.batch_size == 8

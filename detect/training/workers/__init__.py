@@ -1,0 +1,1 @@
+"""The processes, on several machines or one, that train a run together."""

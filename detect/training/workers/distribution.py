@@ -1,0 +1,26 @@
+"""The devices of a run: one, several of one machine, or those of several machines."""
+
+import tensorflow as tf
+
+from detect.errors import BadInput
+from detect.training.workers.cluster import VARIABLE, read_cluster
+
+
+def create_strategy(name: str) -> tf.distribute.Strategy:
+    """Return the strategy for the setting `strategy`: `one`, `mirrored`, `workers`, or `auto` for all devices.
+
+    With several workers, it waits until all of them are there.
+
+    Raises:
+        BadInput: TF_CONFIG cannot be read, or names fewer than two workers where `workers` needs them.
+    """
+    workers = len(read_cluster().addresses)
+    if name == "workers" and workers < 2:
+        raise BadInput(f"strategy=workers needs the environment variable {VARIABLE} to name two or more workers.")
+    if name in ("auto", "workers") and workers > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy()  # must come before any other use of TensorFlow
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
