@@ -10,6 +10,7 @@ import json
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -75,7 +76,7 @@ def from_json(kind: type[S], text: str, where: str) -> S:
         BadInput: the text is not JSON, or its names and values do not fit `kind`.
     """
     try:
-        values = json.loads(text)
+        values = json.loads(text, parse_constant=_refuse_constant)
     except (json.JSONDecodeError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON: {error}. Restore the file or remove it.") from None
     except ValueError:  # Python refuses to convert it
@@ -83,6 +84,26 @@ def from_json(kind: type[S], text: str, where: str) -> S:
             f"{where} has a number of more digits than any setting. Restore the file or remove it."
         ) from None
     return build(kind, values, where)
+
+
+def read_json(kind: type[S], path: Path, way_on: str = "Restore the file or remove it.") -> S:
+    """Return the settings in a file that `to_json` wrote.
+
+    Args:
+        kind: the settings class.
+        path: the file.
+        way_on: what to do where it cannot be read.
+
+    Raises:
+        BadInput: it cannot be read, or its names and values do not fit `kind`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}. {way_on}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} cannot be read: it is damaged. {way_on}") from None
+    return from_json(kind, text, str(path))
 
 
 def build(kind: type[S], values: dict[str, Any], where: str, spelled: Callable[[str], str] = str) -> S:
@@ -134,6 +155,10 @@ def change(settings: S, changes: Iterable[tuple[str, Any]], where: str) -> S:
     for key, value in changes:
         _assign(type(settings), values, key, value, where)
     return build(type(settings), values, where)
+
+
+def _refuse_constant(name: str) -> float:
+    raise json.JSONDecodeError(f"{name} is not a number of JSON", name, 0)
 
 
 def _parse(assignment: str, where: str) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ What is being written has a hidden name beside its destination, and is renamed w
 import contextlib
 import errno
 import functools
+import hashlib
 import os
 import shutil
 import stat
@@ -21,24 +22,17 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any
 
-from detect.errors import BadInput, DetectError, RunFailure
+from detect.errors import BadInput, DetectError
+from detect.unwritable import HIDDEN, explained, unwritable
 
 if sys.platform != "win32":
     import fcntl
 
+_CHUNK = 2**20  # bytes that are read at a time
 _BEGINNING = 200  # bytes by which the kind of a file is recognised
-_USUAL_ADVICE = "Free some space or choose a place that you may write to."
-_ADVICE = MappingProxyType(
-    {
-        errno.EISDIR: "Give the name of a file in this folder.",
-        errno.ENOTDIR: "Choose a place in a folder.",
-        errno.ENAMETOOLONG: "Choose a shorter name.",
-    }
-)
-_HIDDEN, _LOCKED = ".detect-", ".draft"  # start of a hidden name, and its end once the file or folder is locked
+_LOCKED = ".draft"  # end of a hidden name once the file or folder is locked
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -61,12 +55,13 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path, synced: bool = False) -> Iterator[IO[bytes]]:
+def whole_file(path: str | Path, synced: bool = False, kept: Path | None = None) -> Iterator[IO[bytes]]:
     """Yield an open binary file, which gets its name when the block ends without an error.
 
     Args:
         path: destination; folders that are missing are created.
         synced: wait until the disk holds the content, so that it survives a power failure.
+        kept: name for the file that was at `path` before, beside it; None: it is removed.
 
     Raises:
         RunFailure: the file cannot be written; the block may raise any `OSError` for that.
@@ -77,6 +72,8 @@ def whole_file(path: str | Path, synced: bool = False) -> Iterator[IO[bytes]]:
             if synced:
                 file.flush()
                 os.fsync(file.fileno())
+        if kept is not None and os.path.exists(path):
+            os.replace(path, kept)
         draft.deliver()
 
 
@@ -262,33 +259,13 @@ def require_own(path: Path, is_own: Callable[[str], bool], kind: str) -> None:
     Draft(path).close()
 
 
-@contextlib.contextmanager
-def explained(path: str | Path, size: int = 0) -> Iterator[None]:
-    """Raise `RunFailure` where the block, which writes to `path`, raises an `OSError`.
-
-    Args:
-        path: file or folder to name in the message.
-        size: bytes to write. Where there is no room for them, every other exception is taken for that of a full disk:
-            some libraries do not say what stopped them.
-    """
-    try:
-        yield
-    except DetectError:
-        raise
-    except OSError as error:
-        raise unwritable(path, error) from None
-    except Exception as error:
-        if shutil.disk_usage(_followed(Path(path)).parent).free >= size:
-            raise
-        raise unwritable(path, OSError(errno.ENOSPC, "")) from error
-
-
-def unwritable(path: str | Path, error: Exception) -> RunFailure:
-    """Return the failure to write `path`, for an `OSError` of a library or of the system."""
-    number = getattr(error, "errno", None) or 0
-    reason = os.strerror(number) if number in errno.errorcode else getattr(error, "strerror", None) or error
-    shown = Path(*(part for part in Path(path).parts if not part.startswith(_HIDDEN)))
-    return RunFailure(f"{shown} cannot be written: {reason}. {_ADVICE.get(number, _USUAL_ADVICE)}")
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Return the digest of the content of a file, in hexadecimal; OSError where it cannot be read."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _is_direct(path: Path) -> bool:
@@ -323,7 +300,7 @@ def _hidden(parent: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
     _remove_abandoned(parent)
-    hidden = parent / f"{_HIDDEN}{uuid.uuid4().hex}"
+    hidden = parent / f"{HIDDEN}{uuid.uuid4().hex}"
     create(hidden)
     lock = _locked(hidden)
     if lock is not None:  # from now on, whoever can lock what has such a name knows that its owner is gone
@@ -339,7 +316,7 @@ def _hidden(parent: Path, create: Callable[[Path], None]) -> Iterator[Path]:
 @functools.lru_cache(maxsize=1024)
 def _remove_abandoned(parent: Path) -> None:
     """Remove what killed processes have left in `parent`. Once per process, because this reads the whole folder."""
-    for hidden in parent.glob(f"{_HIDDEN}*{_LOCKED}"):
+    for hidden in parent.glob(f"{HIDDEN}*{_LOCKED}"):
         lock = _locked(hidden)
         if lock is not None:
             _remove(hidden)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detect.errors import BadInput
-from detect.files import deliver_folder, draft_folder, explained
+from detect.files import deliver_folder, draft_folder
+from detect.unwritable import explained
 
 
 class NewFolder:

@@ -18,7 +18,6 @@ from detect.files import (
     GrowingText,
     deliver_folder,
     draft_folder,
-    explained,
     is_free,
     previous,
     replaces,
@@ -422,18 +421,14 @@ def test_a_folder_beside_which_nothing_can_be_written(tmp_path):
         put(tmp_path / "file" / "model", "x")
 
 
-def test_libraries_have_errors_without_a_number(tmp_path):
-    with pytest.raises(RunFailure, match="a cannot be written: the library says why"), explained(tmp_path / "a"):
-        raise OSError("the library says why")
-
-
-def test_a_library_that_does_not_say_that_the_disk_is_full(tiny_disk):
-    with pytest.raises(RunFailure, match="a cannot be written: No space left"), explained(tiny_disk / "a", 200_000):
-        raise RuntimeError("iostream error")
-    with pytest.raises(RuntimeError, match="no such operation"), explained(tiny_disk / "a", 50_000):
-        raise RuntimeError("no such operation")
-    with pytest.raises(BadInput, match="explained"), explained(tiny_disk / "a", 200_000):
-        raise BadInput("explained already")
+def test_the_file_that_is_replaced_may_be_kept(tmp_path):
+    for content in (b"1", b"2", b"3"):
+        with whole_file(tmp_path / "last", synced=True, kept=tmp_path / "previous") as file:
+            file.write(content)
+    assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"3", b"2"]
+    with pytest.raises(ValueError, match="no"), whole_file(tmp_path / "last", kept=tmp_path / "previous"):
+        raise ValueError("no")
+    assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"3", b"2"]
 
 
 def test_what_may_be_replaced(tmp_path):

@@ -21,7 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Top to bottom. A file imports from its own room and from those above it.
 ROOMS = (
-    ("errors", "structures", "config", "machine", "files", "new_folder", "terminal"),
+    ("errors", "structures", "config", "machine", "unwritable", "files", "new_folder", "terminal"),
     ("ops",),
     ("data",),
     ("layers",),

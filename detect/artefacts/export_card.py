@@ -11,9 +11,9 @@ from pydantic import Field, PositiveInt, field_validator
 from detect.artefacts.format import Precision
 from detect.config import Settings
 from detect.errors import BadInput
+from detect.files import file_digest
 from detect.models.card import CARD, RUN_FOLDERS, Card, read_card
 from detect.models.suppression import Suppression
-from detect.weights.download import sha256
 
 EXPORT_CARD = "export.json"
 EXPORTS = "exports"  # the folder of a run or model that its exports are written to
@@ -170,7 +170,7 @@ def digests_of_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of all files in the folder of an export but the cards, by path in it."""
     cards = (folder / CARD, folder / EXPORT_CARD)
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in cards)
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
 
 
 def check_files(folder: Path, card: ExportCard) -> None:
@@ -182,7 +182,7 @@ def check_files(folder: Path, card: ExportCard) -> None:
     for name, digest in card.files.items():
         path = folder / name
         try:
-            is_same = sha256(path) == digest
+            is_same = file_digest(path) == digest
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror}. Copy the export again.") from None
         if not is_same:

@@ -39,11 +39,6 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path} is not JSON: {error}.") from None
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the objects in the lines of a file such as `metrics.jsonl`; none where there is no file."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line] if path.is_file() else []
-
-
 def shorten(value: Any) -> str:
     """Return a value as it is shown in errors."""
     text = repr(value)

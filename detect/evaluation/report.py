@@ -11,8 +11,8 @@ from typing import Any
 
 from detect.evaluation.coco_scores import METRICS, Scores
 from detect.evaluation.figures import confusion_chart, line_chart, precision_recall_chart
-from detect.evaluation.json_files import read_rows
 from detect.evaluation.kept_scores import kept_classes, verdict
+from detect.evaluation.metric_rows import read_rows
 from detect.evaluation.pages import Figure, data_uri, score_text, template
 from detect.files import write_text
 

@@ -33,12 +33,13 @@ from detect.export.golden_choice import golden_calls
 from detect.export.original import Original, opened
 from detect.export.sample_images import images_of
 from detect.export.treatment import with_layers, with_treatment
-from detect.files import deliver_folder, draft_folder, explained, is_free
+from detect.files import deliver_folder, draft_folder, file_digest, is_free
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
 from detect.models.card import WEIGHTS, licences_of, load_card, model_folder
 from detect.models.licences import Licences, require_permitted, require_policy
-from detect.weights.download import Progress, sha256
+from detect.unwritable import explained
+from detect.weights.download import Progress
 from detect.weights.opening import find_folder, open_model
 
 CALIBRATION = 128  # images of the training data that int8 is calibrated on
@@ -143,7 +144,7 @@ def export(
         iou=detector.config.iou,
         suppression=left_out(detector, card) if raw else None,
         run=exports_folder(folder).parent.resolve().name,
-        weights=sha256(folder / WEIGHTS),
+        weights=file_digest(folder / WEIGHTS),
     )
     original = Original(Model(TensorFlowBackEnd(detector), card), whole, split, records, say)
     seen = dataset.splits.get("train", records) if dataset and bits == "int8" else None

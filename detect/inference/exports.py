@@ -10,9 +10,9 @@ from detect.artefacts.export_card import EXPORT_CARD, ExportCard, check_files, e
 from detect.artefacts.format import Format, missing
 from detect.data.regular_files import is_absent
 from detect.errors import BadInput
+from detect.files import file_digest
 from detect.inference.backends.backend import BackEnd
 from detect.models.card import CARD, WEIGHTS, model_folder
-from detect.weights.download import sha256
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _LEVELS = 2  # of folders around the files of an export: those of a SavedModel are in one of their own
@@ -83,7 +83,7 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     folder = model_folder(path)
     cards = {place: load_export_card(place) for place in (_exports_in(exports_folder(folder)) if folder else [])}
     passed = {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}
-    digest = sha256(folder / WEIGHTS) if folder and passed else ""
+    digest = file_digest(folder / WEIGHTS) if folder and passed else ""
     known = formats.names()
     return {artefact: card for artefact, card in passed.items() if card.weights == digest and card.format in known}
 

@@ -8,15 +8,17 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import Field
 
-from detect.config import Settings, from_json
+from detect.config import Settings, read_json
 from detect.data.pixels.resizing import Fit
 from detect.errors import BadInput
+from detect.files import previous
 from detect.models.licences import NONE, Licences
 
 CARD = "model.json"
 WEIGHTS = "model.weights.h5"
 CONFIDENCE = 0.25  # least score of a detection where neither the user nor the model sets another
-RUN_FOLDERS = ("best", "last")  # the models of a run folder, in order of preference
+MOST_SIDE = 2**14  # pixels: a square of it has as many as an image file may have
+BEST, LAST = RUN_FOLDERS = ("best", "last")  # the models of a run folder
 
 
 class Card(Settings):
@@ -37,7 +39,7 @@ class ModelCard(Card):
     """Names of the classes, by label."""
     category_ids: tuple[int | str, ...]
     """Category ids of the classes in COCO results, by label."""
-    image_size: int = Field(gt=0)
+    image_size: int = Field(gt=0, le=MOST_SIDE)
     """Size S that images are resized to by default, pixels; see `fit`."""
     fit: Fit = Fit()
     """How images are resized to S."""
@@ -55,6 +57,8 @@ class ModelCard(Card):
     """Fold of that dataset which was held out in cross-validation, such as `2 of 5`."""
     confidences: dict[str, float] = {}
     """Lowest confidence of a detection, by class, where the user gives none."""
+    weights: str = ""
+    """SHA-256 of the file of the weights; empty in models of earlier versions."""
     metrics: dict[str, Any] = {}
     """Scores of the validation before the weights were saved, or those that their publisher states."""
 
@@ -73,12 +77,7 @@ def load_card(folder: str | Path) -> ModelCard:
 
 def read_card(kind: type[C], path: Path) -> C:
     """Read a card of class `kind` from a file; for errors see `load_card`."""
-    try:
-        card = from_json(kind, path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}. Copy the folder again.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} cannot be read: it is damaged. Copy the folder again.") from None
+    card = read_json(kind, path, "Copy the folder again.")
     known = kind.model_fields["format_version"].default
     if card.format_version != known:
         raise BadInput(
@@ -96,13 +95,21 @@ def licences_of(card: ModelCard) -> Licences:
 
 
 def model_folder(path: Path) -> Path | None:
-    """Return the folder of the model at `path`, which may be a run folder; None where there is none.
+    """Return the folder of the model at `path`, the best model of a run folder; None where there is none.
 
     Raises:
-        BadInput: nobody knows, because a folder may not be entered.
+        BadInput: of the models of a run, only the last one is there; or nobody knows, because a folder may not be
+            entered.
     """
-    folders = (path, *(path / name for name in RUN_FOLDERS))
-    return next((folder for folder in folders if _is_file(folder / CARD)), None)
+    best = path / BEST
+    folders = (path, best, previous(best))  # the last one where a run was killed while it replaced its best model
+    found = next((folder for folder in folders if _is_file(folder / CARD)), None)
+    if found is None and _is_file(path / LAST / CARD):
+        raise BadInput(
+            f"{path} has no {BEST}, the best model of the run. Give {path / LAST} for its newest model, or continue "
+            "the run with --resume."
+        )
+    return found
 
 
 def _is_file(path: Path) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 from detect import models
 from detect.errors import BadInput, did_you_mean
 from detect.models import own_files
-from detect.models.card import CARD, RUN_FOLDERS, load_card, model_folder
+from detect.models.card import BEST, CARD, load_card, model_folder
 
 # A checkpoint is called like its model, with one of these at the end: what it was trained on.
 _OF_CHECKPOINTS = ("-coco", "-obj2coco")
 EXPECTED = (
-    f"Expected a run folder (with {' or '.join(RUN_FOLDERS)}) or a model folder (with {CARD}), or the name "
-    "of a published checkpoint (`detect weights list`)."
+    f"Expected a run folder (with {BEST}) or a model folder (with {CARD}), or the name of a published checkpoint "
+    "(`detect weights list`)."
 )
 
 
@@ -78,6 +78,6 @@ def nothing_there(path: Path, names: Iterable[str] = ()) -> str:
         return f"{path} is a file. Name its model, and give the file as weights. {EXPECTED}"
     if os.path.exists(path):
         return f"{path} does not contain a model. {EXPECTED}"
-    runs = [run.as_posix() for run in sorted(Path("runs").glob("*")) if model_folder(run)]
+    runs = [run.as_posix() for run in sorted(Path("runs").glob("*")) if (run / BEST / CARD).is_file()]
     advice = did_you_mean(path.as_posix(), [*runs, *names])
     return f"There is no {path} (in {Path.cwd()}). {EXPECTED} {advice}".rstrip()

@@ -27,7 +27,7 @@ from detect.training.start.preparation import advice_on_few
 from detect.training.start.resolution import DEFAULT_EPOCHS
 from detect.training.updates.average import WeightAverage
 from detect.training.updates.batch_stream import Stream
-from detect.training.updates.checkpoints import Position, load_checkpoint, save_checkpoint
+from detect.training.updates.checkpoints import Position, load_latest, save_checkpoint
 from detect.training.updates.left_out import LeftOut
 from detect.training.updates.optimizers import create_optimizer
 from detect.training.updates.schedule import Budget, StepBudget, TimeBudget
@@ -98,9 +98,9 @@ def assemble(
         budget=create_budget(settings, stream.steps_per_epoch, position, started),
         position=position,
         validate=validator.validate,
-        save=lambda position: save_checkpoint(folder.checkpoint, position, variables),
+        save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=Journal(folder.path, position.step) if workers.is_chief else SilentJournal(),
+        journal=Journal(folder.path, position.step, position.validated_step) if workers.is_chief else SilentJournal(),
         display=display,
         callbacks=callbacks,
     )
@@ -133,9 +133,9 @@ def position_of_chief(workers: Workers, folder: RunFolder, variables: list[tf.Va
 
 def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:
     """Return the start, or the position of the checkpoint in the folder; `variables` then get its values."""
-    if not folder.checkpoint.exists():
+    if not folder.has_checkpoint():
         return Position()
-    position = load_checkpoint(folder.checkpoint, variables)
+    position = load_latest(folder.checkpoints, variables, display.say)
     display.say(f"Resuming {folder.path} at step {position.step}.")
     return position
 

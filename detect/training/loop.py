@@ -176,6 +176,7 @@ def validate(loop: Loop) -> None:
         loop.display.say(describe_validation(loop.epoch, validation))
     best, ap = loop.workers.numbers_of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
+    position.validated_step = position.step
     position.stale = 0 if best else position.stale + 1
     if best:
         position.best, position.best_step = ap, position.step

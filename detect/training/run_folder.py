@@ -1,6 +1,7 @@
 """The folder of a run and its files.
 
-config.json   classes.txt   licences.json   metrics.jsonl   tensorboard/   checkpoints/last.npz
+config.json   classes.txt   licences.json   data.json   metrics.jsonl   tensorboard/
+checkpoints/last.npz   checkpoints/previous.npz
 teacher.json  teacher.npz, where classes are kept
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
 """
@@ -10,16 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from detect.config import change, from_json, to_json
+from detect.config import change, read_json, to_json
 from detect.errors import BadInput
-from detect.files import Draft, write_text
+from detect.evaluation.metric_rows import read_rows
+from detect.files import Draft, whole_file, write_text
 from detect.models import own_files
 from detect.models.licences import Licences
 from detect.training.model_choice import AUTO, CANDIDATES, WITHOUT_WEIGHTS
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
-_FREE = ("max_lost", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
+_FREE = ("max_lost", "allow_changed_data", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
 # Settings that name places on one machine.
 _OF_MACHINE = ("data", "runs", "weights")
 # Values of settings that are decided when a run begins.
@@ -34,8 +36,9 @@ class RunFolder:
         self.config = path / "config.json"
         self.classes = path / "classes.txt"
         self.licences_file = path / "licences.json"
+        self.data = path / "data.json"
         self.metrics = path / "metrics.jsonl"
-        self.checkpoint = path / "checkpoints" / "last.npz"
+        self.checkpoints = path / "checkpoints" / "last.npz", path / "checkpoints" / "previous.npz"  # the newest first
         self.teacher = path / "teacher.json"
         self.teacher_boxes = path / "teacher.npz"
         self.best = path / "best"
@@ -46,13 +49,31 @@ class RunFolder:
 
     def settings(self) -> TrainingSettings:
         """Return the settings that the run was started with."""
-        return from_json(TrainingSettings, self.config.read_text(encoding="utf-8"), str(self.config))
+        return read_json(TrainingSettings, self.config)
 
     def licences(self) -> Licences:
         """Return the licences of what the run trains; unknown in a run of an earlier version."""
         if not self.licences_file.exists():
             return Licences()
-        return from_json(Licences, self.licences_file.read_text(encoding="utf-8"), str(self.licences_file))
+        return read_json(Licences, self.licences_file)
+
+    def has_checkpoint(self) -> bool:
+        """Return whether there is a checkpoint to continue from. A run has none until its first validation is due.
+
+        Raises:
+            BadInput: there was one, and it is gone. A run that began anew would overwrite its models.
+        """
+        if any(path.exists() for path in self.checkpoints):
+            return True
+        rows = read_rows(self.metrics)
+        has_model = any(folder.exists() for folder in (self.best, self.last))
+        if has_model or any(row["kind"] == "val" for row in rows):
+            reached = f"step {max(row['step'] for row in rows)}" if rows else "its first validation"
+            raise BadInput(
+                f"{self.path} had reached {reached}, but its checkpoints are gone: it cannot be continued. Restore "
+                f"{self.checkpoints[0]}, or start anew under another --name, with --weights {self.path} from its model."
+            )
+        return False
 
 
 def new_folder(settings: TrainingSettings) -> RunFolder:
@@ -73,7 +94,7 @@ def new_folder(settings: TrainingSettings) -> RunFolder:
 def require_free(settings: TrainingSettings) -> None:
     """Raise `BadInput` where there is a run of the name in the settings already."""
     path = settings.name and Path(settings.runs) / settings.name
-    if path and os.path.exists(path):  # `Path.exists` raises an error for a name that is too long
+    if path and os.path.exists(path) and not _is_empty(path):
         raise BadInput(f"{path} exists. Continue it with --resume, or choose another --name.")
 
 
@@ -97,6 +118,11 @@ def resumed_folder(settings: TrainingSettings) -> RunFolder | None:
     path = Path(settings.runs) / settings.name if settings.name else _latest(Path(settings.runs), _possible(settings))
     folder = RunFolder(path) if path else None
     if folder is None or not folder.config.exists():
+        if folder and os.path.exists(folder.path) and not _is_empty(folder.path):
+            raise BadInput(
+                f"{path} has no {folder.config.name}, the settings that the run was started with: it cannot be "
+                "continued. Restore the file, or start anew under another --name."
+            )
         return None
     saved = folder.settings()
     architecture = {**saved.architecture, **settings.architecture}  # weights may have added to it
@@ -143,7 +169,8 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
         classes: names of the classes.
         licences: of what it trains.
     """
-    write_text(folder.config, to_json(settings))
+    with whole_file(folder.config, synced=True) as file:  # nothing else says how to continue the run
+        file.write(to_json(settings).encode())
     write_text(folder.classes, "".join(f"{name}\n" for name in classes))
     write_text(folder.licences_file, to_json(licences))
     if own_files.is_own(settings.model):
@@ -167,11 +194,16 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _create(path: Path) -> RunFolder:
     try:
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         way_on = "Choose another --name, or another folder for runs with --set runs=FOLDER."
         raise BadInput(f"The run folder {path} cannot be created: {error.strerror}. {way_on}") from None
     return RunFolder(path)
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether nothing but hidden files is in a folder: that of a run that was killed as soon as it began."""
+    return path.is_dir() and all(each.name.startswith(".") for each in path.iterdir())
 
 
 def possible_folders(root: Path, name: str) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.config import Settings
 from detect.data.batches.pipeline_settings import PipelineSettings
 from detect.data.tolerance import MAX_LOST
+from detect.models.card import MOST_SIDE
 from detect.models.licences import Policy
 
 
@@ -101,9 +102,9 @@ class TrainingSettings(Settings):
     recipe: Literal["default", "paper"] = "default"
     """Defaults of the other settings: those listed here, or the settings of the model's authors."""
 
-    image_size: int | None = Field(None, gt=0)
+    image_size: int | None = Field(None, gt=0, le=MOST_SIDE)
     """Side of the square images, pixels; null: the model's own."""
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[Annotated[int, Field(gt=0, le=MOST_SIDE)], ...] = ()
     """Multi-scale training: sides to draw from, one for every ten steps; empty: `image_size` only."""
     batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = 16
     """Images per device and forward pass; auto: 16 on a CPU, and on a GPU as many as suit the dataset, up to 64. Where
@@ -146,6 +147,8 @@ class TrainingSettings(Settings):
     """Number of validations without a better AP after which the run stops; null: never."""
     max_lost: float = Field(MAX_LOST, ge=0, le=1)
     """Largest share of the images, or of the boxes, that may be unusable."""
+    allow_changed_data: bool = False
+    """Whether a run is continued although its classes, images or boxes are not those that it began with."""
 
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -31,6 +31,7 @@ from detect.training.run_folder import (
 )
 from detect.training.settings import TrainingSettings
 from detect.training.several_runs import with_fold
+from detect.training.start.data_state import DataState, require_same_data, state_of
 from detect.training.start.initial_weights import Source
 from detect.training.start.preparation import create_detector, find_weights, prepare_data, show_data, start_detector
 from detect.training.start.resolution import given_options, resolve_settings
@@ -188,16 +189,18 @@ class Decision:
         settings: with all that the given ones leave open.
         earlier: folder of the run that goes on; on the chief only.
         source: the trained detector to start from, if any; on the chief only.
+        state: of the data of a run that begins; on the chief only.
     """
 
     settings: TrainingSettings
     earlier: RunFolder | None = None
     source: Source | None = None
+    state: DataState | None = None
 
     @property
     def begun(self) -> RunFolder | None:
         """The folder of the run that goes on, if it has a checkpoint."""
-        return self.earlier if self.earlier and self.earlier.checkpoint.exists() else None
+        return self.earlier if self.earlier and self.earlier.has_checkpoint() else None
 
 
 def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, display: Display) -> Decision:
@@ -213,11 +216,13 @@ def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, display: 
     if resume and earlier is None:
         wanted = f"run {settings.name}" if settings.name else "earlier run of the model"
         display.say(f"There is no {wanted} in {settings.runs} to continue: a new one begins.")
-    if earlier and earlier.checkpoint.exists():
+    state = state_of(dataset)
+    if earlier and earlier.has_checkpoint():
+        require_same_data(earlier, state, settings.allow_changed_data, display.say)
         return Decision(continued(earlier, settings), earlier)
     given = decided(earlier.settings(), settings) if earlier else settings
     found, source = find_weights(given, len(split(dataset, "train")), display)
-    return Decision(found, earlier, source)
+    return Decision(found, earlier, source, state)
 
 
 def decision_of_chief(workers: Workers, settings: TrainingSettings, make: Callable[[], Decision]) -> Decision:
@@ -254,6 +259,8 @@ def start(
     licences = start_detector(settings, detector, dataset, decision.source, display)
     folder = decision.earlier or new_folder(settings)
     write_start(folder, settings, dataset.classes, licences)
+    if decision.state:
+        decision.state.save(folder)
     if lesson:
         lesson.save(folder)
     return folder

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import http.client
 import os
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from detect.errors import RunFailure
+from detect.files import file_digest
 from detect.machine import cache_folder
 
 if sys.platform == "win32":
@@ -198,27 +198,14 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         raise BrokenTransferError(reason_of(error)) from None
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal."""
-    return _digest(path, "sha256")
-
-
 def difference(path: Path, digest: str) -> str | None:
     """Return in words how a file differs from one with this `digest`, see `fetch`; None where it does not."""
     is_md5 = digest.startswith("md5:")
     name, expected = ("MD5", digest.removeprefix("md5:")) if is_md5 else ("SHA-256", digest)
-    found = _digest(path, "md5" if is_md5 else "sha256")
+    found = file_digest(path, "md5" if is_md5 else "sha256")
     if found.startswith(expected):
         return None
     return f"its {name} starts with {found[:SHOWN]}, not {expected[:SHOWN]}"
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _check(path: Path, digest: str) -> None:

@@ -15,10 +15,10 @@ from detect.artefacts.export_card import (
 )
 from detect.config import to_json
 from detect.errors import BadInput
+from detect.files import file_digest
 from detect.inference import exports
 from detect.inference.exports import find_artefact
 from detect.models.card import CARD, WEIGHTS
-from detect.weights.download import sha256
 
 CHECK = Check(
     images=1,
@@ -60,7 +60,7 @@ def put(run):
             smallest_side=64,
             confidence=0.05,
             iou=0.5,
-            weights=weights or sha256(run / "best" / WEIGHTS),
+            weights=weights or file_digest(run / "best" / WEIGHTS),
             check=CHECK.model_copy(update={"seconds": seconds}),
         )
         (folder / EXPORT_CARD).write_text(to_json(card.model_copy(update=changes)))

@@ -219,7 +219,8 @@ def test_load_takes_the_best_of_a_run(saved, tmp_path):
     (tmp_path / "run" / "last").symlink_to(saved / "last")
     assert load(saved).card.source == "best"
     assert load(str(saved / "last")).card.source == "last"
-    assert load(tmp_path / "run").card.source == "last"
+    with pytest.raises(BadInput, match=r"has no best, the best model of the run\. Give \S+last for its newest model"):
+        load(tmp_path / "run")
     assert load("yolox-micro", weights=saved / "last").card.source == "last"
 
 
@@ -227,7 +228,7 @@ def test_load_takes_the_best_of_a_run(saved, tmp_path):
 def test_load_says_what_it_expects(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(saved.parent)
     (tmp_path / "empty").mkdir()
-    expected = r"Expected a run folder \(with best or last\) or a model folder \(with model.json\)"
+    expected = r"Expected a run folder \(with best\) or a model folder \(with model.json\)"
     with pytest.raises(BadInput, match=f"empty does not contain a model. {expected}"):
         load(tmp_path / "empty")
     with pytest.raises(BadInput, match=f"There is no tiny2 .*{expected}"):

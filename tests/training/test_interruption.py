@@ -76,7 +76,7 @@ def test_resume_after_kill_9_gives_the_same_bits(model, data, tmp_path):
 
 def checkpoint(folder: Path) -> dict:
     """Return all variables of the last checkpoint, and its step."""
-    with np.load(RunFolder(folder).checkpoint) as archive:
+    with np.load(RunFolder(folder).checkpoints[0]) as archive:
         arrays = {name: archive[name] for name in archive.files if name != "header"}
         return {**arrays, "step": json.loads(str(archive["header"]))["position"]["step"]}
 

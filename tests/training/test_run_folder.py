@@ -34,7 +34,7 @@ def test_licences_are_kept_for_a_run_that_is_resumed(settings):
 
 def test_a_taken_name_is_refused(settings):
     settings = settings.model_copy(update={"name": "mine"})
-    new_folder(settings)
+    started(settings)
     with pytest.raises(BadInput, match=r"mine exists.*--resume"):
         new_folder(settings)
 
@@ -94,6 +94,43 @@ def test_a_file_with_a_model_is_the_same_however_it_is_named(settings, tmp_path,
     for name in ("mine.py:Mine", "./mine.py:Mine", f"{tmp_path / 'mine.py'}:Mine"):
         assert resumed_folder(settings.model_copy(update={"model": name})).path == folder.path
     assert resumed_folder(settings.model_copy(update={"model": "other/mine.py:Mine"})) is None
+
+
+def test_a_run_whose_settings_are_gone_is_not_continued(settings):
+    named = settings.model_copy(update={"name": "mine"})
+    folder = new_folder(named)
+    assert resumed_folder(named) is None  # killed before anything was written: the folder is free
+    assert new_folder(named).path == folder.path
+    write_start(folder, named, ("cat",), LICENCES)
+    folder.config.unlink()
+    with pytest.raises(BadInput, match=r"mine has no config\.json, the settings .*: it cannot be continued"):
+        resumed_folder(named)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\xff", b"[]", b'{"epochs": NaN}', b'{"epocs": 3}', b'{"seed": -1}'])
+def test_damaged_settings_are_refused(settings, content):
+    folder = started(settings.model_copy(update={"name": "mine"}))
+    folder.config.write_bytes(content)
+    with pytest.raises(BadInput, match=r"mine/config\.json"):
+        folder.settings()
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_begin_anew(settings):
+    folder = started(settings)
+    assert not folder.has_checkpoint()
+    folder.metrics.write_text('{"step": 40, "epoch": 1, "time": 5, "kind": "train"}\n')
+    assert not folder.has_checkpoint()  # the first one is written at the first validation
+    with folder.metrics.open("a") as file:
+        file.write('{"step": 50, "epoch": 1, "time": 9, "kind": "val"}\n')
+    with pytest.raises(BadInput, match=r"had reached step 50, but its checkpoints are gone: it cannot be continued"):
+        folder.has_checkpoint()
+    folder.metrics.unlink()
+    folder.best.mkdir()
+    with pytest.raises(BadInput, match=r"had reached its first validation, but its checkpoints are gone"):
+        folder.has_checkpoint()
+    folder.checkpoints[1].parent.mkdir()
+    folder.checkpoints[1].write_bytes(b"")
+    assert folder.has_checkpoint()
 
 
 def test_there_may_be_nothing_to_resume(settings):

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from detect.errors import BadInput
-from detect.files import explained, write_text
+from detect.files import write_text
+from detect.unwritable import explained
 
 _PRECISION = 2 * 10**9  # nanoseconds: FAT rounds times to two seconds, some time after a file was written
 _LIST = ".detect-predict.jsonl"

@@ -23,9 +23,10 @@ import cv2
 import numpy as np
 
 from detect.errors import DetectError
-from detect.files import Draft, unwritable
+from detect.files import Draft
 from detect.inference.sources.frames import VideoFormat
 from detect.inference.writers.sound import SoundCopy
+from detect.unwritable import unwritable
 
 PRESET = "veryfast"
 QUALITY = 23  # crf of x264: 18 cannot be told from the source, 28 is visibly worse

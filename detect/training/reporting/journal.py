@@ -7,7 +7,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from detect.files import explained, write_text
+from detect.evaluation.metric_rows import read_rows
+from detect.files import write_text
+from detect.unwritable import explained
 
 BUFFER = 2**16  # bytes, about, that TensorBoard collects before it writes them
 
@@ -15,12 +17,18 @@ BUFFER = 2**16  # bytes, about, that TensorBoard collects before it writes them
 class Journal:
     """Appends rows of numbers to the files of a run folder.
 
-    A run that is resumed at a step drops the rows after it, which it writes again.
+    A run that is resumed drops the rows that it writes again.
     """
 
-    def __init__(self, folder: Path, step: int = 0):
+    def __init__(self, folder: Path, step: int = 0, validated_step: int = 0):
+        """
+        Args:
+            folder: of the run.
+            step: at which the run goes on.
+            validated_step: of the last validation before it.
+        """
         self.path = folder / "metrics.jsonl"
-        _forget_after(self.path, step)
+        _forget_after(self.path, {"train": step - 1, "val": validated_step})
         with explained(self.path):
             self.file = self.path.open("a", encoding="utf-8")
             self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
@@ -61,15 +69,8 @@ class SilentJournal:
         """Do nothing."""
 
 
-def _forget_after(path: Path, step: int) -> None:
-    if not path.exists():
-        return
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step(line) <= step]
-    write_text(path, "".join(f"{line}\n" for line in kept))
-
-
-def _step(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):
-        return float("inf")
+def _forget_after(path: Path, last_steps: dict[str, int]) -> None:
+    """Drop the rows after the last step of their kind."""
+    if path.exists():
+        kept = [row for row in read_rows(path) if row["step"] <= last_steps[row["kind"]]]
+        write_text(path, "".join(f"{json.dumps(row)}\n" for row in kept))

@@ -25,8 +25,18 @@ def test_a_resumed_run_drops_the_rows_that_it_writes_again(tmp_path):
     write(tmp_path, [1, 2, 3])
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')  # the process was killed while it wrote
-    write(tmp_path, [3, 4], resumed_at=2)
+    write(tmp_path, [2, 3, 4], resumed_at=2)  # the update number 2, counted from 0, is the first that is made again
     assert steps_in(tmp_path) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("validated_step", "kept"), [(4, [4]), (8, [4, 8])])
+def test_the_row_of_a_validation_that_is_made_again_is_dropped(tmp_path, validated_step, kept):
+    """The run was killed after it had written the row of its validation at step 8, and before its checkpoint."""
+    with closing(Journal(tmp_path)) as journal:
+        for step in (4, 8):
+            journal.write("val", step, epoch=step / 10, values={"AP": 0.5})
+    Journal(tmp_path, 8, validated_step).close()
+    assert steps_in(tmp_path) == kept
 
 
 @pytest.mark.parametrize("values", [{}, {"loss": 1.0}])
