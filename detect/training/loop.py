@@ -30,6 +30,7 @@ from detect.training.validation import Validation
 from detect.training.workers.exchange import Workers
 
 SECONDS_BETWEEN_ROWS = 5.0  # of metrics.jsonl
+MOST_SKIPPED, STEPS_TOGETHER = 3, 100  # steps whose loss is not finite end the run, if so many are so near each other
 NOT_PARTS = ("loss", "images_per_second", "data_wait")  # the numbers of `Meter.values` that are not parts of the loss
 
 
@@ -43,6 +44,7 @@ class Loop:
         check_images: raises BadInput where too many training images have turned out to be unreadable.
         callbacks: hear of steps and validations.
         scores: of the best model; None before the first validation.
+        skipped: the last steps whose losses were not finite.
     """
 
     settings: TrainingSettings
@@ -58,6 +60,7 @@ class Loop:
     display: Display
     callbacks: Callbacks = field(default_factory=Callbacks)
     scores: Scores | None = None
+    skipped: list[int] = field(default_factory=list)
 
     @property
     def epoch(self) -> float:
@@ -204,11 +207,12 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
     """Check the losses of the last step and show them; every few seconds, write their means to the journal.
 
     Raises:
-        RunFailure: the loss is not finite.
+        RunFailure: losses were not finite too often.
     """
     losses = {name: float(loss) for name, loss in finished.losses.items()}
     if not np.isfinite(sum(losses.values())):
-        raise RunFailure(*describe_failure(loop, finished.step, losses))
+        note_skipped(loop, finished.step, losses)
+        return
     loop.callbacks.call("on_step", loop.progress, losses, finished.learning_rate)
     meter.add(loop.stream.images_per_step, finished.waited, losses)
     means = meter.values()
@@ -247,15 +251,26 @@ def describe_validation(epoch: float, validation: Validation) -> str:
     return f"epoch {epoch:.1f}  AP {scores.AP:.3f}  AP50 {scores.AP50:.3f}  AP75 {scores.AP75:.3f}{best}"
 
 
-def describe_failure(loop: Loop, step: int, losses: dict[str, float]) -> list[str]:
-    """Return lines about a loss that is not finite: where, which images, what is kept, and what to try."""
-    paths = [f"  {path}" for path in loop.stream.image_paths(step)]
+def note_skipped(loop: Loop, step: int, losses: dict[str, float]) -> None:
+    """Name the images of a step whose loss was not finite, and which has therefore changed nothing.
+
+    Raises:
+        RunFailure: it is the third of `STEPS_TOGETHER` steps.
+    """
+    loop.skipped = [*(other for other in loop.skipped if other > step - STEPS_TOGETHER), step]
     parts = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+    paths = [f"  {path}" for path in loop.stream.image_paths(step)]
+    lines = [f"The loss or its gradient is not finite at step {step}: {parts}. Images of the batch:", *paths]
+    if len(loop.skipped) == MOST_SKIPPED:
+        raise RunFailure(*lines, *describe_failure(loop))
+    loop.display.say("\n".join([*lines, "The step is skipped: it has changed nothing."]))
+
+
+def describe_failure(loop: Loop) -> list[str]:
+    """Return lines about losses that are not finite time and again: what is kept, and what to try."""
     kept = f"step {loop.position.saved_step}" if loop.position.saved_step else "none yet"
     return [
-        f"The loss is not finite at step {step}: {parts}.",
-        f"Last good checkpoint: {kept}. Images of the batch:",
-        *paths,
+        f"It is the third such step of {STEPS_TOGETHER} at most. Last checkpoint: {kept}.",
         "Look at these images and their boxes (detect data show). If they are sound, lower the learning rate "
         "(--set optimizer.learning_rate=...) or clip harder (--set optimizer.clip_norm=1).",
     ]

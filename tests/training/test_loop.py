@@ -85,6 +85,16 @@ class Validations:
         return Validation(scores, best=math.isnan(ap) or ap > best)
 
 
+class Losses(TrainingCallback):
+    """Remembers the losses that it hears of."""
+
+    def __init__(self):
+        self.losses = []
+
+    def on_step(self, progress, losses, learning_rate):
+        self.losses.append(losses["box"])
+
+
 class Journal:
     """Remembers kind, step and loss or AP of its rows."""
 
@@ -320,11 +330,30 @@ def test_checkpoints_are_written_between_validations():
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_bad_loss_is_reported_with_its_step_and_never_validated(bad):
-    loop = a_loop(losses=[1.0, 1.0, 1.0, bad])
-    with pytest.raises(RunFailure, match=r"(?s)step 3.*checkpoint: step 2.*picture_3\.jpg"):
+def test_a_loss_that_is_not_finite_is_skipped_with_its_images_named(bad):
+    loop, said = a_loop(losses=[1.0, bad, 1.0, bad]), []
+    loop.display.say = said.append
+    loop.callbacks = Callbacks([heard := Losses()])
+    train(loop)
+    skipped = [text.splitlines() for text in said if "not finite" in text]
+    assert [lines[1:] for lines in skipped] == [
+        [f"  picture_{step}.jpg", "The step is skipped: it has changed nothing."] for step in (1, 3)
+    ]
+    assert heard.losses == [1.0] * 6
+    assert loop.position.step == 8
+
+
+@pytest.mark.parametrize(("between", "ends"), [(0, True), (48, True), (49, False)])
+def test_the_third_loss_that_is_not_finite_within_a_hundred_steps_ends_the_run(between, ends):
+    bad, good = float("nan"), [1.0] * between
+    loop = a_loop(200, losses=[1.0, bad, *good, bad, *good, bad])
+    if not ends:
         train(loop)
-    assert loop.saved == [2, 2]
+        return
+    last = 3 + 2 * between
+    with pytest.raises(RunFailure, match=rf"(?s)at step {last}: box nan.*picture_{last}\.jpg.*third such step of 100"):
+        train(loop)
+    assert loop.saved[-1:] == ([50] if between else [])
 
 
 @pytest.mark.parametrize(

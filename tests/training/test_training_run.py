@@ -138,7 +138,7 @@ def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
     far = {"learning_rate": 1e30, "clip_norm": None}
     with pytest.raises(RunFailure, match=r"not finite at step \d+") as failure:
         detect.train(data, epochs=5, image_size=96, batch_size=4, optimizer=far, **settings)
-    assert "Last good checkpoint" in str(failure.value)
+    assert "Last checkpoint: " in str(failure.value)
     assert str(data.parent / "images" / "train") in str(failure.value)
 
 

@@ -21,7 +21,7 @@ def variables():
 def changes(variables, gradients=GRADIENTS, **settings):
     """Return what an optimizer with these settings adds to each variable in its first step, by default unclipped."""
     optimizer = Optimizer(OptimizerSettings(**{"clip_norm": None, "weight_decay": 0.0, **settings}), variables)
-    return optimizer.changes(gradients, tf.constant(0.1))
+    return optimizer.changes(gradients, tf.constant(0.1))[0]
 
 
 def test_only_kernels_decay(variables):
@@ -38,7 +38,7 @@ def test_sgd_remembers_its_velocity(variables):
     optimizer = Optimizer(OptimizerSettings(name="sgd", clip_norm=None, weight_decay=0.0), variables)
     ones = [tf.ones((2, 1)), tf.ones(1)]
     optimizer.changes(ones, tf.constant(0.1))
-    np.testing.assert_allclose(optimizer.changes(ones, tf.constant(0.1))[1], [-0.271], rtol=1e-6)  # 1 + 0.9 * 1.9
+    np.testing.assert_allclose(optimizer.changes(ones, tf.constant(0.1))[0][1], [-0.271], rtol=1e-6)  # 1 + 0.9 * 1.9
 
 
 def test_sgd_adds_the_decay_of_kernels_to_the_gradient(variables):
@@ -68,7 +68,7 @@ def test_adamw_equals_a_plain_loop(variables):
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         expected = -0.1 * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        got = optimizer.changes([tf.zeros((2, 1)), tf.constant([gradient], tf.float32)], tf.constant(0.1))
+        got, _ = optimizer.changes([tf.zeros((2, 1)), tf.constant([gradient], tf.float32)], tf.constant(0.1))
         np.testing.assert_allclose(got[1], [expected], rtol=1e-4)
 
 
@@ -76,6 +76,21 @@ def test_the_norm_of_all_gradients_together_is_clipped(variables):
     kernel, bias = changes(variables, name="sgd", momentum=0.0, clip_norm=1.0)
     np.testing.assert_allclose(kernel, [[-0.06], [0.0]], rtol=1e-6)
     np.testing.assert_allclose(bias, [-0.08], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_gradient_that_is_not_finite_changes_nothing(variables, name, value):
+    optimizer = Optimizer(OptimizerSettings(name=name), variables)
+    optimizer.changes(GRADIENTS, tf.constant(0.1))
+    before = [variable.numpy() for variable in optimizer.state]
+    changes, is_finite = optimizer.changes([tf.constant([[value], [1.0]]), tf.constant([1.0])], tf.constant(0.1))
+    assert not is_finite
+    assert [change.numpy().tolist() for change in changes] == [[[0], [0]], [0]]
+    for variable, old in zip(optimizer.state, before, strict=True):
+        np.testing.assert_array_equal(variable, old)
+    assert optimizer.changes(GRADIENTS, tf.constant(0.1))[1]
+    assert optimizer.iterations.numpy() == 2
 
 
 @pytest.mark.parametrize(("name", "expected"), [("sgd", 0.04), ("adamw", 0.02)])
@@ -89,7 +104,7 @@ def test_a_backbone_takes_shorter_steps(variables, name):
     """All else is equal, its weight decay too."""
     settings = OptimizerSettings(name=name, clip_norm=None, weight_decay=0.1, backbone_factor=0.25)
     even = changes(variables, name=name, weight_decay=0.1)
-    slow = Optimizer(settings, variables, [variables[0]]).changes(GRADIENTS, tf.constant(0.1))
+    slow = Optimizer(settings, variables, [variables[0]]).changes(GRADIENTS, tf.constant(0.1))[0]
     np.testing.assert_allclose(slow[0], 0.25 * even[0], rtol=1e-6)
     np.testing.assert_allclose(slow[1], even[1], rtol=1e-6)
 

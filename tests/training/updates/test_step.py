@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detect.layers.batch_normalization import BatchNormalization
 from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
 from detect.structures import Batch, Targets
 from detect.training.settings import OptimizerSettings
@@ -47,9 +48,9 @@ def batch(*levels):
     return Batch(tf.constant(images), targets, tf.range(count, dtype=tf.int64))
 
 
-def create(strategy=ONE_DEVICE):
+def create(strategy=ONE_DEVICE, detector=None):
     """Return the detector and a step that takes plain gradient steps."""
-    detector = Brightness()
+    detector = detector or Brightness()
     detector(tf.zeros((1, SIDE, SIDE, 3), tf.uint8))
     settings = OptimizerSettings(name="sgd", momentum=0.0, weight_decay=0.0, clip_norm=None)
     optimizer = Optimizer(settings, [variable.value for variable in detector.trainable_variables])
@@ -113,3 +114,41 @@ def test_two_replicas_equal_one_large_batch(two_devices):
     assert float(losses["square"]) == pytest.approx(3.5)
     assert weight(mirrored) == pytest.approx(weight(detector))
     np.testing.assert_allclose(distributed.average.average.numpy(), step.average.average.numpy(), rtol=1e-6)
+
+
+class Fragile(Brightness):
+    """Has statistics; its loss is infinite for a white picture, and its gradient not a number for a black one."""
+
+    def __init__(self):
+        super().__init__()
+        self.normalization = BatchNormalization(momentum=0.5)
+
+    def call(self, images, targets=None, training=False, extents=None):
+        outputs = super().call(self.normalization(tf.cast(images, tf.float32), training=training))
+        levels = tf.cast(images, tf.float32)
+        return {
+            **outputs,
+            "lightest": tf.reduce_max(levels),
+            "darkest": tf.reduce_min(tf.reduce_max(levels, [1, 2, 3])),
+        }
+
+    def loss(self, outputs, targets, closing=0.0):
+        losses = super().loss(outputs, targets, closing)
+        root = tf.sqrt(outputs["darkest"] * self.scale.kernel[0, 0])
+        return {"square": losses["square"] / tf.cast(outputs["lightest"] < 255, tf.float32), "root": root}
+
+
+@pytest.mark.parametrize("fault", [255, 0])
+@pytest.mark.parametrize("others", [[], [batch(5, 6)]])
+def test_a_step_that_is_not_finite_changes_nothing(fault, others):
+    detector, step = create(detector=Fragile())
+    step((batch(1, 3), *others), SIDE, learning_rate=0.01, decay=0.5, closing=False)
+    state = [*detector.weights, *step.optimizer.state, step.average.average]
+    before = [np.array(variable) for variable in state]
+    losses = step((batch(2, fault), *others), SIDE, learning_rate=0.01, decay=0.5, closing=False)
+    assert not np.isfinite(sum(map(float, losses.values())))
+    for variable, old in zip(state, before, strict=True):
+        np.testing.assert_array_equal(variable, old)
+    losses = step((batch(1, 3), *others), SIDE, learning_rate=0.01, decay=0.5, closing=False)
+    assert np.isfinite(sum(map(float, losses.values())))
+    assert all((np.array(variable) != old).any() for variable, old in zip(state, before, strict=True) if old.any())
