@@ -21,7 +21,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by tools/write_documents.py: change the source, then run `make docs`. -->"
 OF_ALL_COMMANDS = (
     "Every command has `--help`, and `--debug`, which shows the traceback of an error and the log of libraries. Exit\n"
-    "codes are 0 for success, 1 for a failure of the run, 2 for bad usage or bad input, and 130 for an interruption.\n"
+    "codes are 0 for success, 1 for a failure of the run, 2 for bad usage or bad input, 130 for Ctrl-C, and 143 for\n"
+    "SIGTERM.\n"
     "`detect --install-completion` lets the shell complete commands, options and names of models."
 )
 CLASSES = 80  # as in COCO, for the sizes of the models

@@ -9,7 +9,7 @@ from detect.data.dataset import Dataset, split, with_validation
 from detect.data.readers.description import open_dataset, require_present
 from detect.errors import BadInput
 from detect.evaluation.images_needed import require_finished
-from detect.evaluation.json_files import read_rows
+from detect.evaluation.metric_rows import read_rows
 from detect.models import own_files
 from detect.models.card import load_card
 from detect.models.licences import NONE

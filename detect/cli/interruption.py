@@ -1,4 +1,4 @@
-"""The end of a command by Ctrl-C: one line, which says what is kept, and exit code 130."""
+"""The end of a command by a signal: one line, which says what is kept, and exit code 130 for Ctrl-C."""
 
 from typing import Any
 
@@ -8,7 +8,11 @@ EXIT_CODE = 130
 
 
 class Interrupted(Exception):
-    """Ctrl-C has ended a command; the text says what is kept."""
+    """A signal has ended a command; the text says what is kept."""
+
+    def __init__(self, text: str, exit_code: int = EXIT_CODE):
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class Commands(TyperGroup):

@@ -1,6 +1,6 @@
 """The entry point of the `detect` command: its subcommands, and what happens when one fails.
 
-Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 interrupted.
+Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import io
@@ -18,7 +18,7 @@ from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
 from detect.cli.example import example
 from detect.cli.export import check, export
-from detect.cli.interruption import EXIT_CODE, Commands, Interrupted
+from detect.cli.interruption import Commands, Interrupted
 from detect.cli.library_log import TENSORFLOW_LEVEL
 from detect.cli.models import models
 from detect.cli.predict import predict
@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
         return _exit_code(done.code)
     except Interrupted as ending:
         fail(str(ending))
-        return EXIT_CODE
+        return ending.exit_code
     except DetectError as error:
         if debug:
             raise

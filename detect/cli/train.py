@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detect.cli.interruption import Interrupted
+from detect.cli.interruption import EXIT_CODE, Interrupted
 from detect.cli.printing import progress_bar, say
 from detect.cli.scores import show_kept, show_runs, show_scores
 from detect.cli.starting import start_tensorflow
@@ -163,10 +163,9 @@ def train(
             train_one(settings, resume, dataset, started)
         else:
             train_all(settings, several, dataset)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        said = "Interrupted. The same command with --resume continues from the last checkpoint in the run folder."
+        raise Interrupted(str(interrupt) or said, getattr(interrupt, "exit_code", EXIT_CODE)) from None
 
 
 def planned(

@@ -32,6 +32,7 @@ from detect.training.updates.left_out import LeftOut
 from detect.training.updates.optimizers import create_optimizer
 from detect.training.updates.schedule import Budget, StepBudget, TimeBudget
 from detect.training.updates.step import TrainingStep
+from detect.training.updates.stop_request import StopRequest
 from detect.training.validation import Validator
 from detect.training.workers.agreement import require_same, state_facts
 from detect.training.workers.exchange import Workers
@@ -80,6 +81,7 @@ def assemble(
         TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
     )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
+    stop = StopRequest()
     validator = Validator(
         detector,
         model,
@@ -88,6 +90,7 @@ def assemble(
         lambda: stream.batch_size,
         folder,
         val_images.note,
+        stop.check,
         advice_on_few(settings),
     )
     return Loop(
@@ -103,6 +106,7 @@ def assemble(
         journal=Journal(folder.path, position.step, position.validated_step) if workers.is_chief else SilentJournal(),
         display=display,
         callbacks=callbacks,
+        stop=stop,
     )
 
 

@@ -26,6 +26,7 @@ from detect.training.updates.optimizers import peak_learning_rate
 from detect.training.updates.out_of_memory import is_out_of_memory, more_parts
 from detect.training.updates.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
 from detect.training.updates.step import TrainingStep
+from detect.training.updates.stop_request import Stopped, StopRequest
 from detect.training.validation import Validation
 from detect.training.workers.exchange import Workers
 
@@ -44,6 +45,7 @@ class Loop:
         check_images: raises BadInput where too many training images have turned out to be unreadable.
         callbacks: hear of steps and validations.
         scores: of the best model; None before the first validation.
+        stop: hears SIGTERM and Ctrl-C.
         skipped: the last steps whose losses were not finite.
     """
 
@@ -60,6 +62,7 @@ class Loop:
     display: Display
     callbacks: Callbacks = field(default_factory=Callbacks)
     scores: Scores | None = None
+    stop: StopRequest = field(default_factory=StopRequest)
     skipped: list[int] = field(default_factory=list)
 
     @property
@@ -83,7 +86,21 @@ class Finished(NamedTuple):
 
 
 def train(loop: Loop) -> None:
-    """Run until the budget is used up or validations no longer improve. `loop.position` is where it ended."""
+    """Run until the budget is used up or validations no longer improve. `loop.position` is where it ended.
+
+    Raises:
+        Stopped: by a signal; what was trained is saved.
+        RunFailure: the loss was not finite too often, memory does not suffice, or a file cannot be written.
+    """
+    with loop.stop, loop.stop.deferred():
+        try:
+            run_steps(loop)
+        except Stopped as stopped:
+            raise Stopped(stopped.number, keep(loop, stopped.name)) from None
+
+
+def run_steps(loop: Loop) -> None:
+    """Make step after step, with validations and checkpoints between them; see `train`."""
     settings, position, meter = loop.settings, loop.position, Meter()
     peak = peak_learning_rate(settings.optimizer, loop.stream.images_per_step)
     closing = finished = None  # no phase has begun, no step is made
@@ -98,14 +115,20 @@ def train(loop: Loop) -> None:
                 position.closing_step = position.step
 
         waiting = time.monotonic()
-        parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
+        with loop.stop.lossless():
+            parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
         waited = time.monotonic() - waiting
         loop.check_images()
+        loop.stop.check()
 
         rate = learning_rate(peak, position.progress, settings.schedule)
         decay = average_decay(position.step, position.closing_step, settings.average)
+        side = image_side(parts[0])
         try:
-            losses = loop.step(parts, image_side(parts[0]), rate, decay, closing)
+            with loop.stop.at_once():
+                loop.step.prepare(parts, side)
+            with loop.stop.lossless(position.step == position.saved_step):
+                losses = loop.step(parts, side, rate, decay, closing)
         except (MemoryError, tf.errors.OpError) as error:
             divide_batches(loop, error)
             closing = None  # the same step again, with a stream of smaller batches
@@ -195,6 +218,16 @@ def save(loop: Loop) -> None:
     position.saved_step, position.saved_seconds = position.step, position.seconds
     if loop.workers.is_chief:
         loop.save(position)
+
+
+def keep(loop: Loop, signal: str) -> str:
+    """Save what a run has trained that a signal has ended, and return what to tell the user."""
+    step = loop.position.step
+    if not step:
+        return f"{signal}: stopped before the first step. There is nothing to save; --resume begins anew."
+    if step > loop.position.saved_step:
+        save(loop)
+    return f"{signal}: stopped at step {step}, which is saved. The same command with --resume goes on from there."
 
 
 def image_side(batch: Batch) -> int:

@@ -51,6 +51,7 @@ class Validator:
     batch_size: Callable[[], int]  # images at a time, as far as memory has turned out to allow
     folder: RunFolder
     note: Callable[[UnreadableImages], None]  # is told, after each scoring, which images are left out
+    check: Callable[[], None] = lambda: None  # is called after each batch, and may end the validation by an exception
     advice: str = ADVICE  # as of `score`
 
     @functools.cached_property
@@ -75,6 +76,7 @@ class Validator:
             card.classes,
             card.category_ids,
             self.batch_size(),
+            progress=lambda done, total: self.check(),
             unreadable=self.unreadable,
             advice=self.advice,
         )

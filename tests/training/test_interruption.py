@@ -1,6 +1,7 @@
-"""A run that was killed is resumed as if nothing had happened, with the same bits."""
+"""A run that was killed or stopped is resumed as if nothing had happened, with the same bits."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from measuring.first_models import LIGHTER
 import detect
 from detect.data.shapes import write_shapes
 from detect.training.run_folder import RunFolder
+from detect.training.updates.stop_request import Stopped
 
 # 12 steps of 4 images, 3 epochs of 16; a checkpoint every second step, so also in the middle of an epoch.
 SETTINGS = {
@@ -67,11 +69,33 @@ def test_resume_after_kill_9_gives_the_same_bits(model, data, tmp_path):
     assert checkpoint(tmp_path / "killed")["step"] == 6
 
     detect.train(data, model, name="killed", resume=True, **settings)
-    whole, resumed = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "killed")
+    require_same(checkpoint(tmp_path / "killed"), checkpoint(tmp_path / "whole"))
+    assert steps_of(tmp_path / "killed") == steps_of(tmp_path / "whole")
+
+
+class Terminated(detect.TrainingCallback):
+    """Sends SIGTERM in the middle of an epoch, after a step without a checkpoint."""
+
+    def on_step(self, progress, losses, learning_rate):
+        if progress.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_resume_after_sigterm_gives_the_same_bits(data, tmp_path):
+    settings = {**SETTINGS, "weights": "none", "runs": str(tmp_path)}
+    whole = detect.train(data, SMALL, name="whole", **settings)
+    with pytest.raises(Stopped, match="which is saved"):
+        detect.train(data, SMALL, name="stopped", callbacks=[Terminated()], **settings)
+    assert checkpoint(tmp_path / "stopped")["step"] > 4
+    stopped = detect.train(data, SMALL, name="stopped", resume=True, **settings)
+    require_same(checkpoint(stopped.folder), checkpoint(whole.folder))
+    assert steps_of(stopped.folder) == steps_of(whole.folder)
+
+
+def require_same(resumed: dict, whole: dict) -> None:
     assert resumed.keys() == whole.keys()
     for name, value in whole.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
-    assert steps_of(tmp_path / "killed") == steps_of(tmp_path / "whole")
 
 
 def checkpoint(folder: Path) -> dict:

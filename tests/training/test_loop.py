@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import os
+import signal
 from types import SimpleNamespace
 
 import keras
@@ -28,6 +30,7 @@ from detect.training.reporting.display import SilentDisplay
 from detect.training.settings import TrainingSettings
 from detect.training.updates.checkpoints import Position
 from detect.training.updates.schedule import StepBudget, TimeBudget
+from detect.training.updates.stop_request import Stopped
 from detect.training.validation import Validation
 from detect.training.workers.exchange import Workers
 
@@ -63,6 +66,9 @@ class Step:
         self.rates = []
         self.closing = []
         self.decays = []
+
+    def prepare(self, batches, size):
+        pass
 
     def __call__(self, batches, size, learning_rate, decay, closing):
         self.rates.append(learning_rate)
@@ -295,7 +301,7 @@ def test_a_step_without_enough_memory_is_made_again_in_parts():
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
         return {"box": 1.0}
 
-    loop.step = step
+    loop.step = type("Step", (Step,), {"__call__": lambda self, *arguments: step(*arguments)})()
     train(loop)
     assert numbers == [(0, [2]), (1, [2]), (2, [2]), (2, [1, 1]), (3, [1, 1])]
     assert loop.stream.starts == [(0, False), (2, False)]
@@ -308,7 +314,7 @@ def test_other_errors_of_a_step_end_the_run():
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
 
     loop = a_loop()
-    loop.step = step
+    loop.step = SimpleNamespace(prepare=step)
     with pytest.raises(tf.errors.InvalidArgumentError):
         train(loop)
     assert loop.position.parts == 1
@@ -327,6 +333,49 @@ def test_checkpoints_are_written_between_validations():
     train(loop)
     assert loop.saved == list(range(1, 9))
     assert loop.position.saved_step == 8
+
+
+class Terminated(TrainingCallback):
+    """Sends SIGTERM when it hears of a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, progress, losses, learning_rate):
+        if progress.step == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_ends_the_run_between_two_steps_with_a_checkpoint():
+    loop = a_loop()
+    loop.callbacks = Callbacks([Terminated(3)])
+    with pytest.raises(Stopped, match=r"^SIGTERM: stopped at step (\d), which is saved\..*--resume goes on") as stopped:
+        train(loop)
+    assert loop.saved == [2, 2, loop.position.step]
+    assert f"step {loop.position.step}," in str(stopped.value)
+    assert stopped.value.exit_code == 143
+
+
+def test_a_signal_ends_a_validation_whose_place_in_the_run_is_kept():
+    loop = a_loop()
+
+    def validate(best):
+        os.kill(os.getpid(), signal.SIGTERM)
+        loop.stop.check()
+
+    loop.validate = validate
+    with pytest.raises(Stopped, match="stopped at step 2, which is saved"):
+        train(loop)
+    assert loop.saved == [2]  # by the validation, before it began
+    assert is_validation_due(loop.position, 4, loop.budget)
+
+
+def test_before_the_first_step_there_is_nothing_to_save():
+    loop = a_loop()
+    loop.step.prepare = lambda batches, size: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Stopped, match=r"^Ctrl-C: stopped before the first step\. There is nothing to save"):
+        train(loop)
+    assert loop.saved == loop.step.rates == []
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

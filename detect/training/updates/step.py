@@ -37,6 +37,7 @@ class TrainingStep:
         self.optimizer = optimizer
         self.average = average
         self.strategy = strategy
+        self._prepared: set[tuple[int, int]] = set()
         # What a forward pass changes: the statistics of normalisations. Frozen kernels, which it does not, are large.
         self.statistics = [weight for weight in detector.non_trainable_weights if len(weight.shape) < 2]
         # Several replicas add up numbers within the step. TensorFlow refuses to do so within XLA on CPUs, and on GPUs
@@ -62,10 +63,18 @@ class TrainingStep:
         Raises:
             ValueError: `size` is not a size of the run.
         """
+        return self._compiled(size)(batches, *_scalars(learning_rate, decay, closing))
+
+    def prepare(self, batches: tuple[Batch, ...], size: int) -> None:
+        """Trace the step for as many batches of this size, if it has not been: it takes seconds and changes nothing."""
+        if (size, len(batches)) not in self._prepared:
+            self._compiled(size).get_concrete_function(batches, *_scalars(0, 0, 0))
+            self._prepared.add((size, len(batches)))
+
+    def _compiled(self, size: int):
         if size not in self.compiled:
             raise ValueError(f"expected images of side {sorted(self.compiled)}, got {size}")
-        numbers = (tf.constant(number, tf.float32) for number in (learning_rate, decay, float(closing)))
-        return self.compiled[size](batches, *numbers)  # as tensors: a number would be traced anew for each value
+        return self.compiled[size]
 
     def _update(
         self, batches: tuple[Batch, ...], learning_rate: tf.Tensor, decay: tf.Tensor, closing: tf.Tensor
@@ -99,6 +108,11 @@ class TrainingStep:
 
 def _zero_or_nan(is_finite: tf.Tensor) -> tf.Tensor:
     return tf.where(is_finite, 0.0, float("nan"))
+
+
+def _scalars(*numbers: float) -> list[tf.Tensor]:
+    """Return tensors: a number would be traced anew for each value."""
+    return [tf.constant(number, tf.float32) for number in numbers]
 
 
 def _add(variable: tf.Variable, change: tf.Tensor) -> None:
