@@ -84,7 +84,7 @@ class ProcessPool:
         self._source, self._packed, self._count, self._max_boxes = source, packed, workers, max_boxes
         self._memory, self._lock = SharedMemory(), Lock()
         self._buffers = BufferPool(self._memory, HEADER + bytes_per_batch(source, max_boxes, largest))
-        self._descriptors = (*descriptors, self._memory.descriptor, *self._lock.descriptors)
+        self._descriptors = (*descriptors, self._memory.descriptor, self._lock.descriptor)
         self._workers: list[Worker] = []
         weakref.finalize(self, _end, self._workers).atexit = False  # when this process ends, they end by themselves
         self._starting = threading.Lock()
@@ -102,6 +102,11 @@ class ProcessPool:
         if self._buffers.in_use() > MOST_BUFFERS:
             memory = copied(memory)
         return arrays_in(memory[HEADER:], self._source, self._max_boxes, self._source.canvas(batch))
+
+    def processes(self) -> list[subprocess.Popen]:
+        """Return the processes that are running."""
+        with self._starting:
+            return [worker.process for worker in self._workers]
 
     def close(self) -> None:
         """End the processes, after the slots that they have taken."""
@@ -126,7 +131,11 @@ class ProcessPool:
 
 
 class Worker:
-    """A worker process, as seen by its parent. Threads may share it."""
+    """A worker process, as seen by its parent. Threads may share it.
+
+    Attributes:
+        process: the process.
+    """
 
     def __init__(self, setup: WorkerSetup, descriptors: tuple[int, ...]):
         ours, theirs = socket.socketpair()
@@ -134,7 +143,7 @@ class Worker:
         environment = {**os.environ, **ENVIRONMENT}
         with theirs:
             try:
-                self._process = subprocess.Popen(
+                self.process = subprocess.Popen(
                     [sys.executable, "-c", program],
                     stdin=subprocess.DEVNULL,
                     env=environment,
@@ -170,7 +179,7 @@ class Worker:
         raise failure.error from RuntimeError(f"in a worker process:\n{failure.trace}")
 
     def _how_it_ended(self) -> str:
-        code = self._process.wait()
+        code = self.process.wait()
         how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
         return (
             f"A worker process has ended {how}. If the system stopped it because memory ran out, use fewer workers "
@@ -185,10 +194,10 @@ class Worker:
     def join(self) -> None:
         """Wait until the worker has ended, which `disconnect` made it do; kill it if that takes too long."""
         try:
-            self._process.wait(GRACE_SECONDS)
+            self.process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
         self._receiver.shutdown()
         self._connection.close()
         self._socket.close()

@@ -32,7 +32,7 @@ class SharedImages:
         self._memory = SharedMemory()
         self._pixels = self._memory.allocate(self._end)
         self._numbers = self._memory.allocate(8 * (4 + 5 * count))
-        self.descriptors = (self._memory.descriptor, *self._lock.descriptors)  # that a worker process needs
+        self.descriptors = (self._memory.descriptor, self._lock.descriptor)  # that a worker process needs
         self._view()
 
     def __getstate__(self):

@@ -13,6 +13,9 @@ import weakref
 
 CAN_SHARE = sys.platform == "linux"
 
+if sys.platform != "win32":
+    import fcntl
+
 
 class SharedMemory:
     """Memory without a name, which is freed when no process has it any more.
@@ -62,20 +65,32 @@ def _buffer(*place: int) -> SharedBuffer:
 
 
 class Lock:
-    """A lock that one thread of one process holds at a time: the one that has read the only byte of a pipe."""
+    """A lock that one thread of one process holds at a time. Where a process is killed that holds it, it is free.
 
-    def __init__(self, descriptors: tuple[int, int] | None = None):
-        self.descriptors = descriptors or os.pipe()
-        if descriptors is None:
-            os.write(self.descriptors[1], b".")
-            for descriptor in self.descriptors:
-                weakref.finalize(self, os.close, descriptor)
+    Each process opens the file of the lock anew, because descriptors that are inherited are one holder for the system.
+    """
+
+    def __init__(self, descriptor: int | None = None):
+        """`descriptor`: of the lock of another process, which this one has inherited; None: a new lock."""
+        self._threads = threading.Lock()
+        self._own = -1  # descriptor of the file as opened by this process
+        self.descriptor = descriptor if descriptor is not None else -1
+        if CAN_SHARE and descriptor is None:
+            self.descriptor = os.memfd_create("detect-lock")
+            weakref.finalize(self, os.close, self.descriptor)
 
     def __enter__(self) -> None:
-        os.read(self.descriptors[0], 1)
+        self._threads.acquire()
+        if CAN_SHARE:
+            if self._own < 0:
+                self._own = os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDWR)
+                weakref.finalize(self, os.close, self._own)
+            fcntl.flock(self._own, fcntl.LOCK_EX)
 
     def __exit__(self, *_) -> None:
-        os.write(self.descriptors[1], b".")
+        if CAN_SHARE:
+            fcntl.flock(self._own, fcntl.LOCK_UN)
+        self._threads.release()
 
     def __reduce__(self):
-        return Lock, (self.descriptors,)
+        return Lock, (self.descriptor,)
