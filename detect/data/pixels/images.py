@@ -9,11 +9,12 @@ all else through Pillow. What the formats leave open is decided here:
 - 16 bits per channel are scaled by 255 / 65535, whatever range the image uses.
 - CMYK is converted without its colour profile; in JPEGs it is stored inverted, as Adobe does.
 - Of an animation or a multi-page file, the first image is taken.
-- A file that ends early is an error, never a half-grey image.
+- A file that ends early is an error, and so is a JPEG that was overwritten: never an image that is half grey or noise.
 - An image with more than `MOST_PIXELS` is an error.
 """
 
 import io
+import re
 from pathlib import Path
 
 import cv2
@@ -38,6 +39,9 @@ __all__ = [
     "turn_upright",
 ]
 
+_EXTRANEOUS = re.compile("Corrupt JPEG data: ([0-9]+) extraneous bytes before marker 0xd9")
+_FEW_BYTES = 64
+_DAMAGE = ("Corrupt JPEG", "Unsupported marker", "Bogus", "Invalid JPEG file structure", "Unsupported JPEG process")
 _OPENCV = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -128,24 +132,37 @@ def read_encoded(path: str | Path) -> bytes:
 
 def _decode(data: bytes, header: Header, where: str, times: int = 0) -> np.ndarray:
     if header.components in (1, 3) and is_complete_jpeg(data, header):
-        image = _decode_jpeg(data, header, times)
+        image = _decode_jpeg(data, header, where, times)
         if image is not None:
             return turn_upright(image, header.orientation)
     return turn_upright(halve(_decode_with_pillow(data, where), times), header.orientation)
 
 
-def _decode_jpeg(data: bytes, header: Header, times: int) -> np.ndarray | None:
-    """Return the stored image, halved; None where it cannot be decoded.
+def _decode_jpeg(data: bytes, header: Header, where: str, times: int) -> np.ndarray | None:
+    """Return the stored image, halved; None where it cannot be decoded; BadInput where its pixels are damaged.
 
-    simplejpeg is strict: OpenCV may repair what it refuses.
+    simplejpeg is strict: OpenCV may read what it refuses.
     """
     eighth = min(times, 3)  # the decoder shrinks to an eighth at most
     smallest = {"min_height": -(-header.stored_height >> eighth), "min_width": -(-header.stored_width >> eighth)}
     try:
         return halve(simplejpeg.decode_jpeg(data, "RGB", **(smallest if eighth else {})), times - eighth)
-    except ValueError:
+    except ValueError as error:
+        if _loses_pixels(str(error), len(data)):
+            raise BadInput(f"{where}: the JPEG is damaged: {error}. Restore the file or remove it.") from None
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _OPENCV)
         return None if image is None else halve(image, times)
+
+
+def _loses_pixels(complaint: str, size: int) -> bool:
+    """Return whether a JPEG of `size` bytes, of which libjpeg complains, is noise or grey from some place on.
+
+    Other decoders than a strict one show it so, without a word. A few bytes between the last pixel and the end marker
+    do no harm; many are left where a part of the file was overwritten.
+    """
+    if extraneous := _EXTRANEOUS.fullmatch(complaint):
+        return int(extraneous[1]) > max(_FEW_BYTES, size // 100)
+    return complaint.startswith(_DAMAGE)
 
 
 def _decode_with_pillow(data: bytes, where: str) -> np.ndarray:

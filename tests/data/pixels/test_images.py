@@ -156,6 +156,23 @@ def test_truncated_files_are_errors_that_name_the_file(image, format, share):
         decode_image(data[: int(share * len(data))], "camera/1")
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("filling", [lambda size: bytes(size), lambda size: b"", np.random.default_rng(0).bytes])
+def test_a_jpeg_of_which_a_part_was_overwritten_is_an_error(image, options, filling):
+    """Other decoders show noise or grey in its place. The end marker is there."""
+    noise = np.random.default_rng(0).integers(0, 30, image.shape).astype(np.uint8)
+    data = encode(Image.fromarray(image // 2 + noise), "JPEG", quality=95, **options)
+    half = len(data) // 2
+    damaged = data[:half] + filling(len(data) - half - 2) + data[-2:]
+    with pytest.raises(BadInput, match="camera/1: the JPEG is damaged: "):
+        decode_image(damaged, "camera/1")
+
+
+def test_a_few_bytes_before_the_end_marker_of_a_jpeg_do_no_harm(image):
+    data = encode(Image.fromarray(image), "JPEG")
+    assert difference(decode_image(data[:-2] + b"12345" + data[-2:], "padded"), decode_image(data, "whole")) < 1
+
+
 def test_a_jpeg_without_end_marker_but_with_all_its_pixels_is_read(image, tmp_path):
     data = encode(Image.fromarray(image), "JPEG")
     (tmp_path / "a.jpg").write_bytes(data[:-2])
