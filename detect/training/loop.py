@@ -3,16 +3,17 @@
 The compiled part (forward to update) is in `step.py`; this file is what happens around it, once per update.
 """
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from detect.errors import RunFailure, counted
+from detect.errors import DetectError, RunFailure, counted
 from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
 from detect.training.callbacks import Callbacks, Progress
@@ -25,6 +26,7 @@ from detect.training.updates.checkpoints import Position
 from detect.training.updates.optimizers import peak_learning_rate
 from detect.training.updates.out_of_memory import is_out_of_memory, more_parts
 from detect.training.updates.schedule import Budget, StepBudget, average_decay, is_closing, learning_rate
+from detect.training.updates.slow_data import SlowData
 from detect.training.updates.step import TrainingStep
 from detect.training.updates.stop_request import Stopped, StopRequest
 from detect.training.validation import Validation
@@ -92,15 +94,20 @@ def train(loop: Loop) -> None:
         Stopped: by a signal; what was trained is saved.
         RunFailure: the loss was not finite too often, memory does not suffice, or a file cannot be written.
     """
-    with loop.stop, loop.stop.deferred():
+    with loop.stop, loop.stop.deferred(), SlowData(loop.stream.image_paths, loop.display.say) as slow:
         try:
-            run_steps(loop)
+            run_steps(loop, slow)
         except Stopped as stopped:
             raise Stopped(stopped.number, keep(loop, stopped.name)) from None
 
 
-def run_steps(loop: Loop) -> None:
-    """Make step after step, with validations and checkpoints between them; see `train`."""
+def run_steps(loop: Loop, slow: SlowData) -> None:
+    """Make step after step, with validations and checkpoints between them; see `train`.
+
+    Args:
+        loop: the run.
+        slow: is told of the steps that wait for their batches.
+    """
     settings, position, meter = loop.settings, loop.position, Meter()
     peak = peak_learning_rate(settings.optimizer, loop.stream.images_per_step)
     closing = finished = None  # no phase has begun, no step is made
@@ -115,10 +122,11 @@ def run_steps(loop: Loop) -> None:
                 position.closing_step = position.step
 
         waiting = time.monotonic()
-        with loop.stop.lossless():
-            parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
+        with saved_before_failure(loop):
+            with loop.stop.lossless(), slow.waiting(position.step):
+                parts = tuple(next(batches) for _ in range(loop.stream.accumulate))
+            loop.check_images()
         waited = time.monotonic() - waiting
-        loop.check_images()
         loop.stop.check()
 
         rate = learning_rate(peak, position.progress, settings.schedule)
@@ -194,7 +202,8 @@ def validate(loop: Loop) -> None:
     if not position.saved_step:
         save(loop)  # if this first validation fails, the training before it is not lost
     best, ap = 0.0, 0.0  # replaced by the numbers of the chief
-    validation = loop.validate(position.best) if loop.workers.is_chief else None
+    with saved_before_failure(loop):
+        validation = loop.validate(position.best) if loop.workers.is_chief else None
     if validation:
         best, ap = float(validation.best), validation.average_precision
         loop.scores = validation.scores if validation.best else loop.scores
@@ -228,6 +237,18 @@ def keep(loop: Loop, signal: str) -> str:
     if step > loop.position.saved_step:
         save(loop)
     return f"{signal}: stopped at step {step}, which is saved. The same command with --resume goes on from there."
+
+
+@contextlib.contextmanager
+def saved_before_failure(loop: Loop) -> Iterator[None]:
+    """Save what has been trained where the block, which changes no variable, raises a `DetectError`."""
+    try:
+        yield
+    except DetectError:
+        if loop.position.step > loop.position.saved_step:
+            save(loop)
+            loop.display.say(f"Step {loop.position.step} is saved, for --resume to go on from.")
+        raise
 
 
 def image_side(batch: Batch) -> int:

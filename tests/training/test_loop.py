@@ -370,6 +370,19 @@ def test_a_signal_ends_a_validation_whose_place_in_the_run_is_kept():
     assert is_validation_due(loop.position, 4, loop.budget)
 
 
+def test_what_was_trained_is_saved_before_images_end_the_run():
+    loop, checks = a_loop(), itertools.count()
+
+    def check():
+        if next(checks) == 5:
+            raise BadInput("3 of 20 images cannot be used")
+
+    loop.check_images = check
+    with pytest.raises(BadInput, match="3 of 20 images"):
+        train(loop)
+    assert loop.saved == [2, 2, 4, 5]  # around the validations, and at the end
+
+
 def test_before_the_first_step_there_is_nothing_to_save():
     loop = a_loop()
     loop.step.prepare = lambda batches, size: os.kill(os.getpid(), signal.SIGINT)

@@ -97,7 +97,7 @@ def _frames_or_problem(source: Source, skip: Callable[[str], None]) -> Generator
     try:
         yield from _frames_of(source, skip)
     except BadInput as problem:
-        return problem
+        return BadInput(*problem.args)  # its traceback would keep the half-decoded image in memory
     return None
 
 

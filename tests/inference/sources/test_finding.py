@@ -3,6 +3,7 @@
 import io
 import os
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from detect.errors import BadInput
 from detect.inference.image_files import write_image
+from detect.inference.sources import finding
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.folders import natural_key
 
@@ -198,6 +200,21 @@ def test_a_bad_file_is_skipped_and_reported(folder):
     assert (frames[0].width, frames[0].height) == (12, 8)
     assert len(skipped) == 1
     assert "3.jpg" in skipped[0]
+
+
+def test_what_was_decoded_of_a_bad_file_does_not_stay_in_memory(folder, monkeypatch):
+    """The traceback of an error holds the variables of all functions that it went through."""
+    decoded = []
+
+    def fail(source):
+        part = np.zeros(9)
+        decoded.append(weakref.ref(part))
+        raise BadInput("truncated")
+
+    monkeypatch.setattr(finding, "_image_of", fail)
+    with pytest.raises(BadInput, match="None of the 4 sources"):
+        list(read_frames(find_sources([folder]), lambda text: None))
+    assert [each() for each in decoded] == [None] * 4
 
 
 def test_the_only_source_must_be_readable(tmp_path):
