@@ -50,23 +50,24 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     Raises:
         RunFailure: the file cannot be written.
     """
-    with whole_file(path) as file:
+    with whole_file(path, size=len(content)) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path, synced: bool = False, kept: Path | None = None) -> Iterator[IO[bytes]]:
+def whole_file(path: str | Path, synced: bool = False, kept: Path | None = None, size: int = 0) -> Iterator[IO[bytes]]:
     """Yield an open binary file, which gets its name when the block ends without an error.
 
     Args:
         path: destination; folders that are missing are created.
         synced: wait until the disk holds the content, so that it survives a power failure.
         kept: name for the file that was at `path` before, beside it; None: it is removed.
+        size: bytes that will be written, for the message where there is no room for them; 0: it is not known.
 
     Raises:
         RunFailure: the file cannot be written; the block may raise any `OSError` for that.
     """
-    with contextlib.closing(Draft(path)) as draft, draft.writing():
+    with contextlib.closing(Draft(path, size)) as draft, draft.writing():
         with draft.open("wb") as file:
             yield file
             if synced:
@@ -128,11 +129,20 @@ class Draft:
         path: where to write it; the destination itself where that is a pipe, a socket or a device.
     """
 
-    def __init__(self, path: str | Path):
-        """`path`: destination; folders that are missing are created. RunFailure where nothing can be written there."""
+    def __init__(self, path: str | Path, size: int = 0):
+        """
+        Args:
+            path: destination; folders that are missing are created.
+            size: bytes that will be written, for the message where there is no room for them; 0: it is not known.
+
+        Raises:
+            RunFailure: nothing can be written there.
+        """
         self._given, self._stack = Path(path), contextlib.ExitStack()
+        self._size = 0  # also of a device, which has no room to be compared with
         with self.writing():
             self._direct = _is_direct(self._given)
+            self._size = 0 if self._direct else size
             self._destination = self._given if self._direct else _followed(self._given)
             self.path = self._destination if self._direct else self._hidden_path()
 
@@ -143,7 +153,7 @@ class Draft:
             yield
         except OSError as error:
             self.close()
-            raise unwritable(self._given, error) from None
+            raise unwritable(self._given, error, self._size) from None
 
     def open(self, mode: str, **options: Any) -> IO[Any]:
         """Open the draft for writing, with arguments as of `open`.

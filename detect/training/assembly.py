@@ -103,7 +103,9 @@ def assemble(
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=Journal(folder.path, position.step, position.validated_step) if workers.is_chief else SilentJournal(),
+        journal=Journal(folder.path, display.say, position.step, position.validated_step)
+        if workers.is_chief
+        else SilentJournal(),
         display=display,
         callbacks=callbacks,
         stop=stop,
@@ -142,6 +144,15 @@ def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Di
     position = load_latest(folder.checkpoints, variables, display.say)
     display.say(f"Resuming {folder.path} at step {position.step}.")
     return position
+
+
+def create_journal(
+    workers: Workers, folder: RunFolder, position: Position, display: Display
+) -> Journal | SilentJournal:
+    """Return the journal of a run that begins or goes on at a position; only the chief's writes."""
+    if not workers.is_chief:
+        return SilentJournal()
+    return Journal(folder.path, display.say, position.step, position.validated_step)
 
 
 def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float) -> Budget:

@@ -65,7 +65,8 @@ def save_checkpoint(paths: tuple[Path, Path], position: Position, variables: lis
     names = [variable.name for variable in variables]
     header = json.dumps({"position": asdict(position), "names": names})
     path, before = paths
-    with whole_file(path, synced=True, kept=before) as file:
+    size = sum(array.nbytes for array in arrays.values())
+    with whole_file(path, synced=True, kept=before, size=size) as file:
         np.savez(file, allow_pickle=False, header=np.array(header), **arrays)
 
 

@@ -54,6 +54,18 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_leaves_the_checkpoints_that_are_there(tiny_disk):
+    paths, variable = (tiny_disk / "last.npz", tiny_disk / "previous.npz"), tf.Variable(np.zeros(5000, np.float32))
+    for step in (1, 2):
+        save_checkpoint(paths, Position(step=step), [variable])
+    with pytest.raises(
+        RunFailure, match=r"last\.npz cannot be written: No space.*0\.0 MB are wanted, 0\.0 MB are free"
+    ):
+        save_checkpoint(paths, Position(step=3), [variable])
+    assert [load_checkpoint(path, [variable]).step for path in paths] == [2, 1]
+    assert sorted(tiny_disk.iterdir()) == sorted(paths)
+
+
 def test_a_damaged_file_is_named(tmp_path):
     path = tmp_path / "last.npz"
     save(path, Position(), [tf.Variable([1.0])])
