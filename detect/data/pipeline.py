@@ -8,12 +8,13 @@ workers does not change the result.
 import atexit
 import math
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 import tensorflow as tf
 
 from detect.data.batches.making import BatchMaker, SampleSource, ThreadPool, WorkerPool
@@ -217,10 +218,17 @@ def _batches(
         *([tf.TensorSpec([count, source.stated_classes], tf.bool)] if source.stated_classes else []),
     ]
 
+    # TensorFlow never forgets a function that a dataset calls: it must not keep the maker, with its files and memory.
+    batch_of = weakref.WeakMethod(maker.batch)
+
+    def made(number: np.int64) -> Sequence[np.ndarray]:
+        make = batch_of()
+        if make is None:
+            raise RuntimeError("keep the `Batches` or its `dataset` as long as batches are needed")
+        return make(int(number))[: len(specs)]
+
     def mapped(number: tf.Tensor) -> Batch:
-        parts = tf.numpy_function(
-            lambda number: maker.batch(int(number))[: len(specs)], [number], [spec.dtype for spec in specs]
-        )
+        parts = tf.numpy_function(made, [number], [spec.dtype for spec in specs])
         for part, spec in zip(parts, specs, strict=True):
             part.set_shape(spec.shape)
         images, boxes, labels, ignore, indices, *looked_for = parts
@@ -229,7 +237,9 @@ def _batches(
     cv2.setNumThreads(0)  # samples are made in parallel, so threads within one would compete with each other
     at_a_time = 1 + math.ceil(workers / count)  # workers that find no free slot in a batch go on with the next
     dataset = numbers.map(mapped, num_parallel_calls=at_a_time, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return Batches(dataset.with_options(_options(at_a_time)), maker, source.image_paths, unreadable)
+    dataset = dataset.with_options(_options(at_a_time))
+    dataset.maker = maker  # which exists as long as one of them
+    return Batches(dataset, maker, source.image_paths, unreadable)
 
 
 def _options(threads: int) -> tf.data.Options:

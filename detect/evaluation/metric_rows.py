@@ -25,7 +25,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is damaged: its byte {error.start} is not text. {way_on}") from None
-    rows = [_row(line) for line in lines[:-1]]  # the last part has no end of the line: it is empty, or cut off
+    rows = [_row(line) for line in lines]
+    if rows[-1] is None:  # empty, or cut off
+        rows.pop()
     for number, row in enumerate(rows, 1):
         if row is None:
             raise BadInput(f"{path}, line {number}: expected a row with step, epoch, time and kind. {way_on}")

@@ -15,6 +15,8 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
     assert read_rows(path) == []
     path.write_text(f"{json.dumps(ROW)}\n{json.dumps(ROW)[:9]}")
     assert read_rows(path) == [ROW]
+    path.write_text(f"{json.dumps(ROW)}\n{json.dumps(ROW)}")
+    assert read_rows(path) == [ROW, ROW]
 
 
 @pytest.mark.parametrize(

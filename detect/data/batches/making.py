@@ -71,7 +71,8 @@ class ThreadPool:
 
     def __init__(self, source: SampleSource, max_boxes: int, workers: int):
         self._source, self._max_boxes, self._workers = source, max_boxes, workers
-        self._pool = ThreadPoolExecutor(workers)
+        self._pool: ThreadPoolExecutor | None = None
+        self._starting = threading.Lock()
 
     def make(self, batch: int) -> BatchArrays:
         """Make the batch with this number."""
@@ -80,15 +81,21 @@ class ThreadPool:
         arrays = arrays_in(buffer, self._source, self._max_boxes, canvas)
         # All threads share one iterator, so a free one takes the next slot: a task per slot would keep them waiting.
         slots = iter(range(count))
-        tasks = [
-            self._pool.submit(fill_slots, self._source, batch, arrays, slots) for _ in range(min(self._workers, count))
-        ]
+        with self._starting:
+            self._pool = pool = self._pool or ThreadPoolExecutor(self._workers)
+            tasks = [
+                pool.submit(fill_slots, self._source, batch, arrays, slots) for _ in range(min(self._workers, count))
+            ]
         for task in tasks:
             task.result()
         return arrays
 
     def close(self) -> None:
-        """Do nothing: idle threads cost nothing."""
+        """End the threads, which TensorFlow would keep: it never forgets a function that a dataset has called."""
+        with self._starting:
+            pool, self._pool = self._pool, None
+        if pool:
+            pool.shutdown()
 
 
 def fill_slots(source: SampleSource, batch: int, arrays: BatchArrays, slots: Iterable[int]) -> None:
