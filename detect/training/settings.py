@@ -73,6 +73,7 @@ class TeacherSettings(Settings):
     """AP that a kept class may lose; the report marks those that lose more."""
 
 
+ENOUGH_FOR_STATISTICS = 16  # images on a device; with fewer, batch normalisation suffers (arXiv 1803.08494, figure 1)
 MOST_VALIDATIONS = 30  # where the settings give no number
 
 
@@ -138,6 +139,10 @@ class TrainingSettings(Settings):
     """Devices: one; all GPUs of this machine (mirrored); several machines, named by TF_CONFIG (workers); or all that
     there are (auto)."""
 
+    synchronized_normalization: bool | None = None
+    """Whether batch normalisation on several devices takes its statistics over the images of all of them, as one device
+    with all images would; null: where a device has fewer than 16 images in a forward pass."""
+
     validations: int | None = Field(None, ge=1)
     """Number of validations, evenly spread over the run; null: 30, but at most one per epoch."""
     checkpoint_seconds: float = Field(600.0, ge=0)
@@ -178,6 +183,13 @@ class TrainingSettings(Settings):
         if self.batch_size == "auto":
             raise ValueError("settings without batch_size: settle them first, see training.start.resolution")
         return self.batch_size
+
+    @property
+    def is_synchronized(self) -> bool:
+        """Whether batch normalisation takes the statistics of all devices, where there are several."""
+        if self.synchronized_normalization is not None:
+            return self.synchronized_normalization
+        return self.images_per_batch < ENOUGH_FOR_STATISTICS
 
     @property
     def sides(self) -> tuple[int, ...]:

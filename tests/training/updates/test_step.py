@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Batch, Targets
 from detect.training.settings import OptimizerSettings
 from detect.training.updates.average import WeightAverage
@@ -99,14 +100,13 @@ def test_another_size_is_an_error():
         step((batch(1),), 4, learning_rate=0.01, decay=0.5, closing=False)
 
 
-def test_two_replicas_equal_one_large_batch(two_devices):
+def test_two_replicas_equal_one_large_batch(two_replicas):
     detector, step = create()
     step((batch(1, 3, 2, 0),), SIDE, learning_rate=0.01, decay=0.5, closing=False)
-    strategy = tf.distribute.MirroredStrategy(two_devices)
-    with strategy.scope():
-        mirrored, distributed = create(strategy)
+    with two_replicas.scope():
+        mirrored, distributed = create(two_replicas)
         halves = [batch(1, 3), batch(2, 0)]
-        values = strategy.experimental_distribute_values_from_function(
+        values = two_replicas.experimental_distribute_values_from_function(
             lambda context: halves[context.replica_id_in_sync_group]
         )
         losses = distributed((values,), SIDE, learning_rate=0.01, decay=0.5, closing=False)
