@@ -90,6 +90,7 @@ def assemble(
         lambda: stream.batch_size,
         folder,
         val_images.note,
+        workers,
         advice_on_few(settings),
     )
     return Loop(

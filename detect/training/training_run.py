@@ -39,6 +39,7 @@ from detect.training.teachers.teacher import Lesson, ask_teacher, describe, lear
 from detect.training.workers.agreement import require_same, start_facts
 from detect.training.workers.distribution import create_strategy
 from detect.training.workers.exchange import Workers
+from detect.training.workers.lost_workers import lost_workers_named
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def run(
     workers = Workers(strategy)
     chief = workers.is_chief
     heard = Callbacks(callbacks if chief else ())
-    with contextlib.closing(create_display(chief)) as display:
+    with contextlib.closing(create_display(chief)) as display, lost_workers_named(workers.cluster):
         data = workers.together(lambda: open_data(settings, dataset, chief, display))
         require_same(workers, start_facts(settings, data))
         decision = decision_of_chief(workers, settings, lambda: decide(settings, resume, data, display))

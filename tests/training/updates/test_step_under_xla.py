@@ -90,7 +90,7 @@ def test_it_is_one_computation(rule, monkeypatch):
 
 def test_xla_compiles_it_on_one_accelerator_only(two_replicas, monkeypatch):
     def whole(strategy=ONE_DEVICE) -> bool:
-        return bool(create_step("sgd", two_replicas).compiled[SIDE]._jit_compile)
+        return bool(create_step("sgd", strategy).compiled[SIDE]._jit_compile)
 
     assert not whole()
     monkeypatch.setattr(training, "on_accelerator", lambda: True)
