@@ -75,6 +75,7 @@ def assemble(
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = position_of_chief(workers, folder, variables, display)
     require_same(workers, state_facts(position.step, settings.seed, variables))
+    position.parts = math.gcd(position.parts, settings.images_per_batch)  # fewer where devices have fewer images
     stream.parts = position.parts
     if workers.is_chief and not position.step:
         save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)

@@ -111,6 +111,9 @@ class TrainingSettings(Settings):
     they do not fit into memory, batches are divided into parts that do."""
     accumulate: int = Field(1, gt=0)
     """Forward passes per update; their gradients are averaged."""
+    devices: int | None = Field(None, gt=0)
+    """Devices that `batch_size` and `accumulate` are for. Where there are others, as when a run is resumed on another
+    number of machines, they share the same images. null: those that there are when the run begins."""
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Passes over the training images; null: 100, or more where there are few; with `max_time`, as many as it
     allows."""
