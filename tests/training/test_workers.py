@@ -124,7 +124,7 @@ def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0)
         config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
         workers.append(start(arguments, {**os.environ, "TF_CONFIG": config, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"}))
     try:
-        outputs = [worker.communicate(timeout=300)[0] for worker in workers]
+        outputs = [worker.communicate(timeout=900)[0] for worker in workers]
     finally:
         for worker in workers:
             worker.kill()  # it may wait for one that failed
