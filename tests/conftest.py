@@ -27,7 +27,7 @@ os.environ.update(http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1
 # of the time. The C library of the processes that are started from here reads it.
 os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**30), MALLOC_TRIM_THRESHOLD_=str(2**30))
 # Two logical devices stand for two GPUs where distribution is tested.
-TWO_DEVICES = ["CPU:0", "CPU:1"]
+DEVICES = 2
 PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # `prior` differs from that of the row
 # Files whose tests share fixtures that take up to a minute: one worker runs all tests of such a file.
 TOGETHER = (
@@ -55,7 +55,7 @@ def start_tensorflow() -> None:
     with unused_packages_hidden():
         import tensorflow as tf
 
-    devices = [tf.config.LogicalDeviceConfiguration() for _ in TWO_DEVICES]
+    devices = [tf.config.LogicalDeviceConfiguration() for _ in range(DEVICES)]
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
@@ -134,9 +134,11 @@ def opened_once():
 
 
 @pytest.fixture
-def two_devices() -> list[str]:
-    """Return the names of two devices to distribute a model over."""
-    return TWO_DEVICES
+def two_replicas():
+    """Return the strategy of two devices, to distribute a model over."""
+    from detect.training.workers.distribution import create_strategy
+
+    return create_strategy("mirrored")
 
 
 @pytest.fixture(scope="session")

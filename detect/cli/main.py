@@ -1,6 +1,7 @@
 """The entry point of the `detect` command: its subcommands, and what happens when one fails.
 
-Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 success, 1 a failure of the run, 2 bad usage or bad input, 75 another worker of a run was lost, 130
+Ctrl-C, 143 SIGTERM.
 """
 
 import io

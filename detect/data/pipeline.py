@@ -166,6 +166,7 @@ def evaluation_batches(
     batch_size: int,
     settings: PipelineSettings | None = None,
     unreadable: UnreadableImages | None = None,
+    shard: tuple[int, int] = (0, 1),
 ) -> Batches:
     """Return batches with every record once, not augmented.
 
@@ -180,6 +181,7 @@ def evaluation_batches(
         batch_size: images per batch.
         settings: the number of workers, and of boxes per image.
         unreadable: images that are known to be unreadable; those that are found out are added.
+        shard: (number of this process, number of processes): they take batches in turns.
     """
     settings = settings or PipelineSettings()
     placing = letterbox(placing) if isinstance(placing, int) else placing
@@ -190,7 +192,7 @@ def evaluation_batches(
     workers = settings.worker_count()
     maker = BatchMaker(ThreadPool(source, overflow.max_boxes, workers), overflow)
     size = next(iter(source.canvases)) if len(source.canvases) == 1 else (None, None)
-    return _batches(tf.data.Dataset.range(source.batches), maker, source, size, workers, unreadable)
+    return _batches(tf.data.Dataset.range(shard[0], source.batches, shard[1]), maker, source, size, workers, unreadable)
 
 
 def _user_transform(settings: Augmentation, transform) -> UserTransform | None:

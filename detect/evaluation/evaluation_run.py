@@ -121,14 +121,16 @@ def find(
     batch_size: int,
     progress: Progress | None = None,
     unreadable: UnreadableImages | None = None,
+    shard: tuple[int, int] = (0, 1),
 ) -> Iterator[Found]:
     """Run a detector on `records` and yield the detections of each image, in pixels of the source image.
 
-    Images come in any order, because those of one height and width share batches. Arguments as of `score_batches`.
+    Images come in any order, because those of one height and width share batches. Arguments as of `score_batches`, and
+    `shard` of `evaluation_batches`.
     """
     placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
-    for batch in evaluation_batches(records, placing, batch_size, unreadable=unreadable):
+    for batch in evaluation_batches(records, placing, batch_size, unreadable=unreadable, shard=shard):
         indices = np.asarray(batch.indices)
         shown = np.flatnonzero(indices >= 0)
         if not len(shown):

@@ -1,6 +1,8 @@
 """Loading a trained model for prediction: `detect.load`."""
 
-from collections.abc import Sequence
+import functools
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +61,7 @@ def load(
     _require_none(settings, "Export a model that has them")
     card = load_card(artefact)
     require_model(artefact, card.model, None if weights is None else str(model))
-    return Model(open_artefact(artefact), card)
+    return Model(open_artefact(artefact), card, _again(model, weights, backend, settings))
 
 
 def _require_none(settings: dict[str, Any], way_on: str) -> None:
@@ -113,4 +115,16 @@ def _load_in_tensorflow(
     if settings:
         detector = detector.with_settings(**settings)
         card = card.model_copy(update={"config": detector.config.model_dump()})
-    return Model(TensorFlowBackEnd(detector), card)
+    return Model(TensorFlowBackEnd(detector), card, _again(model, weights, None, settings))
+
+
+def _again(
+    model: str | Path, weights: str | Path | None, backend: str | None, settings: dict[str, Any]
+) -> Callable[[], Model]:
+    """Return what loads the same model in another process, which may have another working directory."""
+    return functools.partial(load, _absolute(model), weights and _absolute(weights), None, backend, **settings)
+
+
+def _absolute(named: str | Path) -> str:
+    """Return the absolute path of a file or folder; the name of a checkpoint as it is."""
+    return os.path.abspath(named) if os.path.exists(named) else str(named)

@@ -1,7 +1,8 @@
 """Prediction with a trained model: `load(folder).predict(source)`."""
 
+import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from detect.data.pixels.resizing import Placement
-from detect.errors import BadInput, counted
+from detect.errors import BadInput, RunFailure, counted
 from detect.inference.backends.backend import BackEnd
 from detect.inference.limits import check_limits
 from detect.inference.result import Result
@@ -27,11 +28,14 @@ class Model:
     Attributes:
         backend: runs the model.
         card: describes the model: classes, image size, source.
+        reload: loads the model again, in another process; None for a model that was not loaded from a file.
     """
 
-    def __init__(self, backend: BackEnd, card: ModelCard):
+    def __init__(self, backend: BackEnd, card: ModelCard, reload: Callable[[], "Model"] | None = None):
         self.backend = backend
         self.card = card
+        self.reload = reload
+        self._process = os.getpid()
         self._confidences = least_scores(card)
 
     @property
@@ -64,6 +68,12 @@ class Model:
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
         (result,) = self.results_of(read_frames(sources, skip=warnings.warn), confidence, iou, in_turn=True)
         return _without_image(result)
+
+    def __reduce__(self):
+        """Pickle the model by the place that it was loaded from, where another process loads it."""
+        if self.reload is None:
+            raise BadInput(f"{self!r} is in memory only, and cannot be pickled: save it with `save`, and load that.")
+        return self.reload, ()
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder, which `load`, `evaluate`, `export` and all commands take.
@@ -104,7 +114,13 @@ class Model:
 
         Raises:
             BadInput: the images are of another type or shape, or a threshold is not a number from 0 to 1.
+            RunFailure: this process is a fork of the one that loaded the model.
         """
+        if os.getpid() != self._process:
+            raise RunFailure(
+                "The model was loaded before this process was forked, and TensorFlow would wait for ever in it. Load "
+                'the model in this process, or start processes by multiprocessing.get_context("spawn").'
+            )
         check_limits(confidence, iou)
         images = self._checked(images)
         if extents is None:

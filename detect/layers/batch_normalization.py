@@ -10,6 +10,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from detect.layers.synchronized_normalization import normalized_over_replicas
+from detect.ops.replicas import replica_count
+
 
 class BatchNormalization(keras.layers.Layer):
     """Normalise each channel of features [B, H, W, C] (arXiv 1502.03167).
@@ -19,16 +22,19 @@ class BatchNormalization(keras.layers.Layer):
     PyTorch, and unlike in Keras, the moving variance averages the unbiased variance.
 
     Each replica of a strategy normalises by the statistics of its own part of the batch and, as in Keras, keeps its own
-    moving statistics; those of the first replica are read and saved.
+    moving statistics; those of the first replica are read and saved. Where the layer is `synchronized`, all replicas
+    normalise by the statistics of the whole batch, as one device would.
 
     Args:
         epsilon: added to the variance.
         momentum: the share that the moving statistics keep at each step.
 
     Attributes:
+        synchronized: whether several replicas share their statistics.
         observer: gets the inputs of each call, for measurements; None: nobody does.
     """
 
+    synchronized = False
     observer: Callable[[tf.Tensor], None] | None = None
 
     def __init__(self, epsilon: float = 1e-3, momentum: float = 0.99, name: str | None = None):
@@ -47,6 +53,8 @@ class BatchNormalization(keras.layers.Layer):
         if self.observer is not None:
             self.observer(inputs)
         learning = bool(training and self.trainable)
+        if learning and self.synchronized and replica_count() > 1:
+            return self._over_replicas(inputs)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma,
@@ -60,6 +68,14 @@ class BatchNormalization(keras.layers.Layer):
         if learning:
             self.moving_mean.assign(mean)
             self.moving_variance.assign(variance)
+        return outputs
+
+    def _over_replicas(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the inputs normalised by the statistics of all replicas, and move the moving statistics."""
+        gamma, beta = map(tf.convert_to_tensor, (self.gamma, self.beta))
+        outputs, mean, variance = normalized_over_replicas(inputs, gamma, beta, self.epsilon)
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * value)
         return outputs
 
     def compute_output_shape(self, input_shape):

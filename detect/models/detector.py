@@ -289,13 +289,5 @@ def losses_and_gradients(
         return losses, tape.gradient(total, detector.trainable_variables)
 
 
-def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """Return the sum of `value` over all replicas of the running `tf.distribute` strategy."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return value
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
-
-
 def _with_total(losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {"loss": tf.add_n(list(losses.values())), **losses}

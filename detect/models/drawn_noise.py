@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from detect.models.detector import sum_over_replicas
 from detect.ops.compiling import dimension
 from detect.ops.denoising import DRAWS, NoisyQueries, noisy_queries
 from detect.ops.relative_boxes import from_pixels
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Targets
 
 

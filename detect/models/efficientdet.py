@@ -24,7 +24,7 @@ from detect.layers.convolution import prior_bias
 from detect.layers.efficientnet import EfficientNet, activation
 from detect.layers.same_convolution import SeparableConvolution
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.suppression import Suppression
 from detect.ops.anchors import grids, shared_array
 from detect.ops.boxes import clip
@@ -32,6 +32,7 @@ from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.coverage import best_overlaps, by_cell
 from detect.ops.losses import huber, sigmoid_focal, sum_where, weigh_positives
 from detect.ops.matching import NEITHER, gather_rows, match_default_boxes
+from detect.ops.replicas import sum_over_replicas
 from detect.ops.soft_suppression import soft_nms
 from detect.structures import Candidates, Detections, Targets
 

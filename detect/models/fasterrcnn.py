@@ -28,7 +28,7 @@ from detect.layers.region_head import RegionHead
 from detect.layers.region_proposals import RegionProposalHead
 from detect.layers.resnet import ResNet
 from detect.layers.sampling_seed import SamplingSeed
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells, grids
@@ -47,6 +47,7 @@ from detect.ops.losses import (
 from detect.ops.matching import NEGATIVE, NEITHER, gather_rows, match_by_iou
 from detect.ops.nms import non_maximum_suppression
 from detect.ops.proposals import Regions, propose_regions, sample_regions
+from detect.ops.replicas import sum_over_replicas
 from detect.ops.roi_align import pyramid_roi_align
 from detect.ops.sampling import sample_balanced
 from detect.structures import Candidates, Detections, Targets

@@ -28,7 +28,7 @@ from detect.layers.feature_pyramid import FeaturePyramid
 from detect.layers.head_tower import HeadTower, head_convolution
 from detect.layers.keras_backbone import require_strides
 from detect.layers.resnet import ResNet
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.suppression import Suppression
 from detect.models.torchvision_recipe import RECIPE
 from detect.ops.anchors import anchor_boxes, cells, grids, points
@@ -40,6 +40,7 @@ from detect.ops.coverage import have_points
 from detect.ops.losses import binary_cross_entropy, giou_loss, sigmoid_focal, sum_where, weigh_positives
 from detect.ops.matching import NEITHER, gather_rows
 from detect.ops.nms import non_maximum_suppression
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32, 64, 128)

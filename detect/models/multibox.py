@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from detect.models.detector import sum_over_replicas
 from detect.ops.boxes import clip
 from detect.ops.coding import decode_deltas, encode_deltas
 from detect.ops.compiling import Runtime
 from detect.ops.coverage import Grids, best_overlaps, by_cell
 from detect.ops.losses import smooth_l1, softmax_cross_entropy, sum_where, weigh_positives
 from detect.ops.matching import NEGATIVE, gather_rows, match_default_boxes
+from detect.ops.replicas import sum_over_replicas
 from detect.ops.sampling import hardest_negatives
 from detect.structures import Candidates, Targets
 

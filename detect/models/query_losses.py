@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from detect.layers.decoder_layer import Decoded
-from detect.models.detector import sum_over_replicas
 from detect.ops.boxes import giou, paired_iou
 from detect.ops.compiling import Runtime, dimension
 from detect.ops.denoising import NoisyQueries
@@ -24,6 +23,7 @@ from detect.ops.hungarian import optimal_assignment
 from detect.ops.losses import weigh_positives
 from detect.ops.matching import NEGATIVE, gather_rows
 from detect.ops.relative_boxes import from_pixels
+from detect.ops.replicas import sum_over_replicas
 from detect.ops.score_losses import held_varifocal, iou_aware_cross_entropy, matchability_aware
 from detect.ops.set_matching import (
     boxes_of_queries,

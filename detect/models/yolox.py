@@ -19,7 +19,7 @@ from detect.layers.convolution import ConvolutionBlock, fan_in_uniform, prior_bi
 from detect.layers.csp_darknet import CspDarknet
 from detect.layers.keras_backbone import require_strides
 from detect.layers.path_aggregation import PathAggregationPyramid
-from detect.models.detector import Detector, DetectorConfig, Variant, geometry, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig, Variant, geometry
 from detect.models.suppression import Suppression
 from detect.ops.anchors import points
 from detect.ops.assignment import sim_ota
@@ -28,6 +28,7 @@ from detect.ops.coding import decode_yolox, encode_yolox
 from detect.ops.losses import absence_loss, binary_cross_entropy, l1, squared_iou_loss, sum_where, weigh_positives
 from detect.ops.matching import gather_rows
 from detect.ops.nms import non_maximum_suppression
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Candidates, Detections, Targets
 
 STRIDES = (8, 16, 32)

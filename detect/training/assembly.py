@@ -11,7 +11,7 @@ from detect.data.dataset import Dataset, split
 from detect.errors import counted
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
-from detect.layers.folded_normalization import restore_statistics
+from detect.layers.folded_normalization import normalizations, restore_statistics
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.licences import Licences
@@ -69,11 +69,14 @@ def assemble(
     detector.class_weights = class_weights(settings.class_weights, records, dataset.classes)
     if detector.class_weights is not None:
         display.say(describe_weights(detector.class_weights, dataset.classes))
+    for layer in normalizations(detector):
+        layer.synchronized = settings.is_synchronized
     average = WeightAverage(detector)
     optimizer = create_optimizer(settings.optimizer, detector)
     variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
     position = position_of_chief(workers, folder, variables, display)
     require_same(workers, state_facts(position.step, settings.seed, variables))
+    position.parts = math.gcd(position.parts, settings.images_per_batch)  # fewer where devices have fewer images
     stream.parts = position.parts
     if workers.is_chief and not position.step:
         save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
@@ -90,6 +93,7 @@ def assemble(
         lambda: stream.batch_size,
         folder,
         val_images.note,
+        workers,
         stop.check,
         advice_on_few(settings),
     )

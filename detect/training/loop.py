@@ -42,7 +42,7 @@ class Loop:
     """All that the loop works with; `assembly.assemble` puts it together.
 
     Attributes:
-        validate: scores and saves the model, given the best AP so far.
+        validate: scores and saves the model, given the best AP so far; None on all workers but the chief.
         save: writes a checkpoint.
         check_images: raises BadInput where too many training images have turned out to be unreadable.
         callbacks: hear of steps and validations.
@@ -57,7 +57,7 @@ class Loop:
     step: TrainingStep
     budget: Budget
     position: Position
-    validate: Callable[[float], Validation]
+    validate: Callable[[float], Validation | None]
     save: Callable[[Position], None]
     check_images: Callable[[], None]
     journal: Journal | SilentJournal
@@ -197,13 +197,13 @@ def validations_reached(position: Position, validations: int) -> int:
 
 
 def validate(loop: Loop) -> None:
-    """Validate on the chief, then bring position, journal, checkpoint and budget up to date on every worker."""
+    """Validate, then bring position, journal, checkpoint and budget up to date on every worker."""
     position, started = loop.position, time.monotonic()
     if not position.saved_step:
         save(loop)  # if this first validation fails, the training before it is not lost
     best, ap = 0.0, 0.0  # replaced by the numbers of the chief
     with saved_before_failure(loop):
-        validation = loop.validate(position.best) if loop.workers.is_chief else None
+        validation = loop.validate(position.best)
     if validation:
         best, ap = float(validation.best), validation.average_precision
         loop.scores = validation.scores if validation.best else loop.scores

@@ -25,7 +25,7 @@ _FREE = ("max_lost", "allow_changed_data", "checkpoint_seconds", "pipeline.worke
 # Settings that name places on one machine.
 _OF_MACHINE = ("data", "runs", "weights")
 # Values of settings that are decided when a run begins.
-_OPEN = {"model": AUTO, "image_size": None, "batch_size": AUTO, "epochs": None}
+_OPEN = {"model": AUTO, "image_size": None, "batch_size": AUTO, "devices": None, "epochs": None}
 
 
 class RunFolder:

@@ -74,6 +74,7 @@ class TeacherSettings(Settings):
     """AP that a kept class may lose; the report marks those that lose more."""
 
 
+ENOUGH_FOR_STATISTICS = 16  # images on a device; with fewer, batch normalisation suffers (arXiv 1803.08494, figure 1)
 MOST_VALIDATIONS = 30  # where the settings give no number
 
 
@@ -111,6 +112,9 @@ class TrainingSettings(Settings):
     they do not fit into memory, batches are divided into parts that do."""
     accumulate: int = Field(1, gt=0)
     """Forward passes per update; their gradients are averaged."""
+    devices: int | None = Field(None, gt=0)
+    """Devices that `batch_size` and `accumulate` are for. Where there are others, as when a run is resumed on another
+    number of machines, they share the same images. null: those that there are when the run begins."""
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Passes over the training images; null: 100, or more where there are few; with `max_time`, as many as it
     allows."""
@@ -138,6 +142,10 @@ class TrainingSettings(Settings):
     strategy: Literal["auto", "one", "mirrored", "workers"] = "auto"
     """Devices: one; all GPUs of this machine (mirrored); several machines, named by TF_CONFIG (workers); or all that
     there are (auto)."""
+
+    synchronized_normalization: bool | None = None
+    """Whether batch normalisation on several devices takes its statistics over the images of all of them, as one device
+    with all images would; null: where a device has fewer than 16 images in a forward pass."""
 
     validations: int | None = Field(None, ge=1)
     """Number of validations, evenly spread over the run; null: 30, but at most one per epoch."""
@@ -181,6 +189,13 @@ class TrainingSettings(Settings):
         if self.batch_size == "auto":
             raise ValueError("settings without batch_size: settle them first, see training.start.resolution")
         return self.batch_size
+
+    @property
+    def is_synchronized(self) -> bool:
+        """Whether batch normalisation takes the statistics of all devices, where there are several."""
+        if self.synchronized_normalization is not None:
+            return self.synchronized_normalization
+        return self.images_per_batch < ENOUGH_FOR_STATISTICS
 
     @property
     def sides(self) -> tuple[int, ...]:

@@ -35,11 +35,13 @@ from detect.training.start.data_state import DataState, require_same_data, state
 from detect.training.start.initial_weights import Source
 from detect.training.start.preparation import create_detector, find_weights, prepare_data, show_data, start_detector
 from detect.training.start.resolution import given_options, resolve_settings
+from detect.training.start.shared_batch import describe_sharing, shared_by
 from detect.training.teachers.kept_classes import with_kept_classes
 from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
 from detect.training.workers.agreement import require_same, start_facts
 from detect.training.workers.distribution import create_strategy
 from detect.training.workers.exchange import Workers
+from detect.training.workers.lost_workers import lost_workers_named
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,14 @@ def run(
     workers = Workers(strategy)
     chief = workers.is_chief
     heard = Callbacks(callbacks if chief else ())
-    with contextlib.closing(create_display(chief)) as display:
+    with contextlib.closing(create_display(chief)) as display, lost_workers_named(workers.cluster):
         data = workers.together(lambda: open_data(settings, dataset, chief, display))
         require_same(workers, start_facts(settings, data))
-        decision = decision_of_chief(workers, settings, lambda: decide(settings, resume, data, display))
-        settings, begun, lesson = decision.settings, decision.begun, None
+        devices = strategy.num_replicas_in_sync
+        decision = decision_of_chief(workers, settings, lambda: decide(settings, resume, data, devices, display))
+        settings, begun, lesson = shared_by(decision.settings, devices), decision.begun, None
+        if settings != decision.settings:
+            display.say(describe_sharing(settings))
         if settings.keep_classes:
             data, lesson = teach(settings, data, begun, display)
         show_data(settings, data, display)
@@ -203,13 +208,14 @@ class Decision:
         return self.earlier if self.earlier and self.earlier.has_checkpoint() else None
 
 
-def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, display: Display) -> Decision:
+def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, devices: int, display: Display) -> Decision:
     """Return whether a run goes on, the settings that nobody gave, and the weights to start from.
 
     Args:
         settings: as given.
         resume: whether to continue a run.
         dataset: that it trains on.
+        devices: number of those that there are.
         display: where to say it.
     """
     earlier = resumed_folder(settings) if resume else None
@@ -222,7 +228,7 @@ def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, display: 
         return Decision(continued(earlier, settings), earlier)
     given = decided(earlier.settings(), settings) if earlier else settings
     found, source = find_weights(given, len(split(dataset, "train")), display)
-    return Decision(found, earlier, source, state)
+    return Decision(found.model_copy(update={"devices": found.devices or devices}), earlier, source, state)
 
 
 def decision_of_chief(workers: Workers, settings: TrainingSettings, make: Callable[[], Decision]) -> Decision:

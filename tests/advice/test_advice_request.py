@@ -29,7 +29,7 @@ def run(tmp_path, data, monkeypatch):
     (folder / "best").mkdir(parents=True)
     write_run(folder, data, with_validation(open_dataset(data)).digest())
     (folder / "evaluation.json").write_text("{}")
-    row = {"kind": "train", "time": 0.0, "images_per_second": 160.0}
+    row = {"step": 1, "epoch": 0.1, "kind": "train", "time": 0.0, "images_per_second": 160.0}
     (folder / "metrics.jsonl").write_text(json.dumps(row))
     return folder
 

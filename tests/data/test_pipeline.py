@@ -203,6 +203,14 @@ def test_evaluation_shows_every_record_once_letterboxed(records):
     assert len(take(evaluation_batches(records[:0], 32, 2), 9)) == 0
 
 
+def test_processes_take_batches_of_an_evaluation_in_turns_some_none(records):
+    def shown(shard):
+        return [batch.indices.numpy().tolist() for batch in evaluation_batches(records[:3], 32, 2, shard=shard)]
+
+    assert shown((0, 1)) == [[0, 1], [2, -1]]
+    assert [shown((index, 3)) for index in range(3)] == [[[0, 1]], [[2, -1]], []]
+
+
 @pytest.mark.parametrize(("resampling", "dtype"), [("average", np.uint8), ("exact", np.float32)])
 def test_evaluation_puts_images_of_one_canvas_together(tmp_path, resampling, dtype):
     """Short sides of 24, and 36, 48 or 36.6 for the long ones, on canvases of multiples of 8."""

@@ -1,5 +1,7 @@
 """Prediction, from sources to results, with a compiled step."""
 
+import os
+import pickle
 import threading
 import warnings
 from types import SimpleNamespace
@@ -9,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from detect.data.pixels.resizing import Fit
-from detect.errors import BadInput
+from detect.errors import BadInput, RunFailure
 from detect.inference.backends import tensorflow_backend
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.image_files import write_image
@@ -211,6 +213,25 @@ def test_a_saved_model_predicts(saved):
     results = model.predict([np.zeros((48, 64, 3), np.uint8)] * 2, confidence=0.0)
     assert [len(result) for result in results] == [100, 100]
     assert all((result.boxes[:, 3] <= 48).all() for result in results)
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_a_model_is_pickled_by_its_folder(saved, monkeypatch):
+    monkeypatch.chdir(saved.parent)
+    model = load(saved.name)
+    monkeypatch.chdir("/")
+    again = pickle.loads(pickle.dumps(model))
+    assert again.card == model.card
+    with pytest.raises(BadInput, match="is in memory only, and cannot be pickled: save it"):
+        pickle.dumps(Model(model.backend, model.card))
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_a_forked_process_is_told_to_load_the_model_itself(saved, monkeypatch):
+    model = load(saved)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(RunFailure, match="was loaded before this process was forked"):
+        model.detect(np.zeros((1, 64, 64, 3), np.uint8))
 
 
 @pytest.mark.usefixtures("without_weights")

@@ -51,15 +51,14 @@ def test_checkpoints_have_the_count_and_saved_models_have_not():
     assert [throw(dice) for _ in range(15)] == throws[5:]
 
 
-def test_replicas_count_alike(two_devices):
-    strategy = tf.distribute.MirroredStrategy(two_devices)
-    with strategy.scope():
+def test_replicas_count_alike(two_replicas):
+    with two_replicas.scope():
         dice = Dice()
-    step = tf.function(lambda: strategy.run(lambda: dice.seed.next()), autograph=False)
+    step = tf.function(lambda: two_replicas.run(lambda: dice.seed.next()), autograph=False)
     for number in range(3):
-        seeds = strategy.experimental_local_results(step())
+        seeds = two_replicas.experimental_local_results(step())
         np.testing.assert_array_equal(seeds, [[0, number]] * 2)
     (count,) = dice.variables
     np.testing.assert_array_equal(np.asarray(count.value), [0, 3])
     count.value.assign([0, 7])
-    np.testing.assert_array_equal(strategy.experimental_local_results(step()), [[0, 7]] * 2)
+    np.testing.assert_array_equal(two_replicas.experimental_local_results(step()), [[0, 7]] * 2)

@@ -206,19 +206,18 @@ def test_a_resumed_run_draws_the_same_samples(small):
     assert len({tuple(seed.numpy()) for seed, _ in first}) == 3
 
 
-def test_two_replicas_train(two_devices):
+def test_two_replicas_train(two_replicas):
     """Each replica counts its seeds; its losses are shares of those of the whole batch."""
-    strategy = tf.distribute.MirroredStrategy(two_devices)
-    with strategy.scope():
+    with two_replicas.scope():
         detector = models.create("fasterrcnn-r18", 3, **SMALL)
-    halves = strategy.experimental_distribute_values_from_function(
+    halves = two_replicas.experimental_distribute_values_from_function(
         lambda context: pictures()[context.replica_id_in_sync_group :][:1]
     )
 
     @tf.function(autograph=False)
     def step(images):
-        losses, _ = strategy.run(lambda images: losses_and_gradients(detector, images, truth(IMAGES[1])), (images,))
-        return {name: strategy.reduce("sum", loss, axis=None) for name, loss in losses.items()}
+        losses, _ = two_replicas.run(lambda images: losses_and_gradients(detector, images, truth(IMAGES[1])), (images,))
+        return {name: two_replicas.reduce("sum", loss, axis=None) for name, loss in losses.items()}
 
     losses = step(halves)
     assert float(losses["objectness"]) == pytest.approx(np.log(2), rel=0.1)  # of 256 anchors on each replica

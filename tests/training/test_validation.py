@@ -20,7 +20,11 @@ from detect.models.card import WEIGHTS, ModelCard, load_card
 from detect.training.run_folder import RunFolder
 from detect.training.updates.average import WeightAverage
 from detect.training.updates.optimizers import flatten
-from detect.training.validation import Validation, Validator
+from detect.training.validation import Validation, Validator, from_rows
+from detect.training.workers.cluster import Cluster
+from detect.training.workers.exchange import Workers
+
+ALONE = Workers(tf.distribute.get_strategy())
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def validator(tmp_path_factory) -> Validator:
         assert not len(unreadable.indices())
 
     folder = RunFolder(tmp_path_factory.mktemp("run"))
-    return Validator(detector, model, average, data.splits["val"], lambda: 2, folder, note)
+    return Validator(detector, model, average, data.splits["val"], lambda: 2, folder, note, ALONE)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,43 @@ def test_the_first_validation_is_the_best_so_far(first):
     assert first.best
     assert 0 <= first.average_precision < 0.5  # of random weights
     assert first.metrics["AP"] == first.scores.AP
+
+
+class Share(Workers):
+    """A worker of two that hears of nobody, and keeps what it would send."""
+
+    def __init__(self, index):
+        super().__init__(tf.distribute.get_strategy())
+        self.cluster = Cluster(("a:1", "b:2"), index)
+        self.sent = []
+
+    def gathered(self, array):
+        self.sent.append(array)
+        return [array]
+
+
+def by_brightness(images, extents):
+    """Detect one box in each image, whose size and score follow from the brightness of the image."""
+    brightness = np.mean(images, axis=(1, 2, 3)) / 255
+    boxes = np.stack([0 * brightness, 0 * brightness, 64 * brightness, 32 * brightness], axis=1)
+    return boxes[:, None].astype(np.float32), brightness[:, None].astype(np.float32), np.zeros((len(images), 1), int)
+
+
+def test_the_detections_of_two_workers_are_those_of_one(validator):
+    model = SimpleNamespace(detect_to_score=by_brightness, placement=64, card=validator.model.card)
+    shares = [Share(0), Share(1)]
+    whole, *_ = (dataclasses.replace(validator, model=model, workers=each).detect() for each in (ALONE, *shares))
+    rows = np.concatenate([share.sent[-1] for share in shares])
+    both = from_rows(rows, validator.records.image_ids, np.asarray(model.card.category_ids))
+    assert [len(share.sent[-1]) for share in shares] == [2, 1]
+    for name in ("image_ids", "category_ids", "boxes", "scores"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(whole, name))
+
+
+def test_only_the_chief_scores_and_saves(validator):
+    folder = RunFolder(validator.folder.path / "other")
+    assert dataclasses.replace(validator, workers=Share(1), folder=folder).validate(best=0.0) is None
+    assert not folder.path.exists()
 
 
 def saved_weights(validator: Validator, folder: Path) -> np.ndarray:

@@ -16,15 +16,21 @@ class Cluster:
     Attributes:
         addresses: host:port of each worker, the chief first; of a single process, there is one without a name.
         index: of this process.
+        tasks: type and number of each worker, as TensorFlow calls them.
     """
 
     addresses: tuple[str, ...] = ("",)
     index: int = 0
+    tasks: tuple[tuple[str, int], ...] = (("worker", 0),)
 
     @property
     def is_chief(self) -> bool:
         """Whether this process decides and writes files."""
         return self.index == 0
+
+    def place(self, kind: str, number: int) -> int | None:
+        """Return the index of a task; None where there is no such worker."""
+        return self.tasks.index((kind, number)) if (kind, number) in self.tasks else None
 
     def name(self, index: int) -> str:
         """Return how messages call a worker, such as `worker 1 (host:2222)`."""
@@ -52,4 +58,4 @@ def read_cluster() -> Cluster:
     if here not in places:
         known = ", ".join(f"{kind} {number}" for kind, number in places)
         raise BadInput(f"{VARIABLE}: expected a task among {known}, got {here[0]} {here[1]}.")
-    return Cluster(tuple(jobs[kind][number] for kind, number in places), places.index(here))
+    return Cluster(tuple(jobs[kind][number] for kind, number in places), places.index(here), tuple(places))

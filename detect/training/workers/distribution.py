@@ -1,9 +1,11 @@
 """The devices of a run: one, several of one machine, or those of several machines."""
 
+import functools
+
 import tensorflow as tf
 
 from detect.errors import BadInput
-from detect.training.workers.cluster import VARIABLE, read_cluster
+from detect.training.workers.cluster import VARIABLE, Cluster, read_cluster
 
 
 def create_strategy(name: str) -> tf.distribute.Strategy:
@@ -14,13 +16,28 @@ def create_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         BadInput: TF_CONFIG cannot be read, or names fewer than two workers where `workers` needs them.
     """
-    workers = len(read_cluster().addresses)
+    cluster = read_cluster()
+    workers = len(cluster.addresses)
     if name == "workers" and workers < 2:
         raise BadInput(f"strategy=workers needs the environment variable {VARIABLE} to name two or more workers.")
     if name in ("auto", "workers") and workers > 1:
-        return tf.distribute.MultiWorkerMirroredStrategy()  # must come before any other use of TensorFlow
+        return _of_workers(cluster)
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        return _of_devices(tuple(device.name for device in devices))
     return tf.distribute.get_strategy()
+
+
+# Of each, there is one in a process: two strategies would give their sums the same numbers, and TensorFlow takes sums
+# of one number for the same, which fails where their shapes differ.
+
+
+@functools.cache
+def _of_workers(cluster: Cluster) -> tf.distribute.Strategy:
+    return tf.distribute.MultiWorkerMirroredStrategy()  # must come before any other use of TensorFlow
+
+
+@functools.cache
+def _of_devices(names: tuple[str, ...]) -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(names)

@@ -108,7 +108,9 @@ class Workers:
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """Return the sum over all workers of values [n], of one of the types that are summed."""
-        return values if self.count == 1 else self._summed[values.dtype.type](tf.constant(values)).numpy()
+        if self.count == 1 or not values.size:  # TensorFlow crashes on sums of nothing
+            return values
+        return self._summed[values.dtype.type](tf.constant(values)).numpy()
 
     def _compiled_sum(self, kind: type[np.generic]):
         @tf.function(input_signature=[tf.TensorSpec([None], kind)], autograph=False)

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from detect.layers.batch_normalization import BatchNormalization
-from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Batch, Targets
 from detect.training.settings import OptimizerSettings
 from detect.training.updates.average import WeightAverage
@@ -100,14 +101,13 @@ def test_another_size_is_an_error():
         step((batch(1),), 4, learning_rate=0.01, decay=0.5, closing=False)
 
 
-def test_two_replicas_equal_one_large_batch(two_devices):
+def test_two_replicas_equal_one_large_batch(two_replicas):
     detector, step = create()
     step((batch(1, 3, 2, 0),), SIDE, learning_rate=0.01, decay=0.5, closing=False)
-    strategy = tf.distribute.MirroredStrategy(two_devices)
-    with strategy.scope():
-        mirrored, distributed = create(strategy)
+    with two_replicas.scope():
+        mirrored, distributed = create(two_replicas)
         halves = [batch(1, 3), batch(2, 0)]
-        values = strategy.experimental_distribute_values_from_function(
+        values = two_replicas.experimental_distribute_values_from_function(
             lambda context: halves[context.replica_id_in_sync_group]
         )
         losses = distributed((values,), SIDE, learning_rate=0.01, decay=0.5, closing=False)
@@ -152,3 +152,18 @@ def test_a_step_that_is_not_finite_changes_nothing(fault, others):
     losses = step((batch(1, 3), *others), SIDE, learning_rate=0.01, decay=0.5, closing=False)
     assert np.isfinite(sum(map(float, losses.values())))
     assert all((np.array(variable) != old).any() for variable, old in zip(state, before, strict=True) if old.any())
+
+
+def test_one_replica_that_is_not_finite_stops_the_step_of_all(two_replicas):
+    with two_replicas.scope():
+        detector, step = create(two_replicas, Fragile())
+        halves = [batch(1, 3), batch(2, 255)]
+        values = two_replicas.experimental_distribute_values_from_function(
+            lambda context: halves[context.replica_id_in_sync_group]
+        )
+        before = [weight.numpy() for weight in detector.weights]
+        losses = step((values,), SIDE, learning_rate=0.01, decay=0.5, closing=False)
+    assert not np.isfinite(float(losses["square"]))
+    for variable, old in zip(detector.weights, before, strict=True):
+        for copy in two_replicas.experimental_local_results(variable.value):
+            np.testing.assert_array_equal(copy, old)

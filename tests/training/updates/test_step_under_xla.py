@@ -7,8 +7,9 @@ import tensorflow as tf
 from one_computation import check_one_computation
 
 from detect.layers.batch_normalization import BatchNormalization
-from detect.models.detector import Detector, DetectorConfig, sum_over_replicas
+from detect.models.detector import Detector, DetectorConfig
 from detect.ops.activations import swish
+from detect.ops.replicas import sum_over_replicas
 from detect.structures import Batch, Targets
 from detect.training.settings import OptimizerSettings
 from detect.training.updates import step as training
@@ -87,13 +88,12 @@ def test_it_is_one_computation(rule, monkeypatch):
     check_one_computation(create_step(rule).compiled[SIDE], batches(), *numbers)
 
 
-def test_xla_compiles_it_on_one_accelerator_only(two_devices, monkeypatch):
+def test_xla_compiles_it_on_one_accelerator_only(two_replicas, monkeypatch):
     def whole(strategy=ONE_DEVICE) -> bool:
         return bool(create_step("sgd", strategy).compiled[SIDE]._jit_compile)
 
     assert not whole()
     monkeypatch.setattr(training, "on_accelerator", lambda: True)
     assert whole()
-    strategy = tf.distribute.MirroredStrategy(two_devices)
-    with strategy.scope():
-        assert not whole(strategy)
+    with two_replicas.scope():
+        assert not whole(two_replicas)

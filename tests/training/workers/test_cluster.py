@@ -26,7 +26,8 @@ def test_the_first_worker_is_the_chief(monkeypatch):
     for index in range(2):
         monkeypatch.setenv("TF_CONFIG", config({"worker": ["a:1", "b:2"]}, index=index))
         found.append(read_cluster())
-    assert found == [Cluster(("a:1", "b:2"), 0), Cluster(("a:1", "b:2"), 1)]
+    tasks = (("worker", 0), ("worker", 1))
+    assert found == [Cluster(("a:1", "b:2"), 0, tasks), Cluster(("a:1", "b:2"), 1, tasks)]
     assert [cluster.is_chief for cluster in found] == [True, False]
     assert found[0].name(1) == "worker 1 (b:2)"
 
@@ -34,7 +35,8 @@ def test_the_first_worker_is_the_chief(monkeypatch):
 def test_a_task_of_the_type_chief_comes_before_the_workers(monkeypatch):
     jobs = {"worker": ["a:1"], "chief": ["c:3"]}
     monkeypatch.setenv("TF_CONFIG", config(jobs, "worker", 0))
-    assert read_cluster() == Cluster(("c:3", "a:1"), 1)
+    assert read_cluster() == Cluster(("c:3", "a:1"), 1, (("chief", 0), ("worker", 0)))
+    assert (read_cluster().place("worker", 0), read_cluster().place("worker", 1)) == (1, None)
     monkeypatch.setenv("TF_CONFIG", config(jobs, "chief", 0))
     assert read_cluster().is_chief
 
