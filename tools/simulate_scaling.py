@@ -2,28 +2,40 @@
 
     .venv/bin/python tools/simulate_scaling.py yolox-s --image-size 640 --batch-size 16 --step 0.2 --bandwidth 10e9
 
-The sums over devices are read from the compiled step for two devices. The time of each is that of a ring, in which n
-devices make 2 (n - 1) exchanges of an n-th of the data (Patarasuk and Yuan, J. Parallel Distrib. Comput. 69, 2009), one
-sum after the other, none beside the computation: an upper bound for a network that is as good as assumed.
+The sums over devices are read from the compiled step for two devices. They are made one after the other, none beside
+the computation. The time of each is that of a ring, in which n devices make 2 (n - 1) exchanges of an n-th of the data
+(Patarasuk and Yuan, J. Parallel Distrib. Comput. 69, 2009), or that of two trees where it is shorter (Sanders, Speck
+and Träff, Parallel Computing 35, 2009), as between GPUs; between CPUs, TensorFlow knows rings only.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 DEVICES = (2, 8, 64, 512)
 
 
-def seconds_of_sum(size: int, devices: int, latency: float, bandwidth: float) -> float:
-    """Return how long it takes to sum numbers over some devices in a ring.
+class Network(NamedTuple):
+    """What connects the devices."""
+
+    latency: float  # seconds until a message arrives
+    bandwidth: float  # bytes a second from one device to the next
+    rings_only: bool = False  # whether sums are made in rings, however small they are
+
+
+def seconds_of_sum(size: int, devices: int, network: Network) -> float:
+    """Return how long it takes to sum numbers over some devices.
 
     Args:
         size: of the numbers on each device, bytes.
         devices: n.
-        latency: seconds until a message arrives.
-        bandwidth: bytes a second from one device to the next.
+        network: between them.
     """
     exchanges = 2 * (devices - 1)
-    return exchanges * (latency + size / devices / bandwidth)
+    ring = exchanges * (network.latency + size / devices / network.bandwidth)
+    trees = 2 * math.ceil(math.log2(devices)) * network.latency + exchanges / devices * size / network.bandwidth
+    return ring if network.rings_only else min(ring, trees)
 
 
 def bytes_sent(sizes: Sequence[int], devices: int) -> float:
@@ -31,19 +43,18 @@ def bytes_sent(sizes: Sequence[int], devices: int) -> float:
     return 2 * (devices - 1) / devices * sum(sizes)
 
 
-def table(sizes: Sequence[int], images: int, step: float, latency: float, bandwidth: float) -> list[str]:
+def table(sizes: Sequence[int], images: int, step: float, network: Network) -> list[str]:
     """Return a line for each number of devices: bytes, seconds and images a second, and the speed-up.
 
     Args:
         sizes: of the sums of a step, bytes.
         images: per device and step.
         step: seconds of a step on one device.
-        latency: as of `seconds_of_sum`.
-        bandwidth: as of `seconds_of_sum`.
+        network: between the devices.
     """
     lines = [f"{'devices':>7}  {'MB sent':>8}  {'s/step':>8}  {'images/s':>10}  {'speed-up':>8}  {'of ideal':>8}"]
     for devices in (1, *DEVICES):
-        seconds = step + sum(seconds_of_sum(size, devices, latency, bandwidth) for size in sizes)
+        seconds = step + sum(seconds_of_sum(size, devices, network) for size in sizes)
         speedup = devices * step / seconds
         sent = bytes_sent(sizes, devices) / 1e6
         lines.append(
@@ -110,11 +121,13 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=50e-6, help="seconds until a message arrives")
     parser.add_argument("--bandwidth", type=float, default=1.25e9, help="bytes a second; 1.25e9 are 10 Gbit/s")
     parser.add_argument("--local-statistics", action="store_true", help="each device has its own in normalisation")
+    parser.add_argument("--rings-only", action="store_true", help="sums are made in rings, as between CPUs")
     arguments = parser.parse_args()
     sizes = sizes_of_sums(arguments.model, arguments.image_size, arguments.batch_size, not arguments.local_statistics)
     total, largest = sum(sizes) / 1e6, max(sizes) / 1e6
     print(f"{arguments.model}: {len(sizes)} sums of {total:.2f} MB in a step, the largest of {largest:.2f} MB")
-    print(*table(sizes, arguments.batch_size, arguments.step, arguments.latency, arguments.bandwidth), sep="\n")
+    network = Network(arguments.latency, arguments.bandwidth, arguments.rings_only)
+    print(*table(sizes, arguments.batch_size, arguments.step, network), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,12 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from detect.artefacts.network import Calls
-
+CALIBRATION = 128  # images of the training data that the ranges are found on
 # Share of a tensor's values at each end that may lie outside its range, and are clipped. As ONNX in int8, trained on
 # `write_shapes`, EfficientDet-D0 and YOLOX-micro lose 0.14 and 0.07 points of AP with this share, 0.98 and none with 0,
 # 1.6 and 4.5 with 0.001.
@@ -23,6 +22,7 @@ SAMPLED = 16  # calls that are enough to find how large channels are and what ro
 TAIL = 3  # last products with weights on each path to a prediction, which stay in float32
 
 Node = TypeVar("Node", bound=Hashable)
+T = TypeVar("T")
 
 
 def trunk(
@@ -76,8 +76,8 @@ def ranges_of(calls: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str
     return {name: (min(0.0, -float(low.min())), max(0.0, float(high.min()))) for name, (low, high) in ends.items()}
 
 
-def sample_of(calls: Calls) -> Calls:
-    """Return `SAMPLED` of the calls from all over them, or all."""
+def sample_of(calls: Sequence[T]) -> Sequence[T]:
+    """Return `SAMPLED` of the calls or images from all over them, or all."""
     return calls[:: -(-len(calls) // SAMPLED)]
 
 

@@ -181,11 +181,17 @@ def planned(
 
 
 def train_one(settings: "TrainingSettings", resume: bool, dataset: "Dataset | None", started: float) -> None:
-    """Train a run and print its scores. Its time limit counts from `started`, a reading of the monotonic clock."""
+    """Train a run and print its scores; of several workers, the chief prints them.
+
+    The time limit of the run counts from `started`, a reading of the monotonic clock.
+    """
     from detect.evaluation.kept_scores import kept_classes
     from detect.training.training_run import run as train_on
+    from detect.training.workers.cluster import read_cluster
 
     run = train_on(settings, resume, dataset, started=started)
+    if not read_cluster().is_chief:
+        return
     if run.scores:
         show_scores(run.scores)
     show_kept(kept_classes(run.folder))

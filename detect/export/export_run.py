@@ -22,6 +22,7 @@ from detect.artefacts.export_card import (
 )
 from detect.artefacts.format import Precision, missing
 from detect.artefacts.golden_vectors import write_golden
+from detect.artefacts.int8_network import CALIBRATION
 from detect.artefacts.job import Job
 from detect.data.dataset import Dataset, scored_split
 from detect.data.readers.description import open_dataset
@@ -31,18 +32,17 @@ from detect.export.cards import canvases, exported_card, images_per_call, left_o
 from detect.export.check import fault_of, most_lost, worth_of_scores
 from detect.export.golden_choice import golden_calls
 from detect.export.original import Original, opened
-from detect.export.sample_images import images_of
 from detect.export.treatment import with_layers, with_treatment
 from detect.files import deliver_folder, draft_folder, file_digest, is_free
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
+from detect.inference.sample_images import images_of
 from detect.models.card import WEIGHTS, licences_of, load_card, model_folder
 from detect.models.licences import Licences, require_permitted, require_policy
 from detect.unwritable import explained
 from detect.weights.download import Progress
 from detect.weights.opening import find_folder, open_model
 
-CALIBRATION = 128  # images of the training data that int8 is calibrated on
 BY_AP = ("int8", "bfloat16")  # precisions in which single detections differ, so that only AP tells a fault
 FEW = 32  # calibration images below which their number is worth a note
 

@@ -9,9 +9,9 @@ from detect.data.dataset import Dataset
 from detect.data.records import Records
 from detect.evaluation.evaluation_run import evaluate
 from detect.export.check import compare
-from detect.export.sample_images import generated_images, images_of
 from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
+from detect.inference.sample_images import generated_images, images_of
 from detect.models.card import load_card
 from detect.models.detector import Detector
 

@@ -10,8 +10,8 @@ from detect.artefacts.network import Network
 from detect.export.cards import write_cards
 from detect.export.doctor import MOST_KEPT, SEARCH_SECONDS, Score, layers_of, treated
 from detect.export.original import Original
-from detect.export.sample_images import generated_images, images_of
 from detect.files import draft_folder
+from detect.inference.sample_images import generated_images, images_of
 
 SHOWN = 20  # layers in the card, those that add the most error, besides those that are kept
 

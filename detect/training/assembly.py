@@ -7,16 +7,19 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
+from detect.artefacts.int8_network import CALIBRATION
 from detect.data.dataset import Dataset, split
 from detect.errors import counted
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
+from detect.inference.sample_images import images_of
 from detect.layers.folded_normalization import normalizations, restore_statistics
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.licences import Licences
 from detect.training.callbacks import Callbacks
 from detect.training.loop import Loop
+from detect.training.quantised.int8_rounding import Int8Rounding
 from detect.training.reporting.display import Display
 from detect.training.reporting.journal import Journal, SilentJournal
 from detect.training.reporting.training_pictures import save_batch
@@ -73,7 +76,9 @@ def assemble(
         layer.synchronized = settings.is_synchronized
     average = WeightAverage(detector)
     optimizer = create_optimizer(settings.optimizer, detector)
-    variables = [*(variable.value for variable in detector.variables), *optimizer.state, average.average]
+    rounding = prepare_rounding(settings, dataset, detector, folder, workers, display)
+    model_variables = (variable.value for variable in detector.variables)
+    variables = [*model_variables, *optimizer.state, average.average, *(rounding.ranges if rounding else [])]
     position = position_of_chief(workers, folder, variables, display)
     require_same(workers, state_facts(position.step, settings.seed, variables))
     position.parts = math.gcd(position.parts, settings.images_per_batch)  # fewer where devices have fewer images
@@ -125,6 +130,37 @@ def restore_folded(detector: Detector, stream: Stream, display: Display) -> None
         images = count * stream.settings.images_per_batch
         lacking = counted(restored, "normalisation", "normalisations")
         display.say(f"Weights: {lacking} had no statistics, which were measured on {images} samples.")
+
+
+def prepare_rounding(
+    settings: TrainingSettings,
+    dataset: Dataset,
+    detector: Detector,
+    folder: RunFolder,
+    workers: Workers,
+    display: Display,
+) -> Int8Rounding | None:
+    """Round the calls of the detector from now on, if the settings say so, and return the rounding.
+
+    Args:
+        settings: of the run.
+        dataset: whose training images give the ranges.
+        detector: with its initial weights on the chief.
+        folder: of the run; if it has a checkpoint, the ranges in it are used.
+        workers: that train; the chief measures the ranges.
+        display: where to say it.
+    """
+    if settings.quantize is None:
+        return None
+    rounding = Int8Rounding(detector, settings.side)
+    if workers.is_chief and not folder.checkpoint.exists():
+        model = Model(TensorFlowBackEnd(detector), model_card(settings, dataset, detector, folder.licences()))
+        images = images_of(model, split(dataset, "train"), CALIBRATION, display.say)
+        rounding.measure(images)
+        on = counted(len(images), "image", "images")
+        display.say(f"Training with the rounding of int8: {rounding.count} layers, with ranges measured on {on}.")
+    rounding.begin()
+    return rounding
 
 
 def position_of_chief(workers: Workers, folder: RunFolder, variables: list[tf.Variable], display: Display) -> Position:

@@ -139,6 +139,8 @@ class TrainingSettings(Settings):
     """Layers that are not trained, by their paths in the model, such as `backbone.stem`."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the computation; weights are float32 either way."""
+    quantize: Literal["int8"] | None = None
+    """int8: trains with the rounding of an export in int8, for a few epochs from the `weights` of a trained model."""
     strategy: Literal["auto", "one", "mirrored", "workers"] = "auto"
     """Devices: one; all GPUs of this machine (mirrored); several machines, named by TF_CONFIG (workers); or all that
     there are (auto)."""

@@ -1,5 +1,6 @@
 """`detect train`, `detect models` and `detect demo`."""
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from detect.cli import demo
 from detect.models import speeds
 from detect.training import plain_train
+from detect.training.workers.lost_workers import LostWorker
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,24 @@ def test_an_interrupt_says_what_is_kept(command, shapes, monkeypatch):
     done = command("train", "--data", shapes)
     assert done.code == 130
     assert "--resume" in done.err
+
+
+def test_of_several_workers_only_the_chief_prints_scores(command, shapes, monkeypatch):
+    task = {"type": "worker", "index": 1}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:2"]}, "task": task}))
+    monkeypatch.setattr("detect.training.training_run.run", lambda *words, **options: None)
+    done = command("train", "--data", shapes)
+    assert (done.code, done.out) == (0, "")
+
+
+def test_a_lost_worker_asks_the_scheduler_to_start_again(command, shapes, monkeypatch):
+    def lost(*words, **options):
+        raise LostWorker("Lost worker 1 (b:2)")
+
+    monkeypatch.setattr("detect.training.training_run.run", lost)
+    done = command("train", "--data", shapes)
+    assert done.code == 75
+    assert "Lost worker 1 (b:2)" in done.err
 
 
 def test_models_are_listed(command, monkeypatch, tmp_path):

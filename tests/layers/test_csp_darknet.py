@@ -29,6 +29,17 @@ def test_the_stem_gets_blue_green_red_from_0_to_255():
     assert seen[0].dtype == tf.float32
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_the_stem_of_an_export_is_one_convolution_with_the_same_result(training):
+    image = np.random.default_rng(0).integers(0, 256, (2, 10, 14, 3)).astype(np.uint8)
+    local, exported = Focus(5), Focus(5, runtime="portable")
+    for layer in (local, exported):
+        layer(image)
+    exported.set_weights(local.get_weights())
+    expected = local(image, training=training)
+    np.testing.assert_allclose(exported(image, training=training), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_pooling_is_over_5_9_and_13_pixels():
     layer = SpatialPyramidPooling(8)
     features = tf.constant(np.random.default_rng(0).normal(size=(1, 15, 15, 4)), tf.float32)

@@ -13,7 +13,7 @@ from detect.evaluation.kept_scores import kept_classes
 from detect.models import saving
 from detect.models.licences import Licences
 from detect.training import training_run
-from detect.training.run_folder import new_folder, write_start
+from detect.training.run_folder import RunFolder, new_folder, write_start
 from detect.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.slow
@@ -133,6 +133,19 @@ def test_a_class_is_added_to_those_of_a_trained_model(overfitted, data, tmp_path
         detect.train(path, epochs=1, image_size=96, batch_size=4, resume=True, **given)
 
 
+def test_a_trained_model_keeps_its_ap_with_the_rounding_of_int8(overfitted, data, tmp_path, capsys):
+    settings = {"weights": overfitted.folder, "runs": tmp_path, "name": "rounded", "validations": 1, "quantize": "int8"}
+    settings |= {"epochs": 2, "image_size": 96, "batch_size": 4, "architecture": LEARNT}
+    run = detect.train(data, pipeline={"augmentation": STILL}, **settings)
+    assert "with the rounding of int8: 2" in capsys.readouterr().out
+    assert run.scores.AP50 > 0.9
+    with np.load(RunFolder(run.folder).checkpoint) as archive:
+        names = json.loads(str(archive["header"]))["names"]
+    assert "yolox/backbone/focus/block/convolution/inputs" in [name.removesuffix(":0") for name in names]
+    detect.train(data, pipeline={"augmentation": STILL}, resume=True, **settings)
+    assert "nothing was trained" in capsys.readouterr().out
+
+
 def test_a_loss_that_is_not_finite_names_step_and_pictures(data, tmp_path):
     settings = {"architecture": SMALL, "runs": tmp_path, "schedule": {"warmup": 0}}
     far = {"learning_rate": 1e30, "clip_norm": None}
@@ -176,6 +189,7 @@ def test_data_with_heavy_losses_is_refused_before_training(data, tmp_path):
         ({"learning_rate": 0.1}, "unknown setting 'learning_rate'. Did you mean 'optimizer.learning_rate'"),
         ({"weights": "no/such/folder"}, "no/such/folder"),
         ({"weights": "imagenet"}, "no ImageNet weights are published"),
+        ({"weights": "none", "quantize": "int8"}, "trains a model that has learnt already"),
     ],
 )
 def test_bad_settings_end_before_training(data, tmp_path, options, message):

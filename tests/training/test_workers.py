@@ -87,16 +87,19 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
 @pytest.mark.long
 def test_a_lost_worker_is_named_and_the_run_goes_on_with_other_numbers_of_workers(tmp_path):
     given = {"images": 12, "epochs": 4, "name": "run", "checkpoint_seconds": 0}
-    (code, output), _ = train(tmp_path / "both", 2, batch_size=3, dies=(1, 5), **given)
+    folder, runs, kept = tmp_path / "both", tmp_path / "both" / "runs_0", tmp_path / "kept"
+    (code, output), _ = train(folder, 2, batch_size=3, dies=(1, 5), **given)
     assert code == 75
     assert "Lost worker 1 (localhost:" in output
+    shutil.move(runs, kept)
     train(tmp_path / "alone", 1, batch_size=6, **given)
     for count in (1, 2, 3):
-        shutil.copytree(tmp_path / "both" / "runs_0", tmp_path / f"by_{count}" / "runs_0")
-        ends = train(tmp_path / f"by_{count}", count, batch_size=3, resume=True, **given)
+        shutil.copytree(kept, runs)
+        ends = train(folder, count, batch_size=3, resume=True, **given)
         assert [code for code, _ in ends] == [0] * count, ends
-        found, expected = (np.load(tmp_path / folder / "weights_0.npy") for folder in (f"by_{count}", "alone"))
+        found, expected = (np.load(each / "weights_0.npy") for each in (folder, tmp_path / "alone"))
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+        shutil.rmtree(runs)
 
 
 def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0), **settings) -> list[tuple[int, str]]:

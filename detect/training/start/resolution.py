@@ -20,6 +20,8 @@ DEFAULT_EPOCHS = 100.0
 BATCH_SIZE = 16  # of `auto` on a CPU
 MOST_IMAGES = 64  # of a batch of `auto` on a GPU
 LEAST_UPDATES = 16  # of an epoch, for batches of `auto` on a GPU that have more than BATCH_SIZE images
+# Defaults with `quantize`, which changes a trained model as little as its rounding needs.
+QUANTISED = {"optimizer.learning_rate": 2e-4, "schedule.closing": 1.0}
 LEAST_SAMPLES = 9600  # of a run whose length the user does not give: few images are seen more often
 
 
@@ -67,6 +69,11 @@ def given_settings(
         _require_suitable(settings)
     _require_one_length(settings)
     _require_fold(settings)
+    if settings.quantize and settings.weights in ("none", "imagenet"):
+        raise BadInput(
+            f"quantize={settings.quantize} trains a model that has learnt already: give --weights RUN, not "
+            f"{settings.weights}."
+        )
     if settings.name is not None:
         require_name(settings.name)
     return settings
@@ -77,8 +84,8 @@ def resolve_settings(
 ) -> TrainingSettings:
     """Return settings made from all that the user gave.
 
-    Later ones win: the defaults, the recipe of the model's authors if `recipe` is `paper`, the options, the
-    assignments. `settle` decides what they leave open.
+    Later ones win: the defaults, the recipe of the model's authors if `recipe` is `paper`, `QUANTISED` with `quantize`,
+    the options, the assignments. `settle` decides what they leave open.
 
     Args:
         options: values of top-level settings, by name; those of a group may be some of its settings, by name.
@@ -90,8 +97,10 @@ def resolve_settings(
     """
     settings = given_settings(options, assignments, spelled)
     _require_suitable(settings)
-    if settings.recipe == "paper":
-        recipe = models.variant(settings.model).recipe
+    if settings.recipe == "paper" or settings.quantize:
+        recipe = models.variant(settings.model).recipe if settings.recipe == "paper" else {}
+        if settings.quantize:
+            recipe = {**recipe, **QUANTISED}
         with_recipe = change(
             build(TrainingSettings, options, ""), recipe.items(), f"recipe of model {settings.model!r}"
         )

@@ -1,4 +1,4 @@
-"""The images that an export is run on: those of a dataset as the model takes them, and generated ones."""
+"""The images that a model is measured on: those of a dataset as the model takes them, and generated ones."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -9,7 +9,7 @@ from records_of import records_of
 from detect.data.pixels.resizing import letterbox
 from detect.data.records import Record
 from detect.errors import BadInput
-from detect.export.sample_images import images_of
+from detect.inference.sample_images import images_of
 
 
 class Square:
