@@ -57,7 +57,7 @@ SETTINGS = {
     ("count", "epochs"),
     [
         (2, 2),
-        *(pytest.param(count, 50, marks=pytest.mark.long) for count in (2, 3)),
+        *(pytest.param(count, 25, marks=pytest.mark.long) for count in (2, 3)),
     ],
 )
 def test_workers_train_like_one_process_with_their_images_and_the_first_writes(count, epochs, tmp_path):
