@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,22 +25,22 @@ import numpy as np
 import detect
 from detect.training import assembly
 
-settings, weights, dies_at = json.loads(sys.argv[1])
+settings, weights, step_of_signal, signal = json.loads(sys.argv[1])
 made, step = [], assembly.TrainingStep
 
 
 class Step(step):
     def __call__(self, *arguments):
         made.append(self)
-        if len(made) == dies_at:
-            os._exit(9)
+        if len(made) == step_of_signal:
+            os.kill(os.getpid(), signal)
         return super().__call__(*arguments)
 
 
 assembly.TrainingStep = Step
 try:
     detect.train(**settings)
-except detect.errors.DetectError as error:
+except (detect.errors.DetectError, KeyboardInterrupt) as error:
     print(error)
     sys.exit(error.exit_code)
 np.save(weights, made[-1].average.average.numpy())
@@ -88,7 +89,7 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
 def test_a_lost_worker_is_named_and_the_run_goes_on_with_other_numbers_of_workers(tmp_path):
     given = {"images": 12, "epochs": 4, "name": "run", "checkpoint_seconds": 0}
     folder, runs, kept = tmp_path / "both", tmp_path / "both" / "runs_0", tmp_path / "kept"
-    (code, output), _ = train(folder, 2, batch_size=3, dies=(1, 5), **given)
+    (code, output), _ = train(folder, 2, batch_size=3, sent=(1, 5, signal.SIGKILL), **given)
     assert code == 75
     assert "Lost worker 1 (localhost:" in output
     shutil.move(runs, kept)
@@ -102,14 +103,26 @@ def test_a_lost_worker_is_named_and_the_run_goes_on_with_other_numbers_of_worker
         shutil.rmtree(runs)
 
 
-def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0), **settings) -> list[tuple[int, str]]:
+@pytest.mark.long
+def test_sigterm_to_one_worker_ends_all_with_a_checkpoint(tmp_path):
+    ends = train(tmp_path, 2, 12, sent=(1, 5, signal.SIGTERM), batch_size=3, epochs=4, name="run")
+    for code, output in ends:
+        assert code == 143, output
+        assert "SIGTERM: stopped at step 5, which is saved" in output
+    with np.load(RunFolder(tmp_path / "runs_0" / "run").checkpoints[0]) as archive:
+        assert json.loads(str(archive["header"]))["position"]["step"] == 5
+
+
+def train(
+    folder: Path, count: int, images: int, sent: tuple[int, int, int] = (-1, 0, 0), **settings
+) -> list[tuple[int, str]]:
     """Train in processes of their own, each with its own folders.
 
     Args:
         folder: where the folders, and the weights at the end, are.
         count: number of workers.
         images: to train on.
-        dies: number of a worker that is killed, and its step.
+        sent: number of a worker that gets a signal, its step, and the signal.
         settings: of the run.
 
     Returns:
@@ -122,8 +135,8 @@ def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0)
         if not data.exists():
             write_shapes(data, train=images, val=4, image_size=64)
         given = {**SETTINGS, **settings, "data": str(data), "runs": str(folder / f"runs_{index}")}
-        dies_at = dies[1] if index == dies[0] else 0
-        arguments = json.dumps([given, str(folder / f"weights_{index}.npy"), dies_at])
+        step, number = sent[1:] if index == sent[0] else (0, 0)
+        arguments = json.dumps([given, str(folder / f"weights_{index}.npy"), step, number])
         config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
         workers.append(start(arguments, {**os.environ, "TF_CONFIG": config, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"}))
     try:
