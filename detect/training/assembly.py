@@ -153,7 +153,7 @@ def prepare_rounding(
     if settings.quantize is None:
         return None
     rounding = Int8Rounding(detector, settings.side)
-    if workers.is_chief and not folder.checkpoint.exists():
+    if workers.is_chief and not folder.has_checkpoint():
         model = Model(TensorFlowBackEnd(detector), model_card(settings, dataset, detector, folder.licences()))
         images = images_of(model, split(dataset, "train"), CALIBRATION, display.say)
         rounding.measure(images)
