@@ -112,9 +112,7 @@ def assemble(
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=Journal(folder.path, display.say, position.step, position.validated_step)
-        if workers.is_chief
-        else SilentJournal(),
+        journal=create_journal(workers, folder, position, display),
         display=display,
         callbacks=callbacks,
         stop=stop,
@@ -153,7 +151,7 @@ def prepare_rounding(
     if settings.quantize is None:
         return None
     rounding = Int8Rounding(detector, settings.side)
-    if workers.is_chief and not folder.checkpoint.exists():
+    if workers.is_chief and not folder.has_checkpoint():
         model = Model(TensorFlowBackEnd(detector), model_card(settings, dataset, detector, folder.licences()))
         images = images_of(model, split(dataset, "train"), CALIBRATION, display.say)
         rounding.measure(images)
