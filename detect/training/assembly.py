@@ -112,9 +112,7 @@ def assemble(
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=Journal(folder.path, display.say, position.step, position.validated_step)
-        if workers.is_chief
-        else SilentJournal(),
+        journal=create_journal(workers, folder, position, display),
         display=display,
         callbacks=callbacks,
         stop=stop,

@@ -139,7 +139,7 @@ def test_a_trained_model_keeps_its_ap_with_the_rounding_of_int8(overfitted, data
     run = detect.train(data, pipeline={"augmentation": STILL}, **settings)
     assert "with the rounding of int8: 2" in capsys.readouterr().out
     assert run.scores.AP50 > 0.9
-    with np.load(RunFolder(run.folder).checkpoint) as archive:
+    with np.load(RunFolder(run.folder).checkpoints[0]) as archive:
         names = json.loads(str(archive["header"]))["names"]
     assert "yolox/backbone/focus/block/convolution/inputs" in [name.removesuffix(":0") for name in names]
     detect.train(data, pipeline={"augmentation": STILL}, resume=True, **settings)
