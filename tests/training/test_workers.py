@@ -68,8 +68,8 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
     assert [code for code, _ in ends] == [0] * count, ends
     assert [(tmp_path / f"runs_{index}").exists() for index in range(count)] == [True, *[False] * (count - 1)]
     folder = RunFolder(tmp_path / "runs_0" / NAME)
-    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    assert [row["step"] for row in rows if row["kind"] == "val"] == [epochs, 2 * epochs]
+    found = validations(folder)
+    assert list(found) == [epochs, 2 * epochs]
     assert folder.best.is_dir()
 
     ((code, output),) = train(tmp_path / "alone", 1, images, epochs=epochs, batch_size=2 * count)
@@ -77,12 +77,13 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
     alone = np.load(tmp_path / "alone" / "weights_0.npy")
     for index in range(count):
         np.testing.assert_allclose(np.load(tmp_path / f"weights_{index}.npy"), alone, rtol=1e-5, atol=1e-5)
-    others = [
-        json.loads(line) for line in RunFolder(tmp_path / "alone" / "runs_0" / NAME).metrics.read_text().splitlines()
-    ]
-    for row, other in zip(rows, others, strict=True):
-        assert row["step"] == other["step"]
-        assert row.get("AP") == pytest.approx(other.get("AP"), abs=1e-5)
+    assert found == pytest.approx(validations(RunFolder(tmp_path / "alone" / "runs_0" / NAME)), abs=1e-5)
+
+
+def validations(folder: RunFolder) -> dict[int, float]:
+    """Return the AP of each validation of a run, by its step."""
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    return {row["step"]: row["AP"] for row in rows if row["kind"] == "val"}
 
 
 @pytest.mark.long
