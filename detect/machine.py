@@ -13,6 +13,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("DETECT_CACHE") or "~/.cache/detect").expanduser()
 
 
+def stated_number(variable: str, otherwise: int) -> int:
+    """Return the whole number of 1 or more in an environment variable, or `otherwise` where there is none."""
+    stated = os.environ.get(variable, "")
+    return int(stated) if stated.isascii() and stated.isdigit() and int(stated) > 0 else otherwise
+
+
 def cores() -> int:
     """Return the number of CPU cores that the process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

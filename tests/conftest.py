@@ -29,18 +29,6 @@ os.environ.update(MALLOC_MMAP_THRESHOLD_=str(2**30), MALLOC_TRIM_THRESHOLD_=str(
 # Two logical devices stand for two GPUs where distribution is tested.
 DEVICES = 2
 PUBLISHED_CONFIG = {"width": 0.0625, "depth": 0.0, "prior": 0.02}  # `prior` differs from that of the row
-# Files whose tests share fixtures that take up to a minute: one worker runs all tests of such a file.
-TOGETHER = (
-    "tests/cli/test_cli_export.py",
-    "tests/export/test_clients.py",
-    "tests/export/test_comparison.py",
-    "tests/export/test_export.py",
-    "tests/formats/test_int8.py",
-    "tests/formats/test_savedmodel.py",
-    "tests/training/test_training_run.py",
-    "tests/training/test_validation.py",
-)
-OPERATIONS = "tests/ops/"  # the tests of a file share compiled functions: one worker runs them
 CONTRACT = "tests/models/test_contract.py"  # its tests share two models per family: one worker runs those of a family
 
 
@@ -61,9 +49,16 @@ def start_tensorflow() -> None:
     gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command: a third of the time of tracing otherwise
 
 
+def pytest_collection_modifyitems(config, items):
+    """Begin with the files that have slow tests, so that at the end no worker waits long for the other."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each test, or those that belong together, to the next worker that is free."""
+    """Give each file to the next worker that is free: its tests share fixtures and compiled functions."""
     from measuring.first_models import FIRST
     from xdist.scheduler import LoadScopeScheduling
 
@@ -71,9 +66,10 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid: str) -> str:
             file, _, test = nodeid.partition("::")
             if file == CONTRACT:
-                return next((f"{file}::{name}" for name in FIRST if f"[{name}" in test), nodeid)
-            return file if file in TOGETHER or file.startswith(OPERATIONS) else nodeid
+                return next((f"{file}::{name}" for name in FIRST if name in test), file)
+            return file
 
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return Scheduler(config, log)
 
 

@@ -28,10 +28,18 @@ LOUDER = {
     "retinanet-r18": (1, 5),
     SMALL: (1, 5),
 }
-# Models for which `make test` runs what takes long; `make long` does it for the others. They are traced the fastest;
-# one learns points, the other default boxes.
+
+
+def in_make_test(*names: str) -> list:
+    """Return the first model of each family as parameters, for `make test` or, where it is not named, `make long`."""
+    return [name if name in names else pytest.param(name, marks=pytest.mark.long) for name in FIRST]
+
+
+# Models for which `make test` runs what takes long. They are traced the fastest; one learns points, the other default
+# boxes. Where other tests do the same with `SmallDetector`, which is an FCOS too, only the other.
 QUICK = ("fcos-r18", "ssd-vgg16")
-EACH_FAMILY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in FIRST]
+EACH_FAMILY = in_make_test(*QUICK)
+EACH_FAMILY_BESIDE_SMALL = in_make_test(QUICK[1])
 
 
 def pictures(detector: Detector, batch: int = 2, extra: tuple[int, int] = (0, 0)) -> tf.Tensor:

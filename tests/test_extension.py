@@ -96,6 +96,9 @@ class ColourQueries(Detector):
 '''
 
 USE_COLOUR_QUERIES = """
+from detect.cli.starting import start_tensorflow
+
+start_tensorflow()
 import numpy as np, tensorflow as tf
 from detect import export, load, models
 from detect.errors import BadInput
@@ -228,6 +231,8 @@ def test_a_format_exports_and_predicts(copy, tmp_path):
     copy.add("formats/echo.py", ECHO)
     model = saved_small(tmp_path / "model")
     program = (
+        "from detect.cli.starting import start_tensorflow\n"
+        "start_tensorflow()\n"
         "import numpy as np, detect\n"
         f"check = detect.export({str(model)!r}, 'echo').card.check\n"
         f"model = detect.load({str(model)!r}, backend='echo')\n"

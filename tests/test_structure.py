@@ -41,7 +41,7 @@ SUBROOMS = {
     "data": (
         (
             *("tolerance", "texts", "image_names", "regular_files", "crc32c", "protobuf", "tf_example"),
-            *("looked_for", "records"),
+            *("looked_for", "stated_truth", "records"),
             "problems",
         ),
         ("pixels",),

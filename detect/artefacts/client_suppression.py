@@ -5,7 +5,8 @@ import numpy as np
 from detect.models.suppression import Suppression
 from detect.structures import Candidates, Detections
 
-EPSILON = 1e-7  # pixels: empty boxes overlap nothing
+TINY = 1e-30  # square pixels: empty boxes overlap nothing
+FAR = 1e9  # pixels: where boxes end, so that no area overflows
 
 
 def best_detections(
@@ -31,12 +32,16 @@ def best_detections(
 
 
 def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Detections:
-    """Return the detections of one image: boxes [A, 4] or [A, K, 4], scores [A, K], edges [4] where boxes end."""
-    rows, labels = np.nonzero(scores > confidence)
+    """Return the detections of one image: boxes [A, 4] or [A, K, 4], scores [A, K], edges [4] where boxes end.
+
+    What is not finite takes no part.
+    """
+    is_finite = np.isfinite(boxes).all(axis=-1).reshape(len(boxes), -1)
+    rows, labels = np.nonzero((scores > confidence) & (scores < np.inf) & is_finite)
     scores = scores[rows, labels]
     order = np.argsort(-scores, kind="stable")[: rules.candidates]
     rows, labels, scores = rows[order], labels[order], scores[order]
-    boxes = boxes[rows, labels] if boxes.ndim == 3 else boxes[rows]
+    boxes = _ordered(boxes[rows, labels] if boxes.ndim == 3 else boxes[rows])
     boxes = np.clip(boxes, 0, edges) if rules.clips_first else boxes
     found = Detections(
         np.zeros([rules.max_detections, 4], np.float32),
@@ -55,6 +60,12 @@ def _of_image(boxes, scores, edges, rules: Suppression, confidence, iou) -> Dete
     return found
 
 
+def _ordered(boxes: np.ndarray) -> np.ndarray:
+    """Return boxes [n, 4] that end where they begin at the earliest: one with exchanged corners has no area."""
+    boxes = np.clip(boxes, -FAR, FAR)
+    return np.concatenate([boxes[:, :2], np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
+
+
 def factors(overlap: np.ndarray, sigma: float | None, iou: float) -> np.ndarray:
     """Return the factors by which boxes keep their scores that overlap a better one by `overlap` (IoU, any shape).
 
@@ -68,7 +79,7 @@ def overlaps_of(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     sides = np.minimum(box[..., 2:], boxes[:, 2:]) - np.maximum(box[..., :2], boxes[:, :2])
     common = _product(np.maximum(sides, 0))
     area, areas = (_product(each[..., 2:] - each[..., :2]) for each in (box, boxes))
-    return common / np.maximum(area + areas - common, EPSILON)
+    return common / np.maximum(area + areas - common, TINY)
 
 
 def _product(sides: np.ndarray) -> np.ndarray:

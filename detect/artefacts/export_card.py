@@ -3,6 +3,8 @@
 Neither finding nor reading one needs TensorFlow.
 """
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -171,6 +173,11 @@ def digests_of_files(folder: Path) -> dict[str, str]:
     cards = (folder / CARD, folder / EXPORT_CARD)
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in cards)
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
+
+
+def digest_of_files(folder: Path) -> str:
+    """Return one SHA-256 of all files in the folder of an export but the cards, with their paths, in hexadecimal."""
+    return hashlib.sha256(json.dumps(digests_of_files(folder)).encode()).hexdigest()
 
 
 def check_files(folder: Path, card: ExportCard) -> None:

@@ -33,6 +33,8 @@ class Format:
         mixed: those of them in which products may stay in float32, see `Network`.
         bfloat16_type: returns the type that exports in bfloat16 are computed in on this machine; None: there are none.
         batch: images per call: "any" number; a "fixed" number that is chosen at export, 1 by default; or "one".
+        is_program: whether a model can do what any program can, such as writing files: one that this installation has
+            not made is run only where its user trusts it.
     """
 
     summary: str
@@ -44,6 +46,7 @@ class Format:
     mixed: tuple[Precision, ...] = ()
     bfloat16_type: Callable[[], str] | None = None
     batch: Literal["any", "fixed", "one"] = "any"
+    is_program: bool = False
 
     def path(self, folder: Path, canvas: Canvas) -> Path:
         """Return the model in an export's folder for images of this size."""

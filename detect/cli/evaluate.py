@@ -46,6 +46,10 @@ def evaluate(
     reference: Annotated[
         bool, typer.Option("--reference", help="Score with pycocotools: the same numbers, but slower.")
     ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run an exported model that is a program (a SavedModel) and was made elsewhere."),
+    ] = False,
 ) -> None:
     """Compute the COCO scores of a model or of a file of predictions."""
     from detect.config import as_option
@@ -72,7 +76,7 @@ def evaluate(
         import detect
 
         with download_bar(str(weights or model)) as progress:
-            loaded = detect.load(str(model), weights, progress)
+            loaded = detect.load(str(model), weights, progress, trust=trust)
         with progress_bar("images") as progress:
             options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
             scores = detect.evaluate(loaded, dataset, split, progress=progress, **options)

@@ -73,6 +73,14 @@ def predict(
             rich_help_panel=DETECTION,
         ),
     ] = "auto",
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Run an exported model that is a program (a SavedModel) and was made elsewhere.",
+            rich_help_panel=DETECTION,
+        ),
+    ] = False,
     out: Annotated[
         Path, typer.Option(help="Folder for annotated copies of images and videos.", rich_help_panel=OUTPUTS)
     ] = Path("predictions"),
@@ -123,7 +131,7 @@ def predict(
 
     try:
         with download_bar(weights or model) as progress:
-            detector = load(*named, progress)
+            detector = load(*named, progress, trust=trust)
         with progress_bar("frames") as progress:
             summary = predict_to_folder(
                 detector,

@@ -57,5 +57,6 @@ def _without_repeated_files(records: Records) -> Records:
         labels=records.labels[order],
         ignore=records.ignore[order],
         areas=records.areas[order],
+        stated=None,
         looked_for=records.looked_for and records.looked_for.joined(rows),
     ).select(np.flatnonzero(kept))

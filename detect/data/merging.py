@@ -92,7 +92,9 @@ def _relabelled(source: Source, split: str, labels: Mapping[str, int], count: in
     columns = np.array([labels[name] for name in source.dataset.classes], np.int32)
     new = columns[records.labels]
     looked_for = _looked_for(source, records, labels, count)
-    return replace(records, labels=new, looked_for=looked_for).select_boxes(new >= 0)
+    stated = records.stated and records.stated.relabelled(columns)
+    kept = replace(records, labels=new, looked_for=looked_for).select_boxes(new >= 0)
+    return replace(kept, stated=stated)
 
 
 def _looked_for(source: Source, records: Records, labels: Mapping[str, int], count: int) -> LookedFor:

@@ -14,6 +14,7 @@ import numpy as np
 
 from detect.data.looked_for import LookedFor, concatenated_sets
 from detect.data.regular_files import name_of_part
+from detect.data.stated_truth import StatedTruth, boxes_of_images, from_corners, joined_truths
 from detect.data.texts import Texts
 
 
@@ -48,6 +49,7 @@ class Records(Sequence):
     # [R], for copies of the images, with slashes; None for the paths below the folder that all images have in common.
     names: Texts | None = None
     looked_for: LookedFor | None = None  # in each image; None where that is every class in every image
+    stated: StatedTruth | None = None  # what detections are scored against; None where that is exactly these boxes
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -85,6 +87,10 @@ class Records(Sequence):
         rows = self._rows(index)
         return self.boxes[rows], self.labels[rows], self.ignore[rows]
 
+    def stated_truth(self) -> StatedTruth:
+        """Return what detections are scored against: the boxes as the annotation files state them."""
+        return self.stated or from_corners(self.box_ends, self.boxes, self.labels, self.ignore, self.areas)
+
     def _rows(self, index: int) -> slice:
         return slice(self.box_ends[index - 1] if index else 0, self.box_ends[index])
 
@@ -108,9 +114,7 @@ class Records(Sequence):
     def select(self, indices) -> "Records":
         """Return the records at `indices`, in that order."""
         rows = np.arange(len(self))[np.asarray(indices, np.int64)]
-        counts = np.diff(self.box_ends, prepend=0)[rows]
-        box_ends = np.cumsum(counts)
-        boxes = np.arange(counts.sum()) + np.repeat(self.box_ends[rows] - box_ends, counts)
+        box_ends, boxes = boxes_of_images(self.box_ends, rows)
         return Records(
             folder=self.folder,
             paths=self.paths.select(rows),
@@ -123,12 +127,14 @@ class Records(Sequence):
             areas=self.areas[boxes],
             names=self.names and self.names.select(rows),
             looked_for=self.looked_for and self.looked_for.select(rows),
+            stated=self.stated and self.stated.select(rows),
         )
 
     def select_boxes(self, kept: np.ndarray) -> "Records":
-        """Return the same images with the boxes where `kept`, bool [M]."""
+        """Return the same images with the boxes where `kept`, bool [M]; they are scored against these alone."""
         return replace(
             self,
+            stated=None,
             box_ends=np.append(0, np.cumsum(kept))[self.box_ends],
             boxes=self.boxes[kept],
             labels=self.labels[kept],
@@ -137,7 +143,7 @@ class Records(Sequence):
         )
 
     def with_boxes(self, images: np.ndarray, boxes: np.ndarray, labels: np.ndarray, ignore: np.ndarray) -> "Records":
-        """Return the same images with further boxes after their own.
+        """Return the same images with further boxes after their own; they are scored against all of these.
 
         Args:
             images: position of the image of each box, int [n], in any order.
@@ -156,6 +162,7 @@ class Records(Sequence):
             labels=np.append(self.labels, labels)[order],
             ignore=np.append(self.ignore, ignore)[order],
             areas=np.append(self.areas, sides.prod(axis=1))[order],
+            stated=None,
         )
 
     def copy_names(self) -> Texts:
@@ -183,6 +190,7 @@ def concatenated(parts: Sequence[Records]) -> Records:
         areas=np.concatenate([part.areas for part in parts]),
         names=Texts(name for part in parts for name in part.copy_names()),
         looked_for=concatenated_sets([part.looked_for for part in parts], list(map(len, parts))),
+        stated=joined_truths([part.stated_truth() for part in parts]) if any(part.stated for part in parts) else None,
     )
 
 

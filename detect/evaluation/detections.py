@@ -170,7 +170,10 @@ def unknown(value: Any, known: list[Any], key: str) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer for which there is no float
+        return False
 
 
 def _kind(value: Any) -> str:

@@ -40,4 +40,4 @@ def _truth(data: str | Path, split: str) -> Truth:
         return truth_from_file(data)
     dataset, records = scored_split(description.open_dataset(data), split)
     truth = truth_from_records(records, dataset.classes, dataset.category_ids)
-    return dataclasses.replace(truth, files=file_names(records), notes=notes_of(dataset, split))
+    return dataclasses.replace(truth, files=file_names(records), notes=(*notes_of(dataset, split), *truth.notes))

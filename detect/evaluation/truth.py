@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from detect.data.readers.assembly.segmentation import stands_for_box, stated_are
 from detect.data.readers.coco.coco_looked_for import LookedForLists
 from detect.data.records import Records
 from detect.data.texts import Texts
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.evaluation.json_files import collection_paused, read_json, shorten
 
 
@@ -44,11 +44,11 @@ class Truth:
 def truth_from_records(records: Records, classes: Sequence[str], category_ids: Sequence[int | str]) -> Truth:
     """Return the truth of `records`, whose label k is the category `category_ids[k]` with the name `classes[k]`.
 
-    Ignored boxes become crowds. Areas are those of the records, of the mask where the dataset has masks, because COCO
-    defines its groups of sizes by them.
+    Boxes are those that the annotation files state: pycocotools counts each of them, whatever training makes of it.
+    Ignored boxes become crowds. Areas are those of the mask where the dataset has masks, because COCO defines its
+    groups of sizes by them.
     """
-    corners = records.boxes.astype(np.float64)
-    owners = np.repeat(records.image_ids, np.diff(records.box_ends, prepend=0))
+    stated = records.stated_truth()
     ids = key_column(category_ids)
     image_ids, rows = np.unique(records.image_ids, return_index=True)
     order = np.argsort(ids)
@@ -57,13 +57,21 @@ def truth_from_records(records: Records, classes: Sequence[str], category_ids: S
         image_ids=image_ids,
         category_ids=ids[order],
         names=tuple(classes[position] for position in order.tolist()),
-        images=np.searchsorted(image_ids, owners),
-        categories=np.argsort(order)[records.labels],
-        boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
-        areas=records.areas,
-        crowd=records.ignore,
+        images=np.searchsorted(image_ids, records.image_ids[stated.images]),
+        categories=np.argsort(order)[stated.labels],
+        boxes=stated.boxes,
+        areas=stated.areas,
+        crowd=stated.ignore,
+        notes=_more_than_training(len(stated.boxes) - len(records.boxes)),
         looked_for=looked_for and replace(looked_for, sets=looked_for.sets[:, order]),
     )
+
+
+def _more_than_training(boxes: int) -> tuple[str, ...]:
+    if boxes <= 0:
+        return ()
+    count = counted(boxes, "box", "boxes")
+    return (f"The scores count {count} that training leaves out: they are those of pycocotools, which counts all.",)
 
 
 def file_names(records: Records) -> Texts:
@@ -129,12 +137,28 @@ def truth_from_entries(
         boxes=np.array(boxes, np.float64).reshape(-1, 4)[known],
         areas=np.array(areas, np.float64)[known],
         crowd=np.array(crowd, bool)[known],
-        notes=tuple(
-            f"{where}: boxes of {what} that the file does not list were left out ({count})."
-            for what, count in left_out.items()
-            if count
+        notes=(
+            *(f"{where}: boxes of {what} that the file does not list were left out ({count})."
+              for what, count in left_out.items() if count),
+            *_other_in_pycocotools(annotations, where),
         ),
-    )
+    )  # fmt: skip
+
+
+def _other_in_pycocotools(annotations: Sequence[Any], where: str) -> Iterator[str]:
+    """Yield a sentence for each way in which the ids of annotations change the scores of pycocotools, and not these."""
+    ids = Counter(key(entry.get("id")) for entry in annotations)
+    if 0 in ids:
+        yield (
+            f'{where}: an annotation has the id 0, which pycocotools takes for "no match": it counts the detection of '
+            "this box as wrong. Here, it is right."
+        )
+    again = [number for number, count in ids.items() if count > 1 and number is not None]
+    if again:
+        yield (
+            f"{where}: {counted(len(again), 'id is', 'ids are')} of several annotations, the first {again[0]!r}. "
+            "pycocotools takes the last of them in place of each; here, each counts."
+        )
 
 
 def id_column(ids: Sequence[Any]) -> np.ndarray:
@@ -164,7 +188,8 @@ def _ids(ids: Sequence[Any], where: str) -> np.ndarray:
     try:
         return id_column(ids)
     except ValueError:
-        raise BadInput(f"{where}: expected integers or strings as ids.") from None
+        wrong = next(value for value in ids if key(value) is None)
+        raise BadInput(f"{where}: expected integers or strings as ids, got {shorten(wrong)}.") from None
 
 
 def _columns_of(entry: Any, where: str) -> tuple[Any, Any, list[float], float, bool]:
@@ -211,12 +236,21 @@ def _box(entry: dict[str, Any], where: str) -> list[float]:
 
 def _unique_names(entries: list[Any], path: str | Path) -> dict[Any, str]:
     """Return category names by id. A name that several ids share gets the id added, so that all names differ."""
-    names = {}
+    names: dict[Any, str] = {}
     for row, entry in enumerate(entries):
         where = f"{path}: categories[{row}]"
         number = _field(entry, "id", where)
         if key(number) is None:
             raise BadInput(f"{where}: expected an integer or a string as 'id', got {shorten(number)}.")
-        names[number] = str(_field(entry, "name", where))
+        name = str(_field(entry, "name", where))
+        if names.setdefault(key(number), name) != name:
+            raise BadInput(f"{where}: the id {number!r} is that of {names[key(number)]!r} and of {name!r}. Change one.")
+    return _told_apart(names)
+
+
+def _told_apart(names: dict[Any, str]) -> dict[Any, str]:
+    """Return the names with the id added to those that several ids share, as often as it takes."""
     counts = Counter(names.values())
-    return {key: name if counts[name] == 1 else f"{name} (id {key})" for key, name in names.items()}
+    if len(counts) == len(names):
+        return names
+    return _told_apart({key: name if counts[name] == 1 else f"{name} (id {key})" for key, name in names.items()})

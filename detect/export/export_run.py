@@ -16,6 +16,7 @@ from detect.artefacts.export_card import (
     EXPORT_CARD,
     INPUTS,
     ExportCard,
+    digest_of_files,
     digests_of_files,
     exports_folder,
     files_size,
@@ -39,6 +40,7 @@ from detect.inference.predictor import Model
 from detect.inference.sample_images import images_of
 from detect.models.card import WEIGHTS, licences_of, load_card, model_folder
 from detect.models.licences import Licences, require_permitted, require_policy
+from detect.models.trusted_code import trust
 from detect.unwritable import explained
 from detect.weights.download import Progress
 from detect.weights.opening import find_folder, open_model
@@ -220,6 +222,7 @@ def _compared(job: Job, original: Original, target: Path, max_ap_loss: float | N
     """Write the models, and return the job with the outcome of their check."""
     with explained(target, _least_size(job)):
         formats.load_writer(job.export.format).write(job)
+    trust(digest_of_files(job.folder))
     write_cards(job)
     original.say("Comparing with the original.")
     check = original.check(job.folder, job.detector if job.precision == "float32" else None)
@@ -242,6 +245,7 @@ def _examined(job: Job, original: Original, target: Path, max_ap_loss: float | N
 def _labelled(job: Job) -> Job:
     """Write the cards and the digests of the files into the export, and return the job with them."""
     formats.load_writer(job.export.format).label(job)
+    trust(digest_of_files(job.folder))
     job = replace(job, export=job.export.model_copy(update={"files": digests_of_files(job.folder)}))
     write_cards(job)
     return job

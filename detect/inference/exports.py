@@ -6,12 +6,21 @@ from pathlib import Path
 
 from detect import formats
 from detect.artefacts.artefact_backend import ArtefactBackEnd
-from detect.artefacts.export_card import EXPORT_CARD, ExportCard, check_files, exports_folder, load_export_card
+from detect.artefacts.export_card import (
+    EXPORT_CARD,
+    Check,
+    ExportCard,
+    check_files,
+    digest_of_files,
+    exports_folder,
+    load_export_card,
+)
 from detect.artefacts.format import Format, missing
 from detect.data.regular_files import is_absent
 from detect.errors import BadInput
 from detect.files import file_digest
 from detect.inference.backends.backend import BackEnd
+from detect.models import trusted_code
 from detect.models.card import CARD, WEIGHTS, model_folder
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -27,7 +36,7 @@ def find_artefact(path: str | Path, backend: str | None = None, weights: str | P
         path: the folder of an export, or a file in it; a run or a model; anything else is left to TensorFlow.
         backend: one of `BACK_ENDS`. None is `path` itself, whether it is an export or not. `auto` is the fastest export
             of this very model, as measured by `detect export`, if one is faster than TensorFlow and its packages are
-            installed; with a GPU it is TensorFlow.
+            installed, and it is not a program; with a GPU it is TensorFlow.
         weights: what takes the place of `path` where that is the name of a model: also the file of a checkpoint.
 
     Raises:
@@ -56,15 +65,35 @@ def find_artefact(path: str | Path, backend: str | None = None, weights: str | P
     return _checked(artefact, backend)
 
 
-def open_artefact(folder: Path) -> BackEnd:
+def open_artefact(folder: Path, trust: bool = False) -> BackEnd:
     """Return what runs the export in this folder.
 
+    Args:
+        folder: the folder of the export.
+        trust: whether a program that this installation has not made may be run, now and from now on.
+
     Raises:
-        BadInput: its card or a file is damaged, or this version of detect does not know its format.
+        BadInput: its card or a file is damaged, this version of detect does not know its format, or it is a program
+            that nobody trusts.
     """
     card = load_export_card(folder)
+    format = _format_of(folder, card)
     check_files(folder, card)
-    return ArtefactBackEnd(folder, card, _format_of(folder, card), formats.load_reader(card.format))
+    if format.is_program:
+        _require_trusted(folder, card.format, trust)
+    return ArtefactBackEnd(folder, card, format, formats.load_reader(card.format))
+
+
+def _require_trusted(folder: Path, format: str, trust: bool) -> None:
+    digest = digest_of_files(folder)
+    if trust:
+        trusted_code.trust(digest)
+    if not trusted_code.is_trusted(digest):
+        raise BadInput(
+            f"{folder} is for {format}, whose models are programs: it may do all that you may do, such as writing "
+            "files, and this installation has not made it. If you trust where it comes from, add --trust (in Python, "
+            "trust=True): its content is then trusted from now on."
+        )
 
 
 def is_installed(format: str) -> bool:
@@ -121,15 +150,21 @@ def _export_of(path: Path) -> Path:
 def _fastest(path: Path, kinds: Collection[str], only_faster: bool = False) -> Path | None:
     """Return the fastest fresh export in one of these formats.
 
-    `only_faster` leaves out those that are slower than TensorFlow, or whose packages are not installed.
+    `only_faster` leaves out those that are slower than TensorFlow, whose packages are not installed, or that are
+    programs: a folder that someone has sent must not decide what is run.
     """
     seconds = {
         artefact: card.check.seconds
         for artefact, card in fresh_exports(path).items()
         if card.format in kinds and card.check
-        if not only_faster or (is_installed(card.format) and card.check.seconds < card.check.seconds_of_original)
+        if not only_faster or _may_replace_tensorflow(card.format, card.check)
     }
     return min(seconds, key=lambda artefact: seconds[artefact], default=None)
+
+
+def _may_replace_tensorflow(format: str, check: Check) -> bool:
+    is_faster = check.seconds < check.seconds_of_original
+    return is_faster and is_installed(format) and not formats.find(format).is_program
 
 
 def _checked(folder: Path, backend: str | None) -> Path:

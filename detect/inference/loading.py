@@ -25,6 +25,7 @@ def load(
     *,
     classes: Sequence[str] | None = None,
     image_size: int | None = None,
+    trust: bool = False,
     **settings: Any,
 ) -> Model:
     """Load a trained model for prediction.
@@ -40,6 +41,7 @@ def load(
             `find_artefact`; by default what `model` names is taken itself.
         classes: names of the classes of a detector in memory, by label.
         image_size: size that images are resized to for a detector in memory, pixels; by default that of its model.
+        trust: run an export that is a program, such as a SavedModel, even if this installation has not made it.
         settings: of the model, in place of those that it was trained with, such as `max_detections=300`; exports and
             detectors in memory have their own.
 
@@ -61,7 +63,7 @@ def load(
     _require_none(settings, "Export a model that has them")
     card = load_card(artefact)
     require_model(artefact, card.model, None if weights is None else str(model))
-    return Model(open_artefact(artefact), card, _again(model, weights, backend, settings))
+    return Model(open_artefact(artefact, trust), card, _again(model, weights, backend, settings))
 
 
 def _require_none(settings: dict[str, Any], way_on: str) -> None:

@@ -142,7 +142,7 @@ def _writers(model, found, ids, folder, note, pictures, save_json, save_csv, sav
     if save_yolo:
         yield YoloWriter(folder, found, model.classes)
     if save_crops:
-        yield CropWriter(folder)
+        yield CropWriter(folder, model.classes)
 
 
 class _Tally:

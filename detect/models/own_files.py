@@ -6,7 +6,6 @@ This module does not need TensorFlow.
 """
 
 import ast
-import contextlib
 import hashlib
 import re
 import sys
@@ -15,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from detect.errors import BadInput, RunFailure, did_you_mean
+from detect.errors import BadInput, did_you_mean
 from detect.files import write_bytes
-from detect.machine import cache_folder
+from detect.models.trusted_code import is_trusted, trust
 
 if TYPE_CHECKING:
     from detect.models.detector import Detector
@@ -92,7 +91,7 @@ def load_class(name: str) -> "type[Detector]":
         raise BadInput(
             f"{name} has no `variant`: its settings and image size, as in Variant(Config(), image_size=320)."
         )
-    _trust(getattr(module, _SOURCE))
+    trust(_digest(getattr(module, _SOURCE)))
     return found
 
 
@@ -100,7 +99,7 @@ def require_trusted(name: str) -> None:
     """Raise `BadInput` where a file with this content has not been named on this machine."""
     file, _ = parts(name)
     content = _read(file)
-    if not _mark(content).exists() and _module_name(file, content) not in sys.modules:
+    if not is_trusted(_digest(content)):
         raise BadInput(
             f"{file} is code that has not been used on this machine, and opening a folder runs only code that has. "
             f"Look at it; if you trust it, name it once: detect models {name}"
@@ -140,7 +139,7 @@ def write_copy(kind: "type[Detector]", folder: Path) -> None:
     file, _ = parts(name_of(kind))
     content = getattr(sys.modules[kind.__module__], _SOURCE, None) or _read(file)
     write_bytes(folder / file.name, content)
-    _trust(content)
+    trust(_digest(content))
 
 
 def _run(file: Path) -> ModuleType:
@@ -182,14 +181,8 @@ def _read(file: Path) -> bytes:
 
 
 def _module_name(file: Path, content: bytes) -> str:
-    return f"{file.stem}_{hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{file.stem}_{_digest(content)[:16]}"
 
 
-def _trust(content: bytes) -> None:
-    with contextlib.suppress(RunFailure):  # of a cache that cannot be written, nothing is known to later processes
-        write_bytes(_mark(content), b"")
-
-
-def _mark(content: bytes) -> Path:
-    """Return the file that exists where code with this content is trusted."""
-    return cache_folder() / "trusted" / hashlib.sha256(content).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

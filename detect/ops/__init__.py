@@ -29,8 +29,8 @@
 
 A function that has several implementations takes the keyword argument `runtime`: what will run it, see `compiling`.
 
-The other modules help these: `compiling` compiles them, `visiting` loops over true boxes, and `tensorflow_internals`
-has the private parts of TensorFlow that they need.
+The other modules help these: `candidates` chooses what enters suppression, `compiling` compiles them, `visiting` loops
+over true boxes, and `tensorflow_internals` has the private parts of TensorFlow that they need.
 
 This is a library: some of the functions are not used by any model here yet. Each has a test with numbers worked by
 hand, and one that compiles it with XLA.

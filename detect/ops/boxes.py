@@ -11,6 +11,8 @@ import tensorflow as tf
 from detect.ops.compiling import compiled
 
 EPSILON = 1e-7  # keeps quotients and their gradients finite where both boxes are empty
+TINY = 1e-30  # keeps quotients finite whose gradients nobody needs: the boxes may be as small as one likes
+FAR = 1e9  # pixels: where boxes that are compared end, so that no area and no gradient overflows
 
 
 @compiled
@@ -33,7 +35,7 @@ def clip(boxes: tf.Tensor, extents: tf.Tensor) -> tf.Tensor:
 def iou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Return the intersection over union [..., N, M] in 0..1 of all pairs of `a` [..., N, 4] and `b` [..., M, 4]."""
     overlap, first, second = _intersection(a[..., :, None, :], b[..., None, :, :])
-    return overlap / tf.maximum(first + second - overlap, EPSILON)
+    return overlap / tf.maximum(first + second - overlap, TINY)
 
 
 @compiled
@@ -46,6 +48,7 @@ def intersection_over_area(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 @compiled
 def paired_iou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Return the intersection over union [...] in 0..1 of `a` [..., 4] and `b` [..., 4], row by row."""
+    a, b = _within_reach(a), _within_reach(b)
     overlap, first, second = _intersection(a, b)
     return overlap / tf.maximum(first + second - overlap, EPSILON)
 
@@ -56,6 +59,7 @@ def giou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
     It is the IoU minus the share of the smallest enclosing box that neither box covers.
     """
+    a, b = _within_reach(a), _within_reach(b)
     overlap, first, second = _intersection(a, b)
     union = first + second - overlap
     width, height = _enclosing_sides(a, b)
@@ -69,6 +73,7 @@ def diou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
     It is the IoU minus the squared distance of the centres over the squared diagonal of the smallest enclosing box.
     """
+    a, b = _within_reach(a), _within_reach(b)
     width, height = _enclosing_sides(a, b)
     offset = ((a[..., :2] - b[..., :2]) + (a[..., 2:] - b[..., 2:])) / 2  # exactly 0 for equal boxes, however large
     distance = tf.reduce_sum(tf.square(offset), axis=-1)
@@ -81,6 +86,7 @@ def ciou(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
     It is the distance IoU minus `alpha * v`, where v compares the aspect ratios. No gradient flows through alpha.
     """
+    a, b = _within_reach(a), _within_reach(b)
     v = 4 / math.pi**2 * tf.square(_diagonal_angle(a) - _diagonal_angle(b))
     alpha = tf.stop_gradient(v / tf.maximum(1 - paired_iou(a, b) + v, EPSILON))
     return diou(a, b) - alpha * v
@@ -96,6 +102,10 @@ def _intersection(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.
     width = tf.nn.relu(tf.minimum(ax2, bx2) - tf.maximum(ax1, bx1))
     height = tf.nn.relu(tf.minimum(ay2, by2) - tf.maximum(ay1, by1))
     return width * height, area(a), area(b)
+
+
+def _within_reach(boxes: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(boxes, -FAR, FAR)
 
 
 def _enclosing_sides(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from detect.ops.candidates import best_pairs
 from detect.ops.compiling import Runtime, compiled, dimension
-from detect.ops.nms import best_pairs
 from detect.structures import Detections
 
 

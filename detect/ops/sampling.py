@@ -49,8 +49,10 @@ def hardest_negatives(losses: tf.Tensor, positive: tf.Tensor, negative: tf.Tenso
             torchvision it has none.
 
     Returns:
-        bool [B, A]. Of equal losses the first are selected. An image with too few negatives has all of them.
+        bool [B, A]. Of equal losses the first are selected. An image with too few negatives has all of them. A loss
+        that is not a number takes no place.
     """
+    negative &= tf.equal(losses, losses)
     count = ratio * tf.maximum(tf.math.count_nonzero(positive, axis=1, dtype=tf.float32), 1)
     return _take_highest(tf.stop_gradient(losses), negative, tf.cast(count, tf.int32), dimension(losses, 1))
 

@@ -5,11 +5,11 @@ Both work within each class, on the same candidates as `non_maximum_suppression`
 
 import tensorflow as tf
 
-from detect.ops.boxes import EPSILON, paired_iou
+from detect.ops.boxes import EPSILON
 from detect.ops.boxes import iou as pairwise_iou
+from detect.ops.candidates import best_pairs, check_at_least_one
 from detect.ops.compiling import Runtime, at_most, compiled, dimension, fused
 from detect.ops.matching import gather_rows
-from detect.ops.nms import best_pairs
 from detect.structures import Detections
 
 
@@ -48,6 +48,7 @@ def soft_nms(
     Returns:
         D rows per image, the best lowered score first, padded with zeros and the label -1.
     """
+    check_at_least_one(max_detections)
     boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence, runtime=runtime)
     scores = tf.where(scores > confidence, scores, 0.0)
     scale, least = tf.constant(-0.5 / sigma if halved else -1 / sigma), tf.cast(confidence, tf.float32)
@@ -89,6 +90,7 @@ def matrix_nms(
         D rows per image, the best lowered score first, padded with zeros and the label -1. Equal scores rank by the
         score before, by box and by class.
     """
+    check_at_least_one(max_detections)
     boxes, scores, labels = best_pairs(boxes, scores, candidates, levels, confidence, runtime=runtime)
     alive = scores > confidence
     scores = tf.where(alive, scores * _matrix_decay(boxes, alive, labels, sigma, runtime=runtime), 0.0)
@@ -116,7 +118,7 @@ def _take_one_by_one(boxes, scores, labels, confidence, scale, most, *, runtime)
         rows = tf.where(columns == n, tf.where(valid, row, -1), rows)
         values = tf.where(columns == n, tf.where(valid, best, 0.0), values)
         box, label = tf.gather(boxes, row, batch_dims=1), tf.gather(labels, row, batch_dims=1)
-        penalty = tf.exp(scale * tf.square(paired_iou(boxes, box)))
+        penalty = tf.exp(scale * tf.square(pairwise_iou(boxes, box)[..., 0]))
         scores = tf.where(labels == label, scores * penalty, scores)
         return n + 1, tf.where(positions == row, 0.0, scores), rows, values
 

@@ -151,12 +151,15 @@ def prepare_rounding(
     if settings.quantize is None:
         return None
     rounding = Int8Rounding(detector, settings.side)
-    if workers.is_chief and not folder.has_checkpoint():
+
+    def measure() -> None:
         model = Model(TensorFlowBackEnd(detector), model_card(settings, dataset, detector, folder.licences()))
         images = images_of(model, split(dataset, "train"), CALIBRATION, display.say)
         rounding.measure(images)
         on = counted(len(images), "image", "images")
         display.say(f"Training with the rounding of int8: {rounding.count} layers, with ranges measured on {on}.")
+
+    workers.together(lambda: measure() if workers.is_chief and not folder.has_checkpoint() else None)
     rounding.begin()
     return rounding
 

@@ -17,7 +17,7 @@ from detect.config import to_json
 from detect.errors import BadInput
 from detect.files import file_digest
 from detect.inference import exports
-from detect.inference.exports import find_artefact
+from detect.inference.exports import find_artefact, open_artefact
 from detect.models.card import CARD, WEIGHTS
 
 CHECK = Check(
@@ -229,3 +229,28 @@ def test_an_export_in_an_unknown_format(run, put):
     known = put()
     assert find_artefact(run, "auto") == known
     assert list(exports.fresh_exports(run)) == [known]
+
+
+def test_a_program_of_others_runs_only_where_it_is_trusted(put, tmp_path, monkeypatch):
+    """Its reader, which would run it, is not even called; what is trusted is its content, as it was."""
+    monkeypatch.setenv("DETECT_CACHE", str(tmp_path / "cache"))
+    opened = []
+    monkeypatch.setattr(exports.formats, "load_reader", lambda format: opened.append(format))
+    folder = put("savedmodel", format="savedmodel", seconds=0.001)
+    (folder / "1").mkdir()
+    (folder / "1" / "saved_model.pb").write_bytes(b"a graph that writes files")
+    with pytest.raises(BadInput, match=r"may do all that you may do, .* If you trust where it comes from, add --trust"):
+        open_artefact(folder)
+    assert not opened
+    open_artefact(folder, trust=True)
+    open_artefact(folder)
+    (folder / "1" / "saved_model.pb").write_bytes(b"another graph")
+    with pytest.raises(BadInput, match="this installation has not made it"):
+        open_artefact(folder)
+    assert opened == ["savedmodel"] * 2
+
+
+def test_no_program_predicts_unless_it_is_named(run, put):
+    folder = put("savedmodel", format="savedmodel", seconds=0.001)
+    assert find_artefact(run, "auto") is None
+    assert find_artefact(run, "savedmodel") == folder

@@ -67,6 +67,6 @@ def loaded_model(model_folder):
 @pytest.fixture
 def model(monkeypatch, model_folder, loaded_model) -> Path:
     """The folder of a model that commands find already loaded, because loading and compiling it takes seconds."""
-    monkeypatch.setattr("detect.inference.loading.load", lambda *_: loaded_model)
-    monkeypatch.setattr("detect.evaluation.evaluation_run.load", lambda *_: loaded_model)
+    monkeypatch.setattr("detect.inference.loading.load", lambda *_, **options: loaded_model)
+    monkeypatch.setattr("detect.evaluation.evaluation_run.load", lambda *_, **options: loaded_model)
     return model_folder

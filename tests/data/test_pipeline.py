@@ -24,7 +24,9 @@ from detect.data.samples.augmentation import Augmentation
 from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput, RunFailure
 
-STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=2)
+# One worker is a thread of this process; two are processes, which take a second to start.
+STRONG = PipelineSettings(augmentation=Augmentation(mosaic=0.5, mixup=0.5, rotate_degrees=5), workers=1)
+BY_PROCESSES = STRONG.model_copy(update={"workers": 2})
 
 
 @pytest.fixture
@@ -113,16 +115,16 @@ def test_images_within_one_file_give_the_same_batches(records, tmp_path):
             path = path_of_part(str(whole), file.tell(), len(content), record.image_path.name)
             parts.append(replace(record, image_path=Path(path)))
             file.write(content)
-    assert_same(take(train(records), 4), take(train(records_of(parts)), 4))
+    assert_same(take(train(records), 4), take(train(records_of(parts), BY_PROCESSES), 4))
 
 
 def test_processes_make_the_samples_and_threads_the_same_where_they_cannot(records, monkeypatch):
-    batches = train(records)
+    batches = train(records, BY_PROCESSES)
     assert isinstance(batches.maker.pool, ProcessPool if shared_memory.CAN_SHARE else ThreadPool)
     expected = take(batches, 3)
     for module in (shared_memory, process_pool):
         monkeypatch.setattr(module, "CAN_SHARE", False)
-    batches = train(records)
+    batches = train(records, BY_PROCESSES)
     assert isinstance(batches.maker.pool, ThreadPool)
     assert_same(expected, take(batches, 3))
 
@@ -250,13 +252,12 @@ def test_ignored_regions_stay_ignored(records):
 def test_an_image_that_cannot_be_read_is_left_out_of_training(records):
     """The next record stands in for it, whatever the workers, the cache and the first batch are."""
     damage(records.image_path(3))
-    batches = train(records)
+    batches = train(records, BY_PROCESSES)
     expected = take(batches, 6)
     assert batches.unreadable.indices().tolist() == [3]
     shown = np.concatenate([batch.indices for batch in expected])[:15]
     assert np.bincount(shown, minlength=5).tolist() == [3, 3, 3, 0, 6]
-    one_worker = STRONG.model_copy(update={"workers": 1, "cache_gigabytes": 0})
-    assert_same(expected, take(train(records, one_worker), 6))
+    assert_same(expected, take(train(records, STRONG.model_copy(update={"cache_gigabytes": 0})), 6))
     assert_same(expected[4:], take(train(records, first_batch=4), 2))
     assert records.image_path(3) not in [path for paths in batches.image_paths(0) for path in paths]
 
@@ -274,7 +275,7 @@ def test_an_image_that_cannot_be_read_is_blank_in_evaluation(records):
 def test_no_image_can_be_read(records):
     for record in records:
         damage(record.image_path)
-    batches = train(records)
+    batches = train(records, BY_PROCESSES)
     with pytest.raises(BadInput, match=r"No image of the split can be read .5 tried"):
         take(batches, 1)
     with pytest.raises(BadInput, match=r"No image of the split can be read .5 tried"), batches.explained():
@@ -316,6 +317,8 @@ def test_a_program_may_end_in_the_middle_of_batches(tmp_path):
     program = f"""
 import atexit
 atexit.register(lambda: print(next(stream, "over")))
+from detect.cli.starting import start_tensorflow
+start_tensorflow()
 import detect
 from detect.data.pipeline import PipelineSettings, training_batches
 from detect.data.shapes import write_shapes

@@ -234,7 +234,17 @@ def test_annotation_with_id_zero_counts(tmp_path):
     """pycocotools mistakes a match with the annotation 0 for no match."""
     annotation = {"id": 0, "image_id": 1, "category_id": 7, "bbox": A}
     truth = truth_from_file(write(tmp_path / "truth.json", annotations=[annotation]))
-    np.testing.assert_allclose(score_entries(truth, [found(1, 7, A, 0.5)]).AP, 1)
+    scores = score_entries(truth, [found(1, 7, A, 0.5)])
+    np.testing.assert_allclose(scores.AP, 1)
+    assert 'has the id 0, which pycocotools takes for "no match"' in scores.notes[0]
+
+
+def test_annotations_of_one_id_count_each_and_are_named(tmp_path):
+    """pycocotools takes the last one twice."""
+    annotations = [{"id": 4, "image_id": 1, "category_id": 7, "bbox": bbox} for bbox in (A, FAR)]
+    truth = truth_from_file(write(tmp_path / "truth.json", annotations=annotations))
+    np.testing.assert_allclose(score_entries(truth, [found(1, 7, A, 0.5), found(1, 7, FAR, 0.5)]).AP50, 1)
+    assert ": 1 id is of several annotations, the first 4." in truth.notes[0]
 
 
 def test_two_categories_of_one_name_stay_apart(tmp_path):
@@ -245,6 +255,32 @@ def test_two_categories_of_one_name_stay_apart(tmp_path):
         5: "cat (id 5)",
         6: "dog",
     }
+
+
+def test_no_two_categories_get_one_name(tmp_path):
+    names = {1: "a", 2: "a", 3: "a (id 1)"}
+    categories = [{"id": number, "name": name} for number, name in names.items()]
+    truth = truth_from_file(write(tmp_path / "truth.json", categories=categories))
+    assert truth.names == ("a (id 1) (id 1)", "a (id 2)", "a (id 1) (id 3)")
+
+
+def test_a_category_id_has_one_name(tmp_path):
+    categories = [{"id": 1, "name": "cat"}, {"id": "1", "name": "dog"}]
+    with pytest.raises(BadInput, match=r"categories\[1\]: the id '1' is that of 'cat' and of 'dog'\. Change one\."):
+        truth_from_file(write(tmp_path / "truth.json", categories=categories))
+
+
+@pytest.mark.parametrize("number", [10**400, float("inf"), True, None, "1"])
+def test_a_score_that_is_no_number_is_bad_input(two_boxes, number):
+    with pytest.raises(BadInput, match=r"entry 0 \(image 1\) has score .*; expected a number\."):
+        score_entries(two_boxes, [found(1, 7, A, number)])
+
+
+@pytest.mark.parametrize("number", [True, None, 1.5, [1], 10**4000, "a\0b"])
+def test_an_id_that_is_none_is_bad_input(tmp_path, number):
+    annotation = {"id": 0, "image_id": number, "category_id": 7, "bbox": A}
+    with pytest.raises(BadInput, match="expected integers or strings as ids, got "):
+        truth_from_file(write(tmp_path / "truth.json", annotations=[annotation]))
 
 
 def test_boxes_of_unlisted_images_are_left_out_and_said(tmp_path):

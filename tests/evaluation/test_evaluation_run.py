@@ -144,9 +144,10 @@ def test_predictions_on_a_coco_file_need_no_images(fixtures):
 
 
 def test_predictions_on_a_voc_folder(fixtures, tmp_path: Path):
-    """Image ids of a dataset without ids are positions from 1."""
+    """Image ids of a dataset without ids are positions from 1. A box that is stated twice counts twice."""
     path = tmp_path / "results.json"
     path.write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}]')
     scores = evaluate_predictions(path, fixtures / "bccd")
     assert scores.AP == 0.0
-    assert sum(row["boxes"] for row in scores.per_class.values()) == 36
+    assert sum(row["boxes"] for row in scores.per_class.values()) == 37
+    assert "The scores count 1 box that training leaves out" in "".join(scores.notes)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from light_models import EACH_FAMILY, saved
+from light_models import EACH_FAMILY_BESIDE_SMALL, saved
 
 from detect import formats
 from detect.artefacts.export_card import load_export_card
@@ -32,7 +32,7 @@ DEFAULT, *OTHERS = sorted(formats.names(), key=lambda format: format != "openvin
 @pytest.mark.parametrize(
     "written", [pytest.param([DEFAULT], id=DEFAULT), pytest.param(OTHERS, marks=pytest.mark.long, id="others")]
 )
-@pytest.mark.parametrize("name", EACH_FAMILY)
+@pytest.mark.parametrize("name", EACH_FAMILY_BESIDE_SMALL)
 def test_every_family_in_every_format(name, written, tmp_path):
     """In a process of its own, because converters do not give memory back.
 

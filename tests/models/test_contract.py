@@ -134,7 +134,8 @@ def check_size(detector, extra) -> None:
 
 
 def test_boxes_end_where_the_picture_does(detector):
-    images, extents = pictures(detector), np.float32([[40, 20], [17.5, 60]]) * detector.smallest_side / 64
+    images = pictures(detector, 2, (0, detector.size_divisor))
+    extents = np.float32([[40, 20], [17.5, 60]]) * detector.smallest_side / 64
     found = detector.decode(detector(images, extents=tf.constant(extents)), confidence=0.0)
     assert np.all((found.boxes >= 0) & (found.boxes <= extents[:, None, [1, 0, 1, 0]]))
     everything = detector.decode(detector(images), confidence=0.0)
@@ -259,6 +260,7 @@ def test_an_ignored_region_leaves_a_real_box_in_it_alone(detector):
     assert 0 < total_loss(detector, outputs, covered) < total_loss(detector, outputs, targets)
 
 
+@pytest.mark.parametrize("first", EACH_FAMILY, indirect=True)
 def test_fine_tuning_to_another_number_of_classes_keeps_all_weights_of_the_same_shape(detector, first):
     """The names of weights do not depend on the number of classes, and only few of their shapes do."""
     earlier = {path(weight): weight.numpy() + 1 for weight in detector.weights}

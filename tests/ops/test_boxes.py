@@ -132,6 +132,19 @@ def test_relatives_of_iou_are_bounded_and_symmetric(name):
     np.testing.assert_allclose(PAIRED[name](a, a), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("function", PAIRED.values(), ids=PAIRED.keys())
+def test_every_finite_box_gives_finite_values_and_gradients(function):
+    """All pairs of boxes made of the smallest, the largest and common numbers of float32."""
+    numbers = np.array([0, 1, -1e-38, 1e-20, 7e8, 1e19, 3.4e38, -3.4e38], np.float32)
+    corners = np.random.default_rng(0).choice(numbers, (5000, 2, 4))
+    a, b = tf.constant(corners[:, 0]), tf.constant(corners[:, 1])
+    with tf.GradientTape() as tape:
+        tape.watch((a, b))
+        value = function(a, b)
+    assert np.isfinite(value).all()
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(value, (a, b)))
+
+
 @pytest.mark.parametrize("function", PAIRED.values())
 def test_degenerate_boxes_give_finite_values_and_gradients(function):
     boxes = tf.constant([EMPTY, [5.0, 5.0, 1.0, 1.0], [0.0, 0.0, 9.0, 0.0], [0.0, 0.0, 0.0, 0.0], A])

@@ -20,7 +20,8 @@ def test_a_box_may_be_several_detections(runtime):
 @pytest.mark.parametrize("runtime", ["portable", "minimal", "accelerator"])
 def test_only_the_best_are_kept(runtime):
     random = np.random.RandomState(0)
-    boxes, scores = random.uniform(size=[2, 20, 4]).astype(np.float32), random.uniform(size=[2, 20, 5])
+    boxes = np.sort(random.uniform(size=[2, 20, 2, 2]).astype(np.float32), axis=2).reshape(2, 20, 4)
+    scores = random.uniform(size=[2, 20, 5])
     found = best_detections(boxes, np.float32(scores), confidence=0.0, max_detections=30, runtime=runtime)
     for image in range(2):
         order = np.argsort(-scores[image].ravel())[:30]

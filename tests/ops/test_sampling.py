@@ -110,6 +110,12 @@ def test_hardest_negatives_of_loss_zero_count():
     assert np.sum(hardest_negatives(np.zeros((1, 5), np.float32), positive, negative)) == 3
 
 
+def test_a_loss_that_is_not_a_number_takes_no_place():
+    losses = np.array([[np.nan, 0.5, np.nan, 0.9, 0.1, np.inf]], np.float32)
+    chosen = hardest_negatives(losses, np.zeros((1, 6), bool), np.ones((1, 6), bool))
+    np.testing.assert_array_equal(chosen, [[False, True, False, True, False, True]])
+
+
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 def test_hardest_negatives_of_thousands_of_random_images_equal_a_loop(jit_compile):
     rng = np.random.default_rng(0)

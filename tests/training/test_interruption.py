@@ -33,6 +33,9 @@ pytestmark = pytest.mark.slow
 
 KILLED_RUN = """
 import os, signal, sys
+from detect.cli.starting import start_tensorflow
+
+start_tensorflow()
 import detect
 from detect.training.updates.step import TrainingStep
 

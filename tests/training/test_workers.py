@@ -19,6 +19,9 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
 NAME = "NormalizedDetector"
 WORKER = """
+from detect.cli.starting import start_tensorflow
+
+start_tensorflow()
 import json, os, sys
 import numpy as np
 import detect

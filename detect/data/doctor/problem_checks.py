@@ -46,6 +46,12 @@ _KINDS = {
         "images that are listed more than once, with the same boxes",
         "Nothing is lost: their boxes were joined.",
     ),
+    "annotation id stated twice": (
+        Severity.NOTE,
+        "annotations that have the id of another one",
+        "Nothing is lost here, but pycocotools takes the last of them in place of each, and then scores are other "
+        "ones. Number the annotations anew.",
+    ),
     "box that is not a number": (Severity.WARNING, "boxes with `nan` or infinite numbers", "Draw these boxes again."),
     "inverted box": (
         Severity.WARNING,

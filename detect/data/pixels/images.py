@@ -131,11 +131,23 @@ def read_encoded(path: str | Path) -> bytes:
 
 
 def _decode(data: bytes, header: Header, where: str, times: int = 0) -> np.ndarray:
+    if header.components and _is_too_short(data, header):
+        raise BadInput(
+            f"{where}: the JPEG has fewer bytes than its size in pixels needs: it is truncated, or no image."
+        )
     if header.components in (1, 3) and is_complete_jpeg(data, header):
         image = _decode_jpeg(data, header, where, times)
         if image is not None:
             return turn_upright(image, header.orientation)
     return turn_upright(halve(_decode_with_pillow(data, where), times), header.orientation)
+
+
+def _is_too_short(data: bytes, header: Header) -> bool:
+    """Return whether a JPEG has less than a bit for each block of 8 x 8 pixels, as no Huffman code can have.
+
+    A decoder would fill all of them with grey: a gigabyte and ten seconds for a file of some hundred bytes.
+    """
+    return header.stored_width * header.stored_height > 8 * 64 * len(data)
 
 
 def _decode_jpeg(data: bytes, header: Header, where: str, times: int) -> np.ndarray | None:

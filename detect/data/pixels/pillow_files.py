@@ -9,10 +9,11 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from detect.errors import BadInput
+from detect.machine import stated_number
 
 # A square of 16,384 pixels, 0.8 GB as RGB, which each worker process may have to hold. More are more likely a mistake
-# or an attack than an image to detect objects in.
-MOST_PIXELS = 2**28
+# or an attack than an image to detect objects in. DETECT_MAX_PIXELS sets another limit.
+MOST_PIXELS = stated_number("DETECT_MAX_PIXELS", 2**28)
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
 
 # What Pillow raises for damaged files: it lets the errors of its plugins and of their libraries through.
@@ -54,8 +55,9 @@ def opened(file: BinaryIO, where: str) -> Iterator[Image.Image]:
 
 
 def _too_many(where: str, count: str) -> str:
-    most = f"{MOST_PIXELS / 1e6:.0f} million"
-    return f"{where}: the image has {count} pixels, and at most {most} are read. Cut it into parts or scale it down."
+    most = f"{MOST_PIXELS / 1e6:.3g} million"
+    way_on = "Cut it into parts, scale it down, or set the environment variable DETECT_MAX_PIXELS"
+    return f"{where}: the image has {count} pixels, and at most {most} are read. {way_on}."
 
 
 def _image(file: BinaryIO, where: str) -> Image.Image:

@@ -163,9 +163,13 @@ def _named_file(path: Path) -> Source:
 
 
 def _file(path: Path, root: Path) -> Source:
-    """Return the source of an image or video that was found in `root`."""
+    """Return the source of an image or video that was found in `root`; its outputs lie below theirs.
+
+    A glob such as `a/*/../../b.jpg` leads out of the folder that it begins in.
+    """
     kind = kind_of_name(path.name) or "image"
-    return Source(str(path), kind, path.relative_to(root).with_suffix("").as_posix(), str(path))
+    parts = [part for part in path.relative_to(root).with_suffix("").parts if part != os.pardir]
+    return Source(str(path), kind, "/".join(parts), str(path))
 
 
 def _address(text: str) -> Source:

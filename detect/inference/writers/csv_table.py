@@ -7,10 +7,14 @@ from detect.files import GrowingText, require_own
 from detect.inference.result import Result
 
 COLUMNS = ("path", "frame", "timestamp", "label", "name", "score", "x1", "y1", "x2", "y2")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which cells begin that a spreadsheet computes
 
 
 class CsvWriter:
-    """Writes a row per object, with boxes in pixels of the image, and timestamps in seconds, empty for images."""
+    """Writes a row per object, with boxes in pixels of the image, and timestamps in seconds, empty for images.
+
+    A path or a name that spreadsheets would take for a formula gets an apostrophe before it, which they do not show.
+    """
 
     def __init__(self, path: str | Path):
         self.outputs = [Path(path)]
@@ -27,7 +31,12 @@ class CsvWriter:
         objects = zip(result.labels, result.names, result.scores, result.boxes.tolist(), strict=True)
         for label, name, score, box in objects:
             corners = (f"{value:.2f}" for value in box)
-            self._table.writerow([result.image_path, result.index, time, label, name, f"{score:.5f}", *corners])
+            row = [_as_text(result.image_path), result.index, time, label, _as_text(name), f"{score:.5f}", *corners]
+            self._table.writerow(row)
 
     def __exit__(self, kind, error, trace) -> None:
         self._text.__exit__(kind, error, trace)
+
+
+def _as_text(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

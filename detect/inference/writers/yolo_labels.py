@@ -40,7 +40,8 @@ class YoloWriter:
 
 
 def _write_classes(folder: OutputFolder, sources: set[str], classes: tuple[str, ...]) -> None:
-    path, text = folder.folder / _CLASSES, "".join(f"{name}\n" for name in classes)
+    """Write one name a line, whatever is in a name: the number of a line is the label."""
+    path, text = folder.folder / _CLASSES, "".join(f"{' '.join(name.splitlines())}\n" for name in classes)
     if path.is_file() and path.read_bytes() == text.encode():
         return
     if folder.sources_of(_LABELS) - sources:

@@ -31,7 +31,11 @@ KINDS = {
 
 
 def is_safetensors(content: memoryview) -> bool:
-    """Return whether a file begins like one of this format: its header starts with a brace."""
+    """Return whether a file begins like one of this format: its header starts with a brace.
+
+    The length before it may begin like a pickle or like ONNX, so this format is looked for first: where those have a
+    ninth byte, it is another one.
+    """
     return bytes(content[LENGTH : LENGTH + 1]) == b"{"
 
 

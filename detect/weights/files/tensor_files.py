@@ -28,12 +28,12 @@ def read_tensors(path: Path, entry: str | None = None) -> dict[str, np.ndarray]:
     """
     with _explained(path):
         content = mapped(path)
+        if safetensors_file.is_safetensors(content):
+            return safetensors_file.read_safetensors(content)
         if torch_file.is_torch(content):
             return torch_file.read_torch(content, entry)
         if onnx_file.is_onnx(content):
             return onnx_file.read_onnx(content)
-        if safetensors_file.is_safetensors(content):
-            return safetensors_file.read_safetensors(content)
         raise ValueError("expected a file of PyTorch (.pth, .pt), safetensors or ONNX")
 
 

@@ -1,5 +1,7 @@
 import io
 import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -211,3 +213,40 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path):
                 BadInput, match=rf"{name}: the image cannot be read: (it is not a regular file|Is a dir)"
             ):
                 read(tmp_path / name)
+
+
+LIMITED = """
+import io, resource, struct, sys
+from PIL import Image
+from detect.data.pixels.images import decode_image
+from detect.errors import BadInput
+
+GIGABYTE = 2**30
+resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE))
+file = io.BytesIO()
+Image.new("L", (8, 8)).save(file, "JPEG")
+small = file.getvalue()
+frame = small.index(b"\\xff\\xc0") + 5
+for side in (16_000, 30_000, 65_000):  # claimed: a quarter of a gigabyte, one, and four
+    try:
+        decode_image(small[:frame] + struct.pack(">HH", side, side) + small[frame + 4 :], "bomb.jpg")
+    except BadInput as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limits of memory")
+def test_a_small_file_that_claims_a_large_image_takes_no_memory():
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True)
+    assert not done.stderr
+    first, *others = done.stdout.splitlines()
+    assert first == "bomb.jpg: the JPEG has fewer bytes than its size in pixels needs: it is truncated, or no image."
+    assert [text.partition(" pixels, and at most 268 million")[0] for text in others] == [
+        "bomb.jpg: the image has 30000 x 30000",
+        "bomb.jpg: the image has 65000 x 65000",
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}])
+def test_the_emptiest_images_have_enough_bytes(options):
+    assert decode_image(encode(Image.new("L", (2000, 1600)), "JPEG", **options), "black.jpg").shape == (1600, 2000, 3)

@@ -18,7 +18,10 @@ from detect.data.pixels.images import decode_image, image_size
 from detect.data.pixels.pillow_files import MOST_PIXELS
 from detect.errors import BadInput
 
-TOO_MANY = r"pixels, and at most 268 million are read\. Cut it into parts or scale it down"
+TOO_MANY = (
+    r"pixels, and at most 268 million are read\. Cut it into parts, scale it down, or set the environment variable "
+    "DETECT_MAX_PIXELS"
+)
 
 
 def png(width: int, height: int) -> bytes:

@@ -44,7 +44,7 @@ def test_members_may_come_in_any_order(load):
         table = take_boxes(content, {2: 0, 5: 1}).table
         assert table["row"].tolist() == [1, 0, 1]
         assert table["label"].tolist() == [1, 0, 0]
-        assert table["box"].tolist() == [[2, 3, 12, 23]] * 3
+        assert table["box"].tolist() == [[2, 3, 10, 20]] * 3
         assert table["ignore"].tolist() == [False, False, True]
         assert table["area"][1] == 9
         assert table["number"].tolist() == [1, 2, -3]
@@ -78,7 +78,7 @@ def test_where_no_box_is_stated_the_bounds_of_the_segmentation_are_it(load, stat
     segmented = [{"image_id": 1, "category_id": 1, "segmentation": value, **stated} for value in (polygons, mask)]
     content = load(images=images(1), annotations=[*segmented, box(segmentation=polygons)])
     assert content.bounds == 2
-    assert take_boxes(content, {1: 0}).table["box"].tolist() == [[4, 7, 10, 9], [4, 7, 5, 9], [2, 3, 12, 23]]
+    assert take_boxes(content, {1: 0}).table["box"].tolist() == [[4, 7, 6, 2], [4, 7, 1, 2], [2, 3, 10, 20]]
 
 
 def test_an_unclear_crowd_is_none_and_is_reported(load):
@@ -134,6 +134,13 @@ def test_an_image_that_is_listed_twice_is_one(load):
     assert str(next(iter(problems))).endswith(
         "image entry 2: id 1 is that of '1.jpg' and of '1.jpg'; the first is kept"
     )
+
+
+def test_annotations_of_one_id_are_reported_and_kept(load):
+    content = load(images=images(1), annotations=[box(id=7), box(id=3), box(id=7, bbox=[0, 0, 5, 5]), box(id=None)])
+    assert len(take_boxes(content, {1: 0})) == 4
+    (problem,) = content.problems
+    assert str(problem).endswith("annotation 7: entries 0 and 2 of the annotations have this id; both are kept")
 
 
 def test_annotations_of_an_id_that_two_images_have_are_lost(load):

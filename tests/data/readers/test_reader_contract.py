@@ -164,13 +164,13 @@ def annotation_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".png"]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 64, bytes(range(256)), b"\xff\xfe\x00\xd8", b"PK\x03\x04"])
-def test_empty_and_binary_files(small, tmp_path, content):
+def test_empty_and_binary_files(small, tmp_path):
     path = small.write(tmp_path)
     for file in annotation_files(tmp_path):
         whole = file.read_bytes()
-        file.write_bytes(content)
-        read_or_refuse(path)
+        for content in (b"", b"\n", b"\0" * 64, bytes(range(256)), b"\xff\xfe\x00\xd8", b"PK\x03\x04"):
+            file.write_bytes(content)
+            read_or_refuse(path)
         file.write_bytes(whole)
 
 

@@ -123,6 +123,33 @@ def test_images_that_are_too_large(site, monkeypatch):
         frames_of(site + "/a.png")
 
 
+def test_a_server_outside_leads_to_nothing_inside(site, monkeypatch):
+    """`/elsewhere` leads from 127.0.0.1, taken for a server outside here, to localhost."""
+    monkeypatch.setattr(downloads, "is_inside", lambda host: host == "localhost")
+    with pytest.raises(BadInput, match="it leads to localhost, which is in a private network"):
+        frames_of(site + "/elsewhere.png")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.1", "169.254.169.254", "::1"])
+def test_hosts_inside(host):
+    assert downloads.is_inside(host)
+
+
+@pytest.mark.parametrize("host", ["93.184.216.34", "no such host.invalid", None])
+def test_hosts_outside(host):
+    assert not downloads.is_inside(host or "1.1.1.1")
+
+
+def test_a_server_that_sends_a_byte_now_and_then(monkeypatch):
+    """It would go on for ever, never without an answer for long."""
+    monkeypatch.setattr(downloads, "LONGEST", 0.05)
+    ended = threading.Event()
+    monkeypatch.setattr(downloads, "_open", lambda address: ended.wait())
+    with pytest.raises(BadInput, match=r"cannot be read: the server has not sent all of it in 0\.05 s"):
+        downloads.download_image("http://example.org/a.png")
+    ended.set()
+
+
 def test_passwords_are_not_shown():
     assert downloads.shown("rtsp://me:p%40ss@host:554/a?b=c") == "rtsp://host:554/a?b=c"
     assert downloads.shown("https://host/a@b.jpg") == "https://host/a@b.jpg"

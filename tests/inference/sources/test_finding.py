@@ -56,6 +56,14 @@ def test_an_image_within_a_file_is_found(tmp_path):
     assert frame.image.shape == GREY.shape
 
 
+def test_outputs_of_a_glob_that_leads_out_of_its_folder_stay_below_theirs(tmp_path):
+    for name in ("in/a", "in/b"):
+        (tmp_path / name).mkdir(parents=True)
+    write_image(tmp_path / "x.png", GREY)
+    sources = find_sources(f"{tmp_path}/in/*/../../x.png")
+    assert [source.name for source in sources] == ["a/x", "b/x"]
+
+
 def test_a_file_may_look_like_a_glob(tmp_path):
     write_image(tmp_path / "a[1].png", GREY)
     assert names(find_sources(tmp_path / "a[1].png")) == ["a[1]"]

@@ -1,6 +1,7 @@
 """Results as COCO JSON, CSV, YOLO label files and crops."""
 
 import csv
+import dataclasses
 import json
 from fractions import Fraction
 
@@ -126,9 +127,32 @@ def test_label_files_are_read_as_they_were_written(tmp_path):
 
 def test_crops(tmp_path):
     with OutputFolder(tmp_path) as folder:
-        write(CropWriter(folder), result(boxes=((10, 20, 30, 40), (0, 0, 5, 5))), frame(3))
+        write(CropWriter(folder, CLASSES), result(boxes=((10, 20, 30, 40), (0, 0, 5, 5))), frame(3))
     names = sorted(path.relative_to(tmp_path / "crops").as_posix() for path in tmp_path.rglob("*.jpg"))
     assert names == ["dog_wolf/a/1-1.jpg", "dog_wolf/a/1-2.jpg", "dog_wolf/clip-000003-1.jpg"]
+
+
+def test_each_class_has_a_folder_of_its_own_for_its_crops(tmp_path):
+    classes = ("..", ".", "a/b", "a:b", "A_B")
+    with OutputFolder(tmp_path / "out") as folder:
+        found = (dataclasses.replace(result("x", label=label), classes=classes) for label in range(5))
+        write(CropWriter(folder, classes), *found)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg"))
+    assert names == [f"out/crops/{name}/x-1.jpg" for name in ("A_B-3", "_-2", "_", "a_b-2", "a_b")]
+
+
+@pytest.mark.parametrize("name", ["=1+2", "+a", "-a", "@a", "\ta"])
+def test_no_cell_is_a_formula(tmp_path, name):
+    write(CsvWriter(tmp_path / "t.csv"), dataclasses.replace(result("x", label=0), classes=(name, "b")))
+    (row,) = csv.DictReader((tmp_path / "t.csv").read_text().splitlines())
+    assert row["name"] == f"'{name}"
+    assert row["x1"] == "10.00"
+
+
+def test_a_class_name_is_one_line(tmp_path):
+    with OutputFolder(tmp_path) as folder:
+        write(YoloWriter(folder, [], ("one\nline", "two")))
+    assert (tmp_path / "classes.txt").read_text() == "one line\ntwo\n"
 
 
 def fail(writer, error):

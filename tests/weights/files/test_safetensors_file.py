@@ -100,3 +100,12 @@ def test_damaged_headers_are_refused(read, header):
 def test_headers_that_do_not_end_are_refused(read, length):
     with pytest.raises(BadInput, match="header is longer"):
         read(b"{}", length=length)
+
+
+@pytest.mark.parametrize("length", [0x80, 0x280, 0x08, 0x108])
+def test_lengths_of_headers_that_begin_like_another_format(read, length):
+    """Pickles begin with 0x80, ONNX with 0x08. Headers are padded with spaces, as the format's own library does."""
+    header = json.dumps({"a": facts("I8", [3], 0, 3)} if length > 8 else {}).encode().ljust(length)
+    tensors = read(header, b"\1\2\3")
+    assert len(header) == length
+    assert [*tensors] == (["a"] if length > 8 else [])

@@ -139,6 +139,7 @@ class Annotations:
     locate_image: Callable[[int], str]  # row -> where that image is named, for messages
     locate_box: Callable[[int], str]  # number of a box -> where it is stated
     form: Form = Form.CORNERS  # in which the files state boxes, to find out where they do not
+    kept_form: Form = Form.CORNERS  # of the numbers in `boxes`: of readers that keep those of the files, for scoring
     fractions: bool = False  # boxes are fractions of the upright image's width and height, not pixels
     folder: str = ""  # to which the names of the images are relative, if they are not whole paths
     keys: Keys = field(default_factory=Keys)  # of which the ids of the images are the numbers

@@ -67,6 +67,22 @@ def corners_of(numbers: Sequence[np.ndarray], form: Form) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+def to_corners(boxes: np.ndarray, form: Form) -> None:
+    """Make the corners x1, y1, x2, y2 of boxes float64 [n, 4] in `form` SIZE, CENTRE or CORNERS, in place."""
+    if form is Form.CENTRE:
+        boxes[:, :2] -= boxes[:, 2:] / 2
+    if form is not Form.CORNERS:
+        boxes[:, 2:] += boxes[:, :2]
+
+
+def to_sizes(boxes: np.ndarray, form: Form) -> np.ndarray:
+    """Return x, y, width and height of boxes [n, 4] in `form` SIZE, CENTRE or CORNERS, float64 [n, 4]."""
+    x, y, *others = stated_numbers(boxes, Form.SIZE) if form is Form.CORNERS else boxes.T
+    if form is Form.CENTRE:
+        x, y = x - others[0] / 2, y - others[1] / 2
+    return np.stack([x, y, *others], axis=1)
+
+
 def likely_form(corners: np.ndarray, frame: np.ndarray, form: Form) -> Likely | None:
     """Return the form that boxes have in all likelihood, None where that is the stated one or not clear.
 

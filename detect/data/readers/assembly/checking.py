@@ -13,10 +13,19 @@ from detect.data.joining import repeats
 from detect.data.pixels.headers import Header, read_header, turn_boxes
 from detect.data.problems import Box, Problems
 from detect.data.readers.assembly.annotations import NO_SIZE, Annotations
-from detect.data.readers.assembly.box_forms import in_other_unit, likely_form, likely_unturned
+from detect.data.readers.assembly.box_forms import (
+    Form,
+    corners_of,
+    in_other_unit,
+    likely_form,
+    likely_unturned,
+    to_corners,
+    to_sizes,
+)
 from detect.data.readers.assembly.same_images import find_same
 from detect.data.records import Records
 from detect.data.regular_files import is_absent
+from detect.data.stated_truth import StatedTruth, sizes_of
 from detect.errors import BadInput
 
 _UNREAD = Header(*NO_SIZE, orientation=1)
@@ -41,13 +50,14 @@ def check(annotations: Annotations) -> Records:
     annotations.problems.boxes_total += len(annotations.boxes)
     first, contradicting = find_same(annotations)
     images = _read_headers(annotations, (first == np.arange(len(first))) & ~contradicting)
-    table = annotations.boxes.table
+    table, sideways = annotations.boxes.table, _sideways(images, annotations)
+    drawn_on = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)
+    stated = _stated(table, images, drawn_on, annotations)
+    to_corners(table["box"], annotations.kept_form)
     table["row"] = first[table["row"]]
     table = _without_lost_images(table, images, annotations)
-    sideways = _sideways(images, annotations)
     table = _without_unturned(table, images, sideways, annotations)
     table = _without_misread(table, images, annotations)
-    drawn_on = np.where(sideways[:, None], images.sizes[:, ::-1], images.sizes)
     if annotations.fractions:
         for side in range(4):
             table["box"][:, side] *= drawn_on[table["row"], side % 2]
@@ -58,7 +68,12 @@ def check(annotations: Annotations) -> Records:
     _report(table, specks, "box under a pixel", "kept", annotations)
     table = _without_repeats(table, annotations)
     looked_for = annotations.looked_for and annotations.looked_for.joined(first).select(images.kept)
-    return replace(_pack(table, images, annotations), looked_for=looked_for and looked_for.unless_complete())
+    records = _pack(table, images, annotations)
+    return replace(
+        records,
+        looked_for=looked_for and looked_for.unless_complete(),
+        stated=stated.unless_same(records.stated_truth()),
+    )
 
 
 def _read_headers(annotations: Annotations, kept: np.ndarray) -> _Images:
@@ -83,6 +98,38 @@ def _read_header(path: str, row: int, annotations: Annotations) -> Header:
         kind, what = "unreadable image", str(error)
     annotations.problems.add(kind, annotations.locate_image(row), what, "left out with its boxes", images=1)
     return _UNREAD
+
+
+def _stated(table: np.ndarray, images: _Images, drawn_on: np.ndarray, annotations: Annotations) -> StatedTruth:
+    """Return the boxes of images that are kept, as they are stated; what is not a number is not a box.
+
+    Boxes of images that were annotated before their EXIF rotation are turned with them.
+
+    Args:
+        table: the boxes, in the form that they are kept in.
+        images: the images.
+        drawn_on: the sizes of the images as the boxes were drawn, [R, 2].
+        annotations: say what the numbers of the table are.
+    """
+    chosen = np.flatnonzero(images.kept[table["row"]] & np.isfinite(table["box"]).all(axis=1))
+    rows = table["row"][chosen]
+    order = np.argsort(rows, kind="stable")
+    chosen, rows = chosen[order], rows[order]
+    boxes = to_sizes(table["box"][chosen], annotations.kept_form)
+    if annotations.fractions:
+        boxes *= np.tile(drawn_on[rows], 2)
+    turned = (drawn_on != images.sizes).any(axis=1)
+    for orientation in (5, 6, 7, 8):
+        own = (turned & (images.orientations == orientation))[rows]
+        boxes[own] = sizes_of(turn_boxes(corners_of(boxes[own].T, Form.SIZE), orientation, drawn_on[rows[own]]))
+    areas = table["area"][chosen]
+    return StatedTruth(
+        box_ends=np.cumsum(np.bincount(rows, minlength=len(images.kept))[images.kept], dtype=np.int64),
+        boxes=boxes,
+        labels=table["label"][chosen].astype(np.int32),
+        ignore=table["ignore"][chosen],
+        areas=np.where(np.isfinite(areas), areas, boxes[:, 2] * boxes[:, 3]),
+    )
 
 
 def _without_lost_images(table: np.ndarray, images: _Images, annotations: Annotations) -> np.ndarray:

@@ -131,6 +131,7 @@ def _read_split(content: CocoContent, file: AnnotationFile, categories: Category
         locate_image=partial(_locate_image, content),
         locate_box=partial(locate_box, path),
         form=Form.SIZE,
+        kept_form=Form.SIZE,
         folder=str(folder),
         keys=content.keys,
         images=images,

@@ -33,7 +33,7 @@ class CocoContent:
     path: Path
     keys: Keys = field(default_factory=Keys)  # the ids of images and categories, and their numbers
     images: StatedImages = field(default_factory=StatedImages)  # those well formed, no id twice
-    # One per entry; `row` is the number of the image's id, `label` that of the category's.
+    # One per entry, as x, y, width, height; `row` is the number of the image's id, `label` that of the category's.
     boxes: StatedBoxes = field(default_factory=StatedBoxes)
     bounds: int = 0  # boxes that are the bounds of a segmentation
     malformed: array = field(default_factory=partial(array, "q"))  # positions of the entries that are not boxes
@@ -80,6 +80,7 @@ def take_boxes(content: CocoContent, labels: Mapping[Key, int]) -> StatedBoxes:
     """
     boxes, content.boxes = content.boxes, StatedBoxes()
     table = boxes.table
+    _report_repeated_ids(content, table["number"])
     table["row"] = positions(table["row"], content.images.ids)
     known = np.array([*map(content.keys.number, labels)], np.int64)
     places = positions(table["label"], known)
@@ -90,6 +91,20 @@ def take_boxes(content: CocoContent, labels: Mapping[Key, int]) -> StatedBoxes:
         return boxes
     _report(content, table, bad)
     return boxes.select(~bad)
+
+
+def _report_repeated_ids(content: CocoContent, numbers: np.ndarray) -> None:
+    """Report the annotations that have the id of an earlier one."""
+    if (numbers[1:] > numbers[:-1]).all():  # as in most files
+        return
+    first = _first_of_ids(numbers)
+
+    def describe(position: int) -> tuple[str, str]:
+        what = f"entries {first[position]} and {position} of the annotations have this id"
+        return locate_box(content.path, int(numbers[position])), what
+
+    again = np.flatnonzero(first != np.arange(len(first)))
+    content.problems.add_many("annotation id stated twice", again, describe, "both are kept")
 
 
 def locate_box(path: Path, number: int) -> str:
@@ -170,20 +185,14 @@ def _read_box(entry: Any, position: int, content: CocoContent) -> bool:
     image, category = content.keys.number(entry.get("image_id")), content.keys.number(entry.get("category_id"))
     number = _number(entry, position)
     try:
-        box = _corners(entry, content)
+        box = tuple(stated_box(entry))
     except (TypeError, ValueError, KeyError, OverflowError):
         boxes.append(image, number, _NOWHERE, category, False, NO_AREA)
         return False
+    content.bounds += stands_for_box(entry)
     area = NO_AREA if (stated := stated_area(entry)) is None else stated
     boxes.append(image, number, box, category, _is_crowd(entry, number, content), area)
     return True
-
-
-def _corners(entry: dict, content: CocoContent) -> tuple[float, float, float, float]:
-    """Return the x1, y1, x2, y2 of an entry, from its segmentation where it states no box."""
-    x, y, width, height = stated_box(entry)
-    content.bounds += stands_for_box(entry)
-    return x, y, x + width, y + height
 
 
 def _is_crowd(entry: dict, number: int, content: CocoContent) -> bool:

@@ -7,6 +7,7 @@ read in blocks, and `json`'s own decoder takes one element after the other from 
 import codecs
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -20,6 +21,7 @@ from detect.errors import BadInput
 BLOCK = 1024 * 1024  # bytes
 _MANY = 16 * 1024  # characters of objects that are decoded at once
 _FIRST_MEMBERS = 50  # more than any format has before the ones that tell it
+_LONGEST_ELEMENT = 64 * BLOCK  # characters of an element of a list, such as an annotation with its polygons
 _LONGEST_WORD = 16  # characters that tell every word of JSON, except strings, from one that the end of a block has cut
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BETWEEN_OBJECTS = re.compile(r"(?<=\})[ \t\n\r]*,[ \t\n\r]*(?=\{)")
@@ -144,8 +146,8 @@ class _Text:
         self._position += 1
         return found
 
-    def take_value(self) -> Any:
-        """Take the next value, decoded."""
+    def take_value(self, longest: int = sys.maxsize) -> Any:
+        """Take the next value, decoded, if it has at most some `longest` number of characters."""
         self.next()
         while True:
             fault = None
@@ -158,6 +160,8 @@ class _Text:
             except ValueError:  # Python refuses to convert it, as that takes minutes for a file of digits
                 raise self._refused("has an integer of more digits than any id or size", self._position) from None
             may_be_cut = len(self._text) - end < _LONGEST_WORD or (fault and fault.msg.startswith("Unterminated"))
+            if may_be_cut and len(self._text) - self._position > longest:
+                raise self._refused(f"has an element of more than {longest >> 20} million characters", self._position)
             if may_be_cut and not self._ended:
                 self._read()
                 continue
@@ -260,5 +264,5 @@ def _elements(text: _Text) -> Iterator[Any]:
     more = text.enter("[", "]")
     while more:
         yield from text.take_objects()
-        yield text.take_value()
+        yield text.take_value(_LONGEST_ELEMENT)
         more = text.goes_on("]")

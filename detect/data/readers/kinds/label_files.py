@@ -69,6 +69,7 @@ def read_labels(
         locate_image=lambda row: images.place(listed[row]),
         locate_box=lambda number: f"{paths[rows[number]]}:{lines[number]}",
         form=Form.CENTRE,
+        kept_form=Form.CENTRE,
         fractions=True,
     )
     files, labelled, unlabelled, polygons = LabelFiles(), 0, 0, 0
@@ -246,7 +247,7 @@ def _add_line(
 
 
 def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float, float, float]]:
-    """Return the class number and the box, in fractions, of one line."""
+    """Return the class number, and the centre, width and height of the box in fractions, of one line."""
     try:
         number, *values = map(float, fields)
     except ValueError:
@@ -255,7 +256,7 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
         raise ValueError(f"the class {fields[0]!r} is not a whole number")
     if len(values) == 4 or (keypoints and len(values) > 4):
         x, y, width, height = values[:4]
-        return int(number), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        return int(number), (x, y, width, height)
     if len(values) < 6 or len(values) % 2:
         found = f"found {len(fields)} fields" + (": is the last one a score?" if len(fields) == 6 else "")
         raise ValueError(f"expected a class and 4 numbers, or a polygon of 3 points or more, {found}")
@@ -265,7 +266,8 @@ def _parse(fields: list[str], keypoints: bool) -> tuple[int, tuple[float, float,
             f"expected a polygon in fractions of the image, found {max(values):g}. Divide pixels by the size of the "
             "image; if these are key points, state `kpt_shape` in the data.yaml"
         )
-    return int(number), (min(columns), min(rows), max(columns), max(rows))
+    left, top, right, bottom = min(columns), min(rows), max(columns), max(rows)
+    return int(number), ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
 
 
 def _no_labels(source: str, images: Texts) -> str:

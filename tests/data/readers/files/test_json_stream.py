@@ -209,3 +209,12 @@ def test_a_pipe_is_refused_without_waiting_for_somebody_to_write_into_it(tmp_pat
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(BadInput, match=r"pipe\.json: cannot be read: it is not a regular file"):
         list(read_members(tmp_path / "pipe.json"))
+
+
+def test_an_element_that_never_ends_is_not_read_to_its_end(tmp_path, monkeypatch):
+    """An annotation of 200 MB would take minutes, and gigabytes as Python objects."""
+    monkeypatch.setattr(json_stream, "_LONGEST_ELEMENT", 2**20)
+    path = tmp_path / "a.json"
+    path.write_text('{"annotations": [{"id": 1}, [' + "1, " * 2**20 + "1]]}")
+    with pytest.raises(BadInput, match=r"a\.json has an element of more than 1 million characters: line 1 column 29"):
+        [element for _, elements in read_members(path) for element in elements]
