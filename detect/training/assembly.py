@@ -89,7 +89,7 @@ def assemble(
         TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
     )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
-    stop = StopRequest()
+    stop = StopRequest(shared=workers.count > 1)
     validator = Validator(
         detector,
         model,

@@ -29,10 +29,7 @@ class Progress:
 
 
 class StopTraining(Exception):
-    """Raised by `on_validation` of a callback to end the run there, as if its length were reached.
-
-    Where several machines train, the others would wait for the one that stops.
-    """
+    """Raised by `on_validation` of a callback to end the run there, as if its length were reached, on all machines."""
 
 
 class TrainingCallback:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from signal import SIGTERM
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import tensorflow as tf
 from detect.errors import DetectError, RunFailure, counted
 from detect.evaluation.coco_scores import Scores
 from detect.structures import Batch
-from detect.training.callbacks import Callbacks, Progress
+from detect.training.callbacks import Callbacks, Progress, StopTraining
 from detect.training.reporting.display import Display, clock
 from detect.training.reporting.journal import Journal, SilentJournal
 from detect.training.reporting.meter import Meter
@@ -147,8 +148,7 @@ def run_steps(loop: Loop, slow: SlowData) -> None:
         finished = Finished(position.step, losses, rate, waited)
 
         position.step += 1
-        seconds, progress = time.monotonic() - started, loop.budget.progress(position.step)
-        position.seconds, position.progress = loop.workers.numbers_of_chief(seconds, progress)
+        agree(loop, time.monotonic() - started)
         if is_validation_due(position, settings.validation_count, loop.budget):
             report(loop, meter, finished)
             finished = None
@@ -163,6 +163,23 @@ def run_steps(loop: Loop, slow: SlowData) -> None:
             report(loop, meter, finished)
             finished = None
             save(loop)
+
+
+def agree(loop: Loop, seconds: float) -> None:
+    """Take the time and the progress of the chief on all workers.
+
+    Args:
+        loop: the run.
+        seconds: that the run has taken on this worker.
+
+    Raises:
+        Stopped: a signal has come to one of several workers.
+    """
+    position, stop = loop.position, loop.stop
+    own = (seconds, loop.budget.progress(position.step)) if loop.workers.is_chief else (0.0, 0.0)
+    position.seconds, position.progress, signalled = loop.workers.summed(*own, float(stop.number > 0))
+    if stop.shared and signalled:
+        raise Stopped(stop.number or SIGTERM)
 
 
 def divide_batches(loop: Loop, error: Exception) -> None:
@@ -217,8 +234,23 @@ def validate(loop: Loop) -> None:
         position.best, position.best_step = ap, position.step
     save(loop)
     loop.budget.note_pause(*loop.workers.numbers_of_chief(time.monotonic() - started))
-    if validation:  # last, because it may end the run
-        loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
+    tell_callbacks(loop, validation)  # last, because it may end the run
+
+
+def tell_callbacks(loop: Loop, validation: Validation | None) -> None:
+    """Tell the callbacks of a validation; they are on the chief.
+
+    Raises:
+        StopTraining: on all workers, where a callback ends the run.
+    """
+    stopped = False
+    try:
+        if validation:
+            loop.callbacks.call("on_validation", loop.progress, validation.scores, validation.best)
+    except StopTraining:
+        stopped = True
+    if any(loop.workers.numbers_of_chief(stopped)):
+        raise StopTraining
 
 
 def save(loop: Loop) -> None:

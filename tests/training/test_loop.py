@@ -23,6 +23,7 @@ from detect.training.loop import (
     describe_validation,
     is_finished,
     is_validation_due,
+    tell_callbacks,
     train,
     validate,
 )
@@ -30,7 +31,7 @@ from detect.training.reporting.display import SilentDisplay
 from detect.training.settings import TrainingSettings
 from detect.training.updates.checkpoints import Position
 from detect.training.updates.schedule import StepBudget, TimeBudget
-from detect.training.updates.stop_request import Stopped
+from detect.training.updates.stop_request import Stopped, StopRequest
 from detect.training.validation import Validation
 from detect.training.workers.exchange import Workers
 
@@ -368,6 +369,44 @@ def test_a_signal_ends_a_validation_whose_place_in_the_run_is_kept():
         train(loop)
     assert loop.saved == [2]  # by the validation, before it began
     assert is_validation_due(loop.position, 4, loop.budget)
+
+
+class OfTwo(Workers):
+    """A worker whose only other one adds a number to each of what is summed."""
+
+    def __init__(self, *other):
+        super().__init__(tf.distribute.get_strategy())
+        self.other = other
+
+    def summed(self, *values):
+        return tuple(own + other for own, other in zip(values, self.other, strict=True))
+
+    def numbers_of_chief(self, *values):
+        return self.other
+
+
+def test_a_signal_that_another_worker_has_got_ends_the_run_here_too():
+    loop = a_loop()
+    loop.stop, loop.workers = StopRequest(shared=True), OfTwo(0.0, 0.0, 1.0)
+    with pytest.raises(Stopped, match="SIGTERM: stopped at step 1, which is saved") as stopped:
+        train(loop)
+    assert stopped.value.exit_code == 143
+    assert loop.saved == [1]
+
+
+def test_several_workers_agree_before_a_signal_ends_any():
+    stop = StopRequest(shared=True)
+    with stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop.check()
+    assert stop.number == signal.SIGTERM
+
+
+def test_a_callback_of_the_chief_ends_the_run_on_all_workers():
+    loop = a_loop()
+    loop.workers = OfTwo(1.0)  # what the chief says
+    with pytest.raises(StopTraining):
+        tell_callbacks(loop, None)
 
 
 def test_what_was_trained_is_saved_before_images_end_the_run():

@@ -128,7 +128,8 @@ def test_a_validation_that_is_not_better_leaves_the_best_model_alone(validator, 
 
 
 def test_without_a_box_to_find_the_newest_model_is_the_best(validator, first):
-    emptied = dataclasses.replace(validator.records, ignore=np.ones(len(validator.records.boxes), bool))
+    ignored = np.ones(len(validator.records.boxes), bool)
+    emptied = dataclasses.replace(validator.records, ignore=ignored, stated=None)
     without = dataclasses.replace(validator, records=emptied)
     for weights in (1.0, 2.0):
         validator.average.average.assign(tf.fill(validator.average.average.shape, weights))

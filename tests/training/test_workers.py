@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,22 +28,22 @@ import numpy as np
 import detect
 from detect.training import assembly
 
-settings, weights, dies_at = json.loads(sys.argv[1])
+settings, weights, step_of_signal, signal = json.loads(sys.argv[1])
 made, step = [], assembly.TrainingStep
 
 
 class Step(step):
     def __call__(self, *arguments):
         made.append(self)
-        if len(made) == dies_at:
-            os._exit(9)
+        if len(made) == step_of_signal:
+            os.kill(os.getpid(), signal)
         return super().__call__(*arguments)
 
 
 assembly.TrainingStep = Step
 try:
     detect.train(**settings)
-except detect.errors.DetectError as error:
+except (detect.errors.DetectError, KeyboardInterrupt) as error:
     print(error)
     sys.exit(error.exit_code)
 np.save(weights, made[-1].average.average.numpy())
@@ -60,7 +61,7 @@ SETTINGS = {
     ("count", "epochs"),
     [
         (2, 2),
-        *(pytest.param(count, 50, marks=pytest.mark.long) for count in (2, 3)),
+        *(pytest.param(count, 25, marks=pytest.mark.long) for count in (2, 3)),
     ],
 )
 def test_workers_train_like_one_process_with_their_images_and_the_first_writes(count, epochs, tmp_path):
@@ -70,8 +71,8 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
     assert [code for code, _ in ends] == [0] * count, ends
     assert [(tmp_path / f"runs_{index}").exists() for index in range(count)] == [True, *[False] * (count - 1)]
     folder = RunFolder(tmp_path / "runs_0" / NAME)
-    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    assert [row["step"] for row in rows if row["kind"] == "val"] == [epochs, 2 * epochs]
+    found = validations(folder)
+    assert list(found) == [epochs, 2 * epochs]
     assert folder.best.is_dir()
 
     ((code, output),) = train(tmp_path / "alone", 1, images, epochs=epochs, batch_size=2 * count)
@@ -79,19 +80,20 @@ def test_workers_train_like_one_process_with_their_images_and_the_first_writes(c
     alone = np.load(tmp_path / "alone" / "weights_0.npy")
     for index in range(count):
         np.testing.assert_allclose(np.load(tmp_path / f"weights_{index}.npy"), alone, rtol=1e-5, atol=1e-5)
-    others = [
-        json.loads(line) for line in RunFolder(tmp_path / "alone" / "runs_0" / NAME).metrics.read_text().splitlines()
-    ]
-    for row, other in zip(rows, others, strict=True):
-        assert row["step"] == other["step"]
-        assert row.get("AP") == pytest.approx(other.get("AP"), abs=1e-5)
+    assert found == pytest.approx(validations(RunFolder(tmp_path / "alone" / "runs_0" / NAME)), abs=1e-5)
+
+
+def validations(folder: RunFolder) -> dict[int, float]:
+    """Return the AP of each validation of a run, by its step."""
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    return {row["step"]: row["AP"] for row in rows if row["kind"] == "val"}
 
 
 @pytest.mark.long
 def test_a_lost_worker_is_named_and_the_run_goes_on_with_other_numbers_of_workers(tmp_path):
     given = {"images": 12, "epochs": 4, "name": "run", "checkpoint_seconds": 0}
     folder, runs, kept = tmp_path / "both", tmp_path / "both" / "runs_0", tmp_path / "kept"
-    (code, output), _ = train(folder, 2, batch_size=3, dies=(1, 5), **given)
+    (code, output), _ = train(folder, 2, batch_size=3, sent=(1, 5, signal.SIGKILL), **given)
     assert code == 75
     assert "Lost worker 1 (localhost:" in output
     shutil.move(runs, kept)
@@ -105,14 +107,26 @@ def test_a_lost_worker_is_named_and_the_run_goes_on_with_other_numbers_of_worker
         shutil.rmtree(runs)
 
 
-def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0), **settings) -> list[tuple[int, str]]:
+@pytest.mark.long
+def test_sigterm_to_one_worker_ends_all_with_a_checkpoint(tmp_path):
+    ends = train(tmp_path, 2, 12, sent=(1, 5, signal.SIGTERM), batch_size=3, epochs=4, name="run")
+    for code, output in ends:
+        assert code == 143, output
+        assert "SIGTERM: stopped at step 5, which is saved" in output
+    with np.load(RunFolder(tmp_path / "runs_0" / "run").checkpoints[0]) as archive:
+        assert json.loads(str(archive["header"]))["position"]["step"] == 5
+
+
+def train(
+    folder: Path, count: int, images: int, sent: tuple[int, int, int] = (-1, 0, 0), **settings
+) -> list[tuple[int, str]]:
     """Train in processes of their own, each with its own folders.
 
     Args:
         folder: where the folders, and the weights at the end, are.
         count: number of workers.
         images: to train on.
-        dies: number of a worker that is killed, and its step.
+        sent: number of a worker that gets a signal, its step, and the signal.
         settings: of the run.
 
     Returns:
@@ -125,8 +139,8 @@ def train(folder: Path, count: int, images: int, dies: tuple[int, int] = (-1, 0)
         if not data.exists():
             write_shapes(data, train=images, val=4, image_size=64)
         given = {**SETTINGS, **settings, "data": str(data), "runs": str(folder / f"runs_{index}")}
-        dies_at = dies[1] if index == dies[0] else 0
-        arguments = json.dumps([given, str(folder / f"weights_{index}.npy"), dies_at])
+        step, number = sent[1:] if index == sent[0] else (0, 0)
+        arguments = json.dumps([given, str(folder / f"weights_{index}.npy"), step, number])
         config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
         workers.append(start(arguments, {**os.environ, "TF_CONFIG": config, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"}))
     try:

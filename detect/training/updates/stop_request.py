@@ -42,14 +42,19 @@ class StopRequest:
     The first signal raises `Stopped`: at once, or within `deferred` when `check` is next called.
     """
 
-    def __init__(self):
+    def __init__(self, shared: bool = False):
+        """
+        Args:
+            shared: whether several workers stop together: none raises `Stopped` before all know, see `loop.agree`.
+        """
+        self.shared = shared
         self.number = 0  # of the signal that has come
         self._is_deferred = False
         self._is_lossless = True  # whether nothing is lost by ending the process
 
     def check(self) -> None:
-        """Raise `Stopped` where a signal has come."""
-        if self.number:
+        """Raise `Stopped` where a signal has come, unless several workers stop together."""
+        if self.number and not self.shared:
             raise Stopped(self.number)
 
     @contextlib.contextmanager
@@ -108,7 +113,7 @@ class StopRequest:
 
     def _handle(self, number: int, _frame) -> None:
         is_first, self.number = not self.number, self.number or number
-        if is_first and not self._is_deferred:
+        if is_first and not self._is_deferred and not self.shared:
             raise Stopped(number)
 
     def _watch(self, reader: int) -> None:

@@ -49,6 +49,10 @@ class Workers:
         """
         return tuple(self._of_chief(np.array(values, np.float64)).tolist())
 
+    def summed(self, *values: float) -> tuple[float, ...]:
+        """Return the sums of values over all workers, each of which gives equally many."""
+        return tuple(self._sum(np.array(values, np.float64)).tolist())
+
     def gathered(self, array: np.ndarray) -> list[np.ndarray]:
         """Return the arrays of all workers, float64 [n, m] with the same m, in the order of the workers."""
         counts = np.zeros(self.count)
