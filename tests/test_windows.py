@@ -26,6 +26,7 @@ LACKING = {
 }
 # Where they are used all the same, because the code goes without them there.
 USED = {
+    ("data/samples/shared_memory.py", "fcntl"),
     ("data/samples/shared_memory.py", "memfd_create"),
     ("export/measuring.py", "resource"),
     ("files.py", "fcntl"),
