@@ -18,7 +18,7 @@ def no_tensorflow(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "start_tensorflow", started)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    (tmp_path / "runs" / "taken").mkdir(parents=True)
+    (tmp_path / "runs" / "taken" / "best").mkdir(parents=True)
     (tmp_path / "yolox_nano.onnx").touch()
     card = ModelCard(model="yolox-nano", config={}, classes=("cat",), category_ids=(1,), image_size=64)
     (tmp_path / "trained").mkdir()
@@ -81,7 +81,7 @@ def test_mistakes_are_found_early(command, words, message):
 
 
 def test_a_name_that_was_trained_is_suggested(command, tmp_path):
-    (tmp_path / "runs" / "taken" / "model.json").write_text("{}")
+    (tmp_path / "runs" / "taken" / "best" / "model.json").write_text("{}")
     assert "Did you mean 'runs/taken'?" in command("export", "runs/tkaen").err
 
 

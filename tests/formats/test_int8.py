@@ -96,7 +96,7 @@ def onnx_arrays(folder):
 
 def litert_arrays(folder):
     content = schema.ModelT.InitFromPackedBuf((folder / f"{SIDE}x{SIDE}.tflite").read_bytes(), 0)
-    [graph] = content.subgraphs
+    graph, *_ = content.subgraphs  # the others belong to the loop of suppression
     types = {code: name.lower() for name, code in vars(schema.TensorType).items()}
     made = {index for operation in graph.operators for index in operation.outputs}
     read = {index for operation in graph.operators for index in operation.inputs} - made - {-1}
@@ -138,7 +138,7 @@ def onnx_scales(folder):
 
 def litert_scales(folder):
     content = schema.ModelT.InitFromPackedBuf((folder / f"{SIDE}x{SIDE}.tflite").read_bytes(), 0)
-    [graph] = content.subgraphs
+    graph, *_ = content.subgraphs  # the others belong to the loop of suppression
     filters = [tensor for tensor in graph.tensors if tensor.type == schema.TensorType.INT8 and len(tensor.shape) == 4]
     filters = [tensor for tensor in filters if has_data(content.buffers[tensor.buffer])]
     axes = [tensor.quantization.quantizedDimension for tensor in filters]
