@@ -14,8 +14,7 @@ def normalized_over_replicas(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return normalised features [B, H, W, C], and the mean and unbiased variance of all replicas, float32 [C].
 
-    Called in a replica; every replica has inputs of the same shape. The
-    moments are constants for gradients.
+    Called in a replica; every replica has inputs of the same shape. The moments are constants for gradients.
 
     Args:
         inputs: features [B, H, W, C].

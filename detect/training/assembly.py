@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from detect.artefacts.int8_network import CALIBRATION
 from detect.data.dataset import Dataset, split
+from detect.data.records import Records
 from detect.errors import counted
 from detect.inference.backends.tensorflow_backend import TensorFlowBackEnd
 from detect.inference.predictor import Model
@@ -76,7 +77,11 @@ def assemble(
         layer.synchronized = settings.is_synchronized
     average = WeightAverage(detector)
     optimizer = create_optimizer(settings.optimizer, detector)
-    rounding = prepare_rounding(settings, dataset, detector, folder, workers, display)
+    model = Model(
+        TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
+    )
+    rounded = settings.quantize is not None
+    rounding = begin_rounding(model, detector, records, folder, workers, display) if rounded else None
     model_variables = (variable.value for variable in detector.variables)
     variables = [*model_variables, *optimizer.state, average.average, *(rounding.ranges if rounding else [])]
     position = position_of_chief(workers, folder, variables, display)
@@ -85,9 +90,6 @@ def assemble(
     stream.parts = position.parts
     if workers.is_chief and not position.step:
         save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
-    model = Model(
-        TensorFlowBackEnd(detector, learning=True), model_card(settings, dataset, detector, folder.licences())
-    )
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     stop = StopRequest(shared=workers.count > 1)
     validator = Validator(
@@ -130,31 +132,23 @@ def restore_folded(detector: Detector, stream: Stream, display: Display) -> None
         display.say(f"Weights: {lacking} had no statistics, which were measured on {images} samples.")
 
 
-def prepare_rounding(
-    settings: TrainingSettings,
-    dataset: Dataset,
-    detector: Detector,
-    folder: RunFolder,
-    workers: Workers,
-    display: Display,
-) -> Int8Rounding | None:
-    """Round the calls of the detector from now on, if the settings say so, and return the rounding.
+def begin_rounding(
+    model: Model, detector: Detector, records: Records, folder: RunFolder, workers: Workers, display: Display
+) -> Int8Rounding:
+    """Round the calls of a detector from now on, and return the rounding.
 
     Args:
-        settings: of the run.
-        dataset: whose training images give the ranges.
+        model: the detector, ready to predict.
         detector: with its initial weights on the chief.
+        records: training images, which give the ranges.
         folder: of the run; if it has a checkpoint, the ranges in it are used.
         workers: that train; the chief measures the ranges.
         display: where to say it.
     """
-    if settings.quantize is None:
-        return None
-    rounding = Int8Rounding(detector, settings.side)
+    rounding = Int8Rounding(detector, model.card.image_size)
 
     def measure() -> None:
-        model = Model(TensorFlowBackEnd(detector), model_card(settings, dataset, detector, folder.licences()))
-        images = images_of(model, split(dataset, "train"), CALIBRATION, display.say)
+        images = images_of(model, records, CALIBRATION, display.say)
         rounding.measure(images)
         on = counted(len(images), "image", "images")
         display.say(f"Training with the rounding of int8: {rounding.count} layers, with ranges measured on {on}.")

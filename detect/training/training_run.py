@@ -188,7 +188,7 @@ def open_data(settings: TrainingSettings, dataset: Dataset | None, chief: bool, 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided before a run begins or goes on, by the chief where several workers train.
+    """The decisions before a run begins or goes on; where several workers train, the chief makes them.
 
     Attributes:
         settings: with all that the given ones leave open.

@@ -5,6 +5,7 @@ found before the first step, by the rule of exports, and stay. So does what is n
 much.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -96,6 +97,15 @@ class Int8Rounding:
 
     def _values(self, images: Sequence[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         """Yield the values of all tensors that are rounded, [N, C] each, for one image after the other."""
+        for image in images:
+            yield {name: value.numpy() for name, value in self._observed_step(tf.constant(image[None])).items()}
+
+    @functools.cached_property
+    def _observed_step(self) -> "tf.types.experimental.PolymorphicFunction":
+        """The function of images [1, side, side, 3] that returns the values of all tensors that are rounded, by name.
+
+        It must be traced before the rounding begins.
+        """
         seen: dict[str, list[tf.Tensor]] = {}
 
         def note(layer: keras.layers.Layer, call: Call, inputs: Any, *others: Any, **options: Any) -> Any:
@@ -106,15 +116,13 @@ class Int8Rounding:
                 seen.setdefault(_outputs_of(layer), []).append(_by_channel(outputs))
             return outputs
 
-        @tf.function(autograph=False)
         def values(images: tf.Tensor) -> dict[str, tf.Tensor]:
             seen.clear()
             with rerouted(self._rerouted(), note):
                 self._detector(images, training=False)
             return {name: tf.concat(parts, axis=0) for name, parts in seen.items()}
 
-        for image in images:
-            yield {name: value.numpy() for name, value in values(tf.constant(image[None])).items()}
+        return tf.function(values, autograph=False)
 
     def _rounded_call(self, layer: keras.layers.Layer, call: Call, inputs: Any, *others: Any, **options: Any) -> Any:
         if layer not in self._layers:

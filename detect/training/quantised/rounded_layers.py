@@ -94,7 +94,7 @@ def _is_normalization(layer: keras.layers.Layer) -> bool:
 
 
 class _Trace:
-    """What is seen of the layers while the predict step is traced.
+    """The calls of layers, noted while the predict step is traced.
 
     Attributes:
         scopes: the layer with a kernel that is called in each name scope of the graph.
