@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+from browser import Windows, launched
 from torch_writing import archive
 
 from detect.cli.starting import GARBAGE_THRESHOLD, unused_packages_hidden
@@ -85,6 +86,23 @@ def _cache_of_tests(tmp_path_factory):
 def fixtures() -> Path:
     """The folder with parts of public datasets; its README says what they are."""
     return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser without a window. It ends with the module, because Playwright keeps a loop of asyncio running."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def windows(chromium):
+    """Pages that a test opens; in the end none of them may have complained."""
+    opened = Windows(chromium)
+    yield opened
+    for context in chromium.contexts:
+        context.close()
+    assert not opened.complaints
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import base64
 import cv2
 import numpy as np
 import pytest
+from browser import inaccessible
 from pages_as_read import Page
 
 from detect.data.doctor.dataset_check import Example, Finding, Severity
@@ -120,3 +121,14 @@ def test_its_own_pages_are_known(dataset, tmp_path):
     assert is_data_report((tmp_path / "page.html").read_text("utf-8")[:1000])
     assert not is_data_report(f"<html>{GENERATOR}</html>")
     assert "No problems." in Page(tmp_path / "page.html").texts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(dataset, windows, scheme):
+    path = dataset.source.parent / "page.html"
+    write_data_report(path, dataset, tables(dataset), [finding(dataset, [(10, 20, 110, 70)])])
+    page = windows.open(path.as_uri(), scheme=scheme)
+    assert page.title() == "a <set> - detect"
+    assert inaccessible(page) == []
+    assert windows.requests == [path.as_uri()]
