@@ -18,7 +18,7 @@ OUTLIERS = 2e-5
 # output. In the authors' YOLOX-Nano these are a few convolutions near the image, the same that cost the most if each is
 # rounded alone and the error is measured behind the last layer.
 MOST_LOST = 0.01
-SAMPLED = 16  # calls that are enough to find how large channels are and what rounding costs them
+SAMPLED = 16  # calls that are enough to find what rounding costs channels
 TAIL = 3  # last products with weights on each path to a prediction, which stay in float32
 
 Node = TypeVar("Node", bound=Hashable)

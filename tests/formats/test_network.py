@@ -6,6 +6,7 @@ from light_models import saved_small
 
 from detect import formats
 from detect.artefacts.export_card import INPUTS, ExportCard
+from detect.artefacts.int8_network import SAMPLED, sample_of
 from detect.artefacts.job import Job
 from detect.export.cards import images_per_call
 from detect.weights.opening import open_model
@@ -22,7 +23,11 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=WAYS, ids="-".join)
 def job(model, request, tmp_path_factory):
-    format, precision = request.param
+    images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3)).astype(np.uint8)
+    return job_of(model, *request.param, tmp_path_factory.mktemp("export"), list(images))
+
+
+def job_of(model, format, precision, folder, images):
     detector, card = model
     export = ExportCard(
         format=format,
@@ -36,8 +41,7 @@ def job(model, request, tmp_path_factory):
         iou=detector.config.iou,
         weights="",
     )
-    images = list(np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3)).astype(np.uint8))
-    return Job(formats.find(format), detector, card, export, tmp_path_factory.mktemp("export"), images)
+    return Job(formats.find(format), detector, card, export, folder, images)
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +94,21 @@ def test_what_is_kept_makes_the_file_larger(job, network, tmp_path):
         sizes.append(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
     weights = sum(product.weights for product in network.products.values())
     assert sizes[1] - sizes[0] > weights
+
+
+@pytest.mark.parametrize("format", [name for name in formats.names() if "int8" in formats.find(name).mixed])
+def test_a_channel_that_one_image_alone_activates(model, format, tmp_path):
+    """Blue is a hundredth of the other channels, but for one image that is not in the sample.
+
+    Multiplied by 100 it would need a range in which the others have two or three values.
+    """
+    images = np.random.default_rng(0).integers(128, 256, (SAMPLED + 1, SIDE, SIDE, 3)).astype(np.uint8)
+    images[..., 2] //= 100
+    images[1, ..., 2] = 255
+    job = job_of(model, format, "int8", tmp_path, list(images))
+    network = formats.load_writer(format).network(job, CANVASES[0])
+    calls = job.calibration_inputs(CANVASES[0])
+    assert not any(call is calls[1] for call in sample_of(calls))
+    first = next(iter(network.products))
+    exact, found = (next(network.values(calls[:1], kept))[first].output for kept in (None, ()))
+    assert np.square(found - exact).mean() < 1e-3 * exact.var()

@@ -11,7 +11,7 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
 from detect.artefacts.channel_factors import Factors, along, factors_of, scaled_weights, sizes_of_channels
-from detect.artefacts.int8_network import quietly, sample_of, trunk
+from detect.artefacts.int8_network import quietly, trunk
 from detect.artefacts.network import Calls, Values
 from detect.formats.openvino import PRODUCTS
 from detect.formats.openvino.network import is_product, outputs_of, products_of, unrounded, values_of
@@ -99,7 +99,7 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
     if not nodes:
         return
     names, inputs = [node.get_friendly_name() for node in nodes], [node.input_value(0) for node in nodes]
-    found = (dict(zip(names, values, strict=True)) for values in outputs_of(model, inputs, sample_of(calls)))
+    found = (dict(zip(names, values, strict=True)) for values in outputs_of(model, inputs, calls))
     sizes = sizes_of_channels(found, CHANNELS)
     for node in nodes:
         factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
