@@ -56,10 +56,11 @@ SUBROOMS = {
         ("pipeline", "doctor", "shapes"),
     ),
     "inference": (
+        ("limits", "options", "class_choice"),
         ("sources",),
         ("drawing", "image_files", "result"),
         ("backends",),
-        ("background", "limits", "result_stream", "predictor"),
+        ("background", "result_stream", "predictor"),
         ("exports", "loading", "sample_images"),
         ("writers",),
         ("dataset_ids",),

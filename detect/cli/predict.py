@@ -1,26 +1,27 @@
 """`detect predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from detect.cli.interruption import Interrupted
 from detect.cli.library_log import hide_library_log
+from detect.cli.option_groups import with_options
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 from detect.formats import names as format_names
-from detect.inference.limits import check_limits
+from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions
 
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
 
 MOST_NAMED = 10  # skipped files, and written images, up to which each is listed
-DETECTION, OUTPUTS = "Detection", "What to write"  # groups of options
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
+@with_options(DetectionOptions, DrawingOptions, OutputOptions)
 def predict(
     model: Annotated[
         str,
@@ -46,31 +47,11 @@ def predict(
         typer.Option(help="Dataset of the images, as for `detect train`: --save-json then has its ids."),
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
-    confidence: Annotated[
-        float | None,
-        typer.Option(
-            help="Score threshold of detections, 0 to 1.",
-            show_default="0.25, or that of the model for each class",
-            rich_help_panel=DETECTION,
-        ),
-    ] = None,
-    iou: Annotated[
-        float | None,
-        typer.Option(
-            help="Overlap (IoU), 0 to 1, above which two boxes of a class are one object.",
-            show_default="the model's",
-            rich_help_panel=DETECTION,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Images per batch.", show_default="what suits the back end", rich_help_panel=DETECTION),
-    ] = None,
     backend: Annotated[
         str,
         typer.Option(
             help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}.",
-            rich_help_panel=DETECTION,
+            rich_help_panel=DetectionOptions.title,
         ),
     ] = "auto",
     trust: Annotated[
@@ -78,37 +59,21 @@ def predict(
         typer.Option(
             "--trust",
             help="Run an exported model that is a program (a SavedModel) and was made elsewhere.",
-            rich_help_panel=DETECTION,
+            rich_help_panel=DetectionOptions.title,
         ),
     ] = False,
     out: Annotated[
-        Path, typer.Option(help="Folder for annotated copies of images and videos.", rich_help_panel=OUTPUTS)
+        Path,
+        typer.Option(help="Folder for annotated copies of images and videos.", rich_help_panel=OutputOptions.title),
     ] = Path("predictions"),
-    pictures: Annotated[
-        bool, typer.Option(help="Write annotated copies of images and videos.", rich_help_panel=OUTPUTS)
-    ] = True,
-    save_json: Annotated[
-        Path | None, typer.Option(help="Write a COCO results file to this path.", rich_help_panel=OUTPUTS)
-    ] = None,
-    save_csv: Annotated[
-        Path | None, typer.Option(help="Write a table of all objects to this path.", rich_help_panel=OUTPUTS)
-    ] = None,
-    save_yolo: Annotated[
-        bool, typer.Option("--save-yolo", help="Write YOLO label files to OUT/labels.", rich_help_panel=OUTPUTS)
-    ] = False,
-    save_crops: Annotated[
-        bool,
-        typer.Option("--save-crops", help="Write each object as an image to OUT/crops.", rich_help_panel=OUTPUTS),
-    ] = False,
+    **options: Any,
 ) -> None:
     """Detect objects in images and videos."""
-    from detect.config import as_option
     from detect.data.readers.description import open_with_split, require_present
     from detect.inference.exports import find_artefact
     from detect.inference.sources.finding import require_source
     from detect.models.places import require_place
 
-    check_limits(confidence, iou, batch_size, as_option)
     if source is None and data is None:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     named: tuple[str | Path, str | Path | None] = (model, weights)
@@ -139,15 +104,8 @@ def predict(
                 out,
                 data=dataset,
                 split=split,
-                confidence=confidence,
-                iou=iou,
-                batch_size=batch_size,
-                pictures=pictures,
-                save_json=save_json,
-                save_csv=save_csv,
-                save_yolo=save_yolo,
-                save_crops=save_crops,
                 progress=lambda state: progress(state.done, state.total, f"{state.rate:.1f}/s"),
+                **options,
             )
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. What was finished is in {out}.") from None

@@ -13,7 +13,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detect.inference.options import DrawingOptions
+
 Colour = tuple[int, int, int]  # red, green, blue
+USUAL = DrawingOptions()
 
 # Okabe and Ito, "Color Universal Design", 2008; without its black, which is invisible on dark images.
 _PALETTE: tuple[Colour, ...] = (
@@ -59,6 +62,7 @@ def draw(
     classes: Sequence[str],
     scores: np.ndarray | None = None,
     ignore: np.ndarray | None = None,
+    options: DrawingOptions = USUAL,
 ) -> np.ndarray:
     """Return a copy of an image with n boxes, their class names and their scores (per cent) drawn on it.
 
@@ -69,9 +73,10 @@ def draw(
         classes: class names by label; an empty one is not drawn.
         scores: float [n] in 0..1.
         ignore: bool [n]; such regions are hatched in grey, without a name.
+        options: what is drawn of them.
     """
     image = np.ascontiguousarray(image).copy()
-    style = _Style.of(image)
+    style = _Style.of(image, options.line_width)
     ignored = np.zeros(len(boxes), bool) if ignore is None else np.asarray(ignore, bool)
     for box in np.asarray(boxes)[ignored]:
         _hatch(image, box, style)
@@ -82,8 +87,9 @@ def draw(
     for row, box in zip(rows, corners, strict=True):
         _outline(image, box, colour(int(labels[row])), style.line)
     for row, box in zip(rows, corners, strict=True):
-        name = classes[int(labels[row])]
-        _caption(image, box, name if scores is None else f"{name} {scores[row]:.0%}", colour(int(labels[row])), style)
+        name = "" if options.hide_labels else classes[int(labels[row])]
+        score = "" if options.hide_scores or scores is None else f"{scores[row]:.0%}"
+        _caption(image, box, f"{name} {score}".strip(), colour(int(labels[row])), style)
     return image
 
 
@@ -144,9 +150,9 @@ class _Style(NamedTuple):
     letters: int
 
     @classmethod
-    def of(cls, image: np.ndarray) -> "_Style":
+    def of(cls, image: np.ndarray, line: int | None = None) -> "_Style":
         side = math.sqrt(image.shape[0] * image.shape[1])
-        return cls(line=math.ceil(side / 260), letters=max(10, round(side / 42)))
+        return cls(line=line or math.ceil(side / 260), letters=max(10, round(side / 42)))
 
 
 def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: int) -> None:

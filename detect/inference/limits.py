@@ -1,4 +1,4 @@
-"""Checks of thresholds and batch sizes, the same on the command line and in Python."""
+"""Checks of thresholds and counts, the same on the command line and in Python."""
 
 import math
 import numbers
@@ -25,9 +25,13 @@ def check_limits(
         if value is not None and not (_is(value, numbers.Real) and 0 <= value <= 1):
             percent = f" For {value} % give {value / 100:g}." if _is_percent(value) else ""
             raise BadInput(f"{spelled(name)}: expected a number from 0 to 1, got {value!r}.{percent}")
-    if batch_size is not None and not (_is(batch_size, numbers.Integral) and 1 <= batch_size <= LARGEST_BATCH):
-        expected = f"expected a whole number from 1 to {LARGEST_BATCH}"
-        raise BadInput(f"{spelled('batch_size')}: {expected}, got {batch_size!r}.")
+    require_whole("batch_size", batch_size, LARGEST_BATCH, spelled)
+
+
+def require_whole(name: str, value: Any, most: int, spelled: Callable[[str], str] = str) -> None:
+    """Raise `BadInput` for a value that is neither None nor a whole number from 1 to `most`."""
+    if value is not None and not (_is(value, numbers.Integral) and 1 <= value <= most):
+        raise BadInput(f"{spelled(name)}: expected a whole number from 1 to {most}, got {value!r}.")
 
 
 def _is_percent(value: Any) -> bool:

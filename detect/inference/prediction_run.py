@@ -1,23 +1,27 @@
 """Prediction on any sources, with all outputs that are asked for: what `detect predict` runs."""
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.errors import BadInput, counted
+from detect.errors import counted
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
+from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, grouped
 from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Source
 from detect.inference.writers.annotated_copies import CopyWriter
-from detect.inference.writers.coco_results import CocoWriter, own_ids
+from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
 from detect.inference.writers.output_folder import OutputFolder
@@ -58,35 +62,20 @@ def predict_to_folder(
     *,
     data: str | Path | Dataset | None = None,
     split: str = "val",
-    confidence: float | None = None,
-    iou: float | None = None,
-    batch_size: int | None = None,
-    pictures: bool = True,
-    save_json: str | Path | None = None,
-    save_csv: str | Path | None = None,
-    save_yolo: bool = False,
-    save_crops: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **options: Any,
 ) -> Summary:
     """Predict on `sources` and write the outputs that are asked for while the results arrive.
 
     Args:
         model: the model.
         sources: as for `Model.predict`; None with `data` for all images of the split.
-        out: folder for annotated copies (`pictures`), `labels/` (`save_yolo`) and `crops/` (`save_crops`). It is left
-            out where it lies in a folder among the sources.
+        out: folder for what `OutputOptions` name. It is left out where it lies in a folder among the sources.
         data: dataset, as for `open_dataset`, whose ids of images and categories `save_json` uses; the sources must be
             images of it.
         split: part of the dataset.
-        confidence: as for `Model.detect`.
-        iou: as for `Model.detect`.
-        batch_size: as for `Model.predict`.
-        pictures: write annotated copies of images and videos.
-        save_json: COCO results file to write.
-        save_csv: table of all objects to write.
-        save_yolo: write YOLO label files.
-        save_crops: write each object as an image.
         progress: called after each frame.
+        options: those of `DetectionOptions`, `DrawingOptions` and `OutputOptions`, such as `save_csv="objects.csv"`.
 
     Raises:
         BadInput: as from `Model.predict`; or an output would replace a file that no earlier run has made.
@@ -94,8 +83,7 @@ def predict_to_folder(
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
-    if save_json is not None and save_csv is not None and Path(save_json).absolute() == Path(save_csv).absolute():
-        raise BadInput(f"{save_json} cannot be both the results file and the table. Give them different names.")
+    detection, drawing, outputs = grouped(options, DetectionOptions, DrawingOptions, OutputOptions)
     out = Path(out)
     skipped: list[str] = []
     notes: list[str] = []
@@ -105,12 +93,13 @@ def predict_to_folder(
     ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
     live = found[0].kind == "camera"
     tally, interrupted = _Tally(found), False
-    replaced = [path for path in (save_json, save_csv) if path is not None and replaces(path)]
-    results = model.results_of(read_frames(found, skipped.append), confidence, iou, batch_size, live=live)
+    replaced = [path for path in (outputs.save_json, outputs.save_csv) if path is not None and replaces(path)]
+    results = model.results_of(read_frames(found, skipped.append), detection, live=live)
+    draw = functools.partial(Result.plot, **asdict(drawing))
     with ExitStack() as stack:
         folder = stack.enter_context(OutputFolder(out))
-        made = _writers(model, found, ids, folder, notes.append, pictures, save_json, save_csv, save_yolo, save_crops)
-        writers = [stack.enter_context(writer) for writer in made]
+        job = _Job(folder, found, model.classes, ids, draw, notes.append)
+        writers = [stack.enter_context(writer) for writer in _writers(job, outputs)]
         stack.enter_context(closing(results))
         try:
             for result in results:
@@ -127,22 +116,33 @@ def predict_to_folder(
         replaced_files = counted(folder.replaced, "file was", "files were")
         notes.append(f"Of an earlier run in {out}, {replaced_files} replaced and {folder.removed} removed.")
     notes += [f"{path} of an earlier run was replaced." for path in replaced]
-    outputs = tuple(path for writer in writers for path in writer.outputs if path.exists())
-    return tally.summary(outputs, tuple(skipped), tuple(notes), interrupted)
+    written = tuple(path for writer in writers for path in writer.outputs if path.exists())
+    return tally.summary(written, tuple(skipped), tuple(notes), interrupted)
 
 
-def _writers(model, found, ids, folder, note, pictures, save_json, save_csv, save_yolo, save_crops) -> Iterator[Any]:
+class _Job(NamedTuple):
+    """What the writers of a run need to know."""
+
+    folder: OutputFolder
+    sources: Sequence[Source]
+    classes: tuple[str, ...]
+    ids: ResultIds
+    draw: Callable[[Result], np.ndarray]
+    note: Callable[[str], None]
+
+
+def _writers(job: _Job, outputs: OutputOptions) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
-    if pictures:
-        yield CopyWriter(folder, found, note)
-    if save_json is not None:
-        yield CocoWriter(save_json, ids)
-    if save_csv is not None:
-        yield CsvWriter(save_csv)
-    if save_yolo:
-        yield YoloWriter(folder, found, model.classes)
-    if save_crops:
-        yield CropWriter(folder, model.classes)
+    if outputs.pictures:
+        yield CopyWriter(job.folder, job.sources, job.note, job.draw)
+    if outputs.save_json is not None:
+        yield CocoWriter(outputs.save_json, job.ids)
+    if outputs.save_csv is not None:
+        yield CsvWriter(outputs.save_csv)
+    if outputs.save_yolo:
+        yield YoloWriter(job.folder, job.sources, job.classes)
+    if outputs.save_crops:
+        yield CropWriter(job.folder, job.classes)
 
 
 class _Tally:

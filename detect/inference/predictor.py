@@ -12,14 +12,18 @@ import numpy as np
 from detect.data.pixels.resizing import Placement
 from detect.errors import BadInput, RunFailure, counted
 from detect.inference.backends.backend import BackEnd
+from detect.inference.class_choice import labels_of
 from detect.inference.limits import check_limits
+from detect.inference.options import DetectionOptions, grouped
 from detect.inference.result import Result
-from detect.inference.result_stream import stream_results
+from detect.inference.result_stream import DetectFunction, stream_results
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Frame
 from detect.inference.sources.in_memory import Channels
 from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
+
+USUAL = DetectionOptions()  # nothing is asked for
 
 
 class Model:
@@ -48,25 +52,23 @@ class Model:
         """Size that images are resized to, in the way of `card.fit`, pixels."""
         return self.card.image_size
 
-    def __call__(
-        self, image: Any, confidence: float | None = None, iou: float | None = None, channels: Channels = "rgb"
-    ) -> Result:
+    def __call__(self, image: Any, *, channels: Channels = "rgb", **options: Any) -> Result:
         """Detect objects in one image.
 
         Args:
             image: a file, a URL, an array, a PIL image or the bytes of an image file, as for `predict`.
-            confidence: as for `detect`.
-            iou: as for `detect`.
             channels: as for `predict`.
+            options: those of `DetectionOptions`, such as `confidence=0.5`.
 
         Raises:
-            BadInput: it is not an image, or it is several; or a threshold cannot be used.
+            BadInput: it is not an image, or it is several; or an option cannot be used.
         """
+        (detection,) = grouped(options, DetectionOptions)
         sources = find_sources(image, channels=channels)
         if len(sources) > 1 or sources[0].kind != "image":
             found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
-        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), confidence, iou, in_turn=True)
+        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, in_turn=True)
         return _without_image(result)
 
     def __reduce__(self):
@@ -138,51 +140,45 @@ class Model:
     def predict(
         self,
         source: Any,
-        confidence: float | None = None,
-        iou: float | None = None,
-        batch_size: int | None = None,
+        *,
         stream: bool | None = None,
         channels: Channels = "rgb",
+        **options: Any,
     ) -> list[Result] | Generator[Result, None, None]:
         """Detect objects in images and videos.
 
         Args:
             source: a file, folder, glob, http or rtsp URL, the index of a camera ("0"), a uint8 RGB array [H, W, 3], a
                 PIL image, the bytes of an image file, or a list of these.
-            confidence: as for `detect`.
-            iou: as for `detect`.
-            batch_size: images per step; by default what suits the back end, and 1 for a camera.
             stream: True for an iterator that reads while it is consumed, so that memory use does not grow; False for a
                 list; by default an iterator if a video or a camera is among the sources.
             channels: the order of the channels of arrays: those of OpenCV are "bgr". Files, PIL images and encoded
                 bytes know their own.
+            options: those of `DetectionOptions`, such as `confidence=0.5` and `classes="person"`.
 
         Returns:
             A result for each image or frame. What cannot be read is left out with a Python warning.
 
         Raises:
-            BadInput: there is nothing of that name, none of the sources can be read, or a threshold or the batch size
-                cannot be used.
+            BadInput: there is nothing of that name, none of the sources can be read, or an option cannot be used.
         """
+        (detection,) = grouped(options, DetectionOptions)
         sources = find_sources(source, channels=channels)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
-        check_limits(batch_size=batch_size)
-        is_one_batch = len(sources) <= (batch_size or self.backend.batch_size)
+        is_one_batch = len(sources) <= (detection.batch_size or self.backend.batch_size)
         in_turn = is_one_batch and all(found.kind == "image" for found in sources)
         frames = read_frames(sources, skip=warnings.warn)
-        results = self.results_of(frames, confidence, iou, batch_size, live=endless, in_turn=in_turn)
+        results = self.results_of(frames, detection, live=endless, in_turn=in_turn)
         return results if stream else [_without_image(result) for result in results]
 
     def results_of(
         self,
         frames: Generator[Frame, None, None],
-        confidence: float | None = None,
-        iou: float | None = None,
-        batch_size: int | None = None,
+        options: DetectionOptions = USUAL,
         *,
         live: bool = False,
         in_turn: bool = False,
@@ -193,19 +189,33 @@ class Model:
 
         Args:
             frames: as `read_frames` yields them.
-            confidence: as for `detect`.
-            iou: as for `detect`.
-            batch_size: as for `predict`.
+            options: what is detected.
             live: drop frames that the model is too slow for, so that it does not fall behind a camera.
             in_turn: do all work in the caller's thread, which is faster where the frames are a single batch.
         """
-        check_limits(confidence, iou, batch_size)
-        batch_size = batch_size or (1 if live else self.backend.batch_size)
+        detect, batch_size = self._detecting(options), options.batch_size or (1 if live else self.backend.batch_size)
+        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live, in_turn)
+
+    def _detecting(self, options: DetectionOptions) -> DetectFunction:
+        """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""
+        self._require_as_many(options.max_detections)
+        least = np.full(len(self.classes), np.inf, np.float32)
+        least[slice(None) if options.classes is None else labels_of(options.classes, self.classes)] = -np.inf
 
         def detect(images: np.ndarray, extents: np.ndarray) -> Detections:
-            return self.detect(images, confidence, iou, extents)
+            found = self.detect(images, options.confidence, options.iou, extents)
+            found = found if options.classes is None else _above(found, least)
+            return Detections(*(part[:, : options.max_detections] for part in found))
 
-        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live, in_turn)
+        return detect
+
+    def _require_as_many(self, count: int | None) -> None:
+        most = self.card.config.get("max_detections")
+        if count is not None and most is not None and count > most:
+            raise BadInput(
+                f"max_detections: the model finds at most {most} objects in an image, {count} are wanted. Load it as "
+                f"detect.load(..., max_detections={count}), or export it with this setting."
+            )
 
     def _placement_of(self, frame: Frame) -> Placement:
         """Return where a frame lies on its canvas: as in evaluation, but for videos without rows or columns of padding.

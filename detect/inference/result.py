@@ -1,5 +1,6 @@
 """The detections in one image, in pixels of that image."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any, NamedTuple, overload
 import cv2
 import numpy as np
 
-from detect.errors import BadInput, did_you_mean
+from detect.errors import BadInput, counted
+from detect.inference.class_choice import labels_of
 from detect.inference.drawing import draw
 from detect.inference.image_files import encode, write_image
+from detect.inference.options import DrawingOptions, grouped
 from detect.inference.sources.frames import Frame
 
 NOTEBOOK_SIDE = 1024  # longest side of what a notebook shows, and keeps in its file, pixels
@@ -113,21 +116,24 @@ class Result:
         which = which if isinstance(which, slice) else np.asarray(which, None if len(which) else int)
         return replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which])
 
-    def filter(self, names: str | Iterable[str] | None = None, confidence: float = 0.0) -> "Result":
+    def filter(self, classes: str | int | Iterable[str | int] | None = None, confidence: float = 0.0) -> "Result":
         """Return the objects of some classes, or with scores above a confidence, or both.
 
         Args:
-            names: of the classes, or of one; None: of all.
+            classes: names or labels of the classes, as for `predict`; None: all.
             confidence: 0 to 1.
 
         Raises:
-            BadInput: the model has no class of that name.
+            BadInput: the model has no class of that name or label.
         """
-        names = self.classes if names is None else [names] if isinstance(names, str) else list(names)
-        for name in names:
-            if name not in self.classes:
-                raise BadInput(f"The model has no class {name!r}. {did_you_mean(name, self.classes)}")
-        return self[np.isin(self.labels, [self.classes.index(name) for name in names]) & (self.scores > confidence)]
+        chosen = range(len(self.classes)) if classes is None else labels_of(classes, self.classes)
+        return self[np.isin(self.labels, chosen) & (self.scores > confidence)]
+
+    @property
+    def verbose(self) -> str:
+        """What was found, in words, most frequent first: "2 persons, 1 dog"."""
+        counts = Counter(self.names).most_common()
+        return ", ".join(counted(count, name, _plural(name)) for name, count in counts) or "nothing found"
 
     def _repr_jpeg_(self) -> bytes | None:
         """Return what IPython shows: the image with its boxes."""
@@ -137,18 +143,30 @@ class Result:
             shown = cv2.resize(shown, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         return encode(shown, ".jpg")
 
-    def plot(self) -> np.ndarray:
-        """Return a copy of the image with boxes, names and scores drawn on it, uint8 RGB [H, W, 3]."""
-        return draw(self.image, self.boxes, self.labels, self.classes, self.scores)
+    def plot(self, **options: Any) -> np.ndarray:
+        """Return a copy of the image with boxes, names and scores drawn on it, uint8 RGB [H, W, 3].
 
-    def save(self, path: str | Path) -> None:
-        """Write the image with its boxes drawn on it to `path`, in the format of the suffix (.jpg, .png, ...).
+        Args:
+            options: those of `DrawingOptions`, such as `hide_scores=True`.
 
         Raises:
-            BadInput: images cannot be written in this format.
+            BadInput: an option cannot be used.
+        """
+        (drawing,) = grouped(options, DrawingOptions)
+        return draw(self.image, self.boxes, self.labels, self.classes, self.scores, options=drawing)
+
+    def save(self, path: str | Path, **options: Any) -> None:
+        """Write the image with its boxes drawn on it to `path`, in the format of the suffix (.jpg, .png, ...).
+
+        Args:
+            path: the file.
+            options: as for `plot`.
+
+        Raises:
+            BadInput: images cannot be written in this format, or an option cannot be used.
             RunFailure: the file cannot be written.
         """
-        write_image(path, self.plot())
+        write_image(path, self.plot(**options))
 
     def crops(self) -> list[np.ndarray]:
         """Return the part of the image in each box, uint8 RGB [h, w, 3], at least one pixel high and wide."""
@@ -204,6 +222,13 @@ class Result:
             class_id=self.labels.astype(int),
             data={"class_name": np.array(self.names, dtype=str)},
         )
+
+
+def _plural(name: str) -> str:
+    """Return the name of a class for several of it, by the rule of English; most names in `s` are plurals already."""
+    if name.endswith(("ss", "us", "x", "z", "ch", "sh")):
+        return f"{name}es"
+    return name if name.endswith("s") else f"{name}s"
 
 
 def _optional(package: str, method: str):

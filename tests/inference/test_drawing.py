@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detect.inference.drawing import Picture, colour, draw, draw_grid
+from detect.inference.options import DrawingOptions
 
 CLASSES = ("cat", "dog", "a rather long name")
 
@@ -128,3 +129,20 @@ def test_boxes_in_a_grid_are_scaled_with_their_image():
     assert columns.max() >= 98
     assert (grid[90, :48] == 90).all()
     assert not (grid[90, 48:52] == 90).all()
+
+
+def test_the_width_of_lines_is_an_option():
+    box, options = np.array([[50, 60, 150, 160]], np.float32), DrawingOptions(line_width=7)
+    row = draw(grey(), box, np.array([0]), CLASSES, options=options)[140]
+    assert np.flatnonzero((row == colour(0)).all(axis=1)).tolist() == [*range(46, 53), *range(147, 154)]
+
+
+def test_names_and_scores_are_left_out():
+    box, label, score = np.array([[50, 60, 150, 160]], np.float32), np.array([0]), np.array([0.876])
+
+    def drawn(classes=CLASSES, scores=score, **options):
+        return draw(grey(), box, label, classes, scores, options=DrawingOptions(**options))
+
+    assert np.array_equal(drawn(hide_scores=True), drawn(scores=None))
+    assert np.array_equal(drawn(hide_labels=True), drawn(classes=("",) * 3))
+    assert np.array_equal(drawn(hide_labels=True, hide_scores=True), drawn(classes=("",) * 3, scores=None))

@@ -5,6 +5,8 @@ import pytest
 
 from detect.data.pixels.images import decode_image
 from detect.errors import BadInput
+from detect.inference.drawing import draw
+from detect.inference.options import DrawingOptions
 from detect.inference.result import Result
 from detect.inference.sources.frames import Frame, Source
 
@@ -50,3 +52,27 @@ def test_notebooks_show_the_boxes_in_an_image_of_moderate_size(size, shown):
     image = decode_image(result(*size)._repr_jpeg_(), "what is shown")
     assert image.shape == (*shown, 3)
     assert image.any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ([], "nothing found"),
+        ([1], "1 dog"),
+        ([0, 1, 1], "2 dogs, 1 bus"),
+        ([0, 0, 2, 2, 3, 3, 3], "3 benches, 2 buses, 2 skis"),
+    ],
+)
+def test_what_was_found_in_words(labels, text):
+    count, frame = len(labels), result().frame
+    classes = ("bus", "dog", "skis", "bench")
+    assert Result(np.zeros((count, 4)), np.ones(count), np.int32(labels), classes, frame).verbose == text
+
+
+def test_options_of_drawing():
+    found, options = result(), {"line_width": 3, "hide_scores": True}
+    drawn = draw(found.image, found.boxes, found.labels, found.classes, found.scores, options=DrawingOptions(**options))
+    assert np.array_equal(found.plot(**options), drawn)
+    assert not np.array_equal(found.plot(), drawn)
+    with pytest.raises(BadInput, match=r"no option 'linewidth'\. Did you mean 'line_width'"):
+        found.plot(linewidth=3)

@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from detect.errors import BadInput
+from detect.inference.image_files import write_image
 from detect.inference.result import Result
 from detect.inference.sources.frames import Source
 from detect.inference.writers.output_folder import OutputFolder
@@ -27,11 +30,24 @@ class CopyWriter:
     BadInput where a copy would replace a file that is not one of an earlier run.
     """
 
-    def __init__(self, folder: OutputFolder, sources: Sequence[Source], note: Callable[[str], None]):
-        """`note`: called with a sentence where sound is left out."""
+    def __init__(
+        self,
+        folder: OutputFolder,
+        sources: Sequence[Source],
+        note: Callable[[str], None],
+        draw: Callable[[Result], np.ndarray] = Result.plot,
+    ):
+        """
+        Args:
+            folder: where to write.
+            sources: all that will be written.
+            note: called with a sentence where sound is left out.
+            draw: returns the annotated image of a result, uint8 RGB [H, W, 3].
+        """
         self.outputs: list[Path] = []
         self._folder = folder
         self._note = note
+        self._draw = draw
         self._source: Source | None = None  # of the video that is being written
         self._video: VideoWriter | None = None
         for source in sources:
@@ -46,13 +62,13 @@ class CopyWriter:
             self._finish_video()
         if video is None or timestamp is None:
             path = self._path(source)
-            result.save(path)
+            write_image(path, self._draw(result))
             self.outputs.append(path)
             return
         if self._video is None:
             self._source = source
             self._video = VideoWriter(self._path(source), video, result.width, result.height, self._note)
-        self._video.write(result.plot(), timestamp)
+        self._video.write(self._draw(result), timestamp)
 
     def _path(self, source: Source) -> Path:
         return self._folder.path(copy_name(source), "copies", source.name)

@@ -1,0 +1,108 @@
+"""The options of prediction, in groups: what is detected, which frames are read, what is drawn and what is written.
+
+An option is one field here. Its text is the help of `detect predict` and of the commands that share its group, and the
+functions of Python take it by the same name: `model.predict(source, classes="person")`. They group what they are given
+once, see `grouped`, and pass on the groups.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from detect.errors import BadInput, did_you_mean
+from detect.inference.limits import check_limits, require_whole
+
+MOST_OBJECTS = 100_000  # per image
+WIDEST_LINE = 1000  # pixels
+
+
+def option(text: str, default: Any = None, shown: str = "") -> Any:
+    """Return a field of a group.
+
+    Args:
+        text: what the option does.
+        default: its value where none is given.
+        shown: what a default of None stands for.
+    """
+    return field(default=default, metadata={"text": text, "shown": shown})
+
+
+@dataclass(frozen=True)
+class DetectionOptions:
+    """What is detected, and how."""
+
+    title: ClassVar[str] = "Detection"
+    confidence: float | None = option(
+        "Score threshold of detections, 0 to 1.", shown="0.25, or that of the model for each class"
+    )
+    iou: float | None = option(
+        "Overlap (IoU), 0 to 1, above which two boxes of a class are one object.", shown="the model's"
+    )
+    classes: str | int | Sequence[str | int] | None = option(
+        "Classes to detect, by name or number, such as person,car.", shown="all"
+    )
+    max_detections: int | None = option("Most objects in an image, the best ones.", shown="the model's")
+    batch_size: int | None = option("Images per batch.", shown="what suits the back end")
+
+    def check(self, spelled: Callable[[str], str] = str) -> None:
+        """Raise `BadInput` for a value that cannot be used; `spelled` returns how the name of an option is shown."""
+        check_limits(self.confidence, self.iou, self.batch_size, spelled)
+        require_whole("max_detections", self.max_detections, MOST_OBJECTS, spelled)
+        if isinstance(self.classes, Sequence) and not self.classes:
+            raise BadInput(f"{spelled('classes')}: expected names or numbers of classes, got none.")
+
+
+@dataclass(frozen=True)
+class DrawingOptions:
+    """What is drawn on an image."""
+
+    title: ClassVar[str] = "Drawing"
+    line_width: int | None = option("Width of the lines of boxes, pixels.", shown="what suits the image")
+    hide_labels: bool = option("Draw boxes without the names of their classes.", False)
+    hide_scores: bool = option("Draw boxes without their scores.", False)
+
+    def check(self, spelled: Callable[[str], str] = str) -> None:
+        """Raise `BadInput` for a value that cannot be used; `spelled` returns how the name of an option is shown."""
+        require_whole("line_width", self.line_width, WIDEST_LINE, spelled)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written."""
+
+    title: ClassVar[str] = "What to write"
+    pictures: bool = option("Write annotated copies of images and videos.", True)
+    save_json: str | Path | None = option("Write a COCO results file to this path.")
+    save_csv: str | Path | None = option("Write a table of all objects to this path.")
+    save_yolo: bool = option("Write YOLO label files to OUT/labels.", False)
+    save_crops: bool = option("Write each object as an image to OUT/crops.", False)
+
+    def check(self, spelled: Callable[[str], str] = str) -> None:
+        """Raise `BadInput` where two outputs would be one file."""
+        json, csv = self.save_json, self.save_csv
+        if json is not None and csv is not None and Path(json).absolute() == Path(csv).absolute():
+            raise BadInput(f"{json} cannot be both the results file and the table. Give them different names.")
+
+
+def grouped(values: Mapping[str, Any], *groups: Any, spelled: Callable[[str], str] = str) -> tuple[Any, ...]:
+    """Return options as instances of their groups.
+
+    Args:
+        values: by name; what is not in it has its default.
+        groups: classes of this file, or others with such fields and a `check`.
+        spelled: returns how errors spell the name of an option.
+
+    Raises:
+        BadInput: no group has an option of a name, or a value cannot be used.
+    """
+    names = [[option.name for option in fields(group)] for group in groups]
+    known = [name for of_group in names for name in of_group]
+    for name in values:
+        if name not in known:
+            raise BadInput(f"There is no option {name!r}. {did_you_mean(name, known)}")
+    chosen = ({name: values[name] for name in of_group if name in values} for of_group in names)
+    made = tuple(group(**of_group) for group, of_group in zip(groups, chosen, strict=True))
+    for options in made:
+        options.check(spelled)
+    return made
