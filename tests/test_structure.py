@@ -60,6 +60,7 @@ SUBROOMS = {
         ("sources",),
         ("drawing", "image_files", "result"),
         ("backends",),
+        ("views", "seams"),
         ("background", "result_stream", "predictor"),
         ("exports", "loading", "sample_images"),
         ("writers",),

@@ -147,7 +147,7 @@ class Trials:
         dataset, loaded = self.request.dataset, load(model)
         records = split(dataset, "val")
         unreadable, detect = UnreadableImages(len(records)), loaded.detect_to_score
-        parts = find(detect, records, loaded.placement, dataset.category_ids, SCORING_BATCH, unreadable=unreadable)
+        parts = find(detect, records, loaded.views(), dataset.category_ids, SCORING_BATCH, unreadable=unreadable)
         found = joined(parts)  # first: it finds out which images cannot be read
         return truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids), found
 

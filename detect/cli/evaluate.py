@@ -1,18 +1,21 @@
 """`detect evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from detect.cli import output_file
+from detect.cli.option_groups import with_options
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 from detect.inference.limits import check_limits
+from detect.inference.options import ViewOptions
 
 
+@with_options(ViewOptions)
 def evaluate(
     data: Annotated[str, typer.Option(help="Dataset, as for `detect train`.")],
     model: Annotated[
@@ -50,6 +53,7 @@ def evaluate(
         bool,
         typer.Option("--trust", help="Run an exported model that is a program (a SavedModel) and was made elsewhere."),
     ] = False,
+    **options: Any,
 ) -> None:
     """Compute the COCO scores of a model or of a file of predictions."""
     from detect.config import as_option
@@ -78,8 +82,17 @@ def evaluate(
         with download_bar(str(weights or model)) as progress:
             loaded = detect.load(str(model), weights, progress, trust=trust)
         with progress_bar("images") as progress:
-            options = {"confidence": confidence, "iou": iou, "batch_size": batch_size, "reference": reference}
-            scores = detect.evaluate(loaded, dataset, split, progress=progress, **options)
+            scores = detect.evaluate(
+                loaded,
+                dataset,
+                split,
+                confidence=confidence,
+                iou=iou,
+                batch_size=batch_size,
+                reference=reference,
+                progress=progress,
+                **options,
+            )
     if json is not None:
         scores.save(json)  # first: the reader of the output may close the pipe
     show_scores(scores)

@@ -12,7 +12,7 @@ from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 from detect.formats import names as format_names
-from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions
+from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ViewOptions
 
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
@@ -21,7 +21,7 @@ MOST_NAMED = 10  # skipped files, and written images, up to which each is listed
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
-@with_options(DetectionOptions, DrawingOptions, OutputOptions)
+@with_options(DetectionOptions, ViewOptions, DrawingOptions, OutputOptions)
 def predict(
     model: Annotated[
         str,

@@ -1,8 +1,9 @@
 """Running a detector on annotated images and scoring its detections: `detect.evaluate`."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from detect.data.pixels.resizing import Placing, letterbox, to_source
 from detect.data.problems import Problems
 from detect.data.readers import description
 from detect.data.records import Records
-from detect.data.samples.checked_images import UnreadableImages, add_unreadable
+from detect.data.samples.checked_images import UnreadableImages, add_unreadable, read_checked
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined
@@ -21,7 +22,11 @@ from detect.evaluation.intervals import ADVICE
 from detect.evaluation.truth import truth_from_records
 from detect.inference.limits import check_limits
 from detect.inference.loading import load
+from detect.inference.options import ViewOptions, grouped
 from detect.inference.predictor import Model
+from detect.inference.result_stream import stream_results
+from detect.inference.sources.frames import Frame, Source
+from detect.inference.views import Views
 from detect.structures import Detections
 
 DetectFunction = Callable[[tf.Tensor, np.ndarray], Detections]  # from images and extents, see `Model.detect`
@@ -38,6 +43,7 @@ def evaluate(
     batch_size: int = 8,
     reference: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Scores:
     """Compute the COCO scores of a trained model on a split of a dataset, as `detect evaluate` does.
 
@@ -51,15 +57,17 @@ def evaluate(
         batch_size: images per batch; the scores do not depend on it.
         reference: compute the scores with pycocotools: the same numbers, slower.
         progress: called with the number of images that are done and the number of all images.
+        options: those of `ViewOptions`, such as `tile=640`; the scores are those of whole images in any case.
 
     Raises:
-        BadInput: the model or the data cannot be used, they have no class in common, or a threshold or the batch size
-            cannot be used.
+        BadInput: the model or the data cannot be used, they have no class in common, or an option cannot be used.
     """
     check_limits(confidence, iou, batch_size)
+    (view_options,) = grouped(options, ViewOptions)
     whole = description.open_dataset(data)
     dataset, records = scored_split(whole, split)
     model = model if isinstance(model, Model) else load(model)
+    views = model.views(view_options)
     labels, notes = match_classes(model.classes, dataset.classes)
     confidence = model.backend.confidence if confidence is None else confidence
 
@@ -68,7 +76,7 @@ def evaluate(
         return found._replace(labels=labels[found.labels])
 
     unreadable = UnreadableImages(len(records))
-    found = joined(find(detect, records, model.placement, dataset.category_ids, batch_size, progress, unreadable))
+    found = joined(find(detect, records, views, dataset.category_ids, batch_size, progress, unreadable))
     truth = truth_from_records(unreadable.readable(records), dataset.classes, dataset.category_ids)
     scores = score(truth, found, "detections", reference)
     learnt = _learnt(model, whole, records)
@@ -116,7 +124,7 @@ def score_batches(
 def find(
     detect_function: DetectFunction,
     records: Records,
-    placing: int | Placing,
+    placing: int | Placing | Views,
     category_ids: Sequence[int | str],
     batch_size: int,
     progress: Progress | None = None,
@@ -126,8 +134,15 @@ def find(
     """Run a detector on `records` and yield the detections of each image, in pixels of the source image.
 
     Images come in any order, because those of one height and width share batches. Arguments as of `score_batches`, and
-    `shard` of `evaluation_batches`.
+    `shard` of `evaluation_batches`; `placing` may also be the views in which each image is shown to the detector.
     """
+    if isinstance(placing, Views):
+        if not placing.are_whole:
+            yield from _find_in_views(
+                detect_function, records, placing, category_ids, batch_size, progress, unreadable, shard
+            )
+            return
+        placing = placing.placing
     placing = letterbox(placing) if isinstance(placing, int) else placing
     done = 0
     for batch in evaluation_batches(records, placing, batch_size, unreadable=unreadable, shard=shard):
@@ -149,6 +164,35 @@ def find(
         done += len(indices)
         if progress:
             progress(done, len(records))
+
+
+def _find_in_views(
+    detect_function, records, views, category_ids, batch_size, progress, unreadable, shard
+) -> Iterator[Found]:
+    """Do as `find` where the detector is shown several views of an image; batches are made of views."""
+    unreadable = unreadable or UnreadableImages(len(records))
+    own = range(shard[0], len(records), shard[1])
+    frames = _frames(records, own, unreadable)
+    results = stream_results(frames, detect_function, (), lambda frame: views.of(frame.height, frame.width), batch_size)
+    for done, result in enumerate(results, 1):
+        categories = np.asarray(category_ids)[result.labels]
+        yield _found(records.image_ids[result.index].item(), result.boxes, result.scores, categories)
+        if progress:
+            progress(done, len(own))
+
+
+def _frames(records: Records, indices: Iterable[int], unreadable: UnreadableImages) -> Generator[Frame, None, None]:
+    """Yield the images of records as frames with their indices; those that cannot be read are noted."""
+    for index in indices:
+        record = records[index]
+        try:
+            image = None if index in unreadable else read_checked(record)
+        except BadInput:
+            unreadable.add(index)
+            continue
+        if image is not None:
+            path = str(record.image_path)
+            yield Frame(Source(path, "image", path, path), image, record.width, record.height, index)
 
 
 def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarray, list[str]]:

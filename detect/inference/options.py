@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from detect.config import build
+from detect.data.pixels.tiles import Tiling
 from detect.errors import BadInput, did_you_mean
 from detect.inference.limits import check_limits, require_whole
 
@@ -51,6 +53,44 @@ class DetectionOptions:
         require_whole("max_detections", self.max_detections, MOST_OBJECTS, spelled)
         if isinstance(self.classes, Sequence) and not self.classes:
             raise BadInput(f"{spelled('classes')}: expected names or numbers of classes, got none.")
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How images are shown to the model, see `detect.inference.views`."""
+
+    title: ClassVar[str] = "Large images and small objects"
+    tile: int | None = option(
+        "Side of the tiles that images are cut into, pixels of the image; 0 for whole images.", shown="as in training"
+    )
+    tile_overlap: float | None = option(
+        "Least share of its side that a tile has in common with the next one, 0 to 0.9.",
+        shown="as in training, or 0.2",
+    )
+    tta: bool = option("Test-time augmentation: show images also mirrored and at other scales.", False)
+
+    def check(self, spelled: Callable[[str], str] = str) -> None:
+        """Raise `BadInput` for a value that cannot be used; `spelled` returns how the name of an option is shown."""
+        if self.tile:
+            self.tiling(None, spelled)
+
+    def tiling(self, trained: Tiling | None, spelled: Callable[[str], str] = str) -> Tiling | None:
+        """Return the tiling that is asked for, or that a model was trained with; None for whole images.
+
+        Args:
+            trained: that of the model.
+            spelled: returns how errors spell the name of an option.
+
+        Raises:
+            BadInput: it cannot be used, or there is an overlap without tiles.
+        """
+        values = trained.model_dump() if trained else {}
+        values |= {name: value for name in Tiling.model_fields if (value := getattr(self, name)) is not None}
+        if values.get("tile"):
+            return build(Tiling, values, "tiles", spelled)
+        if self.tile_overlap is not None:
+            raise BadInput(f"{spelled('tile_overlap')} is that of tiles: give {spelled('tile')} too, or leave it out.")
+        return None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from detect.data.dataset import Dataset
 from detect.errors import counted
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
-from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, grouped
+from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ViewOptions, grouped
 from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
@@ -75,7 +75,8 @@ def predict_to_folder(
             images of it.
         split: part of the dataset.
         progress: called after each frame.
-        options: those of `DetectionOptions`, `DrawingOptions` and `OutputOptions`, such as `save_csv="objects.csv"`.
+        options: those of `DetectionOptions`, `ViewOptions`, `DrawingOptions` and `OutputOptions`, such as
+            `save_csv="objects.csv"`.
 
     Raises:
         BadInput: as from `Model.predict`; or an output would replace a file that no earlier run has made.
@@ -83,7 +84,7 @@ def predict_to_folder(
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
-    detection, drawing, outputs = grouped(options, DetectionOptions, DrawingOptions, OutputOptions)
+    detection, views, drawing, outputs = grouped(options, DetectionOptions, ViewOptions, DrawingOptions, OutputOptions)
     out = Path(out)
     skipped: list[str] = []
     notes: list[str] = []
@@ -94,7 +95,7 @@ def predict_to_folder(
     live = found[0].kind == "camera"
     tally, interrupted = _Tally(found), False
     replaced = [path for path in (outputs.save_json, outputs.save_csv) if path is not None and replaces(path)]
-    results = model.results_of(read_frames(found, skipped.append), detection, live=live)
+    results = model.results_of(read_frames(found, skipped.append), detection, views, live=live)
     draw = functools.partial(Result.plot, **asdict(drawing))
     with ExitStack() as stack:
         folder = stack.enter_context(OutputFolder(out))

@@ -14,16 +14,17 @@ from detect.errors import BadInput, RunFailure, counted
 from detect.inference.backends.backend import BackEnd
 from detect.inference.class_choice import labels_of
 from detect.inference.limits import check_limits
-from detect.inference.options import DetectionOptions, grouped
+from detect.inference.options import DetectionOptions, ViewOptions, grouped
 from detect.inference.result import Result
 from detect.inference.result_stream import DetectFunction, stream_results
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Frame
 from detect.inference.sources.in_memory import Channels
+from detect.inference.views import View, Views
 from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
 
-USUAL = DetectionOptions()  # nothing is asked for
+USUAL, TRAINED = DetectionOptions(), ViewOptions()  # nothing is asked for
 
 
 class Model:
@@ -58,17 +59,17 @@ class Model:
         Args:
             image: a file, a URL, an array, a PIL image or the bytes of an image file, as for `predict`.
             channels: as for `predict`.
-            options: those of `DetectionOptions`, such as `confidence=0.5`.
+            options: those of `DetectionOptions` and `ViewOptions`, such as `confidence=0.5`.
 
         Raises:
             BadInput: it is not an image, or it is several; or an option cannot be used.
         """
-        (detection,) = grouped(options, DetectionOptions)
+        detection, views = grouped(options, DetectionOptions, ViewOptions)
         sources = find_sources(image, channels=channels)
         if len(sources) > 1 or sources[0].kind != "image":
             found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
-        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, in_turn=True)
+        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, views, in_turn=True)
         return _without_image(result)
 
     def __reduce__(self):
@@ -96,6 +97,14 @@ class Model:
         divisor, smallest = self.backend.size_divisor, self.backend.smallest_side
         placement = self.card.fit.placement(height, width, self.image_size, divisor, smallest, trimmed)
         return placement.on_one_of(self.backend.canvases) if self.backend.canvases else placement
+
+    def views(self, options: ViewOptions = TRAINED) -> Views:
+        """Return the views in which the model sees images: by default those of its training.
+
+        Raises:
+            BadInput: the options cannot be used.
+        """
+        return Views(self.placement, options.tiling(self.card.tiling), options.tta)
 
     def __repr__(self) -> str:
         return f"<Model {self.card.model}, {counted(len(self.classes), 'class', 'classes')}, {self.image_size} px>"
@@ -154,7 +163,7 @@ class Model:
                 list; by default an iterator if a video or a camera is among the sources.
             channels: the order of the channels of arrays: those of OpenCV are "bgr". Files, PIL images and encoded
                 bytes know their own.
-            options: those of `DetectionOptions`, such as `confidence=0.5` and `classes="person"`.
+            options: those of `DetectionOptions` and `ViewOptions`, such as `confidence=0.5` and `tile=640`.
 
         Returns:
             A result for each image or frame. What cannot be read is left out with a Python warning.
@@ -162,23 +171,24 @@ class Model:
         Raises:
             BadInput: there is nothing of that name, none of the sources can be read, or an option cannot be used.
         """
-        (detection,) = grouped(options, DetectionOptions)
+        detection, views = grouped(options, DetectionOptions, ViewOptions)
         sources = find_sources(source, channels=channels)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
-        is_one_batch = len(sources) <= (detection.batch_size or self.backend.batch_size)
+        is_one_batch = self.views(views).are_whole and len(sources) <= (detection.batch_size or self.backend.batch_size)
         in_turn = is_one_batch and all(found.kind == "image" for found in sources)
         frames = read_frames(sources, skip=warnings.warn)
-        results = self.results_of(frames, detection, live=endless, in_turn=in_turn)
+        results = self.results_of(frames, detection, views, live=endless, in_turn=in_turn)
         return results if stream else [_without_image(result) for result in results]
 
     def results_of(
         self,
         frames: Generator[Frame, None, None],
         options: DetectionOptions = USUAL,
+        views: ViewOptions = TRAINED,
         *,
         live: bool = False,
         in_turn: bool = False,
@@ -190,15 +200,26 @@ class Model:
         Args:
             frames: as `read_frames` yields them.
             options: what is detected.
+            views: how frames are shown to the model; by default as in training.
             live: drop frames that the model is too slow for, so that it does not fall behind a camera.
             in_turn: do all work in the caller's thread, which is faster where the frames are a single batch.
         """
+        seen = self.views(views)
+        if seen.are_whole:  # others show a part of the objects each
+            self._require_as_many(options.max_detections)
+
+        def views_of(frame: Frame) -> list[View]:
+            # All frames of a video have one shape, so the rows or columns of padding can be left out: of 16:9 images
+            # 40 %, and as much of the time. On BCCD (4:3) AP is 0.5752 with them and 0.5762 without.
+            return seen.of(frame.height, frame.width, trimmed=frame.video is not None)
+
         detect, batch_size = self._detecting(options), options.batch_size or (1 if live else self.backend.batch_size)
-        return stream_results(frames, detect, self.classes, self._placement_of, batch_size, live, in_turn)
+        return stream_results(
+            frames, detect, self.classes, views_of, batch_size, live, in_turn, most=options.max_detections
+        )
 
     def _detecting(self, options: DetectionOptions) -> DetectFunction:
         """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""
-        self._require_as_many(options.max_detections)
         least = np.full(len(self.classes), np.inf, np.float32)
         least[slice(None) if options.classes is None else labels_of(options.classes, self.classes)] = -np.inf
 
@@ -216,14 +237,6 @@ class Model:
                 f"max_detections: the model finds at most {most} objects in an image, {count} are wanted. Load it as "
                 f"detect.load(..., max_detections={count}), or export it with this setting."
             )
-
-    def _placement_of(self, frame: Frame) -> Placement:
-        """Return where a frame lies on its canvas: as in evaluation, but for videos without rows or columns of padding.
-
-        All frames of a video have one shape, so these rows or columns can be left out: of 16:9 images 40 %, and as much
-        of the time. On BCCD (4:3) AP is 0.5752 with them and 0.5762 without.
-        """
-        return self.placement(frame.height, frame.width, trimmed=frame.video is not None)
 
     def _checked(self, images: Any) -> Any:
         """Return the images in the type that the back end takes."""

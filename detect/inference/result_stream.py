@@ -2,24 +2,42 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 
-from detect.data.pixels.resizing import Placement, place, to_source
 from detect.inference.background import ahead
 from detect.inference.result import Result
+from detect.inference.seams import Objects, merge
 from detect.inference.sources.frames import Frame
+from detect.inference.views import View
 from detect.structures import Detections
 
 # A single batch leaves cores idle where its work cannot be divided. YOLOX-micro on two cores, batches of 4 frames of
 # 320 x 192: 110 frames/s with one batch at a time, 154 with two.
 BATCHES_AT_A_TIME = 2
 
-Placed = tuple[Frame, Placement]
-Batch = tuple[list[Placed], np.ndarray, np.ndarray]  # n frames, their images [n, H, W, 3] and extents [n, 2]
+
+class Seen(NamedTuple):
+    """One of the views of a frame."""
+
+    frame: Frame
+    views: Sequence[View]  # all of the frame
+    view: View
+
+
+class Batch(NamedTuple):
+    """The n views that are shown to the model at once."""
+
+    seen: list[Seen]
+    images: np.ndarray  # [n, H, W, 3]
+    extents: np.ndarray  # [n, 2]
+
+
+Found = tuple[Seen, Objects]  # what is found in a view, in pixels of the frame
 DetectFunction = Callable[[np.ndarray, np.ndarray], Detections]  # from images and extents, see `Model.detect`
 
 
@@ -27,10 +45,11 @@ def stream_results(
     frames: Generator[Frame, None, None],
     detect: DetectFunction,
     classes: tuple[str, ...],
-    placing: Callable[[Frame], Placement],
+    views_of: Callable[[Frame], Sequence[View]],
     batch_size: int,
     live: bool = False,
     in_turn: bool = False,
+    most: int | None = None,
 ) -> Generator[Result, None, None]:
     """Yield a result for each frame, in order.
 
@@ -41,69 +60,92 @@ def stream_results(
         frames: the frames.
         detect: maps images [n, H, W, 3] and extents [n, 2] to NumPy detections in pixels of these images.
         classes: class names by label.
-        placing: where a frame lies on its canvas [H, W]; frames of one batch have canvases of one size.
-        batch_size: most frames per batch.
+        views_of: the views in which a frame is shown to the model, one or more; those of one batch have canvases [H, W]
+            of one size, and one batch may have views of several frames.
+        batch_size: most views per batch; for a live source, most frames.
         live: drop frames that `detect` is too slow for.
         in_turn: do all work in the caller's thread. To start four threads and to wake them takes 0.7 ms, more where the
             cores are busy, and gains nothing for a single batch.
+        most: objects of a frame, the best ones; None: all.
     """
+    made = _batches(frames, views_of, batch_size, live)
     if in_turn:
-        with closing(_batches(frames, placing, batch_size)) as made:
-            for batch, images, extents in made:
-                yield from _results(batch, detect(images, extents), classes)
+        with closing(made):
+            yield from _merged((_found(batch, detect(batch.images, batch.extents)) for batch in made), classes, most)
         return
-    batches = ahead(_batches(frames, placing, batch_size), depth=1, newest_only=live)
-    found = ahead(_detected(batches, detect, classes, at_a_time=1 if live else BATCHES_AT_A_TIME), depth=1)
+    batches = ahead(made, depth=1, newest_only=live)
+    found = ahead(_detected(batches, detect, at_a_time=1 if live else BATCHES_AT_A_TIME), depth=1)
     with closing(found):
-        for results in found:
-            yield from results
+        yield from _merged(found, classes, most)
 
 
 def _batches(
-    frames: Generator[Frame, None, None], placing: Callable[[Frame], Placement], batch_size: int
+    frames: Generator[Frame, None, None],
+    views_of: Callable[[Frame], Sequence[View]],
+    batch_size: int,
+    live: bool,
 ) -> Generator[Batch, None, None]:
-    """Yield batches of frames with one canvas; they are full except before the canvas changes and at the end."""
+    """Yield batches of views with one canvas; they are full except before the canvas changes and at the end.
+
+    Those of a live source hold whole frames, because a batch may be dropped.
+    """
+
+    def kind(seen: Seen) -> tuple:
+        return seen.view.placement.canvas, seen.frame.index // batch_size if live else None
+
     with closing(frames):
-        placed = ((frame, placing(frame)) for frame in frames)
-        for _, group in itertools.groupby(placed, key=lambda pair: pair[1].canvas):
-            while batch := list(itertools.islice(group, batch_size)):
-                first = batch[0][1]
-                images = np.empty((len(batch), *first.canvas, 3), first.dtype)
-                for (frame, placement), image in zip(batch, images, strict=True):
-                    place(frame.image, placement, out=image)
-                yield batch, images, np.array([placement.extent for _, placement in batch], np.float32)
+        for _, group in itertools.groupby(_seen(frames, views_of), kind):
+            while seen := list(itertools.islice(group, None if live else batch_size)):
+                placement = seen[0].view.placement
+                images = np.empty((len(seen), *placement.canvas, 3), placement.dtype)
+                for (frame, _, view), image in zip(seen, images, strict=True):
+                    view.paint(frame.image, image)
+                yield Batch(seen, images, np.array([each.view.placement.extent for each in seen], np.float32))
+
+
+def _seen(
+    frames: Generator[Frame, None, None], views_of: Callable[[Frame], Sequence[View]]
+) -> Generator[Seen, None, None]:
+    for frame in frames:
+        views = views_of(frame)
+        yield from (Seen(frame, views, view) for view in views)
 
 
 def _detected(
-    batches: Generator[Batch, None, None],
-    detect: DetectFunction,
-    classes: tuple[str, ...],
-    at_a_time: int,
-) -> Generator[list[Result], None, None]:
-    """Yield the results of each batch, in order, with `at_a_time` batches in `detect` at the same time."""
-    running: deque[tuple[list[Placed], Future[Detections]]] = deque()
+    batches: Generator[Batch, None, None], detect: DetectFunction, at_a_time: int
+) -> Generator[list[Found], None, None]:
+    """Yield what is found in each batch, in order, with `at_a_time` batches in `detect` at the same time."""
+    running: deque[tuple[Batch, Future[Detections]]] = deque()
     with closing(batches), ThreadPoolExecutor(at_a_time) as pool:
-        for batch, images, extents in batches:
-            running.append((batch, pool.submit(detect, images, extents)))
+        for batch in batches:
+            running.append((batch, pool.submit(detect, batch.images, batch.extents)))
             if len(running) == at_a_time:
-                yield _finished(*running.popleft(), classes)
+                yield _finished(*running.popleft())
         while running:
-            yield _finished(*running.popleft(), classes)
+            yield _finished(*running.popleft())
 
 
-def _finished(batch: list[Placed], found: "Future[Detections]", classes: tuple[str, ...]) -> list[Result]:
-    return _results(batch, found.result(), classes)
+def _finished(batch: Batch, found: "Future[Detections]") -> list[Found]:
+    return _found(batch, found.result())
 
 
-def _results(batch: list[Placed], found: Detections, classes: tuple[str, ...]) -> list[Result]:
-    boxes, scores, labels = found
-    return [
-        _result(frame, placement, boxes[row], scores[row], labels[row], classes)
-        for row, (frame, placement) in enumerate(batch)
-    ]
+def _found(batch: Batch, found: Detections) -> list[Found]:
+    """Return what is found in each view of a batch."""
+    return [(seen, _objects(seen.view, *row)) for seen, *row in zip(batch.seen, *found, strict=True)]
 
 
-def _result(frame: Frame, placement: Placement, boxes, scores, labels, classes: tuple[str, ...]) -> Result:
+def _objects(view: View, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Objects:
     real = labels >= 0
-    boxes = to_source(boxes[real], placement, frame.width, frame.height)
-    return Result(boxes, scores[real], labels[real], classes, frame)
+    return Objects(view.to_image(boxes[real]), scores[real], labels[real])
+
+
+def _merged(found: Iterator[list[Found]], classes: tuple[str, ...], most: int | None) -> Generator[Result, None, None]:
+    """Yield a result for each frame, from what is found in its views, which come one after the other."""
+    parts: list[Objects] = []
+    for (frame, views, _), objects in itertools.chain.from_iterable(found):
+        parts.append(objects)
+        if len(parts) == len(views):
+            windows = [view.window for view in views]
+            one = parts[0] if len(parts) == 1 else merge(parts, windows, frame.height, frame.width)
+            parts = []
+            yield Result(one.boxes[:most], one.scores[:most], one.labels[:most], classes, frame)

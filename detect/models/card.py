@@ -10,6 +10,7 @@ from pydantic import Field
 
 from detect.config import Settings, read_json
 from detect.data.pixels.resizing import Fit
+from detect.data.pixels.tiles import Tiling
 from detect.errors import BadInput
 from detect.files import previous
 from detect.models.licences import NONE, Licences
@@ -43,6 +44,8 @@ class ModelCard(Card):
     """Size S that images are resized to by default, pixels; see `fit`."""
     fit: Fit = Fit()
     """How images are resized to S."""
+    tiling: Tiling | None = None
+    """The tiles that the model was trained on and sees images by; null: whole images."""
     source: str = ""
     """Where the weights come from."""
     licence: str = ""

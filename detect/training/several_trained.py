@@ -159,7 +159,7 @@ def _detect_held_out(folder: RunFolder, dataset: Dataset) -> list[int | str]:
     """Write the detections of a fold, and return the ids of the images that cannot be read."""
     model, records = load(folder.path), split(dataset, "val")
     unreadable, detect = UnreadableImages(len(records)), model.detect_to_score
-    found = find(detect, records, model.placement, dataset.category_ids, IMAGES_PER_BATCH, unreadable=unreadable)
+    found = find(detect, records, model.views(), dataset.category_ids, IMAGES_PER_BATCH, unreadable=unreadable)
     write_detections(folder.path / DETECTIONS, joined(found))
     return records.image_ids[unreadable.indices()].tolist()
 

@@ -83,7 +83,7 @@ class Validator:
         found = find(
             self.model.detect_to_score,
             replace(self.records, image_ids=np.arange(len(self.records))),
-            self.model.placement,
+            self.model.views(),
             range(len(card.classes)),
             self.batch_size(),
             progress=lambda done, total: self.check(),

@@ -10,12 +10,14 @@ from damaged_files import damage
 from records_of import records_of
 
 from detect.data.pixels.resizing import Fit, letterbox
+from detect.data.pixels.tiles import Tiling
 from detect.data.records import Record
 from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput
 from detect.evaluation.detections import joined
 from detect.evaluation.evaluation_run import find, match_classes, score_batches
 from detect.evaluation.results_file import evaluate_predictions
+from detect.inference.views import Views
 from detect.structures import Detections
 
 SIDE = 64  # of the batches
@@ -117,6 +119,40 @@ def test_the_truth_is_the_records_not_what_fits_into_a_batch(records):
     scores = score_batches(nothing, records, SIDE, CLASSES, CATEGORY_IDS, 4)
     assert scores.AP == 0.0
     assert scores.confusion.counts.tolist() == [[0, 0, 4], [0, 0, 4], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("shard", [(0, 1), (0, 2), (1, 2)])
+def test_what_tiles_show_is_in_pixels_of_whole_images(tmp_path, shard):
+    """White boxes on black, found by their pixels in tiles of 32, also where a tile cuts them; one file is damaged."""
+    boxes = np.float32([[70, 40, 76, 45], [10, 20, 90, 55], [0, 0, 3, 60], [5, 5, 9, 9]])
+    images = []
+    for position, (x1, y1, x2, y2) in enumerate(boxes.astype(int).tolist()):
+        image = np.zeros((60, 100, 3), np.uint8)
+        image[y1:y2, x1:x2] = 255
+        path = tmp_path / f"{position}.png"
+        cv2.imwrite(str(path), image)
+        own = boxes[position : position + 1]
+        images.append(Record(path, position, 100, 60, own, np.int32([1]), np.array([False]), np.zeros(1)))
+    damage(images[3].image_path)
+    records, unreadable = records_of(images), UnreadableImages(4)
+    views = Views(lambda height, width, trimmed=False: letterbox(32)(height, width), Tiling(tile=32))
+    found = joined(find(find_white, records, views, CATEGORY_IDS, 3, unreadable=unreadable, shard=shard))
+    expected = [position for position in range(shard[0], 4, shard[1]) if position != 3]
+    assert found.image_ids.tolist() == expected
+    assert found.category_ids.tolist() == [9] * len(expected)
+    x1, y1, width, height = found.boxes.T
+    assert np.column_stack([x1, y1, x1 + width, y1 + height]).tolist() == boxes[expected].tolist()
+    assert unreadable.indices().tolist() == ([3] if 3 % shard[1] == shard[0] else [])
+
+
+def find_white(images, extents):
+    """Detect the hull of all white pixels of each image as a dog."""
+    boxes, labels = np.zeros((len(images), 1, 4), np.float32), np.full((len(images), 1), -1, np.int32)
+    for row, image in enumerate(images):
+        places = np.argwhere(image[..., 0] == 255)[:, ::-1]
+        if len(places):
+            boxes[row, 0], labels[row] = [*places.min(axis=0), *places.max(axis=0) + 1], 1
+    return Detections(boxes, np.where(labels >= 0, 0.9, 0).astype(np.float32), labels)
 
 
 def test_classes_are_matched_by_name():

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from detect.data.pixels.resizing import Fit
+from detect.data.pixels.tiles import Tiling, Window
 from detect.inference.result_stream import stream_results
 from detect.inference.sources.frames import Frame, Source, VideoFormat
+from detect.inference.views import View, Views
 from detect.structures import Detections
 
 SOURCE = Source("a.mp4", "video", "a", "a.mp4")
@@ -35,11 +37,16 @@ def find_grey(images, extents):
 
 
 def in_square(frame):
-    return Fit().placement(frame.height, frame.width, 16)
+    return whole(frame, Fit().placement(frame.height, frame.width, 16))
 
 
-def run(source, detect=find_grey, placing=in_square, batch_size=4, live=False, in_turn=False):
-    return stream_results(source, detect, ("grey",), placing, batch_size, live, in_turn)
+def whole(frame, placement):
+    """Return the one view that shows all of a frame."""
+    return [View(Window(0, 0, frame.width, frame.height), placement)]
+
+
+def run(source, detect=find_grey, views_of=in_square, batch_size=4, live=False, in_turn=False):
+    return stream_results(source, detect, ("grey",), views_of, batch_size, live, in_turn)
 
 
 def no_threads_left() -> bool:
@@ -87,7 +94,8 @@ def test_batches_are_full_but_for_the_last_and_hold_one_canvas():
         yield from frames(2, height=32, width=32)
 
     shortest = Fit(kind="shortest")
-    results = run(mixed(), detect, lambda frame: shortest.placement(frame.height, frame.width, 8, divisor=8))
+    placing = lambda frame: shortest.placement(frame.height, frame.width, 8, divisor=8)  # noqa: E731
+    results = run(mixed(), detect, lambda frame: whole(frame, placing(frame)))
     widths = [result.boxes[0, 2] for result in results]
     assert widths == pytest.approx([16, 16, 14, 14, 14, 32, 32])
     assert sizes == [(4, 8, 16), (1, 8, 16), (2, 8, 8)]
@@ -160,6 +168,41 @@ def test_a_live_source_is_never_waited_for():
     assert indices == sorted(indices)
     assert len(indices) <= 3
     assert indices[-1] == 49
+
+
+def in_tiles(frame):
+    tiles = Views(lambda height, width, trimmed=False: Fit().placement(height, width, 32), Tiling(tile=32))
+    return tiles.of(frame.height, frame.width)
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_tiles_of_a_frame_become_one_result(batch_size, in_turn):
+    """32 x 64 pixels are three tiles, at 0, 16 and 32, with a box of 8 x 4 pixels at the corner of each."""
+    results = list(run(frames(7, height=32, width=64), views_of=in_tiles, batch_size=batch_size, in_turn=in_turn))
+    assert [result.index for result in results] == list(range(7))
+    for result in results:
+        assert sorted(result.boxes.tolist()) == [[0, 0, 8, 4], [16, 0, 24, 4], [32, 0, 40, 4]]
+    assert no_threads_left()
+
+
+def test_frames_of_a_live_source_are_dropped_with_all_their_tiles():
+    camera_is_done = threading.Event()
+    shapes = []
+
+    def camera():
+        yield from frames(20, height=32, width=64)
+        yield from frames(20, height=32, width=32)
+        camera_is_done.set()
+
+    def slow(images, extents):
+        assert camera_is_done.wait(10)
+        shapes.append(len(images))
+        return find_grey(images, extents)
+
+    results = list(run(camera(), slow, views_of=in_tiles, batch_size=1, live=True))
+    assert shapes == [3 if result.width == 64 else 1 for result in results]
+    assert len(results) <= 3
 
 
 def test_padding_is_removed():

@@ -54,6 +54,12 @@ class Placement:
         height, width = min(room, key=math.prod)
         return replace(self, height=height, width=width)
 
+    def of_part(self, height: int, width: int) -> "Placement":
+        """Return the placement, at the same scale, of an image of at most the same size; the rest is padding."""
+        extent = height * self.scale_y, width * self.scale_x
+        rows, columns = min(self.rows, max(1.0, extent[0])), min(self.columns, max(1.0, extent[1]))
+        return replace(self, rows=rows, columns=columns, extent=extent)
+
 
 Placing = Callable[[int, int], Placement]  # from an image's height and width
 

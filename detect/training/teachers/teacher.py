@@ -161,7 +161,7 @@ def _detections(model: Model, records: Records, display: Display) -> Iterator[Bo
     """Yield what a model finds in each image, best first, down to the low confidence of scoring."""
     numbered = replace(records, image_ids=np.arange(len(records)))
     labels = range(len(model.classes))
-    for found in find(model.detect_to_score, numbered, model.placement, labels, BATCH, _shown(display, "teacher")):
+    for found in find(model.detect_to_score, numbered, model.views(), labels, BATCH, _shown(display, "teacher")):
         corners = np.concatenate([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], axis=1)
         scores, categories = found.scores.astype(np.float32), found.category_ids.astype(np.int32)
         yield Boxes(found.image_ids.astype(np.int64), corners.astype(np.float32), categories, scores)
