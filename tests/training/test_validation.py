@@ -85,7 +85,7 @@ def by_brightness(images, extents):
 
 
 def test_the_detections_of_two_workers_are_those_of_one(validator):
-    model = SimpleNamespace(detect_to_score=by_brightness, placement=64, card=validator.model.card)
+    model = SimpleNamespace(detect_to_score=by_brightness, views=lambda: 64, card=validator.model.card)
     shares = [Share(0), Share(1)]
     whole, *_ = (dataclasses.replace(validator, model=model, workers=each).detect() for each in (ALONE, *shares))
     rows = np.concatenate([share.sent[-1] for share in shares])
