@@ -23,6 +23,7 @@ from detect.training.loop import Loop
 from detect.training.quantised.int8_rounding import Int8Rounding
 from detect.training.reporting.display import Display
 from detect.training.reporting.journal import Journal, SilentJournal
+from detect.training.reporting.services import start_services
 from detect.training.reporting.training_pictures import save_batch
 from detect.training.run_folder import RunFolder
 from detect.training.settings import TrainingSettings
@@ -114,7 +115,7 @@ def assemble(
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.cache.unreadable),
-        journal=create_journal(workers, folder, position, display),
+        journal=create_journal(settings, workers, folder, position, display),
         display=display,
         callbacks=callbacks,
         stop=stop,
@@ -182,12 +183,13 @@ def resume_position(folder: RunFolder, variables: list[tf.Variable], display: Di
 
 
 def create_journal(
-    workers: Workers, folder: RunFolder, position: Position, display: Display
+    settings: TrainingSettings, workers: Workers, folder: RunFolder, position: Position, display: Display
 ) -> Journal | SilentJournal:
     """Return the journal of a run that begins or goes on at a position; only the chief's writes."""
     if not workers.is_chief:
         return SilentJournal()
-    return Journal(folder.path, display.say, position.step, position.validated_step)
+    services = start_services(folder, settings, display.say)
+    return Journal(folder, services, display.say, position.step, position.validated_step)
 
 
 def create_budget(settings: TrainingSettings, steps_per_epoch: float, position: Position, started: float) -> Budget:

@@ -1,6 +1,7 @@
 """The folder of a run and its files.
 
 config.json   classes.txt   licences.json   data.json   metrics.jsonl   tensorboard/
+loggers.json, where services get the numbers of the run
 checkpoints/last.npz   checkpoints/previous.npz
 teacher.json  teacher.npz, where classes are kept
 best/  last/  loadable models    evaluation.json    report.html    batches_train.jpg    predictions_val.jpg
@@ -21,7 +22,10 @@ from detect.training.model_choice import AUTO, CANDIDATES, WITHOUT_WEIGHTS
 from detect.training.settings import TrainingSettings
 
 # Settings that do not change what is trained: a run may be continued with other values of these.
-_FREE = ("max_lost", "allow_changed_data", "checkpoint_seconds", "pipeline.workers", "pipeline.cache_gigabytes")
+_FREE = (
+    *("max_lost", "allow_changed_data", "checkpoint_seconds", "loggers"),
+    *("pipeline.workers", "pipeline.cache_gigabytes"),
+)
 # Settings that name places on one machine.
 _OF_MACHINE = ("data", "runs", "weights")
 # Values of settings that are decided when a run begins.
@@ -38,6 +42,7 @@ class RunFolder:
         self.licences_file = path / "licences.json"
         self.data = path / "data.json"
         self.metrics = path / "metrics.jsonl"
+        self.loggers = path / "loggers.json"
         self.checkpoints = path / "checkpoints" / "last.npz", path / "checkpoints" / "previous.npz"  # the newest first
         self.teacher = path / "teacher.json"
         self.teacher_boxes = path / "teacher.npz"

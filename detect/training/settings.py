@@ -153,6 +153,9 @@ class TrainingSettings(Settings):
     """Number of validations, evenly spread over the run; null: 30, but at most one per epoch."""
     checkpoint_seconds: float = Field(600.0, ge=0)
     """Longest time between two checkpoints, seconds; every validation writes one too."""
+    loggers: tuple[str, ...] = ()
+    """Services that get the numbers of the run, beside TensorBoard: comet, mlflow, wandb (Weights & Biases). Where one
+    fails later on, training goes on without it."""
     patience: int | None = Field(None, gt=0)
     """Number of validations without a better AP after which the run stops; null: never."""
     max_lost: float = Field(MAX_LOST, ge=0, le=1)

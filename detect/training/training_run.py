@@ -19,6 +19,7 @@ from detect.training.loop import Loop, is_finished
 from detect.training.loop import train as run_loop
 from detect.training.reporting.display import Display, create_display
 from detect.training.reporting.ending import Ending
+from detect.training.reporting.journal import closed_after
 from detect.training.run_folder import (
     RunFolder,
     continued,
@@ -151,7 +152,7 @@ def run(
         folder = folder_of_chief(workers, lambda: begun or start(decision, detector, data, lesson, display))
         with strategy.scope():
             loop = assemble(settings, data, detector, folder, workers, display, started, heard)
-            with contextlib.closing(loop.journal):
+            with closed_after(loop.journal):
                 if is_finished(loop):
                     display.say(describe_end(settings, folder))
                 else:

@@ -1,4 +1,4 @@
-"""The numbers of a run over time: `metrics.jsonl`, one JSON object per line, and the same as TensorBoard events."""
+"""The numbers of a run over time: `metrics.jsonl`, one JSON object per line; TensorBoard and services get the same."""
 
 import contextlib
 import errno
@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import tensorflow as tf
 
 from detect.errors import RunFailure
 from detect.evaluation.metric_rows import read_rows
 from detect.files import write_text
+from detect.training.reporting.services import Services
+from detect.training.run_folder import RunFolder
 from detect.unwritable import explained
 
 BUFFER = 2**16  # bytes, about, that TensorBoard collects before it writes them
@@ -24,20 +27,28 @@ class Journal:
     A run that is resumed drops the rows that it writes again. Where rows cannot be written, training goes on.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None], step: int = 0, validated_step: int = 0):
+    def __init__(
+        self,
+        folder: RunFolder,
+        services: Services,
+        say: Callable[[str], None],
+        step: int = 0,
+        validated_step: int = 0,
+    ):
         """
         Args:
             folder: of the run.
+            services: get the same numbers.
             say: is told, once, that rows cannot be written.
             step: at which the run goes on.
             validated_step: of the last validation before it.
         """
-        self.path = folder / "metrics.jsonl"
-        self.say, self.has_failed = say, False
+        self.path, self._images = folder.metrics, (folder.training_picture, folder.validation_picture)
+        self.services, self.say, self.has_failed = services, say, False
         _forget_after(self.path, {"train": step - 1, "val": validated_step})
         with explained(self.path):
             self.file = self.path.open("ab", buffering=0)
-            self.events = tf.summary.create_file_writer(str(folder / "tensorboard"))
+            self.events = tf.summary.create_file_writer(str(folder.path / "tensorboard"))
 
     def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
         """Write one row.
@@ -49,16 +60,23 @@ class Journal:
             values: numbers by name.
         """
         row = {"step": step, "epoch": round(epoch, 4), "time": round(time.time(), 3), "kind": kind, **values}
+        named = {f"{kind}/{name}": value for name, value in values.items()}
         with self._tried():
             self._append(json.dumps(row).encode() + b"\n")
             with self.events.as_default(step=step):
-                for name, value in values.items():
-                    tf.summary.scalar(f"{kind}/{name}", value)
+                for name, value in named.items():
+                    tf.summary.scalar(name, value)
+        self.services.log(named, step, epoch)
 
-    def close(self) -> None:
-        """Close the files."""
+    def close(self, completed: bool) -> None:
+        """Close the files, and end the run on the services.
+
+        Args:
+            completed: whether training came to its end.
+        """
         with self._tried(), contextlib.closing(self.events):
             self.file.close()
+        self.services.close(self._images, completed)
 
     def _append(self, line: bytes) -> None:
         """Write a line, whole or not at all."""
@@ -86,8 +104,22 @@ class SilentJournal:
     def write(self, kind: str, step: int, epoch: float, values: dict[str, float]) -> None:
         """Do nothing."""
 
-    def close(self) -> None:
+    def close(self, completed: bool) -> None:
         """Do nothing."""
+
+
+AnyJournal = TypeVar("AnyJournal", bound=Journal | SilentJournal)
+
+
+@contextlib.contextmanager
+def closed_after(journal: AnyJournal) -> Iterator[AnyJournal]:
+    """Close the journal after the block, which has completed the run where it raises nothing."""
+    completed = False
+    try:
+        yield journal
+        completed = True
+    finally:
+        journal.close(completed)
 
 
 def _forget_after(path: Path, last_steps: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.models.licences import NONE, UNKNOWN, Licences, require_permitted
+from detect.training.reporting.loggers import require_usable
 from detect.training.run_folder import require_free, require_place
 from detect.training.settings import TrainingSettings
 from detect.training.start.class_weights import require_classes
@@ -25,6 +26,7 @@ def open_requested(settings: TrainingSettings, resume: bool) -> Dataset | None:
     """
     data = settings.data_licence or UNKNOWN
     require_permitted(Licences(weights=NONE, backbone=NONE, teacher=NONE, data=data), settings.licence_policy)
+    require_usable(settings.loggers)
     card = card_to_keep(settings) if settings.keep_classes else None
     if len(read_cluster().addresses) > 1:
         return None

@@ -1,22 +1,27 @@
 """The numbers of a run: what a resumed run drops, and a full disk."""
 
 import json
-from contextlib import closing
 
 import pytest
 
-from detect.training.reporting.journal import Journal
+from detect.training.reporting.journal import Journal, closed_after
+from detect.training.reporting.services import Services
+from detect.training.run_folder import RunFolder
 
 
 def steps_in(folder):
     return [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def opened(folder, *places, say=pytest.fail):
+    return Journal(RunFolder(folder), Services({}, say), say, *places)
+
+
 def write(folder, steps, resumed_at=0):
-    journal = Journal(folder, pytest.fail, resumed_at)
+    journal = opened(folder, resumed_at)
     for step in steps:
         journal.write("train", step, epoch=step / 10, values={"loss": 1.0})
-    journal.close()
+    journal.close(completed=True)
 
 
 def test_a_resumed_run_drops_the_rows_that_it_writes_again(tmp_path):
@@ -30,10 +35,10 @@ def test_a_resumed_run_drops_the_rows_that_it_writes_again(tmp_path):
 @pytest.mark.parametrize(("validated_step", "kept"), [(4, [4]), (8, [4, 8])])
 def test_the_row_of_a_validation_that_is_made_again_is_dropped(tmp_path, validated_step, kept):
     """The run was killed after it had written the row of its validation at step 8, and before its checkpoint."""
-    with closing(Journal(tmp_path, pytest.fail)) as journal:
+    with closed_after(opened(tmp_path)) as journal:
         for step in (4, 8):
             journal.write("val", step, epoch=step / 10, values={"AP": 0.5})
-    Journal(tmp_path, pytest.fail, 8, validated_step).close()
+    opened(tmp_path, 8, validated_step).close(completed=True)
     assert steps_in(tmp_path) == kept
 
 
@@ -41,7 +46,7 @@ def test_the_row_of_a_validation_that_is_made_again_is_dropped(tmp_path, validat
 def test_a_full_disk_is_said_once_and_every_row_is_whole(tiny_disk, values):
     """Without values, nothing goes to TensorBoard, so that it is the file of rows that does not fit."""
     said = []
-    with closing(Journal(tiny_disk, said.append)) as journal:
+    with closed_after(opened(tiny_disk, say=said.append)) as journal:
         for step in range(2_000):
             journal.write("train", step, epoch=0.0, values=values)
     assert len(said) == 1
