@@ -80,6 +80,22 @@ def train(
         int | None,
         typer.Option(help="Side of the square images, pixels.", show_default="the model's own", rich_help_panel=SIZES),
     ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the tiles that large images are cut into, pixels of the image.",
+            show_default="whole images",
+            rich_help_panel=SIZES,
+        ),
+    ] = None,
+    tile_overlap: Annotated[
+        float | None,
+        typer.Option(
+            help="Least share of its side that a tile has in common with the next one, 0 to 0.9.",
+            show_default="0.2",
+            rich_help_panel=SIZES,
+        ),
+    ] = None,
     batch_size: Annotated[
         str | None,
         typer.Option(
@@ -146,6 +162,8 @@ def train(
         epochs=epochs,
         max_time=max_time,
         image_size=image_size,
+        tile=tile,
+        tile_overlap=tile_overlap,
         batch_size=batch_size,
         folds=folds,
         weights=weights,

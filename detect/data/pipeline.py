@@ -29,6 +29,7 @@ from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.image_cache import ImageCache, default_budget
 from detect.data.samples.sample_order import sample_order
 from detect.data.samples.sample_stream import SampleStream
+from detect.data.samples.training_tiles import TrainingTiles
 from detect.data.samples.user_transform import UserTransform, load_transform
 from detect.errors import BadInput
 from detect.machine import GIGABYTE
@@ -91,7 +92,13 @@ def _end_streams() -> None:
             stream.close()
 
 
-def training_cache(records: Records, settings: PipelineSettings, sizes: tuple[int, ...], transform=None) -> ImageCache:
+def training_cache(
+    records: Records,
+    settings: PipelineSettings,
+    sizes: tuple[int, ...],
+    transform=None,
+    tiles: TrainingTiles | None = None,
+) -> ImageCache:
     """Return a cache of decoded images for all `training_batches` of a run.
 
     Args:
@@ -99,12 +106,14 @@ def training_cache(records: Records, settings: PipelineSettings, sizes: tuple[in
         settings: the memory to use, and the augmentation, which says how large the images must be.
         sizes: as for `training_batches`.
         transform: as for `training_batches`.
+        tiles: what the records are tiles of; None where they are whole images.
     """
     gigabytes = settings.cache_gigabytes
     budget = default_budget() if gigabytes is None else int(gigabytes * GIGABYTE)
     # A user's crop is in pixels of the file, and may be enlarged by any factor.
     scale_is_known = transform is None and settings.augmentation.transform is None
-    return ImageCache(records, max(sizes), settings.augmentation.largest_scale() if scale_is_known else None, budget)
+    scale = settings.augmentation.largest_scale() if scale_is_known else None
+    return ImageCache(records, max(sizes), scale, budget, tiles)
 
 
 def training_batches(
@@ -145,7 +154,7 @@ def training_batches(
         raise BadInput("The training split has no images.")
     augmentation = closing_augmentation(settings.augmentation) if closing else settings.augmentation
     cache = cache or training_cache(records, settings, sizes, transform)
-    order = sample_order(records, seed, settings.repeat_factor)
+    order = sample_order(records, seed, settings.repeat_factor, balanced=cache.tiles is not None)
     samples = SampleStream(cache, augmentation, order, _user_transform(settings.augmentation, transform))
     source = TrainingSource(samples, sizes, batch_size, shard, batches_per_step)
     overflow = Overflow(settings.max_boxes or enough_boxes(records, settings.augmentation))

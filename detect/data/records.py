@@ -60,7 +60,7 @@ class Records(Sequence):
         if not -len(self) <= index < len(self):
             raise IndexError(f"record {index} of {len(self)}")
         index %= len(self)
-        rows = self._rows(index)
+        rows = self.box_rows(index)
         return Record(
             image_path=self.image_path(index),
             image_id=self.image_ids[index].item(),
@@ -84,14 +84,15 @@ class Records(Sequence):
 
     def truth(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return boxes, labels and `ignore` of one image: faster than its `Record`."""
-        rows = self._rows(index)
+        rows = self.box_rows(index)
         return self.boxes[rows], self.labels[rows], self.ignore[rows]
 
     def stated_truth(self) -> StatedTruth:
         """Return what detections are scored against: the boxes as the annotation files state them."""
         return self.stated or from_corners(self.box_ends, self.boxes, self.labels, self.ignore, self.areas)
 
-    def _rows(self, index: int) -> slice:
+    def box_rows(self, index: int) -> slice:
+        """Return where the boxes of one image are among all boxes."""
         return slice(self.box_ends[index - 1] if index else 0, self.box_ends[index])
 
     def __iter__(self) -> Iterator[Record]:

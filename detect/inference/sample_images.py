@@ -7,7 +7,6 @@ import numpy as np
 
 from detect.artefacts.format import Canvas
 from detect.data.pixels.images import read_image
-from detect.data.pixels.resizing import place
 from detect.data.records import Records
 from detect.errors import BadInput
 from detect.inference.predictor import Model
@@ -57,4 +56,9 @@ def _read(path: Path, say: Callable[[str], None]) -> np.ndarray | None:
 
 
 def _placed(image: np.ndarray, model: Model) -> np.ndarray:
-    return place(image, model.placement(*image.shape[:2]))
+    """Return an image on the model's canvas, or the tile in the middle of it, if the model sees images by tiles."""
+    views = model.views().of(*image.shape[:2])
+    view = views[len(views) // 2]
+    canvas = np.empty((*view.placement.canvas, 3), view.placement.dtype)
+    view.paint(image, canvas)
+    return canvas

@@ -69,6 +69,8 @@ def assemble(
     """
     records = split(dataset, "train")
     stream = Stream(settings, records, workers.strategy)
+    if stream.tiles:
+        display.say(stream.tiles.describe())
     if workers.is_chief:
         restore_folded(detector, stream, display)
     detector.class_weights = class_weights(settings.class_weights, records, dataset.classes)
@@ -90,7 +92,7 @@ def assemble(
     position.parts = math.gcd(position.parts, settings.images_per_batch)  # fewer where devices have fewer images
     stream.parts = position.parts
     if workers.is_chief and not position.step:
-        save_batch(folder.training_picture, next(stream.samples()), records, dataset.classes)
+        save_batch(folder.training_picture, next(stream.samples()), stream.records, dataset.classes)
     train_images, val_images = (LeftOut(dataset, name, settings.max_lost, display.say) for name in ("train", "val"))
     stop = StopRequest(shared=workers.count > 1)
     validator = Validator(
@@ -114,7 +116,7 @@ def assemble(
         position=position,
         validate=validator.validate,
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
-        check_images=lambda: train_images.note(stream.cache.unreadable),
+        check_images=lambda: train_images.note(stream.unreadable),
         journal=create_journal(settings, workers, folder, position, display),
         display=display,
         callbacks=callbacks,
@@ -222,6 +224,7 @@ def model_card(settings: TrainingSettings, dataset: Dataset, detector: Detector,
         classes=dataset.classes,
         category_ids=dataset.category_ids,
         image_size=settings.side,
+        tiling=settings.tiling,
         licences=licences,
         data=str(dataset.source),
         data_digest=(dataset.given or dataset).digest(),

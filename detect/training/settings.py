@@ -10,6 +10,7 @@ from pydantic import Field
 
 from detect.config import Settings
 from detect.data.batches.pipeline_settings import PipelineSettings
+from detect.data.pixels.tiles import LEAST_TILE, MOST_OVERLAP, Tiling
 from detect.data.tolerance import MAX_LOST
 from detect.models.card import MOST_SIDE
 from detect.models.licences import Policy
@@ -107,6 +108,12 @@ class TrainingSettings(Settings):
     """Side of the square images, pixels; null: the model's own."""
     sizes: tuple[Annotated[int, Field(gt=0, le=MOST_SIDE)], ...] = ()
     """Multi-scale training: sides to draw from, one for every ten steps; empty: `image_size` only."""
+    tile: Annotated[int, Field(ge=LEAST_TILE)] | None = None
+    """Side of the tiles that images are cut into, pixels of the image; null: whole images. A box of which a tile shows
+    less than half is an ignored region there. The trained model detects by such tiles too, unless it is told otherwise,
+    and its scores are those of whole images."""
+    tile_overlap: float = Field(0.2, ge=0, le=MOST_OVERLAP)
+    """Least share of its side that a tile has in common with the next one."""
     batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = 16
     """Images per device and forward pass; auto: 16 on a CPU, and on a GPU as many as suit the dataset, up to 64. Where
     they do not fit into memory, batches are divided into parts that do."""
@@ -173,6 +180,11 @@ class TrainingSettings(Settings):
     def is_several_runs(self) -> bool:
         """Whether they are those of a run for each fold."""
         return self.folds is not None and self.fold is None
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """The tiles that images are cut into, if they are."""
+        return None if self.tile is None else Tiling(tile=self.tile, tile_overlap=self.tile_overlap)
 
     @property
     def validation_count(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from detect.config import from_json, to_json
 from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
+from detect.data.samples.training_tiles import cut
 from detect.evaluation.coco_scores import Scores
 from detect.evaluation.report import write_report
 from detect.models.detector import Detector
@@ -39,6 +40,7 @@ from detect.training.start.resolution import given_options, resolve_settings
 from detect.training.start.shared_batch import describe_sharing, shared_by
 from detect.training.teachers.kept_classes import with_kept_classes
 from detect.training.teachers.teacher import Lesson, ask_teacher, describe, learn_from, read_lesson
+from detect.training.updates.batch_stream import samples_per_epoch
 from detect.training.workers.agreement import require_same, start_facts
 from detect.training.workers.distribution import create_strategy
 from detect.training.workers.exchange import Workers
@@ -228,7 +230,9 @@ def decide(settings: TrainingSettings, resume: bool, dataset: Dataset, devices: 
         require_same_data(earlier, state, settings.allow_changed_data, display.say)
         return Decision(continued(earlier, settings), earlier)
     given = decided(earlier.settings(), settings) if earlier else settings
-    found, source = find_weights(given, len(split(dataset, "train")), display)
+    images = split(dataset, "train")
+    samples = samples_per_epoch(given, cut(images, given.tiling).records) if given.tiling else len(images)
+    found, source = find_weights(given, samples, display)
     return Decision(found.model_copy(update={"devices": found.devices or devices}), earlier, source, state)
 
 

@@ -110,7 +110,7 @@ class Validator:
             # Intervals take a tenth of a second, and are added to those scores that turn out to be the last ones.
             replace(validation.scores, find_intervals=None).save(self.folder.evaluation)
             picture, records = self.folder.validation_picture, self.unreadable.readable(self.records)
-            save_predictions(picture, self.model.detect_to_score, records, card.classes, card.image_size)
+            save_predictions(picture, self.model, records)
 
 
 def _rows(found: Found) -> np.ndarray:

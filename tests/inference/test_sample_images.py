@@ -7,16 +7,25 @@ from damaged_files import damage
 from records_of import records_of
 
 from detect.data.pixels.resizing import letterbox
+from detect.data.pixels.tiles import Tiling
 from detect.data.records import Record
 from detect.errors import BadInput
 from detect.inference.sample_images import images_of
+from detect.inference.views import Views
 
 
 class Square:
-    """The part of a `Model` that places images."""
+    """The part of a `Model` that shows it images."""
 
-    def placement(self, height, width):
-        return letterbox(32)(height, width)
+    def views(self):
+        return Views(lambda height, width, trimmed: letterbox(32)(height, width))
+
+
+class Tiled:
+    """The same of a model that was trained on tiles."""
+
+    def views(self):
+        return Views(lambda height, width, trimmed: letterbox(64)(height, width), Tiling(tile=64))
 
 
 @pytest.fixture
@@ -29,6 +38,14 @@ def records(tmp_path):
         cv2.imwrite(str(path), rng.integers(0, 256, (32, 32, 3)).astype(np.uint8))
         images.append(Record(path, number, 32, 32, *nothing))
     return records_of(images)
+
+
+def test_a_model_that_sees_tiles_gets_the_one_in_the_middle(tmp_path):
+    path, pixels = tmp_path / "large.png", np.random.default_rng(0).integers(0, 256, (64, 300, 3), np.uint8)
+    cv2.imwrite(str(path), pixels[..., ::-1])
+    nothing = np.zeros((0, 4)), *(np.zeros(0, kind) for kind in (int, bool, float))
+    (image,) = images_of(Tiled(), records_of([Record(path, 1, 300, 64, *nothing)]), 1, pytest.fail)
+    np.testing.assert_array_equal(image, pixels[:, 141:205])  # six tiles, 47.2 pixels apart
 
 
 def test_images_are_evenly_spaced(records):

@@ -67,7 +67,9 @@ def trained(monkeypatch, dataset):
 
     monkeypatch.setattr(several_trained, "run", run)
     monkeypatch.setattr(several_trained, "find", find)
-    monkeypatch.setattr(several_trained, "load", lambda folder: SimpleNamespace(views=lambda: None, detect_to_score=None))
+    monkeypatch.setattr(
+        several_trained, "load", lambda folder: SimpleNamespace(views=lambda: None, detect_to_score=None)
+    )
     return calls
 
 

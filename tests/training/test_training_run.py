@@ -8,6 +8,7 @@ import yaml
 from light_models import SMALL
 
 import detect
+from detect.data.pixels.tiles import Tiling
 from detect.data.shapes import write_shapes
 from detect.errors import BadInput, RunFailure
 from detect.evaluation.kept_scores import kept_classes
@@ -102,6 +103,21 @@ def test_fine_tuning_keeps_everything_but_the_class_layer(overfitted, tmp_path, 
     before, after = (saving.load(folder / "best")[0] for folder in (overfitted.folder, run.folder))
     for old, new in zip(before.backbone.trainable_weights, after.backbone.trainable_weights, strict=True):
         np.testing.assert_array_equal(old, new)  # frozen
+
+
+def test_a_model_that_is_trained_on_tiles_sees_images_by_them(overfitted, data, tmp_path, capsys):
+    """Images of 96 pixels are four tiles of 64 each, which the model has learnt to see at this scale."""
+    settings = {"runs": tmp_path, "validations": 1, "tile": 64, "tile_overlap": 0.3}
+    run = detect.train(data, weights=overfitted.folder, epochs=1, image_size=64, batch_size=4, **settings)
+    assert "Tiles: 16 of 64 px, from 4 images;" in capsys.readouterr().out
+    model = detect.load(run.folder)
+    assert model.card.tiling == Tiling(tile=64, tile_overlap=0.3)
+    assert pytest.approx(run.scores.AP, abs=1e-6) == detect.evaluate(model, data).AP
+    picture = next((data.parent / "images" / "train").iterdir())
+    by_tiles, whole = model(picture, confidence=0.01), model(picture, confidence=0.01, tile=0)
+    np.testing.assert_array_equal(by_tiles.boxes, model(picture, confidence=0.01, tile=64, tile_overlap=0.3).boxes)
+    assert by_tiles.boxes.shape != whole.boxes.shape or (by_tiles.boxes != whole.boxes).any()
+    assert (run.folder / "predictions_val.jpg").exists()
 
 
 def test_a_class_is_added_to_those_of_a_trained_model(overfitted, data, tmp_path, capsys):

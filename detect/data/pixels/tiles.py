@@ -8,6 +8,7 @@ from pydantic import Field
 from detect.config import Settings
 
 LEAST_TILE = 32  # pixels
+MOST_OVERLAP = 0.9
 
 
 class Window(NamedTuple):
@@ -34,7 +35,7 @@ class Tiling(Settings):
 
     tile: int = Field(ge=LEAST_TILE)
     """Side of a tile, pixels of the image. Where it is the size that the model takes, no pixel is resized."""
-    tile_overlap: float = Field(0.2, ge=0, le=0.9)
+    tile_overlap: float = Field(0.2, ge=0, le=MOST_OVERLAP)
     """Least share of its side that a tile has in common with the next one. An object that is no larger than this is
     whole in one of them."""
 

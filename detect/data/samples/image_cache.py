@@ -11,6 +11,7 @@ from detect.data.pixels.warping import halvings
 from detect.data.records import Records
 from detect.data.samples.checked_images import UnreadableImages, read_checked
 from detect.data.samples.shared_images import SharedImages
+from detect.data.samples.training_tiles import TrainingTiles
 from detect.errors import BadInput
 from detect.machine import GIGABYTE, free_memory
 from detect.structures import Example
@@ -29,7 +30,14 @@ class ImageCache:
     result.
     """
 
-    def __init__(self, records: Records, side: int, largest_scale: float | None, budget: int):
+    def __init__(
+        self,
+        records: Records,
+        side: int,
+        largest_scale: float | None,
+        budget: int,
+        tiles: TrainingTiles | None = None,
+    ):
         """
         Args:
             records: whose images are cached.
@@ -37,8 +45,10 @@ class ImageCache:
             largest_scale: the largest factor, times the one by which an image fits into that square, at which a sample
                 may show it; None where that is unknown, and images have to keep their size.
             budget: bytes to use.
+            tiles: what the records are tiles of; None where they are whole images.
         """
         self.records = records
+        self.tiles = tiles
         self._side = side
         self._largest_scale = largest_scale
         mean = self._mean_bytes()
@@ -79,12 +89,18 @@ class ImageCache:
         times = self._halvings(height, width)
         image = self._images.acquire(index)
         if image is None:
-            image = read_checked(self.records[index], times)
+            image = self._read(index, times)
             image.flags.writeable = False
             self._images.keep(index, image)
         else:
             acquired.append(index)
         return Example(image, boxes * np.float32(0.5**times), labels, ignore, self.records.looked_for_in(index))
+
+    def _read(self, index: int, times: int) -> np.ndarray:
+        """Read an image or a tile. All tiles of an image come with one of them, and stay as long as there is room."""
+        if self.tiles is None:
+            return read_checked(self.records[index], times)
+        return self.tiles.read(index, times, self._images.keep if self._images.is_filling else None)
 
     def _halvings(self, height: int, width: int) -> int:
         if self._largest_scale is None:

@@ -46,22 +46,38 @@ def _records_of(order: SampleOrder, epoch: int) -> np.ndarray:
     return rng.permutation(np.repeat(np.arange(order.records), ends[1:] - ends[:-1]))
 
 
-def sample_order(records: Records, seed: int, repeat_factor: float) -> SampleOrder:
+def sample_order(records: Records, seed: int, repeat_factor: float, balanced: bool = False) -> SampleOrder:
     """Return the order of a training run.
 
     Args:
         records: the training images.
         seed: of the run.
         repeat_factor: share of the images, 0-1, below which classes are rare, see `repeat_factors`; 0: none is.
+        balanced: images without objects take turns, so that an epoch has no more of them than of the others: of the
+            tiles of a large image, most are empty.
     """
-    if not repeat_factor:
+    if not (repeat_factor or balanced):
         return SampleOrder(len(records), seed)
-    factors = repeat_factors(records, repeat_factor)
+    factors = repeat_factors(records, repeat_factor) if repeat_factor else np.ones(len(records))
+    if balanced:
+        factors *= background_factors(records)
     ends = np.cumsum(factors)
     length = np.ceil(ends[-1] - 1e-6)  # rounding is not one sample more
     ends *= length / ends[-1]
     ends[-1] = length
     return SampleOrder(len(records), seed, ends)
+
+
+def background_factors(records: Records) -> np.ndarray:
+    """Return how often each image is shown in an epoch, at most 1, so that half of them have objects: float64 [R]."""
+    shown = shows_objects(records)
+    return np.where(shown, 1.0, min(1.0, shown.sum() / max((~shown).sum(), 1)))
+
+
+def shows_objects(records: Records) -> np.ndarray:
+    """Return which images have a box that is not an ignored region: bool [R]."""
+    owners = np.repeat(np.arange(len(records)), np.diff(records.box_ends, prepend=0))[~records.ignore]
+    return np.bincount(owners, minlength=len(records)) > 0
 
 
 def repeat_factors(records: Records, threshold: float) -> np.ndarray:

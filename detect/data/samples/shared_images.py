@@ -65,6 +65,11 @@ class SharedImages:
         with self._lock:
             self._images[4 * number + USERS] -= 1
 
+    @property
+    def is_filling(self) -> bool:
+        """True until an image has found no room in the fixed part of the memory."""
+        return self._state[NEWEST] == 0 and self._state[FIXED_END] < self._fixed
+
     def keep(self, number: int, image: np.ndarray) -> None:
         """Copy an image, if there is room and no one else has kept it in the meantime."""
         place = 4 * number

@@ -8,20 +8,27 @@ import tensorflow as tf
 from detect.data.batches.padding import Overflow
 from detect.data.pipeline import Batches, training_batches, training_cache
 from detect.data.records import Records
+from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.sample_order import sample_order
+from detect.data.samples.training_tiles import cut
 from detect.structures import Batch
 from detect.training.settings import TrainingSettings
 
 
 class Stream:
-    """Batches from any step on; they depend on the settings, the records and the step only."""
+    """Batches from any step on; they depend on the settings, the records and the step only.
+
+    Attributes:
+        records: that samples are counted for: images, or the tiles of `tiles`.
+    """
 
     def __init__(self, settings: TrainingSettings, records: Records, strategy: tf.distribute.Strategy):
         self.settings = settings
-        self.records = records
+        self.tiles = cut(records, settings.tiling) if settings.tiling else None
+        self.records = records if self.tiles is None else self.tiles.records
         self.strategy = strategy
-        self.samples_per_epoch = sample_order(records, settings.seed, settings.pipeline.repeat_factor).length
-        self.cache = training_cache(records, settings.pipeline, settings.sides)
+        self.samples_per_epoch = samples_per_epoch(settings, self.records)
+        self.cache = training_cache(self.records, settings.pipeline, settings.sides, tiles=self.tiles)
         self.parts = 1  # that each batch is divided into
         self.shards: list[Batches] = []  # those of this process
         self.overflows: list[Overflow] = []  # of them, and of those before the last start
@@ -46,6 +53,12 @@ class Stream:
     def steps_per_epoch(self) -> float:
         """Updates of an epoch, in which every image is seen once or, with `repeat_factor`, more often."""
         return self.samples_per_epoch / self.images_per_step
+
+    @property
+    def unreadable(self) -> UnreadableImages:
+        """The images that cannot be read, so far; of tiles, those that they are of."""
+        found = self.cache.unreadable
+        return self.tiles.unreadable_images(found) if self.tiles else found
 
     def overflow(self) -> str:
         """Return a sentence about the boxes that did not fit into the batches so far; empty where all did."""
@@ -108,3 +121,12 @@ class Stream:
 
     def _batches_per_step(self, shards: int) -> int:
         return self.accumulate * self.strategy.num_replicas_in_sync // shards
+
+
+def samples_per_epoch(settings: TrainingSettings, records: Records) -> int:
+    """Return the samples of an epoch in which each of the records, images or tiles, is seen once.
+
+    With `repeat_factor` some are seen more often, and of tiles without objects there are no more than of others.
+    """
+    balanced = settings.tiling is not None
+    return sample_order(records, settings.seed, settings.pipeline.repeat_factor, balanced).length
