@@ -63,7 +63,7 @@ SUBROOMS = {
         ("views", "seams"),
         ("background", "result_stream", "predictor"),
         ("exports", "loading", "sample_images"),
-        ("writers",),
+        ("window", "writers"),
         ("dataset_ids",),
         ("prediction_run",),
     ),

@@ -12,7 +12,7 @@ from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.starting import start_tensorflow
 from detect.errors import BadInput
 from detect.formats import names as format_names
-from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ViewOptions
+from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ReadingOptions, ViewOptions
 
 if TYPE_CHECKING:
     from detect.inference.prediction_run import Summary
@@ -21,7 +21,7 @@ MOST_NAMED = 10  # skipped files, and written images, up to which each is listed
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
-@with_options(DetectionOptions, ViewOptions, DrawingOptions, OutputOptions)
+@with_options(DetectionOptions, ViewOptions, ReadingOptions, DrawingOptions, OutputOptions)
 def predict(
     model: Annotated[
         str,
@@ -105,6 +105,7 @@ def predict(
                 data=dataset,
                 split=split,
                 progress=lambda state: progress(state.done, state.total, f"{state.rate:.1f}/s"),
+                tell=say,
                 **options,
             )
     except KeyboardInterrupt:
@@ -123,7 +124,7 @@ def show_summary(summary: "Summary", out: Path) -> None:
     if len(summary.notes) > MOST_NAMED:
         say(f"{len(summary.notes) - MOST_NAMED} more notes.")
     if summary.interrupted:
-        say("Stopped by Ctrl-C. What was written is complete.")
+        say("Stopped. What was written is complete, and videos can be played.")
     processed = [_count(summary.images, "image"), _count(summary.videos, "video")]
     frames = f" ({_count(summary.frames, 'frame')})" if summary.videos else ""
     say(f"Processed {' and '.join(filter(None, processed))}{frames}, {summary.rate:.1f} frames/s.")

@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Generator[T, None, None]:
+def ahead(
+    items: Iterator[T], depth: int, *, newest_only: bool = False, patience: float | None = None
+) -> Generator[T, None, None]:
     """Yield the same items, produced in a thread that waits while `depth` of them are not yet consumed.
 
     An exception in the thread is raised here, after the items that came before it. Closing this generator, as leaving
@@ -24,6 +26,8 @@ def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Gener
         depth: number of items that may wait.
         newest_only: drop the oldest waiting item instead of waiting. For cameras: a model that is too slow then sees
             fewer frames rather than ever older ones.
+        patience: seconds to wait for the end of the thread; None: as long as it takes. That of a network stream which
+            has stalled ends when it gives up.
     """
     channel: _Channel[T] = _Channel(depth, newest_only)
     thread = threading.Thread(target=_produce, args=(items, channel), name="detect-ahead", daemon=True)
@@ -35,7 +39,7 @@ def ahead(items: Iterator[T], depth: int, *, newest_only: bool = False) -> Gener
             raise channel.failure
     finally:
         channel.close()
-        thread.join()
+        thread.join(patience)
 
 
 def _produce(items: Iterator[T], channel: "_Channel[T]") -> None:

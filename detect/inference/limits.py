@@ -1,8 +1,10 @@
 """Checks of thresholds and counts, the same on the command line and in Python."""
 
+import contextlib
 import math
 import numbers
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from detect.errors import BadInput
@@ -32,6 +34,22 @@ def require_whole(name: str, value: Any, most: int, spelled: Callable[[str], str
     """Raise `BadInput` for a value that is neither None nor a whole number from 1 to `most`."""
     if value is not None and not (_is(value, numbers.Integral) and 1 <= value <= most):
         raise BadInput(f"{spelled(name)}: expected a whole number from 1 to {most}, got {value!r}.")
+
+
+def seconds_of(name: str, value: Any, spelled: Callable[[str], str] = str) -> Fraction | None:
+    """Return a time in seconds, exact: of a number, or a text such as "90", "1:30" or "0:01:30.5"; of None, None.
+
+    Raises:
+        BadInput: it is neither, or less than 0.
+    """
+    if value is None:
+        return None
+    parts = str(value).split(":") if isinstance(value, str) or _is(value, numbers.Real) else []
+    with contextlib.suppress(ValueError, ZeroDivisionError):  # of what is no finite number
+        numbers_of_parts = [Fraction(part) for part in reversed(parts)]
+        if 1 <= len(parts) <= 3 and min(numbers_of_parts) >= 0 and all(part < 60 for part in numbers_of_parts[:-1]):
+            return sum((part * 60**power for power, part in enumerate(numbers_of_parts)), Fraction(0))
+    raise BadInput(f"{spelled(name)}: expected seconds, or such as 1:30 or 0:01:30.5, got {value!r}.")
 
 
 def _is_percent(value: Any) -> bool:

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 from detect.config import build
 from detect.data.pixels.tiles import Tiling
 from detect.errors import BadInput, did_you_mean
-from detect.inference.limits import check_limits, require_whole
+from detect.inference.limits import check_limits, require_whole, seconds_of
 
 MOST_OBJECTS = 100_000  # per image
+MOST_FRAMES = 1_000_000
 WIDEST_LINE = 1000  # pixels
 
 
@@ -94,6 +95,30 @@ class ViewOptions:
 
 
 @dataclass(frozen=True)
+class ReadingOptions:
+    """Which frames of videos and streams are read."""
+
+    title: ClassVar[str] = "Videos and streams"
+    every: int = option("Read one of so many frames of a video.", 1)
+    start: str | float | None = option("Where in a video to begin: seconds, or such as 1:30 or 0:01:30.5.")
+    end: str | float | None = option("Where in a video to stop; of a stream, seconds after it began.")
+    reconnect: bool = option(
+        "Try a stream again that has ended or stalled, with growing pauses; an http address of a video is then one.",
+        False,
+    )
+    timeout: float = option("Seconds without data after which a stream or address has stalled.", 20.0)
+
+    def check(self, spelled: Callable[[str], str] = str) -> None:
+        """Raise `BadInput` for a value that cannot be used; `spelled` returns how the name of an option is shown."""
+        require_whole("every", self.every, MOST_FRAMES, spelled)
+        start, end = seconds_of("start", self.start, spelled), seconds_of("end", self.end, spelled)
+        if end is not None and end <= (start or 0):
+            raise BadInput(f"{spelled('end')}: expected a time after {self.start or 0}, got {self.end!r}.")
+        if not seconds_of("timeout", self.timeout, spelled):
+            raise BadInput(f"{spelled('timeout')}: expected more than 0 seconds, got {self.timeout!r}.")
+
+
+@dataclass(frozen=True)
 class DrawingOptions:
     """What is drawn on an image."""
 
@@ -109,14 +134,18 @@ class DrawingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What is written."""
+    """What is written, and shown."""
 
-    title: ClassVar[str] = "What to write"
+    title: ClassVar[str] = "Outputs"
     pictures: bool = option("Write annotated copies of images and videos.", True)
+    save_frames: bool = option(
+        "Write the frames of videos to OUT/images, without boxes: with --save-yolo, a dataset to correct.", False
+    )
     save_json: str | Path | None = option("Write a COCO results file to this path.")
     save_csv: str | Path | None = option("Write a table of all objects to this path.")
     save_yolo: bool = option("Write YOLO label files to OUT/labels.", False)
     save_crops: bool = option("Write each object as an image to OUT/crops.", False)
+    show: bool = option("Show results in a window; Escape or q ends, any other key shows the next image.", False)
 
     def check(self, spelled: Callable[[str], str] = str) -> None:
         """Raise `BadInput` where two outputs would be one file."""

@@ -1,11 +1,13 @@
 """Prediction on any sources, with all outputs that are asked for: what `detect predict` runs."""
 
 import functools
+import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +17,24 @@ from detect.data.dataset import Dataset
 from detect.errors import counted
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
-from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ViewOptions, grouped
+from detect.inference.options import (
+    DetectionOptions,
+    DrawingOptions,
+    OutputOptions,
+    ReadingOptions,
+    ViewOptions,
+    grouped,
+)
 from detect.inference.predictor import Model
 from detect.inference.result import Result
 from detect.inference.sources.finding import find_sources, read_frames
 from detect.inference.sources.frames import Source
+from detect.inference.window import Window
 from detect.inference.writers.annotated_copies import CopyWriter
 from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.frame_files import FrameWriter
 from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.yolo_labels import YoloWriter
 
@@ -52,7 +63,7 @@ class Summary:
     outputs: tuple[Path, ...]  # files, and folders where there is a file per frame
     skipped: tuple[str, ...]  # a sentence for each source that could not be read, or not to its end
     notes: tuple[str, ...]  # sentences about what else was left out
-    interrupted: bool  # whether Ctrl-C ended a camera; the outputs are complete
+    interrupted: bool  # whether Ctrl-C ended a camera, or a key its window; the outputs are complete
 
 
 def predict_to_folder(
@@ -63,6 +74,7 @@ def predict_to_folder(
     data: str | Path | Dataset | None = None,
     split: str = "val",
     progress: Callable[[Progress], None] | None = None,
+    tell: Callable[[str], None] = warnings.warn,
     **options: Any,
 ) -> Summary:
     """Predict on `sources` and write the outputs that are asked for while the results arrive.
@@ -75,8 +87,9 @@ def predict_to_folder(
             images of it.
         split: part of the dataset.
         progress: called after each frame.
-        options: those of `DetectionOptions`, `ViewOptions`, `DrawingOptions` and `OutputOptions`, such as
-            `save_csv="objects.csv"`.
+        tell: called at once with what happens to a live stream.
+        options: `save_csv="objects.csv"` and others of `DetectionOptions`, `ViewOptions`, `ReadingOptions`,
+            `DrawingOptions` and `OutputOptions`.
 
     Raises:
         BadInput: as from `Model.predict`; or an output would replace a file that no earlier run has made.
@@ -84,21 +97,25 @@ def predict_to_folder(
         KeyboardInterrupt: passed on, unless Ctrl-C ended a camera. Finished files stay; a table, a results file and a
             video that are not finished are kept with `.partial` in their names.
     """
-    detection, views, drawing, outputs = grouped(options, DetectionOptions, ViewOptions, DrawingOptions, OutputOptions)
-    out = Path(out)
+    groups = DetectionOptions, ViewOptions, ReadingOptions, DrawingOptions, OutputOptions
+    detection, views, reading, drawing, outputs = grouped(options, *groups)
     skipped: list[str] = []
     notes: list[str] = []
     annotated = None if data is None else open_split(data, split)
     given = annotated.paths if annotated and sources is None else sources
-    found = find_sources(given, leave_out=out, note=notes.append)
-    ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
+    folder = OutputFolder(Path(out))
+    found = _sources(given, folder, reading, notes.append)
     live = found[0].kind == "camera"
+    ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
     tally, interrupted = _Tally(found), False
     replaced = [path for path in (outputs.save_json, outputs.save_csv) if path is not None and replaces(path)]
-    results = model.results_of(read_frames(found, skipped.append), detection, views, live=live)
-    draw = functools.partial(Result.plot, **asdict(drawing))
+    stopped = threading.Event()
+    frames = read_frames(found, skipped.append, reading, tell, stopped)
+    results = model.results_of(frames, detection, views, "live" if live else "ahead", stopped)
+    draw = functools.lru_cache(maxsize=1)(functools.partial(Result.plot, **asdict(drawing)))  # for window and copy
     with ExitStack() as stack:
-        folder = stack.enter_context(OutputFolder(out))
+        stack.enter_context(folder)
+        window = stack.enter_context(Window(draw)) if outputs.show else None
         job = _Job(folder, found, model.classes, ids, draw, notes.append)
         writers = [stack.enter_context(writer) for writer in _writers(job, outputs)]
         stack.enter_context(closing(results))
@@ -109,16 +126,32 @@ def predict_to_folder(
                 tally.add(result)
                 if progress:
                     progress(Progress(tally.frames, tally.total, result, tally.rate))
+                if window and not window.show(result):
+                    interrupted = True
+                    break
         except KeyboardInterrupt:
             if not live:
                 raise
             interrupted = True
-    if folder.replaced or folder.removed:
-        replaced_files = counted(folder.replaced, "file was", "files were")
-        notes.append(f"Of an earlier run in {out}, {replaced_files} replaced and {folder.removed} removed.")
-    notes += [f"{path} of an earlier run was replaced." for path in replaced]
+    notes += _on_earlier_runs(folder, replaced)
     written = tuple(path for writer in writers for path in writer.outputs if path.exists())
     return tally.summary(written, tuple(skipped), tuple(notes), interrupted)
+
+
+def _sources(given: Any, folder: OutputFolder, reading: ReadingOptions, note: Callable[[str], None]) -> list[Source]:
+    """Return the sources. A live one has a name that is not yet taken, because no recording may be replaced."""
+    found = find_sources(given, leave_out=folder.folder, note=note, live=reading.reconnect)
+    if found[0].kind == "camera":
+        return [replace(found[0], name=folder.new_name(found[0].name))]
+    return found
+
+
+def _on_earlier_runs(folder: OutputFolder, replaced: Sequence[str | Path]) -> Iterator[str]:
+    """Yield sentences about the outputs of earlier runs that are no longer there."""
+    if folder.replaced or folder.removed:
+        files = counted(folder.replaced, "file was", "files were")
+        yield f"Of an earlier run in {folder.folder}, {files} replaced and {folder.removed} removed."
+    yield from (f"{path} of an earlier run was replaced." for path in replaced)
 
 
 class _Job(NamedTuple):
@@ -136,6 +169,8 @@ def _writers(job: _Job, outputs: OutputOptions) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if outputs.pictures:
         yield CopyWriter(job.folder, job.sources, job.note, job.draw)
+    if outputs.save_frames:
+        yield FrameWriter(job.folder)
     if outputs.save_json is not None:
         yield CocoWriter(outputs.save_json, job.ids)
     if outputs.save_csv is not None:

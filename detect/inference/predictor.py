@@ -1,8 +1,9 @@
 """Prediction with a trained model: `load(folder).predict(source)`."""
 
 import os
+import threading
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from detect.errors import BadInput, RunFailure, counted
 from detect.inference.backends.backend import BackEnd
 from detect.inference.class_choice import labels_of
 from detect.inference.limits import check_limits
-from detect.inference.options import DetectionOptions, ViewOptions, grouped
+from detect.inference.options import DetectionOptions, ReadingOptions, ViewOptions, grouped
 from detect.inference.result import Result
-from detect.inference.result_stream import DetectFunction, stream_results
-from detect.inference.sources.finding import find_sources, read_frames
+from detect.inference.result_stream import DetectFunction, Pace, stream_results
+from detect.inference.sources.finding import find_sources, read_frames, read_one_by_one
 from detect.inference.sources.frames import Frame
 from detect.inference.sources.in_memory import Channels
 from detect.inference.views import View, Views
@@ -69,7 +70,7 @@ class Model:
         if len(sources) > 1 or sources[0].kind != "image":
             found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
-        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, views, in_turn=True)
+        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, views, "in turn")
         return _without_image(result)
 
     def __reduce__(self):
@@ -158,12 +159,15 @@ class Model:
 
         Args:
             source: a file, folder, glob, http or rtsp URL, the index of a camera ("0"), a uint8 RGB array [H, W, 3], a
-                PIL image, the bytes of an image file, or a list of these.
+                PIL image, the bytes of an image file, or a list of these; or an iterator of them, such as a generator,
+                from which each is taken when its turn comes, in another thread: it may have no end.
             stream: True for an iterator that reads while it is consumed, so that memory use does not grow; False for a
-                list; by default an iterator if a video or a camera is among the sources.
+                list; by default an iterator if a video or a camera is among the sources, or they are one themselves.
             channels: the order of the channels of arrays: those of OpenCV are "bgr". Files, PIL images and encoded
                 bytes know their own.
-            options: those of `DetectionOptions` and `ViewOptions`, such as `confidence=0.5` and `tile=640`.
+            options: those of `DetectionOptions`, `ViewOptions` and `ReadingOptions`, such as `classes="person"`,
+                `tile=640` and `every=5`. Of an iterator, `batch_size` is 1 unless it is given, so that no image waits
+                for the next.
 
         Returns:
             A result for each image or frame. What cannot be read is left out with a Python warning.
@@ -171,17 +175,23 @@ class Model:
         Raises:
             BadInput: there is nothing of that name, none of the sources can be read, or an option cannot be used.
         """
-        detection, views = grouped(options, DetectionOptions, ViewOptions)
-        sources = find_sources(source, channels=channels)
+        detection, views, reading = grouped(options, DetectionOptions, ViewOptions, ReadingOptions)
+        if isinstance(source, Iterator):
+            frames = read_one_by_one(source, warnings.warn, channels, reading)
+            detection = replace(detection, batch_size=detection.batch_size or 1)
+            results = self.results_of(frames, detection, views, "at once")
+            return [_without_image(result) for result in results] if stream is False else results
+        sources = find_sources(source, channels=channels, live=reading.reconnect)
         endless = sources[0].kind == "camera"
         if endless and stream is False:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
         is_one_batch = self.views(views).are_whole and len(sources) <= (detection.batch_size or self.backend.batch_size)
-        in_turn = is_one_batch and all(found.kind == "image" for found in sources)
-        frames = read_frames(sources, skip=warnings.warn)
-        results = self.results_of(frames, detection, views, live=endless, in_turn=in_turn)
+        pace: Pace = "in turn" if is_one_batch and all(found.kind == "image" for found in sources) else "ahead"
+        stopped = threading.Event()
+        frames = read_frames(sources, warnings.warn, reading, stopped=stopped)
+        results = self.results_of(frames, detection, views, "live" if endless else pace, stopped)
         return results if stream else [_without_image(result) for result in results]
 
     def results_of(
@@ -189,11 +199,10 @@ class Model:
         frames: Generator[Frame, None, None],
         options: DetectionOptions = USUAL,
         views: ViewOptions = TRAINED,
-        *,
-        live: bool = False,
-        in_turn: bool = False,
+        pace: Pace = "ahead",
+        stopped: threading.Event | None = None,
     ) -> Generator[Result, None, None]:
-        """Yield a result for each frame. Reading, inference and the caller's work overlap, unless `in_turn`.
+        """Yield a result for each frame. Reading, inference and the caller's work overlap, as `pace` says.
 
         At most five batches are in memory.
 
@@ -201,8 +210,9 @@ class Model:
             frames: as `read_frames` yields them.
             options: what is detected.
             views: how frames are shown to the model; by default as in training.
-            live: drop frames that the model is too slow for, so that it does not fall behind a camera.
-            in_turn: do all work in the caller's thread, which is faster where the frames are a single batch.
+            pace: "live" drops frames that the model is too slow for, so that it does not fall behind a camera; for the
+                others see `Pace`.
+            stopped: is set when the iterator is closed: ends the pauses of `read_frames`.
         """
         seen = self.views(views)
         if seen.are_whole:  # others show a part of the objects each
@@ -213,10 +223,9 @@ class Model:
             # 40 %, and as much of the time. On BCCD (4:3) AP is 0.5752 with them and 0.5762 without.
             return seen.of(frame.height, frame.width, trimmed=frame.video is not None)
 
-        detect, batch_size = self._detecting(options), options.batch_size or (1 if live else self.backend.batch_size)
-        return stream_results(
-            frames, detect, self.classes, views_of, batch_size, live, in_turn, most=options.max_detections
-        )
+        batch_size = options.batch_size or (1 if pace == "live" else self.backend.batch_size)
+        detect, most = self._detecting(options), options.max_detections
+        return stream_results(frames, detect, self.classes, views_of, batch_size, pace, most, stopped)
 
     def _detecting(self, options: DetectionOptions) -> DetectFunction:
         """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""

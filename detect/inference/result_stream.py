@@ -1,11 +1,12 @@
 """The prediction pipeline, whose stages overlap: frames, batches, detections, results."""
 
 import itertools
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,15 @@ from detect.structures import Detections
 # A single batch leaves cores idle where its work cannot be divided. YOLOX-micro on two cores, batches of 4 frames of
 # 320 x 192: 110 frames/s with one batch at a time, 154 with two.
 BATCHES_AT_A_TIME = 2
+PATIENCE = 2.0  # seconds that closing waits for frames that may never come
+
+# Which work is done while other work waits:
+# - "ahead": all of it overlaps, two batches are detected at a time, and a result may wait for the next batch.
+# - "at once": no result waits for a later frame, which may be long in coming.
+# - "live": the same, and frames that detection is too slow for are dropped.
+# - "in turn": none; all is done in the thread of the caller. To start four threads and to wake them takes 0.7 ms, more
+#   where the cores are busy, and gains nothing for a single batch.
+Pace = Literal["ahead", "at once", "live", "in turn"]
 
 
 class Seen(NamedTuple):
@@ -47,9 +57,9 @@ def stream_results(
     classes: tuple[str, ...],
     views_of: Callable[[Frame], Sequence[View]],
     batch_size: int,
-    live: bool = False,
-    in_turn: bool = False,
+    pace: Pace = "ahead",
     most: int | None = None,
+    stopped: threading.Event | None = None,
 ) -> Generator[Result, None, None]:
     """Yield a result for each frame, in order.
 
@@ -62,50 +72,61 @@ def stream_results(
         classes: class names by label.
         views_of: the views in which a frame is shown to the model, one or more; those of one batch have canvases [H, W]
             of one size, and one batch may have views of several frames.
-        batch_size: most views per batch; for a live source, most frames.
-        live: drop frames that `detect` is too slow for.
-        in_turn: do all work in the caller's thread. To start four threads and to wake them takes 0.7 ms, more where the
-            cores are busy, and gains nothing for a single batch.
+        batch_size: most views per batch; where no result may wait for a later frame, most frames.
+        pace: which work is done while other work waits.
         most: objects of a frame, the best ones; None: all.
+        stopped: is set when the iterator is closed, for frames that wait for something else.
     """
-    made = _batches(frames, views_of, batch_size, live)
-    if in_turn:
+    waits = pace in ("ahead", "in turn")
+    made = _batches(_groups(frames, views_of, batch_size, waits), frames)
+    if pace == "in turn":
         with closing(made):
             yield from _merged((_found(batch, detect(batch.images, batch.extents)) for batch in made), classes, most)
         return
-    batches = ahead(made, depth=1, newest_only=live)
-    found = ahead(_detected(batches, detect, at_a_time=1 if live else BATCHES_AT_A_TIME), depth=1)
-    with closing(found):
-        yield from _merged(found, classes, most)
+    at_a_time, patience = (BATCHES_AT_A_TIME, None) if waits else (1, PATIENCE)
+    batches = ahead(made, depth=1, newest_only=pace == "live")
+    with closing(ahead(_detected(batches, detect, at_a_time), depth=1, patience=patience)) as found:
+        try:
+            yield from _merged(found, classes, most)
+        finally:
+            if stopped:
+                stopped.set()
 
 
-def _batches(
-    frames: Generator[Frame, None, None],
-    views_of: Callable[[Frame], Sequence[View]],
-    batch_size: int,
-    live: bool,
-) -> Generator[Batch, None, None]:
-    """Yield batches of views with one canvas; they are full except before the canvas changes and at the end.
-
-    Those of a live source hold whole frames, because a batch may be dropped.
-    """
-
-    def kind(seen: Seen) -> tuple:
-        return seen.view.placement.canvas, seen.frame.index // batch_size if live else None
-
+def _batches(groups: Iterator[list[Seen]], frames: Generator[Frame, None, None]) -> Generator[Batch, None, None]:
+    """Yield a batch for each group of views; in the end, close the frames that they come from."""
     with closing(frames):
-        for _, group in itertools.groupby(_seen(frames, views_of), kind):
-            while seen := list(itertools.islice(group, None if live else batch_size)):
-                placement = seen[0].view.placement
-                images = np.empty((len(seen), *placement.canvas, 3), placement.dtype)
-                for (frame, _, view), image in zip(seen, images, strict=True):
-                    view.paint(frame.image, image)
-                yield Batch(seen, images, np.array([each.view.placement.extent for each in seen], np.float32))
+        for seen in groups:
+            placement = seen[0].view.placement
+            images = np.empty((len(seen), *placement.canvas, 3), placement.dtype)
+            for (frame, _, view), image in zip(seen, images, strict=True):
+                view.paint(frame.image, image)
+            yield Batch(seen, images, np.array([each.view.placement.extent for each in seen], np.float32))
 
 
-def _seen(
-    frames: Generator[Frame, None, None], views_of: Callable[[Frame], Sequence[View]]
-) -> Generator[Seen, None, None]:
+def _groups(
+    frames: Iterator[Frame], views_of: Callable[[Frame], Sequence[View]], batch_size: int, waits: bool
+) -> Iterator[list[Seen]]:
+    """Yield views with one canvas: as many as a batch has, except before the canvas changes and at the end.
+
+    Unless one may wait for a later frame, they are all views of `batch_size` frames. So a batch that is dropped, as
+    those of a live source are, holds whole frames.
+    """
+    if waits:
+        for _, group in itertools.groupby(_seen(frames, views_of), _canvas):
+            while seen := list(itertools.islice(group, batch_size)):
+                yield seen
+        return
+    while chosen := list(itertools.islice(frames, batch_size)):
+        for _, group in itertools.groupby(_seen(chosen, views_of), _canvas):
+            yield list(group)
+
+
+def _canvas(seen: Seen) -> tuple[int, int]:
+    return seen.view.placement.canvas
+
+
+def _seen(frames: Iterable[Frame], views_of: Callable[[Frame], Sequence[View]]) -> Iterator[Seen]:
     for frame in frames:
         views = views_of(frame)
         yield from (Seen(frame, views, view) for view in views)

@@ -36,5 +36,5 @@ def test_long_lists_are_cut_but_other_files_are_always_named(capfd):
     skipped = tuple(f"{number} is broken" for number in range(12))
     lines = lines_of(capfd, outputs=(*images, Path("out/a.mp4"), Path("r.json")), skipped=skipped, interrupted=True)
     assert lines[:2] == ["Skipped: 0 is broken", "Skipped: 1 is broken"]
-    assert lines[10:12] == ["Skipped 2 more.", "Stopped by Ctrl-C. What was written is complete."]
+    assert lines[10:12] == ["Skipped 2 more.", "Stopped. What was written is complete, and videos can be played."]
     assert lines[-3:] == ["Written: out/a.mp4", "Written: r.json", "Written: 50 images in out"]

@@ -1,6 +1,9 @@
 """Small videos, and a detector that detects what is red without any training."""
 
+import io
+import threading
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
 import numpy as np
@@ -57,6 +60,65 @@ def _write_sound(container, seconds: float) -> None:
         frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
         container.mux(stream.encode(frame))
     container.mux(stream.encode())
+
+
+@pytest.fixture(scope="session")
+def transport_stream():
+    """A function that returns images as an MPEG transport stream, bytes."""
+
+    def encode(images) -> bytes:
+        file = io.BytesIO()
+        with av.open(file, "w", format="mpegts") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.height, stream.width = images[0].shape[:2]
+            stream.pix_fmt, stream.options = "yuv420p", {"preset": "ultrafast"}
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode())
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def serve():
+    """A function that serves a video: one answer for each connection, of bytes, and after `None` of nothing any more.
+
+    It returns the address, which is not found after the last answer.
+    """
+    released, servers = threading.Event(), []
+
+    def start(*answers):
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), _handler(list(answers), released)))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/live.ts"
+
+    yield start
+    released.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(answers: list, released: threading.Event) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if not answers:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            for part in answers.pop(0):
+                if part is None:
+                    released.wait()
+                else:
+                    self.wfile.write(part)
+
+        def log_message(self, *words):
+            pass
+
+    return Handler
 
 
 @pytest.fixture(scope="session")

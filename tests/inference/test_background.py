@@ -112,3 +112,21 @@ def test_consumed_items_are_not_kept():
         seen.append(weakref.ref(item))
         alive = sum(reference() is not None for reference in seen)
         assert alive == 1
+
+
+def test_nobody_waits_longer_for_a_thread_than_there_is_patience():
+    arrives = threading.Event()
+
+    def stalled():
+        yield 1
+        assert arrives.wait(60)
+        yield 2
+
+    items = ahead(stalled(), depth=1, patience=0.01)
+    assert next(items) == 1
+    items.close()
+    assert threads() == 1
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "detect-ahead")
+    arrives.set()
+    thread.join(60)
+    assert threads() == 0

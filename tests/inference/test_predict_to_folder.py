@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from pathlib import Path
 
 import av
@@ -273,14 +274,14 @@ def test_ctrl_c_keeps_what_is_finished(red_finder, folder, tmp_path):
 def test_ctrl_c_is_how_a_camera_ends(red_finder, image_with_red_box, tmp_path, monkeypatch):
     video = sources.read_video
 
-    def endless_camera(source, skip):
+    def endless_camera(source, tell, reading, stopped):
         from dataclasses import replace
 
         file = replace(source, address=str(tmp_path / "camera.mp4"), kind="video")
-        for frame in video(file, skip):
+        for frame in video(file, tell):
             yield replace(frame, source=source)
 
-    monkeypatch.setattr(sources, "read_camera", endless_camera)
+    monkeypatch.setattr(sources, "read_live", endless_camera)
     path = tmp_path / "camera.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -288,11 +289,15 @@ def test_ctrl_c_is_how_a_camera_ends(red_finder, image_with_red_box, tmp_path, m
         for _ in range(200):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image_with_red_box(BOX), format="rgb24")))
         container.mux(stream.encode())
-    for _ in range(2):  # the second time, an output of that name is there already
-        summary = predict_to_folder(red_finder, "0", tmp_path / "out", progress=interrupt_at_once)
+    for _ in range(3):  # the recordings of earlier runs stay
+        summary = predict_to_folder(red_finder, "0", tmp_path / "out", save_yolo=True, progress=interrupt_at_once)
         assert summary.interrupted
         assert (summary.videos, summary.frames) == (1, 1)
-    assert names(tmp_path / "out") == ["camera-0.mp4"]
+        with av.open(str(summary.outputs[0])) as written:
+            assert len(list(written.decode(video=0))) == 1
+    recordings = ["camera-0-2", "camera-0-3", "camera-0"]
+    labels = [f"labels/{name}-000000.txt" for name in recordings]
+    assert names(tmp_path / "out") == [*(f"{name}.mp4" for name in recordings), "classes.txt", *sorted(labels)]
 
 
 def interrupt_at_once(state):
@@ -306,8 +311,8 @@ def test_frames_in_memory_are_bounded(red_finder, image_with_red_box, write_vide
     images = []
     real_read = run.read_frames
 
-    def watched(found, skip):
-        for frame in real_read(found, skip):
+    def watched(*given):
+        for frame in real_read(*given):
             images.append(weakref.ref(frame.image))
             yield frame
             del frame
@@ -322,3 +327,74 @@ def test_frames_in_memory_are_bounded(red_finder, image_with_red_box, write_vide
     )
     assert len(most) == 150
     assert max(most) <= 5 * red_finder.backend.batch_size + 3
+
+
+def test_each_connection_to_a_stream_has_a_recording(red_finder, image_with_red_box, transport_stream, serve, tmp_path):
+    content = transport_stream([image_with_red_box(BOX)] * 6)
+    told, out, options = [], tmp_path / "out", {"reconnect": True, "timeout": 0.2}
+    address = serve([content], [content, None])
+
+    def stop(state):
+        if state.result.index == 11:  # the last one; those before may be dropped
+            raise KeyboardInterrupt
+
+    summary = predict_to_folder(red_finder, address, out, progress=stop, tell=told.append, save_yolo=True, **options)
+    assert summary.interrupted
+    assert [path.name for path in summary.outputs] == ["live.mp4", "live-2.mp4", "labels"]
+    numbers = {int(path.stem.removeprefix("live-")) for path in (out / "labels").iterdir()}
+    for path, of_connection in zip(summary.outputs, (numbers & {*range(6)}, numbers & {*range(6, 12)}), strict=False):
+        with av.open(str(path)) as video:
+            times = [round(frame.time * 25) for frame in video.decode(video=0)]
+        assert times == [number - min(of_connection) for number in sorted(of_connection)]
+    assert "It is tried again in 1 s" in told[0]
+    assert told[1].endswith("frames arrive again.")
+    for thread in threading.enumerate():  # those of the connection that stalls
+        if thread.name == "detect-ahead":
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def test_frames_are_images_for_their_label_files(red_finder, folder, tmp_path):
+    out = tmp_path / "out"
+    predict_to_folder(red_finder, folder, out, save_frames=True, save_yolo=True, pictures=False, every=5, start=0.3)
+    assert names(out / "images") == ["ü-000010.jpg"]
+    assert names(out / "labels") == ["1.txt", "b/2.txt", "ü-000010.txt"]
+    assert np.abs(read_image(out / "images" / "ü-000010.jpg")[20, 20] - [255, 0, 0]).max() < 40
+
+
+def test_a_part_of_a_video_plays_from_its_beginning(red_finder, image_with_red_box, write_video, tmp_path):
+    images = [image_with_red_box((n, 10, n + 24, 30)) for n in range(50)]
+    video = write_video(tmp_path / "a.mp4", images, sound=True)
+    predict_to_folder(red_finder, video, tmp_path / "out", start=1, end=1.6, every=5)
+    with av.open(str(tmp_path / "out" / "a.mp4")) as copy:
+        assert [round(frame.time * 25) for frame in copy.decode(video=0)] == [0, 5, 10]
+        assert float(copy.streams.video[0].duration * copy.streams.video[0].time_base) == pytest.approx(0.6, abs=0.02)
+    with av.open(str(tmp_path / "out" / "a.mp4")) as copy:
+        times = [frame.time for frame in copy.decode(audio=0)]
+    assert times[0] < 0.07
+    assert 0.5 < times[-1] < 0.65
+
+
+class FakeWindow:
+    """Stands for `Window`: the user ends it at the third result."""
+
+    def __init__(self, draw):
+        self.draw, self.shown = draw, []
+
+    def show(self, result):
+        self.shown.append(self.draw(result))
+        return len(self.shown) < 3
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        assert len(self.shown) == 3
+
+
+def test_a_key_in_the_window_ends_a_run(red_finder, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "Window", FakeWindow)
+    summary = predict_to_folder(red_finder, folder / "ü.mp4", tmp_path / "out", show=True, line_width=5)
+    assert (summary.frames, summary.interrupted) == (3, True)
+    with av.open(str(tmp_path / "out" / "ü.mp4")) as video:
+        assert len(list(video.decode(video=0))) == 3

@@ -1,5 +1,6 @@
 """Prediction, from sources to results, with a compiled step."""
 
+import itertools
 import os
 import pickle
 import threading
@@ -194,6 +195,46 @@ def test_weights_become_constants_of_a_few_steps_only(saved, monkeypatch):
     for _ in range(2):
         model.detect(np.zeros((1, 64, 64, 3), np.uint8))
     assert len(frozen) == 4
+
+
+def test_a_generator_may_have_no_end(red_finder, image_with_red_box, write_video, tmp_path):
+    image, video = image_with_red_box(BOX), write_video(tmp_path / "a.mp4", [image_with_red_box(BOX)] * 3)
+    taken = []
+
+    def images():
+        for number in itertools.count():
+            taken.append(number)
+            yield image
+
+    results = red_finder.predict(images())
+    assert [len(next(results)) for _ in range(20)] == [1] * 20
+    results.close()
+    assert len(taken) < 20 + 10  # few more than were asked for
+    found = red_finder.predict(iter([image, video, image]), every=2)
+    assert [result.index for result in found] == [0, 0, 2, 0]
+    assert isinstance(red_finder.predict(iter([image]), stream=False), list)
+
+
+def test_the_first_result_does_not_wait_for_the_second_image(red_finder, image_with_red_box):
+    there_is_a_second = threading.Event()
+
+    def images():
+        yield image_with_red_box(BOX)
+        assert there_is_a_second.wait(60)
+        yield image_with_red_box(BOX)
+
+    results = red_finder.predict(images())
+    assert len(next(results)) == 1
+    there_is_a_second.set()
+    assert len(list(results)) == 1
+
+
+def test_what_a_generator_yields_is_checked(red_finder, image_with_red_box, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"bad")
+    with pytest.warns(UserWarning, match=r"bad\.jpg"):
+        assert len(list(red_finder.predict(iter([tmp_path / "bad.jpg", image_with_red_box(BOX)])))) == 1
+    with pytest.raises(BadInput, match="is not a source"):
+        list(red_finder.predict(iter([3.5])))
 
 
 def test_a_camera_fits_no_list(red_finder):

@@ -45,8 +45,8 @@ def whole(frame, placement):
     return [View(Window(0, 0, frame.width, frame.height), placement)]
 
 
-def run(source, detect=find_grey, views_of=in_square, batch_size=4, live=False, in_turn=False):
-    return stream_results(source, detect, ("grey",), views_of, batch_size, live, in_turn)
+def run(source, detect=find_grey, views_of=in_square, batch_size=4, pace="ahead"):
+    return stream_results(source, detect, ("grey",), views_of, batch_size, pace)
 
 
 def no_threads_left() -> bool:
@@ -76,7 +76,7 @@ def test_in_turn_the_same_is_found_in_the_thread_of_the_caller():
         finally:
             closed.append(threading.current_thread())
 
-    results = list(run(watched(), detect, in_turn=True))
+    results = list(run(watched(), detect, pace="in turn"))
     assert [round(result.scores[0] * 256) for result in results] == list(range(6))
     assert threads == set(closed) == {threading.current_thread()}
 
@@ -164,7 +164,7 @@ def test_a_live_source_is_never_waited_for():
         assert camera_is_done.wait(10)
         return find_grey(images, extents)
 
-    indices = [result.index for result in run(camera(), slow, batch_size=1, live=True)]
+    indices = [result.index for result in run(camera(), slow, batch_size=1, pace="live")]
     assert indices == sorted(indices)
     assert len(indices) <= 3
     assert indices[-1] == 49
@@ -175,14 +175,30 @@ def in_tiles(frame):
     return tiles.of(frame.height, frame.width)
 
 
-@pytest.mark.parametrize("in_turn", [False, True])
+@pytest.mark.parametrize("pace", ["ahead", "in turn", "at once"])
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
-def test_tiles_of_a_frame_become_one_result(batch_size, in_turn):
+def test_tiles_of_a_frame_become_one_result(batch_size, pace):
     """32 x 64 pixels are three tiles, at 0, 16 and 32, with a box of 8 x 4 pixels at the corner of each."""
-    results = list(run(frames(7, height=32, width=64), views_of=in_tiles, batch_size=batch_size, in_turn=in_turn))
+    results = list(run(frames(7, height=32, width=64), views_of=in_tiles, batch_size=batch_size, pace=pace))
     assert [result.index for result in results] == list(range(7))
     for result in results:
         assert sorted(result.boxes.tolist()) == [[0, 0, 8, 4], [16, 0, 24, 4], [32, 0, 40, 4]]
+    assert no_threads_left()
+
+
+@pytest.mark.parametrize("pace", ["at once", "live"])
+def test_no_result_waits_for_the_next_frame(pace):
+    is_asked_for = threading.Event()
+
+    def slow():
+        yield from frames(1, height=32, width=64)
+        assert is_asked_for.wait(10)
+        yield from frames(1, height=32, width=64)
+
+    results = run(slow(), views_of=in_tiles, batch_size=1, pace=pace)
+    assert len(next(results)) == 3
+    is_asked_for.set()
+    assert len(list(results)) == 1
     assert no_threads_left()
 
 
@@ -200,7 +216,7 @@ def test_frames_of_a_live_source_are_dropped_with_all_their_tiles():
         shapes.append(len(images))
         return find_grey(images, extents)
 
-    results = list(run(camera(), slow, views_of=in_tiles, batch_size=1, live=True))
+    results = list(run(camera(), slow, views_of=in_tiles, batch_size=1, pace="live"))
     assert shapes == [3 if result.width == 64 else 1 for result in results]
     assert len(results) <= 3
 

@@ -7,6 +7,7 @@ the only source, that is an error.
 import glob
 import os
 import re
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,11 +22,13 @@ from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
 from detect.data.pixels.images import count_images, decode_image, read_image
 from detect.data.regular_files import file_of_part
 from detect.errors import BadInput
+from detect.inference.options import ReadingOptions
 from detect.inference.sources.downloads import content_type, download_image, shown
 from detect.inference.sources.folders import VIDEO_SUFFIXES, files_in, files_matching, fixed_folder, kind_of_name
 from detect.inference.sources.frames import Frame, Kind, Source
 from detect.inference.sources.in_memory import Channels, is_encoded, rgb_array
-from detect.inference.sources.video_reader import read_camera, read_video
+from detect.inference.sources.live import read_live
+from detect.inference.sources.video_reader import USUAL, read_video
 
 _MAY_HOLD_SEVERAL = frozenset((".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"))
 _FRAME = re.compile(r"(.*)-\d{6,}", re.DOTALL)  # the names of files for a frame of a video
@@ -38,6 +41,7 @@ def find_sources(
     leave_out: str | Path | None = None,
     note: Callable[[str], None] = warnings.warn,
     channels: Channels = "rgb",
+    live: bool = False,
 ) -> list[Source]:
     """Return the sources that `given` stands for, in order.
 
@@ -47,7 +51,7 @@ def find_sources(
         leave_out: a folder to leave out, because outputs of earlier runs are in it.
         note: called with a sentence about files of other types that are left out.
         channels: the order of the channels of arrays.
-        channels: the order of the channels of arrays.
+        live: take http addresses for live streams, unless they are images.
 
     Raises:
         BadInput: there is nothing of that name or nothing in it, it is of another type, or a camera is not the only
@@ -58,6 +62,8 @@ def find_sources(
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
     without = Path(leave_out).resolve() if leave_out is not None else None
     found = [source for item in items for source in _expand(item, without, note, channels)]
+    if live:
+        found = [replace(one, kind="camera") if one.kind == "video" and "://" in one.address else one for one in found]
     if len(found) > 1 and any(source.kind == "camera" for source in found):
         raise BadInput("A camera or network stream has no end, so no other source can follow: give it alone.")
     return _with_unique_names(_with_file_names(found))
@@ -69,12 +75,21 @@ def require_source(text: str) -> None:
         find_sources(text)
 
 
-def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Generator[Frame, None, None]:
+def read_frames(
+    sources: Iterable[Source],
+    skip: Callable[[str], None],
+    reading: ReadingOptions = USUAL,
+    tell: Callable[[str], None] = warnings.warn,
+    stopped: threading.Event | None = None,
+) -> Generator[Frame, None, None]:
     """Yield the frames of all sources in order, each read when it is requested.
 
     Args:
         sources: as `find_sources` returns them.
         skip: called with one sentence for each source that cannot be read, or not to its end.
+        reading: which frames of videos.
+        tell: called with what happens to a live stream.
+        stopped: as for `read_live`.
 
     Raises:
         BadInput: none of the sources can be read.
@@ -82,7 +97,7 @@ def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Gener
     sources = list(sources)
     problems = []
     for source in sources:
-        problem = yield from _frames_or_problem(source, skip)
+        problem = yield from _frames_or_problem(source, skip, reading, tell, stopped)
         if problem:
             problems.append(problem)
             if len(sources) > 1:
@@ -93,26 +108,53 @@ def read_frames(sources: Iterable[Source], skip: Callable[[str], None]) -> Gener
         raise BadInput(f"None of the {len(sources)} sources could be read. The first: {problems[0]}")
 
 
-def _frames_or_problem(source: Source, skip: Callable[[str], None]) -> Generator[Frame, None, BadInput | None]:
+def read_one_by_one(
+    items: Iterator[Any], skip: Callable[[str], None], channels: Channels = "rgb", reading: ReadingOptions = USUAL
+) -> Generator[Frame, None, None]:
+    """Yield the frames of what an iterator yields, each item taken when it is needed: it may have no end.
+
+    Args:
+        items: yields what `find_sources` takes.
+        skip: called with one sentence for each source that cannot be read, or not to its end.
+        channels: the order of the channels of arrays.
+        reading: which frames of videos.
+
+    Raises:
+        BadInput: an item is not a source.
+    """
+    for item in items:
+        for source in find_sources(item, channels=channels):
+            problem = yield from _frames_or_problem(source, skip, reading, skip)
+            if problem:
+                skip(str(problem))
+
+
+def _frames_or_problem(
+    source: Source,
+    skip: Callable[[str], None],
+    reading: ReadingOptions,
+    tell: Callable[[str], None],
+    stopped: threading.Event | None = None,
+) -> Generator[Frame, None, BadInput | None]:
     try:
-        yield from _frames_of(source, skip)
+        if source.kind == "camera":
+            yield from read_live(source, tell, reading, stopped)
+        elif source.kind == "video":
+            yield from read_video(source, skip, reading)
+        else:
+            yield _image_frame(source, skip)
     except BadInput as problem:
         return BadInput(*problem.args)  # its traceback would keep the half-decoded image in memory
     return None
 
 
-def _frames_of(source: Source, skip: Callable[[str], None]) -> Iterator[Frame]:
-    if source.kind == "video":
-        yield from read_video(source, skip)
-    elif source.kind == "camera":
-        yield from read_camera(source, skip)
-    else:
-        image = _image_of(source)
-        if source.is_image_file and os.path.splitext(source.address)[1].lower() in _MAY_HOLD_SEVERAL:
-            count = count_images(source.address)
-            if count > 1:
-                skip(f"{source.shown}: only the first of its {count} images is used.")
-        yield Frame(source, image, width=image.shape[1], height=image.shape[0])
+def _image_frame(source: Source, skip: Callable[[str], None]) -> Frame:
+    image = _image_of(source)
+    if source.is_image_file and os.path.splitext(source.address)[1].lower() in _MAY_HOLD_SEVERAL:
+        count = count_images(source.address)
+        if count > 1:
+            skip(f"{source.shown}: only the first of its {count} images is used.")
+    return Frame(source, image, width=image.shape[1], height=image.shape[0])
 
 
 def _image_of(source: Source) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +12,20 @@ import numpy as np
 from detect.errors import BadInput
 from detect.inference.image_files import write_image
 from detect.inference.result import Result
-from detect.inference.sources.frames import Source
+from detect.inference.sources.frames import Source, VideoFormat
 from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.video_encoder import VideoWriter
 
 _LOSSLESS = frozenset((".png", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"))
 
 
-def copy_name(source: Source) -> str:
-    """Return the name of the annotated copy of a source: `.mp4` for videos, `.png` for lossless images, else `.jpg`."""
+def copy_name(source: Source, number: int = 1) -> str:
+    """Return the name of the annotated copy of a source: `.mp4` for videos, `.png` for lossless images, else `.jpg`.
+
+    `number`: which copy of the source it is; `NAME-2.mp4` is the second.
+    """
     if source.kind != "image":
-        return f"{source.name}.mp4"
+        return f"{source.name}{f'-{number}' if number > 1 else ''}.mp4"
     suffix = os.path.splitext(source.shown)[1].lower()
     return f"{source.name}{'.png' if suffix in _LOSSLESS else '.jpg'}"
 
@@ -48,7 +54,8 @@ class CopyWriter:
         self._folder = folder
         self._note = note
         self._draw = draw
-        self._source: Source | None = None  # of the video that is being written
+        self._format: VideoFormat | None = None  # of the video that is being written
+        self._start = Fraction(0)  # its first timestamp
         self._video: VideoWriter | None = None
         for source in sources:
             _refuse_to_replace(source, folder)
@@ -57,21 +64,26 @@ class CopyWriter:
         return self
 
     def write(self, result: Result) -> None:
-        source, video, timestamp = result.frame.source, result.frame.video, result.frame.timestamp
-        if self._source is not source:
+        video, timestamp = result.frame.video, result.frame.timestamp
+        if self._format is not video:
             self._finish_video()
         if video is None or timestamp is None:
-            path = self._path(source)
+            path = self._path(result.frame.source)
             write_image(path, self._draw(result))
             self.outputs.append(path)
             return
         if self._video is None:
-            self._source = source
-            self._video = VideoWriter(self._path(source), video, result.width, result.height, self._note)
-        self._video.write(self._draw(result), timestamp)
+            self._format, self._start = video, timestamp
+            video = replace(video, start=video.start + timestamp)
+            self._video = VideoWriter(self._path(result.frame.source), video, result.width, result.height, self._note)
+        self._video.write(self._draw(result), timestamp - self._start)
 
     def _path(self, source: Source) -> Path:
-        return self._folder.path(copy_name(source), "copies", source.name)
+        """Return the path of the next copy: of a stream, that of a new file for each connection."""
+        names = (copy_name(source, number) for number in count(1))
+        is_live = source.kind == "camera"
+        name = next(name for name in names if not (is_live and (self._folder.folder / name).exists()))
+        return self._folder.path(name, "copies", source.name)
 
     def __exit__(self, kind, error, trace) -> None:
         if kind is None:
@@ -83,7 +95,7 @@ class CopyWriter:
         if self._video is not None:
             self._video.close()
             self.outputs.append(self._video.path)
-            self._source = self._video = None
+            self._format = self._video = None
 
 
 def _refuse_to_replace(source: Source, folder: OutputFolder) -> None:

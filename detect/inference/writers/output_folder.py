@@ -9,9 +9,11 @@ no longer detected, is removed.
 """
 
 import contextlib
+import glob
 import json
 import os
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TextIO
 
@@ -86,6 +88,12 @@ class OutputFolder:
     def sources_of(self, kind: str) -> set[str]:
         """Return the sources of which earlier runs have written this kind of files."""
         return {output.source for output in self._earlier.values() if output.kind == kind}
+
+    def new_name(self, name: str) -> str:
+        """Return a name of a source of which nothing has been written: this one, or with `-2` and so on behind it."""
+        taken = {output.source for output in self._earlier.values()}
+        names = (f"{name}-{number}" if number > 1 else name for number in count(1))
+        return next(new for new in names if new not in taken and not list(self.folder.glob(f"{glob.escape(new)}.*")))
 
     def __enter__(self) -> "OutputFolder":
         return self
