@@ -67,13 +67,26 @@ def ranges_of(calls: Iterable[Mapping[str, np.ndarray]], count: int) -> dict[str
         count: number of calls.
     """
     ends: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    nothing = np.zeros(0, np.float32)
+    nothing = np.zeros((0, 1), np.float32)
     for tensors in calls:
         for name, values in tensors.items():
-            most = 1 + int(OUTLIERS * count * values.size)
+            most, column = most_kept(count * values.size), values.reshape(-1, 1)
             low, high = ends.get(name, (nothing, nothing))
-            ends[name] = _largest(low, -values, most), _largest(high, values, most)
+            ends[name] = largest(low, -column, most), largest(high, column, most)
     return {name: (min(0.0, -float(low.min())), max(0.0, float(high.min()))) for name, (low, high) in ends.items()}
+
+
+def most_kept(values: int, outliers: float = OUTLIERS) -> int:
+    """Return of how many of the largest ones the least is the end of a range of so many values."""
+    return 1 + int(outliers * values)
+
+
+def largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
+    """Return the `most` largest of each column of `known` [k, C], k at most as many, and `values` [n, C], in any order."""
+    if len(known) == most:
+        values = values[(values > known.min(0)).any(1)]
+    both = np.concatenate([known, values])
+    return np.partition(both, -most, axis=0)[-most:] if len(both) > most else both
 
 
 def sample_of(calls: Sequence[T]) -> Sequence[T]:
@@ -102,13 +115,6 @@ def lost_by_rounding(
             share = np.divide(error, variance, out=np.ones_like(error), where=error < variance)
             shares.setdefault(name, []).append(float(share[variance > 0].mean()) if variance.any() else 0.0)
     return {name: float(np.mean(each)) for name, each in shares.items()}
-
-
-def _largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
-    """Return the `most` largest of `known`, which are at most as many, and `values`, in any order."""
-    values = values[values > known.min()] if len(known) == most else values.ravel()
-    both = np.concatenate([known, values])
-    return np.partition(both, -most)[-most:] if len(both) > most else both
 
 
 @contextlib.contextmanager

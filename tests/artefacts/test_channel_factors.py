@@ -12,6 +12,7 @@ from detect.artefacts.channel_factors import (
     scaled_weights,
     sizes_of_channels,
 )
+from detect.artefacts.int8_network import OUTLIERS
 
 
 def test_all_channels_become_as_large_as_the_largest():
@@ -43,7 +44,17 @@ def test_the_size_of_a_channel_is_its_largest_value():
     values = np.zeros([1, 2, 4000], np.float32)
     values[0, :, 7] = -1, 3
     calls = [{"x": values}, {"x": np.full([1, 2, 10], 2, np.float32)}]
-    assert sizes_of_channels(calls, axis=1)["x"].tolist() == [2, 3]
+    assert sizes_of_channels(calls, len(calls), axis=1)["x"].tolist() == [2, 3]
+
+
+def test_outliers_that_ranges_leave_out_do_not_count():
+    values = np.random.default_rng(0).permuted(np.tile(np.arange(200_000, dtype=np.float32), (2, 1)), axis=1)
+    calls = [{"x": part * np.float32([[1], [-2]])} for part in np.split(values, 4, axis=1)]
+    outside = int(OUTLIERS * 200_000)
+    assert outside == 4
+    expected = np.float32([199_999 - outside, 2 * (199_999 - outside)])
+    assert sizes_of_channels(calls, len(calls), axis=0)["x"].tolist() == expected.tolist()
+    assert sizes_of_channels(calls, len(calls), axis=0, outliers=0)["x"].tolist() == [199_999, 2 * 199_999]
 
 
 def test_a_convolution_stays_the_same():

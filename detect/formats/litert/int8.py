@@ -109,7 +109,7 @@ def with_factors(model: bytes, calls: Calls) -> bytes:
     fixed = _fixed(operations, with_weights(operations))
     products = [operation for operation in fixed if operation.kind in PRODUCTS and operation.inputs[1] not in shared]
     tensors = {name for operation in products for name in (operation.inputs[0], operation.outputs[0])}
-    sizes = sizes_of_channels(activations(model, tensors, calls), axis=-1)
+    sizes = sizes_of_channels(activations(model, tensors, calls), len(calls), axis=-1)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     names = [(operation.inputs[0], operation.outputs[0]) for operation in products]
     unequal = [(before, after) for before, after in names if factors[before] is not None or factors[after] is not None]

@@ -121,7 +121,7 @@ def with_factors(model: onnx.ModelProto, calls: Calls) -> onnx.ModelProto:
     if not convolutions:
         return model
     tensors = {tensor for node in convolutions for tensor in (node.input[0], node.output[0])}
-    sizes = sizes_of_channels(activations(model, tensors, calls), CHANNELS)
+    sizes = sizes_of_channels(activations(model, tensors, calls), len(calls), CHANNELS)
     factors = {name: factors_of(size) for name, size in sizes.items()}
     changed = onnx.ModelProto()
     changed.CopyFrom(model)

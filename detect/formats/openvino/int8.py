@@ -100,7 +100,7 @@ def multiply_inputs(model: openvino.Model, calls: Calls) -> None:
         return
     names, inputs = [node.get_friendly_name() for node in nodes], [node.input_value(0) for node in nodes]
     found = (dict(zip(names, values, strict=True)) for values in outputs_of(model, inputs, calls))
-    sizes = sizes_of_channels(found, CHANNELS)
+    sizes = sizes_of_channels(found, len(calls), CHANNELS, outliers=0)  # the ranges have no outliers either
     for node in nodes:
         factors, weights = factors_of(sizes[node.get_friendly_name()]), node.input_value(1).get_node()
         if factors is None:

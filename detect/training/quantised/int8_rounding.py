@@ -78,7 +78,7 @@ class Int8Rounding:
 
     def _factors(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the factors of the channels of each tensor, by name, ones where they are nearly equal."""
-        sizes = sizes_of_channels(self._values(images), axis=-1)
+        sizes = sizes_of_channels(self._values(images), len(images), axis=-1)
         grouped = {_inputs_of(each.layer) for each in self._layers.values() if each.is_grouped}
         found = {name: None if name in grouped else factors_of(size) for name, size in sizes.items()}
         return {name: np.ones_like(sizes[name]) if each is None else each for name, each in found.items()}
