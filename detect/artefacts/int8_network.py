@@ -82,7 +82,13 @@ def most_kept(values: int, outliers: float = OUTLIERS) -> int:
 
 
 def largest(known: np.ndarray, values: np.ndarray, most: int) -> np.ndarray:
-    """Return the `most` largest of each column of `known` [k, C], k at most as many, and `values` [n, C], in any order."""
+    """Return the `most` largest values of each column, in any order.
+
+    Args:
+        known: [k, C], k at most `most`.
+        values: further ones, [n, C].
+        most: how many to return.
+    """
     if len(known) == most:
         values = values[(values > known.min(0)).any(1)]
     both = np.concatenate([known, values])
