@@ -29,6 +29,7 @@ ROOMS = (
     ("weights",),
     ("artefacts",),
     ("formats",),
+    ("tracking",),
     ("inference",),
     ("evaluation",),
     ("training",),
@@ -56,16 +57,17 @@ SUBROOMS = {
         ("pipeline", "doctor", "shapes"),
     ),
     "inference": (
-        ("limits", "options", "class_choice"),
+        ("limits", "options", "track_options", "class_choice"),
         ("sources",),
         ("drawing", "image_files", "result"),
         ("backends",),
         ("views", "seams"),
-        ("background", "result_stream", "predictor"),
+        ("background", "result_stream", "track_stream", "predictor"),
         ("exports", "loading", "sample_images"),
         ("window", "writers"),
         ("dataset_ids",),
         ("prediction_run",),
+        ("track_drawing", "track_run"),
     ),
     "training": (
         ("settings", "model_choice"),
@@ -322,6 +324,11 @@ def test_tensorflow_is_not_needed_to_import(path):
 
 def test_the_command_line_imports_nothing_slow_to_show_its_help():
     assert not chain_to(SLOW_FOR_HELP, PACKAGE / "cli" / "main.py")
+
+
+def test_what_only_tracking_needs_is_imported_when_it_is_used():
+    """It takes a second, and need not be installed."""
+    assert not [name_of(path) for path in FILES if chain_to(("supervision", "trackers"), path)]
 
 
 def test_files_are_written_in_one_way():

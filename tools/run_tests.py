@@ -17,7 +17,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = (
     ("tests/test_*.py", "tests/ops", "tests/data", "tests/layers"),
     ("tests/models", "tests/weights"),
-    ("tests/artefacts", "tests/inference", "tests/evaluation", "tests/training", "tests/advice", "tests/cli"),
+    (
+        "tests/artefacts",
+        "tests/tracking",
+        "tests/inference",
+        "tests/evaluation",
+        "tests/training",
+        "tests/advice",
+        "tests/cli",
+    ),
     ("tests/formats", "tests/export"),
 )
 # Two workers, because half of the time is tracing, which takes one core.

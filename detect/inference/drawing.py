@@ -63,6 +63,7 @@ def draw(
     scores: np.ndarray | None = None,
     ignore: np.ndarray | None = None,
     options: DrawingOptions = USUAL,
+    ids: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return a copy of an image with n boxes, their class names and their scores (per cent) drawn on it.
 
@@ -74,9 +75,10 @@ def draw(
         scores: float [n] in 0..1.
         ignore: bool [n]; such regions are hatched in grey, without a name.
         options: what is drawn of them.
+        ids: int [n], identities, which are drawn too; each has a colour of its own, in place of that of its class.
     """
     image = np.ascontiguousarray(image).copy()
-    style = _Style.of(image, options.line_width)
+    style = Style.of(image, options.line_width)
     ignored = np.zeros(len(boxes), bool) if ignore is None else np.asarray(ignore, bool)
     for box in np.asarray(boxes)[ignored]:
         _hatch(image, box, style)
@@ -84,12 +86,14 @@ def draw(
     if scores is not None:
         rows.sort(key=lambda row: float(scores[row]))  # the highest score on top
     corners = [tuple(float(value) for value in boxes[row]) for row in rows]
-    for row, box in zip(rows, corners, strict=True):
-        _outline(image, box, colour(int(labels[row])), style.line)
-    for row, box in zip(rows, corners, strict=True):
+    colours = [colour(int(labels[row] if ids is None else ids[row])) for row in rows]
+    for box, shade in zip(corners, colours, strict=True):
+        _outline(image, box, shade, style.line)
+    for row, box, shade in zip(rows, corners, colours, strict=True):
         name = "" if options.hide_labels else classes[int(labels[row])]
+        identity = "" if ids is None else f"#{ids[row]}"
         score = "" if options.hide_scores or scores is None else f"{scores[row]:.0%}"
-        _caption(image, box, f"{name} {score}".strip(), colour(int(labels[row])), style)
+        draw_caption(image, box, " ".join(filter(None, (name, identity, score))), shade, style)
     return image
 
 
@@ -143,14 +147,14 @@ def _in_cell(picture: Picture, classes: Sequence[str], cell: int, bar: int) -> n
     return np.concatenate([title, drawn])
 
 
-class _Style(NamedTuple):
+class Style(NamedTuple):
     """Sizes that suit an image, pixels."""
 
     line: int
     letters: int
 
     @classmethod
-    def of(cls, image: np.ndarray, line: int | None = None) -> "_Style":
+    def of(cls, image: np.ndarray, line: int | None = None) -> "Style":
         side = math.sqrt(image.shape[0] * image.shape[1])
         return cls(line=line or math.ceil(side / 260), letters=max(10, round(side / 42)))
 
@@ -166,7 +170,7 @@ def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: in
     image[top:bottom, max(left, right - line) : right] = colour
 
 
-def _caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colour, style: _Style) -> None:
+def draw_caption(image: np.ndarray, box: tuple[float, ...], text: str, colour: Colour, style: Style) -> None:
     """Draw text on a filled bar above the box, inside it if there is no room above, and always within the image."""
     if not text:
         return
@@ -204,7 +208,7 @@ def _font() -> "cv2.FontFace":
     return cv2.FontFace("sans")
 
 
-def _hatch(image: np.ndarray, box: np.ndarray, style: _Style) -> None:
+def _hatch(image: np.ndarray, box: np.ndarray, style: Style) -> None:
     x1, y1 = (max(0, int(value)) for value in box[:2])
     x2, y2 = (math.ceil(value) for value in box[2:])
     region = image[y1:y2, x1:x2]

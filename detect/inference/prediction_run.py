@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detect.data.dataset import Dataset
-from detect.errors import counted
 from detect.files import replaces
 from detect.inference.dataset_ids import open_split
 from detect.inference.options import (
@@ -104,10 +103,10 @@ def predict_to_folder(
     annotated = None if data is None else open_split(data, split)
     given = annotated.paths if annotated and sources is None else sources
     folder = OutputFolder(Path(out))
-    found = _sources(given, folder, reading, notes.append)
+    found = sources_of(given, folder, reading, notes.append)
     live = found[0].kind == "camera"
     ids = annotated.ids(found, model.classes, notes.append) if annotated else own_ids(found, model.card.category_ids)
-    tally, interrupted = _Tally(found), False
+    tally, interrupted = Tally(found), False
     replaced = [path for path in (outputs.save_json, outputs.save_csv) if path is not None and replaces(path)]
     stopped = threading.Event()
     frames = read_frames(found, skipped.append, reading, tell, stopped)
@@ -133,25 +132,18 @@ def predict_to_folder(
             if not live:
                 raise
             interrupted = True
-    notes += _on_earlier_runs(folder, replaced)
+    notes += folder.notes()
+    notes += [f"{path} of an earlier run was replaced." for path in replaced]
     written = tuple(path for writer in writers for path in writer.outputs if path.exists())
     return tally.summary(written, tuple(skipped), tuple(notes), interrupted)
 
 
-def _sources(given: Any, folder: OutputFolder, reading: ReadingOptions, note: Callable[[str], None]) -> list[Source]:
+def sources_of(given: Any, folder: OutputFolder, reading: ReadingOptions, note: Callable[[str], None]) -> list[Source]:
     """Return the sources. A live one has a name that is not yet taken, because no recording may be replaced."""
     found = find_sources(given, leave_out=folder.folder, note=note, live=reading.reconnect)
     if found[0].kind == "camera":
         return [replace(found[0], name=folder.new_name(found[0].name))]
     return found
-
-
-def _on_earlier_runs(folder: OutputFolder, replaced: Sequence[str | Path]) -> Iterator[str]:
-    """Yield sentences about the outputs of earlier runs that are no longer there."""
-    if folder.replaced or folder.removed:
-        files = counted(folder.replaced, "file was", "files were")
-        yield f"Of an earlier run in {folder.folder}, {files} replaced and {folder.removed} removed."
-    yield from (f"{path} of an earlier run was replaced." for path in replaced)
 
 
 class _Job(NamedTuple):
@@ -181,7 +173,7 @@ def _writers(job: _Job, outputs: OutputOptions) -> Iterator[Any]:
         yield CropWriter(job.folder, job.classes)
 
 
-class _Tally:
+class Tally:
     """Counts of frames and objects, and the time that they take."""
 
     def __init__(self, sources: Sequence[Source]):
@@ -194,9 +186,10 @@ class _Tally:
         self._start = time.perf_counter()
         self._first: tuple[float, int] | None = None  # time and number of frames when measuring the rate began
 
-    def add(self, result: Result) -> None:
+    def add(self, result: Result, names: Sequence[str] | None = None) -> None:
+        """Count a frame and its objects, or those whose class names are given."""
         self.frames += 1
-        self._counts.update(result.names)
+        self._counts.update(result.names if names is None else names)
         video = result.frame.video
         if video is None:
             self._images += 1

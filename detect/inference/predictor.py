@@ -21,9 +21,12 @@ from detect.inference.result_stream import DetectFunction, Pace, stream_results
 from detect.inference.sources.finding import find_sources, read_frames, read_one_by_one
 from detect.inference.sources.frames import Frame
 from detect.inference.sources.in_memory import Channels
+from detect.inference.track_options import TrackingOptions
+from detect.inference.track_stream import tracked
 from detect.inference.views import View, Views
 from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
+from detect.tracking.methods import find_method
 
 USUAL, TRAINED = DetectionOptions(), ViewOptions()  # nothing is asked for
 
@@ -193,6 +196,48 @@ class Model:
         frames = read_frames(sources, warnings.warn, reading, stopped=stopped)
         results = self.results_of(frames, detection, views, "live" if endless else pace, stopped)
         return results if stream else [_without_image(result) for result in results]
+
+    def track(self, source: Any, *, channels: Channels = "rgb", **options: Any) -> Generator[Result, None, None]:
+        """Detect objects in videos, and find each of them again in the frames that follow.
+
+        Args:
+            source: as for `predict`. Images are the frames of one video, with 30 of them in a second.
+            channels: as for `predict`.
+            options: those of `TrackingOptions`, `DetectionOptions`, `ViewOptions` and `ReadingOptions`, such as
+                `tracker="botsort"`. The `confidence` is that from which on a detection begins an identity; weaker ones
+                may continue it.
+
+        Returns:
+            An iterator that reads while it is consumed, with a result for each frame. It holds the objects whose
+            identity is known, and that is in its `ids`. What cannot be read is left out with a Python warning.
+
+        Raises:
+            BadInput: as from `predict`; there is no such tracker, or it is not installed.
+        """
+        groups = TrackingOptions, DetectionOptions, ViewOptions, ReadingOptions
+        tracking, detection, views, reading = grouped(options, *groups)
+        if isinstance(source, Iterator):
+            frames = read_one_by_one(source, warnings.warn, channels, reading)
+            return self.tracks_of(frames, tracking, replace(detection, batch_size=1), views, "at once")
+        sources, stopped = find_sources(source, channels=channels, live=reading.reconnect), threading.Event()
+        frames = read_frames(sources, warnings.warn, reading, stopped=stopped)
+        pace: Pace = "live" if sources[0].kind == "camera" else "ahead"
+        return self.tracks_of(frames, tracking, detection, views, pace, stopped)
+
+    def tracks_of(
+        self,
+        frames: Generator[Frame, None, None],
+        tracking: TrackingOptions,
+        options: DetectionOptions = USUAL,
+        views: ViewOptions = TRAINED,
+        pace: Pace = "ahead",
+        stopped: threading.Event | None = None,
+    ) -> Generator[Result, None, None]:
+        """Yield a result with identities for each frame, see `track`; for the arguments see `results_of`."""
+        method, confidence = find_method(tracking.tracker), options.confidence
+        least = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
+        weak = replace(options, confidence=min(method.least_score, float(least.min(initial=1.0))))
+        return tracked(self.results_of(frames, weak, views, pace, stopped), method, least)
 
     def results_of(
         self,

@@ -26,9 +26,15 @@ class DetectedObject(NamedTuple):
     score: float
     box: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels of the upright source image
     label: int
+    id: int | None = None  # identity in the video; None where the video was not tracked
+
+    @property
+    def caption(self) -> str:
+        """Name, identity and score, as they are drawn."""
+        return f"{self.name}{'' if self.id is None else f' #{self.id}'} {self.score:.0%}"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.score:.0%} at {', '.join(f'{side:.0f}' for side in self.box)}"
+        return f"{self.caption} at {', '.join(f'{side:.0f}' for side in self.box)}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -44,6 +50,7 @@ class Result:
         labels: int32 [n], positions in `classes`.
         classes: names of all classes of the model.
         frame: the image and where it is from.
+        ids: int64 [n], identities of the objects in the video, from 1; None where the video was not tracked.
     """
 
     boxes: np.ndarray
@@ -51,6 +58,7 @@ class Result:
     labels: np.ndarray
     classes: tuple[str, ...]
     frame: Frame
+    ids: np.ndarray | None = None
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +99,7 @@ class Result:
         return len(self.boxes)
 
     def __repr__(self) -> str:
-        found = ", ".join(f"{name} {score:.0%}" for name, score in zip(self.names[:5], self.scores, strict=False))
+        found = ", ".join(thing.caption for thing in self[:5])
         more = f", and {len(self) - 5} more" if len(self) > 5 else ""
         where = self.image_path if self.timestamp is None else f"{self.image_path}, frame {self.index}"
         return f"<Result {where}, {self.width} x {self.height}: {found or 'nothing found'}{more}>"
@@ -100,9 +108,10 @@ class Result:
         return "\n".join([repr(self), *(f"  {found}" for found in self)])
 
     def __iter__(self) -> Iterator[DetectedObject]:
-        columns = self.names, self.scores.tolist(), self.boxes.tolist(), self.labels.tolist()
-        for name, score, box, label in zip(*columns, strict=True):
-            yield DetectedObject(name, score, tuple(box), label)
+        ids = [None] * len(self) if self.ids is None else self.ids.tolist()
+        columns = self.names, self.scores.tolist(), self.boxes.tolist(), self.labels.tolist(), ids
+        for name, score, box, label, identity in zip(*columns, strict=True):
+            yield DetectedObject(name, score, tuple(box), label, identity)
 
     @overload
     def __getitem__(self, which: int) -> DetectedObject: ...
@@ -114,7 +123,8 @@ class Result:
         if isinstance(which, (int, np.integer)):
             return list(self)[which]
         which = which if isinstance(which, slice) else np.asarray(which, None if len(which) else int)
-        return replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which])
+        ids = None if self.ids is None else self.ids[which]
+        return replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which], ids=ids)
 
     def filter(self, classes: str | int | Iterable[str | int] | None = None, confidence: float = 0.0) -> "Result":
         """Return the objects of some classes, or with scores above a confidence, or both.
@@ -144,7 +154,7 @@ class Result:
         return encode(shown, ".jpg")
 
     def plot(self, **options: Any) -> np.ndarray:
-        """Return a copy of the image with boxes, names and scores drawn on it, uint8 RGB [H, W, 3].
+        """Return a copy of the image with boxes, names, identities and scores drawn on it, uint8 RGB [H, W, 3].
 
         Args:
             options: those of `DrawingOptions`, such as `hide_scores=True`.
@@ -153,7 +163,7 @@ class Result:
             BadInput: an option cannot be used.
         """
         (drawing,) = grouped(options, DrawingOptions)
-        return draw(self.image, self.boxes, self.labels, self.classes, self.scores, options=drawing)
+        return draw(self.image, self.boxes, self.labels, self.classes, self.scores, options=drawing, ids=self.ids)
 
     def save(self, path: str | Path, **options: Any) -> None:
         """Write the image with its boxes drawn on it to `path`, in the format of the suffix (.jpg, .png, ...).
@@ -196,7 +206,11 @@ class Result:
         ]
 
     def to_dataframe(self):
-        """Return a pandas `DataFrame` with one row per object. Raises `BadInput` if pandas is not installed."""
+        """Return a pandas `DataFrame` with one row per object, and a column `id` where the video was tracked.
+
+        Raises:
+            BadInput: pandas is not installed.
+        """
         pandas = _optional("pandas", "to_dataframe")
         table = {
             "path": self.image_path,
@@ -207,10 +221,10 @@ class Result:
             "score": self.scores,
         }
         corners = {name: self.boxes[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
-        return pandas.DataFrame({**table, **corners})
+        return pandas.DataFrame({**table, **corners, **({} if self.ids is None else {"id": self.ids})})
 
     def to_supervision(self):
-        """Return `supervision.Detections`, with the names in `data["class_name"]`.
+        """Return `supervision.Detections`, with the names in `data["class_name"]` and identities as `tracker_id`.
 
         Raises:
             BadInput: supervision is not installed.
@@ -220,6 +234,7 @@ class Result:
             xyxy=self.boxes.reshape(-1, 4),
             confidence=self.scores,
             class_id=self.labels.astype(int),
+            tracker_id=self.ids,
             data={"class_name": np.array(self.names, dtype=str)},
         )
 

@@ -103,7 +103,7 @@ def test_what_no_run_has_made_is_not_replaced(red_finder, folder, tmp_path, thei
     path = tmp_path / theirs
     path.parent.mkdir(parents=True)
     path.write_text("0 0.5 0.5 0.1 0.1")
-    with pytest.raises(BadInput, match=f"{path} would be replaced, but it was not made by `detect predict`"):
+    with pytest.raises(BadInput, match=f"{path} would be replaced, but it is not from an earlier run"):
         predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True)
     assert path.read_text() == "0 0.5 0.5 0.1 0.1"
     assert names(tmp_path / "out") == [path.relative_to(tmp_path / "out").as_posix()]

@@ -31,12 +31,13 @@ class CsvWriter:
         objects = zip(result.labels, result.names, result.scores, result.boxes.tolist(), strict=True)
         for label, name, score, box in objects:
             corners = (f"{value:.2f}" for value in box)
-            row = [_as_text(result.image_path), result.index, time, label, _as_text(name), f"{score:.5f}", *corners]
+            row = [as_text(result.image_path), result.index, time, label, as_text(name), f"{score:.5f}", *corners]
             self._table.writerow(row)
 
     def __exit__(self, kind, error, trace) -> None:
         self._text.__exit__(kind, error, trace)
 
 
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
+    """Return a cell that spreadsheets do not take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

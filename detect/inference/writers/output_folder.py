@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TextIO
 
-from detect.errors import BadInput
+from detect.errors import BadInput, counted
 from detect.files import write_text
 from detect.unwritable import explained
 
@@ -81,9 +81,16 @@ class OutputFolder:
         """Return the path of a file that may be replaced or is not there; BadInput for any other."""
         path = self.folder / name
         if name not in self._made and not self._is_ours(name) and os.path.lexists(path):
-            state = "has changed since it was written" if name in self._earlier else "was not made by `detect predict`"
+            state = "has changed since it was written" if name in self._earlier else "is not from an earlier run"
             raise BadInput(f"{path} would be replaced, but it {state}. Give another output folder.")
         return path
+
+    def notes(self) -> list[str]:
+        """Return a sentence about the files of earlier runs, once the folder is left; none where none was touched."""
+        if not (self.replaced or self.removed):
+            return []
+        replaced = counted(self.replaced, "file was", "files were")
+        return [f"Of an earlier run in {self.folder}, {replaced} replaced and {self.removed} removed."]
 
     def sources_of(self, kind: str) -> set[str]:
         """Return the sources of which earlier runs have written this kind of files."""
