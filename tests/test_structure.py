@@ -31,6 +31,7 @@ ROOMS = (
     ("formats",),
     ("tracking",),
     ("inference",),
+    ("serving",),
     ("evaluation",),
     ("training",),
     ("advice",),

@@ -26,7 +26,7 @@ PARTS = (
         "tests/advice",
         "tests/cli",
     ),
-    ("tests/formats", "tests/export"),
+    ("tests/serving", "tests/formats", "tests/export"),
 )
 # Two workers, because half of the time is tracing, which takes one core.
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2")

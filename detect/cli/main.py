@@ -24,6 +24,7 @@ from detect.cli.library_log import TENSORFLOW_LEVEL
 from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
+from detect.cli.serve import serve
 from detect.cli.track import track
 from detect.cli.train import train
 from detect.cli.unexplained import explain
@@ -43,6 +44,7 @@ app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --sp
 app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect track runs/cars road.mp4 --line 0%,60%,100%,60%")(track)
+app.command(epilog="Example: detect serve runs/plates")(serve)
 app.command(epilog="Example: detect export runs/plates --format onnx --data plates.yaml")(export)
 app.command("export check", epilog="Example: detect export check runs/plates/exports/onnx")(check)
 app.command(epilog="Example: detect benchmark runs/plates --data plates.yaml")(benchmark)

@@ -152,10 +152,11 @@ def _finished(batch: Batch, found: "Future[Detections]") -> list[Found]:
 
 def _found(batch: Batch, found: Detections) -> list[Found]:
     """Return what is found in each view of a batch."""
-    return [(seen, _objects(seen.view, *row)) for seen, *row in zip(batch.seen, *found, strict=True)]
+    return [(seen, objects_of(seen.view, *row)) for seen, *row in zip(batch.seen, *found, strict=True)]
 
 
-def _objects(view: View, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Objects:
+def objects_of(view: View, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Objects:
+    """Return the objects in a view from its row of `Detections`: boxes [D, 4], scores [D] and labels [D]."""
     real = labels >= 0
     return Objects(view.to_image(boxes[real]), scores[real], labels[real])
 
@@ -166,7 +167,22 @@ def _merged(found: Iterator[list[Found]], classes: tuple[str, ...], most: int | 
     for (frame, views, _), objects in itertools.chain.from_iterable(found):
         parts.append(objects)
         if len(parts) == len(views):
-            windows = [view.window for view in views]
-            one = parts[0] if len(parts) == 1 else merge(parts, windows, frame.height, frame.width)
+            yield result_of(frame, views, parts, classes, most)
             parts = []
-            yield Result(one.boxes[:most], one.scores[:most], one.labels[:most], classes, frame)
+
+
+def result_of(
+    frame: Frame, views: Sequence[View], parts: Sequence[Objects], classes: tuple[str, ...], most: int | None = None
+) -> Result:
+    """Return the result of a frame.
+
+    Args:
+        frame: the frame.
+        views: all of it.
+        parts: the objects in each view, in pixels of the frame.
+        classes: class names by label.
+        most: objects of the frame, the best ones; None: all.
+    """
+    windows = [view.window for view in views]
+    one = parts[0] if len(parts) == 1 else merge(parts, windows, frame.height, frame.width)
+    return Result(one.boxes[:most], one.scores[:most], one.labels[:most], classes, frame)
