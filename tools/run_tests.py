@@ -22,6 +22,7 @@ PARTS = (
         "tests/tracking",
         "tests/inference",
         "tests/evaluation",
+        "tests/reports",
         "tests/training",
         "tests/advice",
         "tests/cli",

@@ -20,7 +20,7 @@ from detect.advice.request import Request
 from detect.advice.trial_plan import REPEATS, SHARES, Trial, curve, longer, rounded_up
 from detect.advice.trial_runs import Result, Trials
 from detect.errors import DetectError, RunFailure
-from detect.evaluation.error_kinds import ErrorKind, error_kinds
+from detect.evaluation.diagnosis.error_kinds import ErrorKind, error_kinds
 from detect.evaluation.images_needed import LEAST_BOXES
 from detect.evaluation.truth import Truth
 from detect.files import write_text

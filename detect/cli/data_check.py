@@ -77,8 +77,8 @@ def check(
     from detect.data.doctor.examination import examine, prepare, refuses
     from detect.data.doctor.summary import summary
     from detect.data.readers.description import open_dataset
-    from detect.evaluation.data_report import write_data_report
     from detect.evaluation.images_needed import images_needed_check
+    from detect.reports.data_report import write_data_report
 
     check_arguments(data, run, html, fix, decode)
     plan = plan_for(model, image_size)
@@ -108,8 +108,8 @@ def check(
 
 def check_arguments(data: str, run: Path | None, html: Path | None, fix: Path | None, decode: bool) -> None:
     """Check, before the dataset is opened, that the run is finished and the outputs can be written."""
-    from detect.evaluation.data_report import is_data_report
     from detect.evaluation.images_needed import require_finished
+    from detect.reports.data_report import is_data_report
 
     if run is not None:
         require_finished(run)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from detect.cli import output_file
+from detect.cli.evaluation_report import announce_report, report_on_model, report_on_predictions
 from detect.cli.option_groups import with_options
 from detect.cli.printing import download_bar, progress_bar, say
 from detect.cli.scores import show_scores
@@ -34,6 +35,13 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Write all numbers at full precision to this JSON file.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a page with what explains the scores, and the images, to this folder."),
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Put the images that cost most AP into the page of --report.")
+    ] = False,
     confidence: Annotated[
         float | None,
         typer.Option(help="Score threshold of detections, 0 to 1.", show_default="the model's, low as AP needs it"),
@@ -68,12 +76,14 @@ def evaluate(
     if model is not None and find_artefact(model, weights=weights) is None:
         require_place(weights or model, is_file_allowed=weights is not None)
     output_file.announce(json, lambda text: '"AP"' in text, "a file of scores")
+    announce_report(report, single_file)
     if predictions is not None and not predictions.is_file():
         raise BadInput(f"--predictions: {predictions} is not a file (in {Path.cwd()}). Give a COCO results file.")
     if predictions is not None:
         from detect.evaluation.results_file import evaluate_predictions
 
         scores = evaluate_predictions(predictions, data, split, reference)
+        page = report and report_on_predictions(report, scores, predictions, data, split, single_file)
     else:
         dataset = open_with_split(data, split)
         start_tensorflow()
@@ -93,8 +103,18 @@ def evaluate(
                 progress=progress,
                 **options,
             )
+        page = report and report_on_model(
+            report,
+            scores,
+            str(weights or model),
+            loaded,
+            loaded.views(ViewOptions(**options)),
+            dataset,
+            split,
+            single_file,
+        )
     if json is not None:
         scores.save(json)  # first: the reader of the output may close the pipe
     show_scores(scores)
-    if json is not None:
-        say(f"Written: {json}")
+    for path in filter(None, (json, page)):
+        say(f"Written: {path}")

@@ -13,10 +13,10 @@ import functools
 import io
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hotcoco
 import numpy as np
@@ -26,7 +26,7 @@ import pycocotools.cocoeval
 from detect.evaluation.confusion import Confusion, confusion
 from detect.evaluation.detections import Found, places_in
 from detect.evaluation.intervals import ADVICE, FEW_IMAGES, Intervals, describe, intervals
-from detect.evaluation.matching_by_image import Matched, matched_by_class
+from detect.evaluation.matching_by_image import EVERY_AREA, Matched, matched_by_class
 from detect.evaluation.only_looked_for import only_looked_for
 from detect.evaluation.truth import Truth
 from detect.files import write_text
@@ -42,6 +42,13 @@ class Curves:
     recalls: np.ndarray  # float64 [101], 0 to 1
     precisions: dict[str, np.ndarray]  # class name -> float64 [101]
     confidences: dict[str, np.ndarray]  # class name -> float64 [101], the score at which each recall is reached
+
+
+class Compared(NamedTuple):
+    """What was compared for the scores: the boxes and the detections that count."""
+
+    truth: Truth
+    found: Found
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Scores:
     curves: Curves = field(repr=False, compare=False)
     confusion: Confusion = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
+    compared: Compared | None = field(default=None, repr=False, compare=False)
     find_intervals: Callable[[], Intervals | None] | None = field(default=None, repr=False, compare=False)
     advice: str = ""  # what to do where the intervals are too wide
 
@@ -135,15 +143,22 @@ def score(
         curves=_curves(truth, measured["precision"], measured["scores"]),
         confusion=confusion(truth, found),
         notes=truth.notes,
+        compared=Compared(truth, found),
         find_intervals=(lambda: intervals(_matched(truth, rows), images)) if is_wanted else None,
         advice=advice,
     )
 
 
-def match(truth: Truth, found: Found) -> list[Matched]:
-    """Compare detections with the objects of their images; for arguments and errors see `score`."""
+def match(truth: Truth, found: Found, area: Sequence[float] = EVERY_AREA) -> list[Matched]:
+    """Compare detections with the objects of their images.
+
+    Args:
+        truth: as of `score`.
+        found: as of `score`.
+        area: of the objects that count, from and to, square pixels.
+    """
     truth, _, rows = _counted(truth, found, "detections")
-    return _matched(truth, rows)
+    return _matched(truth, rows, area)
 
 
 def evaluation_of(truth: Truth, found: Found) -> hotcoco.COCOeval:
@@ -154,6 +169,21 @@ def evaluation_of(truth: Truth, found: Found) -> hotcoco.COCOeval:
     return evaluation
 
 
+def evaluation_with_areas(compared: Compared, of_truth: np.ndarray, of_found: np.ndarray) -> hotcoco.COCOeval:
+    """Return hotcoco with other areas, to score boxes in ranges of any value as COCO does in ranges of areas.
+
+    Args:
+        compared: M boxes and n detections.
+        of_truth: value of each box, [M].
+        of_found: value of each detection, [n].
+    """
+    truth, _, rows = _counted(*compared, "detections")
+    evaluation = _with_hotcoco(replace(truth, areas=of_truth), rows)
+    detections = evaluation.coco_dt
+    detections.update_anns(ids=np.arange(1, len(rows) + 1), area=of_found)
+    return hotcoco.COCOeval(evaluation.coco_gt, detections, "bbox")
+
+
 def _counted(truth: Truth, found: Found, where: str) -> tuple[Truth, Found, np.ndarray]:
     """Return the boxes and the detections that count, and the detections as `_result_rows` has them."""
     places = places_in(truth, found, where)
@@ -162,10 +192,8 @@ def _counted(truth: Truth, found: Found, where: str) -> tuple[Truth, Found, np.n
     return truth, found, _result_rows(found, *places)
 
 
-def _matched(truth: Truth, rows: np.ndarray) -> list[Matched]:
-    evaluation = _with_hotcoco(truth, rows)
-    with contextlib.redirect_stdout(io.StringIO()):
-        return matched_by_class(evaluation, truth)
+def _matched(truth: Truth, rows: np.ndarray, area: Sequence[float] = EVERY_AREA) -> list[Matched]:
+    return matched_by_class(_with_hotcoco(truth, rows), truth, area)
 
 
 def _with_hotcoco(truth: Truth, rows: np.ndarray) -> hotcoco.COCOeval:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from detect.evaluation.detections import Found
+from detect.evaluation.overlapping import on_crowds, overlapping
 from detect.evaluation.truth import Truth, positions_of
-
-OBJECTS_AT_A_TIME = 2000  # that are compared with the detections of their images; memory grows with it
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """`counts[i, j]` objects of class i were detected as class j; the last row and column stand for "nothing".
+    """`counts[i, j]` objects of class i were detected as class j; the last row and column, K, stand for "nothing".
 
     The last column therefore counts missed objects, and the last row detections where there is no object.
     """
@@ -21,6 +20,8 @@ class Confusion:
     counts: np.ndarray  # int64 [K + 1, K + 1]
     confidence: float  # detections below it were left out
     overlap: float  # lowest IoU of a pair
+    detected_as: np.ndarray  # int64 [M], class of the detection of each box of the truth or K; -1 for crowds
+    objects_of: np.ndarray  # int64 [n], class of the object of each detection or K; -1 for those that were left out
 
 
 def confusion(truth: Truth, found: Found, confidence: float = 0.25, overlap: float = 0.5) -> Confusion:
@@ -31,34 +32,38 @@ def confusion(truth: Truth, found: Found, confidence: float = 0.25, overlap: flo
     not counted.
 
     Args:
-        truth: the annotated boxes.
-        found: the detections.
+        truth: M annotated boxes.
+        found: n detections.
         confidence: score from which a detection counts.
         overlap: IoU from which a detection and an object make a pair.
     """
-    boxes, images, found_classes = _shown(truth, found, confidence)
+    rows, images, found_classes = _shown(truth, found, confidence)
+    boxes, nothing = found.boxes[rows], len(truth.names)
     objects, crowds = np.flatnonzero(~truth.crowd), np.flatnonzero(truth.crowd)
     true_classes = truth.categories[objects]
-    pairs = _overlapping(truth.boxes[objects], truth.images[objects], boxes, images, overlap)
+    pairs = overlapping(truth.boxes[objects], truth.images[objects], boxes, images, overlap)
     partner = _match(*pairs, true_classes, found_classes)
 
-    nothing = len(truth.names)
+    detected_as = np.full(len(truth), -1)
+    detected_as[objects] = np.append(found_classes, nothing)[partner]  # the last one is number -1
+    of_shown = np.full(len(rows), nothing)
+    of_shown[on_crowds(truth.boxes[crowds], truth.images[crowds], boxes, images)] = -1
+    of_shown[partner[partner >= 0]] = true_classes[partner >= 0]
+    objects_of = np.full(len(found), -1)
+    objects_of[rows] = of_shown
     counts = np.zeros((nothing + 1, nothing + 1), np.int64)
-    np.add.at(counts, (true_classes, np.append(found_classes, nothing)[partner]), 1)  # the last one is number -1
-    alone = np.ones(len(boxes), bool)
-    alone[partner[partner >= 0]] = False
-    alone[_on_crowds(truth.boxes[crowds], truth.images[crowds], boxes, images)] = False
-    counts[nothing] += np.bincount(found_classes[alone], minlength=nothing + 1)
-    return Confusion(truth.names, counts, confidence, overlap)
+    np.add.at(counts, (true_classes, detected_as[objects]), 1)
+    counts[nothing] += np.bincount(found_classes[of_shown == nothing], minlength=nothing + 1)
+    return Confusion(truth.names, counts, confidence, overlap, detected_as, objects_of)
 
 
 def _shown(truth: Truth, found: Found, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return boxes [n, 4], images [n] and categories [n] of the detections that count, image by image."""
+    """Return rows [n], images [n] and categories [n] of the detections that count, image by image."""
     rows = np.flatnonzero(found.scores >= confidence)
     images = positions_of(found.image_ids[rows], truth.image_ids)
     order = np.argsort(images, kind="stable")
     rows, images = rows[order], images[order]
-    return found.boxes[rows], images, positions_of(found.category_ids[rows], truth.category_ids)
+    return rows, images, positions_of(found.category_ids[rows], truth.category_ids)
 
 
 def _match(
@@ -80,80 +85,3 @@ def _match(
         if partner[row] < 0 and not taken[column]:
             partner[row], taken[column] = column, True
     return partner
-
-
-def _overlapping(
-    objects: np.ndarray, object_images: np.ndarray, found: np.ndarray, found_images: np.ndarray, least: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return objects, detections and IoU [p] of all pairs within an image whose IoU is `least` or more.
-
-    Args:
-        objects: boxes [m, 4]: x, y, width, height.
-        object_images: image of each object, [m].
-        found: boxes [n, 4] of the detections.
-        found_images: image of each detection, [n], ascending.
-        least: lowest IoU of a pair.
-    """
-    sides, found_sides = _sides(objects), _sides(found)
-    areas, found_areas = _areas(objects), _areas(found)
-    parts = []
-    for rows, columns in _pairs_of_image(object_images, found_images):
-        rows, columns, shared = _touching(sides, found_sides, rows, columns)
-        iou = shared / np.maximum(areas[rows] + found_areas[columns] - shared, 1e-9)
-        near = iou >= least
-        parts.append((rows[near], columns[near], iou[near]))
-    return tuple(map(np.concatenate, zip(*parts, strict=True)))  # type: ignore[return-value]
-
-
-def _on_crowds(crowds: np.ndarray, crowd_images: np.ndarray, found: np.ndarray, found_images: np.ndarray) -> np.ndarray:
-    """Return the positions of detections of which more than half lies on one crowd."""
-    sides, found_sides, areas = _sides(crowds), _sides(found), _areas(found)
-    parts = []
-    for rows, columns in _pairs_of_image(crowd_images, found_images):
-        _, columns, shared = _touching(sides, found_sides, rows, columns)
-        parts.append(columns[shared > 0.5 * areas[columns]])
-    return np.concatenate(parts)
-
-
-def _pairs_of_image(images: np.ndarray, others: np.ndarray):
-    """Yield all pairs (position in `images`, position in `others`) of the same image, a part of them at a time.
-
-    `others` ascends.
-    """
-    for start in range(0, max(len(images), 1), OBJECTS_AT_A_TIME):
-        own = images[start : start + OBJECTS_AT_A_TIME]
-        first, last = np.searchsorted(others, own, "left"), np.searchsorted(others, own, "right")
-        counts = last - first
-        rows = np.repeat(np.arange(len(own)), counts)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        yield start + rows, first[rows] + within
-
-
-def _touching(
-    first: np.ndarray, second: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of boxes that share an area, and these areas.
-
-    Args:
-        first: `_sides` of m boxes.
-        second: those of n boxes.
-        rows: position in `first` of each pair, [p].
-        columns: position in `second` of each pair, [p].
-    """
-    shared = np.ones(len(rows))
-    for near, far in (0, 2), (1, 3):  # of the pairs that are left after the first direction
-        begin = np.maximum(first[near][rows], second[near][columns])
-        end = np.minimum(first[far][rows], second[far][columns])
-        some = np.flatnonzero(end > begin)
-        rows, columns, shared = rows[some], columns[some], shared[some] * (end - begin)[some]
-    return rows, columns, shared
-
-
-def _sides(boxes: np.ndarray) -> np.ndarray:
-    """Return left, top, right and bottom of boxes [n, 4] (x, y, width, height), each in one piece of memory: [4, n]."""
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1).T.copy()
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas [n] of boxes [n, 4]: x, y, width, height."""
-    return boxes[:, 2] * boxes[:, 3]

@@ -5,6 +5,7 @@ the middle 95 % of these scores: the percentile interval of Efron and Tibshirani
 1993, chapter 13. It does not tell how far the scores of other training runs would differ.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ class Intervals(NamedTuple):
     AP: Interval
     AP50: Interval
     AP75: Interval
+    per_class: tuple[Interval, ...]  # of AP; of classes without objects (NaN, NaN)
 
     def to_numbers(self) -> dict[str, Any]:
         """Return the intervals, and how they were made, as JSON has them."""
@@ -54,9 +56,14 @@ def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
     kept = [each for each in matched if each.objects.any()]
     if not kept:
         return None
-    means = np.concatenate([_means(kept, weights) for weights in draws(images, kept, RESAMPLES)])
-    ends = np.nanpercentile(means, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
-    return Intervals(images, *(Interval(float(low), float(high)) for low, high in ends.T))
+    drawn = np.concatenate([_precisions(kept, weights) for weights in draws(images, kept, RESAMPLES)], axis=1)
+    by_overlap = mean_of_defined(drawn)
+    means = by_overlap.mean(axis=1), by_overlap[:, 0], by_overlap[:, 5]
+    ap, ap50, ap75 = map(_ends, means)
+    of_class = map(_ends, drawn.mean(axis=2))
+    nothing = Interval(math.nan, math.nan)
+    per_class = tuple(next(of_class) if each.objects.any() else nothing for each in matched)
+    return Intervals(images, ap, ap50, ap75, per_class)
 
 
 def describe(found: Intervals, value: float, advice: str = "") -> str:
@@ -105,8 +112,12 @@ def draws(images: int, matched: Sequence[Matched], count: int) -> Iterator[np.nd
         yield np.stack([np.bincount(row, minlength=images) for row in drawn])
 
 
-def _means(matched: Sequence[Matched], weights: np.ndarray) -> np.ndarray:
-    """Return AP, AP50 and AP75 of each draw, [r, 3]: means over the classes that it has objects of."""
-    by_class = np.stack([average_precisions(each, weights) for each in matched])  # [classes, r, T]
-    by_overlap = mean_of_defined(by_class)
-    return np.stack([by_overlap.mean(axis=1), by_overlap[:, 0], by_overlap[:, 5]], axis=1)
+def _precisions(matched: Sequence[Matched], weights: np.ndarray) -> np.ndarray:
+    """Return the AP of each class, draw and overlap, [K, r, T]; NaN where a draw has no object of the class."""
+    return np.stack([average_precisions(each, weights) for each in matched])
+
+
+def _ends(values: np.ndarray) -> Interval:
+    """Return the interval of the values of all draws, [r]."""
+    low, high = np.nanpercentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return Interval(float(low), float(high))

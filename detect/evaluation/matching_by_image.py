@@ -1,10 +1,13 @@
 """Detections that are compared with the objects of their images once, for scores of any choice of these images."""
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import hotcoco
 import numpy as np
 
+from detect.evaluation.json_files import collection_paused
 from detect.evaluation.truth import Truth
 
 IMAGES_AT_A_TIME = 500  # whose matches are in memory as Python objects
@@ -16,28 +19,30 @@ class Matched(NamedTuple):
     """The n detections of a class, the best score first, at T overlaps, and its objects in I images."""
 
     images: np.ndarray  # int64 [n], position of the image in the truth
+    scores: np.ndarray  # float64 [n], descending
     right: np.ndarray  # bool [T, n]
     ignored: np.ndarray  # bool [T, n], neither right nor wrong
     objects: np.ndarray  # int64 [I], number in each image
 
 
-def matched_by_class(evaluation: hotcoco.COCOeval, truth: Truth) -> list[Matched]:
-    """Return the matches of each category, as COCO makes them for objects of all sizes and 100 detections per image.
+@collection_paused()
+def matched_by_class(evaluation: hotcoco.COCOeval, truth: Truth, area: Sequence[float] = EVERY_AREA) -> list[Matched]:
+    """Return the matches of each category, as COCO makes them with 100 detections per image.
 
     Args:
         evaluation: of the detections, with ids that are positions in the truth + 1; its parameters are changed.
         truth: the annotated boxes.
+        area: of the objects that count, from and to, square pixels.
     """
     parameters, total = evaluation.params, len(truth.image_ids)
-    parameters.area_rng, parameters.area_rng_lbl, parameters.max_dets = [EVERY_AREA], ["all"], [100]
-    parts: list[list[dict[str, Any]]] = [[] for _ in truth.names]
+    parameters.area_rng, parameters.area_rng_lbl, parameters.max_dets = [list(area)], ["all"], [100]
+    parts: list[list[_Part]] = [[] for _ in truth.names]
     for start in range(0, total, IMAGES_AT_A_TIME):
         parameters.img_ids = list(range(start + 1, min(start + IMAGES_AT_A_TIME, total) + 1))
         evaluation.evaluate()
-        for entry in evaluation.eval_imgs:
-            if entry and entry["dtScores"]:
-                parts[entry["category_id"] - 1].append(_columns(entry))
-    return [_sorted(own, _objects(truth, category), len(parameters.iou_thrs)) for category, own in enumerate(parts)]
+        for own, entries in zip(parts, _by_category(evaluation.eval_imgs, len(truth.names)), strict=True):
+            own.append(_columns(entries, len(parameters.iou_thrs)))
+    return [_sorted(own, len(truth.image_ids)) for own in parts]
 
 
 def average_precisions(matched: Matched, weights: np.ndarray) -> np.ndarray:
@@ -84,24 +89,54 @@ def _area(hits: np.ndarray, counted: np.ndarray, objects: np.ndarray) -> np.ndar
     return (highest * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / len(RECALLS)
 
 
-def _columns(entry: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return the detections of an image as columns: arrays [n], and [T, n] for those with a value for each overlap."""
-    scores, ignored = np.array(entry["dtScores"]), np.array(entry["dtIgnore"], bool)
-    right = np.array(entry["dtMatched"], bool) & ~ignored
-    return {"images": np.full(len(scores), entry["image_id"] - 1), "scores": scores, "right": right, "ignored": ignored}
+class _Part(NamedTuple):
+    """Detections and objects of a class in some images: the columns of `Matched`, and the images of the objects."""
+
+    images: np.ndarray
+    scores: np.ndarray
+    right: np.ndarray
+    ignored: np.ndarray
+    objects: np.ndarray  # int64 [m], position of the image of each object
 
 
-def _objects(truth: Truth, category: int) -> np.ndarray:
-    return np.bincount(truth.images[(truth.categories == category) & ~truth.crowd], minlength=len(truth.image_ids))
+def _by_category(entries: Sequence[dict[str, Any] | None], count: int) -> list[list[dict[str, Any]]]:
+    """Return the entries of each of `count` categories."""
+    parts: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+    for entry in entries:
+        if entry is not None:
+            parts[entry["category_id"] - 1].append(entry)
+    return parts
 
 
-def _sorted(parts: list[dict[str, np.ndarray]], objects: np.ndarray, overlaps: int) -> Matched:
-    """Return the detections of all images in the order of COCO: by score, of equal ones by image."""
-    if not parts:
-        nothing = np.zeros([overlaps, 0], bool)
-        return Matched(np.zeros(0, np.int64), nothing, nothing, objects)
-    images, scores, right, ignored = (
-        np.concatenate([part[name] for part in parts], axis=-1) for name in ("images", "scores", "right", "ignored")
+def _columns(entries: Sequence[dict[str, Any]], overlaps: int) -> _Part:
+    """Return the detections and the objects in the entries of a category, one for each image."""
+    images = np.array([entry["image_id"] - 1 for entry in entries], np.int64)
+    found = [len(entry["dtScores"]) for entry in entries]
+    objects = [sum(entry["gtInDenominator"]) for entry in entries]
+    ignored = _flat([entry["dtIgnore"] for entry in entries], overlaps)
+    return _Part(
+        images=np.repeat(images, found),
+        scores=np.fromiter(chain.from_iterable(entry["dtScores"] for entry in entries), np.float64),
+        right=_flat([entry["dtMatched"] for entry in entries], overlaps) & ~ignored,
+        ignored=ignored,
+        objects=np.repeat(images, objects),
     )
-    order = np.argsort(-scores, kind="stable")
-    return Matched(images[order], right[:, order], ignored[:, order], objects)
+
+
+def _flat(values: Sequence[Sequence[Sequence[bool]]], overlaps: int) -> np.ndarray:
+    """Return what each entry has for each of its detections at each overlap, bool [T, n]."""
+    rows = [np.fromiter(chain.from_iterable(value[row] for value in values), bool) for row in range(overlaps)]
+    return np.stack(rows)
+
+
+def _sorted(parts: Sequence[_Part], images: int) -> Matched:
+    """Return the detections of all images in the order of COCO: by score, of equal ones by image."""
+    columns = _Part(*(np.concatenate(column, axis=-1) for column in zip(*parts, strict=True)))
+    order = np.argsort(-columns.scores, kind="stable")
+    return Matched(
+        columns.images[order],
+        columns.scores[order],
+        columns.right[:, order],
+        columns.ignored[:, order],
+        np.bincount(columns.objects, minlength=images),
+    )

@@ -14,10 +14,10 @@ from detect.data.dataset import Dataset
 from detect.data.readers.description import open_dataset
 from detect.errors import BadInput, RunFailure, did_you_mean
 from detect.evaluation.evaluation_run import evaluate
-from detect.evaluation.figures import bar_charts
 from detect.inference.exports import BACK_ENDS, fresh_exports, is_installed
 from detect.models import speeds
 from detect.models.card import CARD, WEIGHTS, load_card, model_folder
+from detect.reports.figures import bar_charts
 
 FORMATS = BACK_ENDS[1:]  # all except "auto"
 SECONDS = 3.0  # of calls with one image, and again with batches

@@ -18,6 +18,7 @@ from detect.layers.folded_normalization import normalizations, restore_statistic
 from detect.models.card import ModelCard
 from detect.models.detector import Detector
 from detect.models.licences import Licences
+from detect.reports.run_report import write_run_report
 from detect.training.callbacks import Callbacks
 from detect.training.loop import Loop
 from detect.training.quantised.int8_rounding import Int8Rounding
@@ -118,6 +119,7 @@ def assemble(
         save=lambda position: save_checkpoint(folder.checkpoints, position, variables),
         check_images=lambda: train_images.note(stream.unreadable),
         journal=create_journal(settings, workers, folder, position, display),
+        report=lambda: write_run_report(folder.path),
         display=display,
         callbacks=callbacks,
         stop=stop,

@@ -46,6 +46,7 @@ class Loop:
         validate: scores and saves the model, given the best AP so far; None on all workers but the chief.
         save: writes a checkpoint.
         check_images: raises BadInput where too many training images have turned out to be unreadable.
+        report: writes what is known of the run so far, for people to look at.
         callbacks: hear of steps and validations.
         scores: of the best model; None before the first validation.
         stop: hears SIGTERM and Ctrl-C.
@@ -63,6 +64,7 @@ class Loop:
     check_images: Callable[[], None]
     journal: Journal | SilentJournal
     display: Display
+    report: Callable[[], object] = lambda: None
     callbacks: Callbacks = field(default_factory=Callbacks)
     scores: Scores | None = None
     stop: StopRequest = field(default_factory=StopRequest)
@@ -226,6 +228,8 @@ def validate(loop: Loop) -> None:
         loop.scores = validation.scores if validation.best else loop.scores
         loop.journal.write("val", position.step, loop.epoch, validation.metrics)
         loop.display.say(describe_validation(loop.epoch, validation))
+        with contextlib.suppress(RunFailure):  # the next one, or the last one, says what is wrong
+            loop.report()
     best, ap = loop.workers.numbers_of_chief(best, ap)
     position.validations = validations_reached(position, loop.settings.validation_count)
     position.validated_step = position.step

@@ -18,9 +18,9 @@ from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import joined, read_detections, write_detections
 from detect.evaluation.evaluation_run import find
-from detect.evaluation.report import write_report
 from detect.evaluation.truth import truth_from_records
 from detect.inference.loading import load
+from detect.reports.run_report import write_run_report
 from detect.training.reporting.display import clock
 from detect.training.reporting.ending import LEAST_AP
 from detect.training.run_folder import RunFolder, decided, resumed_folder
@@ -167,9 +167,9 @@ def _detect_held_out(folder: RunFolder, dataset: Dataset) -> list[int | str]:
 def _pooled(several: SeveralRuns, summary: Summary) -> SeveralTrained:
     """Return the result of runs that are all finished; of folds, write the report."""
     pooled = _scores_of_all(several, several.folds, summary) if several.folds else None
-    if pooled:
+    if pooled and several.folds:
         summary = summary.model_copy(update={"pooled": pooled.to_numbers()})
-        write_report(several.folder, pooled)
+        write_run_report(several.folder, pooled, several.folds.records)
     several.save(summary)
     return SeveralTrained(several.folder, summary, pooled)
 

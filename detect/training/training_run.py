@@ -12,8 +12,8 @@ from detect.data.dataset import Dataset, split
 from detect.data.readers.description import open_dataset
 from detect.data.samples.training_tiles import cut
 from detect.evaluation.coco_scores import Scores
-from detect.evaluation.report import write_report
 from detect.models.detector import Detector
+from detect.reports.run_report import write_run_report
 from detect.training.assembly import assemble
 from detect.training.callbacks import Callbacks, StopTraining, TrainingCallback
 from detect.training.loop import Loop, is_finished
@@ -166,7 +166,7 @@ def run(
     if chief:
         if loop.scores:
             loop.scores.save(folder.evaluation)
-        write_report(folder.path, loop.scores)
+        write_run_report(folder.path, loop.scores, split(data, "val"))
     trained = TrainedRun(folder.path, loop.scores, ending_of(loop, folder.path))
     heard.call("on_end", trained)
     return trained

@@ -5,7 +5,7 @@ import pytest
 from detect.advice.advising import Advice, CurvePoint, Doubling, Option
 from detect.advice.learning_curve import Gain
 from detect.cli.advise import show
-from detect.evaluation.error_kinds import ErrorKind
+from detect.evaluation.diagnosis.error_kinds import ErrorKind
 
 
 @pytest.fixture

@@ -64,3 +64,38 @@ def test_the_annotations_are_not_replaced_by_scores(command, fixtures, tmp_path)
     done = command("evaluate", "--predictions", tmp_path / "r.json", "--data", truth, "--json", truth)
     assert done.code == 2
     assert "truth.json would be replaced, but it is not a file of scores" in done.err
+
+
+def test_a_report_on_a_model(command, shapes, model_folder, tmp_path):
+    report = tmp_path / "report"
+    done = command("evaluate", model_folder, "--data", shapes, "--report", report)
+    assert done.code == 0, done.err
+    assert f"Written: {report}/index.html" in done.out
+    assert list((report / "thumbnails").iterdir())
+    again = command("evaluate", model_folder, "--data", shapes, "--report", report, "--single-file")
+    assert again.code == 0, again.err
+    assert f"The report in {report} will be replaced." in again.out
+    assert sorted(path.name for path in report.iterdir()) == ["index.html", "report-data.js"]
+
+
+def test_a_report_on_predictions_whose_images_are_not_there(command, fixtures, tmp_path):
+    folder, report = fixtures / "coco", tmp_path / "report"
+    files = (
+        *("--predictions", folder / "instances_val2014_fakebbox100_results.json"),
+        *("--data", folder / "instances_val2014_100.json"),
+    )
+    done = command("evaluate", *files, "--report", report)
+    assert done.code == 0, done.err
+    page = (report / "index.html").read_text()
+    assert "<td>0.5046</td>" in page
+    assert "95 % interval" in page
+
+
+def test_where_a_report_cannot_be_written(command, shapes, tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    done = command("evaluate", "runs/x", "--data", shapes, "--report", tmp_path)
+    assert done.code == 2
+    assert "is in use, and not by a report" in done.err
+    done = command("evaluate", "runs/x", "--data", shapes, "--single-file")
+    assert done.code == 2
+    assert "--single-file is about the page of --report" in done.err

@@ -61,22 +61,25 @@ def test_a_choice_of_images_is_scored_as_the_dataset_that_it_makes(monkeypatch):
 def alike(right: list[bool], objects: int = 1) -> Matched:
     """Return images with `objects` objects each and one detection, the best score first, all alike at each overlap."""
     rows = np.tile(np.array(right), [10, 1])
-    return Matched(np.arange(len(right)), rows, np.zeros_like(rows), np.full(len(right), objects))
+    scores = np.linspace(0.9, 0.1, len(right))
+    return Matched(np.arange(len(right)), scores, rows, np.zeros_like(rows), np.full(len(right), objects))
 
 
 def test_interval_by_hand():
     """One of two images is right and better: drawn twice AP is 1, the other one 0, both 51/101: a quarter of each."""
     found = intervals([alike([True, False])], 2)
-    assert found == Intervals(2, *[Interval(0.0, 1.0)] * 3)
+    assert found == Intervals(2, *[Interval(0.0, 1.0)] * 3, (Interval(0.0, 1.0),))
     assert intervals([alike([True, True])], 2).AP50 == (1.0, 1.0)
     both = average_precisions(alike([True, False]), np.array([[1, 1]]))
     np.testing.assert_allclose(both, 51 / 101)
 
 
 def test_classes_without_objects_do_not_count():
-    nothing = Matched(np.zeros(0, np.int64), *[np.zeros([10, 0], bool)] * 2, np.zeros(2, np.int64))
+    nothing = Matched(np.zeros(0, np.int64), np.zeros(0), *[np.zeros([10, 0], bool)] * 2, np.zeros(2, np.int64))
     assert intervals([nothing], 2) is None
-    assert intervals([nothing, alike([True, True])], 2).AP == (1.0, 1.0)
+    both = intervals([nothing, alike([True, True])], 2)
+    assert both.AP == both.per_class[1] == (1.0, 1.0)
+    assert np.isnan(both.per_class[0]).all()
     assert np.isnan(average_precisions(alike([True, True]), np.array([[0, 0]]))).all()
 
 
@@ -115,7 +118,7 @@ def test_few_images_are_said_to_be_few(images, is_said):
 
 
 def test_an_interval_in_words():
-    text = describe(Intervals(60, *[Interval(0.25, 0.5)] * 3), 0.4)
+    text = describe(Intervals(60, *[Interval(0.25, 0.5)] * 3, ()), 0.4)
     assert "AP 0.400 is measured on 60 images" in text
     assert "between 0.250 and 0.500" in text
     assert f"{RESAMPLES:,}" in text

@@ -16,10 +16,10 @@ from detect.data.doctor.dataset_tables import Table
 from detect.data.pixels.images import read_image
 from detect.data.pixels.warping import blank, move_boxes, paint, scaling, translation
 from detect.errors import BadInput
-from detect.evaluation.pages import Figure, data_uri, template
 from detect.files import write_bytes
 from detect.inference.drawing import draw
 from detect.inference.image_files import encode
+from detect.reports.pages import Figure, data_uri, template
 
 GENERATOR = "detect data check"
 PICTURES = 6  # of a finding, at most

@@ -7,7 +7,7 @@ from pathlib import Path
 class Page(HTMLParser):
     """A page as a browser reads it: elements with their attributes, texts, and the cells of tables by row."""
 
-    VOID = ("img", "meta")
+    VOID = ("img", "input", "link", "meta")
 
     def __init__(self, path: Path):
         super().__init__(convert_charrefs=True)
@@ -31,7 +31,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "title") and data.strip():
+        if self.open and self.open[-1] not in ("script", "style", "title") and data.strip():
             self.texts.append(data.strip())
         if {"td", "th"} & set(self.open):
             self.rows[-1][-1] += data.strip()

@@ -12,7 +12,7 @@ from detect.data.doctor.dataset_check import Example, Finding, Severity
 from detect.data.doctor.dataset_tables import tables
 from detect.data.readers.assembly.annotations import Annotations
 from detect.data.readers.assembly.assembling import assemble
-from detect.evaluation.data_report import GENERATOR, PICTURES, SIDE, is_data_report, write_data_report
+from detect.reports.data_report import GENERATOR, PICTURES, SIDE, is_data_report, write_data_report
 
 NAME = "<b> & co"
 BLUE = (0, 114, 178)  # of the boxes
@@ -64,7 +64,7 @@ def test_figures_and_findings_are_in_one_file(dataset):
     assert page.row("warning") == [f"train: what of {NAME}", "3"]
     assert page.row("train")[:3] == ["1", "0", "1"]
     assert {"a-code", "What to do.", "place <2>", "a <note>"} <= set(page.texts)
-    assert [link.partition(":")[0] for link in page.links] == ["#finding1", "data", "data", "data"]
+    assert [link.partition(":")[0] for link in page.links] == ["data", "#finding1", "data", "data", "data"]
     assert not page.open
     assert not {"set", "note"} & {tag for tag, _ in page.elements}
 

@@ -1,7 +1,6 @@
 """The report of a run: it shows what the run folder contains, and needs nothing from outside."""
 
 import base64
-import html
 import json
 
 import pytest
@@ -9,8 +8,8 @@ from pages_as_read import Page
 
 from detect.evaluation.coco_scores import score
 from detect.evaluation.detections import from_entries
-from detect.evaluation.report import write_report
 from detect.evaluation.truth import truth_from_entries
+from detect.reports.run_report import write_run_report
 
 CAT = "<cat> & $_$"
 METRICS_ROWS = [
@@ -40,19 +39,19 @@ def run_folder(tmp_path):
 
 
 def test_everything_is_inside_one_file(run_folder, scores):
-    page = Page(write_report(run_folder, scores))
-    assert page.captions == [
+    page = Page(write_run_report(run_folder, scores))
+    charts = [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"]
+    assert charts == [
         "Precision and recall at IoU 0.5",
-        "Confusion matrix at confidence 0.25 and IoU 0.5: true classes in rows, detected classes in columns",
         "Loss and its parts",
         "Scores on the validation images",
         "Learning rate",
-        "Detections in validation images",
     ]
-    sources = [image["src"].partition(",") for image in page.images]
-    assert [kind for kind, _, _ in sources] == ["data:image/svg+xml;base64"] * 5 + ["data:image/jpeg;base64"]
-    assert base64.b64decode(sources[-1][2], validate=True) == b"\xff\xd8 an image"
-    assert page.links == [image["src"] for image in page.images]
+    assert page.captions == ["Detections in validation images"]
+    kind, _, content = page.images[0]["src"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    assert base64.b64decode(content, validate=True) == b"\xff\xd8 an image"
+    assert {link.partition(":")[0] for link in page.links if not link.startswith("#")} == {"data"}
     assert not page.open
     assert sorted(path.name for path in run_folder.iterdir()) == [
         "config.json", "metrics.jsonl", "predictions_val.jpg", "report.html"
@@ -60,50 +59,43 @@ def test_everything_is_inside_one_file(run_folder, scores):
 
 
 def test_texts_of_users_are_shown_as_they_are(run_folder, scores):
-    page = Page(write_report(run_folder, scores))
-    assert page.texts[:2] == ["a <run>", "yolox-micro on /d/<x>"]
+    page = Page(write_run_report(run_folder, scores))
+    assert {"a <run>", "yolox-micro on /d/<x>"} <= set(page.texts)
     assert page.row(CAT)[0] == "1.000"
     assert page.row("data") == ["/d/<x>"]
     assert any('"data": "/d/<x>"' in text for text in page.texts)
     assert not {"cat", "run", "x"} & {tag for tag, _ in page.elements}
 
 
-def test_class_names_in_figures_are_not_formulas(run_folder, scores):
-    """Between two dollar signs matplotlib reads a formula, and fails where it is none."""
-    for image in Page(write_report(run_folder, scores)).images[:2]:
-        svg = base64.b64decode(image["src"].partition(",")[2]).decode("utf-8")
-        assert f"<!-- {html.escape(CAT)} -->" in svg
-
-
 def test_numbers_are_shown(run_folder, scores):
-    page = Page(write_report(run_folder, scores))
+    page = Page(write_run_report(run_folder, scores))
     assert page.row("AP")[0] == "0.5000"  # one class found, one missed, one without boxes
     assert page.row("unseen")[:4] == ["-"] * 4
     assert page.row("dog")[-2:] == ["1", "1"]
     assert page.texts[page.texts.index("time") - 1] == "10 min"
-    bars = [attributes["style"] for tag, attributes in page.elements if tag == "i"]
+    bars = [attributes["style"] for tag, attributes in page.elements if tag == "i" and "style" in attributes]
     assert bars[0] == "width: 50.0%"  # AP
     assert bars[-3:] == ["width: 100.0%", "width: 0.0%", "width: 0.0%"]  # of the classes, the best first
 
 
 def test_scores_come_from_the_folder_when_not_given(run_folder, scores):
     scores.save(run_folder / "evaluation.json")
-    page = Page(write_report(run_folder))
+    page = Page(write_run_report(run_folder))
     assert page.row("AP")[0] == "0.5000"
-    assert "Precision and recall at IoU 0.5" not in page.captions
+    assert not [tag for tag, attributes in page.elements if attributes.get("aria-label", "").startswith("Precision")]
 
 
 def test_an_empty_folder_gives_a_page(tmp_path):
-    page = Page(write_report(tmp_path))
+    page = Page(write_run_report(tmp_path))
     assert [tag for tag, _ in page.elements if tag in ("h1", "h2", "section", "table", "img")] == ["h1"]
-    assert page.texts == [tmp_path.name]
+    assert page.texts == ["To the content", tmp_path.name]
 
 
 def test_kept_classes_are_shown_before_and_after(run_folder, scores):
     (run_folder / "evaluation.json").write_text(json.dumps({"per_class": {"<car>": {"AP": 0.25}}}))
     kept = {"budget": 0.02, "classes": {"<car>": {"AP": 0.5}}}
     (run_folder / "teacher.json").write_text(json.dumps(kept))
-    text = write_report(run_folder, scores).read_text()
+    text = write_run_report(run_folder, scores).read_text()
     assert "Kept classes that lost more AP than 0.02: &lt;car&gt;." in text
     row = "<td>&lt;car&gt;</td><td>0.500</td><td>0.250</td><td>-0.250</td>"
     assert row in text

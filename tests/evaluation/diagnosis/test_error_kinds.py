@@ -3,7 +3,7 @@
 import pytest
 
 from detect.evaluation.detections import from_entries
-from detect.evaluation.error_kinds import error_kinds
+from detect.evaluation.diagnosis.error_kinds import error_kinds
 from detect.evaluation.truth import truth_from_entries
 
 CAT, DOG = 1, 2

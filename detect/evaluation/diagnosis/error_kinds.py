@@ -6,6 +6,8 @@ section 2): a detection is right from IoU 0.5 on, and near an object from IoU 0.
 
 from dataclasses import dataclass
 
+import hotcoco
+
 from detect.evaluation.coco_scores import evaluation_of
 from detect.evaluation.detections import Found
 from detect.evaluation.truth import Truth
@@ -33,7 +35,12 @@ _KINDS = (
 
 def error_kinds(truth: Truth, found: Found) -> list[ErrorKind]:
     """Return all kinds of errors of some detections, those that cost most AP50 first."""
-    measured = evaluation_of(truth, found).tide_errors()
+    return error_kinds_of(evaluation_of(truth, found))
+
+
+def error_kinds_of(evaluation: hotcoco.COCOeval) -> list[ErrorKind]:
+    """Return the same of what `evaluation_of` returns."""
+    measured = evaluation.tide_errors()
     gains, counts = measured["delta_ap"], measured["counts"]
     kinds = [ErrorKind(name, meaning, int(counts[key]), float(gains[key])) for key, name, meaning in _KINDS]
     return sorted(kinds, key=lambda kind: -kind.gain)
