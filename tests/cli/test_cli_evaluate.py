@@ -93,9 +93,9 @@ def test_a_report_on_predictions_whose_images_are_not_there(command, fixtures, t
 
 def test_where_a_report_cannot_be_written(command, shapes, tmp_path):
     (tmp_path / "mine.txt").write_text("")
-    done = command("evaluate", "runs/x", "--data", shapes, "--report", tmp_path)
+    done = command("evaluate", "--predictions", "r.json", "--data", shapes, "--report", tmp_path)
     assert done.code == 2
     assert "is in use, and not by a report" in done.err
-    done = command("evaluate", "runs/x", "--data", shapes, "--single-file")
+    done = command("evaluate", "--predictions", "r.json", "--data", shapes, "--single-file")
     assert done.code == 2
     assert "--single-file is about the page of --report" in done.err
