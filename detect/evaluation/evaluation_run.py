@@ -11,10 +11,11 @@ import tensorflow as tf
 from detect.data.dataset import Dataset, notes_of, scored_split, with_validation
 from detect.data.pipeline import evaluation_batches
 from detect.data.pixels.resizing import Placing, letterbox, to_source
+from detect.data.pixels.tiff_parts import TiffParts
 from detect.data.problems import Problems
 from detect.data.readers import description
 from detect.data.records import Records
-from detect.data.samples.checked_images import UnreadableImages, add_unreadable, read_checked
+from detect.data.samples.checked_images import UnreadableImages, add_unreadable, read_or_open
 from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, score
 from detect.evaluation.detections import Found, joined
@@ -184,15 +185,17 @@ def _find_in_views(
 def _frames(records: Records, indices: Iterable[int], unreadable: UnreadableImages) -> Generator[Frame, None, None]:
     """Yield the images of records as frames with their indices; those that cannot be read are noted."""
     for index in indices:
+        if index in unreadable:
+            continue
         record = records[index]
         try:
-            image = None if index in unreadable else read_checked(record)
+            image = read_or_open(record)
         except BadInput:
             unreadable.add(index)
             continue
-        if image is not None:
-            path = str(record.image_path)
-            yield Frame(Source(path, "image", path, path), image, record.width, record.height, index)
+        source = Source(str(record.image_path), "image", str(index), str(record.image_path))
+        pixels, parts = (None, image) if isinstance(image, TiffParts) else (image, None)
+        yield Frame(source, pixels, record.width, record.height, index, parts=parts)
 
 
 def match_classes(ours: Sequence[str], theirs: Sequence[str]) -> tuple[np.ndarray, list[str]]:

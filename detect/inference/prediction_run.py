@@ -109,7 +109,7 @@ def predict_to_folder(
     tally, interrupted = Tally(found), False
     replaced = [path for path in (outputs.save_json, outputs.save_csv) if path is not None and replaces(path)]
     stopped = threading.Event()
-    frames = read_frames(found, skipped.append, reading, tell, stopped)
+    frames = read_frames(found, skipped.append, reading, tell, stopped, by_parts=model.views(views).are_tiles)
     results = model.results_of(frames, detection, views, "live" if live else "ahead", stopped)
     draw = functools.lru_cache(maxsize=1)(functools.partial(Result.plot, **asdict(drawing)))  # for window and copy
     with ExitStack() as stack:

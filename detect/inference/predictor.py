@@ -73,7 +73,9 @@ class Model:
         if len(sources) > 1 or sources[0].kind != "image":
             found = f"{len(sources)} sources" if len(sources) > 1 else f"a {sources[0].kind}"
             raise BadInput(f"Expected one image, got {found}: `predict` takes several, videos and cameras.")
-        (result,) = self.results_of(read_frames(sources, skip=warnings.warn), detection, views, "in turn")
+        seen = self.views(views)
+        frames = read_frames(sources, warnings.warn, by_parts=seen.are_tiles)
+        (result,) = self.results_of(frames, detection, views, "in turn" if seen.are_whole else "ahead")
         return _without_image(result)
 
     def __reduce__(self):
@@ -180,7 +182,7 @@ class Model:
         """
         detection, views, reading = grouped(options, DetectionOptions, ViewOptions, ReadingOptions)
         if isinstance(source, Iterator):
-            frames = read_one_by_one(source, warnings.warn, channels, reading)
+            frames = read_one_by_one(source, warnings.warn, channels, reading, self.views(views).are_tiles)
             detection = replace(detection, batch_size=detection.batch_size or 1)
             results = self.results_of(frames, detection, views, "at once")
             return [_without_image(result) for result in results] if stream is False else results
@@ -190,10 +192,11 @@ class Model:
             raise BadInput("A camera has no end, so its results do not fit into a list: leave out stream=False.")
         if stream is None:
             stream = any(found.kind != "image" for found in sources)
-        is_one_batch = self.views(views).are_whole and len(sources) <= (detection.batch_size or self.backend.batch_size)
+        seen = self.views(views)
+        is_one_batch = seen.are_whole and len(sources) <= (detection.batch_size or self.backend.batch_size)
         pace: Pace = "in turn" if is_one_batch and all(found.kind == "image" for found in sources) else "ahead"
         stopped = threading.Event()
-        frames = read_frames(sources, warnings.warn, reading, stopped=stopped)
+        frames = read_frames(sources, warnings.warn, reading, stopped=stopped, by_parts=seen.are_tiles)
         results = self.results_of(frames, detection, views, "live" if endless else pace, stopped)
         return results if stream else [_without_image(result) for result in results]
 

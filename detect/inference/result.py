@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import cv2
 import numpy as np
 
+from detect.data.pixels.tiles import Window
 from detect.errors import BadInput, counted
 from detect.inference.class_choice import labels_of
 from detect.inference.drawing import draw
@@ -156,6 +157,8 @@ class Result:
     def plot(self, **options: Any) -> np.ndarray:
         """Return a copy of the image with boxes, names, identities and scores drawn on it, uint8 RGB [H, W, 3].
 
+        An image that is read by parts, because it is too large for memory, is halved as often as `frame.halvings` says.
+
         Args:
             options: those of `DrawingOptions`, such as `hide_scores=True`.
 
@@ -163,7 +166,8 @@ class Result:
             BadInput: an option cannot be used.
         """
         (drawing,) = grouped(options, DrawingOptions)
-        return draw(self.image, self.boxes, self.labels, self.classes, self.scores, options=drawing, ids=self.ids)
+        image, boxes = self.frame.smaller_image, self.boxes * np.float32(0.5**self.frame.halvings)
+        return draw(image, boxes, self.labels, self.classes, self.scores, options=drawing, ids=self.ids)
 
     def save(self, path: str | Path, **options: Any) -> None:
         """Write the image with its boxes drawn on it to `path`, in the format of the suffix (.jpg, .png, ...).
@@ -180,11 +184,14 @@ class Result:
 
     def crops(self) -> list[np.ndarray]:
         """Return the part of the image in each box, uint8 RGB [h, w, 3], at least one pixel high and wide."""
-        image = self.image
         limit = np.array([self.width - 1, self.height - 1])
         starts = np.clip(np.floor(self.boxes[:, :2]).astype(int), 0, limit)
         ends = np.maximum(np.ceil(self.boxes[:, 2:]).astype(int), starts + 1)
-        return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in zip(starts, ends, strict=True)]
+        windows = [Window(*box) for box in np.concatenate([starts, ends], axis=1).tolist()]
+        if self.frame.parts:
+            return [self.frame.part(window) for window in windows]
+        image = self.image
+        return [window.of(image).copy() for window in windows]
 
     def to_coco(
         self, image_id: int | str = 1, category_ids: Sequence[int | str | None] | None = None

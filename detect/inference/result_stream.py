@@ -100,7 +100,7 @@ def _batches(groups: Iterator[list[Seen]], frames: Generator[Frame, None, None])
             placement = seen[0].view.placement
             images = np.empty((len(seen), *placement.canvas, 3), placement.dtype)
             for (frame, _, view), image in zip(seen, images, strict=True):
-                view.paint(frame.image, image)
+                view.paint(frame.part(view.window), image)
             yield Batch(seen, images, np.array([each.view.placement.extent for each in seen], np.float32))
 
 

@@ -60,5 +60,5 @@ def _placed(image: np.ndarray, model: Model) -> np.ndarray:
     views = model.views().of(*image.shape[:2])
     view = views[len(views) // 2]
     canvas = np.empty((*view.placement.canvas, 3), view.placement.dtype)
-    view.paint(image, canvas)
+    view.paint(view.window.of(image), canvas)
     return canvas

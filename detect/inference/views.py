@@ -31,10 +31,8 @@ class View:
     placement: Placement  # of that part
     mirrored: bool = False  # left and right exchanged
 
-    def paint(self, image: np.ndarray, canvas: np.ndarray) -> None:
-        """Paint the view of an image, uint8 [h, w, 3], on a canvas [H, W, 3] of any content."""
-        left, top, right, bottom = self.window
-        part = image[top:bottom, left:right]
+    def paint(self, part: np.ndarray, canvas: np.ndarray) -> None:
+        """Paint the part of an image in `window`, uint8 [h, w, 3], on a canvas [H, W, 3] of any content."""
         place(cv2.flip(part, 1) if self.mirrored else part, self.placement, out=canvas)
 
     def to_image(self, boxes: np.ndarray) -> np.ndarray:
@@ -64,6 +62,11 @@ class Views:
     def are_whole(self) -> bool:
         """True if each image has one view, which is all of it."""
         return self.tiling is None and not self.augmented
+
+    @property
+    def are_tiles(self) -> bool:
+        """True if no view shows more of a large image than a tile does."""
+        return self.tiling is not None
 
     def of(self, height: int, width: int, trimmed: bool = False) -> list[View]:
         """Return the views of an image.

@@ -71,7 +71,7 @@ def placed(data: bytes, model: Model, most_pixels: int) -> PlacedImage:
 def painted(view: View, image: np.ndarray) -> np.ndarray:
     """Return the canvas of a view of an image, uint8 [h, w, 3]."""
     canvas = np.empty((*view.placement.canvas, 3), view.placement.dtype)
-    view.paint(image, canvas)
+    view.paint(view.window.of(image), canvas)
     return canvas
 
 

@@ -311,8 +311,8 @@ def test_frames_in_memory_are_bounded(red_finder, image_with_red_box, write_vide
     images = []
     real_read = run.read_frames
 
-    def watched(*given):
-        for frame in real_read(*given):
+    def watched(*given, **named):
+        for frame in real_read(*given, **named):
             images.append(weakref.ref(frame.image))
             yield frame
             del frame

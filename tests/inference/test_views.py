@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from detect.config import as_option
+from detect.data.pixels.images import read_image
 from detect.data.pixels.resizing import Fit
 from detect.data.pixels.tiles import Tiling, Window
 from detect.errors import BadInput
 from detect.inference.options import ViewOptions, grouped
+from detect.inference.prediction_run import predict_to_folder
 from detect.inference.predictor import Model
 from detect.inference.views import SCALES, Views
 
@@ -21,7 +24,7 @@ def placing(height, width, trimmed=False):
 
 def painted(view, image=IMAGE):
     canvas = np.empty((*view.placement.canvas, 3), view.placement.dtype)
-    view.paint(image, canvas)
+    view.paint(view.window.of(image), canvas)
     return canvas
 
 
@@ -140,3 +143,32 @@ def test_a_model_sees_by_the_tiles_that_it_was_trained_on(red_finder, image_with
 def test_augmentation_finds_the_same_box(red_finder, image_with_red_box):
     (box,) = red_finder(image_with_red_box((20, 10, 40, 30), 64, 64), tta=True).boxes
     assert box == pytest.approx([20, 10, 40, 30], abs=1.5)  # of the scales, some begin within a pixel
+
+
+def test_of_a_large_tiff_only_parts_are_read(red_finder, image_with_red_box, tmp_path, monkeypatch):
+    """It is shown at half its size or less, and its crops are those of the whole image."""
+    box = [300, 200, 340, 230]
+    path, image = tmp_path / "large.tif", image_with_red_box(tuple(box), 640, 480)
+    tifffile.imwrite(path, image, photometric="rgb", tile=(64, 64), compression="zlib")
+    whole = red_finder(path, tile=64)
+    for module in ("detect.data.pixels.tiff_parts", "detect.inference.sources.frames"):
+        monkeypatch.setattr(f"{module}.LARGE", 100_000)
+    monkeypatch.setattr("detect.data.pixels.pillow_files.MOST_PIXELS", 100_000)
+    result = red_finder(path, tile=64)
+    assert result.boxes.tolist() == whole.boxes.tolist() == [box]
+    assert (result.width, result.height) == (640, 480)
+    np.testing.assert_array_equal(result.crops()[0], image[200:230, 300:340])
+    assert result.plot().shape == (240, 320, 3)  # 307,200 pixels become 76,800
+    with pytest.raises(BadInput, match=r"640 x 480 pixels, and at most 0\.1 million are read"):
+        red_finder(path)
+
+
+def test_the_copy_of_a_large_tiff_is_smaller_and_a_note_says_so(red_finder, image_with_red_box, tmp_path, monkeypatch):
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, image_with_red_box((300, 200, 340, 230), 640, 480), photometric="rgb", rowsperstrip=16)
+    for module in ("detect.data.pixels.tiff_parts", "detect.inference.sources.frames"):
+        monkeypatch.setattr(f"{module}.LARGE", 20_000)
+    done = predict_to_folder(red_finder, path, tmp_path / "out", tile=64, save_crops=True)
+    assert done.detections == 1
+    assert done.notes == (f"{path}: the annotated copy has 1/4 of the width and height of the image.",)
+    assert read_image(tmp_path / "out" / "large.png").shape == (120, 160, 3)

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from detect.data.pixels.pillow_files import opened, require_size
+from detect.data.pixels.pillow_files import large_tiff_size, opened, require_size
 from detect.data.regular_files import open_regular
 from detect.errors import BadInput
 
@@ -153,6 +153,8 @@ def _decode(file: BinaryIO, where: str) -> None:
 
 
 def _pillow_header(file: BinaryIO, where: str) -> Header:
+    if size := large_tiff_size(file):
+        return Header(*size, 1)
     file.seek(0)
     with opened(file, where) as image:
         # Pillow gives the size of a TIFF already upright, and turns it when it loads. The method of the parent

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from detect.errors import BadInput
 from detect.machine import stated_number
@@ -15,6 +15,7 @@ from detect.machine import stated_number
 # or an attack than an image to detect objects in. DETECT_MAX_PIXELS sets another limit.
 MOST_PIXELS = stated_number("DETECT_MAX_PIXELS", 2**28)
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
+_TIFF_STARTS = frozenset((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))  # the last two for files of more than 4 GB
 
 # What Pillow raises for damaged files: it lets the errors of its plugins and of their libraries through.
 _OF_PLUGINS = (SyntaxError, TypeError, RuntimeError, LookupError, ArithmeticError, struct.error)
@@ -52,6 +53,22 @@ def opened(file: BinaryIO, where: str) -> Iterator[Image.Image]:
     except _DAMAGE as error:
         reason = str(error).rstrip(".")
         raise BadInput(f"{where}: the image cannot be decoded: {reason}. Restore the file or remove it.") from None
+
+
+def large_tiff_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Return width and height of a TIFF with more than `MOST_PIXELS`, as stored; None for other files.
+
+    Of a TIFF, parts can be read; who decodes all of it is stopped by `opened`.
+    """
+    file.seek(0)
+    if file.read(4) not in _TIFF_STARTS:
+        return None
+    try:
+        file.seek(0)
+        width, height = TiffImagePlugin.TiffImageFile(file).size
+    except _DAMAGE:
+        return None
+    return (width, height) if width * height > MOST_PIXELS else None
 
 
 def _too_many(where: str, count: str) -> str:

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from detect.config import Settings
@@ -28,6 +29,10 @@ class Window(NamedTuple):
     def height(self) -> int:
         """Rows of the image that it shows."""
         return self.bottom - self.top
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """Return this part of an image [H, W, 3], as a view of it."""
+        return image[self.top : self.bottom, self.left : self.right]
 
 
 class Tiling(Settings):

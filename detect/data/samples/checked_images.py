@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from detect.data.pixels.images import read_halved
+from detect.data.pixels.tiff_parts import TiffParts, large_parts
 from detect.data.problems import Problems
 from detect.data.records import Record, Records
 from detect.data.samples.shared_memory import SharedMemory
@@ -29,13 +30,26 @@ def read_checked(record: Record, times: int = 0) -> np.ndarray:
     Raises:
         BadInput: the image cannot be read, or has another size.
     """
-    image, (width, height) = read_halved(record.image_path, times)
+    image, size = read_halved(record.image_path, times)
+    _require_size(record, *size)
+    return image
+
+
+def read_or_open(record: Record) -> np.ndarray | TiffParts:
+    """Return the image of a record, or what reads parts of it if it is large; for errors see `read_checked`."""
+    parts = large_parts(record.image_path)
+    if parts is None:
+        return read_checked(record)
+    _require_size(record, parts.width, parts.height)
+    return parts
+
+
+def _require_size(record: Record, width: int, height: int) -> None:
     if (width, height) != (record.width, record.height):
         raise BadInput(
             f"{record.image_path}: the image is {width} x {height} pixels, its annotation is for "
             f"{record.width} x {record.height}. Check whether the image was replaced or resized after annotation."
         )
-    return image
 
 
 class UnreadableImages:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detect.data.pixels.tiles import Tiling
+from detect.data.pixels.tiff_parts import TiffParts
+from detect.data.pixels.tiles import Tiling, Window
 from detect.data.pixels.warping import blank, halve
 from detect.data.records import Records
-from detect.data.samples.checked_images import UnreadableImages, read_checked
+from detect.data.samples.checked_images import UnreadableImages, read_or_open
 from detect.data.samples.sample_order import shows_objects
 from detect.errors import counted
 
@@ -54,19 +55,27 @@ class TrainingTiles:
             BadInput: the image cannot be read, or has another size.
         """
         owner = self.owners[index]
-        image = read_checked(self.images[owner])
+        image = read_or_open(self.images[owner])
+        if isinstance(image, TiffParts):
+            return halve(self._filled(image.read(self._window(index))), times)
         if keep:
             first, last = np.searchsorted(self.owners, [owner, owner + 1]).tolist()
             for other in (*range(first, index), *range(index + 1, last)):
-                keep(other, halve(self._part(other, image), times))
-        return np.ascontiguousarray(halve(self._part(index, image), times))
+                keep(other, halve(self._filled(self._window(other).of(image)), times))
+        return np.ascontiguousarray(halve(self._filled(self._window(index).of(image)), times))
 
-    def _part(self, index: int, image: np.ndarray) -> np.ndarray:
-        (left, top), (width, height) = self.corners[index].tolist(), self.records.sizes[index].tolist()
-        part = image[top : top + height, left : left + width]
-        if part.shape[:2] == (height, width):
+    def _window(self, index: int) -> Window:
+        """Return the part of its image that a tile shows."""
+        (left, top), side = self.corners[index].tolist(), self.records.sizes[index, 0].item()
+        width, height = self.images.sizes[self.owners[index]].tolist()
+        return Window(left, top, min(left + side, width), min(top + side, height))
+
+    def _filled(self, part: np.ndarray) -> np.ndarray:
+        """Return a part of an image as a square tile, grey where it has no pixels."""
+        side = self.records.sizes[0, 0].item()
+        if part.shape[:2] == (side, side):
             return part
-        tile = blank(height, width)
+        tile = blank(side, side)
         tile[: part.shape[0], : part.shape[1]] = part
         return tile
 

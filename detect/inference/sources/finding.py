@@ -20,6 +20,7 @@ import numpy as np
 
 from detect.data.pixels.images import SUFFIXES as IMAGE_SUFFIXES
 from detect.data.pixels.images import count_images, decode_image, read_image
+from detect.data.pixels.tiff_parts import large_parts
 from detect.data.regular_files import file_of_part
 from detect.errors import BadInput
 from detect.inference.options import ReadingOptions
@@ -81,6 +82,7 @@ def read_frames(
     reading: ReadingOptions = USUAL,
     tell: Callable[[str], None] = warnings.warn,
     stopped: threading.Event | None = None,
+    by_parts: bool = False,
 ) -> Generator[Frame, None, None]:
     """Yield the frames of all sources in order, each read when it is requested.
 
@@ -90,6 +92,7 @@ def read_frames(
         reading: which frames of videos.
         tell: called with what happens to a live stream.
         stopped: as for `read_live`.
+        by_parts: of large TIFF files, read only the parts that are asked for: nobody needs the whole image.
 
     Raises:
         BadInput: none of the sources can be read.
@@ -97,7 +100,7 @@ def read_frames(
     sources = list(sources)
     problems = []
     for source in sources:
-        problem = yield from _frames_or_problem(source, skip, reading, tell, stopped)
+        problem = yield from _frames_or_problem(source, skip, reading, tell, stopped, by_parts)
         if problem:
             problems.append(problem)
             if len(sources) > 1:
@@ -109,7 +112,11 @@ def read_frames(
 
 
 def read_one_by_one(
-    items: Iterator[Any], skip: Callable[[str], None], channels: Channels = "rgb", reading: ReadingOptions = USUAL
+    items: Iterator[Any],
+    skip: Callable[[str], None],
+    channels: Channels = "rgb",
+    reading: ReadingOptions = USUAL,
+    by_parts: bool = False,
 ) -> Generator[Frame, None, None]:
     """Yield the frames of what an iterator yields, each item taken when it is needed: it may have no end.
 
@@ -118,13 +125,14 @@ def read_one_by_one(
         skip: called with one sentence for each source that cannot be read, or not to its end.
         channels: the order of the channels of arrays.
         reading: which frames of videos.
+        by_parts: as for `read_frames`.
 
     Raises:
         BadInput: an item is not a source.
     """
     for item in items:
         for source in find_sources(item, channels=channels):
-            problem = yield from _frames_or_problem(source, skip, reading, skip)
+            problem = yield from _frames_or_problem(source, skip, reading, skip, by_parts=by_parts)
             if problem:
                 skip(str(problem))
 
@@ -135,6 +143,7 @@ def _frames_or_problem(
     reading: ReadingOptions,
     tell: Callable[[str], None],
     stopped: threading.Event | None = None,
+    by_parts: bool = False,
 ) -> Generator[Frame, None, BadInput | None]:
     try:
         if source.kind == "camera":
@@ -142,13 +151,15 @@ def _frames_or_problem(
         elif source.kind == "video":
             yield from read_video(source, skip, reading)
         else:
-            yield _image_frame(source, skip)
+            yield _image_frame(source, skip, by_parts)
     except BadInput as problem:
         return BadInput(*problem.args)  # its traceback would keep the half-decoded image in memory
     return None
 
 
-def _image_frame(source: Source, skip: Callable[[str], None]) -> Frame:
+def _image_frame(source: Source, skip: Callable[[str], None], by_parts: bool) -> Frame:
+    if by_parts and source.is_image_file and (parts := large_parts(Path(source.address))):
+        return Frame(source, None, parts.width, parts.height, parts=parts)
     image = _image_of(source)
     if source.is_image_file and os.path.splitext(source.address)[1].lower() in _MAY_HOLD_SEVERAL:
         count = count_images(source.address)

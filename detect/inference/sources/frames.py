@@ -1,5 +1,6 @@
 """The input of prediction: a `Source`, and each `Frame` of it."""
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -7,6 +8,8 @@ from typing import Literal
 import numpy as np
 
 from detect.data.pixels.images import read_image
+from detect.data.pixels.tiff_parts import LARGE, TiffParts
+from detect.data.pixels.tiles import Window
 
 Kind = Literal["image", "video", "camera"]
 
@@ -52,12 +55,27 @@ class Frame:
     index: int = 0  # position in the video, from 0; frames of a camera that were dropped count too
     timestamp: Fraction | None = None  # seconds since the first frame of the video, exact; None for a single image
     video: VideoFormat | None = None
+    parts: TiffParts | None = None  # of an image file that is too large for memory: reads parts of it
 
     @property
     def image(self) -> np.ndarray:
         """The image, uint8 [H, W, 3], RGB; read from its file if it is not in memory."""
         return read_image(self.source.address) if self.pixels is None else self.pixels
 
+    @property
+    def halvings(self) -> int:
+        """How often the image is halved to be shown; 0 unless it is too large for memory."""
+        return 0 if self.parts is None else max(0, math.ceil(math.log(self.width * self.height / LARGE, 4)))
+
+    @property
+    def smaller_image(self) -> np.ndarray:
+        """The image, uint8 [H, W, 3], RGB, halved as often as `halvings` says."""
+        return self.image if self.parts is None else self.parts.halved(self.halvings)
+
+    def part(self, window: Window) -> np.ndarray:
+        """Return a part of the image, uint8 [h, w, 3], RGB; of a file that is read by parts only this is read."""
+        return window.of(self.image) if self.parts is None else self.parts.read(window)
+
     def without_pixels(self) -> "Frame":
         """Return the same frame of an image file without its pixels, which are then read again whenever needed."""
-        return replace(self, pixels=None)
+        return replace(self, pixels=None, parts=self.parts and self.parts.without_pieces())

@@ -69,6 +69,9 @@ class CopyWriter:
             self._finish_video()
         if video is None or timestamp is None:
             path = self._path(result.frame.source)
+            if result.frame.halvings:
+                share = f"1/{2**result.frame.halvings}"
+                self._note(f"{result.image_path}: the annotated copy has {share} of the width and height of the image.")
             write_image(path, self._draw(result))
             self.outputs.append(path)
             return

@@ -3,15 +3,18 @@
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from damaged_files import damage
 from records_of import records_of
 
+from detect.data.pixels.images import image_size, read_image
 from detect.data.pixels.tiles import Tiling
 from detect.data.records import Record
 from detect.data.samples.checked_images import UnreadableImages
 from detect.data.samples.image_cache import ImageCache
 from detect.data.samples.sample_order import sample_order
 from detect.data.samples.training_tiles import cut
+from detect.errors import BadInput
 
 TILING = Tiling(tile=40, tile_overlap=0.25)
 # Of 100 x 40 pixels three tiles, which begin at 0, 30 and 60: one box is whole in the first tile, of one the second
@@ -80,6 +83,20 @@ def test_all_tiles_of_an_image_are_kept_when_one_is_read(images):
         np.testing.assert_array_equal(right.image, pixels[:, 60:])
     with caches[1].examples([2]) as (stand_in,):
         np.testing.assert_array_equal(stand_in.image, tiles.read(3, 0))
+
+
+def test_of_a_large_tiff_only_a_tile_is_read(tmp_path, monkeypatch):
+    path, pixels = tmp_path / "large.tif", np.random.default_rng(0).integers(0, 256, (90, 100, 3), np.uint8)
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(32, 32))
+    images = records_of([Record(path, 1, 100, 90, *nothing())])
+    monkeypatch.setattr("detect.data.pixels.tiff_parts.LARGE", 8000)
+    monkeypatch.setattr("detect.data.pixels.pillow_files.MOST_PIXELS", 8000)
+    assert image_size(path) == (100, 90)
+    tiles = cut(images, TILING)
+    left, top = tiles.corners[7]
+    np.testing.assert_array_equal(tiles.read(7, 0, keep=None), pixels[top : top + 40, left : left + 40])
+    with pytest.raises(BadInput, match="at most 0"):
+        read_image(path)
 
 
 def test_the_images_of_tiles_that_cannot_be_read(images):
