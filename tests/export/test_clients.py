@@ -48,7 +48,7 @@ def picture(tmp_path_factory):
 
 
 def check_found(lines: list[list[str]], folder: Path, picture: Path, names: bool) -> None:
-    (expected,) = load(folder).predict(str(picture), 1e-4)
+    (expected,) = load(folder).predict(str(picture), confidence=1e-4)
     assert len(lines) == len(expected) > 50
     assert [line[0] for line in lines] == list(expected.names if names else map(str, expected.labels))
     np.testing.assert_allclose([float(line[1]) for line in lines], expected.scores, atol=1e-4)

@@ -32,7 +32,8 @@ function typeOf(schema) {
 
 function operation(path, method, described) {
   const parts = [element("h2", `${method.toUpperCase()} ${path}`), element("p", prose(described.description))];
-  const parameters = (described.parameters ?? []).map((each) => [each.name, typeOf(each.schema), each.description]);
+  const given = described.parameters ?? [];
+  const parameters = given.map((each) => [each.name, typeOf(each.schema), each.description]);
   if (parameters.length) parts.push(element("h3", "Query"), tableOf(["name", "type", "meaning"], parameters));
   const bodies = Object.keys(described.requestBody?.content ?? {});
   if (bodies.length) parts.push(element("p", `Body: ${bodies.join(", ")}.`));
@@ -46,7 +47,8 @@ function operation(path, method, described) {
 
 function contentOf(name, { description, properties }) {
   const rows = Object.entries(properties ?? {}).map(([field, schema]) => [field, typeOf(schema), schema.description]);
-  return element("section", element("h2", name), element("p", prose(description)), tableOf(["field", "type", "meaning"], rows));
+  const table = tableOf(["field", "type", "meaning"], rows);
+  return element("section", element("h2", name), element("p", prose(description)), table);
 }
 
 const described = await (await fetch("/openapi.json")).json();

@@ -303,7 +303,7 @@ function makeClasses() {
   for (const name of shown) for (const each of models.get(name).classes) colours.set(each.name, each.colour);
   for (const name of hiddenClasses) if (!colours.has(name)) hiddenClasses.delete(name);
   const labels = [...colours].map(([name, colour]) => {
-    const label = document.createElement("label"), box = document.createElement("input"), swatch = document.createElement("span");
+    const [label, box, swatch] = ["label", "input", "span"].map((tag) => document.createElement(tag));
     Object.assign(box, { type: "checkbox", checked: !hiddenClasses.has(name), value: name });
     swatch.className = "swatch";
     swatch.style.background = colour;
