@@ -257,6 +257,21 @@ def letterboxed_frames(video: Path, side: int, count: int) -> np.ndarray:
     return np.stack([place(frame.image, placing(frame.height, frame.width)) for frame in frames])
 
 
+# Serving
+
+
+def measure_serving(arguments) -> list[Figure]:
+    """Compare what `detect serve` answers to eight clients with `Model.predict` on the same files, in turns."""
+    from measure_serving import compare
+
+    rounds = compare(small_model(arguments.run), arguments.data / "bccd" / "JPEGImages")
+    share = statistics.median(each.serve / each.predict for each in rounds)
+    return [
+        Figure("detect serve, 8 clients", statistics.median(each.serve for each in rounds), "images/s"),
+        Figure("detect serve as a share of Model.predict", 100 * share, "%", least=90),
+    ]
+
+
 # The demo
 
 
@@ -282,6 +297,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "coco_reference": measure_coco_reference,
     "throughput": measure_throughput,
     "video": measure_video,
+    "serving": measure_serving,
     "bccd": measure_bccd,
     "demo": measure_demo,
 }

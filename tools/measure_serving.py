@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import detect
@@ -26,6 +27,15 @@ from detect.inference.predictor import Model
 ROUNDS = 5
 
 
+class Round(NamedTuple):
+    """Images per second, and milliseconds of processor time of this process per image, of both."""
+
+    predict: float
+    predict_processor: float
+    serve: float
+    serve_processor: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="as for detect serve; with --ask, the address of a server")
@@ -34,37 +44,38 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8, help="requests at a time; default 8")
     parser.add_argument("--ask", action="store_true", help="only send the images to a server that runs already")
     given = parser.parse_args()
-    files = sorted(path for path in given.images.iterdir() if is_image_name(path.name))[: given.count]
     if given.ask:
-        print(ask(given.model, [path.read_bytes() for path in files], given.clients))
-    else:
-        compare(given, files)
-
-
-def compare(given: argparse.Namespace, files: list[Path]) -> None:
-    """Print images per second, and milliseconds of processor time of this process per image, of both."""
+        print(ask(given.model, [path.read_bytes() for path in files_in(given.images, given.count)], given.clients))
+        return
     model = detect.load(find_artefact(given.model, "auto") or given.model)
-    rates: dict[str, list[tuple[float, float]]] = {"predict": [], "serve": []}
-    words = [sys.executable, __file__, "ADDRESS", given.images, f"--count={given.count}", f"--clients={given.clients}"]
+    rounds = compare(model, given.images, given.count, given.clients)
+    predict, predict_processor, serve, serve_processor = (statistics.median(each) for each in zip(*rounds, strict=True))
+    shares = [each.serve / each.predict for each in rounds]
+    print(f"predict: {predict:.1f} images/s, {predict_processor:.1f} ms of processor time per image")
+    print(f"serve: {serve:.1f} images/s, {serve_processor:.1f} ms of processor time per image")
+    print(f"serve / predict: {statistics.median(shares):.3f} ({min(shares):.3f} to {max(shares):.3f})")
+
+
+def files_in(folder: Path, count: int) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if is_image_name(path.name))[:count]
+
+
+def compare(model: Model, folder: Path, count: int = 128, clients: int = 8) -> list[Round]:
+    """Run a model on the first images of a folder in both ways, in turns, after a turn to warm up."""
+    paths = list(map(str, files_in(folder, count)))
+    words = [sys.executable, __file__, "ADDRESS", folder, f"--count={count}", f"--clients={clients}", "--ask"]
+    rounds = []
     with served(model) as address:
         words[2] = address
-        for _ in range(ROUNDS + 1):  # the first warms up
+        for _ in range(ROUNDS + 1):
             start, used = time.perf_counter(), time.process_time()
-            for _ in model.predict(list(map(str, files)), stream=True):
+            for _ in model.predict(paths, stream=True):
                 pass
-            rates["predict"].append(per_image(len(files), time.perf_counter() - start, time.process_time() - used))
-            used = time.process_time()
-            done = subprocess.run([*map(str, words), "--ask"], capture_output=True, text=True, check=True)
-            rates["serve"].append(per_image(len(files), float(done.stdout), time.process_time() - used))
-    for name, measured in rates.items():
-        rate, milliseconds = (statistics.median(column) for column in zip(*measured[1:], strict=True))
-        print(f"{name}: {rate:.1f} images/s, {milliseconds:.1f} ms of processor time per image")
-    ratios = [serve[0] / predict[0] for serve, predict in zip(rates["serve"][1:], rates["predict"][1:], strict=True)]
-    print(f"serve / predict: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
-
-
-def per_image(images: int, seconds: float, processor_seconds: float) -> tuple[float, float]:
-    return images / seconds, 1000 * processor_seconds / images
+            seconds, used_then = time.perf_counter() - start, time.process_time()
+            done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True)
+            processor = [1000 * part / len(paths) for part in (used_then - used, time.process_time() - used_then)]
+            rounds.append(Round(len(paths) / seconds, processor[0], len(paths) / float(done.stdout), processor[1]))
+    return rounds[1:]
 
 
 @contextmanager

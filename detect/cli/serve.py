@@ -19,6 +19,7 @@ def serve(
     model: Annotated[
         list[str],
         typer.Argument(
+            metavar="MODEL",
             help="Run folder, model folder, exported model or published checkpoint; several to compare them.",
             show_default=False,
         ),
