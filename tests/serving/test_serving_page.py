@@ -139,10 +139,12 @@ def test_frames_of_a_clip(windows, client):
 def test_what_cannot_be_read_is_said_where_it_is(windows, client, red_file):
     page = windows.open(str(client.base_url))
     damaged = {"name": "damaged.png", "mimeType": "image/png", "buffer": b"no picture"}
-    page.set_input_files("#files", [damaged, red_file])
-    page.get_by_text("2 of 2 pictures done.").wait_for()
+    unknown = {"name": "red.tif", "mimeType": "image/tiff", "buffer": picture(0, 0, 50, 50, format="TIFF")}
+    page.set_input_files("#files", [damaged, red_file, unknown])
+    page.get_by_text("3 of 3 pictures done.").wait_for()
     assert "begins with b'no picture'" in page.get_by_role("alert").inner_text()
-    assert page.get_by_text("This browser cannot show pictures of this format.").is_visible()
+    assert page.get_by_text("This browser cannot show pictures of this format.").count() == 2
+    assert page.locator("figcaption").all_inner_texts() == ["red 1 red", "red 1 red", "red"]
     assert page.locator(".box").count() == 1
     assert windows.complaints  # the browser's own, of the answer 422
     windows.complaints.clear()

@@ -10,6 +10,8 @@ let asked = 0, done = 0; // pictures
 let threshold = null; // null: the model's own, for each class
 const hiddenClasses = new Set();
 
+const coloursOf = (model) => models.get(model).classes.map((each) => each.colour);
+const leastOf = (model) => Math.min(LEAST, ...models.get(model).classes.map((each) => each.confidence));
 const visible = (model, object) =>
   !hiddenClasses.has(object.name) && object.score > (threshold ?? models.get(model).classes[object.label].confidence);
 
@@ -44,14 +46,14 @@ class Card {
       view.classList.add("view");
       root.querySelector("b").textContent = model;
       root.querySelector(".stage").prepend(view);
-      return { model, root, view, answer: null };
+      return { model, root, view, boxes: root.querySelector(".boxes"), answer: null };
     });
     this.find(".panes").replaceChildren(...this.panes.map((pane) => pane.root));
   }
 
   /** Ask each model about an encoded image, and return the answers. */
   ask(blob) {
-    return Promise.all(this.panes.map((pane) => detector.detect(pane.model, blob, LEAST)));
+    return Promise.all(this.panes.map((pane) => detector.detect(pane.model, blob, leastOf(pane.model))));
   }
 
   accept(answers) {
@@ -64,8 +66,7 @@ class Card {
   render() {
     for (const pane of this.panes.filter((pane) => pane.answer)) {
       const answer = filtered(pane.answer);
-      const colours = models.get(pane.model).classes.map((each) => each.colour);
-      draw(pane.root.querySelector(".boxes"), answer, colours);
+      draw(pane.boxes, answer, coloursOf(pane.model));
       pane.root.querySelector("figcaption .soft").textContent = summary(answer);
       pane.view.setAttribute(pane.view.tagName === "IMG" ? "alt" : "aria-label", `${this.title}: ${summary(answer)}`);
       pane.root.querySelector("tbody").replaceChildren(...table(answer));
@@ -87,11 +88,7 @@ class Card {
   }
 
   async savePicture() {
-    const parts = this.panes.map((pane) => [
-      pane.view,
-      filtered(pane.answer),
-      models.get(pane.model).classes.map((each) => each.colour),
-    ]);
+    const parts = this.panes.map((pane) => [pane.view, filtered(pane.answer), coloursOf(pane.model)]);
     save(await picture(parts), `${stem(this.title)}-detections.png`);
   }
 
