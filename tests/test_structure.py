@@ -75,6 +75,7 @@ SUBROOMS = {
         ("settings", "model_choice"),
         ("run_folder",),
         ("several_runs",),
+        ("compared_runs",),
         ("workers",),
         ("reporting",),
         ("teachers",),

@@ -1,7 +1,7 @@
 """`detect evaluate --report`: the report on what was scored."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from detect.cli.printing import say
 from detect.errors import BadInput
@@ -9,7 +9,8 @@ from detect.files import replaces
 
 if TYPE_CHECKING:
     from detect.data.dataset import Dataset
-    from detect.evaluation.coco_scores import Compared, Scores
+    from detect.evaluation.coco_scores import Scores
+    from detect.evaluation.truth import Truth
     from detect.inference.predictor import Model
     from detect.inference.views import Views
     from detect.reports.scored_images import ScoredImages
@@ -60,7 +61,7 @@ def report_on_model(
 
     _, records = scored_split(dataset, split)
     images = images_of_records(
-        records, _compared(scores).truth, lambda height, width: views.of(height, width)[0].placement
+        records, scores.compared.truth, lambda height, width: views.of(height, width)[0].placement
     )
     card = model.card
     subject = Subject(
@@ -86,11 +87,11 @@ def report_on_predictions(
     from detect.reports.next_steps import Subject
 
     subject = Subject(data=data, split=split, predictions=str(predictions))
-    images = _images_of_predictions(data, split, _compared(scores))
+    images = images_of_data(data, split, scores.compared.truth)
     return write_model_report(folder, scores, images, subject, single_file)
 
 
-def _images_of_predictions(data: str, split: str, compared: "Compared") -> "ScoredImages":
+def images_of_data(data: str, split: str, truth: "Truth") -> "ScoredImages":
     """Return the images of the data; where they cannot be opened, what its annotations say about them."""
     from detect.data.dataset import scored_split
     from detect.data.readers.description import open_dataset
@@ -99,14 +100,8 @@ def _images_of_predictions(data: str, split: str, compared: "Compared") -> "Scor
     try:
         _, records = scored_split(open_dataset(data), split)
     except BadInput:
-        return images_of_file(compared.truth)
+        return images_of_file(truth)
     known = set(records.image_ids.tolist())
-    if not known.issuperset(compared.truth.image_ids.tolist()):  # some images are missing or cannot be used
-        return images_of_file(compared.truth)
-    return images_of_records(records, compared.truth)
-
-
-def _compared(scores: "Scores") -> Any:
-    if scores.compared is None:
-        raise ValueError("these scores do not know what was compared")
-    return scores.compared
+    if not known.issuperset(truth.image_ids.tolist()):  # some images are missing or cannot be used
+        return images_of_file(truth)
+    return images_of_records(records, truth)

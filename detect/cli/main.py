@@ -14,6 +14,7 @@ import typer
 
 from detect.cli.advise import advise
 from detect.cli.benchmark import benchmark
+from detect.cli.compare import compare
 from detect.cli.data import app as data_commands
 from detect.cli.demo import demo
 from detect.cli.evaluate import evaluate
@@ -41,6 +42,7 @@ app = typer.Typer(
 
 app.command(epilog="Example: detect train --data plates.yaml --max-time 30m")(train)
 app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --split test")(evaluate)
+app.command(epilog="Example: detect compare runs/first runs/second --html compared.html")(compare)
 app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect track runs/cars road.mp4 --line 0%,60%,100%,60%")(track)

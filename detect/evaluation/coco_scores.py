@@ -70,8 +70,8 @@ class Scores:
     per_class: dict[str, dict[str, float]]  # name -> AP, AP50, AP75, AR100, images, boxes
     curves: Curves = field(repr=False, compare=False)
     confusion: Confusion = field(repr=False, compare=False)
+    compared: Compared = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()  # sentences on what was left out of the scores, and why
-    compared: Compared | None = field(default=None, repr=False, compare=False)
     find_intervals: Callable[[], Intervals | None] | None = field(default=None, repr=False, compare=False)
     advice: str = ""  # what to do where the intervals are too wide
 

@@ -17,7 +17,7 @@ from detect.evaluation.evaluation_run import evaluate
 from detect.inference.exports import BACK_ENDS, fresh_exports, is_installed
 from detect.models import speeds
 from detect.models.card import CARD, WEIGHTS, load_card, model_folder
-from detect.reports.figures import bar_charts
+from detect.reports.bar_charts import bar_charts
 
 FORMATS = BACK_ENDS[1:]  # all except "auto"
 SECONDS = 3.0  # of calls with one image, and again with batches

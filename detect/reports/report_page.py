@@ -56,7 +56,7 @@ class ImageList(NamedTuple):
 
 def explain(scores: Scores | None, images: ScoredImages | None) -> Explained | None:
     """Return scores with what explains them; None where there are none, or no objects."""
-    if scores is None or scores.compared is None or images is None:
+    if scores is None or images is None:
         return None
     diagnosis = diagnose(scores.compared, images.sizes, images.scales)
     return Explained(scores, scores.compared, diagnosis, images) if diagnosis else None

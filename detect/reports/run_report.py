@@ -46,7 +46,7 @@ def write_run_report(run_folder: str | Path, scores: Scores | None = None, recor
     numbers = scores.to_numbers() if scores else _read_json(folder / "evaluation.json")
     rows, kept = read_rows(folder / "metrics.jsonl"), kept_classes(folder)
     images = None
-    if scores and scores.compared and records is not None:
+    if scores and records is not None:
         side = settings.get("image_size")
         images = images_of_records(records, scores.compared.truth, side and letterbox(side))
     explained = explain(scores, images)

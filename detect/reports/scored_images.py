@@ -58,7 +58,7 @@ def image_data(
     truth, found = compared
     threshold = diagnosis.curves.best_threshold
     places = positions_of(found.image_ids, truth.image_ids)
-    sizes = _known_sizes(images, compared, places)
+    sizes = known_sizes(images, compared)
     shown = np.flatnonzero(found.scores >= min(LEAST_SCORE, threshold / 2))
     detections = _by_image(places[shown], found.scores[shown], rows, len(truth.image_ids))
     chosen, boxes = shown[detections.rows], _by_image(truth.images, -np.arange(len(truth)), rows, len(truth.image_ids))
@@ -140,13 +140,14 @@ def _hints(compared: Compared, diagnosis: Diagnosis, places: np.ndarray, rows: n
     ]
 
 
-def _known_sizes(images: ScoredImages, compared: Compared, places: np.ndarray) -> np.ndarray:
-    """Return the sizes of images; where they are not known, those that hold all boxes."""
+def known_sizes(images: ScoredImages, compared: Compared) -> np.ndarray:
+    """Return width and height of each image, float64 [I, 2]; where they are not known, of what holds all boxes."""
     if np.isfinite(images.sizes).all():
         return images.sizes
     truth, found = compared
     least = np.ones_like(images.sizes)
     np.maximum.at(least, truth.images, truth.boxes[:, :2] + truth.boxes[:, 2:])
+    places = positions_of(found.image_ids, truth.image_ids)
     np.maximum.at(least, places, found.boxes[:, :2] + found.boxes[:, 2:])
     return np.where(np.isfinite(images.sizes), images.sizes, np.ceil(least))
 
