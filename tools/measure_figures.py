@@ -10,6 +10,7 @@ The targets are for 2 CPU cores without a GPU, on a machine that does nothing el
 
 import argparse
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -233,6 +234,49 @@ def measure_video(arguments) -> list[Figure]:
     ]
 
 
+def measure_tracking(arguments) -> list[Figure]:
+    """Compare tracking with detection alone on the same frames at 640 px, by the time of the processor; in turns."""
+    import detect
+    from detect.inference.predictor import Model
+    from detect.tracking.methods import DEFAULT, METHODS
+
+    video = str(arguments.data / "videos" / "one-by-one-person-detection.mp4")
+    loaded = detect.load("yolox-nano", weights=arguments.data.parent / "weights" / "yolox_nano.onnx")
+    model = Model(loaded.backend, loaded.card.model_copy(update={"image_size": 640}))
+    reading = {"start": 8, "end": 16}  # seconds in which somebody is in view
+
+    def alone() -> None:
+        for _ in model.predict(video, **reading):
+            pass
+
+    def tracked(tracker: str) -> None:
+        for _ in model.track(video, tracker=tracker, **reading):
+            pass
+
+    works = {"detection": alone, **{name: functools.partial(tracked, name) for name in METHODS}}
+    seconds = processor_seconds(works, rounds=3)
+    return [
+        Figure(
+            f"tracking with {name}, 640 px, as a share of detection",
+            100 * seconds[name] / seconds["detection"],
+            "%",
+            most=110 if name == DEFAULT else math.inf,
+        )
+        for name in METHODS
+    ]
+
+
+def processor_seconds(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Return the least seconds of the processor, of all threads, that each work takes; they take turns."""
+    seconds = dict.fromkeys(works, math.inf)
+    for _ in range(1 + rounds):  # the first compiles
+        for name, work in works.items():
+            start = time.process_time()
+            work()
+            seconds[name] = min(seconds[name], time.process_time() - start)
+    return seconds
+
+
 def small_model(run: Path | None):
     """Return the trained model, or one of the same structure with random weights, which detects nothing."""
     import detect
@@ -298,6 +342,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "throughput": measure_throughput,
     "video": measure_video,
     "serving": measure_serving,
+    "tracking": measure_tracking,
     "bccd": measure_bccd,
     "demo": measure_demo,
 }
