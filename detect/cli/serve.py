@@ -56,8 +56,11 @@ def serve(
     from detect.inference.exports import find_artefact
     from detect.models.places import require_place
 
-    if missing(NEEDED):
-        raise BadInput("detect serve needs fastapi and uvicorn. Run: pip install 'detect-tf[serve]'")
+    if packages := [name.replace("_", "-") for name in missing(NEEDED)]:
+        raise BadInput(
+            f"detect serve needs {' and '.join(packages)}, which is not installed. Run: pip install "
+            f"{' '.join(packages)}, or install detect with its extra `serve`."
+        )
     artefacts = [find_artefact(each, backend) for each in model]
     for each, artefact in zip(model, artefacts, strict=True):
         if artefact is None:

@@ -19,7 +19,7 @@ from detect.serving.request_limits import Refused
 FORM = "multipart/form-data"
 UNNAMED = ("", "application/octet-stream")  # content types of bytes that nobody has named
 MOST_FIELDS = 10  # of a form, beside its file
-_WHERE = "the image of the request"  # its name in errors
+_WHERE = "request"  # its name in errors
 _SOURCE = Source("", "image", "image", _WHERE)
 
 
