@@ -70,5 +70,5 @@ def find_method(name: str) -> Method:
     if name not in METHODS:
         raise BadInput(f"There is no tracker {name!r}. {did_you_mean(name, METHODS)}")
     if packages := missing(PACKAGES):
-        raise BadInput(f"Tracking needs {' and '.join(packages)}. Run: pip install {' '.join(packages)}")
+        raise BadInput(f"Tracking needs {' and '.join(packages)}. Run: pip install 'detect-tf[video]'")
     return METHODS[name]

@@ -27,6 +27,20 @@ def test_the_original_is_left_alone():
     assert not np.array_equal(drawn, image)
 
 
+def test_identities_have_colours_of_their_own():
+    """Two of one class: each in the colour of its number, which is written too."""
+    boxes, labels = np.array([[50, 60, 100, 160], [150, 60, 250, 160]], np.float32), np.array([1, 1])
+    drawn = draw(grey(), boxes, labels, CLASSES, ids=np.array([2, 5]))
+    assert (drawn[100, 49:51] == colour(2)).all(axis=1).any()
+    assert (drawn[100, 149:151] == colour(5)).all(axis=1).any()
+    other = draw(grey(), boxes, labels, CLASSES, ids=np.array([2, 26]))  # the same colour, another number
+    assert colour(26) == colour(5)
+    rows, columns = changed(drawn, other)
+    assert len(rows)
+    assert rows.max() < 61
+    assert columns.min() > 150
+
+
 def test_nothing_is_drawn_without_boxes():
     none = np.zeros((0, 4), np.float32)
     assert np.array_equal(draw(grey(), none, np.zeros(0, int), CLASSES, np.zeros(0)), grey())

@@ -91,3 +91,10 @@ def test_ids_stay_with_their_objects(red_finder, clip):
     assert result[result.scores > 0.5].ids.tolist() == [1]
     assert result.to_supervision().tracker_id.tolist() == [1]
     assert repr(result).endswith("96 x 64: red #1 88%>")
+
+
+def test_tables_have_identities(red_finder, clip):
+    pytest.importorskip("pandas")
+    results = list(red_finder.track(clip))
+    assert results[2].to_dataframe()["id"].tolist() == [1]
+    assert "id" not in next(red_finder.predict(clip)).to_dataframe()

@@ -18,5 +18,5 @@ def test_an_unknown_name():
 
 def test_packages_that_are_not_installed(monkeypatch):
     monkeypatch.setattr(methods, "PACKAGES", ("no_such_package",))
-    with pytest.raises(BadInput, match="Run: pip install no_such_package"):
+    with pytest.raises(BadInput, match=r"needs no_such_package. Run: pip install 'detect-tf\[video\]'"):
         methods.find_method("bytetrack")
