@@ -81,7 +81,7 @@ def _small(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Iterator[S
     if worth >= LEAST_GAIN:
         text = (
             f"Small objects are lost: those of {lost.name} at the model's input have AP {lost.AP:.2f}, and those of "
-            f"{common[best].name} AP {common[best].AP:.2f}. Larger images make them larger."
+            f"{common[best].name} AP {common[best].AP:.2f}. Larger images make them larger, as do tiles (--tile)."
         )
         train = f"detect train --data {subject.data} --image-size {2 * subject.image_size}"
         command = f"{train} --model {subject.kind}" if subject.kind else train

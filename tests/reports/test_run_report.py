@@ -4,7 +4,9 @@ import base64
 import json
 
 import pytest
+from browser import inaccessible
 from pages_as_read import Page
+from scored_boxes import few
 
 from detect.evaluation.coco_scores import score
 from detect.evaluation.detections import from_entries
@@ -99,3 +101,18 @@ def test_kept_classes_are_shown_before_and_after(run_folder, scores):
     assert "Kept classes that lost more AP than 0.02: &lt;car&gt;." in text
     row = "<td>&lt;car&gt;</td><td>0.500</td><td>0.250</td><td>-0.250</td>"
     assert row in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_a_finished_run_shows_its_images(run_folder, windows, tmp_path, width, scheme):
+    (run_folder / "predictions_val.jpg").unlink()
+    scored = few(tmp_path / "data")
+    path = write_run_report(run_folder, scored.scores, scored.dataset.splits["val"])
+    page = windows.open(path.as_uri(), width, scheme=scheme)
+    assert page.locator("#count").inner_text() == "3 of 3 images"
+    assert page.locator(".card .name").all_inner_texts()[0] == "b.png"
+    assert page.locator("svg.chart").count() == 5 + 3  # of the scores, and of the training
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert inaccessible(page) == []
+    assert windows.requests == [path.as_uri()]

@@ -165,6 +165,18 @@ def test_callbacks_hear_of_every_step_and_validation():
     assert heard.validations == [(2, 0.25, True), (4, 0.5, True), (6, 0.125, False), (8, 0.0, False)]
 
 
+def test_the_report_is_written_after_each_validation_and_stops_no_run():
+    loop, written = a_loop(aps=[0.25, 0.5, 0.125]), []
+
+    def report():
+        written.append((loop.position.step, loop.scores.AP))
+        raise RunFailure("the disk is full")
+
+    loop.report = report
+    train(loop)
+    assert written == [(2, 0.25), (4, 0.5), (6, 0.5), (8, 0.5)]
+
+
 class Stops(TrainingCallback):
     """Ends the run at its second validation."""
 
