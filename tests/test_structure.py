@@ -68,7 +68,7 @@ SUBROOMS = {
         ("exports", "loading", "sample_images"),
         ("window", "writers"),
         ("dataset_ids",),
-        ("prediction_run",),
+        ("prediction_run", "labelling"),
         ("track_drawing", "track_run"),
     ),
     "training": (

@@ -21,6 +21,7 @@ from detect.cli.evaluate import evaluate
 from detect.cli.example import example
 from detect.cli.export import check, export
 from detect.cli.interruption import Commands, Interrupted
+from detect.cli.label import label
 from detect.cli.library_log import TENSORFLOW_LEVEL
 from detect.cli.models import models
 from detect.cli.predict import predict
@@ -47,6 +48,7 @@ app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect track runs/cars road.mp4 --line 0%,60%,100%,60%")(track)
 app.command(epilog="Example: detect serve runs/plates")(serve)
+app.command(epilog="Example: detect label runs/plates photos/ --to yolo --out labelled")(label)
 app.command(epilog="Example: detect export runs/plates --format onnx --data plates.yaml")(export)
 app.command("export check", epilog="Example: detect export check runs/plates/exports/onnx")(check)
 app.command(epilog="Example: detect benchmark runs/plates --data plates.yaml")(benchmark)

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from detect.cli.interruption import Interrupted
-from detect.cli.library_log import hide_library_log
+from detect.cli.model_opening import BackEndName, ModelName, Trust, Weights, chosen_model
 from detect.cli.option_groups import with_options
-from detect.cli.printing import download_bar, progress_bar, say
-from detect.cli.starting import start_tensorflow
+from detect.cli.printing import progress_bar, say
 from detect.errors import BadInput
-from detect.formats import names as format_names
 from detect.inference.options import DetectionOptions, DrawingOptions, OutputOptions, ReadingOptions, ViewOptions
 
 if TYPE_CHECKING:
@@ -23,13 +21,7 @@ PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 @with_options(DetectionOptions, ViewOptions, ReadingOptions, DrawingOptions, OutputOptions)
 def predict(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Run folder, model folder, exported model or published checkpoint; with --weights, a model's name.",
-            show_default=False,
-        ),
-    ],
+    model: ModelName,
     source: Annotated[
         list[str] | None,
         typer.Argument(
@@ -38,30 +30,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="Weights of the named model: a run or model folder, a published checkpoint, or its file."),
-    ] = None,
+    weights: Weights = None,
     data: Annotated[
         str | None,
         typer.Option(help="Dataset of the images, as for `detect train`: --save-json then has its ids."),
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the dataset: train, val or test.")] = "val",
-    backend: Annotated[
-        str,
-        typer.Option(
-            help=f"What runs the model: auto (its fastest export), tensorflow, {', '.join(format_names())}.",
-            rich_help_panel=DetectionOptions.title,
-        ),
-    ] = "auto",
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust",
-            help="Run an exported model that is a program (a SavedModel) and was made elsewhere.",
-            rich_help_panel=DetectionOptions.title,
-        ),
-    ] = False,
+    backend: BackEndName = "auto",
+    trust: Trust = False,
     out: Annotated[
         Path,
         typer.Option(help="Folder for annotated copies of images and videos.", rich_help_panel=OutputOptions.title),
@@ -70,33 +46,20 @@ def predict(
 ) -> None:
     """Detect objects in images and videos."""
     from detect.data.readers.description import open_with_split, require_present
-    from detect.inference.exports import find_artefact
     from detect.inference.sources.finding import require_source
-    from detect.models.places import require_place
 
     if source is None and data is None:
         raise BadInput("No source was given. Expected images, videos, folders, globs, URLs or the index of a camera.")
-    named: tuple[str | Path, str | Path | None] = (model, weights)
-    artefact = find_artefact(model, backend, weights)
     if data is not None:
         require_present(data)
     for word in source or ():
         require_source(word)
-    if artefact is None:
-        require_place(weights or model, is_file_allowed=weights is not None)
+    chosen = chosen_model(model, weights, backend)
     dataset = None if data is None else open_with_split(data, split)
-    if artefact is None:
-        start_tensorflow()
-    else:
-        hide_library_log()
-        say(f"Running the export in {artefact}.")
-        named = (model, artefact) if weights else (artefact, None)
-    from detect.inference.loading import load
-    from detect.inference.prediction_run import predict_to_folder
-
     try:
-        with download_bar(weights or model) as progress:
-            detector = load(*named, progress, trust=trust)
+        detector = chosen.load(trust)
+        from detect.inference.prediction_run import predict_to_folder
+
         with progress_bar("frames") as progress:
             summary = predict_to_folder(
                 detector,

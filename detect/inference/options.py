@@ -143,15 +143,21 @@ class OutputOptions:
     )
     save_json: str | Path | None = option("Write a COCO results file to this path.")
     save_csv: str | Path | None = option("Write a table of all objects to this path.")
+    save_label_studio: str | Path | None = option(
+        "Write tasks for Label Studio to this JSON file, with the detections as predictions to correct."
+    )
+    save_fiftyone: str | Path | None = option("Write a dataset of FiftyOne to this folder, with predictions.")
     save_yolo: bool = option("Write YOLO label files to OUT/labels.", False)
     save_crops: bool = option("Write each object as an image to OUT/crops.", False)
     show: bool = option("Show results in a window; Escape or q ends, any other key shows the next image.", False)
 
     def check(self, spelled: Callable[[str], str] = str) -> None:
         """Raise `BadInput` where two outputs would be one file."""
-        json, csv = self.save_json, self.save_csv
-        if json is not None and csv is not None and Path(json).absolute() == Path(csv).absolute():
-            raise BadInput(f"{json} cannot be both the results file and the table. Give them different names.")
+        files = (self.save_json, self.save_csv, self.save_label_studio)
+        given = [Path(path).absolute() for path in files if path is not None]
+        for path in given:
+            if given.count(path) > 1:
+                raise BadInput(f"{path} cannot hold two outputs. Give them different names.")
 
 
 def grouped(values: Mapping[str, Any], *groups: Any, spelled: Callable[[str], str] = str) -> tuple[Any, ...]:

@@ -33,7 +33,10 @@ from detect.inference.writers.annotated_copies import CopyWriter
 from detect.inference.writers.coco_results import CocoWriter, ResultIds, own_ids
 from detect.inference.writers.crop_files import CropWriter
 from detect.inference.writers.csv_table import CsvWriter
+from detect.inference.writers.fiftyone_dataset import FiftyOneWriter
 from detect.inference.writers.frame_files import FrameWriter
+from detect.inference.writers.image_references import ImageReferences
+from detect.inference.writers.label_studio_tasks import LabelStudioWriter
 from detect.inference.writers.output_folder import OutputFolder
 from detect.inference.writers.yolo_labels import YoloWriter
 
@@ -115,7 +118,7 @@ def predict_to_folder(
     with ExitStack() as stack:
         stack.enter_context(folder)
         window = stack.enter_context(Window(draw)) if outputs.show else None
-        job = _Job(folder, found, model.classes, ids, draw, notes.append)
+        job = _Job(folder, found, model.card.model, model.classes, ids, draw, notes.append)
         writers = [stack.enter_context(writer) for writer in _writers(job, outputs)]
         stack.enter_context(closing(results))
         try:
@@ -151,6 +154,7 @@ class _Job(NamedTuple):
 
     folder: OutputFolder
     sources: Sequence[Source]
+    model: str
     classes: tuple[str, ...]
     ids: ResultIds
     draw: Callable[[Result], np.ndarray]
@@ -161,12 +165,18 @@ def _writers(job: _Job, outputs: OutputOptions) -> Iterator[Any]:
     """Yield the writers that are asked for: context managers with `write(result)` and `outputs`, opened when taken."""
     if outputs.pictures:
         yield CopyWriter(job.folder, job.sources, job.note, job.draw)
-    if outputs.save_frames:
-        yield FrameWriter(job.folder)
+    frames = FrameWriter(job.folder) if outputs.save_frames else None
+    if frames is not None:
+        yield frames
     if outputs.save_json is not None:
         yield CocoWriter(outputs.save_json, job.ids)
     if outputs.save_csv is not None:
         yield CsvWriter(outputs.save_csv)
+    if outputs.save_label_studio is not None:
+        images = ImageReferences(job.sources, frames, "tasks of Label Studio")
+        yield LabelStudioWriter(outputs.save_label_studio, images, job.classes, job.model, job.note)
+    if outputs.save_fiftyone is not None:
+        yield FiftyOneWriter(outputs.save_fiftyone, ImageReferences(job.sources, frames, "datasets of FiftyOne"))
     if outputs.save_yolo:
         yield YoloWriter(job.folder, job.sources, job.classes)
     if outputs.save_crops:

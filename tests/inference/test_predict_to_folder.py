@@ -155,7 +155,7 @@ def test_no_two_outputs_are_one_file(red_finder, folder, tmp_path, image_with_re
     summary = predict_to_folder(red_finder, folder, tmp_path / "out", save_yolo=True, save_crops=True)
     assert len(list((tmp_path / "out" / "labels").rglob("*.txt"))) == summary.frames == 15
     assert len(list((tmp_path / "out" / "crops").rglob("*.jpg"))) == summary.detections == 14
-    with pytest.raises(BadInput, match="cannot be both the results file and the table"):
+    with pytest.raises(BadInput, match="cannot hold two outputs"):
         predict_to_folder(red_finder, folder, tmp_path / "o", save_json=tmp_path / "r", save_csv=tmp_path / "r")
 
 
