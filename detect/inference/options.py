@@ -68,7 +68,7 @@ class ViewOptions:
         "Least share of its side that a tile has in common with the next one, 0 to 0.9.",
         shown="as in training, or 0.2",
     )
-    tta: bool = option("Test-time augmentation: show images also mirrored and at other scales.", False)
+    tta: bool = option("Test-time augmentation: show images also mirrored and smaller.", False)
 
     def check(self, spelled: Callable[[str], str] = str) -> None:
         """Raise `BadInput` for a value that cannot be used; `spelled` returns how the name of an option is shown."""

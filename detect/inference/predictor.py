@@ -28,6 +28,7 @@ from detect.models.card import CONFIDENCE, ModelCard, least_scores
 from detect.structures import Detections
 from detect.tracking.methods import find_method
 
+VIEW_CONFIDENCE = 0.5  # threshold of one of several views, as a share of that of the object
 USUAL, TRAINED = DetectionOptions(), ViewOptions()  # nothing is asked for
 
 
@@ -272,8 +273,12 @@ class Model:
             return seen.of(frame.height, frame.width, trimmed=frame.video is not None)
 
         batch_size = options.batch_size or (1 if pace == "live" else self.backend.batch_size)
-        detect, most = self._detecting(options), options.max_detections
-        return stream_results(frames, detect, self.classes, views_of, batch_size, pace, most, stopped)
+        confidence, most, final = options.confidence, options.max_detections, None
+        if not seen.are_whole:  # scores are means over several views, some of which may be lower
+            final = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
+            confidence = VIEW_CONFIDENCE * float(final.min(initial=CONFIDENCE))
+        detect = self._detecting(replace(options, confidence=confidence))
+        return stream_results(frames, detect, self.classes, views_of, batch_size, pace, most, stopped, final)
 
     def _detecting(self, options: DetectionOptions) -> DetectFunction:
         """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""

@@ -60,6 +60,7 @@ def stream_results(
     pace: Pace = "ahead",
     most: int | None = None,
     stopped: threading.Event | None = None,
+    least: np.ndarray | None = None,
 ) -> Generator[Result, None, None]:
     """Yield a result for each frame, in order.
 
@@ -76,18 +77,21 @@ def stream_results(
         pace: which work is done while other work waits.
         most: objects of a frame, the best ones; None: all.
         stopped: is set when the iterator is closed, for frames that wait for something else.
+        least: scores of objects are above it, [K] by class; None: all.
     """
     waits = pace in ("ahead", "in turn")
     made = _batches(_groups(frames, views_of, batch_size, waits), frames)
     if pace == "in turn":
         with closing(made):
-            yield from _merged((_found(batch, detect(batch.images, batch.extents)) for batch in made), classes, most)
+            yield from _merged(
+                (_found(batch, detect(batch.images, batch.extents)) for batch in made), classes, most, least
+            )
         return
     at_a_time, patience = (BATCHES_AT_A_TIME, None) if waits else (1, PATIENCE)
     batches = ahead(made, depth=1, newest_only=pace == "live")
     with closing(ahead(_detected(batches, detect, at_a_time), depth=1, patience=patience)) as found:
         try:
-            yield from _merged(found, classes, most)
+            yield from _merged(found, classes, most, least)
         finally:
             if stopped:
                 stopped.set()
@@ -161,18 +165,25 @@ def objects_of(view: View, boxes: np.ndarray, scores: np.ndarray, labels: np.nda
     return Objects(view.to_image(boxes[real]), scores[real], labels[real])
 
 
-def _merged(found: Iterator[list[Found]], classes: tuple[str, ...], most: int | None) -> Generator[Result, None, None]:
+def _merged(
+    found: Iterator[list[Found]], classes: tuple[str, ...], most: int | None, least: np.ndarray | None
+) -> Generator[Result, None, None]:
     """Yield a result for each frame, from what is found in its views, which come one after the other."""
     parts: list[Objects] = []
     for (frame, views, _), objects in itertools.chain.from_iterable(found):
         parts.append(objects)
         if len(parts) == len(views):
-            yield result_of(frame, views, parts, classes, most)
+            yield result_of(frame, views, parts, classes, most, least)
             parts = []
 
 
 def result_of(
-    frame: Frame, views: Sequence[View], parts: Sequence[Objects], classes: tuple[str, ...], most: int | None = None
+    frame: Frame,
+    views: Sequence[View],
+    parts: Sequence[Objects],
+    classes: tuple[str, ...],
+    most: int | None = None,
+    least: np.ndarray | None = None,
 ) -> Result:
     """Return the result of a frame.
 
@@ -182,7 +193,11 @@ def result_of(
         parts: the objects in each view, in pixels of the frame.
         classes: class names by label.
         most: objects of the frame, the best ones; None: all.
+        least: scores of objects are above it, [K] by class; None: all.
     """
     windows = [view.window for view in views]
     one = parts[0] if len(parts) == 1 else merge(parts, windows, frame.height, frame.width)
+    if least is not None:
+        stays = one.scores > least[one.labels]
+        one = Objects(*(part[stays] for part in one))
     return Result(one.boxes[:most], one.scores[:most], one.labels[:most], classes, frame)

@@ -4,6 +4,12 @@ Two detections from different views are one object if they are of one class and 
 that both views show. So nothing is merged but at seams; what one view has found is never compared with itself, because
 the model has done that; and an object that a seam has cut in two is one again, whatever its size: its halves agree
 where the views overlap.
+
+Each side of an object is the mean of those that no view has cut, and its score the mean over all views that show it, 0
+where they have not found it. AP on 12 images of 1600 x 1200 pixels with objects of 6 to 15, by tiles of 320
+(tools/measuring/small_objects.py): 25.1 without merging; 33.0 with suppression of all boxes that overlap by 0.5; 33.4
+where the best of those that agree at a seam stays as it is; 33.9 with the mean of their sides; 34.8 with that of their
+scores too.
 """
 
 from collections.abc import Sequence
@@ -15,6 +21,7 @@ from detect.data.pixels.tiles import Window
 
 AGREEMENT = 0.5  # IoU, in the common part of two views, from which two boxes are one object
 EDGE = 0.01  # of the side of a view: a box that ends no further from its border may be cut there
+SHOWN = 0.9  # share of its box that a view has to show to be expected to find an object
 TINY = 1e-9  # square pixels
 
 
@@ -42,7 +49,8 @@ def merge(found: Sequence[Objects], windows: Sequence[Window], height: int, widt
     cut = cut_sides(boxes, corners[views], height, width)
     groups = grouped(scores, np.any(cut, axis=1), pairs)
     first, groups = np.unique(groups, return_inverse=True)
-    objects = Objects(fused(boxes, scores, cut, groups, first), scores[first], labels[first])
+    merged = fused(boxes, scores, cut, groups, first)
+    objects = Objects(merged, mean_scores(merged, scores, groups, views, corners), labels[first])
     order = np.argsort(-objects.scores, kind="stable")
     return Objects(*(values[order] for values in objects))
 
@@ -140,6 +148,37 @@ def fused(boxes: np.ndarray, scores: np.ndarray, cut: np.ndarray, groups: np.nda
     return np.where(total > 0, weighted / np.maximum(total, TINY), outermost).astype(np.float32)
 
 
+def mean_scores(
+    objects: np.ndarray, scores: np.ndarray, groups: np.ndarray, views: np.ndarray, windows: np.ndarray
+) -> np.ndarray:
+    """Return the score of each object, the mean over the views that show or have found it, float32 [objects].
+
+    Args:
+        objects: their boxes, [objects, 4].
+        scores: of detections, [n].
+        groups: the object of each detection, [n].
+        views: the view of each detection, [n].
+        windows: of the views, [views, 4].
+    """
+    found, places = np.unique(groups * len(windows) + views, return_inverse=True)  # an object in a view
+    best = np.zeros(len(found))
+    np.maximum.at(best, places, scores)
+    owners, found_in = np.divmod(found, max(len(windows), 1))
+    count = len(objects)
+    expected = np.zeros(count, np.int64)
+    for window in windows:
+        expected += _is_shown(objects, window)
+    met = np.bincount(owners, _is_shown(objects[owners], windows[found_in]), minlength=count)
+    seen = np.bincount(owners, minlength=count) + expected - met
+    return (np.bincount(owners, best, minlength=count) / seen).astype(np.float32)
+
+
+def _is_shown(boxes: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Return whether a window [4] or [n, 4] shows nearly all of a box [n, 4]: bool [n]."""
+    low, high = np.maximum(boxes[:, :2], windows[..., :2]), np.minimum(boxes[:, 2:], windows[..., 2:])
+    return _product(np.maximum(high - low, 0)) >= SHOWN * _product(boxes[:, 2:] - boxes[:, :2])
+
+
 def _touch(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Return which boxes [n, 4] have a part in a window [4]: bool [n]."""
     return np.all((boxes[:, :2] < window[2:]) & (boxes[:, 2:] > window[:2]), axis=1)
@@ -153,6 +192,11 @@ def _intersection(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
 def _iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the IoU [n, m] of boxes [n, 4] and others [m, 4]."""
     sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
-    common = np.maximum(sides, 0).prod(axis=-1)
-    area, areas = ((each[:, 2:] - each[:, :2]).prod(axis=-1) for each in (boxes, others))
+    common = _product(np.maximum(sides, 0))
+    area, areas = (_product(each[:, 2:] - each[:, :2]) for each in (boxes, others))
     return common / np.maximum(area[:, None] + areas - common, TINY)
+
+
+def _product(sides: np.ndarray) -> np.ndarray:
+    """Return the products [...] of two sides [..., 2]; `np.prod` along so short an axis takes many times as long."""
+    return sides[..., 0] * sides[..., 1]

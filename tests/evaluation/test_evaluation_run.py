@@ -14,9 +14,11 @@ from detect.data.pixels.tiles import Tiling
 from detect.data.records import Record
 from detect.data.samples.checked_images import UnreadableImages
 from detect.errors import BadInput
+from detect.evaluation.coco_scores import score
 from detect.evaluation.detections import joined
 from detect.evaluation.evaluation_run import find, match_classes, score_batches
 from detect.evaluation.results_file import evaluate_predictions
+from detect.evaluation.truth import truth_from_records
 from detect.inference.views import Views
 from detect.structures import Detections
 
@@ -145,10 +147,29 @@ def test_what_tiles_show_is_in_pixels_of_whole_images(tmp_path, shard):
     assert unreadable.indices().tolist() == ([3] if 3 % shard[1] == shard[0] else [])
 
 
+def test_tiles_find_what_is_lost_in_the_whole_image(tmp_path):
+    """Dogs of 6 pixels in images of 320 x 240 are less than a pixel of 32 x 24: grey, and not white."""
+    rng, images = np.random.default_rng(0), []
+    for position in range(4):
+        x, y = rng.integers(0, (314, 234)).tolist()
+        image = np.zeros((240, 320, 3), np.uint8)
+        image[y : y + 6, x : x + 6] = 255
+        path = tmp_path / f"{position}.png"
+        cv2.imwrite(str(path), image)
+        box = np.array([[x, y, x + 6, y + 6]], np.float32)
+        images.append(Record(path, position, 320, 240, box, np.array([1]), np.array([False]), np.array([36.0])))
+    records = records_of(images)
+    truth = truth_from_records(records, CLASSES, CATEGORY_IDS)
+    views = (Views(lambda *size: letterbox(32)(*size[:2]), tiling) for tiling in (None, Tiling(tile=32)))
+    resized, tiled = (score(truth, joined(find(find_white, records, seen, CATEGORY_IDS, 8))).AP for seen in views)
+    assert resized == 0
+    assert tiled == pytest.approx(1)
+
+
 def find_white(images, extents):
     """Detect the hull of all white pixels of each image as a dog."""
     boxes, labels = np.zeros((len(images), 1, 4), np.float32), np.full((len(images), 1), -1, np.int32)
-    for row, image in enumerate(images):
+    for row, image in enumerate(np.asarray(images)):
         places = np.argwhere(image[..., 0] == 255)[:, ::-1]
         if len(places):
             boxes[row, 0], labels[row] = [*places.min(axis=0), *places.max(axis=0) + 1], 1

@@ -21,16 +21,16 @@ def merged(left, right, width=180):
 
 
 def test_an_object_that_both_views_show_is_one_with_the_mean_of_its_sides():
-    assert merged([[84, 10, 94, 20, 0.75, 0]], [[84, 10, 94, 24, 0.25, 0]]) == [[84, 10, 94, 21, 0.75, 0]]
+    assert merged([[84, 10, 94, 20, 0.75, 0]], [[84, 10, 94, 24, 0.25, 0]]) == [[84, 10, 94, 21, 0.5, 0]]
 
 
 def test_a_part_that_a_view_has_cut_does_not_move_the_sides():
     """The left view shows 16 of 26 columns, and guesses that the object ends where it does itself."""
-    assert merged([[84, 10, 100, 20, 0.75, 0]], [[84, 10, 110, 20, 0.25, 0]]) == [[84, 10, 110, 20, 0.75, 0]]
+    assert merged([[84, 10, 100, 20, 0.75, 0]], [[84, 10, 110, 20, 0.25, 0]]) == [[84, 10, 110, 20, 0.5, 0]]
 
 
 def test_an_object_that_no_view_shows_whole_is_put_together():
-    assert merged([[20, 10, 100, 60, 0.5, 0]], [[80, 10, 170, 60, 0.75, 0]]) == [[20, 10, 170, 60, 0.75, 0]]
+    assert merged([[20, 10, 100, 60, 0.5, 0]], [[80, 10, 170, 60, 0.75, 0]]) == [[20, 10, 170, 60, 0.625, 0]]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,14 @@ def test_what_does_not_agree_at_the_seam_stays(left, right):
 def test_what_one_view_has_found_is_not_compared_with_itself():
     twins = [[84, 10, 94, 20, 0.5, 0], [84, 10, 94, 20, 0.4, 0]]
     assert len(merged(twins, [])) == 2
+
+
+def test_a_view_that_shows_an_object_and_has_not_found_it_lowers_its_score():
+    """It lies where both views are; beyond the seam, or where a view shows less than nine tenths of it, it does not."""
+    assert merged([[84, 10, 94, 20, 0.5, 0]], []) == [[84, 10, 94, 20, 0.25, 0]]
+    assert merged([[20, 10, 40, 20, 0.5, 0]], []) == [[20, 10, 40, 20, 0.5, 0]]
+    assert merged([[78, 10, 88, 20, 0.5, 0]], []) == [[78, 10, 88, 20, 0.5, 0]]
+    assert merged([[79, 10, 89, 20, 0.5, 0]], []) == [[79, 10, 89, 20, 0.25, 0]]
 
 
 def test_nothing_is_merged_where_nothing_is_found():

@@ -76,10 +76,11 @@ def test_a_mirrored_view_is_the_mirrored_image_and_its_boxes_are_mirrored_back()
     assert view.to_image(np.float32([[4, 6, 14, 26]])).tolist() == [[50, 6, 60, 26]]
 
 
-def test_larger_scales_are_smaller_tiles():
-    views = Views(placing, Tiling(tile=SIDE), augmented=True).of(64, 64)
-    shown = {view.window for view in views}
-    assert shown == {Window(0, 0, 64, 64)} | {Window(x, y, x + 51, y + 51) for x in (0, 13) for y in (0, 13)}
+def test_smaller_scales_are_larger_tiles():
+    views = Views(placing, Tiling(tile=SIDE), augmented=True).of(64, 100)
+    windows = [view.window for view in views if not view.mirrored]
+    assert windows == [Window(0, 0, 64, 64), Window(36, 0, 100, 64), Window(0, 0, 80, 64), Window(20, 0, 100, 64)]
+    assert [view.placement.scale_x for view in views[:4]] == [1, 1, 0.8, 0.8]
 
 
 TRAINED = Tiling(tile=512, tile_overlap=0.3)
