@@ -1,6 +1,7 @@
 """Answering requests with models: from the body of a request to a result, within limits."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -77,10 +78,11 @@ class Service:
     async def _found(self, request: Request, name: str, confidence: float | None, iou: float | None) -> Result:
         data = await uploaded(request, self.limits.bytes)
         model, submit = self.models[name], self._batchers[name].submit
-        loop = asyncio.get_running_loop()
-        frame, painted = await loop.run_in_executor(self._decoders, placed, data, model, self.limits.pixels)
+        aside = functools.partial(asyncio.get_running_loop().run_in_executor, self._decoders)
+        frame, painted = await aside(placed, data, model, self.limits.pixels)
         found = [asyncio.wrap_future(submit(each, confidence, iou)) for each in painted]
-        return result_of(frame, [each.view for each in painted], await asyncio.gather(*found), model.classes)
+        views, parts = [each.view for each in painted], await asyncio.gather(*found)
+        return await aside(result_of, frame, views, parts, model.classes)  # many tiles take long to merge
 
     def _noting(self, name: str) -> Callable[[int], None]:
         return lambda images: self.metrics.add_batch(name, images)

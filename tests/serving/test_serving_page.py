@@ -11,6 +11,8 @@ from browser import inaccessible
 from PIL import Image
 from red_pictures import picture
 
+from detect.inference.predictor import Model
+
 pytestmark = pytest.mark.slow
 
 WIDTH, HEIGHT = 320, 240
@@ -89,6 +91,18 @@ def test_threshold_and_classes_are_set_without_a_request(windows, client, red_fi
     page.get_by_role("button", name="All", exact=True).click()
     assert page.locator(".box").count() == 1
     assert windows.requests == []
+
+
+def test_names_of_classes_are_text(windows, serve, red_model, red_file):
+    name = "<img src=x onerror=alert(1)>"
+    card = red_model.card.model_copy(update={"classes": (name, "never"), "confidences": {name: 0.125}})
+    with serve({"<b>model": Model(red_model.backend, card)}) as client:
+        page = windows.open(str(client.base_url))
+        page.set_input_files("#files", [red_file])
+        assert page.locator(".box").inner_text() == f"{name} 19%"
+        assert page.locator("figcaption").inner_text() == f"<b>model 1 {name}"
+        page.get_by_text("Classes").first.click()
+        assert page.get_by_role("checkbox", name=name).is_visible()
 
 
 def test_two_models_side_by_side(windows, serve, red_model, red_file):
