@@ -176,7 +176,8 @@ def write_start(folder: RunFolder, settings: TrainingSettings, classes: tuple[st
     """
     with whole_file(folder.config, synced=True) as file:  # nothing else says how to continue the run
         file.write(to_json(settings).encode())
-    write_text(folder.classes, "".join(f"{name}\n" for name in classes))
+    # One name a line, whatever is in a name: the number of a line is the label.
+    write_text(folder.classes, "".join(f"{' '.join(name.splitlines())}\n" for name in classes))
     write_text(folder.licences_file, to_json(licences))
     if own_files.is_own(settings.model):
         own_files.write_copy(own_files.load_class(settings.model), folder.path)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -174,6 +175,24 @@ def test_a_full_device_is_one_failure_and_stays_a_device(red_finder, folder, tmp
     with pytest.raises(RunFailure, match="/dev/full cannot be written: No space left on device"):
         predict_to_folder(red_finder, folder, tmp_path / "out", pictures=False, **{option: full})
     assert full.is_char_device()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits of files")
+@pytest.mark.parametrize("option", ["save_json", "save_csv"])
+def test_what_was_there_stays_where_there_is_no_room(red_finder, image_with_red_box, tmp_path, option):
+    import resource
+
+    file, image = tmp_path / "r", image_with_red_box(BOX)
+    predict_to_folder(red_finder, image, tmp_path / "out", pictures=False, **{option: file})
+    before, limits = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(RunFailure, match=f"{file} cannot be written: File too large"):
+            predict_to_folder(red_finder, [image] * 100, tmp_path / "out", pictures=False, **{option: file})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def settings(tmp_path):
 
 def started(settings):
     folder = new_folder(settings)
-    write_start(folder, settings, ("cat", "chaise longue"), LICENCES)
+    write_start(folder, settings, ("cat", "chaise\nlongue"), LICENCES)
     return folder
 
 

@@ -10,6 +10,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from errno import EIO
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ class Damage:
 
     parts: int = 0
     first: str = ""  # why the first of them could not be
-    ending: str = ""  # why nothing could be read any more; empty at the end of a file
+    ending: str = ""  # of a stream, why nothing could be read any more; empty at its end
 
     def add(self, error: Exception) -> None:
         self.parts += 1
@@ -47,7 +48,9 @@ class Damage:
 
     def end(self, error: Exception) -> None:
         self.add(error)
-        self.ending = _reason(error)
+        self.ending = (
+            "the connection was closed" if isinstance(error, OSError) and error.errno == EIO else _reason(error)
+        )
 
 
 def read_video(source: Source, skip: Callable[[str], None], reading: ReadingOptions = USUAL) -> Iterator[Frame]:

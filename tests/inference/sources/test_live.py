@@ -47,6 +47,7 @@ def test_a_stream_that_ends_is_told(serve, content):
     assert [frame.index for frame in frames] == list(range(FRAMES))
     (sentence,) = told
     assert sentence.startswith(f"{address}: ")
+    assert "the connection was closed" in sentence
     assert sentence.endswith("With reconnect, it would be tried again.")
 
 
