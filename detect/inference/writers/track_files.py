@@ -93,7 +93,7 @@ def _frame(result: Result, crossings: Sequence[Crossing]) -> dict[str, Any]:
         }
         for found in result
     ]
-    frame = {"frame": result.index, "timestamp": result.timestamp, "objects": objects}
+    frame = {"frame": result.index, "timestamp": round(result.timestamp or 0.0, 6), "objects": objects}
     events = [{"region": where.region, "direction": where.direction, "id": where.id} for where in crossings]
     return {**frame, "crossings": events} if events else frame
 
