@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -299,7 +300,7 @@ def measure_tracking(arguments) -> list[Figure]:
     video = str(arguments.data / "videos" / "one-by-one-person-detection.mp4")
     loaded = detect.load("yolox-nano", weights=arguments.data.parent / "weights" / "yolox_nano.onnx")
     model = Model(loaded.backend, loaded.card.model_copy(update={"image_size": 640}))
-    reading = {"start": 8, "end": 16}  # seconds in which somebody is in view
+    reading: dict[str, Any] = {"start": 8, "end": 16}  # seconds in which somebody is in view
 
     def alone() -> None:
         for _ in model.predict(video, **reading):
@@ -309,7 +310,10 @@ def measure_tracking(arguments) -> list[Figure]:
         for _ in model.track(video, tracker=tracker, **reading):
             pass
 
-    works = {"detection": alone, **{name: functools.partial(tracked, name) for name in METHODS}}
+    works: dict[str, Callable[[], None]] = {
+        "detection": alone,
+        **{name: functools.partial(tracked, name) for name in METHODS},
+    }
     seconds = processor_seconds(works, rounds=3)
     return [
         Figure(
