@@ -1,12 +1,13 @@
 """Labelling images with a model, to be corrected by people: `detect label`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from detect.data.curation.converting import Written, convert, require_target
+from detect.data.curation.converting import NOT_READ, Written, convert, require_target
 from detect.data.dataset import Dataset
 from detect.data.problems import Problems
 from detect.data.records import Records
@@ -67,7 +68,9 @@ def label(
         problems={"train": Problems(len(records), len(records.boxes))},
         notes=(),
     )
-    return convert(dataset, to, folder, copies)
+    written = convert(dataset, to, folder, copies)
+    # Of what formats have no place for, detections have ids of classes alone, which are those of the model.
+    return replace(written, losses=(), notes=tuple(note for note in written.notes if note != NOT_READ))
 
 
 def _counted(

@@ -29,6 +29,8 @@ def test_detections_become_the_boxes_of_a_dataset(red_finder, images, tmp_path, 
         red_finder, images, to, tmp_path / "set", note=notes.append, progress=lambda *state: done.append(state)
     )
     assert written.splits == {"train": (2, 1)}
+    assert written.losses == ()
+    assert not [note for note in written.notes if "masks" in note]
     assert done == [(1, 3), (2, 3)]
     assert any("3.png" in note for note in notes)
     dataset = open_dataset(tmp_path / "set")

@@ -20,7 +20,7 @@ from detect.errors import BadInput, did_you_mean
 from detect.new_folder import new_folder, require_new
 
 _EXAMPLES = 3
-_NOT_READ = "masks, key points, attributes and licences, if the dataset has any, are not read and not written"
+NOT_READ = "masks, key points, attributes and licences, if the dataset has any, are not read and not written"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def convert(
         writer.write(job)
     remarks = [f"{what} ({count})" for what, count in job.remarks.items() if count]
     sizes = {split: (len(records), len(records.boxes)) for split, records in job.dataset.splits.items()}
-    return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks, _NOT_READ))
+    return Written(Path(folder), writer.title, sizes, tuple(writer.losses(dataset)), (*notes, *remarks, NOT_READ))
 
 
 def require_target(to: str, folder: str | Path) -> None:
