@@ -12,7 +12,7 @@ MOST_POINTS = 600  # of a line: more cannot be told apart on a screen
 MOST_MARKED = 40  # points of a line up to which each has a mark
 MOST_COLOURED = COLOURS  # lines up to which each has a colour and an entry in the legend
 WIDTH, HEIGHT = 460, 290
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 40  # margins around the plot
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 10, 40  # margins around the plot
 TICKS = 5
 
 

@@ -16,6 +16,8 @@ from detect.models.card import CONFIDENCE
 MOST_STEPS = 5
 LEAST_GAIN = 0.02  # AP, or F1: less is not worth a sentence
 WIDE = 0.1  # interval of AP
+LEARNT = 0.05  # AP: a model with less has learnt next to nothing, and no threshold makes it useful
+FURTHER_EPOCHS = 50
 USUAL_THRESHOLD = CONFIDENCE  # of `detect predict`
 FEW_BOXES = 30  # of a class, in the images that are scored
 LEAST_SHARE = 0.05  # of the boxes, for a group of them to matter
@@ -47,10 +49,17 @@ def next_steps(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> list[S
     """Return what to do, what is worth most first."""
     quoted = subject._replace(model=shlex.quote(subject.model or "MODEL"), data=shlex.quote(subject.data or "DATA"))
     rules: tuple[Callable[[Scores, Diagnosis, Subject], Iterator[Step]], ...] = (
-        _uncertain, _small, _weak_class, _duplicates, _threshold, _labels, _missed
+        _unlearnt, _uncertain, _small, _weak_class, _duplicates, _threshold, _labels, _missed
     )  # fmt: skip
     steps = [step for rule in rules for step in rule(scores, diagnosis, quoted)]
     return sorted(steps, key=lambda step: -step.worth)[:MOST_STEPS]
+
+
+def _unlearnt(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Iterator[Step]:
+    if scores.AP < LEARNT and subject.is_run:
+        text = "The model has learnt next to nothing. Check what it learns from, and train it for longer."
+        command = f"detect train --data {subject.data} --weights {subject.model} --epochs {FURTHER_EPOCHS}"
+        yield Step(1.0, text, f"AP {scores.AP:.3f}", "scores", command)
 
 
 def _uncertain(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Iterator[Step]:
@@ -120,7 +129,7 @@ def _duplicates(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Itera
 def _threshold(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Iterator[Step]:
     f1, best = mean_of_defined(diagnosis.curves.f1), diagnosis.curves.best_threshold
     highest, usual = float(np.nanmax(f1)), float(np.interp(USUAL_THRESHOLD, THRESHOLDS, f1))
-    if highest - usual >= LEAST_GAIN:
+    if highest - usual >= LEAST_GAIN and scores.AP >= LEARNT:
         text = (
             f"For the fewest mistakes, count detections from a score of {best:.2f} on: their mean F1 is {highest:.2f}, "
             f"and {usual:.2f} from {USUAL_THRESHOLD} on."

@@ -1,5 +1,7 @@
 """What to do next follows from the numbers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scored_boxes import few
@@ -98,6 +100,13 @@ def test_the_weakest_class(scores):
     assert f"The weakest class is {worst}" in step.text
     assert "few boxes" in step.text
     assert step.command == "detect data check 'my data.yaml' --run 'runs/a b'"
+
+
+def test_a_model_that_has_learnt_nothing_is_trained_further(scores):
+    """No threshold is named, although another one has a higher F1."""
+    poor = dataclasses.replace(scores, AP=0.02)
+    command = "detect train --data 'my data.yaml' --weights 'runs/a b' --epochs 50"
+    assert steps(poor, f1=0.3, f1_at_quarter=0.0) == {"scores": ("AP 0.020", command)}
 
 
 def test_they_are_few_and_the_worthiest_comes_first(scores):
