@@ -78,14 +78,14 @@ def draw(
         ids: int [n], identities, which are drawn too; each has a colour of its own, in place of that of its class.
     """
     image = np.ascontiguousarray(image).copy()
-    style = Style.of(image, options.line_width)
     ignored = np.zeros(len(boxes), bool) if ignore is None else np.asarray(ignore, bool)
-    for box in np.asarray(boxes)[ignored]:
-        _hatch(image, box, style)
     rows = [row for row in range(len(boxes)) if labels[row] >= 0 and not ignored[row]]
     if scores is not None:
         rows.sort(key=lambda row: float(scores[row]))  # the highest score on top
     corners = [tuple(float(value) for value in boxes[row]) for row in rows]
+    style = Style.of(image, options.line_width, corners)
+    for box in np.asarray(boxes)[ignored]:
+        _hatch(image, box, style)
     colours = [colour(int(labels[row] if ids is None else ids[row])) for row in rows]
     for box, shade in zip(corners, colours, strict=True):
         _outline(image, box, shade, style.line)
@@ -148,15 +148,18 @@ def _in_cell(picture: Picture, classes: Sequence[str], cell: int, bar: int) -> n
 
 
 class Style(NamedTuple):
-    """Sizes that suit an image, pixels."""
+    """Sizes that suit an image and the usual box in it, pixels: letters are at most half as high as that."""
 
     line: int
     letters: int
 
     @classmethod
-    def of(cls, image: np.ndarray, line: int | None = None) -> "Style":
+    def of(cls, image: np.ndarray, line: int | None = None, boxes: Sequence[Sequence[float]] = ()) -> "Style":
         side = math.sqrt(image.shape[0] * image.shape[1])
-        return cls(line=line or math.ceil(side / 260), letters=max(10, round(side / 42)))
+        areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes]
+        usual = math.sqrt(max(np.median(areas), 0)) if areas else side
+        letters = max(10, round(min(side / 42, usual / 2)))
+        return cls(line=line or math.ceil(min(side / 260, max(usual / 8, 1))), letters=letters)
 
 
 def _outline(image: np.ndarray, box: tuple[float, ...], colour: Colour, line: int) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detect.inference.drawing import Picture, colour, draw, draw_grid
+from detect.inference.drawing import Picture, Style, colour, draw, draw_grid
 from detect.inference.options import DrawingOptions
 
 CLASSES = ("cat", "dog", "a rather long name")
@@ -160,3 +160,12 @@ def test_names_and_scores_are_left_out():
     assert np.array_equal(drawn(hide_scores=True), drawn(scores=None))
     assert np.array_equal(drawn(hide_labels=True), drawn(classes=("",) * 3))
     assert np.array_equal(drawn(hide_labels=True, hide_scores=True), drawn(classes=("",) * 3, scores=None))
+
+
+def test_lines_and_letters_suit_small_boxes_in_large_images():
+    """4,200 pixels have letters of 100; boxes of 40 x 90, whose mean side is 60, have letters of 30."""
+    image = np.zeros((4200, 4200, 3), np.uint8)
+    boxes = [(0, 0, 40, 90), (100, 100, 140, 190), (0, 0, 4000, 4000)]
+    assert Style.of(image) == Style(line=17, letters=100)
+    assert Style.of(image, boxes=boxes) == Style(line=8, letters=30)
+    assert Style.of(image, line=3, boxes=boxes[2:]) == Style(line=3, letters=100)

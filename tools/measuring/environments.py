@@ -22,6 +22,7 @@ PEERS: dict[str, tuple[Sequence[str], ...]] = {
     ),
     "kerashub": (("tensorflow==2.21.*", "keras-hub==0.32.*"),),
     "rfdetr": (TORCH, ("rfdetr==1.11.*",)),
+    "sahi": (("sahi==0.12.*", "onnxruntime>=1.23"),),
     "transformers": ((*TRANSFORMERS, "pillow", "scipy", "openvino>=2026.1"),),
 }
 
