@@ -273,12 +273,24 @@ class Model:
             return seen.of(frame.height, frame.width, trimmed=frame.video is not None)
 
         batch_size = options.batch_size or (1 if pace == "live" else self.backend.batch_size)
-        confidence, most, final = options.confidence, options.max_detections, None
-        if not seen.are_whole:  # scores are means over several views, some of which may be lower
-            final = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
-            confidence = VIEW_CONFIDENCE * float(final.min(initial=CONFIDENCE))
-        detect = self._detecting(replace(options, confidence=confidence))
-        return stream_results(frames, detect, self.classes, views_of, batch_size, pace, most, stopped, final)
+        confidence, least = self.thresholds(options.confidence, seen)
+        detect, most = self._detecting(replace(options, confidence=confidence)), options.max_detections
+        return stream_results(frames, detect, self.classes, views_of, batch_size, pace, most, stopped, least)
+
+    def thresholds(self, confidence: float | None, views: Views) -> tuple[float | None, np.ndarray | None]:
+        """Return the threshold for what is found in each view, and that of objects, float32 [K] by class.
+
+        The second is None where each image has one view. The score of an object is else the mean over several views,
+        some of which may be lower.
+
+        Args:
+            confidence: as for `detect`.
+            views: in which images are seen.
+        """
+        if views.are_whole:
+            return confidence, None
+        least = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
+        return VIEW_CONFIDENCE * float(least.min(initial=1.0)), least
 
     def _detecting(self, options: DetectionOptions) -> DetectFunction:
         """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""

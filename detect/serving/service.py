@@ -80,9 +80,10 @@ class Service:
         model, submit = self.models[name], self._batchers[name].submit
         aside = functools.partial(asyncio.get_running_loop().run_in_executor, self._decoders)
         frame, painted = await aside(placed, data, model, self.limits.pixels)
-        found = [asyncio.wrap_future(submit(each, confidence, iou)) for each in painted]
+        of_view, least = model.thresholds(confidence, model.views())
+        found = [asyncio.wrap_future(submit(each, of_view, iou)) for each in painted]
         views, parts = [each.view for each in painted], await asyncio.gather(*found)
-        return await aside(result_of, frame, views, parts, model.classes)  # many tiles take long to merge
+        return await aside(result_of, frame, views, parts, model.classes, None, least)  # many tiles take long to merge
 
     def _noting(self, name: str) -> Callable[[int], None]:
         return lambda images: self.metrics.add_batch(name, images)

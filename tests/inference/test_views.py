@@ -173,3 +173,14 @@ def test_the_copy_of_a_large_tiff_is_smaller_and_a_note_says_so(red_finder, imag
     assert done.detections == 1
     assert done.notes == (f"{path}: the annotated copy has 1/4 of the width and height of the image.",)
     assert read_image(tmp_path / "out" / "large.png").shape == (120, 160, 3)
+
+
+def test_an_object_is_shown_if_its_mean_score_is_above_the_threshold(red_finder):
+    """In each view, half the threshold is enough, for all classes that of the lowest one."""
+    whole, tiles = Views(placing), Views(placing, Tiling(tile=64))
+    assert red_finder.thresholds(0.3, whole) == (0.3, None)
+    of_view, least = red_finder.thresholds(0.5, tiles)
+    assert (of_view, least.tolist()) == (0.25, [0.5, 0.5])
+    card = red_finder.card.model_copy(update={"confidences": {"red": 0.5}})
+    of_view, least = Model(red_finder.backend, card).thresholds(None, tiles)
+    assert (of_view, least.tolist()) == (0.125, [0.5, 0.25])
