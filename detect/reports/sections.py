@@ -67,7 +67,7 @@ def class_rows(numbers: dict[str, Any], diagnosis: Diagnosis | None) -> list[dic
         row["interval"] = _finite(diagnosis.intervals.per_class[position])  # type: ignore[union-attr]
         if np.isfinite(f1).all():
             row["f1"], row["threshold"] = float(f1.max()), float(THRESHOLDS[f1.argmax()])
-    return sorted(rows, key=lambda row: -(row["AP"] or 0))
+    return sorted(rows, key=lambda row: (row["AP"] is None, -(row["AP"] or 0)))
 
 
 def curve_charts(scores: Scores, diagnosis: Diagnosis | None) -> list[Chart]:
