@@ -32,6 +32,7 @@ _PUBLIC = {
     "TrainingCallback": "detect.training.callbacks",
     "StopTraining": "detect.training.callbacks",
     "evaluate": "detect.evaluation.evaluation_run",
+    "set_thresholds": "detect.evaluation.threshold_run",
     "CocoScores": "detect.evaluation.fit_scores",
     "load": "detect.inference.loading",
     "export": "detect.export.export_run",

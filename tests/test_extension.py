@@ -236,7 +236,7 @@ def test_a_format_exports_and_predicts(copy, tmp_path):
         "import numpy as np, detect\n"
         f"check = detect.export({str(model)!r}, 'echo').card.check\n"
         f"model = detect.load({str(model)!r}, backend='echo')\n"
-        "[result] = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
+        "[result] = model.predict(np.zeros((60, 80, 3), np.uint8), confidence=1e-4)\n"
         "print(detect.__file__, model.backend.name, check.unmatched, len(result))\n"
     )
     assert copy.python(program).split() == [str(tmp_path / "detect" / "__init__.py"), "echo", "0", "100"]

@@ -67,7 +67,9 @@ def report_on_model(
     subject = Subject(
         name, str(dataset.source), split, is_run=(Path(name) / "evaluation.json").is_file(), image_size=card.image_size
     )
-    return write_model_report(folder, scores, images, subject._replace(kind=card.model), single_file)
+    return write_model_report(
+        folder, scores, images, subject._replace(kind=card.model, thresholds=card.confidences), single_file
+    )
 
 
 def report_on_predictions(

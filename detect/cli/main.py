@@ -27,6 +27,7 @@ from detect.cli.models import models
 from detect.cli.predict import predict
 from detect.cli.printing import fail
 from detect.cli.serve import serve
+from detect.cli.threshold import threshold
 from detect.cli.track import track
 from detect.cli.train import train
 from detect.cli.unexplained import explain
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command(epilog="Example: detect train --data plates.yaml --max-time 30m")(train)
 app.command(epilog="Example: detect evaluate runs/plates --data plates.yaml --split test")(evaluate)
 app.command(epilog="Example: detect compare runs/first runs/second --html compared.html")(compare)
+app.command(epilog="Example: detect threshold runs/first --data plates.yaml --precision 0.95")(threshold)
 app.command(epilog="Example: detect advise runs/plates --max-time 30m")(advise)
 app.command(epilog="Example: detect predict runs/plates photos/ clip.mp4 --out found")(predict)
 app.command(epilog="Example: detect track runs/cars road.mp4 --line 0%,60%,100%,60%")(track)

@@ -59,8 +59,8 @@ def intervals(matched: Sequence[Matched], images: int) -> Intervals | None:
     drawn = np.concatenate([_precisions(kept, weights) for weights in draws(images, kept, RESAMPLES)], axis=1)
     by_overlap = mean_of_defined(drawn)
     means = by_overlap.mean(axis=1), by_overlap[:, 0], by_overlap[:, 5]
-    ap, ap50, ap75 = map(_ends, means)
-    of_class = map(_ends, drawn.mean(axis=2))
+    ap, ap50, ap75 = map(ends_of, means)
+    of_class = map(ends_of, drawn.mean(axis=2))
     nothing = Interval(math.nan, math.nan)
     per_class = tuple(next(of_class) if each.objects.any() else nothing for each in matched)
     return Intervals(images, ap, ap50, ap75, per_class)
@@ -117,7 +117,9 @@ def _precisions(matched: Sequence[Matched], weights: np.ndarray) -> np.ndarray:
     return np.stack([average_precisions(each, weights) for each in matched])
 
 
-def _ends(values: np.ndarray) -> Interval:
-    """Return the interval of the values of all draws, [r]."""
+def ends_of(values: np.ndarray) -> Interval:
+    """Return the interval of the values of all draws, [r]; NaN where none has a value."""
+    if np.isnan(values).all():
+        return Interval(math.nan, math.nan)
     low, high = np.nanpercentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return Interval(float(low), float(high))

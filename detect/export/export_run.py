@@ -158,6 +158,7 @@ def export(
         job = Job(formats.find(format), detector, card, export_card, new, images)
         job = _compared(job, original, target, max_ap_loss)
         job = _examined(job, original, target, max_ap_loss, doctor)
+        job = _with_own_thresholds(job, original)
         check = job.export.check
         assert check is not None
         if records is not None and (note := worth_of_scores(records, bits, max_ap_loss)):
@@ -240,6 +241,18 @@ def _examined(job: Job, original: Original, target: Path, max_ap_loss: float | N
         return with_layers(job, original)
     job = with_treatment(job, original, original.score - most_lost(job.precision, max_ap_loss) / 100)
     return _compared(job, original, target, max_ap_loss) if job.kept else job
+
+
+def _with_own_thresholds(job: Job, original: Original) -> Job:
+    """Return the job with thresholds for the goal of the original's, where its scores are others; write its cards."""
+    if job.card.goal is None or not job.precision.startswith("int8"):
+        return job
+    if not original.is_scored:
+        original.say(f"Note: the thresholds were chosen for {job.card.goal}; with --data, int8 would get its own.")
+        return job
+    job = replace(job, card=original.with_thresholds(job.folder, job.card))
+    write_cards(job)
+    return job
 
 
 def _labelled(job: Job) -> Job:

@@ -8,11 +8,12 @@ from detect.artefacts.export_card import Check
 from detect.data.dataset import Dataset
 from detect.data.records import Records
 from detect.evaluation.evaluation_run import evaluate
+from detect.evaluation.operating_points import operating_points, with_thresholds
 from detect.export.check import compare
 from detect.inference.exports import open_artefact
 from detect.inference.predictor import Model
 from detect.inference.sample_images import generated_images, images_of
-from detect.models.card import load_card
+from detect.models.card import ModelCard, load_card
 from detect.models.detector import Detector
 
 COMPARED = 32  # images of the dataset on which single detections are compared
@@ -46,6 +47,13 @@ class Original:
     def score_of(self, folder: Path) -> float:
         """Return the AP of the export in a folder."""
         return self._scored(opened(folder))
+
+    def with_thresholds(self, folder: Path, card: ModelCard) -> ModelCard:
+        """Return the card of the export in a folder with thresholds of its own, for the goal that it has."""
+        assert self._dataset is not None
+        assert card.goal is not None
+        points = operating_points(evaluate(opened(folder), self._dataset, self._split), card.goal)
+        return with_thresholds(card, points, card.goal)
 
     def check(self, folder: Path, detector: Detector | None) -> Check:
         """Compare with the export in a folder on images of all its sizes, and with a dataset by AP.

@@ -21,7 +21,7 @@ from detect.errors import BadInput
 from detect.files import file_digest
 from detect.inference.backends.backend import BackEnd
 from detect.models import trusted_code
-from detect.models.card import CARD, WEIGHTS, model_folder
+from detect.models.card import CARD, WEIGHTS, load_card, model_folder
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _LEVELS = 2  # of folders around the files of an export: those of a SavedModel are in one of their own
@@ -59,7 +59,7 @@ def find_artefact(path: str | Path, backend: str | None = None, weights: str | P
     artefact = _fastest(path, (backend,))
     if artefact is None:
         raise BadInput(
-            f"{path} has no export for {backend} of its present weights. Make one: "
+            f"{path} has no export for {backend} of its present weights and thresholds. Make one: "
             f"detect export {path} --format {backend}"
         )
     return _checked(artefact, backend)
@@ -104,11 +104,24 @@ def is_installed(format: str) -> bool:
 def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     """Return the exports of the present weights of the model at `path` that passed their check, by folder.
 
-    Those in a format that this version of detect does not know are left out.
+    Those in a format that this version of detect does not know are left out, and those whose thresholds are not for the
+    goal of the model's, see `Goal`.
 
     Raises:
         BadInput: the folder of exports, or one in it, cannot be read.
     """
+    others = exports_with_other_thresholds(path)
+    return {artefact: card for artefact, card in _of_present_weights(path).items() if artefact not in others}
+
+
+def exports_with_other_thresholds(path: Path) -> list[Path]:
+    """Return the exports of the present weights whose thresholds are not for the goal of the model's."""
+    exports = _of_present_weights(path)
+    goal = load_card(model_folder(path) or path).goal if exports else None
+    return [artefact for artefact in exports if load_card(artefact).goal != goal]
+
+
+def _of_present_weights(path: Path) -> dict[Path, ExportCard]:
     folder = model_folder(path)
     cards = {place: load_export_card(place) for place in (_exports_in(exports_folder(folder)) if folder else [])}
     passed = {artefact: card for artefact, card in cards.items() if card.check and not card.check.fault}

@@ -3,7 +3,7 @@
 import os
 import stat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -27,6 +27,25 @@ class Card(Settings):
 
     format_version: int = 1
     """Version of the format of this file."""
+
+
+class Goal(Settings):
+    """What the thresholds of a model are for, see `detect.evaluation.operating_points`."""
+
+    measure: Literal["f1", "precision", "recall", "false_alarms"]
+    """The best F1; or at least this precision, at least this recall, at most this many false alarms per image."""
+    value: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """The precision, the recall or the number of false alarms of each class; without meaning for F1."""
+    data: str = ""
+    """SHA-256 of the annotations that they were chosen on, see `Dataset.digest`."""
+    split: str = ""
+    """Part of that dataset."""
+
+    def __str__(self) -> str:
+        if self.measure == "f1":
+            return "the best F1"
+        least = "at most" if self.measure == "false_alarms" else "at least"
+        return f"{least} {self.value:g} {'false alarms per image' if least == 'at most' else self.measure}"
 
 
 class ModelCard(Card):
@@ -60,6 +79,8 @@ class ModelCard(Card):
     """Fold of that dataset which was held out in cross-validation, such as `2 of 5`."""
     confidences: dict[str, float] = {}
     """Lowest confidence of a detection, by class, where the user gives none."""
+    goal: Goal | None = None
+    """What `confidences` were chosen for; null: nothing, or they were given."""
     weights: str = ""
     """SHA-256 of the file of the weights; empty in models of earlier versions."""
     metrics: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """What to do next: sentences that follow from the numbers of a report, each with its figure and a command."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ class Subject(NamedTuple):
     is_run: bool = False
     image_size: int = 0  # pixels
     kind: str = ""  # name of the model
+    thresholds: Mapping[str, float] = {}  # of its classes, where they were chosen
 
 
 def next_steps(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> list[Step]:

@@ -1,7 +1,8 @@
 """The parts of a report that show scores, and what explains them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from detect.evaluation.coco_scores import METRICS, Compared, Scores
 from detect.evaluation.confusion import Confusion
 from detect.evaluation.diagnosis.diagnosing import Diagnosis
 from detect.evaluation.diagnosis.label_hints import LabelHint
-from detect.evaluation.diagnosis.threshold_curves import THRESHOLDS
+from detect.evaluation.diagnosis.threshold_curves import THRESHOLDS, ThresholdCurves
 from detect.evaluation.intervals import Interval
 from detect.evaluation.matching_by_image import mean_of_defined
 from detect.evaluation.truth import positions_of
@@ -56,10 +57,18 @@ def score_rows(numbers: dict[str, Any], diagnosis: Diagnosis | None) -> list[tup
     return [(name, numbers[name], _finite(known.get(name)), MEANINGS[name]) for name in METRICS if name in numbers]
 
 
-def class_rows(numbers: dict[str, Any], diagnosis: Diagnosis | None) -> list[dict[str, Any]]:
-    """Return the scores of each class, with the interval of its AP and its best threshold where they are known."""
+def class_rows(
+    numbers: dict[str, Any], diagnosis: Diagnosis | None, thresholds: Mapping[str, float] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """Return the scores of each class, with the interval of its AP and its thresholds where they are known.
+
+    Args:
+        numbers: the scores as JSON has them.
+        diagnosis: what explains them.
+        thresholds: the chosen ones of the model, by class.
+    """
     rows = [
-        {"name": name, "interval": None, "f1": None, "threshold": None, **row}
+        {"name": name, **dict.fromkeys(("interval", "f1", "threshold", "chosen", "precision", "recall")), **row}
         for name, row in numbers.get("per_class", {}).items()
     ]
     for position, row in enumerate(rows if diagnosis else ()):
@@ -67,7 +76,15 @@ def class_rows(numbers: dict[str, Any], diagnosis: Diagnosis | None) -> list[dic
         row["interval"] = _finite(diagnosis.intervals.per_class[position])  # type: ignore[union-attr]
         if np.isfinite(f1).all():
             row["f1"], row["threshold"] = float(f1.max()), float(THRESHOLDS[f1.argmax()])
+        if row["name"] in thresholds:
+            row |= _at_chosen(diagnosis.curves, position, thresholds[row["name"]])  # type: ignore[union-attr]
     return sorted(rows, key=lambda row: (row["AP"] is None, -(row["AP"] or 0)))
+
+
+def _at_chosen(curves: ThresholdCurves, position: int, chosen: float) -> dict[str, float]:
+    """Return the chosen threshold of a class, with precision and recall at the next point of its curves."""
+    place = min(int(np.searchsorted(THRESHOLDS, chosen)), len(THRESHOLDS) - 1)
+    return {"chosen": chosen, "precision": curves.precision[position, place], "recall": curves.recall[position, place]}
 
 
 def curve_charts(scores: Scores, diagnosis: Diagnosis | None) -> list[Chart]:

@@ -17,9 +17,10 @@ from detect.config import to_json
 from detect.errors import BadInput
 from detect.files import file_digest
 from detect.inference import exports
-from detect.inference.exports import find_artefact, open_artefact
-from detect.models.card import CARD, WEIGHTS
+from detect.inference.exports import exports_with_other_thresholds, find_artefact, open_artefact
+from detect.models.card import CARD, WEIGHTS, Goal, ModelCard
 
+MODEL = ModelCard(model="retinanet-r18", config={}, classes=("cat",), category_ids=(1,), image_size=64)
 CHECK = Check(
     images=1,
     shown="pictures",
@@ -34,12 +35,12 @@ CHECK = Check(
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run folder whose best model is a card and weights that nothing reads, on a machine with OpenVINO and no GPU."""
+    """A run folder whose best model has weights that nothing reads, on a machine with OpenVINO and no GPU."""
     monkeypatch.setattr(exports, "missing", lambda packages: [])
     monkeypatch.setattr(exports, "NVIDIA_DRIVER", tmp_path / "none")
     folder = tmp_path / "run"
     (folder / "best").mkdir(parents=True)
-    (folder / "best" / CARD).write_text("{}")
+    (folder / "best" / CARD).write_text(to_json(MODEL))
     (folder / "best" / WEIGHTS).write_bytes(b"weights")
     return folder
 
@@ -48,10 +49,10 @@ def run(tmp_path, monkeypatch):
 def put(run):
     """A function that puts an export of the run's model into a folder, by default where `auto` looks."""
 
-    def put(name="openvino", seconds=0.01, weights=None, **changes):
+    def put(name="openvino", seconds=0.01, weights=None, goal=None, **changes):
         folder = exports_folder(run) / name
         folder.mkdir(parents=True)
-        (folder / CARD).write_text("{}")
+        (folder / CARD).write_text(to_json(MODEL.model_copy(update={"goal": goal})))
         card = ExportCard(
             format="openvino",
             precision="float32",
@@ -107,6 +108,18 @@ def test_the_fastest_export_predicts(run, put):
         assert find_artefact(path) is find_artefact(path, "tensorflow") is None
 
 
+def test_an_export_with_other_thresholds_is_not_taken_by_itself(run, put):
+    goal = Goal(measure="precision", value=0.95, data="digest", split="val")
+    old, new = put("old", seconds=0.01), put("new", seconds=0.015, goal=goal)
+    assert exports_with_other_thresholds(run) == [new]
+    (run / "best" / CARD).write_text(to_json(MODEL.model_copy(update={"goal": goal})))
+    assert exports_with_other_thresholds(run) == [old]
+    assert find_artefact(run, "auto") == find_artefact(run, "openvino") == new
+    (run / "best" / CARD).write_text(to_json(MODEL.model_copy(update={"goal": Goal(measure="f1")})))
+    assert find_artefact(run, "auto") is None
+    assert find_artefact(old) == old  # named, it is taken with the thresholds that it has
+
+
 def test_tensorflow_predicts_where_it_is_faster(run, put):
     folder = put(seconds=0.03)
     assert find_artefact(run, "auto") is None
@@ -142,7 +155,7 @@ def test_exports_that_may_not_be_read_are_not_called_missing(run, put, permissio
 def test_exports_of_other_weights_do_not_count(run, put):
     put(weights="0" * 64)
     assert find_artefact(run, "auto") is None
-    with pytest.raises(BadInput, match=r"has no export for openvino of its present weights. Make one: detect export"):
+    with pytest.raises(BadInput, match=r"no export for openvino of its present weights and thresholds. Make one: detect"):
         find_artefact(run, "openvino")
 
 

@@ -126,7 +126,9 @@ def test_images_of_another_size(exported):
 
 def test_pictures_and_results(run, original, exported):
     picture = np.random.default_rng(2).integers(0, 256, (70, 130, 3), np.uint8)
-    (ours,), (theirs,) = (model.predict(picture, 1e-4) for model in (load(run, backend=exported.card.format), original))
+    (ours,), (theirs,) = (
+        model.predict(picture, confidence=1e-4) for model in (load(run, backend=exported.card.format), original)
+    )
     check_same(ours, theirs)
 
 
@@ -141,7 +143,7 @@ def test_a_new_process_predicts_without_tensorflow_and_models(exported, tmp_path
         f"model, images = detect.load({str(exported.folder)!r}), np.zeros((1, 72, 72, 3), np.uint8)\n"
         "threads = [threading.Thread(target=model.detect, args=(images,)) for _ in range(4)]\n"
         "[thread.start() for thread in threads], [thread.join() for thread in threads]\n"
-        "(result,) = model.predict(np.zeros((60, 80, 3), np.uint8), 1e-4)\n"
+        "(result,) = model.predict(np.zeros((60, 80, 3), np.uint8), confidence=1e-4)\n"
         f"agrees = detect.check_export({str(exported.folder)!r}).agrees\n"
         f"print(len(result), agrees, [name for name in {unwanted} if name in sys.modules])\n"
     )
