@@ -8,12 +8,13 @@ once, see `grouped`, and pass on the groups.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from detect.config import build
-from detect.data.pixels.tiles import Tiling
 from detect.errors import BadInput, did_you_mean
 from detect.inference.limits import check_limits, require_whole, seconds_of
+
+if TYPE_CHECKING:  # `detect --help` is to appear at once
+    from detect.data.pixels.tiles import Tiling
 
 MOST_OBJECTS = 100_000  # per image
 MOST_FRAMES = 1_000_000
@@ -75,7 +76,7 @@ class ViewOptions:
         if self.tile:
             self.tiling(None, spelled)
 
-    def tiling(self, trained: Tiling | None, spelled: Callable[[str], str] = str) -> Tiling | None:
+    def tiling(self, trained: "Tiling | None", spelled: Callable[[str], str] = str) -> "Tiling | None":
         """Return the tiling that is asked for, or that a model was trained with; None for whole images.
 
         Args:
@@ -85,6 +86,9 @@ class ViewOptions:
         Raises:
             BadInput: it cannot be used, or there is an overlap without tiles.
         """
+        from detect.config import build
+        from detect.data.pixels.tiles import Tiling
+
         values = trained.model_dump() if trained else {}
         values |= {name: value for name in Tiling.model_fields if (value := getattr(self, name)) is not None}
         if values.get("tile"):

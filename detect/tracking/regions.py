@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from detect.errors import BadInput
+
+if TYPE_CHECKING:  # `detect --help` is to appear at once
+    import numpy as np
 
 Kind = Literal["line", "zone"]
 _POINTS = {"line": "x1,y1,x2,y2", "zone": "x1,y1,x2,y2,x3,y3 and so on"}
@@ -21,12 +22,14 @@ class Region:
     name: str  # "line 1"
     places: tuple[tuple[float, bool], ...]  # x1, y1, x2, y2, ...: each a number, and whether it is per cent
 
-    def points(self, width: int, height: int) -> np.ndarray:
+    def points(self, width: int, height: int) -> "np.ndarray":
         """Return its n points in a frame, float64 [n, 2], x and y in pixels; two for a line, three or more for a zone.
 
         Raises:
             BadInput: one lies outside the frame, or a line has no length.
         """
+        import numpy as np
+
         places = np.array([place for place, _ in self.places]).reshape(-1, 2)
         is_share = np.array([is_share for _, is_share in self.places]).reshape(-1, 2)
         points = np.where(is_share, places * [width, height] / 100, places)

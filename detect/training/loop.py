@@ -153,6 +153,7 @@ def run_steps(loop: Loop, slow: SlowData) -> None:
         agree(loop, time.monotonic() - started)
         if is_validation_due(position, settings.validation_count, loop.budget):
             report(loop, meter, finished)
+            write_row(loop, meter, finished)
             finished = None
             validate(loop)
             meter.reset()
@@ -294,7 +295,7 @@ def image_side(batch: Batch) -> int:
 
 
 def report(loop: Loop, meter: Meter, finished: Finished) -> None:
-    """Check the losses of the last step and show them; every few seconds, write their means to the journal.
+    """Check the losses of the last step and show them; every few seconds, write a row of their means.
 
     Raises:
         RunFailure: losses were not finite too often.
@@ -308,7 +309,14 @@ def report(loop: Loop, meter: Meter, finished: Finished) -> None:
     means = meter.values()
     loop.display.show(loop.position.progress, describe_course(loop, means["images_per_second"]), describe_means(means))
     if time.monotonic() - meter.started >= SECONDS_BETWEEN_ROWS:
-        loop.journal.write("train", finished.step, loop.epoch, {**means, "learning_rate": finished.learning_rate})
+        write_row(loop, meter, finished)
+
+
+def write_row(loop: Loop, meter: Meter, finished: Finished) -> None:
+    """Write the means since the last row to the journal, up to the last step, where there are any."""
+    if meter.steps:
+        values = {**meter.values(), "learning_rate": finished.learning_rate}
+        loop.journal.write("train", finished.step, loop.epoch, values)
         meter.reset()
 
 

@@ -155,7 +155,7 @@ def test_exports_that_may_not_be_read_are_not_called_missing(run, put, permissio
 def test_exports_of_other_weights_do_not_count(run, put):
     put(weights="0" * 64)
     assert find_artefact(run, "auto") is None
-    with pytest.raises(BadInput, match=r"no export for openvino of its present weights and thresholds. Make one: detect"):
+    with pytest.raises(BadInput, match=r"of its present weights and thresholds. Make one: detect export"):
         find_artefact(run, "openvino")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detect.cli import benchmark, evaluate, export, predict, train
+from detect.cli import benchmark, evaluate, export, model_opening, threshold, train
 from detect.config import to_json
 from detect.models.card import ModelCard
 
@@ -14,7 +14,7 @@ def no_tensorflow(monkeypatch, tmp_path):
     def started():
         raise AssertionError("TensorFlow was started")
 
-    for module in (benchmark, evaluate, export, predict, train):
+    for module in (benchmark, evaluate, export, model_opening, threshold, train):
         monkeypatch.setattr(module, "start_tensorflow", started)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()

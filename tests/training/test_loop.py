@@ -132,6 +132,10 @@ def a_loop(steps=8, losses=(), aps=(), **settings) -> Loop:
     return loop
 
 
+def rows_of(loop, kind):
+    return [row for row in loop.journal.rows if row[0] == kind]
+
+
 def test_every_step_is_made_and_validations_are_spread_evenly():
     loop = a_loop()
     train(loop)
@@ -218,14 +222,21 @@ def test_the_position_follows_the_validations():
     assert (position.best, position.best_step, position.stale, position.validations) == (0.5, 4, 2, 4)
     assert (position.step, position.saved_step, position.progress) == (8, 8, 1)
     assert loop.scores.AP == 0.5
-    assert loop.journal.rows == [("val", 2, 0.25), ("val", 4, 0.5), ("val", 6, 0.5), ("val", 8, 0.125)]
+    assert rows_of(loop, "val") == [("val", 2, 0.25), ("val", 4, 0.5), ("val", 6, 0.5), ("val", 8, 0.125)]
+
+
+def test_the_losses_before_each_validation_are_written():
+    """The means of two steps each, although no row is due for seconds."""
+    loop = a_loop(losses=[1.0, 3.0, 5.0, 7.0, 8.0, 8.0, 8.0, 10.0])
+    train(loop)
+    assert rows_of(loop, "train") == [("train", 1, 2.0), ("train", 3, 6.0), ("train", 5, 8.0), ("train", 7, 9.0)]
 
 
 def test_where_ap_is_not_defined_the_newest_model_is_the_best():
     loop = a_loop(steps=4, aps=[math.nan] * 4, patience=1)
     train(loop)
     assert (loop.position.best, loop.position.best_step, loop.position.stale) == (0, 4, 0)
-    assert loop.journal.rows == [("val", step, None) for step in (1, 2, 3, 4)]
+    assert rows_of(loop, "val") == [("val", step, None) for step in (1, 2, 3, 4)]
     assert "AP is not defined" in describe_validation(loop.epoch, Validation(loop.scores, best=True))
 
 
@@ -508,7 +519,7 @@ def test_numbers_reach_the_journal(monkeypatch):
     monkeypatch.setattr(subject, "SECONDS_BETWEEN_ROWS", 0.0)
     loop = a_loop(losses=[2.0, 3.0], steps=2)
     train(loop)
-    assert [row for row in loop.journal.rows if row[0] == "train"] == [("train", 0, 2.0), ("train", 1, 3.0)]
+    assert rows_of(loop, "train") == [("train", 0, 2.0), ("train", 1, 3.0)]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0m05s"), (61, "1m01s"), (3600, "1h00m"), (7384, "2h03m")])
