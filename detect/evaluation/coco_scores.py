@@ -45,7 +45,7 @@ class Curves:
 
 
 class Compared(NamedTuple):
-    """What was compared for the scores: the boxes and the detections that count."""
+    """The boxes and the detections that count for the scores."""
 
     truth: Truth
     found: Found

@@ -1,7 +1,7 @@
 """Which of several models is better on the same images, and whether that can be told from them.
 
-All models are scored on the same draws of the images (see `replicates`), so that what difficult images cost all of them
-does not blur the difference. Runs of one setting with several seeds are one contender: its AP is their mean, and the
+All models are scored on the same draws of the images (see `replicates_of`), so that what difficult images cost all of
+them does not blur the difference. Runs of one setting with several seeds are one contender: its AP is their mean, and the
 variance of that mean is added to that of the images.
 """
 
@@ -15,7 +15,7 @@ from detect.errors import BadInput
 from detect.evaluation.coco_scores import Scores, match
 from detect.evaluation.diagnosis.lost_ap import lost_by_image
 from detect.evaluation.intervals import Interval
-from detect.evaluation.replicates import replicates, standard_error
+from detect.evaluation.replicates import replicates_of, standard_error
 from detect.evaluation.truth import Truth
 
 DEVIATIONS = 1.96  # of the normal distribution, on each side of an interval of 95 %
@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How a contender differs from the first one."""
+    """The difference between a contender and the first one."""
 
     name: str
     whole: Change
@@ -63,8 +63,9 @@ def compare(contenders: Sequence[Contender]) -> list[Difference]:
     for contender, own in zip(contenders, compared, strict=True):
         for each in own:
             _require_same(truth, each.truth, contenders[0].name, contender.name)
-    drawn = [np.stack([replicates(*each) for each in own]) for own in compared]  # [runs, 1 + draws, 1 + K]
-    lost = [np.mean([lost_by_image(match(*each), len(truth.image_ids)) for each in own], axis=0) for own in compared]
+    images, matched = len(truth.image_ids), [[match(*each) for each in own] for own in compared]
+    drawn = [np.stack([replicates_of(each, images) for each in own]) for own in matched]  # [runs, 1 + draws, 1 + K]
+    lost = [np.mean([lost_by_image(each, images) for each in own], axis=0) for own in matched]
     return [
         _difference(contender.name, drawn[0], drawn[row], lost[0] - lost[row], truth)
         for row, contender in enumerate(contenders)
@@ -86,7 +87,7 @@ def _difference(name: str, first: np.ndarray, own: np.ndarray, gained: np.ndarra
 
     Args:
         name: of the contender.
-        first: AP of the runs of the first one, [runs, 1 + draws, 1 + K], as of `replicates`.
+        first: AP of the runs of the first one, [runs, 1 + draws, 1 + K], as of `replicates_of`.
         own: the same of the contender.
         gained: AP that each image costs less.
         truth: that all are scored against.

@@ -20,7 +20,7 @@ DIGITS = 4  # of a threshold, where these are enough to tell the scores at both 
 class OperatingPoint(NamedTuple):
     """A threshold for a class, and what it gives on the images that it was chosen on."""
 
-    threshold: float  # least score of a detection
+    threshold: float  # detections have scores above it, as in prediction
     precision: float  # share of right detections; NaN where nothing is detected
     recall: float  # share of the objects that are found
     false_alarms: float  # wrong detections per image
@@ -73,7 +73,7 @@ def operating_point(matched: Matched, goal: Goal, images: int) -> OperatingPoint
     choices = _choices(matched)
     place, reached = _chosen(choices, goal, int(matched.objects.sum()), images)
     threshold = _between(choices.scores, place)
-    counted = matched.scores >= threshold
+    counted = matched.scores > threshold
     rows = [kind & counted for kind in (matched.right[0], ~matched.right[0] & ~matched.ignored[0])]
     right, wrong = (np.bincount(matched.images[row], minlength=images) for row in rows)
     precision, recall = _rates(*(values.sum() for values in (right, wrong, matched.objects)))
@@ -116,11 +116,13 @@ def _chosen(choices: _Choices, goal: Goal, objects: int, images: int) -> tuple[i
 
 def _between(scores: np.ndarray, place: int) -> float:
     """Return a threshold between a score and the next lower one, so that small differences of scores change nothing."""
+    if np.isinf(scores[place]) and len(scores) == 1:
+        return 1.0  # there are no detections, and nothing is known of others
     highest = min(scores[place], 1.0)
-    lowest = scores[place + 1] if place + 1 < len(scores) else highest
+    lowest = scores[place + 1] if place + 1 < len(scores) else 0.0
     middle = (highest + lowest) / 2
     rounded = round(middle, DIGITS)
-    return float(rounded if lowest < rounded <= scores[place] else middle)
+    return float(rounded if lowest <= rounded < scores[place] else middle)
 
 
 def _rates(right: np.ndarray, wrong: np.ndarray, objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

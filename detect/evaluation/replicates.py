@@ -6,13 +6,14 @@ Introduction to the Bootstrap, 1993, algorithm 6.1).
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
 from detect.evaluation.coco_scores import match
 from detect.evaluation.detections import Found
 from detect.evaluation.intervals import draws
-from detect.evaluation.matching_by_image import average_precisions, mean_of_defined
+from detect.evaluation.matching_by_image import Matched, average_precisions, mean_of_defined
 from detect.evaluation.truth import Truth
 
 DRAWS = 200  # enough for a standard error, see section 6.4 there
@@ -23,7 +24,11 @@ def replicates(truth: Truth, found: Found) -> np.ndarray:
 
     The first column is the mean over the classes, the others are the classes; NaN where there are no boxes of a class.
     """
-    matched, images = match(truth, found), len(truth.image_ids)
+    return replicates_of(match(truth, found), len(truth.image_ids))
+
+
+def replicates_of(matched: Sequence[Matched], images: int) -> np.ndarray:
+    """Return the same as `replicates` from detections that were compared already; `images` is the number of images."""
     parts = itertools.chain([np.ones([1, images], np.int64)], draws(images, matched, DRAWS))
     rows = [np.stack([average_precisions(each, part).mean(axis=1) for each in matched]) for part in parts]
     classes = np.concatenate(rows, axis=1)  # [K, 1 + DRAWS]

@@ -110,13 +110,17 @@ def fresh_exports(path: Path) -> dict[Path, ExportCard]:
     Raises:
         BadInput: the folder of exports, or one in it, cannot be read.
     """
-    others = exports_with_other_thresholds(path)
-    return {artefact: card for artefact, card in _of_present_weights(path).items() if artefact not in others}
+    exports = _of_present_weights(path)
+    others = _with_other_thresholds(path, exports)
+    return {artefact: card for artefact, card in exports.items() if artefact not in others}
 
 
 def exports_with_other_thresholds(path: Path) -> list[Path]:
     """Return the exports of the present weights whose thresholds are not for the goal of the model's."""
-    exports = _of_present_weights(path)
+    return _with_other_thresholds(path, _of_present_weights(path))
+
+
+def _with_other_thresholds(path: Path, exports: Collection[Path]) -> list[Path]:
     goal = load_card(model_folder(path) or path).goal if exports else None
     return [artefact for artefact in exports if load_card(artefact).goal != goal]
 

@@ -34,7 +34,7 @@ def option(text: str, default: Any = None, shown: str = "") -> Any:
 
 @dataclass(frozen=True)
 class DetectionOptions:
-    """What is detected, and how."""
+    """Options of detection: classes, thresholds and batches."""
 
     title: ClassVar[str] = "Detection"
     confidence: float | None = option(
@@ -59,7 +59,7 @@ class DetectionOptions:
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """How images are shown to the model, see `detect.inference.views`."""
+    """Options of the views in which the model sees an image, see `detect.inference.views`."""
 
     title: ClassVar[str] = "Large images and small objects"
     tile: int | None = option(
@@ -100,7 +100,7 @@ class ViewOptions:
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """Which frames of videos and streams are read."""
+    """Options of reading videos and streams."""
 
     title: ClassVar[str] = "Videos and streams"
     every: int = option("Read one of so many frames of a video.", 1)
@@ -124,7 +124,7 @@ class ReadingOptions:
 
 @dataclass(frozen=True)
 class DrawingOptions:
-    """What is drawn on an image."""
+    """Options of drawing on an image."""
 
     title: ClassVar[str] = "Drawing"
     line_width: int | None = option("Width of the lines of boxes, pixels.", shown="what suits the image")
@@ -138,7 +138,7 @@ class DrawingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What is written, and shown."""
+    """Options of the files that are written, and of the window."""
 
     title: ClassVar[str] = "Outputs"
     pictures: bool = option("Write annotated copies of images and videos.", True)

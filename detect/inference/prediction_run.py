@@ -150,7 +150,7 @@ def sources_of(given: Any, folder: OutputFolder, reading: ReadingOptions, note: 
 
 
 class _Job(NamedTuple):
-    """What the writers of a run need to know."""
+    """The facts about a run that its writers need."""
 
     folder: OutputFolder
     sources: Sequence[Source]

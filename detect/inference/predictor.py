@@ -239,7 +239,7 @@ class Model:
     ) -> Generator[Result, None, None]:
         """Yield a result with identities for each frame, see `track`; for the arguments see `results_of`."""
         method, confidence = find_method(tracking.tracker), options.confidence
-        least = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
+        least = self._least_scores(confidence)
         weak = replace(options, confidence=min(method.least_score, float(least.min(initial=1.0))))
         return tracked(self.results_of(frames, weak, views, pace, stopped), method, least)
 
@@ -289,8 +289,12 @@ class Model:
         """
         if views.are_whole:
             return confidence, None
-        least = self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
+        least = self._least_scores(confidence)
         return VIEW_CONFIDENCE * float(least.min(initial=1.0)), least
+
+    def _least_scores(self, confidence: float | None) -> np.ndarray:
+        """Return the score that detections of each class are above, float32 [K]; None is that of the model."""
+        return self._confidences if confidence is None else np.full(len(self.classes), confidence, np.float32)
 
     def _detecting(self, options: DetectionOptions) -> DetectFunction:
         """Return what `stream_results` calls: `detect` for the classes and the number of objects that are wanted."""

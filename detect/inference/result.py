@@ -142,7 +142,7 @@ class Result:
 
     @property
     def verbose(self) -> str:
-        """What was found, in words, most frequent first: "2 persons, 1 dog"."""
+        """The numbers of objects in words, most frequent first: "2 persons, 1 dog"."""
         counts = Counter(self.names).most_common()
         return ", ".join(counted(count, name, _plural(name)) for name, count in counts) or "nothing found"
 

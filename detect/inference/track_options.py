@@ -13,7 +13,7 @@ Given = Sequence[str | Sequence[float]] | None  # lines or zones, as for `read_r
 
 @dataclass(frozen=True)
 class TrackingOptions:
-    """How objects are found again."""
+    """Options of tracking."""
 
     title: ClassVar[str] = "Tracking"
     tracker: str = option(f"How objects are found again: {', '.join(METHODS)}.", DEFAULT)
@@ -25,7 +25,7 @@ class TrackingOptions:
 
 @dataclass(frozen=True)
 class CountingOptions:
-    """Where objects are counted."""
+    """Options of counting objects at lines and in zones."""
 
     title: ClassVar[str] = "Counting"
     line: list[str] | None = option(

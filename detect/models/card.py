@@ -30,7 +30,7 @@ class Card(Settings):
 
 
 class Goal(Settings):
-    """What the thresholds of a model are for, see `detect.evaluation.operating_points`."""
+    """The purpose of the thresholds of a model, see `detect.evaluation.operating_points`."""
 
     measure: Literal["f1", "precision", "recall", "false_alarms"]
     """The best F1; or at least this precision, at least this recall, at most this many false alarms per image."""

@@ -136,6 +136,8 @@ def _threshold(scores: Scores, diagnosis: Diagnosis, subject: Subject) -> Iterat
             f"and {usual:.2f} from {USUAL_THRESHOLD} on."
         )
         command = f"detect predict {subject.model} IMAGES --confidence {best:.2f}"
+        if subject.is_run:  # which can keep a threshold for each class
+            command = f"detect threshold {subject.model} --data {subject.data} --f1"
         yield Step(highest - usual, text, f"F1 higher by {highest - usual:.2f}", "curves", command)
 
 

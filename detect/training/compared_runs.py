@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from detect.errors import BadInput
+from detect.training.run_folder import RunFolder, flat
 from detect.training.several_runs import SUMMARY
 
 OF_ONE_SETTING = {"seed", "name", "runs"}  # settings in which runs of one setting differ
-CONFIG = "config.json"
 
 
 class Group(NamedTuple):
@@ -68,8 +68,8 @@ def _and_more(count: int) -> str:
 
 def settings_of(name: str) -> dict[str, Any]:
     """Return the settings of a run, those of groups as `group.setting`; none where it is not a run."""
-    path = Path(name) / CONFIG
-    return _flat(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+    path = RunFolder(Path(name)).config
+    return flat(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
 def data_of(found: Sequence[Group]) -> str:
@@ -106,10 +106,3 @@ def _are_of_one_setting(first: Mapping[str, Any], second: Mapping[str, Any]) -> 
         return False
     own, other = ({key: value for key, value in each.items() if key not in OF_ONE_SETTING} for each in (first, second))
     return own == other
-
-
-def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
-    return flat

@@ -32,11 +32,11 @@ def matched(scores=SCORES, right=RIGHT, ignored=None, images=None, objects=(2, 1
 @pytest.mark.parametrize(
     ("measure", "value", "threshold", "precision", "recall", "alarms"),
     [
-        ("f1", 1.0, 0.3, 4 / 6, 4 / 5, 2 / 4),  # F1 8/11; with four detections it is 6/9
+        ("f1", 1.0, 0.15, 4 / 6, 4 / 5, 2 / 4),  # F1 8/11; with four detections it is 6/9
         ("precision", 0.7, 0.55, 3 / 4, 3 / 5, 1 / 4),  # not 0.75, which finds less
         ("precision", 0.9, 0.75, 1.0, 2 / 5, 0.0),
         ("recall", 0.4, 0.75, 1.0, 2 / 5, 0.0),  # not 0.65, with a wrong one more
-        ("recall", 0.7, 0.3, 4 / 6, 4 / 5, 2 / 4),
+        ("recall", 0.7, 0.15, 4 / 6, 4 / 5, 2 / 4),
         ("false_alarms", 0.25, 0.55, 3 / 4, 3 / 5, 1 / 4),
     ],
 )
@@ -51,7 +51,7 @@ def test_the_threshold_for_a_goal(measure, value, threshold, precision, recall, 
 
 @pytest.mark.parametrize(
     ("measure", "value", "right", "threshold"),
-    [("recall", 0.9, RIGHT, 0.3), ("precision", 0.8, (False, True, True, False, True, False), 0.65)],
+    [("recall", 0.9, RIGHT, 0.15), ("precision", 0.8, (False, True, True, False, True, False), 0.65)],
 )
 def test_where_no_threshold_meets_the_goal_it_is_the_nearest(measure, value, right, threshold):
     """Recall 4/5 at most; precision 2/3 at most."""
@@ -63,7 +63,7 @@ def test_where_no_threshold_meets_the_goal_it_is_the_nearest(measure, value, rig
 def test_detections_of_the_same_score_count_together():
     """With the right one of the two alone, precision would be 1."""
     point = operating_point(matched(scores=(0.9, 0.9, 0.5), right=(True, False, True)), Goal(measure="f1"), IMAGES)
-    assert point.threshold == pytest.approx(0.5)
+    assert point.threshold == pytest.approx(0.25)
     assert (point.precision, point.recall) == (pytest.approx(2 / 3), pytest.approx(2 / 5))
 
 
@@ -87,7 +87,7 @@ def test_a_class_may_be_detected_nowhere():
 
 def test_scores_that_four_digits_do_not_tell_apart():
     point = operating_point(matched(scores=(0.50004, 0.50002), right=(True, False)), Goal(measure="f1"), IMAGES)
-    assert 0.50002 < point.threshold <= 0.50004
+    assert 0.50002 <= point.threshold < 0.50004  # scores are above it
 
 
 def test_intervals_are_those_of_the_images():

@@ -78,7 +78,7 @@ def test_duplicates(scores):
 
 
 def test_the_threshold_that_predictions_start_from(scores):
-    command = "detect predict 'runs/a b' IMAGES --confidence 0.50"
+    command = "detect threshold 'runs/a b' --data 'my data.yaml' --f1"
     assert steps(scores, f1=0.9, f1_at_quarter=0.7) == {"curves": ("F1 higher by 0.20", command)}
 
 

@@ -1,4 +1,4 @@
-"""What each detection is, and which objects are missed: the kinds of errors of TIDE, box by box.
+"""The kind of each detection, and the objects that are missed: the errors of TIDE, box by box.
 
 The kinds are those of `error_kinds`, which has their numbers and what they cost.
 """
@@ -17,7 +17,7 @@ RIGHT_FROM, NEAR_FROM = 0.5, 0.1  # IoU
 
 
 class Kind(IntEnum):
-    """What a detection is."""
+    """The kind of a detection: right, or one of the errors of TIDE."""
 
     IGNORED = -1  # on a crowd, or one of more than 100 in its image
     RIGHT = 0

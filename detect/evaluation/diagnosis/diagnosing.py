@@ -28,14 +28,14 @@ class CalibrationBin(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """How far scores are from the share of right detections, at IoU 0.5."""
+    """The distance of scores from the share of right detections, at IoU 0.5."""
 
     error: float  # expected calibration error, 0..1
     bins: tuple[CalibrationBin, ...]  # those that have detections
 
 
 class Diagnosis(NamedTuple):
-    """What explains the scores of n detections in I images with M true boxes of K classes."""
+    """An explanation of the scores of n detections in I images with M true boxes of K classes."""
 
     intervals: Intervals
     intervals_of_sizes: dict[str, Interval]  # by COCO's name, such as `APs`

@@ -13,7 +13,7 @@ MOST_WAITING = 3000
 
 
 class Beginning(NamedTuple):
-    """Where decoding begins."""
+    """The place in a video at which decoding begins."""
 
     skipped: int  # frames before it
     origin: Fraction | None  # time of the first frame of the video, seconds on the file's own clock; None: not known

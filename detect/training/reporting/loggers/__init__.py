@@ -19,7 +19,7 @@ PROJECT = "detect"  # what the runs belong to on a service, where its own enviro
 
 @dataclass(frozen=True)
 class Described:
-    """What a service is told of a run.
+    """The facts about a run that a service gets.
 
     Attributes:
         name: of the run folder.
