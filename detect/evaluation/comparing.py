@@ -1,8 +1,8 @@
 """Which of several models is better on the same images, and whether that can be told from them.
 
 All models are scored on the same draws of the images (see `replicates_of`), so that what difficult images cost all of
-them does not blur the difference. Runs of one setting with several seeds are one contender: its AP is their mean, and the
-variance of that mean is added to that of the images.
+them does not blur the difference. Runs of one setting with several seeds are one contender: its AP is their mean, and
+the variance of that mean is added to that of the images.
 """
 
 import math
